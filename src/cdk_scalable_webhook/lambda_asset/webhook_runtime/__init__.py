@@ -1,0 +1,1 @@
+"""What runs in Lambda: the standard library and boto3, nothing else, and never aws_cdk."""

@@ -1,0 +1,12 @@
+"""The boto3 clients of the handlers."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+
+def client(service: str) -> Any:
+    """A client that gives up well before the function does, so that what failed can still be reported."""
+    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    return boto3.client(service, config=config)

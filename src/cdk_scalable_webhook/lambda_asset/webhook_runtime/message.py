@@ -1,0 +1,180 @@
+"""The message format: what a door writes into SQS and a consumer reads, in one place.
+
+An SQS message is the payload as its body (as text where SQS can carry it exactly, else base64) and one message attribute,
+``webhook``, that holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher writes it here; the
+direct integration writes the same from ``mapping/request.vtl``.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlencode
+
+ATTRIBUTE = "webhook"
+VERSION = "1"
+
+# SQS counts body and attributes together.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+MAX_MESSAGE_BYTES = 1_048_576
+
+# SQS takes these characters as they are and may silently replace any other, which would break a signature.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+_SQS_TEXT = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+
+# SQS refuses an empty body, so an empty payload travels as this, and ``encoding=empty`` says so.
+_EMPTY_BODY = "-"
+
+
+class MalformedMessage(Exception):
+    """The message was not written by a door of ours, or not by a version that this code can read."""
+
+
+class Headers(Mapping[str, str]):
+    """The request's headers. Names are compared without regard to case; the values of a repeated one are joined by a comma."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._values[name.lower()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __repr__(self) -> str:
+        return f"Headers({dict(self)!r})"
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of a repeated header, in the order of arrival."""
+        return list(self._values.get(name.lower(), ()))
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Name and value, one pair for each value."""
+        return ((name, value) for name, values in self._values.items() for value in values)
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One webhook, as its sender sent it.
+
+    ``id`` makes the delivery unique: the value of the delivery id header where the sender gave one, else API Gateway's
+    request id. ``request_id`` is always API Gateway's, and is in the log of every stage.
+    """
+
+    id: str
+    request_id: str
+    method: str
+    path: str
+    query_string: str
+    headers: Headers
+    body: bytes
+    source_ip: str
+    received_at: datetime
+    message_id: str = ""
+    attempt: int = 0
+
+    @property
+    def text(self) -> str:
+        """The payload as text. Raises UnicodeDecodeError where it is not UTF-8."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """The payload parsed as JSON. Raises ValueError where it is not JSON."""
+        return json.loads(self.body)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query string's parameters, each with all its values."""
+        return parse_qs(self.query_string, keep_blank_values=True)
+
+
+def write(webhook: Webhook) -> tuple[str, str]:
+    """The message body and the value of the ``webhook`` attribute for a webhook that arrived."""
+    encoding, body = _encode(webhook.body)
+    metadata = [
+        ("v", VERSION),
+        ("encoding", encoding),
+        ("id", webhook.id),
+        ("request", webhook.request_id),
+        ("time", str(round(webhook.received_at.timestamp() * 1000))),
+        ("ip", webhook.source_ip),
+        ("method", webhook.method),
+        ("path", webhook.path),
+        ("query", webhook.query_string),
+        *((f"h.{name}", value) for name, value in webhook.headers.pairs()),
+    ]
+    return body, urlencode(metadata)
+
+
+def size(body: str, attribute: str) -> int:
+    """What SQS counts against its limit: the body, and the attribute's name, type and value."""
+    return len(body.encode()) + len(ATTRIBUTE) + len("String") + len(attribute)
+
+
+def read(record: Mapping[str, Any]) -> Webhook:
+    """The webhook in a record of an SQS event. Raises MalformedMessage, with the reason, where there is none."""
+    try:
+        pairs = parse_qsl(record["messageAttributes"][ATTRIBUTE]["stringValue"], keep_blank_values=True)
+    except KeyError:
+        raise MalformedMessage(f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message") from None
+    fields = dict(pairs)
+    if fields.get("v") != VERSION:
+        raise MalformedMessage(f"message format {fields.get('v')!r}, this consumer reads {VERSION!r}")
+    try:
+        return Webhook(
+            id=fields["id"],
+            request_id=fields["request"],
+            method=fields["method"],
+            path=fields["path"],
+            query_string=fields["query"].removeprefix("&"),
+            headers=Headers((name[2:], value) for name, value in pairs if name.startswith("h.")),
+            body=_decode(fields["encoding"], record["body"]),
+            source_ip=fields["ip"],
+            received_at=datetime.fromtimestamp(int(fields["time"]) / 1000, UTC),
+            message_id=record["messageId"],
+            attempt=int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+    except KeyError as missing:
+        raise MalformedMessage(f"message metadata has no {missing}") from None
+    except (ValueError, OverflowError, OSError) as error:
+        raise MalformedMessage(f"message metadata does not fit its body: {error}") from None
+
+
+def _encode(payload: bytes) -> tuple[str, str]:
+    if not payload:
+        return "empty", _EMPTY_BODY
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        if _SQS_TEXT.fullmatch(text):
+            return "text", text
+    return "base64", base64.b64encode(payload).decode()
+
+
+def _decode(encoding: str, body: str) -> bytes:
+    match encoding:
+        case "text":
+            return body.encode()
+        case "empty":
+            return b""
+        case "base64":
+            try:
+                return base64.b64decode(body, validate=True)
+            except binascii.Error:
+                raise ValueError("the body is not base64") from None
+    raise ValueError(f"unknown encoding {encoding!r}")

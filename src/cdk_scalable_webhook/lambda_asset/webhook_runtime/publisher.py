@@ -1,0 +1,122 @@
+"""The door as a function: one API Gateway proxy event in, one SQS message out, and an answer only once SQS has it."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from webhook_runtime import logs, message
+from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.settings import PublisherSettings
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Publisher:
+    """Writes each request to the queue.
+
+    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique.
+    """
+
+    def __init__(self, settings: PublisherSettings, sqs: Any) -> None:
+        self._settings = settings
+        self._sqs = sqs
+
+    def handle(self, event: Event, _context: object) -> Answer:
+        """The Lambda handler."""
+        try:
+            webhook = self._webhook(event)
+            message_id = self._send(webhook)
+        except _Refused as refusal:
+            logs.logger.warning(
+                "refused",
+                extra={
+                    "request_id": event["requestContext"]["requestId"],
+                    "status": refusal.status,
+                    "reason": refusal.reason,
+                },
+            )
+            return _answer(refusal.status, {"message": refusal.reason})
+        logs.logger.info(
+            "queued",
+            extra=logs.names(webhook)
+            | {"message_id": message_id, "method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
+        )
+        return _answer(202, {"id": webhook.id})
+
+    def _webhook(self, event: Event) -> Webhook:
+        context = event["requestContext"]
+        headers = Headers(_pairs(event.get("multiValueHeaders")))
+        return Webhook(
+            id=self._delivery_id(headers) or context["requestId"],
+            request_id=context["requestId"],
+            method=event["httpMethod"],
+            path=_path(event),
+            query_string=urlencode(_pairs(event.get("multiValueQueryStringParameters"))),
+            headers=headers,
+            body=_payload(event),
+            source_ip=context["identity"]["sourceIp"],
+            received_at=datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC),
+        )
+
+    def _delivery_id(self, headers: Headers) -> str | None:
+        if self._settings.delivery_id_header is None:
+            return None
+        # The last of a repeated header, which is the one that API Gateway shows to a mapping template.
+        values = headers.get_all(self._settings.delivery_id_header)
+        return values[-1] if values else None
+
+    def _send(self, webhook: Webhook) -> str:
+        body, attribute = message.write(webhook)
+        if message.size(body, attribute) > message.MAX_MESSAGE_BYTES:
+            raise _Refused(413, "The payload is too large: an SQS message holds 1 MiB, headers included.")
+        # Every request is its own message: two equal payloads are two webhooks unless their delivery ids say otherwise.
+        fifo = {"MessageGroupId": "webhook", "MessageDeduplicationId": webhook.request_id}
+        try:
+            sent = self._sqs.send_message(
+                QueueUrl=self._settings.queue_url,
+                MessageBody=body,
+                MessageAttributes={message.ATTRIBUTE: {"DataType": "String", "StringValue": attribute}},
+                **(fifo if self._settings.queue_url.endswith(".fifo") else {}),
+            )
+        except (ClientError, BotoCoreError) as error:
+            logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
+            raise _Refused(503, "The webhook could not be queued: try again.") from error
+        return str(sent["MessageId"])
+
+
+def _pairs(values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
+    return [(name, value) for name, several in (values or {}).items() for value in several]
+
+
+def _path(event: Event) -> str:
+    # Not event["path"], which has the base path of a custom domain in it: the resource is where the door is mounted.
+    return str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
+
+
+def _payload(event: Event) -> bytes:
+    body = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        return base64.b64decode(body)
+    # Only an API without binary media types hands over text, and it has then replaced what was not UTF-8 by U+FFFD.
+    if "\ufffd" in body:
+        raise _Refused(
+            400, "The payload is not UTF-8, and this API has no binary media types: add */* to carry any bytes."
+        )
+    return body.encode()
+
+
+def _answer(status: int, body: Mapping[str, str]) -> Answer:
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
