@@ -1,0 +1,100 @@
+"""The queue between door and consumer, and its dead-letter queue."""
+
+from dataclasses import dataclass
+
+from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+
+_MAX_RECEIVE_COUNT = 5
+
+# Payload and metadata together. Set, since defaults differ from account to account and region to region.
+_MAX_MESSAGE_BYTES = 1_048_576
+
+# As long as SQS keeps anything: a message's age does not start anew when it moves.
+_DEAD_LETTER_RETENTION = Duration.days(14)
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """The queue, and the dead-letter queue where one is known."""
+
+    queue: sqs.IQueue
+    dead_letter_queue: sqs.IQueue | None
+
+
+def create_buffer(
+    scope: Construct,
+    *,
+    dead_letter_queue: sqs.IQueue | None,
+    max_receive_count: int | None,
+    retention_period: Duration | None,
+    visibility_timeout: Duration | None,
+    consumer_timeout: Duration,
+    max_batching_window: Duration | None,
+    encryption_key: kms.IKey | None,
+    removal_policy: RemovalPolicy | None,
+) -> Buffer:
+    """A standard queue with a dead-letter queue, encrypted, and closed to anything but TLS."""
+    checks.number("max_receive_count", max_receive_count, 1, 1000)
+    checks.duration("retention_period", retention_period, Duration.minutes(1), Duration.days(14))
+    checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
+    if dead_letter_queue is not None:
+        checks.same_kind(False, dead_letter_queue)
+        checks.dead_letter_retention(dead_letter_queue, retention_period)
+    if checks.is_below(max_receive_count, _MAX_RECEIVE_COUNT):
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:maxReceiveCount",
+            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {max_receive_count}: a short outage of the sink "
+            "or a throttled consumer would move good messages to the dead-letter queue.",
+        )
+
+    def queue(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
+        return sqs.Queue(
+            scope,
+            id,
+            encryption=sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED,
+            encryption_master_key=encryption_key,
+            enforce_ssl=True,
+            max_message_size_bytes=_MAX_MESSAGE_BYTES,
+            retention_period=retention,
+            removal_policy=removal_policy,
+            **properties,  # type: ignore[arg-type]
+        )
+
+    dead_letters = dead_letter_queue or queue("DeadLetterQueue", _DEAD_LETTER_RETENTION)
+    return Buffer(
+        queue(
+            "Queue",
+            retention_period,
+            visibility_timeout=visibility_timeout or _visibility_timeout(consumer_timeout, max_batching_window),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                queue=dead_letters, max_receive_count=max_receive_count or _MAX_RECEIVE_COUNT
+            ),
+        ),
+        dead_letters,
+    )
+
+
+def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Duration) -> Buffer:
+    """A queue of the user's, with the dead-letter queue that it has, if it was made in this app."""
+    checks.brought_queue_visibility(queue, consumer_timeout)
+    policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None
+    if policy is None:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:noDeadLetterQueue",
+            "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored comes back until its "
+            "retention period ends, and is then lost.",
+        )
+        return Buffer(queue, None)
+    checks.same_kind(queue.fifo, policy.queue)
+    return Buffer(queue, policy.queue)
+
+
+def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duration | None) -> Duration:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    six_times = Duration.seconds(6 * checks.known(consumer_timeout))
+    return six_times.plus(max_batching_window) if max_batching_window else six_times

@@ -1,0 +1,87 @@
+"""The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.buffer import Buffer
+from cdk_scalable_webhook.function import runtime_function
+from cdk_scalable_webhook.sink import Sink, SinkOptions
+
+_TIMEOUT = Duration.seconds(30)
+_MEMORY_SIZE = 256
+
+# What Lambda gives a function that says nothing.
+_LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
+
+
+def consumer_timeout(consumer: lambda_.Function | None, timeout: Duration | None) -> Duration:
+    """How long a batch may take: the queue must hide its messages for longer."""
+    checks.duration("timeout", timeout, Duration.seconds(1), Duration.minutes(15))
+    if consumer is None:
+        return timeout or _TIMEOUT
+    return consumer.timeout or _LAMBDA_DEFAULT_TIMEOUT
+
+
+def create_consumer(
+    scope: Construct,
+    *,
+    buffer: Buffer,
+    sink: Sink,
+    timeout: Duration,
+    memory_size: int | None,
+    reserved_concurrent_executions: int | None,
+    encryption_key: kms.IKey | None,
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy | None,
+    tracing: lambda_.Tracing | None,
+) -> lambda_.Function:
+    """The function that comes with a sink, permitted to write to it and to the dead-letter queue."""
+    checks.number("memory_size", memory_size, 128, 10_240)
+    config = sink.bind(scope, SinkOptions(encryption_key=encryption_key, removal_policy=removal_policy))
+    environment = dict(config.environment)
+    if buffer.dead_letter_queue is not None:
+        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = buffer.dead_letter_queue.queue_url
+    consumer = runtime_function(
+        scope,
+        "Consumer",
+        handler=config.handler,
+        description="Stores webhooks from the queue in the sink",
+        environment=environment,
+        timeout=timeout,
+        memory_size=memory_size or _MEMORY_SIZE,
+        reserved_concurrent_executions=reserved_concurrent_executions,
+        tracing=tracing,
+        log_retention=log_retention,
+        removal_policy=removal_policy,
+    )
+    sink.grant_write(consumer)
+    if buffer.dead_letter_queue is not None:
+        buffer.dead_letter_queue.grant_send_messages(consumer)
+    return consumer
+
+
+def throttle(
+    scope: Construct,
+    *,
+    buffer: Buffer,
+    consumer: lambda_.IFunction,
+    max_concurrency: int,
+    batch_size: int,
+    max_batching_window: Duration | None,
+) -> None:
+    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time."""
+    buffer.queue.grant_consume_messages(consumer)
+    lambda_.EventSourceMapping(
+        scope,
+        "EventSourceMapping",
+        target=consumer,
+        event_source_arn=buffer.queue.queue_arn,
+        batch_size=batch_size,
+        max_batching_window=max_batching_window,
+        max_concurrency=max_concurrency,
+        report_batch_item_failures=True,
+    )

@@ -1,0 +1,98 @@
+"""The door: the REST API that takes the requests, and the methods that hand them to the ingress."""
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import Annotations, RemovalPolicy, Token
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.ingress import IngressConfig
+
+# One line a request, without payload, headers or query. request_id is in the lines of every later stage too.
+_ACCESS_LOG = {
+    "request_id": "$context.requestId",
+    "time": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "path": "$context.path",
+    "status": "$context.status",
+    "source_ip": "$context.identity.sourceIp",
+    "latency": "$context.responseLatency",
+    "integration_status": "$context.integration.status",
+    "error": "$context.error.message",
+}
+
+
+def create_api(
+    scope: Construct,
+    *,
+    binary_media_types: Sequence[str],
+    throttling_rate_limit: float | None,
+    throttling_burst_limit: int | None,
+    log_retention: logs.RetentionDays,
+    removal_policy: RemovalPolicy | None,
+    tracing: lambda_.Tracing | None,
+) -> apigateway.RestApi:
+    """A regional REST API with access logs."""
+    checks.number("throttling_rate_limit", throttling_rate_limit, 1, 100_000)
+    checks.number("throttling_burst_limit", throttling_burst_limit, 1, 100_000)
+    access_logs = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=removal_policy)
+    api = apigateway.RestApi(
+        scope,
+        "Api",
+        rest_api_name=scope.node.path,
+        endpoint_types=[apigateway.EndpointType.REGIONAL],
+        binary_media_types=list(binary_media_types) or None,
+        # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since the
+        # account has but one.
+        cloud_watch_role=True,
+        deploy_options=apigateway.StageOptions(
+            access_log_destination=apigateway.LogGroupLogDestination(access_logs),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+            tracing_enabled=tracing is lambda_.Tracing.ACTIVE,
+        ),
+    )
+    # The construct's own output has the path of the mount as well.
+    api.node.try_remove_child("Endpoint")
+    return api
+
+
+def check_brought_api(api: apigateway.RestApi, binary_media_types: Sequence[str]) -> None:
+    """Refuse an API that would mangle payloads and warn of one that refuses some."""
+    resource = api.node.default_child
+    declared = resource.binary_media_types if isinstance(resource, apigateway.CfnRestApi) else None
+    if Token.is_unresolved(declared):
+        return
+    if not binary_media_types and "*/*" in (declared or []):
+        raise ValueError(
+            'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types ["*/*"], got '
+            "binary=False; API Gateway would hand over base64 as if it were text"
+        )
+    if binary_media_types and "*/*" not in (declared or []):
+        Annotations.of(api).add_warning_v2(
+            "cdk-scalable-webhook:binaryMediaTypes",
+            f'api should have binary_media_types=["*/*"], got {declared or "none"}: payloads that are not UTF-8 are refused '
+            "at the door with 400.",
+        )
+
+
+def open_door(api: apigateway.RestApi, path: str, config: IngressConfig) -> None:
+    """Any method on the mount and on every path below it."""
+    mount = api.root.resource_for_path(path) if path != "/" else api.root
+    taken = mount.get_resource("{proxy+}") or mount.node.try_find_child("ANY")
+    if taken is not None:
+        raise ValueError(
+            f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
+        )
+    for resource in (mount, mount.add_resource("{proxy+}")):
+        resource.add_method("ANY", config.integration, method_responses=list(config.method_responses))
+
+
+def has_stage(api: apigateway.RestApi) -> bool:
+    """Whether the API has a stage, and so a URL, already: one made with deploy=False has none."""
+    return api.deployment_stage is not None

@@ -1,0 +1,193 @@
+"""How a request becomes a message."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook.function import runtime_function
+
+_MAPPING = Path(__file__).parent / "mapping"
+_PUBLISHER_TIMEOUT = Duration.seconds(20)
+_PUBLISHER_MEMORY = 256
+
+
+@dataclass(frozen=True)
+class IngressOptions:
+    """What an ingress is given to work with.
+
+    Attributes:
+        queue: The queue that every accepted request goes into.
+        delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request id.
+        tracing: X-Ray tracing for functions.
+        log_retention: How long functions keep their logs.
+        removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
+    """
+
+    queue: sqs.IQueue
+    delivery_id_header: str | None
+    tracing: lambda_.Tracing | None
+    log_retention: logs.RetentionDays
+    removal_policy: RemovalPolicy | None
+
+
+@dataclass(frozen=True)
+class IngressConfig:
+    """What an ingress gives to the API.
+
+    Attributes:
+        integration: The integration of every method of the door.
+        method_responses: The answers that the integration can give; empty for a proxy integration.
+    """
+
+    integration: apigateway.Integration
+    method_responses: Sequence[apigateway.MethodResponse] = ()
+
+
+class Ingress(ABC):
+    """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
+
+    Both accept any method, any path below the mount and any content type, answer 202 only once SQS has the message, and
+    write the same message format, so that the same consumer serves both. Subclass it for a door of your own.
+    """
+
+    @staticmethod
+    def lambda_integration() -> "Ingress":
+        """A publisher Lambda between API Gateway and SQS.
+
+        Byte-exact for any payload, and the place for what needs code at the door. Costs one invocation a webhook.
+
+        Returns:
+            The ingress, for ``ScalableWebhook(ingress=…)``.
+
+        See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+        """
+        return _LambdaIntegration()
+
+    @staticmethod
+    def direct_integration(*, binary: bool = False) -> "Ingress":
+        """API Gateway writes to SQS by itself: no function between, so less latency and less cost.
+
+        Args:
+            binary: Whether payloads may be any bytes. They then travel as base64, which any consumer that knows the message
+                format decodes, and which takes a third more of the 1 MiB that a message holds. Default: payloads are text,
+                and one that is not XML-legal UTF-8 is answered with 400.
+
+        Returns:
+            The ingress, for ``ScalableWebhook(ingress=…)``.
+
+        See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+        """
+        return _DirectIntegration(binary=binary)
+
+    @property
+    @abstractmethod
+    def binary_media_types(self) -> Sequence[str]:
+        """The binary media types that the API must have, so that payloads reach the integration unchanged."""
+
+    @abstractmethod
+    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+        """Create what the ingress needs below ``scope``, with the permission to send to the queue.
+
+        Args:
+            scope: The ``ScalableWebhook``.
+            options: The queue and the settings that apply to every ingress.
+
+        Returns:
+            The integration to put behind every method of the door.
+        """
+
+
+class _LambdaIntegration(Ingress):
+    @property
+    def binary_media_types(self) -> Sequence[str]:
+        return ["*/*"]
+
+    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+        environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
+        if options.delivery_id_header is not None:
+            environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        publisher = runtime_function(
+            scope,
+            "Publisher",
+            handler="publisher",
+            description="Writes each webhook to the queue",
+            environment=environment,
+            timeout=_PUBLISHER_TIMEOUT,
+            memory_size=_PUBLISHER_MEMORY,
+            tracing=options.tracing,
+            log_retention=options.log_retention,
+            removal_policy=options.removal_policy,
+        )
+        options.queue.grant_send_messages(publisher)
+        return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
+
+
+class _DirectIntegration(Ingress):
+    def __init__(self, *, binary: bool) -> None:
+        self._binary = binary
+
+    @property
+    def binary_media_types(self) -> Sequence[str]:
+        return ["*/*"] if self._binary else []
+
+    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+        queue = options.queue
+        role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
+        queue.grant_send_messages(role)
+        header = options.delivery_id_header or ""
+        request = mapping_template(
+            "request",
+            BINARY="true" if self._binary else "false",
+            DELIVERY_ID_HEADER=header,
+            # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
+            FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
+        )
+        integration = apigateway.AwsIntegration(
+            service="sqs",
+            path=f"{queue.env.account}/{queue.queue_name}",
+            region=queue.env.region,
+            integration_http_method="POST",
+            options=apigateway.IntegrationOptions(
+                credentials_role=role,
+                content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT if self._binary else None,
+                request_parameters={"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
+                # $default stands for every content type without a template of its own; without a template nothing may
+                # reach SQS, since the raw payload would then be the call itself.
+                request_templates={"application/json": request, "$default": request},
+                passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+                integration_responses=[
+                    # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
+                    _integration_response("503", mapping_template("unavailable")),
+                    _integration_response("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200"),
+                    _integration_response("400", mapping_template("rejected"), "4\\d{2}"),
+                ],
+            ),
+        )
+        statuses = ("202", "400", "413", "503")
+        return IngressConfig(integration, [apigateway.MethodResponse(status_code=status) for status in statuses])
+
+
+def mapping_template(name: str, **placeholders: str) -> str:
+    """A template of ``mapping/`` as API Gateway gets it: comments and layout removed, placeholders filled."""
+    lines = (_MAPPING / f"{name}.vtl").read_text().splitlines()
+    template = "".join(line.strip() for line in lines if not line.startswith("##"))
+    for placeholder, value in placeholders.items():
+        template = template.replace(f"@{placeholder}@", value)
+    return template
+
+
+def _integration_response(
+    status: str, template: str, selection_pattern: str | None = None
+) -> apigateway.IntegrationResponse:
+    return apigateway.IntegrationResponse(
+        status_code=status, selection_pattern=selection_pattern, response_templates={"application/json": template}
+    )

@@ -1,0 +1,291 @@
+"""The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
+
+from typing import TYPE_CHECKING
+
+import jsii
+from aws_cdk import CfnOutput, Duration, RemovalPolicy
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
+from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
+from cdk_scalable_webhook.door import check_brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.ingress import Ingress, IngressOptions
+from cdk_scalable_webhook.sink import Sink
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+# The local AWS finds a webhook's URL among a stack's outputs by this.
+_URL_DESCRIPTION = "Webhook URL"
+
+
+@jsii.implements(iam.IGrantable)
+class ScalableWebhook(Construct):
+    """A webhook endpoint in front of something that does not scale.
+
+    API Gateway takes every request and answers 202 once it is in a queue; a consumer works the queue off, never more than
+    ``max_concurrency`` batches at a time, and stores each webhook once. Nothing accepted is lost: what cannot be stored ends
+    in the dead-letter queue.
+
+    Two throttles, never confused: the door *rejects* (``throttling_rate_limit``, 429), the consumer *delays*
+    (``max_concurrency``).
+
+    Example:
+        ScalableWebhook(self, "Webhook")
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        ingress: Ingress | None = None,
+        sink: Sink | None = None,
+        consumer: lambda_.Function | None = None,
+        api: apigateway.RestApi | None = None,
+        path: str = "/",
+        delivery_id_header: str | None = None,
+        queue: sqs.IQueue | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        max_concurrency: int = 2,
+        batch_size: int = 10,
+        max_batching_window: Duration | None = None,
+        max_receive_count: int | None = None,
+        retention_period: Duration | None = None,
+        visibility_timeout: Duration | None = None,
+        timeout: Duration | None = None,
+        memory_size: int | None = None,
+        reserved_concurrent_executions: int | None = None,
+        throttling_rate_limit: float | None = None,
+        throttling_burst_limit: int | None = None,
+        encryption_key: kms.IKey | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+        removal_policy: RemovalPolicy | None = None,
+        tracing: lambda_.Tracing | None = None,
+    ) -> None:
+        """Create the endpoint.
+
+        Args:
+            scope: The stack, or the construct that this one belongs to.
+            id: The id within the scope.
+            ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
+            sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
+            consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
+                ``batchItemFailures``; an exception fails the whole batch. Default: the function that comes with the sink.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+            api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any bytes
+                it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
+            path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored with
+                the webhook. Default: ``/``, so every path.
+            delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two requests
+                with the same value are stored once. Default: each request is its own delivery, and is stored once however
+                often SQS delivers it.
+            queue: A queue of yours, standard or FIFO, instead of a new one. Not together with the settings of a queue.
+                Default: a new, encrypted standard queue that only TLS can reach.
+            dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14 days.
+            max_concurrency: How many batches are worked on at the same time, so how many connections the sink sees: 2 to
+                1000. Default: 2.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+            batch_size: How many messages a batch has at most: 1 to 10,000, to 10 with a FIFO queue. Above 10 it needs a
+                ``max_batching_window``. Default: 10.
+            max_batching_window: How long to wait for a batch to fill, up to 5 minutes. Default: no waiting.
+            max_receive_count: How often a message may fail before it moves to the dead-letter queue: 1 to 1000; below 5
+                gives a warning. Default: 5.
+            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default: 4
+                days.
+            visibility_timeout: How long a message that is worked on stays hidden, at least 6 x ``timeout`` +
+                ``max_batching_window``. Default: just that.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+            timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
+            memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
+            reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``. Default:
+                none; ``max_concurrency`` throttles without it.
+            throttling_rate_limit: Requests a second that the door lets in before it answers 429. Default: the account's
+                limit.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
+            throttling_burst_limit: Requests at once that the door lets in before it answers 429. Default: the account's
+                limit.
+            encryption_key: The key for queue, dead-letter queue and table. Default: encrypted with keys that AWS owns.
+            log_retention: How long the logs of functions and API are kept. Default: one month.
+            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's default for
+                each: table and log groups stay, queues go.
+            tracing: X-Ray tracing of functions and API. Default: none.
+
+        Raises:
+            ValueError: An argument is out of its limits, or two of them contradict each other. The message names the
+                argument, the limit, what it got and what to do.
+        """
+        super().__init__(scope, id)
+        ingress = ingress or Ingress.lambda_integration()
+        self._path = path
+        busy = consumer_timeout(consumer, timeout)
+        fifo = queue is not None and queue.fifo
+        checks.mount_path(path)
+        checks.header_name("delivery_id_header", delivery_id_header)
+        checks.max_concurrency(max_concurrency)
+        checks.batching(batch_size, max_batching_window, fifo=fifo)
+        checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
+
+        if queue is None:
+            buffer = create_buffer(
+                self,
+                dead_letter_queue=dead_letter_queue,
+                max_receive_count=max_receive_count,
+                retention_period=retention_period,
+                visibility_timeout=visibility_timeout,
+                consumer_timeout=busy,
+                max_batching_window=max_batching_window,
+                encryption_key=encryption_key,
+                removal_policy=removal_policy,
+            )
+        else:
+            checks.nothing_set(
+                "queue",
+                dead_letter_queue=dead_letter_queue,
+                max_receive_count=max_receive_count,
+                retention_period=retention_period,
+                visibility_timeout=visibility_timeout,
+            )
+            buffer = brought_buffer(self, queue, consumer_timeout=busy)
+        self._queue = buffer.queue
+        self._dead_letter_queue = buffer.dead_letter_queue
+
+        if consumer is None:
+            self._sink: Sink | None = sink or Sink.dynamodb()
+            self._consumer = create_consumer(
+                self,
+                buffer=buffer,
+                sink=self._sink,
+                timeout=busy,
+                memory_size=memory_size,
+                reserved_concurrent_executions=reserved_concurrent_executions,
+                encryption_key=encryption_key,
+                log_retention=log_retention,
+                removal_policy=removal_policy,
+                tracing=tracing,
+            )
+        else:
+            checks.nothing_set(
+                "consumer",
+                sink=sink,
+                timeout=timeout,
+                memory_size=memory_size,
+                reserved_concurrent_executions=reserved_concurrent_executions,
+            )
+            self._sink = None
+            self._consumer = consumer
+        throttle(
+            self,
+            buffer=buffer,
+            consumer=self._consumer,
+            max_concurrency=max_concurrency,
+            batch_size=batch_size,
+            max_batching_window=max_batching_window,
+        )
+
+        if api is None:
+            api = create_api(
+                self,
+                binary_media_types=ingress.binary_media_types,
+                throttling_rate_limit=throttling_rate_limit,
+                throttling_burst_limit=throttling_burst_limit,
+                log_retention=log_retention,
+                removal_policy=removal_policy,
+                tracing=tracing,
+            )
+        else:
+            checks.nothing_set(
+                "api",
+                throttling_rate_limit=throttling_rate_limit,
+                throttling_burst_limit=throttling_burst_limit,
+            )
+            check_brought_api(api, ingress.binary_media_types)
+        self._api = api
+        options = IngressOptions(
+            queue=buffer.queue,
+            delivery_id_header=delivery_id_header and delivery_id_header.lower(),
+            tracing=tracing,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
+        open_door(api, path, ingress.bind(self, options))
+        if has_stage(api):
+            CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
+
+    @property
+    def url(self) -> str:
+        """The URL to give to senders: every method, and every path below it."""
+        return self._api.url_for_path(self._path)
+
+    @property
+    def api(self) -> apigateway.RestApi:
+        """The REST API with the door in it."""
+        return self._api
+
+    @property
+    def queue(self) -> sqs.IQueue:
+        """The queue between door and consumer."""
+        return self._queue
+
+    @property
+    def dead_letter_queue(self) -> sqs.IQueue | None:
+        """Where webhooks go that could not be stored. None where you brought a queue and its own is not known."""
+        return self._dead_letter_queue
+
+    @property
+    def consumer(self) -> lambda_.Function:
+        """The function that takes webhooks from the queue to the sink."""
+        return self._consumer
+
+    @property
+    def sink(self) -> Sink | None:
+        """Where webhooks end. None where you brought a consumer."""
+        return self._sink
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The consumer: what is granted to the webhook is granted to it."""
+        return self._consumer.grant_principal
+
+    def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
+
+        Args:
+            period: Over how long one point is. Default: 5 minutes.
+
+        Returns:
+            The maximum of ``ApproximateAgeOfOldestMessage``.
+
+        See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+        """
+        return self._queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=period)
+
+    def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
+
+        Args:
+            period: Over how long one point is. Default: 5 minutes.
+
+        Returns:
+            The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
+
+        Raises:
+            ValueError: No dead-letter queue is known, since you brought the queue.
+
+        See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+        """
+        if self._dead_letter_queue is None:
+            raise ValueError(
+                "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
+                "call metric_approximate_number_of_messages_visible() on yours"
+            )
+        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
+            statistic="Maximum", period=period
+        )
