@@ -1,0 +1,73 @@
+"""The events that AWS sends to the functions, as its documentation shows them."""
+
+import base64
+from typing import Any
+
+REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def request(
+    body: bytes = b"",
+    *,
+    method: str = "POST",
+    proxy: str | None = "hello",
+    mount: str = "/",
+    headers: list[tuple[str, str]] | None = None,
+    query: list[tuple[str, str]] | None = None,
+    text: str | None = None,
+) -> dict[str, Any]:
+    """An API Gateway proxy event of an API whose media types are all binary, or with `text` of one with none."""
+    return {
+        "resource": mount if proxy is None else f"{mount.rstrip('/')}/{{proxy+}}",
+        "path": "/base-path-of-a-custom-domain/anything",
+        "httpMethod": method,
+        "headers": dict(headers or []),
+        "multiValueHeaders": _multi(headers or []),
+        "queryStringParameters": dict(query or []) or None,
+        "multiValueQueryStringParameters": _multi(query or []) or None,
+        "pathParameters": None if proxy is None else {"proxy": proxy},
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": REQUEST_ID,
+            "stage": "prod",
+            "path": f"/prod/{proxy}",
+            "httpMethod": method,
+            "requestTimeEpoch": 1_763_000_000_123,
+            "identity": {"sourceIp": "203.0.113.7", "userAgent": "curl/8.0"},
+        },
+        "body": text if text is not None else base64.b64encode(body).decode() if body else None,
+        "isBase64Encoded": text is None and bool(body),
+    }
+
+
+def record(
+    body: str,
+    attribute: str | None,
+    *,
+    message_id: str = "059f36b4-87a3-44ab-83d2-661975830a7d",
+    attempt: int = 1,
+    queue: str = "arn:aws:sqs:us-east-1:000000000000:Queue",
+    group: str | None = None,
+) -> dict[str, Any]:
+    """One record of an SQS event."""
+    attributes = {"ApproximateReceiveCount": str(attempt), "SentTimestamp": "1763000000456"}
+    if group:
+        attributes["MessageGroupId"] = group
+    value = {"stringValue": attribute, "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+    return {
+        "messageId": message_id,
+        "receiptHandle": f"handle-{message_id}",
+        "body": body,
+        "attributes": attributes,
+        "messageAttributes": {} if attribute is None else {"webhook": value},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue,
+        "awsRegion": "us-east-1",
+    }
+
+
+def _multi(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    several: dict[str, list[str]] = {}
+    for name, value in pairs:
+        several.setdefault(name, []).append(value)
+    return several

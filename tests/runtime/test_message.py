@@ -1,0 +1,127 @@
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import pytest
+from events import record
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook_runtime import message
+from webhook_runtime.message import Headers, MalformedMessage, Webhook
+
+header_names = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", fullmatch=True)
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+webhooks = st.builds(
+    Webhook,
+    id=texts,
+    request_id=st.uuids().map(str),
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]),
+    path=texts,
+    query_string=st.lists(st.tuples(texts, texts)).map(lambda pairs: "&".join(f"{n}={v}" for n, v in pairs).lstrip("&")),
+    headers=st.lists(st.tuples(header_names, texts)).map(Headers),
+    body=st.one_of(st.binary(), texts.map(str.encode)),
+    source_ip=st.ip_addresses().map(str),
+    received_at=st.datetimes(
+        min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)
+    ).map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000)),
+    message_id=st.just("059f36b4-87a3-44ab-83d2-661975830a7d"),
+    attempt=st.just(1),
+)
+
+
+@given(webhooks)
+def test_what_is_read_is_what_was_written(webhook: Webhook) -> None:
+    body, attribute = message.write(webhook)
+    read = message.read(record(body, attribute))
+
+    assert all(read.headers.get_all(name) == webhook.headers.get_all(name) for name in webhook.headers)
+    assert dict(read.headers) == dict(webhook.headers)
+    assert read == Webhook(**{**vars(webhook), "headers": read.headers})
+
+
+@given(webhooks)
+def test_a_message_is_nothing_that_sqs_refuses_or_alters(webhook: Webhook) -> None:
+    body, attribute = message.write(webhook)
+
+    assert body
+    assert attribute.isascii()
+    assert all(c in "\t\n\r" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000" for c in body)
+
+
+@pytest.mark.parametrize(
+    ("payload", "encoding"),
+    [
+        (b"", "empty"),
+        (b"-", "text"),
+        (b'{"a": "\xc3\xa9"}', "text"),
+        ("😀".encode(), "text"),
+        (b"line\r\nline\t", "text"),
+        (b"\xef\xbf\xbd", "text"),
+        (b"\x00", "base64"),
+        (b"\x1b[31m", "base64"),
+        (b"\xff\xfe", "base64"),
+        ("\uffff".encode(), "base64"),
+    ],
+)
+def test_a_payload_travels_as_text_exactly_where_sqs_can_carry_it(payload: bytes, encoding: str) -> None:
+    body, attribute = message.write(_webhook(payload))
+
+    assert parse_qs(attribute)["encoding"] == [encoding]
+    assert message.read(record(body, attribute)).body == payload
+
+
+def test_header_names_are_compared_without_regard_to_case() -> None:
+    headers = Headers([("X-GitHub-Event", "push"), ("x-github-event", "ping")])
+
+    assert headers["x-GITHUB-event"] == "push, ping"
+    assert headers.get_all("X-GITHUB-EVENT") == ["push", "ping"]
+    assert "X-Github-Event" in headers
+    assert "absent" not in headers
+    assert list(headers) == ["x-github-event"]
+
+
+def test_the_query_keeps_every_value_of_a_repeated_parameter() -> None:
+    assert _webhook(b"", query_string="a=1&a=2&b=").query == {"a": ["1", "2"], "b": [""]}
+
+
+def test_a_payload_is_there_as_text_and_as_json() -> None:
+    webhook = _webhook('{"name": "Zoë"}'.encode())
+
+    assert webhook.text == '{"name": "Zoë"}'
+    assert webhook.json() == {"name": "Zoë"}
+    with pytest.raises(UnicodeDecodeError):
+        _ = _webhook(b"\xff").text
+
+
+@pytest.mark.parametrize(
+    ("body", "attribute", "reason"),
+    [
+        ("hello", None, "no message attribute 'webhook'"),
+        ("hello", "v=2&encoding=text", "message format '2', this consumer reads '1'"),
+        ("hello", "", "message format None"),
+        ("hello", "v=1&encoding=text", "no 'id'"),
+        ("no base64!", "v=1&encoding=base64&id=a&request=b&time=1&ip=c&method=d&path=e&query=", "not base64"),
+        ("hello", "v=1&encoding=zip&id=a&request=b&time=1&ip=c&method=d&path=e&query=", "unknown encoding 'zip'"),
+        ("hello", "v=1&encoding=text&id=a&request=b&time=noon&ip=c&method=d&path=e&query=", "noon"),
+    ],
+)
+def test_a_message_that_no_door_wrote_is_malformed_and_says_why(body: str, attribute: str | None, reason: str) -> None:
+    with pytest.raises(MalformedMessage, match=reason):
+        message.read(record(body, attribute))
+
+
+def test_the_size_counts_what_sqs_counts() -> None:
+    assert message.size("é", "abc") == len("é".encode()) + len("webhook") + len("String") + 3
+
+
+def _webhook(body: bytes, query_string: str = "") -> Webhook:
+    return Webhook(
+        id="a",
+        request_id="b",
+        method="POST",
+        path="/",
+        query_string=query_string,
+        headers=Headers(),
+        body=body,
+        source_ip="127.0.0.1",
+        received_at=datetime.now(UTC),
+    )

@@ -1,0 +1,161 @@
+import json
+import logging
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from events import REQUEST_ID, record, request
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook_runtime import message
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.settings import PublisherSettings
+
+
+class Queue:
+    """Stands for boto3's SQS client: keeps what it is sent, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self._error = error
+
+    def send_message(self, **call: Any) -> dict[str, str]:
+        if self._error:
+            raise self._error
+        self.sent.append(call)
+        return {"MessageId": f"message-{len(self.sent)}"}
+
+    def webhook(self) -> message.Webhook:
+        (call,) = self.sent
+        return message.read(record(call["MessageBody"], call["MessageAttributes"]["webhook"]["StringValue"]))
+
+
+def publisher(queue: Queue, *, url: str = "http://sqs/Queue", delivery_id_header: str | None = None) -> Publisher:
+    return Publisher(PublisherSettings(url, delivery_id_header), queue)
+
+
+@given(st.binary(max_size=300), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_any_bytes_on_any_path_reach_the_queue_unchanged(payload: bytes, path: str) -> None:
+    queue = Queue()
+
+    answer = publisher(queue).handle(request(payload, proxy=path), None)
+
+    assert answer["statusCode"] == 202
+    assert queue.webhook().body == payload
+    assert queue.webhook().path == f"/{path}"
+
+
+def test_the_message_has_all_of_the_request() -> None:
+    queue = Queue()
+    event = request(
+        b"{}",
+        method="PUT",
+        mount="/hooks",
+        proxy="hello/world",
+        headers=[("X-Thing", "1"), ("x-thing", "2"), ("Content-Type", "application/json")],
+        query=[("a", "1"), ("a", "&="), ("b", "é")],
+    )
+
+    answer = publisher(queue).handle(event, None)
+
+    webhook = queue.webhook()
+    assert json.loads(answer["body"]) == {"id": REQUEST_ID}
+    assert (webhook.method, webhook.path, webhook.source_ip) == ("PUT", "/hooks/hello/world", "203.0.113.7")
+    assert webhook.query == {"a": ["1", "&="], "b": ["é"]}
+    assert webhook.headers.get_all("X-Thing") == ["1", "2"]
+    assert webhook.received_at.isoformat() == "2025-11-13T02:13:20.123000+00:00"
+    assert (webhook.id, webhook.request_id) == (REQUEST_ID, REQUEST_ID)
+
+
+def test_a_request_to_the_mount_itself_has_its_path() -> None:
+    queue = Queue()
+    publisher(queue).handle(request(mount="/hooks", proxy=None), None)
+    assert queue.webhook().path == "/hooks"
+
+
+@pytest.mark.parametrize(
+    ("headers", "id"),
+    [
+        ([("idempotency-key", "order-7")], "order-7"),
+        ([("IDEMPOTENCY-KEY", "order-7")], "order-7"),
+        ([("Idempotency-Key", "first"), ("Idempotency-Key", "last")], "last"),
+        ([("Idempotency-Key", "")], REQUEST_ID),
+        ([("Other", "order-7")], REQUEST_ID),
+    ],
+)
+def test_the_delivery_id_is_the_headers_value_where_there_is_one(headers: list[tuple[str, str]], id: str) -> None:
+    queue = Queue()
+
+    answer = publisher(queue, delivery_id_header="idempotency-key").handle(request(headers=headers), None)
+
+    assert json.loads(answer["body"]) == {"id": id}
+    assert queue.webhook().id == id
+    assert queue.webhook().request_id == REQUEST_ID
+
+
+def test_the_query_string_cannot_pose_as_the_delivery_id_header() -> None:
+    queue = Queue()
+    event = request(query=[("idempotency-key", "spoofed")])
+    publisher(queue, delivery_id_header="idempotency-key").handle(event, None)
+    assert queue.webhook().id == REQUEST_ID
+
+
+def test_a_fifo_queue_gets_one_group_and_a_deduplication_id_for_each_request() -> None:
+    queue = Queue()
+    publisher(queue, url="http://sqs/Queue.fifo").handle(request(b"same"), None)
+    assert queue.sent[0]["MessageGroupId"] == "webhook"
+    assert queue.sent[0]["MessageDeduplicationId"] == REQUEST_ID
+
+
+@pytest.mark.parametrize("payload", [b"x" * 1_048_576, b"\xff" * 800_000])
+def test_what_no_message_can_hold_is_answered_with_413(payload: bytes) -> None:
+    queue = Queue()
+    answer = publisher(queue).handle(request(payload), None)
+    assert answer["statusCode"] == 413
+    assert "1 MiB" in json.loads(answer["body"])["message"]
+    assert queue.sent == []
+
+
+def test_the_largest_message_still_goes_in() -> None:
+    queue = Queue()
+    answer = publisher(queue).handle(request(b"x" * 1_048_000), None)
+    assert answer["statusCode"] == 202
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "KmsDisabled", "Message": "key"}}, "SendMessage"),
+        ConnectTimeoutError(endpoint_url="http://sqs"),
+    ],
+)
+def test_a_failing_queue_is_answered_with_503_and_never_with_an_id(error: Exception) -> None:
+    answer = publisher(Queue(error)).handle(request(b"{}"), None)
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"]) == {"message": "The webhook could not be queued: try again."}
+    assert answer["headers"] == {"Content-Type": "application/json"}
+
+
+def test_an_api_without_binary_media_types_carries_text() -> None:
+    queue = Queue()
+    publisher(queue).handle(request(text="Zoë"), None)
+    assert queue.webhook().text == "Zoë"
+
+
+def test_bytes_that_an_api_without_binary_media_types_replaced_are_refused() -> None:
+    queue = Queue()
+    answer = publisher(queue).handle(request(text="Zo\ufffd"), None)
+    assert answer["statusCode"] == 400
+    assert "binary media types" in json.loads(answer["body"])["message"]
+    assert queue.sent == []
+
+
+def test_every_request_is_one_log_line_with_its_ids_and_without_its_payload(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    event = request(b"secret-body", headers=[("Authorization", "secret-header")], query=[("token", "secret-query")])
+
+    publisher(Queue()).handle(event, None)
+
+    (line,) = caplog.records
+    assert (line.message, vars(line)["request_id"], vars(line)["message_id"]) == ("queued", REQUEST_ID, "message-1")
+    assert "secret" not in str(vars(line))
