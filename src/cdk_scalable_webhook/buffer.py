@@ -96,5 +96,10 @@ def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Dur
 
 def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duration | None) -> Duration:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    six_times = Duration.seconds(6 * checks.known(consumer_timeout))
-    return six_times.plus(max_batching_window) if max_batching_window else six_times
+    window = max_batching_window or Duration.seconds(0)
+    if consumer_timeout.is_unresolved() or window.is_unresolved():
+        raise ValueError(
+            "visibility_timeout must be set where timeout or max_batching_window is known only at deployment, got none; "
+            "set it to at least 6 x timeout + max_batching_window"
+        )
+    return Duration.seconds(6 * checks.known(consumer_timeout)).plus(window)

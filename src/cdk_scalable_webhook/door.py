@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 
-from aws_cdk import Annotations, RemovalPolicy, Token
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.ingress import IngressConfig
+from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage too.
 _ACCESS_LOG = {
@@ -62,23 +62,13 @@ def create_api(
     return api
 
 
-def check_brought_api(api: apigateway.RestApi, binary_media_types: Sequence[str]) -> None:
-    """Refuse an API that would mangle payloads and warn of one that refuses some."""
+def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi:
+    """An API of the user's, unless it would hand over other bytes than it got."""
     resource = api.node.default_child
     declared = resource.binary_media_types if isinstance(resource, apigateway.CfnRestApi) else None
-    if Token.is_unresolved(declared):
-        return
-    if not binary_media_types and "*/*" in (declared or []):
-        raise ValueError(
-            'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types ["*/*"], got '
-            "binary=False; API Gateway would hand over base64 as if it were text"
-        )
-    if binary_media_types and "*/*" not in (declared or []):
-        Annotations.of(api).add_warning_v2(
-            "cdk-scalable-webhook:binaryMediaTypes",
-            f'api should have binary_media_types=["*/*"], got {declared or "none"}: payloads that are not UTF-8 are refused '
-            "at the door with 400.",
-        )
+    if not Token.is_unresolved(declared):
+        ingress.check_api(api, binary="*/*" in (declared or []))
+    return api
 
 
 def open_door(api: apigateway.RestApi, path: str, config: IngressConfig) -> None:
@@ -94,5 +84,8 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig) -> None
 
 
 def has_stage(api: apigateway.RestApi) -> bool:
-    """Whether the API has a stage, and so a URL, already: one made with deploy=False has none."""
-    return api.deployment_stage is not None
+    """Whether the API has a stage, and so a URL, by now: one that is made with ``deploy=False`` has none."""
+    try:
+        return bool(api.deployment_stage)
+    except RuntimeError:  # jsii's, for a property that must not be undefined and is
+        return False

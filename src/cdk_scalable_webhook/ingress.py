@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -93,6 +93,17 @@ class Ingress(ABC):
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
 
+    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
+        """Refuse an API that was brought and would hand other bytes to the integration than it got.
+
+        Args:
+            api: The API, for annotations.
+            binary: Whether every media type is binary in it (``binary_media_types=["*/*"]``).
+
+        Raises:
+            ValueError: The ingress cannot work in such an API. The base class refuses none.
+        """
+
     @abstractmethod
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
         """Create what the ingress needs below ``scope``, with the permission to send to the queue.
@@ -110,6 +121,14 @@ class _LambdaIntegration(Ingress):
     @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
+
+    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
+        if not binary:
+            Annotations.of(api).add_warning_v2(
+                "cdk-scalable-webhook:binaryMediaTypes",
+                'api should have binary_media_types=["*/*"], got an api without: payloads that are not UTF-8 are refused at '
+                "the door with 400.",
+            )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
         environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
@@ -138,6 +157,18 @@ class _DirectIntegration(Ingress):
     @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"] if self._binary else []
+
+    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
+        if binary and not self._binary:
+            raise ValueError(
+                'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], got '
+                "binary=False; API Gateway would hand over base64 as if it were text"
+            )
+        if self._binary and not binary:
+            raise ValueError(
+                'ingress must be Ingress.direct_integration() for an api without binary_media_types=["*/*"], got '
+                "binary=True; API Gateway would hand over text as if it were base64"
+            )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
         queue = options.queue

@@ -15,7 +15,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
-from cdk_scalable_webhook.door import check_brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.sink import Sink
 
@@ -132,6 +132,8 @@ class ScalableWebhook(Construct):
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
+        if queue is not None and consumer is not None:
+            checks.nothing_set("queue and consumer", encryption_key=encryption_key)
 
         if queue is None:
             buffer = create_buffer(
@@ -191,7 +193,7 @@ class ScalableWebhook(Construct):
         )
 
         if api is None:
-            api = create_api(
+            self._api = create_api(
                 self,
                 binary_media_types=ingress.binary_media_types,
                 throttling_rate_limit=throttling_rate_limit,
@@ -206,8 +208,7 @@ class ScalableWebhook(Construct):
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
             )
-            check_brought_api(api, ingress.binary_media_types)
-        self._api = api
+            self._api = brought_api(api, ingress)
         options = IngressOptions(
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
@@ -215,8 +216,8 @@ class ScalableWebhook(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        open_door(api, path, ingress.bind(self, options))
-        if has_stage(api):
+        open_door(self._api, path, ingress.bind(self, options))
+        if has_stage(self._api):
             CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
 
     @property

@@ -1,0 +1,50 @@
+"""No function between API Gateway and SQS, and the settings that a production stack thinks about."""
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+
+
+class Orders(Stack):
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        table = dynamodb.Table(
+            self,
+            "Orders",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            removal_policy=RemovalPolicy.DESTROY,  # an example leaves nothing behind; keep your orders
+        )
+        webhook = ScalableWebhook(
+            self,
+            "Webhook",
+            ingress=Ingress.direct_integration(),
+            path="/orders",
+            delivery_id_header="Idempotency-Key",
+            sink=Sink.dynamodb(table),
+            # What the sink bears: never more than 4 batches at a time, each of up to 25 webhooks.
+            max_concurrency=4,
+            batch_size=25,
+            max_batching_window=Duration.seconds(1),
+            timeout=Duration.seconds(20),
+            memory_size=512,
+            # How much trouble is survived before a person has to look.
+            max_receive_count=8,
+            retention_period=Duration.days(7),
+            # What the door lets in before it answers 429.
+            throttling_rate_limit=1000,
+            throttling_burst_limit=500,
+            log_retention=logs.RetentionDays.ONE_WEEK,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        webhook.metric_dead_letters(period=Duration.minutes(1)).create_alarm(
+            self, "DeadLetters", threshold=1, evaluation_periods=1, alarm_description="A webhook could not be stored"
+        )
+
+
+app = App()
+Orders(app, "Direct")
+app.synth()

@@ -1,0 +1,49 @@
+"""The examples as a user gets them: what they synthesise to is what is reviewed."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/cdk.json"))
+
+
+class TemplateExtension(JSONSnapshotExtension):
+    """One readable file a template; the hash of an asset changes with every line of run-time code, and says nothing here."""
+
+    file_extension = "template.json"
+
+    def serialize(self, data: Any, **options: Any) -> str:
+        return re.sub(r"\b[0-9a-f]{64}\b", "ASSET", super().serialize(data, **options))
+
+
+def templates(name: str) -> dict[str, Any]:
+    """The templates of an example, by stack."""
+    assembly = runpy.run_path(str(EXAMPLES / name / "app.py"))["app"].synth()
+    return {stack.stack_name: stack.template for stack in assembly.stacks}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_template_is_the_reviewed_one(name: str, snapshot: SnapshotAssertion) -> None:
+    assert templates(name) == snapshot(extension_class=TemplateExtension)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cfn_lint_finds_nothing(name: str) -> None:
+    for template in templates(name).values():
+        # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given.
+        config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
+        findings = lint(json.dumps(template), config=config)
+        assert [str(finding) for finding in findings] == []
+
+
+def test_there_are_examples() -> None:
+    assert {"hello", "direct"} <= set(NAMES)
