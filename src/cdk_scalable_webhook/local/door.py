@@ -1,0 +1,387 @@
+"""The local door: API Gateway's data plane in front of the emulator, which lacks most of it.
+
+It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers as API
+Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses, binary media
+types, throttling, access logs. Everything else it hands on. It is a developer's tool; where the emulator learns this, it goes.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.etree import ElementTree
+
+import httpx
+import uvicorn
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cdk_scalable_webhook.local.access_log import AccessLog
+from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client
+from cdk_scalable_webhook.local.velocity import render
+
+HEALTH_PATH = "/_door/health"
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+_MAX_PAYLOAD = 10 * 1024 * 1024
+_INTEGRATION_TIMEOUT = 29.0
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
+_SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
+_LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
+_HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
+
+_log = logging.getLogger("door")
+
+
+class _GatewayResponse(Exception):
+    """An answer that API Gateway gives by itself."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Door:
+    """The ASGI endpoint. ``upstream`` is the emulator's URL."""
+
+    def __init__(self, upstream: str) -> None:
+        self._upstream = upstream
+        self._apis = RestApis(upstream)
+        self._access_log = AccessLog(upstream)
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+        self._http = httpx.AsyncClient(base_url=upstream, timeout=None, limits=limits, trust_env=False)
+
+    async def handle(self, request: Request) -> Response:
+        """One request to the local AWS."""
+        call = _EXECUTE_API.fullmatch(request.url.path) if request.url.path.startswith("/_aws/") else None
+        if call is None:
+            self._apis.saw_region(request.headers.get("authorization", ""))
+            return await self._forward(request)
+        api = await run_in_threadpool(self._apis.get, call["api"], call["stage"])
+        # API Gateway, like the emulator, does not tell /orders from /orders/.
+        path = "/" + "/".join(part for part in (request.scope["path"].split("/")[5:]) if part)
+        matched = api.match(path, request.method) if api else None
+        if api is None or matched is None or not matched[0].open or not _is_ours(matched[0]):
+            return await self._forward(request)
+        return await self._execute(request, api, *matched)
+
+    async def _execute(self, request: Request, api: RestApi, method: Method, parameters: dict[str, str]) -> Response:
+        started = time.monotonic()
+        context = _context(request, api, method)
+        try:
+            body = await _payload(request)
+            if not self._apis.may_enter(api):
+                raise _GatewayResponse(429, "Too Many Requests")
+            integrate = self._sqs if _SQS_URI.match(method.integration["uri"]) else self._lambda
+            response = await integrate(request, api, method, parameters, body, context)
+        except _GatewayResponse as answer:
+            context["error"] = {"message": answer.message}
+            response = _json(answer.status, {"message": answer.message})
+        context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
+        response.headers["x-amzn-requestid"] = context["requestId"]
+        self._access_log.write(api, context)
+        return response
+
+    async def _sqs(
+        self,
+        request: Request,
+        api: RestApi,
+        method: Method,
+        parameters: dict[str, str],
+        payload: bytes,
+        context: dict[str, Any],
+    ) -> Response:
+        """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
+        integration = method.integration
+        values = {
+            "header": dict(request.headers.items()),
+            "querystring": dict(parse_qsl(request.url.query, keep_blank_values=True)),
+            "path": parameters,
+            "stage_variables": api.stage_variables,
+        }
+        template = _request_template(integration, request.headers.get("content-type", "application/json"))
+        call = _render(template, body=_text(api, integration, request, payload), context=context, **values)
+        status, reply = await self._send(integration, call)
+        context["integration"] = {"status": status}
+
+        chosen = _integration_response(integration, status)
+        templates = chosen.get("responseTemplates") or {}
+        template = templates.get("application/json") or next(iter(templates.values()), None)
+        answer = reply if template is None else _render(template, body=reply, context=context, **values)
+        override = context.pop("responseOverride", {})
+        headers = {"content-type": "application/json"} | _literals(chosen, "method.response.header.")
+        return Response(
+            answer,
+            status_code=int(override.get("status") or chosen["statusCode"]),
+            headers=headers | {name: str(value) for name, value in override.get("header", {}).items()},
+        )
+
+    async def _send(self, integration: Mapping[str, Any], call: str) -> tuple[int, str]:
+        """SQS's answer to a call of its Query protocol, as the JSON that API Gateway makes of it."""
+        uri = _SQS_URI.match(integration["uri"])
+        assert uri is not None  # _execute has looked
+        headers = _literals(integration, "integration.request.header.")
+        signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=call.encode())
+        SigV4Auth(Credentials("test", "test"), "sqs", uri["region"]).add_auth(signed)
+        try:
+            reply = await self._http.post(
+                uri["queue"], content=call.encode(), headers=dict(signed.headers.items()), timeout=_INTEGRATION_TIMEOUT
+            )
+        except httpx.TimeoutException:
+            raise _GatewayResponse(504, "Endpoint request timed out") from None
+        except httpx.HTTPError as error:
+            _log.error("SQS cannot be reached: %r", error)
+            raise _GatewayResponse(500, "Internal server error") from None
+        return reply.status_code, json.dumps(_without_xml(reply.content))
+
+    async def _lambda(
+        self,
+        request: Request,
+        api: RestApi,
+        method: Method,
+        parameters: dict[str, str],
+        payload: bytes,
+        context: dict[str, Any],
+    ) -> Response:
+        """A Lambda proxy integration."""
+        uri = _LAMBDA_URI.match(method.integration["uri"])
+        assert uri is not None  # _execute has looked
+        event = _proxy_event(request, api, method, parameters, payload, context)
+        functions = client("lambda", self._upstream, api.region)
+        try:
+            result = await asyncio.wait_for(
+                run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=json.dumps(event)),
+                _INTEGRATION_TIMEOUT,
+            )
+            answer = json.loads(await run_in_threadpool(result["Payload"].read))
+            context["integration"] = {"status": result["StatusCode"]}
+            if "FunctionError" in result:
+                raise ValueError(answer)
+            return _proxy_response(answer)
+        except TimeoutError:
+            raise _GatewayResponse(504, "Endpoint request timed out") from None
+        except Exception as error:
+            _log.error("%s: %r", uri["function"], error)
+            raise _GatewayResponse(502, "Internal server error") from None
+
+    async def _forward(self, request: Request) -> Response:
+        """Hand a call on to the emulator, byte for byte."""
+        target = request.scope["raw_path"].decode("ascii") + (f"?{request.url.query}" if request.url.query else "")
+        headers = [(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP]
+        outgoing = self._http.build_request(request.method, target, headers=headers, content=await request.body())
+        try:
+            reply = await self._http.send(outgoing, stream=True)
+        except httpx.HTTPError as error:
+            return _json(503, {"message": f"The local AWS cannot be reached: {error!r}"})
+        try:
+            body = b"".join([chunk async for chunk in reply.aiter_raw()])
+        finally:
+            await reply.aclose()
+        response = Response(body, status_code=reply.status_code)
+        length = [] if request.method != "HEAD" else reply.headers.get_list("content-length")
+        response.raw_headers = [
+            *((name.lower(), value) for name, value in reply.headers.raw if name.lower() not in _HOP_BY_HOP),
+            (b"content-length", (length[0] if length else str(len(body))).encode()),
+        ]
+        return response
+
+
+def create_app(upstream: str) -> Starlette:
+    """The door in front of the emulator at this URL."""
+    door = Door(upstream)
+    return Starlette(
+        routes=[
+            Route(HEALTH_PATH, lambda _: Response("ok")),
+            Route("/{path:path}", door.handle, methods=_METHODS),
+        ]
+    )
+
+
+def main() -> None:
+    """Serve until terminated."""
+    arguments = argparse.ArgumentParser(prog="python -m cdk_scalable_webhook.local.door")
+    arguments.add_argument("--port", type=int, required=True)
+    arguments.add_argument("--upstream", required=True, help="the emulator's URL")
+    options = arguments.parse_args()
+    # On loopback only: whoever reaches this port may do anything in the local AWS.
+    uvicorn.run(
+        create_app(options.upstream),
+        host="127.0.0.1",
+        port=options.port,
+        log_level="warning",
+        # The emulator has its own Date and Server, and a second Date confuses its clients.
+        date_header=False,
+        server_header=False,
+    )
+
+
+def _is_ours(method: Method) -> bool:
+    type, uri = method.integration.get("type"), method.integration.get("uri") or ""
+    return bool((type == "AWS" and _SQS_URI.match(uri)) or (type == "AWS_PROXY" and _LAMBDA_URI.match(uri)))
+
+
+async def _payload(request: Request) -> bytes:
+    payload = bytearray()
+    async for chunk in request.stream():
+        payload += chunk
+        if len(payload) > _MAX_PAYLOAD:
+            raise _GatewayResponse(413, "Request Too Long")
+    return bytes(payload)
+
+
+def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "requestId": str(uuid.uuid4()),
+        "extendedRequestId": str(uuid.uuid4()),
+        "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S %z"),
+        "requestTimeEpoch": round(now.timestamp() * 1000),
+        "accountId": "000000000000",
+        "apiId": api.id,
+        "stage": api.stage,
+        "httpMethod": request.method,
+        "resourcePath": method.resource_path,
+        "path": "/" + "/".join(request.scope["path"].split("/")[4:]),
+        "protocol": f"HTTP/{request.scope['http_version']}",
+        "domainName": f"{api.id}.execute-api.{api.region}.amazonaws.com",
+        "identity": {
+            "sourceIp": request.client.host if request.client else "",
+            "userAgent": request.headers.get("user-agent", ""),
+        },
+    }
+
+
+def _text(api: RestApi, integration: Mapping[str, Any], request: Request, payload: bytes) -> str:
+    """``$input.body``. API Gateway shows an absent body as ``{}``, and replaces what is not UTF-8 without a word."""
+    if not payload:
+        return "{}"
+    if integration.get("contentHandling") == "CONVERT_TO_TEXT" and api.is_binary(_content_type(request)):
+        return base64.b64encode(payload).decode()
+    return payload.decode(errors="replace")
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "application/json")
+
+
+def _request_template(integration: Mapping[str, Any], content_type: str) -> str:
+    """The template for a content type, else ``$default``. Without one the payload itself would be the call: refused."""
+    templates = {name.lower(): text for name, text in (integration.get("requestTemplates") or {}).items()}
+    template = templates.get(content_type.partition(";")[0].strip().lower(), templates.get("$default"))
+    if template is None:
+        raise _GatewayResponse(415, "Unsupported Media Type")
+    return str(template)
+
+
+def _render(template: str, **variables: Any) -> str:
+    try:
+        return render(template, **variables)
+    except Exception as error:
+        _log.exception("a mapping template failed")
+        raise _GatewayResponse(500, "Internal server error") from error
+
+
+def _integration_response(integration: Mapping[str, Any], status: int) -> Mapping[str, Any]:
+    """The response whose pattern is the back end's status, else the one without a pattern."""
+    responses = list((integration.get("integrationResponses") or {}).values())
+    for response in responses:
+        if response.get("selectionPattern") and re.fullmatch(response["selectionPattern"], str(status)):
+            return dict(response)
+    for response in responses:
+        if not response.get("selectionPattern"):
+            return dict(response)
+    raise _GatewayResponse(500, "Internal server error")
+
+
+def _literals(source: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """The parameters of a mapping that are literals in single quotes; nothing else is modelled."""
+    parameters = source.get("requestParameters") or source.get("responseParameters") or {}
+    return {
+        name.removeprefix(prefix): value[1:-1]
+        for name, value in parameters.items()
+        if name.startswith(prefix) and isinstance(value, str) and value.startswith("'")
+    }
+
+
+def _without_xml(reply: bytes) -> dict[str, Any]:
+    """A reply of the Query protocol as JSON. An error loses its outermost element on the way, a success does not."""
+
+    def value(element: ElementTree.Element) -> Any:
+        return {_name(child): value(child) for child in element} if len(element) else element.text
+
+    root = ElementTree.fromstring(reply)
+    inner: dict[str, Any] = value(root)
+    return inner if _name(root) == "ErrorResponse" else {_name(root): inner}
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _proxy_event(
+    request: Request,
+    api: RestApi,
+    method: Method,
+    parameters: dict[str, str],
+    payload: bytes,
+    context: Mapping[str, Any],
+) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers.items():
+        headers.setdefault(name, []).append(value)
+    query: dict[str, list[str]] = {}
+    for name, value in parse_qsl(request.url.query, keep_blank_values=True):
+        query.setdefault(name, []).append(value)
+    binary = bool(payload) and api.is_binary(_content_type(request))
+    return {
+        "resource": method.resource_path,
+        "path": "/" + "/".join(request.scope["path"].split("/")[5:]),
+        "httpMethod": request.method,
+        "headers": {name: values[-1] for name, values in headers.items()},
+        "multiValueHeaders": headers,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": parameters or None,
+        "stageVariables": dict(api.stage_variables) or None,
+        "requestContext": dict(context),
+        "body": (base64.b64encode(payload).decode() if binary else payload.decode(errors="replace")) or None,
+        "isBase64Encoded": binary,
+    }
+
+
+def _proxy_response(answer: Mapping[str, Any]) -> Response:
+    body = answer.get("body") or ""
+    response = Response(
+        base64.b64decode(body) if answer.get("isBase64Encoded") else body, status_code=int(answer["statusCode"])
+    )
+    pairs = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
+    pairs += [(name, str(v)) for name, values in (answer.get("multiValueHeaders") or {}).items() for v in values]
+    for name, value in pairs:
+        response.headers.append(name, value)
+    return response
+
+
+def _json(status: int, body: Mapping[str, str]) -> Response:
+    return Response(json.dumps(body), status_code=status, media_type="application/json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands behind it."""
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from cachetools import TTLCache, cached
+
+# How soon a new deployment is seen.
+_CACHE_SECONDS = 1
+
+
+def client(service: str, endpoint: str, region: str) -> Any:
+    """A boto3 client of the local AWS, whatever the environment says."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 (the local AWS has no secrets)
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+    )
+
+
+@dataclass
+class TokenBucket:
+    """API Gateway's throttle: ``rate`` tokens a second flow in, ``burst`` is what the bucket holds."""
+
+    rate: float
+    burst: float
+    _tokens: float = field(init=False)
+    _filled_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens, self._filled_at = self.burst, time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(self.burst, self._tokens + (now - self._filled_at) * self.rate)
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of one resource."""
+
+    resource_path: str
+    open: bool  # nobody has to prove who they are
+    integration: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RestApi:
+    """One stage of one API."""
+
+    id: str
+    region: str
+    stage: str
+    stage_variables: Mapping[str, str]
+    binary_media_types: Sequence[str]
+    throttle: tuple[float, float] | None
+    resources: Mapping[str, Mapping[str, Method]]
+
+    def match(self, path: str, http_method: str) -> tuple[Method, dict[str, str]] | None:
+        """The method that a request reaches, with its path parameters: fixed segments first, ``{proxy+}`` last."""
+        found = []
+        for resource_path, methods in self.resources.items():
+            method = methods.get(http_method) or methods.get("ANY")
+            parameters = _pattern(resource_path).fullmatch(path)
+            if method and parameters:
+                found.append(([_rank(part) for part in resource_path.split("/")], method, parameters.groupdict()))
+        return min(found, key=lambda candidate: candidate[0])[1:] if found else None
+
+    def is_binary(self, content_type: str) -> bool:
+        """Whether a payload of this type is bytes to API Gateway."""
+        media_type = _media_type(content_type)
+        family = media_type.partition("/")[0]
+        return any(declared.lower() in ("*/*", f"{family}/*", media_type) for declared in self.binary_media_types)
+
+
+class RestApis:
+    """The APIs of the local AWS, and how much each may still take."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._regions = ["us-east-1"]
+        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._lock = threading.Lock()
+        self.get = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._get)
+
+    def saw_region(self, authorization: str) -> None:
+        """Remember the region of a signed call: an API is looked for only where somebody deployed something."""
+        scope = re.search(r"Credential=[^/]+/\d+/([a-z0-9-]+)/", authorization)
+        if scope and scope[1] not in self._regions:
+            self._regions.append(scope[1])
+
+    def may_enter(self, api: RestApi) -> bool:
+        """Take a token of the stage's throttle, if it has one."""
+        if api.throttle is None:
+            return True
+        with self._lock:
+            bucket = self._buckets.get((api.id, api.stage))
+            if bucket is None or (bucket.rate, bucket.burst) != api.throttle:
+                bucket = self._buckets[api.id, api.stage] = TokenBucket(*api.throttle)
+            return bucket.take()
+
+    def _get(self, id: str, stage: str) -> RestApi | None:
+        for region in self._regions:
+            try:
+                return _read(client("apigateway", self._endpoint, region), id, region, stage)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NotFoundException":
+                    raise
+        return None
+
+
+def _read(gateway: Any, id: str, region: str, stage_name: str) -> RestApi:
+    api = gateway.get_rest_api(restApiId=id)
+    stage = gateway.get_stage(restApiId=id, stageName=stage_name)
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
+    return RestApi(
+        id=id,
+        region=region,
+        stage=stage_name,
+        stage_variables=stage.get("variables") or {},
+        binary_media_types=api.get("binaryMediaTypes") or [],
+        throttle=_throttle(stage.get("methodSettings") or {}),
+        resources={
+            resource["path"]: {
+                name: Method(
+                    resource["path"],
+                    method.get("authorizationType", "NONE") == "NONE" and not method.get("apiKeyRequired"),
+                    method["methodIntegration"],
+                )
+                for name, method in (resource.get("resourceMethods") or {}).items()
+                if method.get("methodIntegration")
+            }
+            for page in pages
+            for resource in page["items"]
+        },
+    )
+
+
+def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:
+    settings = method_settings.get("*/*") or {}
+    rate, burst = settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")
+    if rate is None and burst is None:
+        return None
+    # What API Gateway gives an account that says nothing.
+    return float(10_000 if rate is None else rate), float(5_000 if burst is None else burst)
+
+
+def _pattern(resource_path: str) -> re.Pattern[str]:
+    greedy = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(resource_path))
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", greedy), re.DOTALL)
+
+
+def _rank(part: str) -> int:
+    return 2 if part.endswith("+}") else 1 if part.startswith("{") else 0
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
