@@ -75,23 +75,33 @@ class AccessLog:
         """The stage's setting. The emulator forgets it when it deploys, but its CloudFormation still has the template."""
         cloudformation = client("cloudformation", self._endpoint, region)
         try:
-            resources = cloudformation.describe_stack_resources(PhysicalResourceId=api_id)["StackResources"]
-            template = cloudformation.get_template(StackName=resources[0]["StackName"])["TemplateBody"]
-        except (ClientError, BotoCoreError):
-            return None
-        physical = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
-        for resource in template["Resources"].values():
-            properties = resource.get("Properties", {})
-            setting = properties.get("AccessLogSetting")
-            if (
-                resource["Type"] == "AWS::ApiGateway::Stage"
-                and setting
-                and properties["StageName"] == stage
-                and physical.get(properties["RestApiId"]["Ref"]) == api_id
-            ):
-                group = physical.get(setting["DestinationArn"]["Fn::GetAtt"][0])
-                return AccessLogSetting(region, group, setting["Format"]) if group else None
+            for page in cloudformation.get_paginator("describe_stacks").paginate():
+                for stack in page["Stacks"]:
+                    found = _in_stack(cloudformation, stack["StackName"], api_id, region, stage)
+                    if found:
+                        return found
+        except (ClientError, BotoCoreError) as error:
+            print(f"access log of {api_id}: {error}", flush=True)
         return None
+
+
+def _in_stack(cloudformation: Any, stack: str, api_id: str, region: str, stage: str) -> AccessLogSetting | None:
+    resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    physical = {resource["LogicalResourceId"]: resource.get("PhysicalResourceId") for resource in resources}
+    if api_id not in physical.values():
+        return None
+    for resource in cloudformation.get_template(StackName=stack)["TemplateBody"]["Resources"].values():
+        properties = resource.get("Properties", {})
+        if (
+            resource["Type"] == "AWS::ApiGateway::Stage"
+            and "AccessLogSetting" in properties
+            and properties["StageName"] == stage
+            and physical.get(properties["RestApiId"].get("Ref")) == api_id
+        ):
+            setting = properties["AccessLogSetting"]
+            group = physical.get(setting["DestinationArn"]["Fn::GetAtt"][0])
+            return AccessLogSetting(region, group, setting["Format"]) if group else None
+    return None
 
 
 def fill(format: str, context: Mapping[str, Any]) -> str:
