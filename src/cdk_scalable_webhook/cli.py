@@ -1,0 +1,20 @@
+"""``scalable-webhook``: deploy to a local AWS and send bursts, with no account and no Docker."""
+
+import sys
+
+_MISSING = 'scalable-webhook needs an extra: pip install "cdk-scalable-webhook[local]"'
+
+
+def main() -> None:
+    """The command's entry point."""
+    try:
+        from cdk_scalable_webhook.local.commands import app
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("cdk_scalable_webhook"):
+            raise
+        sys.exit(f"{_MISSING} ({missing.name} is not installed)")
+    app()
+
+
+if __name__ == "__main__":
+    main()

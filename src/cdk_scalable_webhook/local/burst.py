@@ -1,0 +1,120 @@
+"""Many webhooks at once, and what became of them."""
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from statistics import quantiles
+
+import httpx
+
+DEFAULT_BODY = b'{"event":"burst"}'
+ID_HEADER = "Idempotency-Key"
+_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One webhook to send: the path below the webhook's URL, with its query string if it has one."""
+
+    method: str = "POST"
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+
+@dataclass
+class Report:
+    """What a burst met with."""
+
+    sent: int = 0
+    accepted_ids: list[str] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def accepted(self) -> int:
+        """How many were answered with 202."""
+        return len(self.accepted_ids)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.sent / self.seconds if self.seconds else 0.0
+
+    def percentile(self, percent: int) -> float:
+        """How many milliseconds this share of the answers took at most."""
+        if len(self.milliseconds) < 2:
+            return sum(self.milliseconds)
+        return quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
+
+
+def uniform(
+    count: int, *, body: bytes = DEFAULT_BODY, duplicates: float = 0, id_header: str = ID_HEADER, seed: int = 0
+) -> Iterator[Request]:
+    """``count`` requests with one body, each with an id of its own, but for those that are sent twice.
+
+    Args:
+        count: How many requests in all, duplicates included.
+        body: The payload of each.
+        duplicates: How many percent of the requests repeat the id of the one before.
+        id_header: The header with the id.
+        seed: Chooses which are repeated.
+    """
+    chance = Random(seed)
+    id = ""
+    for _ in range(count):
+        if not id or chance.random() * 100 >= duplicates:
+            id = str(uuid.uuid4())
+        yield Request(headers={id_header: id, "Content-Type": "application/json"}, content=body)
+
+
+def send(
+    url: str, requests: Iterable[Request], *, concurrency: int, on_answer: Callable[[], object] = lambda: None
+) -> Report:
+    """Send requests, at most ``concurrency`` at a time, each once: a webhook that is refused is refused.
+
+    Args:
+        url: The webhook's URL.
+        requests: What to send.
+        concurrency: How many requests are under way at the same time.
+        on_answer: Called after each.
+    """
+    return asyncio.run(_send(url, iter(requests), concurrency, on_answer))
+
+
+async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answer: Callable[[], object]) -> Report:
+    report = Report()
+    limits = httpx.Limits(max_connections=concurrency)
+    started = time.perf_counter()
+    async with httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False) as http:
+
+        async def work() -> None:
+            for request in requests:  # the workers share one iterator
+                await _send_one(http, url, request, report)
+                on_answer()
+
+        await asyncio.gather(*(work() for _ in range(concurrency)))
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+async def _send_one(http: httpx.AsyncClient, url: str, request: Request, report: Report) -> None:
+    report.sent += 1
+    started = time.perf_counter()
+    target = url.rstrip("/") + request.path
+    try:
+        answer = await http.request(request.method, target, headers=dict(request.headers), content=request.content)
+    except httpx.HTTPError as error:
+        report.unanswered[type(error).__name__] += 1
+        return
+    report.milliseconds.append((time.perf_counter() - started) * 1000)
+    if answer.status_code == 202:
+        report.accepted_ids.append(answer.json()["id"])
+    else:
+        report.refused[answer.status_code] += 1

@@ -1,0 +1,252 @@
+"""The commands of ``scalable-webhook``."""
+
+import functools
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cdk_scalable_webhook.local import burst as bursts
+from cdk_scalable_webhook.local import deploy as deployments
+from cdk_scalable_webhook.local import emulator as emulators
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError
+from cdk_scalable_webhook.local.rest_api import client
+
+app = typer.Typer(
+    help="Webhooks in front of something that does not scale: try them on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+local = typer.Typer(help="An AWS on loopback: no account, no Docker.", no_args_is_help=True)
+app.add_typer(local, name="local")
+
+console = Console()
+errors = Console(stderr=True)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+AppDir = Annotated[Path, typer.Argument(help="The folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the CDK CLI prints.")]
+
+
+def _in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """A mistake is told in a sentence, not in a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return command(*arguments, **options)
+        except LocalError as error:
+            errors.print(f"scalable-webhook: {error}", markup=False, highlight=False, style="red", soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        console.print(version("cdk-scalable-webhook"), highlight=False)
+        raise typer.Exit
+
+
+@local.command()
+@_in_one_sentence
+def up() -> None:
+    """Start the local AWS in the background, or find the one that runs."""
+    emulator = emulators.find()
+    if emulator is None:
+        with _status("starting the local AWS"):
+            emulator = emulators.up()
+    _say(f"local AWS at {emulator.endpoint}")
+    _say("next: scalable-webhook local deploy APP_DIR")
+
+
+@local.command()
+@_in_one_sentence
+def down() -> None:
+    """Stop the local AWS and every process that it started. What was deployed is gone with it."""
+    _say("local AWS stopped" if emulators.down() else "no local AWS was running")
+
+
+@local.command()
+@_in_one_sentence
+def status() -> None:
+    """Show whether the local AWS runs, and the webhooks in it. Exits with 1 where it does not run."""
+    emulator = _running()
+    _say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
+    _show_webhooks(deployments.webhooks(emulator))
+
+
+@local.command()
+@_in_one_sentence
+def env() -> None:
+    """Print what points boto3, the AWS CLI and the CDK CLI at the local AWS: eval "$(scalable-webhook local env)"."""
+    for name, value in _running().environment().items():
+        _say(f"export {name}={shlex.quote(value)}")
+
+
+@local.command()
+@_in_one_sentence
+def deploy(app_dir: AppDir, verbose: Verbose = False) -> None:
+    """Deploy a CDK app with the real CDK CLI, and print the URL of each of its webhooks."""
+    already = emulators.find()
+    with _status("starting the local AWS"):
+        emulator = already or emulators.up()
+    try:
+        with _status(f"deploying {app_dir}", show=not verbose):
+            webhooks = deployments.deploy(emulator, app_dir, verbose=verbose)
+    except KeyboardInterrupt:
+        if already is None:  # what this command started ends with it
+            emulators.down()
+        raise typer.Exit(130) from None
+    _show_webhooks(webhooks)
+
+
+@local.command()
+@_in_one_sentence
+def destroy(app_dir: AppDir, verbose: Verbose = False) -> None:
+    """Destroy the stacks of a CDK app."""
+    emulator = _running()
+    with _status(f"destroying {app_dir}", show=not verbose):
+        deployments.destroy(emulator, app_dir, verbose=verbose)
+    _say(f"destroyed {app_dir}")
+
+
+@local.command()
+@_in_one_sentence
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+) -> None:
+    """Print the logs of every stage, access logs and functions, in the order of time."""
+    emulator = _running()
+    printed: set[tuple[object, ...]] = set()
+    try:
+        while True:
+            for event in _log_events(emulator):
+                key = (event["source"], event["timestamp"], event["message"])
+                if key not in printed:
+                    printed.add(key)
+                    at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
+                    _say(f"{at} {event['source']}: {event['message'].strip()}")
+            if not follow:
+                return
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+@_in_one_sentence
+def burst(
+    url: Annotated[str, typer.Argument(help="The webhook's URL.", metavar="URL")],
+    count: Annotated[int, typer.Option(min=1, help="How many requests to send.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at the same time.")] = 16,
+    body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the payload.")] = None,
+    duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percent that repeat an id.")] = 0,
+    id_header: Annotated[str, typer.Option(help="The header with the delivery id.")] = bursts.ID_HEADER,
+) -> None:
+    """Send many webhooks at once. Exits with 1 where not all were accepted."""
+    payload = body.read_bytes() if body else bursts.DEFAULT_BODY
+    requests = bursts.uniform(count, body=payload, duplicates=duplicates, id_header=id_header)
+    with progress("sending", count) as advance:
+        report = bursts.send(url, requests, concurrency=concurrency, on_answer=advance)
+    show_report(report)
+    if report.accepted < report.sent:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
+    done = 0
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+        return
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done * 10 // total > (done - 1) * 10 // total:
+            _say(f"{what}: {done} of {total}")
+
+    yield step
+
+
+def show_report(report: bursts.Report) -> None:
+    """What became of a burst, as a table."""
+    table = Table("sent", "accepted", "refused", "no answer", "rate/s", "p50 ms", "p95 ms", "p99 ms")
+    table.add_row(
+        str(report.sent),
+        str(report.accepted),
+        ", ".join(f"{count} x {status}" for status, count in sorted(report.refused.items())) or "0",
+        ", ".join(f"{count} x {error}" for error, count in sorted(report.unanswered.items())) or "0",
+        f"{report.rate:.0f}",
+        *(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99)),
+    )
+    console.print(table)
+
+
+def _running() -> Emulator:
+    emulator = emulators.find()
+    if emulator is None:
+        raise LocalError("the local AWS does not run; start it with: scalable-webhook local up")
+    return emulator
+
+
+def _show_webhooks(webhooks: list[deployments.DeployedWebhook]) -> None:
+    if not webhooks:
+        _say("no webhook is deployed")
+    for webhook in webhooks:
+        _say(f"{webhook.name}  {webhook.url}")
+
+
+def _log_events(emulator: Emulator) -> list[dict[str, Any]]:
+    cloudwatch = client("logs", emulator.endpoint, emulator.region)
+    groups = [
+        group["logGroupName"]
+        for page in cloudwatch.get_paginator("describe_log_groups").paginate()
+        for group in page["logGroups"]
+    ]
+    events = [
+        event | {"source": _source(name)}
+        for name in groups
+        for page in cloudwatch.get_paginator("filter_log_events").paginate(logGroupName=name)
+        for event in page["events"]
+    ]
+    return sorted(events, key=lambda event: event["timestamp"])
+
+
+def _source(log_group: str) -> str:
+    """Stack and construct, without the hash that CloudFormation's name has at its end."""
+    return "/".join(log_group.split("/")[-2:])
+
+
+@contextmanager
+def _status(what: str, *, show: bool = True) -> Iterator[None]:
+    if show and console.is_terminal:
+        with console.status(f"{what} …"):
+            yield
+        return
+    yield
+
+
+def _say(line: str) -> None:
+    """One line, as it is: for a person and for a pipe alike."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,276 @@
+"""The emulator's life: MiniStack and the door before it, as two background processes that a state file remembers."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+_HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+
+class LocalError(Exception):
+    """Something that the person at the keyboard can mend; the message is for them."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of ours. The time of its creation tells it from another that got the same id later."""
+
+    pid: int
+    created: float
+
+    def find(self) -> psutil.Process | None:
+        """The process, if it still lives."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return None
+        return process if alive else None
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running local AWS."""
+
+    home: Path
+    endpoint: str
+    processes: tuple[Process, ...]
+    region: str = "us-east-1"
+    account: str = "000000000000"
+
+    def is_healthy(self) -> bool:
+        """Whether its processes live and answer."""
+        return all(process.find() for process in self.processes) and _answers(f"{self.endpoint}/_ministack/health")
+
+    def environment(self) -> dict[str, str]:
+        """What the CDK CLI and boto3 need to know to use it, and it alone."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "CDK_DEFAULT_ACCOUNT": self.account,
+            "CDK_DEFAULT_REGION": self.region,
+            # No profile, role or instance metadata may turn these into somebody's account.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def default_home() -> Path:
+    """Where state and logs live: the user's cache folder, or SCALABLE_WEBHOOK_HOME."""
+    named = os.environ.get(_HOME_VARIABLE)
+    return Path(named) if named else user_cache_path("cdk-scalable-webhook")
+
+
+def require_loopback(url: str) -> str:
+    """The URL, if it is on this machine.
+
+    Raises:
+        LocalError: It is not: a local command must never reach a real account.
+    """
+    host = urlsplit(url).hostname or ""
+    try:
+        local = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise LocalError(f"the local AWS must be on a loopback address, got {url}; unset AWS_ENDPOINT_URL and try again")
+    return url
+
+
+def find(home: Path | None = None) -> Emulator | None:
+    """The emulator that runs, if one does."""
+    emulator = _load(home or default_home())
+    return emulator if emulator and emulator.is_healthy() else None
+
+
+def up(home: Path | None = None) -> Emulator:
+    """Start the emulator, or find the one that runs. Ports are whichever are free.
+
+    Raises:
+        LocalError: It does not start; the message says where its log is.
+    """
+    home = home or default_home()
+    home.mkdir(parents=True, exist_ok=True)
+    # Two at once shall find one emulator, not start two.
+    with FileLock(home / "lock"):
+        emulator = _load(home)
+        if emulator and emulator.is_healthy():
+            return emulator
+        if emulator:
+            _stop(emulator.processes)
+        return _start(home)
+
+
+def down(home: Path | None = None) -> bool:
+    """Stop the emulator with every process that it started. Returns whether one was running."""
+    home = home or default_home()
+    if not (home / "state.json").exists():
+        return False
+    with FileLock(home / "lock"):
+        emulator = _load(home)
+        if emulator is None:
+            return False
+        _stop(emulator.processes)
+        (home / "state.json").unlink(missing_ok=True)
+        return True
+
+
+@contextmanager
+def running() -> Iterator[Emulator]:
+    """A private emulator in a folder of its own, for a test or a demo; it ends with the block."""
+    home = Path(tempfile.mkdtemp(prefix="scalable-webhook-"))
+    try:
+        yield up(home)
+    finally:
+        down(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _start(home: Path) -> Emulator:
+    backend, door = _free_port(), _free_port()
+    (home / "tmp").mkdir(exist_ok=True)
+    started: list[subprocess.Popen[bytes]] = []
+    try:
+        upstream = f"http://127.0.0.1:{backend}"
+        started.append(_spawn(home, "ministack", ["-m", "ministack"], _backend_environment(home, backend)))
+        arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
+        started.append(_spawn(home, "door", arguments, _scrubbed(os.environ)))
+        endpoint = f"http://127.0.0.1:{door}"
+        # The door forwards this to the emulator: the answer means that both are there.
+        _wait(f"{endpoint}/_ministack/health", started, home)
+    except BaseException:  # Ctrl-C too: what was started here ends here
+        _stop([_identify(process) for process in started])
+        raise
+    emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started))
+    _save(emulator)
+    return emulator
+
+
+def _spawn(home: Path, name: str, arguments: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with (home / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            env=dict(environment),
+            # Not in the terminal's process group: Ctrl-C there is not for the emulator.
+            start_new_session=True,
+        )
+
+
+def _backend_environment(home: Path, port: int) -> dict[str, str]:
+    """The emulator's environment, which its Lambda functions inherit: they must find it, and nothing else."""
+    return _scrubbed(os.environ) | {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "LOG_LEVEL": "WARNING",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "LAMBDA_EXECUTOR": "local",
+        "TMPDIR": str(home / "tmp"),
+        "S3_DATA_DIR": str(home / "tmp" / "s3"),
+        "STATE_DIR": str(home / "tmp" / "state"),
+    }
+
+
+def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without the user's own AWS settings: credentials, profile, region, endpoint."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+
+
+def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> None:
+    give_up = time.monotonic() + _START_SECONDS
+    while not _answers(url):
+        dead = next((process for process in processes if process.poll() is not None), None)
+        if dead or time.monotonic() > give_up:
+            what = "ended" if dead else f"gave no answer in {_START_SECONDS} seconds"
+            raise LocalError(f"the local AWS {what} while it started; see {home / 'ministack.log'} and {home / 'door.log'}")
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _stop(processes: list[Process] | tuple[Process, ...]) -> None:
+    """End these processes and all that they started, and wait until they are gone."""
+    roots = [process for process in (known.find() for known in processes) if process]
+    family = {child.pid: child for root in roots for child in [root, *_children(root)]}.values()
+    for ask in (signal.SIGTERM, signal.SIGKILL):
+        for process in family:
+            try:
+                process.send_signal(ask)
+            except psutil.NoSuchProcess:
+                continue
+        _, family = psutil.wait_procs(list(family), timeout=_STOP_SECONDS)  # type: ignore[assignment]
+        if not family:
+            return
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _identify(process: subprocess.Popen[bytes]) -> Process:
+    try:
+        return Process(process.pid, psutil.Process(process.pid).create_time())
+    except psutil.NoSuchProcess:
+        return Process(process.pid, 0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _save(emulator: Emulator) -> None:
+    state = {"endpoint": emulator.endpoint, "processes": [asdict(process) for process in emulator.processes]}
+    written = emulator.home / "state.json.new"
+    written.write_text(json.dumps(state))
+    written.replace(emulator.home / "state.json")
+
+
+def _load(home: Path) -> Emulator | None:
+    try:
+        state = json.loads((home / "state.json").read_text())
+        processes = tuple(Process(**process) for process in state["processes"])
+        return Emulator(home, require_loopback(state["endpoint"]), processes)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
