@@ -1,4 +1,5 @@
-"""The smallest: one statement, and webhooks to any URL below the API's are stored once each, in a new DynamoDB table."""
+"""The smallest: one statement, and webhooks to any URL below the API's are stored once each, in a new DynamoDB
+table."""
 
 from aws_cdk import App, Stack
 

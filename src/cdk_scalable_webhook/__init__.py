@@ -1,7 +1,6 @@
 """A webhook endpoint in front of something that does not scale, for the AWS CDK."""
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without importing it
 if TYPE_CHECKING:
     from cdk_scalable_webhook.ingress import Ingress, IngressConfig, IngressOptions
     from cdk_scalable_webhook.sink import DynamoDBSink, Sink, SinkConfig, SinkOptions
@@ -21,7 +20,7 @@ __all__ = [
 _MODULES = {"ingress": ("Ingress", "IngressConfig", "IngressOptions"), "webhook": ("ScalableWebhook",)}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the construct when it is asked for: the command line and the local door do without aws_cdk."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,8 +48,8 @@ def create_buffer(
     if checks.is_below(max_receive_count, _MAX_RECEIVE_COUNT):
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:maxReceiveCount",
-            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {max_receive_count}: a short outage of the sink "
-            "or a throttled consumer would move good messages to the dead-letter queue.",
+            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {max_receive_count}: a short outage of "
+            "the sink or a throttled consumer would move good messages to the dead-letter queue.",
         )
 
     def queue(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
@@ -86,8 +86,8 @@ def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Dur
     if policy is None:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:noDeadLetterQueue",
-            "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored comes back until its "
-            "retention period ends, and is then lost.",
+            "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored comes back "
+            "until its retention period ends, and is then lost.",
         )
         return Buffer(queue, None)
     checks.same_kind(queue.fifo, policy.queue)
@@ -99,7 +99,7 @@ def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duratio
     window = max_batching_window or Duration.seconds(0)
     if consumer_timeout.is_unresolved() or window.is_unresolved():
         raise ValueError(
-            "visibility_timeout must be set where timeout or max_batching_window is known only at deployment, got none; "
-            "set it to at least 6 x timeout + max_batching_window"
+            "visibility_timeout must be set where timeout or max_batching_window is known only at deployment, "
+            "got none; set it to at least 6 x timeout + max_batching_window"
         )
     return Duration.seconds(6 * checks.known(consumer_timeout)).plus(window)

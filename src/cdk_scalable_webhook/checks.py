@@ -78,13 +78,13 @@ def visibility_timeout(value: Duration | None, timeout: Duration | None, window:
         return
     if visible < busy:
         raise ValueError(
-            f"visibility_timeout must not be shorter than the consumer's timeout of {show(timeout)}, got {show(value)}; "
-            "leave it out: 6 x timeout + max_batching_window is right"
+            f"visibility_timeout must not be shorter than the consumer's timeout of {show(timeout)}, "
+            f"got {show(value)}; leave it out: 6 x timeout + max_batching_window is right"
         )
     if visible < 6 * busy + waiting:
         raise ValueError(
-            f"visibility_timeout must be at least 6 x timeout + max_batching_window, here {6 * busy + waiting:g} seconds, "
-            f"got {show(value)}; leave it out, or shorten timeout"
+            "visibility_timeout must be at least 6 x timeout + max_batching_window, "
+            f"here {6 * busy + waiting:g} seconds, got {show(value)}; leave it out, or shorten timeout"
         )
 
 
@@ -99,7 +99,8 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
 
 
 def reserved_concurrency(reserved: int | None, max_concurrency: int) -> None:
-    """Reserved concurrency below the mapping's maximum throttles the function, and throttled messages get lost in the DLQ."""
+    """Reserved concurrency below the mapping's maximum throttles the function, and throttled messages get lost in the
+    DLQ."""
     if reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
         return
     if reserved < max_concurrency:
@@ -167,6 +168,7 @@ def table_key(table: dynamodb.ITable) -> None:
         return
     schema = table.schema()
     key = schema.partition_key
+    assert key is not None  # every table has one
     if key.name == "id" and key.type == dynamodb.AttributeType.STRING and schema.sort_key is None:
         return
     keys = " and ".join(f"{k.name} ({k.type.name})" for k in (key, schema.sort_key) if k)

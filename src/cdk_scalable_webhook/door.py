@@ -46,8 +46,8 @@ def create_api(
         rest_api_name=scope.node.path,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
-        # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since the
-        # account has but one.
+        # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since
+        # the account has but one.
         cloud_watch_role=True,
         deploy_options=apigateway.StageOptions(
             access_log_destination=apigateway.LogGroupLogDestination(access_logs),

@@ -26,7 +26,8 @@ class IngressOptions:
 
     Attributes:
         queue: The queue that every accepted request goes into.
-        delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request id.
+        delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
+            id.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -77,9 +78,9 @@ class Ingress(ABC):
         """API Gateway writes to SQS by itself: no function between, so less latency and less cost.
 
         Args:
-            binary: Whether payloads may be any bytes. They then travel as base64, which any consumer that knows the message
-                format decodes, and which takes a third more of the 1 MiB that a message holds. Default: payloads are text,
-                and one that is not XML-legal UTF-8 is answered with 400.
+            binary: Whether payloads may be any bytes. They then travel as base64, which any consumer that knows the
+                message format decodes, and which takes a third more of the 1 MiB that a message holds. Default:
+                payloads are text, and one that is not XML-legal UTF-8 is answered with 400.
 
         Returns:
             The ingress, for ``ScalableWebhook(ingress=…)``.
@@ -93,7 +94,7 @@ class Ingress(ABC):
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
 
-    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
+    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:  # noqa: B027 (most have nothing to say)
         """Refuse an API that was brought and would hand other bytes to the integration than it got.
 
         Args:
@@ -126,8 +127,8 @@ class _LambdaIntegration(Ingress):
         if not binary:
             Annotations.of(api).add_warning_v2(
                 "cdk-scalable-webhook:binaryMediaTypes",
-                'api should have binary_media_types=["*/*"], got an api without: payloads that are not UTF-8 are refused at '
-                "the door with 400.",
+                'api should have binary_media_types=["*/*"], got an api without: payloads that are not UTF-8 are '
+                "refused at the door with 400.",
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
@@ -158,11 +159,11 @@ class _DirectIntegration(Ingress):
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"] if self._binary else []
 
-    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
+    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:  # noqa: ARG002
         if binary and not self._binary:
             raise ValueError(
-                'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], got '
-                "binary=False; API Gateway would hand over base64 as if it were text"
+                'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], '
+                "got binary=False; API Gateway would hand over base64 as if it were text"
             )
         if self._binary and not binary:
             raise ValueError(

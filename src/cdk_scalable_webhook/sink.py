@@ -46,10 +46,10 @@ class Sink(ABC):
     def dynamodb(table: dynamodb.ITable | None = None) -> "DynamoDBSink":
         """A DynamoDB table, one item a webhook, written in one round trip for up to 25 of them.
 
-        Each item is written only if its ``id`` is new, so what is delivered twice is stored once. Its attributes: ``id``,
-        ``request_id``, ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map, names in lower
-        case), ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that no item can hold (400
-        KB) goes to the dead-letter queue with the reason.
+        Each item is written only if its ``id`` is new, so what is delivered twice is stored once. Its attributes:
+        ``id``, ``request_id``, ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map,
+        names in lower case), ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that
+        no item can hold (400 KB) goes to the dead-letter queue with the reason.
 
         Args:
             table: A table of yours, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,

@@ -30,9 +30,9 @@ _URL_DESCRIPTION = "Webhook URL"
 class ScalableWebhook(Construct):
     """A webhook endpoint in front of something that does not scale.
 
-    API Gateway takes every request and answers 202 once it is in a queue; a consumer works the queue off, never more than
-    ``max_concurrency`` batches at a time, and stores each webhook once. Nothing accepted is lost: what cannot be stored ends
-    in the dead-letter queue.
+    API Gateway takes every request and answers 202 once it is in a queue; a consumer works the queue off, never more
+    than ``max_concurrency`` batches at a time, and stores each webhook once. Nothing accepted is lost: what cannot be
+    stored ends in the dead-letter queue.
 
     Two throttles, never confused: the door *rejects* (``throttling_rate_limit``, 429), the consumer *delays*
     (``max_concurrency``).
@@ -78,35 +78,37 @@ class ScalableWebhook(Construct):
             ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
-                ``batchItemFailures``; an exception fails the whole batch. Default: the function that comes with the sink.
+                ``batchItemFailures``; an exception fails the whole batch. Default: the function that comes with the
+                sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-            api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any bytes
-                it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
-            path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored with
-                the webhook. Default: ``/``, so every path.
-            delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two requests
-                with the same value are stored once. Default: each request is its own delivery, and is stored once however
-                often SQS delivers it.
+            api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any
+                bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
+            path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
+                with the webhook. Default: ``/``, so every path.
+            delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
+                requests with the same value are stored once. Default: each request is its own delivery, and is stored
+                once however often SQS delivers it.
             queue: A queue of yours, standard or FIFO, instead of a new one. Not together with the settings of a queue.
                 Default: a new, encrypted standard queue that only TLS can reach.
-            dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14 days.
-            max_concurrency: How many batches are worked on at the same time, so how many connections the sink sees: 2 to
-                1000. Default: 2.
+            dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14
+                days.
+            max_concurrency: How many batches are worked on at the same time, so how many connections the sink sees: 2
+                to 1000. Default: 2.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
             batch_size: How many messages a batch has at most: 1 to 10,000, to 10 with a FIFO queue. Above 10 it needs a
                 ``max_batching_window``. Default: 10.
             max_batching_window: How long to wait for a batch to fill, up to 5 minutes. Default: no waiting.
             max_receive_count: How often a message may fail before it moves to the dead-letter queue: 1 to 1000; below 5
                 gives a warning. Default: 5.
-            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default: 4
-                days.
+            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default:
+                4 days.
             visibility_timeout: How long a message that is worked on stays hidden, at least 6 x ``timeout`` +
                 ``max_batching_window``. Default: just that.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
             memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
-            reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``. Default:
-                none; ``max_concurrency`` throttles without it.
+            reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``.
+                Default: none; ``max_concurrency`` throttles without it.
             throttling_rate_limit: Requests a second that the door lets in before it answers 429. Default: the account's
                 limit.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
@@ -114,7 +116,8 @@ class ScalableWebhook(Construct):
                 limit.
             encryption_key: The key for queue, dead-letter queue and table. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's default for
+            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's
+                default for
                 each: table and log groups stay, queues go.
             tracing: X-Ray tracing of functions and API. Default: none.
 
@@ -287,6 +290,4 @@ class ScalableWebhook(Construct):
                 "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
-        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(
-            statistic="Maximum", period=period
-        )
+        return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)

@@ -53,7 +53,12 @@ def record(
     attributes = {"ApproximateReceiveCount": str(attempt), "SentTimestamp": "1763000000456"}
     if group:
         attributes["MessageGroupId"] = group
-    value = {"stringValue": attribute, "stringListValues": [], "binaryListValues": [], "dataType": "String"}
+    value: dict[str, Any] = {
+        "stringValue": attribute,
+        "stringListValues": [],
+        "binaryListValues": [],
+        "dataType": "String",
+    }
     return {
         "messageId": message_id,
         "receiptHandle": f"handle-{message_id}",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from events import record
 from webhook_runtime import message
 from webhook_runtime.consumer import DUPLICATE, STORED, Consumer, DeadLetters, Kind, Outcome
@@ -131,7 +132,7 @@ def test_a_sink_that_raises_fails_the_whole_batch() -> None:
 
 
 class TestFifo:
-    FIFO = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
+    FIFO: dict[str, Any] = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
 
     def test_nothing_overtakes_a_message_that_comes_back(self) -> None:
         sink = Memory(b=BUSY)

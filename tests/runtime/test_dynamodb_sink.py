@@ -5,6 +5,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
+
 from webhook_runtime.consumer import DUPLICATE, STORED, Kind
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.settings import DynamoDBSettings
@@ -40,7 +41,9 @@ def sink(client: Any) -> DynamoDBSink:
 
 def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
     client, stubber = dynamodb
-    columns = "'id': ?, 'request_id': ?, 'received_at': ?, 'method': ?, 'path': ?, 'query': ?, 'headers': ?, 'payload': ?"
+    columns = (
+        "'id': ?, 'request_id': ?, 'received_at': ?, 'method': ?, 'path': ?, 'query': ?, 'headers': ?, 'payload': ?"
+    )
     statement = {
         "Statement": f"INSERT INTO \"Webhooks\" VALUE {{{columns}, 'source_ip': ?}}",
         "Parameters": [

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ASSET = Path(__file__).parents[2] / "src" / "cdk_scalable_webhook" / "lambda_asset"
 
@@ -29,7 +30,7 @@ def test_in_lambda_the_handler_that_is_there_stays_the_only_one() -> None:
     assert _lines(there + LOG.split("try:")[0]) == [{"there": "stored"}]
 
 
-def _lines(code: str) -> list[dict[str, object]]:
+def _lines(code: str) -> list[dict[str, Any]]:
     environment = {**os.environ, "PYTHONPATH": str(ASSET)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in run.stderr.splitlines()]

@@ -2,9 +2,10 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 import pytest
-from events import record
 from hypothesis import given
 from hypothesis import strategies as st
+
+from events import record
 from webhook_runtime import message
 from webhook_runtime.message import Headers, MalformedMessage, Webhook
 
@@ -16,7 +17,9 @@ webhooks = st.builds(
     request_id=st.uuids().map(str),
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]),
     path=texts,
-    query_string=st.lists(st.tuples(texts, texts)).map(lambda pairs: "&".join(f"{n}={v}" for n, v in pairs).lstrip("&")),
+    query_string=st.lists(st.tuples(texts, texts)).map(
+        lambda pairs: "&".join(f"{n}={v}" for n, v in pairs).lstrip("&")
+    ),
     headers=st.lists(st.tuples(header_names, texts)).map(Headers),
     body=st.one_of(st.binary(), texts.map(str.encode)),
     source_ip=st.ip_addresses().map(str),

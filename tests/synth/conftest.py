@@ -3,15 +3,15 @@ import os
 # The built-in validator costs a second a synth; test_validation.py has it on, in a process of its own.
 os.environ.setdefault("CDK_VALIDATION", "false")
 
-from collections.abc import Callable  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Callable
+from typing import Any
 
-import pytest  # noqa: E402
-from aws_cdk import App, Stack  # noqa: E402
-from aws_cdk.assertions import Template  # noqa: E402
-from constructs import Construct  # noqa: E402
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+from constructs import Construct
 
-from cdk_scalable_webhook import ScalableWebhook  # noqa: E402
+from cdk_scalable_webhook import ScalableWebhook
 
 # What an app made by `cdk init` sets, as far as it changes a template of ours.
 INIT_FLAGS = {

@@ -156,10 +156,10 @@ def test_a_value_that_only_deployment_knows_passes(argument: str) -> None:
 
 @pytest.mark.parametrize("argument", ["timeout", "max_batching_window"])
 def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argument: str) -> None:
-    duration = seconds(number())
+    durations: dict[str, Any] = {argument: seconds(number())}
     with pytest.raises(ValueError, match="visibility_timeout must be set where"):
-        ScalableWebhook(Stack(App(), "Refused"), "Webhook", **{argument: duration})
+        ScalableWebhook(Stack(App(), "Refused"), "Webhook", **durations)
 
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", visibility_timeout=minutes(30), **{argument: duration})
+    ScalableWebhook(stack, "Webhook", visibility_timeout=minutes(30), **durations)
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())

@@ -17,12 +17,13 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/cdk.json"))
 
 
 class TemplateExtension(JSONSnapshotExtension):
-    """One readable file a template; the hash of an asset changes with every line of run-time code, and says nothing here."""
+    """One readable file a template; the hash of an asset changes with every line of run-time code, and says nothing
+    here."""
 
     file_extension = "template.json"
 
     def serialize(self, data: Any, **options: Any) -> str:
-        return re.sub(r"\b[0-9a-f]{64}\b", "ASSET", super().serialize(data, **options))
+        return re.sub(r"\b[0-9a-f]{64}\b", "ASSET", str(super().serialize(data, **options)))
 
 
 def templates(name: str) -> dict[str, Any]:

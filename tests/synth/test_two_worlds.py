@@ -33,7 +33,9 @@ def written(handler: str) -> set[str]:
 
 def run(code: str, **environment: str) -> Any:
     """Python code in a process where the synth-time world cannot be imported."""
-    block = "import sys; sys.modules.update({n: None for n in ('aws_cdk', 'constructs', 'jsii', 'cdk_scalable_webhook')})\n"
+    block = (
+        "import sys; sys.modules.update({n: None for n in ('aws_cdk', 'constructs', 'jsii', 'cdk_scalable_webhook')})\n"
+    )
     keep = {name: value for name, value in os.environ.items() if name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")}
     aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
     return subprocess.run(

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import App, CfnElement, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -11,6 +11,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
+from constructs import Construct
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
 
@@ -30,6 +31,12 @@ def actions(template: Template, role: str) -> set[str]:
         for statement in properties["PolicyDocument"]["Statement"]
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
+
+
+def logical_id(construct: Construct) -> str:
+    resource = construct.node.default_child
+    assert isinstance(resource, CfnElement)
+    return Stack.of(construct).get_logical_id(resource)
 
 
 def own_function(stack: Stack, timeout: Duration | None = None) -> lambda_.Function:
@@ -127,7 +134,7 @@ class TestTheQueues:
         template.resource_count_is("AWS::SQS::Queue", 2)
         template.has_resource_properties(
             "AWS::SQS::Queue",
-            {"RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": [stack.get_logical_id(own.node.default_child), "Arn"]}}},
+            {"RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": [logical_id(own), "Arn"]}}},
         )
 
 
@@ -168,7 +175,9 @@ def request_template(template: Template, content_type: str = "$default") -> str:
 
 
 class TestTheDoor:
-    @pytest.mark.parametrize("ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"])
+    @pytest.mark.parametrize(
+        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]
+    )
     def test_takes_any_method_on_the_root_and_every_path(self, synth: Synth, ingress: Ingress) -> None:
         template = synth(ingress=ingress)
         methods = resources(template, "AWS::ApiGateway::Method").values()
@@ -213,7 +222,11 @@ class TestTheDoor:
     def test_of_direct_has_no_function_and_may_only_send(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
         template.resource_count_is("AWS::Lambda::Function", 1)
-        assert actions(template, "WebhookIngressRole") == {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+        assert actions(template, "WebhookIngressRole") == {
+            "sqs:SendMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:GetQueueUrl",
+        }
 
     def test_of_direct_maps_every_content_type_and_passes_nothing_through(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
@@ -238,10 +251,14 @@ class TestTheDoor:
         template = Template.from_stack(stack)
         apis = resources(template, "AWS::ApiGateway::RestApi")
         assert sorted(str(api.get("BinaryMediaTypes")) for api in apis.values()) == ["None", "['*/*']"]
-        handling = [m["Integration"].get("ContentHandling") for m in resources(template, "AWS::ApiGateway::Method").values()]
+        handling = [
+            m["Integration"].get("ContentHandling") for m in resources(template, "AWS::ApiGateway::Method").values()
+        ]
         assert sorted(map(str, handling)) == ["CONVERT_TO_TEXT"] * 2 + ["None"] * 2
 
-    @pytest.mark.parametrize("ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"])
+    @pytest.mark.parametrize(
+        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]
+    )
     def test_knows_the_delivery_id_header_in_lower_case(self, synth: Synth, ingress: Ingress) -> None:
         template = json.dumps(synth(ingress=ingress, delivery_id_header="Idempotency-Key").to_json())
         assert "idempotency-key" in template
@@ -265,7 +282,9 @@ class TestAnApiOfOnesOwn:
 
     def test_that_has_no_stage_yet_gets_no_url_output(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", api=self.api(stack, deploy=False), path="/hooks")
-        assert Template.from_stack(stack).find_outputs("*", {"Description": Match.string_like_regexp("Webhook URL")}) == {}
+        assert (
+            Template.from_stack(stack).find_outputs("*", {"Description": Match.string_like_regexp("Webhook URL")}) == {}
+        )
 
     def test_without_binary_media_types_gives_a_warning(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", api=self.api(stack), path="/hooks")
@@ -344,7 +363,8 @@ class TestTheDynamoDBSink:
         own = dynamodb.Table.from_table_name(stack, "Own", "webhooks")
         ScalableWebhook(stack, "Webhook", sink=Sink.dynamodb(own))
         Template.from_stack(stack).has_resource_properties(
-            "AWS::Lambda::Function", {"Environment": {"Variables": Match.object_like({"WEBHOOK_TABLE_NAME": "webhooks"})}}
+            "AWS::Lambda::Function",
+            {"Environment": {"Variables": Match.object_like({"WEBHOOK_TABLE_NAME": "webhooks"})}},
         )
 
     def test_shows_the_table_that_it_made(self, stack: Stack) -> None:
@@ -365,7 +385,7 @@ def test_an_encryption_key_encrypts_queue_dead_letter_queue_and_table(stack: Sta
     key = kms.Key(stack, "Key")
     ScalableWebhook(stack, "Webhook", encryption_key=key, ingress=Ingress.direct_integration())
     template = Template.from_stack(stack)
-    arn = {"Fn::GetAtt": [stack.get_logical_id(key.node.default_child), "Arn"]}
+    arn = {"Fn::GetAtt": [logical_id(key), "Arn"]}
     assert [q["KmsMasterKeyId"] for q in resources(template, "AWS::SQS::Queue").values()] == [arn, arn]
     template.has_resource_properties("AWS::DynamoDB::Table", {"SSESpecification": {"KMSMasterKeyId": arn}})
     assert {"kms:Decrypt", "kms:GenerateDataKey*"} <= actions(template, "WebhookIngressRole")

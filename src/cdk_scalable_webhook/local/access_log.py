@@ -72,7 +72,8 @@ class AccessLog:
             print(f"access log of {setting.log_group}: {error}", flush=True)
 
     def _find(self, api_id: str, region: str, stage: str) -> AccessLogSetting | None:
-        """The stage's setting. The emulator forgets it when it deploys, but its CloudFormation still has the template."""
+        """The stage's setting. The emulator forgets it when it deploys, but its CloudFormation still has the
+        template."""
         cloudformation = client("cloudformation", self._endpoint, region)
         try:
             for page in cloudformation.get_paginator("describe_stacks").paginate():

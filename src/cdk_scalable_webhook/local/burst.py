@@ -66,7 +66,7 @@ def uniform(
         id_header: The header with the id.
         seed: Chooses which are repeated.
     """
-    chance = Random(seed)
+    chance = Random(seed)  # noqa: S311 (no secret)
     id = ""
     for _ in range(count):
         if not id or chance.random() * 100 >= duplicates:

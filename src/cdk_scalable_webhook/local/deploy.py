@@ -77,7 +77,9 @@ def local_url(emulator: Emulator, url: str) -> str:
     """Where an API of AWS is to be found locally."""
     parts = _URL.fullmatch(url)
     if parts is None:
-        raise LocalError(f"a webhook's URL must be one of API Gateway's own, got {url}; custom domains have no local twin")
+        raise LocalError(
+            f"a webhook's URL must be one of API Gateway's own, got {url}; custom domains have no local twin"
+        )
     return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
 
 

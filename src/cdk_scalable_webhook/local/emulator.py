@@ -96,7 +96,9 @@ def require_loopback(url: str) -> str:
     except ValueError:
         local = False
     if not local:
-        raise LocalError(f"the local AWS must be on a loopback address, got {url}; unset AWS_ENDPOINT_URL and try again")
+        raise LocalError(
+            f"the local AWS must be on a loopback address, got {url}; unset AWS_ENDPOINT_URL and try again"
+        )
     return url
 
 
@@ -214,7 +216,9 @@ def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> Non
         dead = next((process for process in processes if process.poll() is not None), None)
         if dead or time.monotonic() > give_up:
             what = "ended" if dead else f"gave no answer in {_START_SECONDS} seconds"
-            raise LocalError(f"the local AWS {what} while it started; see {home / 'ministack.log'} and {home / 'door.log'}")
+            raise LocalError(
+                f"the local AWS {what} while it started; see {home / 'ministack.log'} and {home / 'door.log'}"
+            )
         time.sleep(0.1)
 
 

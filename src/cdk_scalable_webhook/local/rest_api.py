@@ -1,4 +1,5 @@
-"""A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands behind it."""
+"""A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands
+behind it."""
 
 import re
 import threading

@@ -1,5 +1,5 @@
-"""Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, and here the variables and the Java that
-templates call. The tests hold it against Apache Velocity itself.
+"""Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, and here the variables and the Java
+that templates call. The tests hold it against Apache Velocity itself.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
@@ -115,7 +115,7 @@ class _String(str):
 
 # A string that a template itself puts together is a plain str to airspeed, which looks such methods up here.
 airspeed.__additional_methods__[str] = {
-    name: (lambda method: lambda text, *arguments: method(_String(text), *arguments))(method)
+    name: (lambda text, *arguments, method=method: method(_String(text), *arguments))
     for name, method in vars(_String).items()
     if callable(method) and not name.startswith("_")
 }
@@ -200,7 +200,17 @@ def _java(value: Any) -> Any:
     return value
 
 
-_NAMED = {"\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r", "'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/"}
+_NAMED = {
+    "\b": "\\b",
+    "\n": "\\n",
+    "\t": "\\t",
+    "\f": "\\f",
+    "\r": "\\r",
+    "'": "\\'",
+    '"': '\\"',
+    "\\": "\\\\",
+    "/": "\\/",
+}
 
 
 def _escape(unit: str) -> str:

@@ -70,7 +70,8 @@ class DeadLetters:
 
 @dataclass
 class _Message:
-    """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says why."""
+    """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says
+    why."""
 
     record: Record
     webhook: Webhook | None
@@ -89,8 +90,8 @@ class _Message:
 class Consumer:
     """Stores batch after batch.
 
-    ``dead_letters`` is None where no dead-letter queue is known: what is beyond help then comes back until the queue's own
-    redrive policy takes it away.
+    ``dead_letters`` is None where no dead-letter queue is known: what is beyond help then comes back until the queue's
+    own redrive policy takes it away.
     """
 
     def __init__(self, sink: Sink, dead_letters: DeadLetters | None) -> None:

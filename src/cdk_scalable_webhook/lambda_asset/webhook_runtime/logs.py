@@ -1,5 +1,5 @@
-"""Structured logs. Lambda makes JSON of every record by itself (``AWS_LAMBDA_LOG_FORMAT=JSON``), with what ``extra`` adds;
-where the code runs elsewhere, on a local AWS or in a test, the handler here does the same.
+"""Structured logs. Lambda makes JSON of every record by itself (``AWS_LAMBDA_LOG_FORMAT=JSON``), with what ``extra``
+adds; where the code runs elsewhere, on a local AWS or in a test, the handler here does the same.
 
 A line says which webhook and what became of it, never what was in it: no payload, no header, no query.
 """

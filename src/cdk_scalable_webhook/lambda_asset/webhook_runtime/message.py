@@ -1,8 +1,8 @@
 """The message format: what a door writes into SQS and a consumer reads, in one place.
 
-An SQS message is the payload as its body (as text where SQS can carry it exactly, else base64) and one message attribute,
-``webhook``, that holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher writes it here; the
-direct integration writes the same from ``mapping/request.vtl``.
+An SQS message is the payload as its body (as text where SQS can carry it exactly, else base64) and one message
+attribute, ``webhook``, that holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher
+writes it here; the direct integration writes the same from ``mapping/request.vtl``.
 """
 
 import base64
@@ -35,7 +35,8 @@ class MalformedMessage(Exception):
 
 
 class Headers(Mapping[str, str]):
-    """The request's headers. Names are compared without regard to case; the values of a repeated one are joined by a comma."""
+    """The request's headers. Names are compared without regard to case; the values of a repeated one are joined by a
+    comma."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._values: dict[str, list[str]] = {}
@@ -129,7 +130,9 @@ def read(record: Mapping[str, Any]) -> Webhook:
     try:
         pairs = parse_qsl(record["messageAttributes"][ATTRIBUTE]["stringValue"], keep_blank_values=True)
     except KeyError:
-        raise MalformedMessage(f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message") from None
+        raise MalformedMessage(
+            f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message"
+        ) from None
     fields = dict(pairs)
     if fields.get("v") != VERSION:
         raise MalformedMessage(f"message format {fields.get('v')!r}, this consumer reads {VERSION!r}")

@@ -119,4 +119,8 @@ def _payload(event: Event) -> bytes:
 
 
 def _answer(status: int, body: Mapping[str, str]) -> Answer:
-    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body, separators=(",", ":"))}
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(body, separators=(",", ":")),
+    }

@@ -1,0 +1,65 @@
+# Needs Python >= 3.11 with venv, and make. Everything else, Node for the CDK too, comes into .venv on first use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# A synth takes twice as long without bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+# projen writes files, and installs nothing.
+export PROJEN_DISABLE_POST := true
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format generate lock clean
+
+help:
+	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
+	@echo "make test      run every test"
+	@echo "make check     format, lint, types, layers, generated files"
+	@echo "make format    mend what a machine can"
+	@echo "make generate  write pyproject.toml, the workflow, API.md"
+	@echo "make lock      pin the newest of what development needs"
+	@echo "make clean     remove the environment and what was built"
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy src tests tools examples/demo.py --exclude lambda_asset
+	$(BIN)/mypy --package webhook_runtime
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/api_md.py --check
+	$(BIN)/python tools/generated.py --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+generate: $(READY)
+	$(BIN)/python tools/generated.py
+	$(BIN)/python tools/api_md.py
+
+lock: $(READY)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --extra local pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "make: $(PYTHON) must be Python 3.11 or newer with venv; name another: make PYTHON=python3.13 …"; exit 1; }
+	@echo "making .venv (the first time, half a minute to two)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements-dev.txt)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirements requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
