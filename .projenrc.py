@@ -98,7 +98,7 @@ pyproject.add_override(
     {
         "line-length": 120,
         "target-version": "py311",
-        "src": ["src", f"src/{MODULE}/lambda_asset", "tests/runtime"],
+        "src": ["src", f"src/{MODULE}/lambda_asset", "tests"],
         "lint": {
             "select": [
                 "E",
@@ -146,7 +146,7 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": f"src:src/{MODULE}/lambda_asset:tests/runtime",
+        "mypy_path": f"src:src/{MODULE}/lambda_asset:tests",
         "explicit_package_bases": True,
         "overrides": [
             {
@@ -161,7 +161,7 @@ pyproject.add_override(
     {
         "testpaths": ["tests"],
         "addopts": "-ra --strict-markers --import-mode=importlib",
-        "pythonpath": [f"src/{MODULE}/lambda_asset", "tests/runtime", "tests"],
+        "pythonpath": [f"src/{MODULE}/lambda_asset", "tests"],
         "filterwarnings": ["ignore::DeprecationWarning"],
     },
 )

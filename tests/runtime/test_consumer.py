@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from events import record
+from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.consumer import DUPLICATE, STORED, Consumer, DeadLetters, Kind, Outcome
 from webhook_runtime.message import Headers, Webhook

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import record
+from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.message import Headers, MalformedMessage, Webhook
 

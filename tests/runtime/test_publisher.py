@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events import REQUEST_ID, record, request
+from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import PublisherSettings

@@ -1,0 +1,115 @@
+"""What the deployed tests need, in one app: every door, a consumer that shows what it gets, a sink that can be broken."""
+
+from typing import Any
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook
+
+RECORDER = """
+import boto3, json, os
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+def handler(event, context):
+    for record in event["Records"]:
+        if record["body"] == "raise":
+            raise RuntimeError("as asked")
+        table.put_item(Item={"id": record["messageId"], "record": json.dumps(record)})
+    return {"batchItemFailures": []}
+"""
+
+# Quick to come back when a batch is lost: 6 x 1 second.
+QUICK: dict[str, Any] = {"timeout": Duration.seconds(1), "removal_policy": RemovalPolicy.DESTROY}
+DOORS = {
+    "Lambda": Ingress.lambda_integration(),
+    "Direct": Ingress.direct_integration(),
+    "Binary": Ingress.direct_integration(binary=True),
+}
+
+
+class Doors(Stack):
+    """Each door with the sink that comes with it."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        for name, ingress in DOORS.items():
+            ScalableWebhook(
+                self, name, ingress=ingress, delivery_id_header="Idempotency-Key", max_concurrency=3, **QUICK
+            )
+        for name in ("Lambda", "Direct"):
+            ScalableWebhook(
+                self,
+                f"Throttled{name}",
+                ingress=DOORS[name],
+                throttling_rate_limit=1,
+                throttling_burst_limit=2,
+                **QUICK,
+            )
+            ScalableWebhook(self, f"Broken{name}", ingress=DOORS[name], **QUICK)
+            letters = sqs.Queue(self, f"{name}Letters", fifo=True)
+            fifo = sqs.Queue(
+                self,
+                f"Fifo{name}Queue",
+                fifo=True,
+                visibility_timeout=Duration.seconds(10),
+                dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+            )
+            ScalableWebhook(self, f"Fifo{name}", ingress=DOORS[name], queue=fifo, **QUICK)
+
+
+class Recorders(Stack):
+    """Each door with a consumer of ones own, below one API that has something else as well."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        self.bring("Text", {"Lambda": DOORS["Lambda"], "Direct": DOORS["Direct"]}, [])
+        self.bring("Bytes", {"Lambda": DOORS["Lambda"], "Direct": DOORS["Binary"]}, ["*/*"])
+
+    def bring(self, name: str, doors: dict[str, Ingress], binary_media_types: list[str]) -> None:
+        api = apigateway.RestApi(self, f"{name}Api", binary_media_types=binary_media_types or None)
+        api.root.add_resource("health").add_method(
+            "GET",
+            apigateway.MockIntegration(
+                request_templates={"application/json": '{"statusCode": 200}'},
+                integration_responses=[apigateway.IntegrationResponse(status_code="200")],
+            ),
+            method_responses=[apigateway.MethodResponse(status_code="200")],
+        )
+        for door, ingress in doors.items():
+            id = name + door
+            table = dynamodb.Table(
+                self,
+                f"{id}Records",
+                partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+                removal_policy=RemovalPolicy.DESTROY,
+            )
+            recorder = lambda_.Function(
+                self,
+                f"{id}Recorder",
+                runtime=lambda_.Runtime.PYTHON_3_13,
+                handler="index.handler",
+                code=lambda_.Code.from_inline(RECORDER),
+                environment={"TABLE": table.table_name},
+                timeout=Duration.seconds(1),
+            )
+            table.grant_write_data(recorder)
+            ScalableWebhook(
+                self,
+                id,
+                api=api,
+                path=f"/{door.lower()}/in",
+                ingress=ingress,
+                consumer=recorder,
+                delivery_id_header="X-Delivery",
+                max_receive_count=1,
+            )
+
+
+app = App()
+Doors(app, "Doors")
+Recorders(app, "Recorders")
+app.synth()

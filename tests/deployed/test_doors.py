@@ -1,0 +1,296 @@
+"""Webhooks sent to a really deployed stack, through every door."""
+
+import json
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import httpx
+import psutil
+import pytest
+from webhook_runtime import message
+
+from cdk_scalable_webhook.local.burst import Request, send
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+
+Observe = Callable[[str], ObservedWebhook]
+Urls = dict[str, str]
+
+DOORS = ["Doors/Lambda", "Doors/Direct", "Doors/Binary"]
+SECONDS = 60
+
+
+def stored(webhook: ObservedWebhook, *ids: str) -> list[dict[str, Any]]:
+    """The items with these ids, once they are there."""
+
+    def found() -> list[dict[str, Any]]:
+        return [item for item in webhook.items() if item["id"] in ids]
+
+    assert wait_for(lambda: len(found()) == len(ids), SECONDS), f"not stored within {SECONDS} s"
+    return found()
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_any_method_on_any_path_is_stored_with_all_that_it_had(
+    door: str, method: str, urls: Urls, observe: Observe
+) -> None:
+    url = f"{urls[door]}/hello/world?a=1&b=%26"
+    answer = httpx.request(method, url, content="Zoë".encode(), headers={"X-Thing": "1", "Content-Type": "text/x-odd"})
+
+    assert answer.status_code == 202
+    assert answer.headers["content-type"] == "application/json"
+    (item,) = stored(observe(door), answer.json()["id"])
+    assert (item["method"], item["path"], item["query"]) == (method, "/hello/world", "a=1&b=%26")
+    assert (item["payload"], item["source_ip"]) == ("Zoë", "127.0.0.1")
+    assert (item["headers"]["x-thing"], item["headers"]["content-type"]) == ("1", "text/x-odd")
+    assert item["request_id"] == answer.headers["x-amzn-requestid"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_patterns_own_hello_is_stored_with_its_path(door: str, urls: Urls, observe: Observe) -> None:
+    id = httpx.get(f"{urls[door]}/hello").json()["id"]
+    (item,) = stored(observe(door), id)
+    assert (item["path"], item["payload"], item["query"]) == ("/hello", "", "")
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_mount_itself_is_a_path_too(door: str, urls: Urls, observe: Observe) -> None:
+    (item,) = stored(observe(door), httpx.post(urls[door], content=b"x").json()["id"])
+    assert item["path"] == "/"
+
+
+@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Binary"])
+@pytest.mark.parametrize("payload", [b"\x00\xff\xfe", b"\r\n\x1b", bytes(range(256)), "\ufffd\uffff😀".encode()])
+def test_any_bytes_are_stored_as_they_came(door: str, payload: bytes, urls: Urls, observe: Observe) -> None:
+    answer = httpx.post(urls[door], content=payload, headers={"Content-Type": "application/octet-stream"})
+    (item,) = stored(observe(door), answer.json()["id"])
+    kept = item["payload"]
+    assert (kept.encode() if isinstance(kept, str) else kept) == payload
+
+
+@pytest.mark.parametrize("payload", [b"\x00", b"\xff", "\ufffd".encode(), "\uffff".encode()])
+def test_the_text_door_refuses_what_it_cannot_carry(payload: bytes, urls: Urls) -> None:
+    answer = httpx.post(urls["Doors/Direct"], content=payload)
+    assert answer.status_code == 400
+    assert "binary=True" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("size", [1_100_000, 11_000_000])
+def test_what_is_too_large_is_refused(door: str, size: int, urls: Urls) -> None:
+    answer = httpx.post(urls[door], content=b"x" * size, timeout=30)
+    assert answer.status_code == 413
+    assert answer.text.startswith('{"message"')
+    assert "\n" not in answer.text
+
+
+@pytest.mark.parametrize("door", ["Doors/ThrottledLambda", "Doors/ThrottledDirect"])
+def test_what_comes_too_fast_is_refused(door: str, urls: Urls) -> None:
+    statuses = [httpx.post(urls[door], content=b"x").status_code for _ in range(8)]
+    assert statuses[0] == 202
+    assert 429 in statuses
+    assert set(statuses) <= {202, 429}
+
+
+@pytest.mark.parametrize("door", ["Doors/BrokenLambda", "Doors/BrokenDirect"])
+def test_a_queue_that_fails_is_told_and_never_a_success(
+    door: str, urls: Urls, observe: Observe, emulator: Emulator
+) -> None:
+    _client(emulator, "sqs").delete_queue(QueueUrl=observe(door).queue_url)
+    answer = httpx.post(urls[door], content=b"x")
+    assert answer.status_code == 503
+    assert answer.text == '{"message":"The webhook could not be queued: try again."}'
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_one_delivery_sent_twice_is_stored_once(door: str, urls: Urls, observe: Observe) -> None:
+    id = f"order {uuid.uuid4()} \"'\\é".encode()
+    answers = [httpx.post(urls[door], content=b"x", headers={"idempotency-key": id}) for _ in range(2)]
+
+    ids = {answer.json()["id"] for answer in answers}
+    assert len(ids) == 1
+    (item,) = stored(observe(door), *ids)
+    observe(door).wait_until_drained(SECONDS)
+    assert [other["id"] for other in observe(door).items()].count(item["id"]) == 1
+    outcomes = [line["message"] for line in observe(door).log("ConsumerLogs") if line.get("id") == item["id"]]
+    assert sorted(outcomes) == ["duplicate", "stored"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(door: str, urls: Urls, observe: Observe) -> None:
+    marked = "secret-payload"
+    answer = httpx.post(f"{urls[door]}/hello?token={marked}", content=marked, headers={"X-Token": marked})
+    id = answer.json()["id"]
+    stages = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if door == "Doors/Lambda" else [])
+
+    def lines(stage: str) -> list[dict[str, Any]]:
+        return [line for line in observe(door).log(stage) if line.get("request_id") == id]
+
+    assert wait_for(lambda: all(lines(stage) for stage in stages), SECONDS)
+    assert [len(lines(stage)) for stage in stages] == [1] * len(stages)
+    assert lines("AccessLogs")[0]["status"] == "202"
+    assert lines("ConsumerLogs")[0]["message"] == "stored"
+    assert marked not in json.dumps([observe(door).log(stage) for stage in stages])
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neighbours_are_stored(
+    door: str, urls: Urls, observe: Observe
+) -> None:
+    webhook = observe(door)
+    requests = [Request(content=b"x" * (450_000 if n == 3 else 10)) for n in range(10)]
+    report = send(urls[door], requests, concurrency=10)
+    assert report.accepted == 10
+    webhook.wait_until_drained(SECONDS)
+
+    letters = webhook.take_dead_letters()
+    (letter,) = letters
+    assert letter["MessageAttributes"]["error"]["StringValue"] == "ValidationError"
+    assert "size" in letter["MessageAttributes"]["reason"]["StringValue"]
+    ids = {item["id"] for item in webhook.items()}
+    assert len(set(report.accepted_ids) & ids) == 9
+
+
+@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
+    door: str, urls: Urls, observe: Observe, emulator: Emulator
+) -> None:
+    webhook, killed = observe(door), 0
+
+    def kill() -> None:
+        nonlocal killed
+        for worker in _workers(emulator, "Consumer"):
+            os.kill(worker.pid, signal.SIGKILL)
+            killed += 1
+
+    sent = 0
+
+    def on_answer() -> None:
+        nonlocal sent
+        sent += 1
+        if sent % 40 == 0:
+            kill()
+
+    report = send(
+        urls[door], (Request(content=str(n).encode()) for n in range(200)), concurrency=8, on_answer=on_answer
+    )
+    kill()
+
+    assert report.accepted == 200
+    assert killed > 0
+    webhook.wait_until_drained(SECONDS)
+    ids = [item["id"] for item in webhook.items()]
+    assert set(report.accepted_ids) <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert webhook.dead_letters() == 0
+
+
+@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+def test_the_consumer_never_works_on_more_batches_than_max_concurrency(door: str, urls: Urls, observe: Observe) -> None:
+    report = send(urls[door], (Request(content=b"x") for _ in range(300)), concurrency=32)
+    observe(door).wait_until_drained(SECONDS)
+    assert report.accepted == 300
+    assert 1 <= observe(door).peak_concurrency() <= 3
+
+
+def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: Observe, emulator: Emulator) -> None:
+    webhook = observe("Doors/Lambda")
+    (item,) = stored(webhook, httpx.post(urls["Doors/Lambda"], content=b"x").json()["id"])
+    body, attribute = message.write(
+        message.Webhook(
+            **{name: item[name] for name in ("id", "request_id", "method", "path", "source_ip")},
+            query_string="",
+            headers=message.Headers(),
+            body=b"another payload",
+            received_at=message.datetime.fromisoformat(item["received_at"]),
+        )
+    )
+    sqs = _client(emulator, "sqs")
+    attributes = {"webhook": {"DataType": "String", "StringValue": attribute}}
+    sqs.send_message(QueueUrl=webhook.queue_url, MessageBody=body, MessageAttributes=attributes)
+    time.sleep(1)
+    webhook.wait_until_drained(SECONDS)
+    assert stored(webhook, item["id"]) == [item]
+
+
+@pytest.mark.parametrize("door", ["Doors/FifoLambda", "Doors/FifoDirect"])
+def test_a_fifo_queue_keeps_the_order(door: str, urls: Urls, observe: Observe) -> None:
+    ids = [httpx.post(urls[door], content=b"the same").json()["id"] for _ in range(25)]
+    stored(observe(door), *ids)
+    assert [line["id"] for line in observe(door).log("ConsumerLogs") if line["message"] == "stored"] == ids
+
+
+class TestAConsumerOfOnesOwn:
+    def records(self, webhook: ObservedWebhook) -> list[dict[str, Any]]:
+        return [json.loads(item["record"]) for item in webhook.items(f"{webhook.id}Records")]
+
+    @pytest.mark.parametrize("kind", ["Text", "Bytes"])
+    def test_gets_the_same_message_through_either_door(self, kind: str, urls: Urls, observe: Observe) -> None:
+        payloads = ["", "{}", '{"a": "Zoë"}', "a=1&b=%20", "😀\r\n\t", "-", "${x} #if"]
+        seen: dict[str, dict[str, Any]] = {}
+        for door in ("Lambda", "Direct"):
+            name = f"Recorders/{kind}{door}"
+            for n, payload in enumerate(payloads):
+                answer = httpx.put(
+                    f"{urls[name]}/some/path?q=%26&r=",
+                    content=payload.encode(),
+                    headers={"X-Delivery": f"delivery-{n}", "X-Odd": "a&b=c%20+é;\"'".encode()},
+                )
+                assert (answer.status_code, answer.json()) == (202, {"id": f"delivery-{n}"})
+            assert wait_for(lambda name=name: len(self.records(observe(name))) == len(payloads), SECONDS)  # type: ignore[misc]
+            seen[door] = {}
+            for record in self.records(observe(name)):
+                webhook = message.read(record)
+                fields = vars(webhook) | {"headers": dict(webhook.headers)}
+                # What differs from request to request, and from mount to mount.
+                for field in ("request_id", "message_id", "received_at"):
+                    assert fields.pop(field)
+                fields["path"] = fields["path"].removeprefix(f"/{door.lower()}")
+                if kind == "Text":
+                    fields["raw"] = record["body"]
+                seen[door][webhook.id] = fields
+        assert seen["Lambda"] == seen["Direct"]
+        assert [seen["Lambda"][f"delivery-{n}"]["body"].decode() for n in range(len(payloads))] == payloads
+
+    def test_that_raises_sends_the_message_to_the_dead_letter_queue_in_the_end(
+        self, urls: Urls, observe: Observe
+    ) -> None:
+        webhook = observe("Recorders/TextDirect")
+        assert httpx.post(urls["Recorders/TextDirect"], content=b"raise").status_code == 202
+        assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+        (letter,) = webhook.take_dead_letters()
+        assert letter["Body"] == "raise"
+
+    def test_shares_its_api_with_what_was_there(self, urls: Urls) -> None:
+        health = urls["Recorders/TextDirect"].removesuffix("/direct/in") + "/health"
+        assert httpx.get(health).status_code == 200
+
+
+def _client(emulator: Emulator, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=emulator.endpoint,
+        region_name=emulator.region,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def _workers(emulator: Emulator, function: str) -> list[psutil.Process]:
+    """The processes that run a function of this name now."""
+    found = []
+    for known in emulator.processes:
+        root = known.find()
+        for process in root.children(recursive=True) if root else []:
+            try:
+                if function in process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""):
+                    found.append(process)
+            except psutil.Error:
+                continue
+    return found

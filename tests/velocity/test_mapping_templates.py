@@ -1,0 +1,201 @@
+"""The templates of the direct integration, rendered by Apache Velocity and by the local door: the same, byte for byte."""
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from runtime.events import record
+from velocity.engine import Velocity, why_not
+from webhook_runtime import message
+
+from cdk_scalable_webhook.ingress import mapping_template
+from cdk_scalable_webhook.local.velocity import render
+
+FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId"
+CONTEXT = {
+    "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "requestTimeEpoch": 1_763_000_000_123,
+    "httpMethod": "POST",
+    "resourcePath": "/hooks/{proxy+}",
+    "identity": {"sourceIp": "203.0.113.7"},
+}
+
+
+def request_template(*, binary: bool = False, header: str = "idempotency-key", fifo: bool = False) -> str:
+    return mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER=header, FIFO=FIFO if fifo else "")
+
+
+@pytest.fixture(scope="module")
+def velocity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Velocity]:
+    if reason := why_not():
+        pytest.skip(reason)
+    engine = Velocity(tmp_path_factory.mktemp("velocity"))
+    yield engine
+    engine.close()
+
+
+def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[str, Any]]:
+    """What the local door renders, and the context afterwards; it is what Velocity renders."""
+    request = {"body": "", "header": {}, "querystring": {}, "path": {}, "context": CONTEXT} | request
+    expected, overrides = velocity.render(template, **request)
+    context = dict(request.pop("context"))
+    rendered = render(template, context=context, **request)
+    assert rendered == expected
+    response = context["responseOverride"]
+    assert "{" + ", ".join(f"{k}={v}" for k, v in response.items()) + "}" == overrides
+    return rendered, context
+
+
+def webhook(call: str) -> message.Webhook:
+    """What the consumer reads once SQS has run this call."""
+    parameters = {
+        name: values[0] for name, values in parse_qs(call, keep_blank_values=True, strict_parsing=True).items()
+    }
+    assert parameters["Action"] == "SendMessage"
+    assert parameters["MessageAttribute.1.Name"] == "webhook"
+    return message.read(record(parameters["MessageBody"], parameters["MessageAttribute.1.Value.StringValue"]))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+vtl = st.lists(
+    st.sampled_from(["$", "#", "#if(", "$input.body", "${x}", "\\", '"', "'", "&", "=", "%", "+", "é", "😀"])
+).map("".join)
+tokens = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)
+values = st.one_of(texts, vtl)
+requests = st.fixed_dictionaries(
+    {
+        "body": st.one_of(values, st.just("{}"), st.binary().map(lambda data: data.decode(errors="replace"))),
+        "header": st.dictionaries(st.one_of(tokens, st.sampled_from(["Idempotency-Key", "get", "keySet"])), values, max_size=5),
+        "querystring": st.dictionaries(st.one_of(values, st.just("Idempotency-Key")), values, max_size=5),
+        "path": st.one_of(st.just({}), st.fixed_dictionaries({"proxy": values})),
+        "context": st.sampled_from(["GET", "HEAD", "POST", "PUT"]).map(lambda method: CONTEXT | {"httpMethod": method}),
+    }
+)  # fmt: skip
+by_property = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@by_property
+@given(request=requests, fifo=st.booleans(), binary=st.booleans())
+def test_any_request_is_the_same_call_by_both_engines(
+    velocity: Velocity, request: dict[str, Any], fifo: bool, binary: bool
+) -> None:
+    if binary:
+        request["body"] = base64.b64encode(request["body"].encode()).decode()
+    both(velocity, request_template(fifo=fifo, binary=binary), **request)
+
+
+@by_property
+@given(
+    request=requests,
+    error=st.sampled_from(["MissingParameter", "InvalidMessageContents", "must be shorter", "Other", ""]),
+)
+def test_any_answer_is_the_same_by_both_engines(velocity: Velocity, request: dict[str, Any], error: str) -> None:
+    accepted, _ = both(velocity, mapping_template("accepted", DELIVERY_ID_HEADER="idempotency-key"), **request)
+    ids = [value for name, value in request["header"].items() if name.lower() == "idempotency-key" and value]
+    assert json.loads(accepted) == {"id": ids[-1] if ids else CONTEXT["requestId"]}
+    both(velocity, mapping_template("rejected"), **request | {"body": error})
+
+
+@by_property
+@given(payload=st.one_of(st.binary(), texts.map(str.encode)), header=values, query=values, path=values)
+def test_any_request_comes_out_of_the_message_as_it_went_in(
+    velocity: Velocity, payload: bytes, header: str, query: str, path: str
+) -> None:
+    call, _ = both(
+        velocity,
+        request_template(binary=True),
+        body=base64.b64encode(payload).decode(),
+        header={"X-Thing": header},
+        querystring={"q": query},
+        path={"proxy": path},
+    )
+    read = webhook(call)
+    assert read.body == payload
+    assert read.headers["x-thing"] == header
+    assert read.query == {"q": [query]}
+    assert read.path == f"/hooks/{path}"
+
+
+def test_a_request_has_all_its_fields(velocity: Velocity) -> None:
+    call, _ = both(
+        velocity,
+        request_template(),
+        body='{"a": "Zoë & $x"}',
+        header={"Content-Type": "application/json", "IDEMPOTENCY-KEY": "order-7"},
+        querystring={"a": "1", "b": "&="},
+        path={"proxy": "hello/world"},
+    )
+    read = webhook(call)
+    assert (read.id, read.request_id) == ("order-7", CONTEXT["requestId"])
+    assert (read.method, read.path, read.source_ip) == ("POST", "/hooks/hello/world", "203.0.113.7")
+    assert read.text == '{"a": "Zoë & $x"}'
+    assert read.query == {"a": ["1"], "b": ["&="]}
+    assert dict(read.headers) == {"content-type": "application/json", "idempotency-key": "order-7"}
+    assert read.received_at.timestamp() == 1_763_000_000.123
+
+
+def test_a_query_parameter_cannot_pose_as_the_delivery_id_header(velocity: Velocity) -> None:
+    call, _ = both(velocity, request_template(), body="x", querystring={"idempotency-key": "spoofed"})
+    assert webhook(call).id == CONTEXT["requestId"]
+
+
+def test_no_header_adds_a_parameter_to_the_call(velocity: Velocity) -> None:
+    evil = "x&MessageBody=evil&Action=DeleteMessage"
+    call, _ = both(
+        velocity, request_template(), body=evil, header={"Idempotency-Key": evil, "X": evil}, path={"proxy": evil}
+    )
+    assert len(parse_qs(call)["MessageBody"]) == 1
+    assert webhook(call).id == evil
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_absent_body_is_empty(velocity: Velocity, method: str) -> None:
+    call, _ = both(velocity, request_template(), body="{}", context=CONTEXT | {"httpMethod": method})
+    assert webhook(call).body == b""
+
+
+def test_an_empty_object_that_was_posted_stays_one(velocity: Velocity) -> None:
+    call, _ = both(velocity, request_template(), body="{}")
+    assert webhook(call).body == b"{}"
+
+
+@pytest.mark.parametrize("body", ["\x00", "a\x1fb", "\ufffd", "\uffff", "a\ufffeb"])
+def test_what_sqs_would_alter_is_refused_by_leaving_the_body_out(velocity: Velocity, body: str) -> None:
+    call, _ = both(velocity, request_template(), body=body)
+    assert "MessageBody" not in parse_qs(call)
+
+
+@pytest.mark.parametrize("body", ["\t\r\n ~", "\ud7ff\ue000\ufffc", "\U00010000\U0010ffff", "x" * 500_000])
+def test_what_sqs_can_carry_goes_in(velocity: Velocity, body: str) -> None:
+    call, _ = both(velocity, request_template(), body=body)
+    assert webhook(call).text == body
+
+
+def test_a_fifo_queue_gets_group_and_deduplication_id(velocity: Velocity) -> None:
+    call, _ = both(velocity, request_template(fifo=True), body="x")
+    assert parse_qs(call)["MessageGroupId"] == ["webhook"]
+    assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["requestId"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        ('{"Error":{"Code":"MissingParameter"}}', 400, "cannot carry as text"),
+        ('{"Error":{"Code":"InvalidMessageContents"}}', 400, "cannot carry as text"),
+        ('{"Error":{"Message":"Message must be shorter than 1048576 bytes."}}', 413, "too large"),
+        ('{"Error":{"Code":"AccessDenied"}}', 503, "try again"),
+        ("<html>", 503, "try again"),
+    ],
+)
+def test_a_refusal_of_sqs_becomes_the_senders_fault_or_ours(
+    velocity: Velocity, error: str, status: int, says: str
+) -> None:
+    answer, context = both(velocity, mapping_template("rejected"), body=error)
+    assert context["responseOverride"]["status"] == status
+    assert says in json.loads(answer)["message"]
+    assert "\n" not in answer
