@@ -6,17 +6,18 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import boto3
 import httpx
 import psutil
 import pytest
-from webhook_runtime import message
 
 from cdk_scalable_webhook.local.burst import Request, send
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
@@ -111,7 +112,7 @@ def test_a_queue_that_fails_is_told_and_never_a_success(
 @pytest.mark.parametrize("door", DOORS)
 def test_one_delivery_sent_twice_is_stored_once(door: str, urls: Urls, observe: Observe) -> None:
     id = f"order {uuid.uuid4()} \"'\\é".encode()
-    answers = [httpx.post(urls[door], content=b"x", headers={"idempotency-key": id}) for _ in range(2)]
+    answers = [httpx.post(urls[door], content=b"x", headers={b"idempotency-key": id}) for _ in range(2)]
 
     ids = {answer.json()["id"] for answer in answers}
     assert len(ids) == 1
@@ -208,7 +209,7 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
             query_string="",
             headers=message.Headers(),
             body=b"another payload",
-            received_at=message.datetime.fromisoformat(item["received_at"]),
+            received_at=datetime.fromisoformat(item["received_at"]),
         )
     )
     sqs = _client(emulator, "sqs")
@@ -240,7 +241,7 @@ class TestAConsumerOfOnesOwn:
                 answer = httpx.put(
                     f"{urls[name]}/some/path?q=%26&r=",
                     content=payload.encode(),
-                    headers={"X-Delivery": f"delivery-{n}", "X-Odd": "a&b=c%20+é;\"'".encode()},
+                    headers={b"X-Delivery": f"delivery-{n}".encode(), b"X-Odd": "a&b=c%20+é;\"'".encode()},
                 )
                 assert (answer.status_code, answer.json()) == (202, {"id": f"delivery-{n}"})
             assert wait_for(lambda name=name: len(self.records(observe(name))) == len(payloads), SECONDS)  # type: ignore[misc]

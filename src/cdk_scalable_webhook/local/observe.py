@@ -35,7 +35,8 @@ class ObservedWebhook:
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
         """The messages of the dead-letter queue, which are taken from it."""
-        sqs, letters = self._client("sqs"), []
+        sqs = self._client("sqs")
+        letters: list[dict[str, Any]] = []
         while True:
             answer = sqs.receive_message(
                 QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]

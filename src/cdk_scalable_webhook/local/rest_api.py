@@ -13,6 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
+from cdk_scalable_webhook.local.template import AccessLogSetting, Told, told
+
 # How soon a new deployment is seen.
 _CACHE_SECONDS = 1
 
@@ -71,6 +73,7 @@ class RestApi:
     binary_media_types: Sequence[str]
     throttle: tuple[float, float] | None
     resources: Mapping[str, Mapping[str, Method]]
+    access_log: AccessLogSetting | None
 
     def match(self, path: str, http_method: str) -> tuple[Method, dict[str, str]] | None:
         """The method that a request reaches, with its path parameters: fixed segments first, ``{proxy+}`` last."""
@@ -96,6 +99,7 @@ class RestApis:
         self._endpoint = endpoint
         self._regions = ["us-east-1"]
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._told: dict[tuple[str, ...], Told] = {}
         self._lock = threading.Lock()
         self.get = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._get)
 
@@ -118,38 +122,46 @@ class RestApis:
     def _get(self, id: str, stage: str) -> RestApi | None:
         for region in self._regions:
             try:
-                return _read(client("apigateway", self._endpoint, region), id, region, stage)
+                return self._read(id, region, stage)
             except ClientError as error:
                 if error.response["Error"]["Code"] != "NotFoundException":
                     raise
         return None
 
+    def _read(self, id: str, region: str, stage_name: str) -> RestApi:
+        gateway = client("apigateway", self._endpoint, region)
+        api = gateway.get_rest_api(restApiId=id)
+        stage = gateway.get_stage(restApiId=id, stageName=stage_name)
+        pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
+        resources = [resource for page in pages for resource in page["items"]]
+        deployment = (id, region, stage_name, stage["deploymentId"])
+        if deployment not in self._told:  # a template changes only with a deployment
+            cloudformation = client("cloudformation", self._endpoint, region)
+            paths = {resource["id"]: resource["path"] for resource in resources}
+            self._told[deployment] = told(cloudformation, id, stage_name, paths)
+        template = self._told[deployment]
+        return RestApi(
+            id=id,
+            region=region,
+            stage=stage_name,
+            stage_variables=stage.get("variables") or {},
+            binary_media_types=api.get("binaryMediaTypes") or [],
+            throttle=_throttle(stage.get("methodSettings") or {}),
+            resources={resource["path"]: _methods(resource, template) for resource in resources},
+            access_log=template.access_log,
+        )
 
-def _read(gateway: Any, id: str, region: str, stage_name: str) -> RestApi:
-    api = gateway.get_rest_api(restApiId=id)
-    stage = gateway.get_stage(restApiId=id, stageName=stage_name)
-    pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
-    return RestApi(
-        id=id,
-        region=region,
-        stage=stage_name,
-        stage_variables=stage.get("variables") or {},
-        binary_media_types=api.get("binaryMediaTypes") or [],
-        throttle=_throttle(stage.get("methodSettings") or {}),
-        resources={
-            resource["path"]: {
-                name: Method(
-                    resource["path"],
-                    method.get("authorizationType", "NONE") == "NONE" and not method.get("apiKeyRequired"),
-                    method["methodIntegration"],
-                )
-                for name, method in (resource.get("resourceMethods") or {}).items()
-                if method.get("methodIntegration")
-            }
-            for page in pages
-            for resource in page["items"]
-        },
-    )
+
+def _methods(resource: Mapping[str, Any], template: Told) -> dict[str, Method]:
+    return {
+        name: Method(
+            resource["path"],
+            method.get("authorizationType", "NONE") == "NONE" and not method.get("apiKeyRequired"),
+            {**method["methodIntegration"], "contentHandling": template.content_handling.get((resource["path"], name))},
+        )
+        for name, method in (resource.get("resourceMethods") or {}).items()
+        if method.get("methodIntegration")
+    }
 
 
 def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""What the deployed tests need, in one app: every door, a consumer that shows what it gets, a sink that can be broken."""
+"""What the deployed tests need, in one app: every door, and a consumer that shows what it gets."""
 
 from typing import Any
 
