@@ -114,7 +114,10 @@ async def _send_one(http: httpx.AsyncClient, url: str, request: Request, report:
         report.unanswered[type(error).__name__] += 1
         return
     report.milliseconds.append((time.perf_counter() - started) * 1000)
-    if answer.status_code == 202:
-        report.accepted_ids.append(answer.json()["id"])
-    else:
+    if answer.status_code != 202:
         report.refused[answer.status_code] += 1
+        return
+    try:
+        report.accepted_ids.append(answer.json()["id"])
+    except (ValueError, KeyError, TypeError):
+        report.unanswered["no id in the answer"] += 1

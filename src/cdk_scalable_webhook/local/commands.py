@@ -71,15 +71,15 @@ def up() -> None:
     if emulator is None:
         with _status("starting the local AWS"):
             emulator = emulators.up()
-    _say(f"local AWS at {emulator.endpoint}")
-    _say("next: scalable-webhook local deploy APP_DIR")
+    say(f"local AWS at {emulator.endpoint}")
+    say("next: scalable-webhook local deploy APP_DIR")
 
 
 @local.command()
 @_in_one_sentence
 def down() -> None:
     """Stop the local AWS and every process that it started. What was deployed is gone with it."""
-    _say("local AWS stopped" if emulators.down() else "no local AWS was running")
+    say("local AWS stopped" if emulators.down() else "no local AWS was running")
 
 
 @local.command()
@@ -87,7 +87,7 @@ def down() -> None:
 def status() -> None:
     """Show whether the local AWS runs, and the webhooks in it. Exits with 1 where it does not run."""
     emulator = _running()
-    _say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
+    say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
     _show_webhooks(deployments.webhooks(emulator))
 
 
@@ -96,7 +96,7 @@ def status() -> None:
 def env() -> None:
     """Print what points boto3, the AWS CLI and the CDK CLI at the local AWS: eval "$(scalable-webhook local env)"."""
     for name, value in _running().environment().items():
-        _say(f"export {name}={shlex.quote(value)}")
+        say(f"export {name}={shlex.quote(value)}")
 
 
 @local.command()
@@ -123,7 +123,7 @@ def destroy(app_dir: AppDir, verbose: Verbose = False) -> None:
     emulator = _running()
     with _status(f"destroying {app_dir}", show=not verbose):
         deployments.destroy(emulator, app_dir, verbose=verbose)
-    _say(f"destroyed {app_dir}")
+    say(f"destroyed {app_dir}")
 
 
 @local.command()
@@ -141,7 +141,7 @@ def logs(
                 if key not in printed:
                     printed.add(key)
                     at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
-                    _say(f"{at} {event['source']}: {event['message'].strip()}")
+                    say(f"{at} {event['source']}: {event['message'].strip()}")
             if not follow:
                 return
             time.sleep(1)
@@ -184,7 +184,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         nonlocal done
         done += 1
         if done * 10 // total > (done - 1) * 10 // total:
-            _say(f"{what}: {done} of {total}")
+            say(f"{what}: {done} of {total}")
 
     yield step
 
@@ -212,9 +212,9 @@ def _running() -> Emulator:
 
 def _show_webhooks(webhooks: list[deployments.DeployedWebhook]) -> None:
     if not webhooks:
-        _say("no webhook is deployed")
+        say("no webhook is deployed")
     for webhook in webhooks:
-        _say(f"{webhook.name}  {webhook.url}")
+        say(f"{webhook.name}  {webhook.url}")
 
 
 def _log_events(emulator: Emulator) -> list[dict[str, Any]]:
@@ -247,6 +247,6 @@ def _status(what: str, *, show: bool = True) -> Iterator[None]:
     yield
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     """One line, as it is: for a person and for a pipe alike."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)

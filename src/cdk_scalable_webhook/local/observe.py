@@ -54,9 +54,15 @@ class ObservedWebhook:
         texts = (event["message"].strip() for page in pages for event in page["events"])
         return [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
 
-    def peak_concurrency(self) -> int:
-        """The most batches that the consumer worked on at the same time, by its own records."""
-        return peak(self.log("ConsumerLogs"))
+    def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
+        """The most batches that the consumer worked on at the same time, by its own records: all, or these."""
+        return peak(self.log("ConsumerLogs") if lines is None else lines)
+
+    def max_concurrency(self) -> int:
+        """What the deployed event source mapping allows."""
+        name = self.physical("AWS::Lambda::Function", f"{self.id}Consumer")
+        (mapping,) = self._client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return int(mapping["ScalingConfig"]["MaximumConcurrency"])
 
     def wait_until_drained(self, seconds: float) -> None:
         """Wait until the queue is empty.

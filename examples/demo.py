@@ -1,0 +1,165 @@
+"""Deploys the examples to a local AWS, sends each a burst of mixed webhooks, and counts what became of them.
+
+Run it with `make demo`. Everything in the last line is measured: at the doors, in the tables, in the dead-letter queues
+and in the consumers' own records.
+"""
+
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.table import Table
+
+from cdk_scalable_webhook.local import emulator as emulators
+from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
+from cdk_scalable_webhook.local.commands import console, progress, say
+from cdk_scalable_webhook.local.deploy import DeployedWebhook, deploy
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError
+from cdk_scalable_webhook.local.observe import ObservedWebhook
+
+EXAMPLES = Path(__file__).parent
+# Each example, and the logical id of the table in which its webhooks end.
+APPS = {"hello": "WebhookTable", "direct": "Orders"}
+WEBHOOKS = 500
+CONCURRENCY = 16
+DRAIN_SECONDS = 120
+
+JSON, FORM, TEXT = "application/json", "application/x-www-form-urlencoded", "text/plain; charset=utf-8"
+MIXED = [
+    Request("POST", "/json", {"Content-Type": JSON}, '{"customer": "Zoë", "items": [1, 2, 3]}'.encode()),
+    Request("POST", "/form", {"Content-Type": FORM}, b"customer=Zo%C3%AB&total=12.50&note=a%26b"),
+    Request("PUT", f"/{quote('grüße')}", {"Content-Type": TEXT}, "Grüße, 世界 😀\r\n".encode()),
+    Request("POST", "/empty"),
+    Request("GET", "/query?customer=Zo%C3%AB&flag="),
+]
+# 1 %: more than the 400 KB of a DynamoDB item, less than the 1 MiB of an SQS message.
+POISON = Request("POST", "/poison", {"Content-Type": JSON}, b'{"padding": "' + b"x" * 450_000 + b'"}')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one example's burst."""
+
+    door: str
+    report: Report
+    delivered: int
+    stored: int
+    lost: int
+    duplicates: int
+    dead_lettered: int
+    peak: int
+    limit: int
+
+    @property
+    def ok(self) -> bool:
+        everything_taken = self.report.accepted == self.report.sent
+        return everything_taken and not self.lost and not self.duplicates and 0 < self.peak <= self.limit
+
+
+def deliveries(run: str) -> Iterator[Request]:
+    """The burst: each tenth delivery is sent twice, as if the sender had missed the answer; each 100th is poison."""
+    for n in range(WEBHOOKS):
+        kind = POISON if n % 100 == 99 else MIXED[n % len(MIXED)]
+        delivery = Request(kind.method, kind.path, {**kind.headers, ID_HEADER: f"{run}-{n}"}, kind.content)
+        yield delivery
+        if n % 10 == 5:
+            yield delivery
+
+
+def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outcome:
+    """Send the burst to one webhook, wait until its queue is empty, and count."""
+    run = uuid.uuid4().hex[:8]
+    observed = ObservedWebhook(emulator, *webhook.name.split("/"))
+    letters_before, lines_before = observed.dead_letters(), len(observed.log("ConsumerLogs"))
+    requests = list(deliveries(run))
+    with progress(f"sending to {webhook.name}", len(requests)) as advance:
+        report = send(webhook.url, requests, concurrency=CONCURRENCY, on_answer=advance)
+    observed.wait_until_drained(DRAIN_SECONDS)
+
+    items = Counter(item["headers"][ID_HEADER.lower()] for item in observed.items(table) if _is_of(run, item))
+    lines = observed.log("ConsumerLogs")[lines_before:]
+    buried = {line["id"] for line in lines if line["message"] == "dead-lettered"}
+    if len(buried) != observed.dead_letters() - letters_before:
+        raise LocalError(f"{webhook.name} logged {len(buried)} dead letters, and its dead-letter queue has others")
+    delivered = set(report.accepted_ids)
+    return Outcome(
+        door="API Gateway, Lambda, SQS" if webhook.stack == "Hello" else "API Gateway, SQS",
+        report=report,
+        delivered=len(delivered),
+        stored=len(items),
+        lost=len(delivered - set(items) - buried),
+        duplicates=sum(items.values()) - len(items),
+        dead_lettered=len(buried),
+        peak=observed.peak_concurrency(lines),
+        limit=observed.max_concurrency(),
+    )
+
+
+def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
+    return item["headers"].get(ID_HEADER.lower(), "").startswith(f"{run}-")
+
+
+def show(outcomes: list[Outcome]) -> None:
+    """The table of what became of the bursts."""
+    columns = [f"{outcome.door}" for outcome in outcomes]
+    table = Table("", *columns, title=f"{WEBHOOKS} webhooks to each door, a tenth of them sent twice, 1 % unstorable")
+    for name, cells in {
+        "requests accepted": [f"{o.report.accepted} of {o.report.sent}" for o in outcomes],
+        "deliveries": [str(o.delivered) for o in outcomes],
+        "stored": [str(o.stored) for o in outcomes],
+        "stored twice": [str(o.duplicates) for o in outcomes],
+        "in the dead-letter queue": [str(o.dead_lettered) for o in outcomes],
+        "lost": [str(o.lost) for o in outcomes],
+        "batches at a time": [f"{o.peak}, limit {o.limit}" for o in outcomes],
+        "requests a second": [f"{o.report.rate:.0f}" for o in outcomes],
+        "answer, p50 / p95 / p99": [
+            " / ".join(f"{o.report.percentile(percent):.0f}" for percent in (50, 95, 99)) + " ms" for o in outcomes
+        ],
+    }.items():
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def main() -> int:
+    """Returns the exit status: 0 where nothing was lost, stored twice or overrun."""
+    say("starting the local AWS")
+    emulator = emulators.up()
+    say(f"local AWS at {emulator.endpoint}")
+    outcomes, webhooks = [], []
+    for name, table in APPS.items():
+        say(f"deploying examples/{name} with the CDK CLI")
+        (webhook,) = deploy(emulator, EXAMPLES / name)
+        webhooks.append(webhook)
+        outcomes.append(run_burst(emulator, webhook, table))
+    show(outcomes)
+    command = Path(sys.executable).parent / "scalable-webhook"
+    say("The local AWS still runs. Type next:")
+    say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
+    say(f"  {_short(command)} local logs")
+    say(f"  {_short(command)} local down")
+    closest = max(outcomes, key=lambda outcome: outcome.peak / outcome.limit)
+    say(
+        f"demo: {'ok' if all(outcome.ok for outcome in outcomes) else 'FAILED'}"
+        f" accepted={sum(outcome.report.accepted for outcome in outcomes)}"
+        f" stored={sum(outcome.stored for outcome in outcomes)}"
+        f" lost={sum(outcome.lost for outcome in outcomes)}"
+        f" duplicates={sum(outcome.duplicates for outcome in outcomes)}"
+        f" dead_lettered={sum(outcome.dead_lettered for outcome in outcomes)}"
+        f" peak_concurrency={closest.peak} max_concurrency={closest.limit}"
+    )
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LocalError as error:
+        sys.exit(f"demo: FAILED {error}")

@@ -1,0 +1,97 @@
+import json
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from cdk_scalable_webhook.local.burst import Request, send, uniform
+
+
+class Server:
+    """A real HTTP server that answers as its `statuses` say, and remembers what it got."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.statuses: Iterator[int] = iter(())
+        self.answer = b'{"id": "some-id"}'
+        remember = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                remember.got.append((self.command, self.path, dict(self.headers.items()), body))
+                self.send_response(next(remember.statuses, 202))
+                self.send_header("Content-Length", str(len(remember.answer)))
+                self.end_headers()
+                self.wfile.write(remember.answer)
+
+            do_GET = do_PUT = do_POST
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/prod/"
+        self._thread = Thread(target=self._server.serve_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def test_every_request_is_sent_once_with_an_id_of_its_own(server: Server) -> None:
+    answered = []
+    report = send(server.url, uniform(50, body=b"payload"), concurrency=8, on_answer=lambda: answered.append(1))
+
+    ids = [headers["Idempotency-Key"] for _, _, headers, _ in server.got]
+    assert (report.sent, report.accepted, len(answered)) == (50, 50, 50)
+    assert len(set(ids)) == 50
+    assert {body for *_, body in server.got} == {b"payload"}
+    assert report.rate > 0
+    assert 0 < report.percentile(50) <= report.percentile(95) <= report.percentile(99)
+
+
+def test_duplicates_repeat_the_id_of_the_one_before() -> None:
+    ids = [request.headers["X-Id"] for request in uniform(1000, duplicates=10, id_header="X-Id")]
+    repeated = Counter(ids).most_common(1)[0][1]
+    assert 60 < 1000 - len(set(ids)) < 140
+    assert repeated >= 2
+    assert all(ids[n] == ids[n - 1] or ids[n] not in ids[:n] for n in range(1, 1000))
+
+
+def test_refusals_are_counted_by_status_and_never_retried(server: Server) -> None:
+    server.statuses = iter([202, 429, 429, 503])
+    report = send(server.url, uniform(4), concurrency=1)
+    assert (report.accepted, dict(report.refused)) == (1, {429: 2, 503: 1})
+    assert len(server.got) == 4
+
+
+def test_a_request_has_its_own_method_path_headers_and_content(server: Server) -> None:
+    send(server.url, [Request("PUT", "/hello?a=%26", {"X-One": "1"}, b"\x00")], concurrency=1)
+    ((method, path, headers, body),) = server.got
+    assert (method, path, headers["X-One"], body) == ("PUT", "/prod/hello?a=%26", "1", b"\x00")
+
+
+def test_nobody_there_is_no_answer() -> None:
+    report = send("http://127.0.0.1:9/", uniform(2), concurrency=2)
+    assert (report.accepted, dict(report.unanswered)) == (0, {"ConnectError": 2})
+    assert report.percentile(50) == 0
+
+
+def test_an_answer_of_202_without_an_id_is_no_acceptance(server: Server) -> None:
+    server.answer = json.dumps({"message": "no id"}).encode()
+    report = send(server.url, uniform(1), concurrency=1)
+    assert (report.accepted, dict(report.unanswered)) == (0, {"no id in the answer": 1})

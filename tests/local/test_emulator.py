@@ -1,0 +1,175 @@
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from cdk_scalable_webhook.local import emulator as emulators
+from cdk_scalable_webhook.local.emulator import LocalError, require_loopback
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "home"
+    emulators.down(tmp_path / "home")
+
+
+def command(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200", **more}
+    line = [sys.executable, "-m", "cdk_scalable_webhook.cli", *arguments]
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(home: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(emulators.up, [home, home])
+    assert first == second == emulators.find(home)
+    family = [process for known in first.processes for process in _family(known)]
+    assert all(process.is_running() for process in family)
+
+    assert emulators.down(home)
+
+    assert emulators.find(home) is None
+    assert not any(process.is_running() for process in family)
+    assert not emulators.down(home)
+    assert {path.name for path in home.iterdir()} >= {"ministack.log", "door.log"}
+
+
+def test_it_listens_on_loopback_only(home: Path) -> None:
+    emulator = emulators.up(home)
+    listening = {
+        connection.laddr.ip
+        for known in emulator.processes
+        for process in _family(known)
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_a_dead_emulator_is_replaced(home: Path) -> None:
+    first = emulators.up(home)
+    os.kill(first.processes[0].pid, signal.SIGKILL)
+    second = emulators.up(home)
+    assert second.processes != first.processes
+    assert second.is_healthy()
+    assert first.processes[1].find() is None
+
+
+def test_a_process_that_got_a_recycled_id_is_left_alone(home: Path) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        home.mkdir()
+        state = {"endpoint": "http://127.0.0.1:9", "processes": [{"pid": bystander.pid, "created": 1.0}]}
+        (home / "state.json").write_text(json.dumps(state))
+        emulators.down(home)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_start_that_is_interrupted_leaves_no_process(home: Path) -> None:
+    starting = subprocess.Popen(
+        [sys.executable, "-m", "cdk_scalable_webhook.cli", "local", "up"],
+        env={**os.environ, "SCALABLE_WEBHOOK_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    give_up = time.monotonic() + 60
+    while not (home / "door.log").exists() and time.monotonic() < give_up:
+        time.sleep(0.01)
+    started = psutil.Process(starting.pid).children(recursive=True)
+    starting.send_signal(signal.SIGINT)
+    starting.wait(60)
+    assert started
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
+    assert not (home / "state.json").exists()
+
+
+def test_users_own_credentials_reach_neither_emulator_nor_functions(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sqs.us-east-1.amazonaws.com")
+    emulator = emulators.up(home)
+    for known in emulator.processes:
+        process = known.find()
+        assert process
+        environment = process.environ()
+        assert "AWS_PROFILE" not in environment
+        assert "AWS_SESSION_TOKEN" not in environment
+        assert environment.get("AWS_ENDPOINT_URL", "http://127.0.0.1").startswith("http://127.0.0.1")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"])
+def test_loopback_is_let_through(url: str) -> None:
+    assert require_loopback(url) == url
+
+
+@pytest.mark.parametrize(
+    "url", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1", "http://localhost.evil.example", "nonsense", ""]
+)
+def test_anything_else_is_refused(url: str) -> None:
+    with pytest.raises(LocalError, match="must be on a loopback address"):
+        require_loopback(url)
+
+
+def test_the_commands_tell_what_they_did_and_what_to_type_next(home: Path) -> None:
+    not_running = command(home, "local", "status")
+    assert (not_running.returncode, not_running.stderr.strip()) == (
+        1,
+        "scalable-webhook: the local AWS does not run; start it with: scalable-webhook local up",
+    )
+    up = command(home, "local", "up")
+    assert re.fullmatch(
+        r"local AWS at http://127\.0\.0\.1:\d+\nnext: scalable-webhook local deploy APP_DIR\n", up.stdout
+    )
+    assert command(home, "local", "up").stdout == up.stdout
+    assert command(home, "local", "status").stdout.endswith("no webhook is deployed\n")
+
+    env = command(home, "local", "env").stdout
+    endpoint = up.stdout.split()[3]
+    shell = subprocess.run(["sh", "-c", f"{env}\necho $AWS_ENDPOINT_URL"], capture_output=True, text=True, check=True)
+    assert shell.stdout.strip() == endpoint
+    assert httpx.get(f"{endpoint}/_ministack/health").status_code == 200
+
+    assert command(home, "local", "down").stdout == "local AWS stopped\n"
+    assert command(home, "local", "down").stdout == "no local AWS was running\n"
+
+
+def test_a_folder_without_an_app_is_told_in_one_sentence(home: Path, tmp_path: Path) -> None:
+    result = command(home, "local", "deploy", str(tmp_path))
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"scalable-webhook: a CDK app has a cdk.json, and {tmp_path} has none; name the folder of an app\n"
+    )
+
+
+def test_help_and_version_need_no_emulator(home: Path) -> None:
+    assert "local" in command(home, "--help").stdout
+    assert command(home, "--version").stdout.strip() == "0.1.0"
+    assert not home.exists()
+
+
+def test_without_the_extra_the_command_says_what_to_install(home: Path) -> None:
+    code = "import sys; sys.modules['typer'] = None\nfrom cdk_scalable_webhook.cli import main\nmain()"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert 'pip install "cdk-scalable-webhook[local]"' in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def _family(known: emulators.Process) -> list[psutil.Process]:
+    process = known.find()
+    return [process, *process.children(recursive=True)] if process else []
