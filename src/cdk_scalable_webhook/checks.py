@@ -166,14 +166,13 @@ def table_key(table: dynamodb.ITable) -> None:
     """The table's key is the webhook's id, or an insert cannot be conditional on it."""
     if not isinstance(table, dynamodb.Table):
         return
-    schema = table.schema()
-    key = schema.partition_key
-    assert key is not None  # every table has one
-    if key.name == "id" and key.type == dynamodb.AttributeType.STRING and schema.sort_key is None:
+    schema = table.schema_v2()
+    keys = [*schema.partition_keys, *schema.sort_keys]
+    if [(key.name, key.type) for key in keys] == [("id", dynamodb.AttributeType.STRING)]:
         return
-    keys = " and ".join(f"{k.name} ({k.type.name})" for k in (key, schema.sort_key) if k)
+    got = " and ".join(f"{key.name} ({key.type.name})" for key in keys)
     raise ValueError(
-        f"table must have the string partition key 'id' and no sort key, got {keys}; "
+        f"table must have the string partition key 'id' and no sort key, got {got}; "
         "create it with partition_key=dynamodb.Attribute(name='id', type=dynamodb.AttributeType.STRING)"
     )
 
