@@ -1,14 +1,11 @@
 """The examples as a user gets them: what they synthesise to is what is reviewed."""
 
-import json
 import re
 import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -35,15 +32,6 @@ def templates(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_template_is_the_reviewed_one(name: str, snapshot: SnapshotAssertion) -> None:
     assert templates(name) == snapshot(extension_class=TemplateExtension)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_cfn_lint_finds_nothing(name: str) -> None:
-    for template in templates(name).values():
-        # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given.
-        config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
-        findings = lint(json.dumps(template), config=config)
-        assert [str(finding) for finding in findings] == []
 
 
 def test_there_are_examples() -> None:

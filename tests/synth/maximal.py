@@ -1,0 +1,82 @@
+"""An app with every argument of ScalableWebhook in use, in as many stacks as their exclusions need."""
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+
+# Findings of the CDK's own validator are errors.
+app = App(
+    context={
+        "@aws-cdk/core:validateAgainstDefaultRules": True,
+        "@aws-cdk/core:strictCfnValidateErrors": True,
+    }
+)
+
+created = Stack(app, "Created")
+ScalableWebhook(
+    created,
+    "Webhook",
+    ingress=Ingress.direct_integration(binary=True),
+    sink=Sink.dynamodb(),
+    path="/hooks/all",
+    delivery_id_header="Idempotency-Key",
+    dead_letter_queue=sqs.Queue(created, "Letters", retention_period=Duration.days(14), enforce_ssl=True),
+    max_concurrency=1000,
+    batch_size=10_000,
+    max_batching_window=Duration.minutes(5),
+    max_receive_count=1000,
+    retention_period=Duration.days(14),
+    visibility_timeout=Duration.hours(12),
+    timeout=Duration.minutes(15),
+    memory_size=10_240,
+    reserved_concurrent_executions=1000,
+    throttling_rate_limit=1.5,
+    throttling_burst_limit=1,
+    encryption_key=kms.Key(created, "Key", enable_key_rotation=True),
+    log_retention=logs.RetentionDays.INFINITE,
+    removal_policy=RemovalPolicy.RETAIN,
+    tracing=lambda_.Tracing.ACTIVE,
+)
+
+brought = Stack(app, "Brought")
+letters = sqs.Queue(brought, "Letters", fifo=True)
+ScalableWebhook(
+    brought,
+    "Webhook",
+    api=apigateway.RestApi(brought, "Api", binary_media_types=["*/*"]),
+    path="/fifo",
+    queue=sqs.Queue(
+        brought,
+        "Queue",
+        fifo=True,
+        visibility_timeout=Duration.minutes(3),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+    ),
+    sink=Sink.dynamodb(
+        dynamodb.Table(
+            brought, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+        )
+    ),
+)
+
+own = Stack(app, "Own")
+ScalableWebhook(
+    own,
+    "Webhook",
+    ingress=Ingress.lambda_integration(),
+    consumer=lambda_.Function(
+        own,
+        "Consumer",
+        runtime=lambda_.Runtime.PYTHON_3_14,
+        handler="index.handler",
+        code=lambda_.Code.from_inline("def handler(event, context):\n    return {'batchItemFailures': []}\n"),
+        timeout=Duration.seconds(10),
+    ),
+)
+app.synth()

@@ -1,0 +1,101 @@
+"""Both doors write the one message format: any request, by property, without a cloud between."""
+
+import base64
+import re
+from typing import Any
+from urllib.parse import parse_qs
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cdk_scalable_webhook.ingress import mapping_template
+from cdk_scalable_webhook.local.velocity import render
+from runtime.events import REQUEST_ID, record, request
+from webhook_runtime import message
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.settings import PublisherSettings
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))
+# Names that differ in more than their case: what becomes of a repeated header is another matter.
+names = st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True)
+headers = st.dictionaries(names, texts, max_size=5).filter(lambda d: len({name.lower() for name in d}) == len(d))
+queries = st.dictionaries(texts, texts, max_size=4)
+paths = texts.filter(lambda path: "{" not in path)
+
+
+class _Queue:
+    def send_message(self, **call: Any) -> dict[str, str]:
+        self.sent = record(call["MessageBody"], call["MessageAttributes"]["webhook"]["StringValue"])
+        return {"MessageId": "some-id"}
+
+
+def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str], path: str) -> dict[str, Any]:
+    queue = _Queue()
+    event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()))
+    answer = Publisher(PublisherSettings("http://sqs/Queue", "x-id"), queue).handle(event, None)
+    assert answer["statusCode"] == 202
+    return queue.sent
+
+
+def through_direct(
+    payload: bytes, header: dict[str, str], query: dict[str, str], path: str, *, binary: bool
+) -> dict[str, Any] | None:
+    template = mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER="x-id", FIFO="")
+    call = render(
+        template,
+        body="{}"
+        if not payload
+        else base64.b64encode(payload).decode()
+        if binary
+        else payload.decode(errors="replace"),
+        header={**header, "Content-Length": str(len(payload))},
+        querystring=query,
+        path={"proxy": path},
+        context={
+            "requestId": REQUEST_ID,
+            "requestTimeEpoch": 1_763_000_000_123,
+            "httpMethod": "POST",
+            "resourcePath": "/{proxy+}",
+            "identity": {"sourceIp": "203.0.113.7"},
+        },
+    )
+    parameters = parse_qs(call, keep_blank_values=True)
+    if "MessageBody" not in parameters:
+        return None
+    return record(parameters["MessageBody"][0], parameters["MessageAttribute.1.Value.StringValue"][0])
+
+
+def fields(sent: dict[str, Any]) -> dict[str, Any]:
+    webhook = message.read(sent)
+    own = {name: value for name, value in webhook.headers.items() if name != "content-length"}
+    return vars(webhook) | {"headers": own, "query_string": webhook.query}
+
+
+@settings(deadline=None)
+@given(payloads, headers, queries, paths)
+def test_the_binary_door_says_of_any_request_what_the_lambda_door_says(
+    payload: bytes, header: dict[str, str], query: dict[str, str], path: str
+) -> None:
+    header.pop("Content-Length", None)
+    direct = through_direct(payload, header, query, path, binary=True)
+    assert direct is not None
+    assert fields(direct) == fields(through_lambda(payload, header, query, path))
+    assert message.read(direct).body == payload
+
+
+@settings(deadline=None)
+@given(payloads, headers, queries, paths)
+def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
+    payload: bytes, header: dict[str, str], query: dict[str, str], path: str
+) -> None:
+    header.pop("Content-Length", None)
+    direct = through_direct(payload, header, query, path, binary=False)
+    published = through_lambda(payload, header, query, path)
+    text = payload.decode(errors="replace")
+    if "\ufffd" in text or not re.fullmatch("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*", text):
+        assert direct is None
+        return
+    assert direct is not None
+    assert fields(direct) == fields(published)
+    assert direct["body"] == published["body"]
