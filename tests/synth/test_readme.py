@@ -1,0 +1,41 @@
+"""What the README says, run."""
+
+import inspect
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from cdk_scalable_webhook import ScalableWebhook
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=range(1, len(PROGRAMS) + 1))
+def test_a_program_of_the_readme_synthesises(program: str, tmp_path: Path) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(program)
+    assembly = runpy.run_path(str(file))["app"].synth()
+    (stack,) = assembly.stacks
+    assert "AWS::Lambda::EventSourceMapping" in str(stack.template)
+
+
+def test_the_table_has_every_argument_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", README, re.MULTILINE))
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(ScalableWebhook.__init__).parameters.items()
+        if name not in ("self", "scope", "id")
+    }
+    assert set(rows) == set(parameters)
+    for name in ("max_concurrency", "batch_size"):
+        assert rows[name] == str(parameters[name].default)
+
+
+def test_every_link_within_the_repository_leads_somewhere() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in target]
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
