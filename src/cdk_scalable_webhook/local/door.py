@@ -14,7 +14,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -59,6 +60,29 @@ class _GatewayResponse(Exception):
         self.message = message
 
 
+@dataclass(frozen=True)
+class _Call:
+    """One request that has found its method."""
+
+    request: Request
+    payload: bytes
+    api: RestApi
+    method: Method
+    parameters: dict[str, str]
+    context: dict[str, Any]
+
+    @property
+    def content_type(self) -> str:
+        return self.request.headers.get("content-type", "application/json")
+
+    @property
+    def is_binary(self) -> bool:
+        return self.api.is_binary(self.content_type)
+
+    def query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.request.url.query, keep_blank_values=True)
+
+
 class Door:
     """The ASGI endpoint. ``upstream`` is the emulator's URL."""
 
@@ -87,11 +111,10 @@ class Door:
         started = time.monotonic()
         context = _context(request, api, method)
         try:
-            body = await _payload(request)
+            call = _Call(request, await _payload(request), api, method, parameters, context)
             if not self._apis.may_enter(api):
                 raise _GatewayResponse(429, "Too Many Requests")
-            integrate = self._sqs if _SQS_URI.match(method.integration["uri"]) else self._lambda
-            response = await integrate(request, api, method, parameters, body, context)
+            response = await (self._sqs if _SQS_URI.match(method.integration["uri"]) else self._lambda)(call)
         except _GatewayResponse as answer:
             context["error"] = {"message": answer.message}
             response = _json(answer.status, {"message": answer.message})
@@ -100,33 +123,25 @@ class Door:
         self._access_log.write(api, context)
         return response
 
-    async def _sqs(
-        self,
-        request: Request,
-        api: RestApi,
-        method: Method,
-        parameters: dict[str, str],
-        payload: bytes,
-        context: dict[str, Any],
-    ) -> Response:
+    async def _sqs(self, call: "_Call") -> Response:
         """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
-        integration = method.integration
+        integration = call.method.integration
         values = {
-            "header": dict(request.headers.items()),
-            "querystring": dict(parse_qsl(request.url.query, keep_blank_values=True)),
-            "path": parameters,
-            "stage_variables": api.stage_variables,
+            "header": dict(call.request.headers.items()),
+            "querystring": dict(call.query()),
+            "path": call.parameters,
+            "stage_variables": call.api.stage_variables,
+            "context": call.context,
         }
-        template = _request_template(integration, _content_type(request))
-        call = _render(template, body=_text(api, integration, request, payload), context=context, **values)
-        status, reply = await self._send(integration, call)
-        context["integration"] = {"status": status}
+        message = _render(_request_template(integration, call.content_type), body=_text(call), **values)
+        status, reply = await self._send(integration, message)
+        call.context["integration"] = {"status": status}
 
         chosen = _integration_response(integration, status)
         templates = chosen.get("responseTemplates") or {}
-        answer_template = templates.get("application/json") or next(iter(templates.values()), None)
-        answer = reply if answer_template is None else _render(answer_template, body=reply, context=context, **values)
-        override = context.pop("responseOverride", {})
+        template = templates.get("application/json") or next(iter(templates.values()), None)
+        answer = reply if template is None else _render(template, body=reply, **values)
+        override = call.context.pop("responseOverride", {})
         headers = {"content-type": "application/json"} | _literals(chosen, "method.response.header.")
         return Response(
             answer,
@@ -134,16 +149,19 @@ class Door:
             headers=headers | {name: str(value) for name, value in override.get("header", {}).items()},
         )
 
-    async def _send(self, integration: Mapping[str, Any], call: str) -> tuple[int, str]:
-        """SQS's answer to a call of its Query protocol, as the JSON that API Gateway makes of it."""
+    async def _send(self, integration: Mapping[str, Any], message: str) -> tuple[int, str]:
+        """SQS's answer to a call in its Query protocol, as the JSON that API Gateway makes of it."""
         uri = _SQS_URI.match(integration["uri"])
         assert uri is not None  # _execute has looked
         headers = _literals(integration, "integration.request.header.")
-        signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=call.encode())
+        signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=message.encode())
         SigV4Auth(Credentials("test", "test"), "sqs", uri["region"]).add_auth(signed)
         try:
             reply = await self._http.post(
-                uri["queue"], content=call.encode(), headers=dict(signed.headers.items()), timeout=_INTEGRATION_TIMEOUT
+                uri["queue"],
+                content=message.encode(),
+                headers=dict(signed.headers.items()),
+                timeout=_INTEGRATION_TIMEOUT,
             )
         except httpx.TimeoutException:
             raise _GatewayResponse(504, "Endpoint request timed out") from None
@@ -152,27 +170,19 @@ class Door:
             raise _GatewayResponse(500, "Internal server error") from None
         return reply.status_code, json.dumps(_without_xml(reply.content))
 
-    async def _lambda(
-        self,
-        request: Request,
-        api: RestApi,
-        method: Method,
-        parameters: dict[str, str],
-        payload: bytes,
-        context: dict[str, Any],
-    ) -> Response:
+    async def _lambda(self, call: "_Call") -> Response:
         """A Lambda proxy integration."""
-        uri = _LAMBDA_URI.match(method.integration["uri"])
+        uri = _LAMBDA_URI.match(call.method.integration["uri"])
         assert uri is not None  # _execute has looked
-        event = _proxy_event(request, api, method, parameters, payload, context)
-        functions = client("lambda", self._upstream, api.region)
+        event = json.dumps(_proxy_event(call))
+        functions = client("lambda", self._upstream, call.api.region)
         try:
             result = await asyncio.wait_for(
-                run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=json.dumps(event)),
+                run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),
                 _INTEGRATION_TIMEOUT,
             )
             answer = json.loads(await run_in_threadpool(result["Payload"].read))
-            context["integration"] = {"status": result["StatusCode"]}
+            call.context["integration"] = {"status": result["StatusCode"]}
             if "FunctionError" in result:
                 raise ValueError(answer)
             return _proxy_response(answer)
@@ -269,17 +279,13 @@ def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
     }
 
 
-def _text(api: RestApi, integration: Mapping[str, Any], request: Request, payload: bytes) -> str:
+def _text(call: _Call) -> str:
     """``$input.body``. API Gateway shows an absent body as ``{}``, and replaces what is not UTF-8 without a word."""
-    if not payload:
+    if not call.payload:
         return "{}"
-    if integration.get("contentHandling") == "CONVERT_TO_TEXT" and api.is_binary(_content_type(request)):
-        return base64.b64encode(payload).decode()
-    return payload.decode(errors="replace")
-
-
-def _content_type(request: Request) -> str:
-    return request.headers.get("content-type", "application/json")
+    if call.is_binary and call.method.integration.get("contentHandling") == "CONVERT_TO_TEXT":
+        return base64.b64encode(call.payload).decode()
+    return call.payload.decode(errors="replace")
 
 
 def _request_template(integration: Mapping[str, Any], content_type: str) -> str:
@@ -336,36 +342,32 @@ def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _proxy_event(
-    request: Request,
-    api: RestApi,
-    method: Method,
-    parameters: dict[str, str],
-    payload: bytes,
-    context: Mapping[str, Any],
-) -> dict[str, Any]:
+def _proxy_event(call: _Call) -> dict[str, Any]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers.items():
-        headers.setdefault(name, []).append(value)
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(request.url.query, keep_blank_values=True):
-        query.setdefault(name, []).append(value)
-    binary = bool(payload) and api.is_binary(_content_type(request))
+    headers, query = _several(call.request.headers.items()), _several(call.query())
+    binary = bool(call.payload) and call.is_binary
+    text = base64.b64encode(call.payload).decode() if binary else call.payload.decode(errors="replace")
     return {
-        "resource": method.resource_path,
-        "path": "/" + "/".join(request.scope["path"].split("/")[5:]),
-        "httpMethod": request.method,
+        "resource": call.method.resource_path,
+        "path": "/" + "/".join(call.request.scope["path"].split("/")[5:]),
+        "httpMethod": call.request.method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": parameters or None,
-        "stageVariables": dict(api.stage_variables) or None,
-        "requestContext": dict(context),
-        "body": (base64.b64encode(payload).decode() if binary else payload.decode(errors="replace")) or None,
+        "pathParameters": call.parameters or None,
+        "stageVariables": dict(call.api.stage_variables) or None,
+        "requestContext": dict(call.context),
+        "body": text or None,
         "isBase64Encoded": binary,
     }
+
+
+def _several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _proxy_response(answer: Mapping[str, Any]) -> Response:

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,6 +24,18 @@ from platformdirs import user_cache_path
 _HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
 _START_SECONDS = 60
 _STOP_SECONDS = 10
+# Under a burst, an answer may take long; that is no reason to take the emulator for dead, and end it.
+_ANSWER_SECONDS = 30
+# What the emulator, and with it every function, sees of the user's environment: nothing that is a setting of somebody
+# else's emulator, and no secret. As in AWS, a function has the variables that its app gave it.
+_INHERITED = {"HOME", "LANG", "PATH", "TZ", "LD_LIBRARY_PATH", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+_INHERITED_PREFIXES = ("LC_", "PYTHON", "SSL_CERT_")
+# No profile, role or instance metadata may turn dummy credentials into somebody's account.
+_NO_ACCOUNT = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 class LocalError(Exception):
@@ -41,7 +53,9 @@ class Process:
         """The process, if it still lives."""
         try:
             process = psutil.Process(self.pid)
-            alive = process.create_time() == self.created and process.status() != psutil.STATUS_ZOMBIE
+            # The system derives this time from its clock, which may be set a little meanwhile.
+            same = abs(process.create_time() - self.created) < 2
+            alive = same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return None
         return process if alive else None
@@ -57,9 +71,13 @@ class Emulator:
     region: str = "us-east-1"
     account: str = "000000000000"
 
+    def __post_init__(self) -> None:
+        require_loopback(self.endpoint)
+
     def is_healthy(self) -> bool:
         """Whether its processes live and answer."""
-        return all(process.find() for process in self.processes) and _answers(f"{self.endpoint}/_ministack/health")
+        alive = all(process.find() for process in self.processes)
+        return alive and _answers(f"{self.endpoint}/_ministack/health", _ANSWER_SECONDS)
 
     def environment(self) -> dict[str, str]:
         """What the CDK CLI and boto3 need to know to use it, and it alone."""
@@ -71,17 +89,15 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
             "CDK_DEFAULT_ACCOUNT": self.account,
             "CDK_DEFAULT_REGION": self.region,
-            # No profile, role or instance metadata may turn these into somebody's account.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **_NO_ACCOUNT,
+            **_past_the_proxy(),
         }
 
 
 def default_home() -> Path:
     """Where state and logs live: the user's cache folder, or SCALABLE_WEBHOOK_HOME."""
     named = os.environ.get(_HOME_VARIABLE)
-    return Path(named) if named else user_cache_path("cdk-scalable-webhook")
+    return Path(named).absolute() if named else user_cache_path("cdk-scalable-webhook")
 
 
 def require_loopback(url: str) -> str:
@@ -96,9 +112,7 @@ def require_loopback(url: str) -> str:
     except ValueError:
         local = False
     if not local:
-        raise LocalError(
-            f"the local AWS must be on a loopback address, got {url}; unset AWS_ENDPOINT_URL and try again"
-        )
+        raise LocalError(f"the local AWS must be on a loopback address, got {url}; nothing was sent there")
     return url
 
 
@@ -115,14 +129,14 @@ def up(home: Path | None = None) -> Emulator:
         LocalError: It does not start; the message says where its log is.
     """
     home = home or default_home()
-    home.mkdir(parents=True, exist_ok=True)
+    _make(home)
     # Two at once shall find one emulator, not start two.
     with FileLock(home / "lock"):
         emulator = _load(home)
         if emulator and emulator.is_healthy():
             return emulator
         if emulator:
-            _stop(emulator.processes)
+            _end(emulator)
         return _start(home)
 
 
@@ -135,8 +149,7 @@ def down(home: Path | None = None) -> bool:
         emulator = _load(home)
         if emulator is None:
             return False
-        _stop(emulator.processes)
-        (home / "state.json").unlink(missing_ok=True)
+        _end(emulator)
         return True
 
 
@@ -152,19 +165,19 @@ def running() -> Iterator[Emulator]:
 
 
 def _start(home: Path) -> Emulator:
-    backend, door = _free_port(), _free_port()
+    backend, door = _free_ports(2)
     (home / "tmp").mkdir(exist_ok=True)
     started: list[subprocess.Popen[bytes]] = []
     try:
         upstream = f"http://127.0.0.1:{backend}"
         started.append(_spawn(home, "ministack", ["-m", "ministack"], _backend_environment(home, backend)))
         arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
-        started.append(_spawn(home, "door", arguments, _scrubbed(os.environ)))
+        started.append(_spawn(home, "door", arguments, _base_environment()))
         endpoint = f"http://127.0.0.1:{door}"
         # The door forwards this to the emulator: the answer means that both are there.
         _wait(f"{endpoint}/_ministack/health", started, home)
     except BaseException:  # Ctrl-C too: what was started here ends here
-        _stop([_identify(process) for process in started])
+        end([process.pid for process in started])
         raise
     emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started))
     _save(emulator)
@@ -187,7 +200,8 @@ def _spawn(home: Path, name: str, arguments: list[str], environment: Mapping[str
 
 def _backend_environment(home: Path, port: int) -> dict[str, str]:
     """The emulator's environment, which its Lambda functions inherit: they must find it, and nothing else."""
-    return _scrubbed(os.environ) | {
+    scratch = home / "tmp"
+    return _base_environment() | {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
@@ -195,19 +209,39 @@ def _backend_environment(home: Path, port: int) -> dict[str, str]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
         "LAMBDA_EXECUTOR": "local",
-        "TMPDIR": str(home / "tmp"),
-        "S3_DATA_DIR": str(home / "tmp" / "s3"),
-        "STATE_DIR": str(home / "tmp" / "state"),
+        # Where no Docker is, none is used.
+        "DOCKER_HOST": f"unix://{scratch / 'no-docker'}",
+        "TMPDIR": str(scratch),
+        "S3_DATA_DIR": str(scratch / "s3"),
+        "STATE_DIR": str(scratch / "state"),
     }
 
 
-def _scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without the user's own AWS settings: credentials, profile, region, endpoint."""
-    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+def _base_environment() -> dict[str, str]:
+    """What our processes share: nothing of the user's AWS, and no proxy between them."""
+    inherited = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    return inherited | _past_the_proxy() | _NO_ACCOUNT
+
+
+def _past_the_proxy() -> dict[str, str]:
+    """What is on this machine is reached without the user's proxy. Some programs read one name, some the other."""
+    direct = ["127.0.0.1", "localhost"]
+    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = ",".join(dict.fromkeys(direct + [host for host in others.split(",") if host]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}
+
+
+def _make(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "lock").touch()
+    except OSError as error:
+        raise LocalError(
+            f"cannot write to {home}: {error.strerror}; name another folder in {_HOME_VARIABLE}"
+        ) from error
 
 
 def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> None:
@@ -222,33 +256,50 @@ def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> Non
         time.sleep(0.1)
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, seconds: float = 5) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=seconds, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
 
 
-def _stop(processes: list[Process] | tuple[Process, ...]) -> None:
+def _end(emulator: Emulator) -> None:
+    """End it, and leave nothing of it but its logs."""
+    roots = [process.pid for process in emulator.processes if process.find()]
+    end([*roots, *_orphans(emulator)])
+    shutil.rmtree(emulator.home / "tmp", ignore_errors=True)
+    (emulator.home / "state.json").unlink(missing_ok=True)
+
+
+def end(pids: Iterable[int]) -> None:
     """End these processes and all that they started, and wait until they are gone."""
-    roots = [process for process in (known.find() for known in processes) if process]
-    family = {child.pid: child for root in roots for child in [root, *_children(root)]}.values()
+    family = list({member.pid: member for pid in pids for member in _family(pid)}.values())
     for ask in (signal.SIGTERM, signal.SIGKILL):
         for process in family:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.send_signal(ask)
-            except psutil.NoSuchProcess:
-                continue
-        _, family = psutil.wait_procs(list(family), timeout=_STOP_SECONDS)  # type: ignore[assignment]
-        if not family:
-            return
+        _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
+        # What was started while it was ended.
+        family += [child for process in family for child in _family(process.pid)[1:]]
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
+def _family(pid: int) -> list[psutil.Process]:
     try:
-        return process.children(recursive=True)
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _orphans(emulator: Emulator) -> list[int]:
+    """Functions whose emulator died while they worked: of its session, and run from its folder."""
+    sessions = {process.pid for process in emulator.processes}
+    orphans = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getsid(process.pid) in sessions and str(emulator.home) in " ".join(process.cmdline()):
+                orphans.append(process.pid)
+    return orphans
 
 
 def _identify(process: subprocess.Popen[bytes]) -> Process:
@@ -258,10 +309,12 @@ def _identify(process: subprocess.Popen[bytes]) -> Process:
         return Process(process.pid, 0)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as probes:
+        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
+        for probe in sockets:  # all held at once, so that they differ
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in sockets]
 
 
 def _save(emulator: Emulator) -> None:
@@ -275,6 +328,6 @@ def _load(home: Path) -> Emulator | None:
     try:
         state = json.loads((home / "state.json").read_text())
         processes = tuple(Process(**process) for process in state["processes"])
-        return Emulator(home, require_loopback(state["endpoint"]), processes)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Emulator(home, state["endpoint"], processes)
+    except (OSError, ValueError, KeyError, TypeError):
         return None

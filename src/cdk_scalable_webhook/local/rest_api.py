@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import boto3
@@ -19,16 +20,21 @@ from cdk_scalable_webhook.local.template import AccessLogSetting, Told, told
 _CACHE_SECONDS = 1
 
 
+_MAKING_A_CLIENT = threading.Lock()
+
+
+@cache
 def client(service: str, endpoint: str, region: str) -> Any:
-    """A boto3 client of the local AWS, whatever the environment says."""
-    return boto3.client(
-        service,
-        endpoint_url=endpoint,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 (the local AWS has no secrets)
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
-    )
+    """A boto3 client of the local AWS, whatever the environment says. Making one is slow, and not safe in threads."""
+    with _MAKING_A_CLIENT:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106 (the local AWS has no secrets)
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+        )
 
 
 @dataclass

@@ -139,7 +139,7 @@ class Consumer:
         for same, outcome in zip(by_id.values(), outcomes, strict=True):
             for message in same:
                 message.outcome = outcome
-                if outcome is STORED:
+                if outcome.kind is Kind.STORED:
                     outcome = DUPLICATE
 
     def _settle(self, message: _Message) -> bool:
