@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -41,7 +43,7 @@ def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(h
     assert emulators.find(home) is None
     assert not any(process.is_running() for process in family)
     assert not emulators.down(home)
-    assert {path.name for path in home.iterdir()} >= {"ministack.log", "door.log"}
+    assert {path.name for path in home.iterdir()} - {"lock"} == {"ministack.log", "door.log"}
 
 
 def test_it_listens_on_loopback_only(home: Path) -> None:
@@ -96,19 +98,90 @@ def test_a_start_that_is_interrupted_leaves_no_process(home: Path) -> None:
     assert not (home / "state.json").exists()
 
 
+@pytest.mark.parametrize("spawned", ["ministack", "door"])
+def test_an_interrupt_before_a_process_is_known_leaves_no_process(
+    home: Path, spawned: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    spawn = emulators._spawn
+
+    def spawn_and_interrupt(home: Path, name: str, *more: Any) -> "subprocess.Popen[bytes]":
+        process = spawn(home, name, *more)
+        started.append(process.pid)
+        if name == spawned:
+            raise KeyboardInterrupt
+        return process
+
+    monkeypatch.setattr(emulators, "_spawn", spawn_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        emulators.up(home)
+    assert started
+    assert not any(psutil.pid_exists(pid) for pid in started)
+
+
+def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
+    emulator = emulators.up(home)
+    backend = emulator.processes[0]
+    # What MiniStack's workers are: of its session, and run from its folder.
+    (home / "tmp" / "worker.py").write_text("import time\ntime.sleep(60)")
+    code = (
+        f"import os; os.setsid(); os.spawnl(os.P_WAIT, {sys.executable!r}, 'python', {str(home / 'tmp/worker.py')!r})"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        worker = _first_child(parent.pid)
+        parent.kill()
+        parent.wait()
+        known = (emulators.Process(parent.pid, backend.created), emulator.processes[1])
+        emulators._save(dataclasses.replace(emulator, processes=known))
+        emulators.down(home)
+        assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    finally:
+        emulators.end([parent.pid, backend.pid])
+
+
+def test_a_clock_that_was_set_a_little_is_no_other_process(home: Path) -> None:
+    mine = psutil.Process()
+    assert emulators.Process(mine.pid, mine.create_time() - 1).find() == mine
+    assert emulators.Process(mine.pid, mine.create_time() - 60).find() is None
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = command(tmp_path / "file", "local", "up")
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"scalable-webhook: cannot write to {tmp_path / 'file'}: File exists; "
+        "name another folder in SCALABLE_WEBHOOK_HOME\n"
+    )
+
+
+def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "intranet.example,localhost")
+    emulator = emulators.up(home)
+    assert emulator.environment()["no_proxy"] == "127.0.0.1,localhost,intranet.example"
+    assert emulator.environment()["NO_PROXY"] == emulator.environment()["no_proxy"]
+    assert emulators.find(home) == emulator
+
+
 def test_users_own_credentials_reach_neither_emulator_nor_functions(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sqs.us-east-1.amazonaws.com")
+    monkeypatch.setenv("GITHUB_TOKEN", "real")
+    monkeypatch.setenv("MINISTACK_ACCOUNT_ID", "111122223333")
+    monkeypatch.setenv("SERVICES", "s3")
     emulator = emulators.up(home)
     for known in emulator.processes:
         process = known.find()
         assert process
         environment = process.environ()
-        assert "AWS_PROFILE" not in environment
-        assert "AWS_SESSION_TOKEN" not in environment
+        assert environment["PATH"] == os.environ["PATH"]
+        theirs = {"AWS_PROFILE", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "MINISTACK_ACCOUNT_ID", "SERVICES"}
+        assert not theirs & environment.keys()
         assert environment.get("AWS_ENDPOINT_URL", "http://127.0.0.1").startswith("http://127.0.0.1")
 
 
@@ -168,6 +241,16 @@ def test_without_the_extra_the_command_says_what_to_install(home: Path) -> None:
     assert result.returncode == 1
     assert 'pip install "cdk-scalable-webhook[local]"' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def _first_child(pid: int) -> psutil.Process:
+    give_up = time.monotonic() + 30
+    while time.monotonic() < give_up:
+        for child in psutil.Process(pid).children():
+            if "worker.py" in " ".join(child.cmdline()):
+                return child
+        time.sleep(0.01)
+    raise AssertionError("no worker")
 
 
 def _family(known: emulators.Process) -> list[psutil.Process]:

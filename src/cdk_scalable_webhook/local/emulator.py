@@ -97,7 +97,7 @@ class Emulator:
 def default_home() -> Path:
     """Where state and logs live: the user's cache folder, or SCALABLE_WEBHOOK_HOME."""
     named = os.environ.get(_HOME_VARIABLE)
-    return Path(named).absolute() if named else user_cache_path("cdk-scalable-webhook")
+    return Path(named) if named else user_cache_path("cdk-scalable-webhook")
 
 
 def require_loopback(url: str) -> str:
@@ -128,7 +128,7 @@ def up(home: Path | None = None) -> Emulator:
     Raises:
         LocalError: It does not start; the message says where its log is.
     """
-    home = home or default_home()
+    home = (home or default_home()).absolute()
     _make(home)
     # Two at once shall find one emulator, not start two.
     with FileLock(home / "lock"):
@@ -177,7 +177,7 @@ def _start(home: Path) -> Emulator:
         # The door forwards this to the emulator: the answer means that both are there.
         _wait(f"{endpoint}/_ministack/health", started, home)
     except BaseException:  # Ctrl-C too: what was started here ends here
-        end([process.pid for process in started])
+        end(_started_in(home))
         raise
     emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started))
     _save(emulator)
@@ -265,8 +265,8 @@ def _answers(url: str, seconds: float = 5) -> bool:
 
 def _end(emulator: Emulator) -> None:
     """End it, and leave nothing of it but its logs."""
-    roots = [process.pid for process in emulator.processes if process.find()]
-    end([*roots, *_orphans(emulator)])
+    end(process.pid for process in emulator.processes if process.find())
+    end(_orphans(emulator))
     shutil.rmtree(emulator.home / "tmp", ignore_errors=True)
     (emulator.home / "state.json").unlink(missing_ok=True)
 
@@ -289,6 +289,16 @@ def _family(pid: int) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _started_in(home: Path) -> list[int]:
+    """Our children that run in this folder: Ctrl-C may have come before we took down the id of the last."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if Path(child.cwd()) == home.resolve():
+                found.append(child.pid)
+    return found
 
 
 def _orphans(emulator: Emulator) -> list[int]:
