@@ -90,3 +90,11 @@ def _imported(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         return [node.module or "." * node.level]
     return []
+
+
+def test_every_run_time_test_passes_where_aws_cdk_cannot_be_imported() -> None:
+    tests = Path(__file__).parents[1] / "runtime"
+    code = f"import pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tests)!r}]))"
+    result = run(code)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " passed" in result.stdout

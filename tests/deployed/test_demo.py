@@ -1,0 +1,77 @@
+"""`make demo`, as a newcomer runs it, and what would make it fail."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk_scalable_webhook.local import emulator as emulators
+from cdk_scalable_webhook.local.burst import Report
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    emulators.down(tmp_path)
+
+
+def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
+    environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
+    run = subprocess.run([sys.executable, str(DEMO)], env=environment, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert re.fullmatch(
+        r"demo: ok accepted=1100 stored=990 lost=0 duplicates=0 dead_lettered=10 "
+        r"peak_concurrency=([1-4]) max_concurrency=([24])",
+        lines[-1],
+    )
+    # What to type next works as it stands there.
+    curl = next(line for line in lines if line.startswith("  curl "))
+    answer = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r'\{"id":"[0-9a-f-]{36}"\}', answer.stdout)
+
+
+def outcome(**differences: Any) -> Any:
+    spec = spec_from_file_location("demo", DEMO)
+    assert spec
+    assert spec.loader
+    demo = module_from_spec(spec)
+    sys.modules["demo"] = demo
+    spec.loader.exec_module(demo)
+    good = demo.Outcome(
+        door="a door",
+        report=Report(sent=2, accepted_ids=["a", "b"]),
+        delivered=2,
+        stored=2,
+        lost=0,
+        duplicates=0,
+        dead_lettered=0,
+        peak=2,
+        limit=2,
+    )
+    return replace(good, **differences)
+
+
+@pytest.mark.parametrize(
+    ("differences", "ok"),
+    [
+        ({}, True),
+        ({"lost": 1}, False),
+        ({"duplicates": 1}, False),
+        ({"peak": 3}, False),
+        ({"peak": 0}, False),
+        ({"report": Report(sent=3, accepted_ids=["a", "b"])}, False),
+    ],
+)
+def test_anything_lost_stored_twice_overrun_or_refused_is_a_failure(differences: dict[str, Any], ok: bool) -> None:
+    assert outcome(**differences).ok is ok
