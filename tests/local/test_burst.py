@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 
 from cdk_scalable_webhook.local.burst import Request, send, uniform
+from cdk_scalable_webhook.local.emulator import LocalError
 
 
 class Server:
@@ -95,3 +96,9 @@ def test_an_answer_of_202_without_an_id_is_no_acceptance(server: Server) -> None
     server.answer = json.dumps({"message": "no id"}).encode()
     report = send(server.url, uniform(1), concurrency=1)
     assert (report.accepted, dict(report.unanswered)) == (0, {"no id in the answer": 1})
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])
+def test_what_is_no_url_is_told_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(LocalError, match=r"a webhook's URL is http://HOST/"):
+        send(url, uniform(1), concurrency=1)

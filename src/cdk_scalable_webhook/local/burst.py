@@ -11,6 +11,8 @@ from statistics import quantiles
 
 import httpx
 
+from cdk_scalable_webhook.local.emulator import LocalError
+
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
 _TIMEOUT = 60.0
@@ -84,8 +86,24 @@ def send(
         requests: What to send.
         concurrency: How many requests are under way at the same time.
         on_answer: Called after each.
+
+    Raises:
+        LocalError: The URL is none.
     """
+    _require_http(url)
     return asyncio.run(_send(url, iter(requests), concurrency, on_answer))
+
+
+def _require_http(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+        ok = parsed.scheme in ("http", "https") and parsed.host
+    except httpx.InvalidURL:
+        ok = False
+    if not ok:
+        raise LocalError(
+            f"a webhook's URL is http://HOST/… or https://HOST/…, got {url}; scalable-webhook local status shows those that are deployed"
+        )
 
 
 async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answer: Callable[[], object]) -> Report:

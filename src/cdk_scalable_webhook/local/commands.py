@@ -1,8 +1,10 @@
 """The commands of ``scalable-webhook``."""
 
 import functools
+import re
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -33,6 +36,9 @@ app.add_typer(local, name="local")
 console = Console()
 errors = Console(stderr=True)
 
+# How long after it was written a log line may still come.
+_LATE_MILLISECONDS = 10_000
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -47,7 +53,9 @@ def _in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
     def run(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return command(*arguments, **options)
-        except LocalError as error:
+        except BrokenPipeError:  # whoever read this has seen enough, as in `… logs | head`
+            raise
+        except (LocalError, BotoCoreError, ClientError, OSError) as error:
             errors.print(f"scalable-webhook: {error}", markup=False, highlight=False, style="red", soft_wrap=True)
             raise typer.Exit(1) from None
 
@@ -133,15 +141,18 @@ def logs(
 ) -> None:
     """Print the logs of every stage, access logs and functions, in the order of time."""
     emulator = _running()
-    printed: set[tuple[object, ...]] = set()
+    printed: set[tuple[Any, ...]] = set()
+    since = 0
     try:
         while True:
-            for event in _log_events(emulator):
-                key = (event["source"], event["timestamp"], event["message"])
-                if key not in printed:
-                    printed.add(key)
+            for event in _log_events(emulator, since):
+                if event["key"] not in printed:
+                    printed.add(event["key"])
                     at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
-                    say(f"{at} {event['source']}: {event['message'].strip()}")
+                    for line in event["message"].strip().splitlines():
+                        say(f"{at} {event['source']}: {line}")
+                    # A line may arrive later than one that was written after it.
+                    since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
             if not follow:
                 return
             time.sleep(1)
@@ -217,25 +228,30 @@ def _show_webhooks(webhooks: list[deployments.DeployedWebhook]) -> None:
         say(f"{webhook.name}  {webhook.url}")
 
 
-def _log_events(emulator: Emulator) -> list[dict[str, Any]]:
-    cloudwatch = client("logs", emulator.endpoint, emulator.region)
-    groups = [
-        group["logGroupName"]
-        for page in cloudwatch.get_paginator("describe_log_groups").paginate()
-        for group in page["logGroups"]
-    ]
+def _log_events(emulator: Emulator, since: int) -> list[dict[str, Any]]:
     events = [
-        event | {"source": _source(name)}
-        for name in groups
-        for page in cloudwatch.get_paginator("filter_log_events").paginate(logGroupName=name)
+        event | {"source": _source(group["logGroupName"])}
+        for region in deployments.regions(emulator)
+        for cloudwatch in [client("logs", emulator.endpoint, region)]
+        for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
+        for group in groups["logGroups"]
+        for page in cloudwatch.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"], startTime=since
+        )
         for event in page["events"]
     ]
+    # Not every line has an id, and equal lines may be different ones: each is told by how many there were before it.
+    equal: Counter[tuple[Any, ...]] = Counter()
+    for event in events:
+        what = (event["source"], event["logStreamName"], event["timestamp"], event["message"])
+        equal[what] += 1
+        event["key"] = (*what, equal[what])
     return sorted(events, key=lambda event: event["timestamp"])
 
 
 def _source(log_group: str) -> str:
     """Stack and construct, without the hash that CloudFormation's name has at its end."""
-    return "/".join(log_group.split("/")[-2:])
+    return re.sub(r"[0-9A-F]{8}(-[0-9A-Za-z]+)?$", "", "/".join(log_group.split("/")[-2:]))
 
 
 @contextmanager
