@@ -78,8 +78,7 @@ class ScalableWebhook(Construct):
             ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
-                ``batchItemFailures``; an exception fails the whole batch. Default: the function that comes with the
-                sink.
+                ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
             api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any
                 bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
@@ -116,9 +115,8 @@ class ScalableWebhook(Construct):
                 limit.
             encryption_key: The key for queue, dead-letter queue and table. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's
-                default for
-                each: table and log groups stay, queues go.
+            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's own
+                for each: table and log groups stay, queues go.
             tracing: X-Ray tracing of functions and API. Default: none.
 
         Raises:
@@ -127,10 +125,10 @@ class ScalableWebhook(Construct):
         """
         super().__init__(scope, id)
         ingress = ingress or Ingress.lambda_integration()
-        self._path = path
         busy = consumer_timeout(consumer, timeout)
         fifo = queue is not None and queue.fifo
         checks.mount_path(path)
+        self._path = "/" + path.strip("/")
         checks.header_name("delivery_id_header", delivery_id_header)
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
@@ -219,7 +217,7 @@ class ScalableWebhook(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        open_door(self._api, path, ingress.bind(self, options))
+        open_door(self._api, self._path, ingress.bind(self, options))
         if has_stage(self._api):
             CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
 

@@ -184,8 +184,9 @@ class TestTheDoor:
         assert [method["HttpMethod"] for method in methods] == ["ANY", "ANY"]
         template.has_resource_properties("AWS::ApiGateway::Resource", {"PathPart": "{proxy+}"})
 
-    def test_is_mounted_at_a_path(self, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", path="/hooks/github")
+    @pytest.mark.parametrize("path", ["/hooks/github", "/hooks/github/"])
+    def test_is_mounted_at_a_path(self, path: str, stack: Stack) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path=path)
         assert stack.resolve(webhook.url)["Fn::Join"][1][-1].endswith("/hooks/github")
         parts = [r["PathPart"] for r in resources(Template.from_stack(stack), "AWS::ApiGateway::Resource").values()]
         assert sorted(parts) == ["github", "hooks", "{proxy+}"]
