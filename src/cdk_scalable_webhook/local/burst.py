@@ -102,7 +102,7 @@ def _require_http(url: str) -> None:
         ok = False
     if not ok:
         raise LocalError(
-            f"a webhook's URL is http://HOST/… or https://HOST/…, got {url}; scalable-webhook local status shows those that are deployed"
+            f"a webhook's URL is http://HOST/… or https://HOST/…, got {url}; see scalable-webhook local status"
         )
 
 
