@@ -161,7 +161,7 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     # The app's `python3` is this one, with this library in it.
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
