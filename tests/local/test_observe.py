@@ -1,8 +1,11 @@
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 from cdk_scalable_webhook.local.access_log import fill
 from cdk_scalable_webhook.local.observe import peak
-from cdk_scalable_webhook.local.rest_api import Method, RestApi, TokenBucket
+from cdk_scalable_webhook.local.rest_api import Method, RestApi, TokenBucket, client
 
 
 def batch(started: int, ended: int) -> dict[str, object]:
@@ -34,7 +37,7 @@ def test_a_bucket_lets_in_its_burst_and_then_its_rate(monkeypatch: pytest.Monkey
 
 
 def api(*paths: str, methods: tuple[str, ...] = ("ANY",), binary: tuple[str, ...] = ()) -> RestApi:
-    resources = {path: {name: Method(path, True, {}) for name in methods} for path in paths}
+    resources = {path: {name: Method("id", path, True, {}) for name in methods} for path in paths}
     return RestApi("id", "us-east-1", "prod", {}, binary, None, resources, None)
 
 
@@ -74,3 +77,46 @@ def test_a_media_type_is_binary_where_it_is_declared(
     declared: tuple[str, ...], content_type: str, binary: bool
 ) -> None:
     assert api(binary=declared).is_binary(content_type) is binary
+
+
+def test_neither_profile_nor_proxy_of_the_user_is_between_us_and_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Sqs() as sqs:
+        assert client("sqs", sqs.url, "eu-west-1").list_queues()["QueueUrls"] == ["http://127.0.0.1/queue"]
+    assert "eu-west-1" in sqs.authorization
+    assert "Credential=test/" in sqs.authorization
+
+
+class Sqs:
+    """A real HTTP server that answers ListQueues."""
+
+    def __enter__(self) -> "Sqs":
+        remember = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                remember.authorization = self.headers["Authorization"]
+                body = b'{"QueueUrls": ["http://127.0.0.1/queue"]}'
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.authorization = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -52,23 +52,29 @@ class AccessLog:
                 self._put(region, log_group, events)
 
     def _put(self, region: str, log_group: str, events: list[dict[str, Any]]) -> None:
-        logs = client("logs", self._endpoint, region)
         target = {"logGroupName": log_group, "logStreamName": _STREAM}
-        with suppress(ClientError):  # it is there already
-            logs.create_log_stream(**target)
         try:
+            logs = client("logs", self._endpoint, region)
+            with suppress(logs.exceptions.ResourceAlreadyExistsException):
+                logs.create_log_stream(**target)
             logs.put_log_events(**target, logEvents=events)
         except (ClientError, BotoCoreError) as error:
             print(f"access log {log_group}: {error}", flush=True)
+
+
+def looked_up(context: Mapping[str, Any], name: str) -> Any:
+    """A variable of the context by its dotted name; None where it is not known."""
+    known: Any = context
+    for part in name.split("."):
+        known = known.get(part) if isinstance(known, Mapping) else None
+    return known
 
 
 def fill(format: str, context: Mapping[str, Any]) -> str:
     """A format with its ``$context`` variables filled in; a dash stands for what is not known, as in API Gateway."""
 
     def value(found: re.Match[str]) -> str:
-        known: Any = context
-        for name in found[1].split("."):
-            known = known.get(name) if isinstance(known, Mapping) else None
+        known = looked_up(context, found[1])
         return "-" if known is None else str(known)
 
     return re.sub(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)", value, format)

@@ -14,7 +14,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,14 +26,16 @@ import uvicorn
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cdk_scalable_webhook.local.access_log import AccessLog
-from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client
+from cdk_scalable_webhook.local.access_log import AccessLog, looked_up
+from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client, media_type
 from cdk_scalable_webhook.local.velocity import render
 
 HEALTH_PATH = "/_door/health"
@@ -43,6 +45,7 @@ _MAX_PAYLOAD = 10 * 1024 * 1024
 _INTEGRATION_TIMEOUT = 29.0
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_CREDENTIALS = Credentials("test", "test")
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
@@ -80,7 +83,26 @@ class _Call:
         return self.api.is_binary(self.content_type)
 
     def query(self) -> list[tuple[str, str]]:
-        return parse_qsl(self.request.url.query, keep_blank_values=True)
+        return parse_qsl(_query(self.request), keep_blank_values=True)
+
+    def brought(self, source: str) -> str | None:
+        """What a parameter mapping names: a literal in single quotes, or where in the request its value is."""
+        if source.startswith("'"):
+            return source[1:-1]
+        place, _, name = source.removeprefix("method.request.").partition(".")
+        match place:
+            case "header":
+                return self.request.headers.get(name)
+            case "querystring":
+                return dict(self.query()).get(name)
+            case "path":
+                return self.parameters.get(name)
+            case "stageVariables":
+                return self.api.stage_variables.get(name)
+            case "context":
+                value = looked_up(self.context, name)
+                return None if value is None else str(value)
+        return None
 
 
 class Door:
@@ -92,10 +114,12 @@ class Door:
         self._access_log = AccessLog(upstream)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(base_url=upstream, timeout=None, limits=limits, trust_env=False)  # noqa: S113
+        # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
+        self._sqs_http = URLLib3Session(timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50)
 
     async def handle(self, request: Request) -> Response:
         """One request to the local AWS."""
-        call = _EXECUTE_API.fullmatch(request.url.path) if request.url.path.startswith("/_aws/") else None
+        call = _EXECUTE_API.fullmatch(request.scope["path"])
         if call is None:
             self._apis.saw_region(request.headers.get("authorization", ""))
             return await self._forward(request)
@@ -123,7 +147,7 @@ class Door:
         self._access_log.write(api, context)
         return response
 
-    async def _sqs(self, call: "_Call") -> Response:
+    async def _sqs(self, call: _Call) -> Response:
         """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
         integration = call.method.integration
         values = {
@@ -133,44 +157,41 @@ class Door:
             "stage_variables": call.api.stage_variables,
             "context": call.context,
         }
-        message = _render(_request_template(integration, call.content_type), body=_text(call), **values)
-        status, reply = await self._send(integration, message)
+        template = _request_template(integration, call.content_type)
+        message = _text(call) if template is None else _render(template, body=_text(call), **values)
+        status, reply = await run_in_threadpool(self._send, call, message)
         call.context["integration"] = {"status": status}
 
         chosen = _integration_response(integration, status)
-        templates = chosen.get("responseTemplates") or {}
-        template = templates.get("application/json") or next(iter(templates.values()), None)
+        content_type, template = _response_template(chosen, call.request.headers.get("accept", ""))
         answer = reply if template is None else _render(template, body=reply, **values)
         override = call.context.pop("responseOverride", {})
-        headers = {"content-type": "application/json"} | _literals(chosen, "method.response.header.")
+        headers = {"content-type": content_type}
+        headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
         return Response(
             answer,
             status_code=int(override.get("status") or chosen["statusCode"]),
-            headers=headers | {name: str(value) for name, value in override.get("header", {}).items()},
+            headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
         )
 
-    async def _send(self, integration: Mapping[str, Any], message: str) -> tuple[int, str]:
+    def _send(self, call: _Call, message: str) -> tuple[int, str]:
         """SQS's answer to a call in its Query protocol, as the JSON that API Gateway makes of it."""
+        integration = call.method.integration
         uri = _SQS_URI.match(integration["uri"])
         assert uri is not None  # _execute has looked
-        headers = _literals(integration, "integration.request.header.")
+        headers = _mapped(integration.get("requestParameters"), "integration.request.header.", call.brought)
         signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=message.encode())
-        SigV4Auth(Credentials("test", "test"), "sqs", uri["region"]).add_auth(signed)
+        SigV4Auth(_CREDENTIALS, "sqs", uri["region"]).add_auth(signed)
         try:
-            reply = await self._http.post(
-                uri["queue"],
-                content=message.encode(),
-                headers=dict(signed.headers.items()),
-                timeout=_INTEGRATION_TIMEOUT,
-            )
-        except httpx.TimeoutException:
+            reply = self._sqs_http.send(signed.prepare())
+        except (ReadTimeoutError, ConnectTimeoutError):
             raise _GatewayResponse(504, "Endpoint request timed out") from None
-        except httpx.HTTPError as error:
-            _log.error("SQS cannot be reached: %r", error)
+        except BotoCoreError as error:
+            _log.error("SQS cannot be reached: %s", error)
             raise _GatewayResponse(500, "Internal server error") from None
-        return reply.status_code, json.dumps(_without_xml(reply.content))
+        return reply.status_code, _as_json(reply.content)
 
-    async def _lambda(self, call: "_Call") -> Response:
+    async def _lambda(self, call: _Call) -> Response:
         """A Lambda proxy integration."""
         uri = _LAMBDA_URI.match(call.method.integration["uri"])
         assert uri is not None  # _execute has looked
@@ -194,7 +215,8 @@ class Door:
 
     async def _forward(self, request: Request) -> Response:
         """Hand a call on to the emulator, byte for byte."""
-        target = request.scope["raw_path"].decode("ascii") + (f"?{request.url.query}" if request.url.query else "")
+        query = _query(request)
+        target = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
         headers = [(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP]
         outgoing = self._http.build_request(request.method, target, headers=headers, content=await request.body())
         try:
@@ -221,7 +243,12 @@ def create_app(upstream: str) -> Starlette:
         routes=[
             Route(HEALTH_PATH, lambda _: Response("ok")),
             Route("/{path:path}", door.handle, methods=_METHODS),
-        ]
+        ],
+        exception_handlers={
+            405: lambda _, __: _json(403, {"message": "Missing Authentication Token"}),
+            # The log has it: an answer is JSON, and no stack trace.
+            Exception: lambda _, __: _json(500, {"message": "Internal server error"}),
+        },
     )
 
 
@@ -248,6 +275,10 @@ def _is_ours(method: Method) -> bool:
     return bool((type == "AWS" and _SQS_URI.match(uri)) or (type == "AWS_PROXY" and _LAMBDA_URI.match(uri)))
 
 
+def _query(request: Request) -> str:
+    return str(request.scope["query_string"], "ascii", "replace")
+
+
 async def _payload(request: Request) -> bytes:
     payload = bytearray()
     async for chunk in request.stream():
@@ -268,6 +299,7 @@ def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
         "apiId": api.id,
         "stage": api.stage,
         "httpMethod": request.method,
+        "resourceId": method.resource_id,
         "resourcePath": method.resource_path,
         "path": "/" + "/".join(request.scope["path"].split("/")[4:]),
         "protocol": f"HTTP/{request.scope['http_version']}",
@@ -288,13 +320,24 @@ def _text(call: _Call) -> str:
     return call.payload.decode(errors="replace")
 
 
-def _request_template(integration: Mapping[str, Any], content_type: str) -> str:
-    """The template for a content type, else ``$default``. Without one the payload itself would be the call: refused."""
-    templates = {name.lower(): text for name, text in (integration.get("requestTemplates") or {}).items()}
-    template = templates.get(content_type.partition(";")[0].strip().lower(), templates.get("$default"))
-    if template is None:
+def _request_template(integration: Mapping[str, Any], content_type: str) -> str | None:
+    """The template for a content type, else ``$default``; None where the payload is passed on as it is."""
+    templates = {name.lower(): str(text) for name, text in (integration.get("requestTemplates") or {}).items()}
+    template = templates.get(media_type(content_type), templates.get("$default"))
+    behavior = integration.get("passthroughBehavior") or "WHEN_NO_MATCH"
+    passes = behavior == "WHEN_NO_MATCH" or (behavior == "WHEN_NO_TEMPLATES" and not templates)
+    if template is None and not passes:
         raise _GatewayResponse(415, "Unsupported Media Type")
-    return str(template)
+    return template
+
+
+def _response_template(response: Mapping[str, Any], accept: str) -> tuple[str, str | None]:
+    """An answer's content type and template: of those that are there the one asked for, else JSON, else the first."""
+    templates = response.get("responseTemplates") or {}
+    for content_type in (media_type(accept), "application/json", *templates):
+        if content_type in templates:
+            return content_type, templates[content_type]
+    return "application/json", None
 
 
 def _render(template: str, **variables: Any) -> str:
@@ -317,25 +360,28 @@ def _integration_response(integration: Mapping[str, Any], status: int) -> Mappin
     raise _GatewayResponse(500, "Internal server error")
 
 
-def _literals(source: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """The parameters of a mapping that are literals in single quotes; nothing else is modelled."""
-    parameters = source.get("requestParameters") or source.get("responseParameters") or {}
-    return {
-        name.removeprefix(prefix): value[1:-1]
-        for name, value in parameters.items()
-        if name.startswith(prefix) and isinstance(value, str) and value.startswith("'")
+def _mapped(parameters: Mapping[str, Any] | None, prefix: str, brought: Callable[[str], str | None]) -> dict[str, str]:
+    """The headers that a parameter mapping makes. Those without a value are left out."""
+    values = {
+        name.removeprefix(prefix).lower(): brought(source)
+        for name, source in (parameters or {}).items()
+        if name.startswith(prefix) and isinstance(source, str)
     }
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _without_xml(reply: bytes) -> dict[str, Any]:
+def _as_json(reply: bytes) -> str:
     """A reply of the Query protocol as JSON. An error loses its outermost element on the way, a success does not."""
 
     def value(element: ElementTree.Element) -> Any:
         return {_name(child): value(child) for child in element} if len(element) else element.text
 
-    root = ElementTree.fromstring(reply)  # noqa: S314 (the emulator's, on loopback)
-    inner: dict[str, Any] = value(root)
-    return inner if _name(root) == "ErrorResponse" else {_name(root): inner}
+    try:
+        root = ElementTree.fromstring(reply)  # noqa: S314 (the emulator's, on loopback)
+    except ElementTree.ParseError:
+        return reply.decode(errors="replace")
+    inner = value(root)
+    return json.dumps(inner if _name(root) == "ErrorResponse" else {_name(root): inner})
 
 
 def _name(element: ElementTree.Element) -> str:

@@ -1,6 +1,7 @@
 """A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands
 behind it."""
 
+import os
 import re
 import threading
 import time
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
@@ -25,15 +27,19 @@ _MAKING_A_CLIENT = threading.Lock()
 
 @cache
 def client(service: str, endpoint: str, region: str) -> Any:
-    """A boto3 client of the local AWS, whatever the environment says. Making one is slow, and not safe in threads."""
+    """A boto3 client of the local AWS, whatever the environment says. Made once: that is slow, and not thread-safe."""
+    # Neither the user's profile and files, which may name what is not there, nor a proxy have a say in it.
+    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    settings = {name: (None, None, value, None) for name, value in nothing.items()}
     with _MAKING_A_CLIENT:
-        return boto3.client(
+        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=settings))
+        return session.client(
             service,
             endpoint_url=endpoint,
             region_name=region,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 (the local AWS has no secrets)
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
         )
 
 
@@ -63,6 +69,7 @@ class TokenBucket:
 class Method:
     """One method of one resource."""
 
+    resource_id: str
     resource_path: str
     open: bool  # nobody has to prove who they are
     integration: Mapping[str, Any]
@@ -93,9 +100,9 @@ class RestApi:
 
     def is_binary(self, content_type: str) -> bool:
         """Whether a payload of this type is bytes to API Gateway."""
-        media_type = _media_type(content_type)
-        family = media_type.partition("/")[0]
-        return any(declared.lower() in ("*/*", f"{family}/*", media_type) for declared in self.binary_media_types)
+        wanted = media_type(content_type)
+        family = wanted.partition("/")[0]
+        return any(declared.lower() in ("*/*", f"{family}/*", wanted) for declared in self.binary_media_types)
 
 
 class RestApis:
@@ -107,7 +114,14 @@ class RestApis:
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
         self._told: dict[tuple[str, ...], Told] = {}
         self._lock = threading.Lock()
-        self.get = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._get)
+        self._reading = threading.Lock()
+        self._read_or_known = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS))(self._find)
+
+    def get(self, id: str, stage: str) -> RestApi | None:
+        """A stage of an API, as it is deployed now or was a second ago."""
+        with self._reading:  # one reads, and the others have what it read: a burst does not ask a hundred times
+            found: RestApi | None = self._read_or_known(id, stage)
+            return found
 
     def saw_region(self, authorization: str) -> None:
         """Remember the region of a signed call: an API is looked for only where somebody deployed something."""
@@ -125,7 +139,7 @@ class RestApis:
                 bucket = self._buckets[api.id, api.stage] = TokenBucket(*api.throttle)
             return bucket.take()
 
-    def _get(self, id: str, stage: str) -> RestApi | None:
+    def _find(self, id: str, stage: str) -> RestApi | None:
         for region in self._regions:
             try:
                 return self._read(id, region, stage)
@@ -161,13 +175,18 @@ class RestApis:
 def _methods(resource: Mapping[str, Any], template: Told) -> dict[str, Method]:
     return {
         name: Method(
+            resource["id"],
             resource["path"],
             method.get("authorizationType", "NONE") == "NONE" and not method.get("apiKeyRequired"),
-            {**method["methodIntegration"], "contentHandling": template.content_handling.get((resource["path"], name))},
+            _integration(method["methodIntegration"], template.content_handling.get((resource["path"], name))),
         )
         for name, method in (resource.get("resourceMethods") or {}).items()
         if method.get("methodIntegration")
     }
+
+
+def _integration(integration: Mapping[str, Any], content_handling: str | None) -> Mapping[str, Any]:
+    return {**integration, "contentHandling": content_handling} if content_handling else integration
 
 
 def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:
@@ -188,5 +207,6 @@ def _rank(part: str) -> int:
     return 2 if part.endswith("+}") else 1 if part.startswith("{") else 0
 
 
-def _media_type(content_type: str) -> str:
+def media_type(content_type: str) -> str:
+    """A content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
