@@ -9,15 +9,20 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus, unquote_plus
 
 import airspeed
 
-# Velocity's string literals know no escapes: a backslash in a regular expression is just that.
-airspeed.StringLiteral.STRING = re.compile(r"'([^']*)'")
-airspeed.InterpolatedStringLiteral.STRING = re.compile(r'"([^"]*)"')
-airspeed.StringLiteral.ESCAPED_CHAR = airspeed.InterpolatedStringLiteral.ESCAPED_CHAR = re.compile(r"(?!)")
+# Velocity's string literals know one escape, a quote twice: a backslash in a regular expression is just that.
+airspeed.StringLiteral.STRING = re.compile(r"'((?:''|[^'])*)'")
+airspeed.StringLiteral.ESCAPED_CHAR = re.compile(r"'(')")
+airspeed.InterpolatedStringLiteral.STRING = re.compile(r'"((?:""|[^"])*)"')
+airspeed.InterpolatedStringLiteral.ESCAPED_CHAR = re.compile(r'"(")')
+# Around directives, it takes the blanks that stand alone before a #set, and the end of the line after a #foreach.
+airspeed.Text.PLAIN = re.compile(r"(?![ \t]+#set\b)" + airspeed.Text.PLAIN.pattern, airspeed.Text.PLAIN.flags)
+airspeed.SetDirective.START = re.compile(r"[ \t]*#set\s*\(")
+airspeed.ForeachDirective.CLOSE_PAREN = airspeed.SetDirective.END
 
 
 def render(
@@ -70,6 +75,15 @@ class _String(str):
 
     __slots__ = ()
 
+    def __add__(self, other: str) -> "_String":
+        return _String(str.__add__(self, other))
+
+    def charAt(self, index: int) -> "_String":  # noqa: N802
+        return self.substring(index, index + 1)
+
+    def concat(self, other: str) -> "_String":
+        return self + other
+
     def contains(self, part: str) -> bool:
         return part in self
 
@@ -79,11 +93,19 @@ class _String(str):
     def equalsIgnoreCase(self, other: str) -> bool:  # noqa: N802
         return self.lower() == other.lower()
 
+    def indexOf(self, part: str) -> int:  # noqa: N802
+        at = self.find(part)
+        return at if at < 0 else _java_length(self[:at])
+
     def isEmpty(self) -> bool:  # noqa: N802
         return not self
 
+    def lastIndexOf(self, part: str) -> int:  # noqa: N802
+        at = self.rfind(part)
+        return at if at < 0 else _java_length(self[:at])
+
     def length(self) -> int:
-        return len(self.encode("utf-16-le")) // 2
+        return _java_length(self)
 
     def matches(self, pattern: str) -> bool:
         return _java_pattern(pattern).fullmatch(self) is not None
@@ -94,6 +116,23 @@ class _String(str):
     def replaceAll(self, pattern: str, replacement: str) -> "_String":  # noqa: N802
         return _String(_java_pattern(pattern).sub(_java_replacement(replacement), self))
 
+    def replaceFirst(self, pattern: str, replacement: str) -> "_String":  # noqa: N802
+        return _String(_java_pattern(pattern).sub(_java_replacement(replacement), self, count=1))
+
+    def split(self, pattern: str) -> "list[_String]":  # type: ignore[override]
+        """Java's: nothing empty at the end, and nothing before a match of nothing at the beginning."""
+        parts, at = [], 0
+        for found in _java_pattern(pattern).finditer(self):
+            if found.end():
+                parts.append(_String(self[at : found.start()]))
+                at = found.end()
+        if not parts:
+            return [self]
+        parts.append(_String(self[at:]))
+        while parts and not parts[-1]:
+            parts.pop()
+        return parts
+
     def startsWith(self, prefix: str) -> bool:  # noqa: N802
         return self.startswith(prefix)
 
@@ -101,7 +140,11 @@ class _String(str):
         return self.endswith(suffix)
 
     def substring(self, start: int, end: int | None = None) -> "_String":
-        return _String(self[start:end])
+        stop = _java_length(self) if end is None else end
+        if not 0 <= start <= stop <= _java_length(self):
+            raise IndexError(f"substring({start}, {stop}) of {_java_length(self)} characters")
+        units = self.encode("utf-16-le", "surrogatepass")[start * 2 : stop * 2]
+        return _String(units.decode("utf-16-le", "surrogatepass"))
 
     def toLowerCase(self) -> "_String":  # noqa: N802
         return _String(self.lower())
@@ -113,12 +156,53 @@ class _String(str):
         return _String(self.strip("".join(map(chr, range(33)))))
 
 
-# A string that a template itself puts together is a plain str to airspeed, which looks such methods up here.
-airspeed.__additional_methods__[str] = {
-    name: (lambda text, *arguments, method=method: method(_String(text), *arguments))
-    for name, method in vars(_String).items()
-    if callable(method) and not name.startswith("_")
-}
+def _as_java(literal: type[airspeed.StringLiteral]) -> None:
+    """Make a string that is written in a template a Java string too."""
+    calculate = literal.calculate
+    literal.calculate = lambda self, namespace, loader: _String(calculate(self, namespace, loader))
+
+
+_as_java(airspeed.StringLiteral)
+_as_java(airspeed.InterpolatedStringLiteral)
+
+
+def _set(namespace: Any, name: str, value: Any) -> None:
+    """Setting a variable to nothing leaves it as it was, and one that is set in a loop is there after it."""
+    scope = namespace.find_outermost(name)
+    while scope is None:
+        inner, namespace = namespace, namespace.parent
+        scope = None if isinstance(namespace, airspeed.LocalNamespace) else inner
+    if value is not None:
+        scope[name] = value
+
+
+airspeed.LocalNamespace.set_inherited = _set
+
+
+def _write(reference: Any, stream: Any, namespace: Any, loader: Any) -> None:
+    """Print a reference as Java prints its value, and as itself where it has none."""
+    value = reference.expression.calculate(namespace, loader) if reference.expression else None
+    if value is None:
+        value = "" if reference.silent and reference.expression else reference.my_text()
+    stream.write(_printed(value))
+
+
+airspeed.FormalReference.evaluate_raw = _write
+
+
+def _printed(value: Any) -> str:
+    match value:
+        case None | True | False:
+            return json.dumps(value)
+        case dict():
+            return "{" + ", ".join(f"{name}={_printed(inner)}" for name, inner in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_printed, value)) + "]"
+    return str(value)
+
+
+def _java_length(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class _Map:
@@ -133,6 +217,12 @@ class _Map:
     def keySet(self) -> list[_String]:  # noqa: N802
         return list(self._values)
 
+    def entrySet(self) -> "list[_Entry]":  # noqa: N802
+        return [_Entry(name, value) for name, value in self._values.items()]
+
+    def values(self) -> list[_String]:
+        return list(self._values.values())
+
     def containsKey(self, name: str) -> bool:  # noqa: N802
         return name in self._values
 
@@ -144,6 +234,22 @@ class _Map:
 
     def __getattr__(self, name: str) -> "_String | None":
         return self.get(name)
+
+    def __str__(self) -> str:
+        return _printed(self._values)
+
+
+class _Entry(NamedTuple):
+    """java.util.Map.Entry."""
+
+    key: _String
+    value: _String
+
+    def getKey(self) -> _String:  # noqa: N802
+        return self.key
+
+    def getValue(self) -> _String:  # noqa: N802
+        return self.value
 
 
 class _Input:
@@ -159,6 +265,12 @@ class _Input:
             return self._maps
         found = (values.get(name) for values in self._maps.values() if values.containsKey(name))
         return next(found, _String(""))
+
+    def path(self, json_path: str) -> Any:
+        return _java(_at(json.loads(self.body), json_path))
+
+    def json(self, json_path: str) -> _String:
+        return _String(json.dumps(_at(json.loads(self.body), json_path), ensure_ascii=False, separators=(",", ":")))
 
 
 class _Util:
@@ -187,6 +299,22 @@ class _Util:
     @staticmethod
     def parseJson(text: str) -> Any:  # noqa: N802
         return _java(json.loads(text))
+
+
+_STEP = re.compile(r"""\.(?P<name>[\w-]+)|\[(?P<index>\d+)\]|\[(?P<quote>['"])(?P<key>.*?)(?P=quote)\]""")
+
+
+def _at(value: Any, json_path: str) -> Any:
+    """What a JSONPath that names one place finds there: an empty string where there is nothing."""
+    steps = list(_STEP.finditer(json_path, 1))
+    if not json_path.startswith("$") or "".join(step[0] for step in steps) != json_path[1:]:
+        raise ValueError(f"the local AWS knows JSONPaths of names and indexes, as in $.items[0].id, got {json_path}")
+    for step in steps:
+        try:
+            value = value[int(step["index"]) if step["index"] else step["name"] or step["key"]]
+        except (LookupError, TypeError):
+            return ""
+    return value
 
 
 def _java(value: Any) -> Any:
@@ -223,9 +351,20 @@ def _utf16(text: str) -> Iterable[str]:
     return (chr(int.from_bytes(data[at : at + 2])) for at in range(0, len(data), 2))
 
 
+# What is alike in both languages, a class or an escape; a code point; and a dot, which in Java is no end of a line.
+_JAVA = re.compile(r"\\x\{(?P<code>[0-9A-Fa-f]+)\}|\\.|(?P<class>\[(?:\\.|[^\]\\])*\])|(?P<dot>\.)", re.DOTALL)
+
+
 @lru_cache(maxsize=64)
 def _java_pattern(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\x\{([0-9A-Fa-f]+)\}", lambda found: f"\\U{int(found[1], 16):08x}", pattern))
+    def python(found: re.Match[str]) -> str:
+        if found["code"]:
+            return f"\\U{int(found['code'], 16):08x}"
+        if found["class"]:
+            return "[" + _JAVA.sub(lambda part: python(part) if part["code"] else part[0], found["class"][1:-1]) + "]"
+        return r"[^\n\r\x85\u2028\u2029]" if found["dot"] and not pattern.startswith("(?s") else found[0]
+
+    return re.compile(_JAVA.sub(python, pattern))
 
 
 def _java_replacement(replacement: str) -> Callable[[re.Match[str]], str]:
