@@ -1,5 +1,6 @@
 """The local door, before an emulator: an API made by plain control-plane calls, with nothing of the CDK."""
 
+import asyncio
 import base64
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from cdk_scalable_webhook.local.door import create_app
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
 from cdk_scalable_webhook.local.rest_api import client
@@ -239,13 +241,33 @@ def test_ten_megabytes_are_the_most(api: Api) -> None:
     assert api.messages() == []
 
 
-def test_parameters_of_the_request_become_headers_of_the_call(emulator: Emulator) -> None:
-    made = make(emulator, "mapped")
-    # SQS takes the form only for what its type says: where the mapping finds none, the message is not understood.
-    made.add("/{type}", requestParameters={"integration.request.header.Content-Type": "method.request.header.X-Type"})
+@pytest.mark.parametrize("source", ["header.x-target", "querystring.target", "path.proxy"])
+def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emulator, source: str) -> None:
+    made = make(emulator, f"mapped-{source[:4]}")
+    # SQS's other protocol: without this header it does not understand the call.
+    made.add(
+        "/{proxy+}",
+        requestParameters={"integration.request.header.X-Amz-Target": f"method.request.{source}"},
+        requestTemplates={"$default": f'{{"QueueUrl": "{made.queue_url}", "MessageBody": "as JSON"}}'},
+    )
     made.deploy()
-    httpx.post(f"{made.url}/a", content=b"x", headers={"X-Type": "application/x-www-form-urlencoded"})
-    assert "body: x}" in one(made)
+    target = "AmazonSQS.SendMessage"
+    places = {"header": "/a", "querystring": f"/a?target={target}", "path": f"/{target}"}
+    headers = {"X-Target": target} if source.startswith("header") else {}
+    httpx.post(made.url + places[source.partition(".")[0]], headers=headers)
+    assert one(made) == "as JSON"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/_aws/execute-api/a/prod/b", 500), ("/anything", 503)])
+def test_an_emulator_that_is_gone_is_told_in_json(path: str, status: int) -> None:
+    async def post() -> httpx.Response:
+        transport = httpx.ASGITransport(create_app("http://127.0.0.1:9"), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            return await http.post(path)
+
+    answer = asyncio.run(post())
+    assert answer.status_code == status
+    assert set(answer.json()) == {"message"}
 
 
 @pytest.mark.parametrize(
