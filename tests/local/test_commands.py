@@ -97,6 +97,13 @@ def test_following_prints_each_line_once_and_asks_only_for_what_is_new(
     assert here.asked_since == [0, 10_000, 10_000, 10_000]
 
 
+def test_the_logs_of_one_stack_are_those_of_its_groups(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdk_scalable_webhook.local.deploy.log_groups", lambda _, stack: {f"{stack}/a", f"{stack}/b"})
+    groups = {"One/a": [(1, "first")], "One/b": [(2, "second")], "Two/a": [(1, "other")]}
+    out = run("--stack", "One", here=Logs(**groups))
+    assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["first", "second"]
+
+
 def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise PermissionError(13, "Permission denied", "state.json")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -55,6 +56,35 @@ def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_pa
     )
     stacks = {(found.name, found.region, found.version) for found in deployments._stacks_of(top, emulator)}
     assert stacks == {("Here", "us-east-1", "/b/version"), ("Prod-Api", "eu-west-1", None)}
+
+
+class CloudFormation:
+    """One stack with these physical ids."""
+
+    def __init__(self, name: str, *physical: str) -> None:
+        self._name, self._physical = name, physical
+
+    def get_paginator(self, _: str) -> "CloudFormation":
+        return self
+
+    def paginate(self) -> list[dict[str, Any]]:
+        return [{"Stacks": [{"StackName": self._name}]}]
+
+    def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
+        assert StackName == self._name
+        return {"StackResources": [{}, *({"PhysicalResourceId": id} for id in self._physical)]}
+
+
+def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = {"here": CloudFormation("One", "/one/log", "One-Function"), "there": CloudFormation("Two", "/two/log")}
+    monkeypatch.setattr(deployments, "regions", lambda _: list(stacks))
+    monkeypatch.setattr(deployments, "client", lambda service, endpoint, region: stacks[region])
+    assert {"/one/log", "/aws/lambda/One-Function"} <= deployments.log_groups(emulator, "One")
+    assert "/two/log" not in deployments.log_groups(emulator, "One")
+    with pytest.raises(LocalError, match="no stack Three is deployed"):
+        deployments.log_groups(emulator, "Three")
 
 
 def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:

@@ -138,14 +138,16 @@ def destroy(app_dir: AppDir, verbose: Verbose = False) -> None:
 @_in_one_sentence
 def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Of this stack alone.", metavar="NAME")] = None,
 ) -> None:
     """Print the logs of every stage, access logs and functions, in the order of time."""
     emulator = _running()
+    groups = deployments.log_groups(emulator, stack) if stack else None
     printed: set[tuple[Any, ...]] = set()
     since = 0
     try:
         while True:
-            for event in _log_events(emulator, since):
+            for event in _log_events(emulator, since, groups):
                 if event["key"] not in printed:
                     printed.add(event["key"])
                     at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
@@ -228,13 +230,14 @@ def _show_webhooks(webhooks: list[deployments.DeployedWebhook]) -> None:
         say(f"{webhook.name}  {webhook.url}")
 
 
-def _log_events(emulator: Emulator, since: int) -> list[dict[str, Any]]:
+def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[dict[str, Any]]:
     events = [
         event | {"source": _source(group["logGroupName"])}
         for region in deployments.regions(emulator)
         for cloudwatch in [client("logs", emulator.endpoint, region)]
         for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
         for group in groups["logGroups"]
+        if only is None or group["logGroupName"] in only
         for page in cloudwatch.get_paginator("filter_log_events").paginate(
             logGroupName=group["logGroupName"], startTime=since
         )

@@ -77,6 +77,26 @@ def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
     ]
 
 
+def log_groups(emulator: Emulator, stack: str) -> set[str]:
+    """The names of a stack's log groups, those that its functions made themselves among them.
+
+    Raises:
+        LocalError: There is no such stack.
+    """
+    names: set[str] = set()
+    for region in regions(emulator):
+        cloudformation = client("cloudformation", emulator.endpoint, region)
+        pages = cloudformation.get_paginator("describe_stacks").paginate()
+        deployed = [it["StackName"] for page in pages for it in page["Stacks"]]
+        if stack in deployed:
+            resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+            physical = [resource["PhysicalResourceId"] for resource in resources if "PhysicalResourceId" in resource]
+            names |= {*physical, *(f"/aws/lambda/{name}" for name in physical)}
+    if not names:
+        raise LocalError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
+    return names
+
+
 def local_url(emulator: Emulator, url: str) -> str:
     """Where an API of AWS is to be found locally."""
     parts = _URL.fullmatch(url)
