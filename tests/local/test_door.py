@@ -16,6 +16,7 @@ from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
 from cdk_scalable_webhook.local.rest_api import client
 
+JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
 # What a template sees of a request, as the body of a message.
 SEEN = (
@@ -301,6 +302,29 @@ def test_a_stage_lets_in_what_its_throttle_allows(emulator: Emulator) -> None:
     assert [answer.status_code for answer in answers] == [202, 202, 429, 429]
     assert answers[-1].json() == {"message": "Too Many Requests"}
     assert len(made.messages()) == 2
+
+
+def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulator) -> None:
+    made = make(emulator, "logged")
+    made.add("/{proxy+}", "POST", requestTemplates={"application/json": SEND})
+    logs = made.client("logs")
+    logs.create_log_group(logGroupName="access")
+    made.deploy(
+        **{
+            "/accessLogSettings/destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
+            "/accessLogSettings/format": "$context.requestId $context.status $context.error.message $context.odd",
+        }
+    )
+    taken, refused = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
+
+    def lines() -> list[str]:
+        return [event["message"] for event in logs.filter_log_events(logGroupName="access")["events"]]
+
+    assert wait_for(lambda: len(lines()) == 2, 10)
+    assert lines() == [
+        f"{taken.headers['x-amzn-requestid']} 202 - -",
+        f"{refused.headers['x-amzn-requestid']} 415 Unsupported Media Type -",
+    ]
 
 
 def test_everything_else_passes_untouched(emulator: Emulator) -> None:

@@ -168,7 +168,7 @@ class RestApis:
             binary_media_types=api.get("binaryMediaTypes") or [],
             throttle=_throttle(stage.get("methodSettings") or {}),
             resources={resource["path"]: _methods(resource, template) for resource in resources},
-            access_log=template.access_log,
+            access_log=template.access_log or _access_log(stage),
         )
 
 
@@ -187,6 +187,13 @@ def _methods(resource: Mapping[str, Any], template: Told) -> dict[str, Method]:
 
 def _integration(integration: Mapping[str, Any], content_handling: str | None) -> Mapping[str, Any]:
     return {**integration, "contentHandling": content_handling} if content_handling else integration
+
+
+def _access_log(stage: Mapping[str, Any]) -> AccessLogSetting | None:
+    settings = stage.get("accessLogSettings") or {}
+    if not settings.get("destinationArn"):
+        return None
+    return AccessLogSetting(settings["destinationArn"].split(":log-group:")[-1].removesuffix(":*"), settings["format"])
 
 
 def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:
