@@ -242,6 +242,15 @@ def test_ten_megabytes_are_the_most(api: Api) -> None:
     assert api.messages() == []
 
 
+def test_a_sender_that_hangs_up_is_no_error_and_no_message(api: Api) -> None:
+    parts = urlsplit(api.url)
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(f"POST {parts.path}/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf".encode())
+    assert httpx.post(f"{api.url}/fixed").status_code == 202
+    assert "resource: /fixed," in one(api)
+    assert "ClientDisconnect" not in (api.emulator.home / "door.log").read_text()
+
+
 @pytest.mark.parametrize("source", ["header.x-target", "querystring.target", "path.proxy"])
 def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emulator, source: str) -> None:
     made = make(emulator, f"mapped-{source[:4]}")

@@ -30,7 +30,7 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 from botocore.httpsession import URLLib3Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -246,6 +246,8 @@ def create_app(upstream: str) -> Starlette:
         ],
         exception_handlers={
             405: lambda _, __: _json(403, {"message": "Missing Authentication Token"}),
+            # The sender hung up, and nobody reads this.
+            ClientDisconnect: lambda _, __: _json(400, {"message": "Bad Request"}),
             # The log has it: an answer is JSON, and no stack trace.
             Exception: lambda _, __: _json(500, {"message": "Internal server error"}),
         },
