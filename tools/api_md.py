@@ -1,15 +1,11 @@
 """Write API.md from the docstrings of the public names; with --check, fail where it is not fresh."""
 
-import os
 import re
 import sys
 from pathlib import Path
 
 import griffe
 from griffe2md import ConfigDict, render_object_docs
-
-# Signatures are formatted by the ruff that is pinned beside this Python.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "API.md"
@@ -22,6 +18,7 @@ CONFIG = ConfigDict(
     show_object_full_path=False,
     members_order="source",
     inherited_members=False,
+    show_if_no_docstring=False,  # the fields of a dataclass are in the table of its class
     summary=False,
 )
 INTRODUCTION = """\

@@ -38,7 +38,9 @@ class ScalableWebhook(Construct):
     (``max_concurrency``).
 
     Example:
+        ```python
         ScalableWebhook(self, "Webhook")
+        ```
     """
 
     def __init__(
