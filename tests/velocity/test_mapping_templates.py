@@ -191,6 +191,18 @@ def test_a_fifo_queue_gets_group_and_deduplication_id(velocity: Velocity) -> Non
     assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["requestId"]]
 
 
+def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
+    template = mapping_template("accepted", DELIVERY_ID_HEADER="idempotency-key")
+    answer, context = both(velocity, template, header={"Idempotency-Key": 'it\'s "7"'}, body="<SendMessageResponse/>")
+    assert answer == r"""{"id":"it's \"7\""}"""
+    assert "status" not in context["responseOverride"]
+
+
+def test_where_sqs_fails_the_sender_may_try_again(velocity: Velocity) -> None:
+    answer, _ = both(velocity, mapping_template("unavailable"), body="<html>")
+    assert answer == '{"message":"The webhook could not be queued: try again."}'
+
+
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [
