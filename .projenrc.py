@@ -45,6 +45,10 @@ LOCAL = [
     "uvicorn>=0.34,<1",
 ]
 
+# Pure Python: they are copied into the function's asset from where they are installed.
+POSTGRES = ["pg8000>=1.31,<2"]
+MYSQL = ["PyMySQL>=1.2,<2"]  # older ones go on without TLS where the server offers none
+
 project = PythonProject(
     name=NAME,
     module_name=MODULE,
@@ -77,7 +81,7 @@ project = PythonProject(
                 "Typing :: Typed",
             ],
             dependencies=DEPENDENCIES,
-            optional_dependencies={"local": LOCAL},
+            optional_dependencies={"local": LOCAL, "mysql": MYSQL, "postgres": POSTGRES},
             scripts={"scalable-webhook": f"{MODULE}.cli:main"},
         ),
     ),
@@ -89,7 +93,7 @@ pyproject.add_deletion_override("project.version")
 pyproject.add_deletion_override("dependency-groups")
 pyproject.add_override("project.authors", [{"name": f"The {NAME} maintainers"}])
 pyproject.add_override("tool.hatch.version", {"path": f"src/{MODULE}/version.py"})
-pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": [f"src/{MODULE}"]})
+pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": [f"src/{MODULE}", "src/webhook_runtime"]})
 pyproject.add_override("tool.hatch.build.targets.sdist", {"include": ["src", "API.md", "CHANGELOG.md"]})
 for target in ("wheel", "sdist"):
     # The release tool's twine refuses anything newer.
@@ -100,7 +104,7 @@ pyproject.add_override(
     {
         "line-length": 120,
         "target-version": "py311",
-        "src": ["src", f"src/{MODULE}/lambda_asset", "tests"],
+        "src": ["src", "tests"],
         "lint": {
             "select": [
                 "E",
@@ -137,7 +141,7 @@ pyproject.add_override(
                 "tests/synth/test_checks.py": ["E501"],  # a table, one row a line
                 "examples/**": ["D"],
                 "tools/**": ["D"],
-                f"src/{MODULE}/lambda_asset/**": ["D"],  # not public: the module's docstring says what it is for
+                "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
                 f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
             },
         },
@@ -148,11 +152,11 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": f"src:src/{MODULE}/lambda_asset:tests",
+        "mypy_path": "src:tests",
         "explicit_package_bases": True,
         "overrides": [
             {
-                "module": ["airspeed", "boto3.*", "botocore.*", "griffe2md.*", "ministack.*", "cfnlint.*"],
+                "module": ["airspeed", "boto3.*", "botocore.*", "griffe2md.*", "ministack.*", "cfnlint.*", "pg8000.*"],
                 "ignore_missing_imports": True,
             },
         ],
@@ -163,7 +167,7 @@ pyproject.add_override(
     {
         "testpaths": ["tests"],
         "addopts": "-ra --strict-markers --import-mode=importlib",
-        "pythonpath": [f"src/{MODULE}/lambda_asset", "tests"],
+        "pythonpath": ["tests", "tests/sinks", "examples"],
         "filterwarnings": ["ignore::DeprecationWarning"],
     },
 )

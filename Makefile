@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format generate lock clean
+.PHONY: help demo test check format generate lock authorities clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -22,6 +22,7 @@ help:
 	@echo "make format    mend what a machine can"
 	@echo "make generate  write pyproject.toml, the workflow, API.md"
 	@echo "make lock      pin the newest of what development needs"
+	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)
@@ -33,8 +34,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools examples/demo.py --exclude lambda_asset
-	$(BIN)/mypy --package webhook_runtime
+	$(BIN)/mypy src tests tools examples/demo.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
@@ -49,7 +49,10 @@ generate: $(READY)
 
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-	  --extra local pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	  --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+
+authorities: $(READY)
+	$(BIN)/python tools/rds_authorities.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,7 +1,6 @@
 """The Lambda functions of this library: one asset, one way to make them."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -9,7 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-_ASSET = Path(__file__).parent / "lambda_asset"
+from cdk_scalable_webhook.asset import runtime_code
 
 
 def runtime_function(
@@ -39,8 +38,7 @@ def runtime_function(
         description=description,
         runtime=lambda_.Runtime.PYTHON_3_14,
         architecture=lambda_.Architecture.ARM_64,
-        # Bytecode that pip wrote beside the source would change the asset's hash from machine to machine.
-        code=lambda_.Code.from_asset(str(_ASSET), exclude=["**/__pycache__", "**/*.pyc"]),
+        code=runtime_code(),
         handler=f"webhook_runtime.handlers.{handler}.handler",
         environment=dict(environment),
         timeout=timeout,

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ASSET = Path(__file__).parents[2] / "src" / "cdk_scalable_webhook" / "lambda_asset"
+SRC = Path(__file__).parents[2] / "src"
 
 LOG = """
 from webhook_runtime import logs
@@ -31,6 +31,6 @@ def test_in_lambda_the_handler_that_is_there_stays_the_only_one() -> None:
 
 
 def _lines(code: str) -> list[dict[str, Any]]:
-    environment = {**os.environ, "PYTHONPATH": str(ASSET)}
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in run.stderr.splitlines()]

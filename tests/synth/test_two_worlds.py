@@ -13,7 +13,7 @@ from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook
 
-ASSET = Path(__file__).parents[2] / "src" / "cdk_scalable_webhook" / "lambda_asset"
+SRC = Path(__file__).parents[2] / "src"
 HANDLERS = {
     "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"},
     "dynamodb": {"WEBHOOK_TABLE_NAME", "WEBHOOK_DEAD_LETTER_QUEUE_URL"},
@@ -40,7 +40,7 @@ def run(code: str, **environment: str) -> Any:
     aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
     return subprocess.run(
         [sys.executable, "-c", block + code],
-        env=keep | aws | {"PYTHONPATH": str(ASSET)} | environment,
+        env=keep | aws | {"PYTHONPATH": str(SRC)} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -75,8 +75,8 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
 def test_the_run_time_imports_the_standard_library_and_boto3_only() -> None:
     allowed = sys.stdlib_module_names | {"boto3", "botocore", "webhook_runtime"}
     foreign = {
-        f"{path.relative_to(ASSET)}: {name}"
-        for path in ASSET.rglob("*.py")
+        f"{path.relative_to(SRC)}: {name}"
+        for path in (SRC / "webhook_runtime").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in _imported(node)
         if name.split(".")[0] not in allowed

@@ -24,7 +24,7 @@ MAX_MESSAGE_BYTES = 1_048_576
 
 # SQS takes these characters as they are and may silently replace any other, which would break a signature.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_SQS_TEXT = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+_NOT_SQS_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # SQS refuses an empty body, so an empty payload travels as this, and ``encoding=empty`` says so.
 _EMPTY_BODY = "-"
@@ -125,6 +125,11 @@ def size(body: str, attribute: str) -> int:
     return len(body.encode()) + len(ATTRIBUTE) + len("String") + len(attribute)
 
 
+def sqs_text(text: str) -> str:
+    """The text, with what SQS would not take replaced."""
+    return _NOT_SQS_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def read(record: Mapping[str, Any]) -> Webhook:
     """The webhook in a record of an SQS event. Raises MalformedMessage, with the reason, where there is none."""
     try:
@@ -164,7 +169,7 @@ def _encode(payload: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     else:
-        if _SQS_TEXT.fullmatch(text):
+        if not _NOT_SQS_TEXT.search(text):
             return "text", text
     return "base64", base64.b64encode(payload).decode()
 

@@ -6,7 +6,7 @@ import boto3
 from botocore.config import Config
 
 
-def client(service: str) -> Any:
+def client(service: str, *, read_timeout: float = 5) -> Any:
     """A client that gives up well before the function does, so that what failed can still be reported."""
-    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    config = Config(connect_timeout=2, read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": 2})
     return boto3.client(service, config=config)

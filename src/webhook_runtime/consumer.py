@@ -1,0 +1,222 @@
+"""The consumer: one batch of SQS messages in, each webhook into the sink, and an answer that names only what failed."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from webhook_runtime import logs
+from webhook_runtime.clients import client
+from webhook_runtime.clock import Clock, Context
+from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
+from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import ConsumerSettings
+
+Record = Mapping[str, Any]
+
+
+class Sink(Protocol):
+    """Where webhooks end."""
+
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterable[Outcome]:
+        """Store them, each once and on its own; one outcome for each, in their order. Their ids differ.
+
+        Raises SinkDown where the sink takes nothing at present: what has no outcome yet comes back.
+        """
+        ...
+
+
+class DeadLetters:
+    """Takes a message that no retry will help to the dead-letter queue now, with the reason beside it."""
+
+    def __init__(self, sqs: Any, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def send(self, record: Record, outcome: Outcome) -> None:
+        """Raises what boto3 raises."""
+        attributes = {
+            name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
+            for name, value in record["messageAttributes"].items()
+            if "stringValue" in value and name not in ("error", "reason")
+        }
+        attributes |= {
+            "error": {"DataType": "String", "StringValue": outcome.error},
+            # SQS takes neither an empty value nor every character.
+            "reason": {"DataType": "String", "StringValue": sqs_text(outcome.reason)[:1024] or outcome.error},
+        }
+        group = record["attributes"].get("MessageGroupId")
+        fifo = {"MessageGroupId": group, "MessageDeduplicationId": record["messageId"]} if group else {}
+        self._sqs.send_message(
+            QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **fifo
+        )
+
+
+@dataclass
+class _Message:
+    """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says
+    why. ``delay`` is after how many seconds it comes back where it has to."""
+
+    record: Record
+    webhook: Webhook | None
+    outcome: Outcome
+    delay: int = 0
+
+    @property
+    def id(self) -> str:
+        return str(self.record["messageId"])
+
+    @property
+    def attempt(self) -> int:
+        return int(self.record["attributes"]["ApproximateReceiveCount"])
+
+    def names(self) -> dict[str, object]:
+        """What every log line about it carries."""
+        names = logs.names(self.webhook) if self.webhook else {"id": self.id, "message_id": self.id}
+        return names | {"attempt": self.attempt}
+
+
+class Consumer:
+    """Stores batch after batch.
+
+    ``dead_letters`` is None where no dead-letter queue is known: what is beyond help then comes back until the queue's
+    own redrive policy takes it away. ``max_receive_count`` is that policy's; where it is known, a message that fails
+    for the last time goes to the dead-letter queue from here, so that its reason goes with it, and in a FIFO queue
+    those behind it still have their turn.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        redelivery: Redelivery,
+        dead_letters: DeadLetters | None = None,
+        max_receive_count: int | None = None,
+    ) -> None:
+        self._sink = sink
+        self._redelivery = redelivery
+        self._dead_letters = dead_letters
+        self._max_receive_count = max_receive_count
+
+    @classmethod
+    def from_environment(cls, sink: Sink) -> "Consumer":
+        """The consumer of a deployed function."""
+        settings = ConsumerSettings.from_environment()
+        sqs = client("sqs")
+        return cls(
+            sink,
+            Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
+            DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
+            settings.max_receive_count,
+        )
+
+    def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
+        """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
+        started = time.time()
+        messages = [_read(record) for record in event["Records"]]
+        in_order = event["Records"][0]["eventSourceARN"].endswith(".fifo")
+        process = self._process_in_order if in_order else self._process
+        failed = process(messages, Clock(context))
+        self._redelivery.postpone([(message.record, message.delay) for message in failed])
+        logs.logger.info(
+            "batch",
+            extra={
+                "size": len(messages),
+                "failed": len(failed),
+                **Counter(message.outcome.kind.value for message in messages),
+                "started": round(started * 1000),
+                "ended": round(time.time() * 1000),
+            },
+        )
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
+
+    def _process(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
+        """All messages in as few calls as the sink needs. Returns those that have to come back."""
+        self._store(messages, clock)
+        return [message for message in messages if not self._settle(message)]
+
+    def _process_in_order(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
+        """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
+        down: Outcome | None = None
+        for position, message in enumerate(messages):
+            if down and message.webhook:
+                message.outcome = down
+            else:
+                down = self._store([message], clock)
+            if not self._settle(message):
+                behind = messages[position + 1 :]
+                for other in behind:
+                    other.outcome = Outcome(Kind.RETRY, "NotReached", "one before it has to come back first")
+                    other.delay = message.delay
+                    logs.logger.info("waits", extra=other.names() | {"retry_in": other.delay})
+                return [message, *behind]
+        return []
+
+    def _store(self, messages: Sequence[_Message], clock: Clock) -> Outcome | None:
+        """Each id once: the first message that has it speaks for the others. Returns what the others of the batch have
+        to expect where the sink is down."""
+        by_id: dict[str, list[_Message]] = {}
+        for message in messages:
+            if message.webhook:
+                by_id.setdefault(message.webhook.id, []).append(message)
+        firsts = [message.webhook for message, *_ in by_id.values() if message.webhook]
+        same = iter(by_id.values())
+        try:
+            for outcome in self._sink.store(firsts, clock) if firsts else ():
+                _tell(next(same), outcome)
+        except SinkDown as error:
+            down = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
+        except Exception as error:
+            # Not foreseen, so nobody knows whether the next call would fare better. What is stored stays stored.
+            logs.logger.exception("the sink failed")
+            down = Outcome(Kind.RETRY, type(error).__name__, "the sink failed in a way that was not foreseen")
+        else:
+            return None
+        for rest in same:
+            _tell(rest, down)
+        return down
+
+    def _settle(self, message: _Message) -> bool:
+        """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""
+        outcome, line = message.outcome, message.names()
+        if outcome.kind in (Kind.STORED, Kind.DUPLICATE):
+            logs.logger.info(outcome.kind.value, extra=line)
+            return True
+        line |= {"error": outcome.error, "reason": outcome.reason}
+        is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
+        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line):
+            message.outcome = replace(outcome, kind=Kind.PERMANENT)
+            logs.logger.warning(Kind.PERMANENT.value, extra=line)
+            return True
+        message.delay = self._redelivery.delay(message.attempt, outcome.retry_after)
+        logs.logger.warning("failed", extra=line | {"retry_in": message.delay})
+        return False
+
+    def _bury(self, message: _Message, line: dict[str, object]) -> bool:
+        if self._dead_letters is None:
+            return False
+        try:
+            self._dead_letters.send(message.record, message.outcome)
+        except (ClientError, BotoCoreError) as error:
+            # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
+            line["dead_letter_queue_error"] = str(error)
+            return False
+        return True
+
+
+def _tell(messages: Sequence[_Message], outcome: Outcome) -> None:
+    """The outcome of a webhook, to every message of the batch that carries it."""
+    for message in messages:
+        message.outcome = outcome
+        if outcome.kind is Kind.STORED:
+            outcome = DUPLICATE
+
+
+def _read(record: Record) -> _Message:
+    try:
+        return _Message(record, read(record), Outcome(Kind.RETRY, "NotReached", "the sink was not reached"))
+    except MalformedMessage as error:
+        return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))

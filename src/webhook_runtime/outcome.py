@@ -1,0 +1,69 @@
+"""What becomes of a webhook at its sink, and what a handler raises to say so."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Permanent(Exception):
+    """No retry will ever help this webhook: it goes to the dead-letter queue now.
+
+    Args:
+        reason: Why, for the person who looks into the dead-letter queue. It is logged, so no payload in it.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RetryAfter(Exception):
+    """This webhook comes back, not before so many seconds.
+
+    Args:
+        seconds: How long to wait: 0 to 11 hours; a longer wait is cut to that.
+        reason: Why. It is logged, so no payload in it.
+    """
+
+    def __init__(self, seconds: float, reason: str = "") -> None:
+        super().__init__(reason or f"asked to come back in {seconds:g} seconds")
+        self.seconds = seconds
+        self.reason = reason or str(self)
+
+
+class SinkDown(Exception):
+    """The sink takes nothing at present: every webhook of the batch that has not ended comes back, and the sink is
+    left alone until then.
+
+    Args:
+        reason: Why. It is logged, so no payload in it.
+        retry_after: How many seconds the sink asked for. Default: the delay of ``Retry``.
+        error: The class of the error. Default: ``SinkDown``.
+    """
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, error: str = "SinkDown") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.error = error
+
+
+class Kind(Enum):
+    STORED = "stored"
+    DUPLICATE = "duplicate"  # it was there already, which is just as good
+    RETRY = "retry"  # the sink could not take it now
+    PERMANENT = "dead-lettered"  # no retry will ever help this message
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one webhook. Where it was not stored: the class of the error, the reason for a person, and after
+    how many seconds it may come back if somebody asked for a time."""
+
+    kind: Kind
+    error: str = ""
+    reason: str = ""
+    retry_after: float | None = None
+
+
+STORED = Outcome(Kind.STORED)
+DUPLICATE = Outcome(Kind.DUPLICATE)

@@ -1,0 +1,68 @@
+"""When a message that failed comes back: later each time, and not all at once."""
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from webhook_runtime import logs
+
+# SQS hides a message for 12 hours at most, counted from when it was received; the rest is the consumer's own time.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+LONGEST = 11 * 3600
+
+_ENTRIES = 10
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Exponential, with full jitter: anything up to ``initial`` x 2^(attempt - 1), never above ``maximum``.
+
+    See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """
+
+    initial: float
+    maximum: float
+
+    def delay(self, attempt: int) -> int:
+        """How many seconds the message waits that has failed for the ``attempt``-th time."""
+        # The exponent is bounded, since a float is; and SQS counts in whole seconds.
+        return math.ceil(random.uniform(0, min(self.maximum, self.initial * 2 ** min(attempt - 1, 30))))  # noqa: S311
+
+
+class Redelivery:
+    """Sets when messages become visible again."""
+
+    def __init__(self, sqs: Any, queue_url: str, backoff: Backoff) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._backoff = backoff
+
+    def delay(self, attempt: int, retry_after: float | None) -> int:
+        """How many seconds a message waits: what was asked for, else the backoff."""
+        if retry_after is None:
+            return self._backoff.delay(attempt)
+        return round(min(max(retry_after, 0), LONGEST))
+
+    def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]]) -> None:
+        """Hide each record for so many seconds from now.
+
+        Where SQS does not take that, the message comes back after the visibility timeout instead: later, but it comes.
+        """
+        for start in range(0, len(delays), _ENTRIES):
+            entries = [
+                {"Id": str(position), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
+                for position, (record, seconds) in enumerate(delays[start : start + _ENTRIES])
+            ]
+            try:
+                answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+                refused = sorted({failure["Code"] for failure in answer.get("Failed", ())})
+            except (ClientError, BotoCoreError) as error:
+                # Nor will it take the others: each call that times out costs the function its time.
+                logs.logger.warning("not postponed", extra={"error": str(error), "messages": len(delays) - start})
+                return
+            if refused:
+                logs.logger.warning("not postponed", extra={"error": ", ".join(refused)})

@@ -1,0 +1,134 @@
+"""What synth time tells run time: every environment variable that this code reads, in one place."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class PublisherSettings:
+    queue_url: str
+    delivery_id_header: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            queue_url=environment["WEBHOOK_QUEUE_URL"],
+            delivery_id_header=environment.get("WEBHOOK_DELIVERY_ID_HEADER"),
+        )
+
+
+@dataclass(frozen=True)
+class ConsumerSettings:
+    """``max_receive_count`` is None where a queue was brought that does not tell."""
+
+    queue_url: str
+    dead_letter_queue_url: str | None
+    max_receive_count: int | None
+    retry_initial: float
+    retry_maximum: float
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        count = environment.get("WEBHOOK_MAX_RECEIVE_COUNT")
+        return cls(
+            queue_url=environment["WEBHOOK_QUEUE_URL"],
+            dead_letter_queue_url=environment.get("WEBHOOK_DEAD_LETTER_QUEUE_URL"),
+            max_receive_count=int(count) if count else None,
+            retry_initial=float(environment["WEBHOOK_RETRY_INITIAL_SECONDS"]),
+            retry_maximum=float(environment["WEBHOOK_RETRY_MAXIMUM_SECONDS"]),
+        )
+
+
+@dataclass(frozen=True)
+class DynamoDBSettings:
+    table_name: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(table_name=environment["WEBHOOK_TABLE_NAME"])
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """``secret_arn`` holds user and password; where it is None, ``user`` signs in by IAM. ``ca_certificates`` is a file
+    of the function's asset, beside those that come with this code; ``tls`` is False only where somebody said so."""
+
+    host: str
+    port: int
+    database_name: str
+    table_name: str
+    create_table: bool
+    secret_arn: str | None
+    user: str | None
+    tls: bool
+    ca_certificates: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            host=environment["WEBHOOK_DATABASE_HOST"],
+            port=int(environment["WEBHOOK_DATABASE_PORT"]),
+            database_name=environment["WEBHOOK_DATABASE_NAME"],
+            table_name=environment["WEBHOOK_TABLE_NAME"],
+            create_table=environment["WEBHOOK_CREATE_TABLE"] == "true",
+            secret_arn=environment.get("WEBHOOK_SECRET_ARN"),
+            user=environment.get("WEBHOOK_DATABASE_USER"),
+            tls=environment["WEBHOOK_DATABASE_TLS"] != "false",
+            ca_certificates=environment.get("WEBHOOK_CA_CERTIFICATES"),
+        )
+
+
+@dataclass(frozen=True)
+class DataApiSettings:
+    """``engine`` is ``postgres`` or ``mysql``."""
+
+    cluster_arn: str
+    secret_arn: str
+    engine: str
+    database_name: str
+    table_name: str
+    create_table: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            cluster_arn=environment["WEBHOOK_CLUSTER_ARN"],
+            secret_arn=environment["WEBHOOK_SECRET_ARN"],
+            engine=environment["WEBHOOK_DATABASE_ENGINE"],
+            database_name=environment["WEBHOOK_DATABASE_NAME"],
+            table_name=environment["WEBHOOK_TABLE_NAME"],
+            create_table=environment["WEBHOOK_CREATE_TABLE"] == "true",
+        )
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """``timeout`` is in seconds. ``signing_secret_arn`` is None where nothing is signed."""
+
+    url: str
+    timeout: float
+    signing_secret_arn: str | None
+    ca_certificates: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            url=environment["WEBHOOK_URL"],
+            timeout=float(environment["WEBHOOK_TIMEOUT_SECONDS"]),
+            signing_secret_arn=environment.get("WEBHOOK_SIGNING_SECRET_ARN"),
+            ca_certificates=environment.get("WEBHOOK_CA_CERTIFICATES"),
+        )
+
+
+@dataclass(frozen=True)
+class PythonSettings:
+    """``handler`` is ``module.function``; ``batch`` says whether it takes a list."""
+
+    handler: str
+    batch: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(handler=environment["WEBHOOK_HANDLER"], batch=environment["WEBHOOK_HANDLER_BATCH"] == "true")

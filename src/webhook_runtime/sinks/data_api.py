@@ -1,0 +1,120 @@
+"""Into an Aurora table by the Data API: over HTTPS, without VPC, driver or connection."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from webhook_runtime import logs
+from webhook_runtime.clock import Clock
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Outcome, SinkDown
+from webhook_runtime.settings import DataApiSettings
+from webhook_runtime.sinks import sqlstate
+from webhook_runtime.sinks.database import Fault, Meaning, without_values
+from webhook_runtime.sinks.splitting import BadWebhook, insert_each
+from webhook_runtime.sinks.table import COLUMNS, create_table, headers, quoted, received_at
+
+# The whole HTTP request, of which what is not a value is little.
+# https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
+_MAX_BYTES = 4 * 1024 * 1024 - 64 * 1024
+
+_UNLESS_THERE = {"postgres": "ON CONFLICT (id) DO NOTHING", "mysql": "ON DUPLICATE KEY UPDATE id = id"}
+# Postgres does not make these of a string by itself.
+_TYPES = {"postgres": {"received_at": "timestamptz", "headers": "jsonb"}, "mysql": dict[str, str]()}
+
+# The database's own error, as opposed to one of the way there. The former name is still in use.
+_OF_THE_DATABASE = frozenset({"DatabaseErrorException", "BadRequestException"})
+_SQLSTATE = re.compile(r"SQLState: (\w{5})")
+# MySQL has no class of its own for these.
+_MYSQL_BAD_ROW = re.compile(r"Incorrect .* value|Data too long|Data truncated|Out of range value")
+
+_TRIES = 3
+
+
+class DataApiSink:
+    """``rds_data`` is a boto3 client."""
+
+    def __init__(self, settings: DataApiSettings, rds_data: Any) -> None:
+        self._settings = settings
+        self._rds_data = rds_data
+        types = _TYPES[settings.engine]
+        values = (f"CAST(:{name} AS {types[name]})" if name in types else f":{name}" for name in COLUMNS)
+        self._statement = (
+            f"INSERT INTO {quoted(settings.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
+            f"VALUES ({', '.join(values)}) {_UNLESS_THERE[settings.engine]}"
+        )
+
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert)
+
+    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""
+        # In one order everywhere, so that two batches that share rows do not deadlock.
+        sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.id)]
+        if sum(map(_size, sets)) > _MAX_BYTES:
+            raise BadWebhook("TooLarge", f"the statement is larger than the Data API's {_MAX_BYTES} bytes")
+        for tries_left in reversed(range(_TRIES)):
+            fault = self._call("batch_execute_statement", sql=self._statement, parameterSets=sets)
+            if fault is None:
+                break
+            if fault.meaning is Meaning.BAD_ROW:
+                raise BadWebhook(fault.error, fault.reason)
+            if fault.meaning is Meaning.NO_TABLE and self._settings.create_table and tries_left:
+                self._create_table()
+            elif fault.meaning is not Meaning.CONFLICT or not tries_left:
+                raise SinkDown(fault.reason, error=fault.error)
+        # The Data API does not tell which were there already.
+        return [STORED] * len(webhooks)
+
+    def _create_table(self) -> None:
+        statement = create_table(self._settings.engine, self._settings.table_name)
+        if fault := self._call("execute_statement", sql=statement):
+            # Somebody else may have been faster, and then the insert goes through now.
+            logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
+
+    def _call(self, operation: str, **arguments: Any) -> Fault | None:
+        settings = self._settings
+        try:
+            getattr(self._rds_data, operation)(
+                resourceArn=settings.cluster_arn,
+                secretArn=settings.secret_arn,
+                database=settings.database_name,
+                **arguments,
+            )
+        except ClientError as error:
+            return _fault(error.response["Error"]["Code"], error.response["Error"].get("Message", ""))
+        except BotoCoreError as error:
+            return Fault(Meaning.OTHER, type(error).__name__, str(error))
+        return None
+
+
+def _fault(error: str, message: str) -> Fault:
+    state = _SQLSTATE.search(message)
+    if error not in _OF_THE_DATABASE or state is None:
+        return Fault(Meaning.OTHER, error, without_values(message))
+    bad_row = state[1] == "HY000" and _MYSQL_BAD_ROW.search(message)
+    meaning = Meaning.BAD_ROW if bad_row else sqlstate.meaning(state[1])
+    return Fault(meaning, f"SQLSTATE {state[1]}", without_values(message))
+
+
+def _parameters(webhook: Webhook) -> list[dict[str, Any]]:
+    texts = {
+        "id": webhook.id,
+        "request_id": webhook.request_id,
+        "received_at": received_at(webhook),
+        "method": webhook.method,
+        "path": webhook.path,
+        "query": webhook.query_string,
+        "headers": headers(webhook),
+        "source_ip": webhook.source_ip,
+    }
+    payload = {"name": "payload", "value": {"blobValue": webhook.body}}
+    return [*({"name": name, "value": {"stringValue": text}} for name, text in texts.items()), payload]
+
+
+def _size(parameters: list[dict[str, Any]]) -> int:
+    """At most how many bytes of JSON they are: text may have to be escaped, and bytes go as base64."""
+    values = [value for parameter in parameters for value in parameter["value"].values()]
+    return sum(6 * len(value) if isinstance(value, str) else 4 * len(value) // 3 + 4 for value in values) + 512

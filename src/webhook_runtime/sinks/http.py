@@ -1,0 +1,175 @@
+"""To an HTTP service: one POST a webhook, over a connection that is kept."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from webhook_runtime.clients import client
+from webhook_runtime.clock import Clock
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
+from webhook_runtime.settings import HttpSettings
+from webhook_runtime.tls import tls_context
+
+# Of the connection that the webhook came by, not of the webhook.
+# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+_OF_THE_CONNECTION = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+# A service that is asked too much, or that is not there at present, takes no other webhook either.
+_DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+
+# Of an answer nothing is needed but its end, after which the connection can be used again.
+_MAX_ANSWER = 64 * 1024
+
+
+class Signer:
+    """Signs as Standard Webhooks has it, so that the service can tell who forwards.
+
+    See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+
+    def __init__(self, secrets: Any, secret_arn: str) -> None:
+        self._secrets = secrets
+        self._secret_arn = secret_arn
+        self._key: bytes | None = None
+
+    def headers(self, id: str, body: bytes) -> dict[str, str]:
+        """Raises SinkDown where the secret cannot be had: nothing is sent unsigned."""
+        now = str(int(time.time()))
+        mac = hmac.new(self._secret(), f"{id}.{now}.".encode() + body, hashlib.sha256)
+        signature = base64.b64encode(mac.digest()).decode()
+        return {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": f"v1,{signature}"}
+
+    def _secret(self) -> bytes:
+        if self._key is None:
+            try:
+                text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
+                self._key = base64.b64decode(text.strip().removeprefix("whsec_"), validate=True)
+            except binascii.Error:
+                raise SinkDown("the signing secret is not base64", error="BadSecret") from None
+            except Exception as error:
+                raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
+        return self._key
+
+
+class HttpSink:
+    """Posts webhooks to one URL, one after the other. The service stores each ``Idempotency-Key`` once."""
+
+    def __init__(self, settings: HttpSettings, signer: Signer | None) -> None:
+        self._settings = settings
+        self._signer = signer
+        self._pool = urllib3.PoolManager(
+            num_pools=1, maxsize=1, retries=False, ssl_context=tls_context(None, settings.ca_certificates)
+        )
+
+    @classmethod
+    def from_environment(cls) -> "HttpSink":
+        """The sink of a deployed function."""
+        settings = HttpSettings.from_environment()
+        arn = settings.signing_secret_arn
+        return cls(settings, Signer(client("secretsmanager"), arn) if arn else None)
+
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        for webhook in webhooks:
+            with clock.step():
+                outcome = self._post(webhook, min(self._settings.timeout, clock.remaining()))
+            yield outcome
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._pool.clear()
+
+    def _post(self, webhook: Webhook, timeout: float) -> Outcome:
+        try:
+            headers = self._headers(webhook)
+            try:
+                response = self._request(headers, webhook.body, timeout)
+            except ProtocolError:
+                # A kept connection that the service has ended just now. The key makes a second try harmless.
+                response = self._request(headers, webhook.body, timeout)
+        except HTTPError as error:
+            # Also where it did not answer in time: a service that is slow is not helped by the next request.
+            raise SinkDown("the service could not be reached, or gave no answer", error=type(error).__name__) from error
+        except ValueError as error:
+            return Outcome(Kind.PERMANENT, type(error).__name__, "a header that HTTP cannot carry")
+        return _outcome(response)
+
+    def _request(self, headers: Mapping[str, str], body: bytes, timeout: float) -> urllib3.BaseHTTPResponse:
+        response = self._pool.request(
+            "POST",
+            self._settings.url,
+            body=body,
+            headers=headers,
+            timeout=urllib3.Timeout(total=timeout),
+            redirect=False,
+            preload_content=False,
+        )
+        if len(response.read(_MAX_ANSWER + 1, decode_content=False)) > _MAX_ANSWER:
+            response.close()
+        response.release_conn()
+        return response
+
+    def _headers(self, webhook: Webhook) -> urllib3.HTTPHeaderDict:
+        """Those of the webhook; what we say in their place cannot be said by a sender."""
+        ours = {
+            "Idempotency-Key": webhook.id,
+            "X-Original-Method": webhook.method,
+            "X-Original-URI": webhook.path + (f"?{webhook.query_string}" if webhook.query_string else ""),
+        }
+        if self._signer:
+            ours |= self._signer.headers(webhook.id, webhook.body)
+        replaced = {name.lower() for name in ours} | _OF_THE_CONNECTION
+        theirs = [(name, value) for name, value in webhook.headers.pairs() if name not in replaced]
+        # The client writes Latin-1, and these are the bytes that came.
+        return urllib3.HTTPHeaderDict(
+            (name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()]
+        )
+
+
+def _outcome(response: urllib3.BaseHTTPResponse) -> Outcome:
+    status = response.status
+    if 200 <= status < 300:
+        return STORED
+    reason = f"the service answered {status} {response.reason or ''}".rstrip()
+    retry_after = _seconds(response.headers.get("Retry-After"))
+    if status in _DOWN:
+        raise SinkDown(reason, retry_after=retry_after, error=f"HTTP {status}")
+    permanent = 400 <= status < 500 and status not in _COME_AGAIN
+    return Outcome(Kind.PERMANENT if permanent else Kind.RETRY, f"HTTP {status}", reason, retry_after)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3: a number of seconds, or a date."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0)
+    except ValueError:
+        return None

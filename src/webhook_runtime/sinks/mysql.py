@@ -1,0 +1,142 @@
+"""Into a MySQL or MariaDB table, by PyMySQL: one statement a batch."""
+
+import ssl
+from collections.abc import Sequence
+
+import pymysql
+from pymysql.constants import ER
+
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
+from webhook_runtime.settings import DatabaseSettings
+from webhook_runtime.sinks.database import (
+    CONNECT_SECONDS,
+    IDLE_SECONDS,
+    SOCKET_SECONDS,
+    STATEMENT_SECONDS,
+    Fault,
+    Meaning,
+    without_values,
+)
+from webhook_runtime.sinks.splitting import BadWebhook
+from webhook_runtime.sinks.table import COLUMNS, headers, quoted, received_at
+
+# https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+_MEANING = {
+    ER.BAD_NULL_ERROR: Meaning.BAD_ROW,
+    ER.DATA_TOO_LONG: Meaning.BAD_ROW,
+    ER.INVALID_CHARACTER_STRING: Meaning.BAD_ROW,
+    ER.NO_REFERENCED_ROW_2: Meaning.BAD_ROW,
+    ER.TRUNCATED_WRONG_VALUE: Meaning.BAD_ROW,
+    ER.TRUNCATED_WRONG_VALUE_FOR_FIELD: Meaning.BAD_ROW,
+    ER.WARN_DATA_OUT_OF_RANGE: Meaning.BAD_ROW,
+    ER.WARN_DATA_TRUNCATED: Meaning.BAD_ROW,
+    1644: Meaning.BAD_ROW,  # raised by a trigger
+    3140: Meaning.BAD_ROW,  # not JSON
+    3819: Meaning.BAD_ROW,  # a check constraint, of MySQL
+    ER.CONSTRAINT_FAILED: Meaning.BAD_ROW,  # and of MariaDB
+    ER.LOCK_DEADLOCK: Meaning.CONFLICT,
+    ER.LOCK_WAIT_TIMEOUT: Meaning.SLOW,
+    ER.ACCESS_DENIED_ERROR: Meaning.LOGIN,
+    1698: Meaning.LOGIN,  # by a plugin of MariaDB's
+    ER.NO_SUCH_TABLE: Meaning.NO_TABLE,
+}
+
+# Without strictness a value that does not fit is cut, and an id that was cut may be another's.
+_SESSION = (
+    f"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00', "
+    f"wait_timeout = {IDLE_SECONDS}, innodb_lock_wait_timeout = {STATEMENT_SECONDS}"
+)
+
+
+class MySqlDriver:
+    """MySQL, and what speaks its protocol."""
+
+    engine = "mysql"
+    errors: tuple[type[Exception], ...] = (pymysql.Error, OSError, UnicodeError)
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        # Not INSERT IGNORE, which turns every other error into a warning, and cuts what is too long.
+        self._insert = (
+            f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) VALUES {{rows}} "  # noqa: S608
+            "ON DUPLICATE KEY UPDATE id = id"
+        )
+
+    def connect(
+        self, settings: DatabaseSettings, user: str, password: str, tls: ssl.SSLContext | None
+    ) -> "_Connection":
+        connection = pymysql.connect(
+            host=settings.host,
+            port=settings.port,
+            user=user,
+            password=password,
+            database=settings.database_name,
+            charset="utf8mb4",
+            autocommit=True,
+            init_command=_SESSION,
+            ssl=tls,
+            ssl_disabled=tls is None,
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=SOCKET_SECONDS,
+            write_timeout=SOCKET_SECONDS,
+            program_name="cdk-scalable-webhook",
+        )
+        return _Connection(connection, self._insert)
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, UnicodeError):
+            return Fault(Meaning.BAD_ROW, type(error).__name__, "a text that is no Unicode")
+        cause = error.__cause__ or error.__context__ or error
+        if isinstance(cause, TimeoutError):
+            return Fault(Meaning.SLOW, "TimeoutError", str(error))
+        code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+        text = str(error.args[1]) if len(error.args) > 1 else str(error)
+        return Fault(_MEANING.get(code, Meaning.OTHER), f"MySQL error {code}", without_values(text))
+
+
+class _Connection:
+    def __init__(self, connection: "pymysql.Connection[pymysql.cursors.Cursor]", insert: str) -> None:
+        self._connection = connection
+        self._insert = insert
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_allowed_packet")
+            row = cursor.fetchone()
+        assert row is not None
+        self._max_bytes = int(row[0])
+
+    def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        # In one order everywhere, which makes deadlocks rare.
+        rows = sorted(webhooks, key=lambda webhook: webhook.id)
+        with self._connection.cursor() as cursor:
+            values = ", ".join(cursor.mogrify(_ROW, _values(row)) for row in rows)
+            statement = self._insert.replace("{rows}", values, 1)
+            if len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
+                # The server would end the connection, and not say why.
+                raise BadWebhook("TooLarge", f"the statement is larger than max_allowed_packet of {self._max_bytes}")
+            new = cursor.execute(statement)
+        # How many are new is known, not which: where some are, all count as stored.
+        return [STORED if new else DUPLICATE] * len(webhooks)
+
+    def execute(self, statement: str) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+_ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
+
+
+def _values(webhook: Webhook) -> tuple[str | bytes, ...]:
+    return (
+        webhook.id.encode(),
+        webhook.request_id,
+        received_at(webhook),
+        webhook.method,
+        webhook.path,
+        webhook.query_string,
+        headers(webhook),
+        webhook.body,
+        webhook.source_ip,
+    )

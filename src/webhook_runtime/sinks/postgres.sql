@@ -1,0 +1,11 @@
+CREATE TABLE IF NOT EXISTS {table} (
+    id          text PRIMARY KEY,
+    request_id  text NOT NULL,
+    received_at timestamptz NOT NULL,
+    method      text NOT NULL,
+    path        text NOT NULL,
+    query       text NOT NULL,
+    headers     jsonb NOT NULL,
+    payload     bytea NOT NULL,
+    source_ip   text NOT NULL
+)

@@ -1,0 +1,57 @@
+"""To a function of the user's."""
+
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from webhook_runtime import logs
+from webhook_runtime.clock import Clock
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Kind, Outcome, Permanent, RetryAfter, SinkDown
+from webhook_runtime.settings import PythonSettings
+
+
+class PythonSink:
+    """Hands over webhooks, one at a time or, with ``batch``, as a list."""
+
+    def __init__(self, handler: Callable[[Any], object], *, batch: bool = False) -> None:
+        self._handler = handler
+        self._batch = batch
+
+    @classmethod
+    def from_environment(cls) -> "PythonSink":
+        """The sink of a deployed function. An error of the user's module shows when it is loaded."""
+        settings = PythonSettings.from_environment()
+        module, _, name = settings.handler.rpartition(".")
+        return cls(getattr(importlib.import_module(module), name), batch=settings.batch)
+
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        if self._batch and len(webhooks) > 1:
+            with clock.step():
+                done = self._hand_over(list(webhooks))
+            if done.kind is Kind.STORED or done.retry_after is not None:
+                yield from [done] * len(webhooks)
+                return
+            # One of them is to blame; alone, each can be told from the others.
+        for webhook in webhooks:
+            with clock.step():
+                outcome = self._hand_over([webhook] if self._batch else webhook)
+            yield outcome
+
+    def _hand_over(self, argument: Webhook | list[Webhook]) -> Outcome:
+        try:
+            self._handler(argument)
+        except Permanent as error:
+            return Outcome(Kind.PERMANENT, _name(error), error.reason)
+        except RetryAfter as error:
+            return Outcome(Kind.RETRY, _name(error), error.reason, error.seconds)
+        except SinkDown:
+            raise
+        except Exception as error:
+            logs.logger.exception("the handler raised")
+            return Outcome(Kind.RETRY, _name(error), str(error))
+        return STORED
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,18 @@
+"""What an SQLSTATE means for a batch: Postgres and the Data API tell no more, and no less."""
+
+from webhook_runtime.sinks.database import Meaning
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_MEANINGS = {
+    ("22", "23", "54", "P0001"): Meaning.BAD_ROW,  # data, constraint, limit of an index; raised by a trigger
+    ("45000",): Meaning.BAD_ROW,  # raised by a trigger of MySQL's
+    ("40",): Meaning.CONFLICT,
+    ("28",): Meaning.LOGIN,
+    ("42P01", "3F000", "42S02"): Meaning.NO_TABLE,
+    ("57014",): Meaning.SLOW,
+}
+
+
+def meaning(code: str) -> Meaning:
+    """By the code's class where that is enough."""
+    return next((meaning for codes, meaning in _MEANINGS.items() if code.startswith(codes)), Meaning.OTHER)

@@ -1,0 +1,32 @@
+"""The table that the databases store into: its SQL, and a webhook as its row."""
+
+import json
+from pathlib import Path
+
+from webhook_runtime.message import Webhook
+
+COLUMNS = ("id", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
+
+_QUOTE = {"postgres": '"', "mysql": "`"}
+
+
+def quoted(engine: str, table_name: str) -> str:
+    """The table's name in a statement; a schema stands before it with a dot."""
+    quote = _QUOTE[engine]
+    return ".".join(f"{quote}{part}{quote}" for part in table_name.split("."))
+
+
+def create_table(engine: str, table_name: str) -> str:
+    """The statement that makes the table where there is none."""
+    statement = Path(__file__).with_name(f"{engine}.sql").read_text()
+    return statement.replace("{table}", quoted(engine, table_name))
+
+
+def headers(webhook: Webhook) -> str:
+    """All headers as a JSON object."""
+    return json.dumps(dict(webhook.headers), ensure_ascii=False)
+
+
+def received_at(webhook: Webhook) -> str:
+    """When it arrived, in UTC, as every database reads it."""
+    return webhook.received_at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

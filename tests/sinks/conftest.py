@@ -1,0 +1,62 @@
+"""The servers, one of each for all tests, and a world of its own for each test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import postgres_server
+import pytest
+from mariadb_server import MariaDbServer, missing
+from postgres_server import PostgresServer
+from worlds import DataApiWorld, DynamoDBWorld, HttpWorld, MySqlWorld, PostgresWorld, PythonWorld, World
+
+from cdk_scalable_webhook.local.emulator import Emulator, running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server.running(max_connections=20) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
+    if why := missing():
+        pytest.skip(why)
+    server = MariaDbServer(tmp_path_factory.mktemp("mariadb"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def local_aws() -> Iterator[Emulator]:
+    with running() as emulator:
+        yield emulator
+
+
+WORLDS = ["postgres", "mysql", "data_api", "dynamodb", "http", "python", "python_batch"]
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    made = make(request, request.param, tmp_path)
+    yield made
+    made.close()
+
+
+def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> World:
+    match kind:
+        case "postgres":
+            return PostgresWorld(request.getfixturevalue("postgres"))
+        case "mysql":
+            return MySqlWorld(request.getfixturevalue("mariadb"))
+        case "data_api":
+            return DataApiWorld(request.getfixturevalue("postgres"))
+        case "dynamodb":
+            return DynamoDBWorld(request.getfixturevalue("local_aws"))
+        case "http":
+            return HttpWorld()
+        case "python":
+            return PythonWorld(folder)
+        case "python_batch":
+            return PythonWorld(folder, batch=True)
+    raise ValueError(kind)

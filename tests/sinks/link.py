@@ -1,0 +1,112 @@
+"""The network between a sink and its server: it can be cut, and a batch can be caught in the middle."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+Wrap = Callable[[socket.socket], socket.socket]
+
+
+class Link:
+    """Listens on loopback and passes on to a server. ``greet`` may talk to the client first, and put TLS on it."""
+
+    def __init__(self, port: int, greet: Wrap = lambda client: client) -> None:
+        self._server_port = port
+        self._greet = greet
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._sockets: set[socket.socket] = set()
+        self._is_cut = False
+        self._requests_left: int | None = None
+        self._lock = threading.Lock()
+        self.attempts = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """End every connection and take no other."""
+        self._is_cut = True
+        self.drop()
+
+    def cut_after(self, requests: int) -> None:
+        """Cut once the client has sent so many times more; the last of them gets no answer."""
+        with self._lock:
+            self._requests_left = requests
+
+    def mend(self) -> None:
+        with self._lock:
+            self._requests_left = None
+        self._is_cut = False
+
+    def drop(self) -> None:
+        """End every connection that there is."""
+        with self._lock:
+            sockets, self._sockets = self._sockets, set()
+        for one in sockets:
+            # A reset, as of a server that is gone: the client must not wait.
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def close(self) -> None:
+        self.cut()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.attempts += 1
+            if self._is_cut:
+                client.close()
+                continue
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            client = self._greet(client)
+            server = socket.create_connection(("127.0.0.1", self._server_port), 10)
+        except (OSError, ssl.SSLError):
+            client.close()
+            return
+        with self._lock:
+            self._sockets |= {client, server}
+        threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
+        self._pump(client, server, counted=True)
+
+    def _pump(self, source: socket.socket, target: socket.socket, *, counted: bool = False) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 20):
+                target.sendall(data)
+                if counted and self._was_last():
+                    self.cut()
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _was_last(self) -> bool:
+        with self._lock:
+            if self._requests_left is None:
+                return False
+            self._requests_left -= 1
+            return self._requests_left <= 0
+
+
+def postgres_tls(context: ssl.SSLContext) -> Wrap:
+    """Postgres' way to TLS, before a server that was built without: it is asked for first."""
+
+    def greet(client: socket.socket) -> socket.socket:
+        client.settimeout(10)
+        client.recv(8)
+        client.sendall(b"S")
+        secure = context.wrap_socket(client, server_side=True)
+        secure.settimeout(None)
+        return secure
+
+    return greet

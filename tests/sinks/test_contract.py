@@ -1,0 +1,247 @@
+"""What every sink promises, tried on each with a real server: stored once, nothing lost, the bad alone fails."""
+
+import dataclasses
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import pytest
+from queue_harness import Queue, reason
+from worlds import World
+
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Sink
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import Outcome
+from webhook_runtime.testing import webhook
+
+PAYLOADS = {
+    "empty": b"",
+    "text": b"hello",
+    "NUL": b"a\x00b",
+    "only NUL": b"\x00",
+    "emoji": "Zoë 😀".encode(),
+    "quotes": b"'\"\\%s {} :name $1 ;--",
+    "invalid UTF-8": b"\xff\xfe\x00\xc3\x28",
+    "every byte": bytes(range(256)),
+    "line ends": b"\r\n\n\r\x1a",
+    "1 MiB": b"x" * 1_048_576,
+    "1 MiB of bytes": bytes(range(256)) * 4096,
+}
+
+
+def some(count: int) -> list[Webhook]:
+    return [webhook(f"payload {n}", headers={"X-Number": str(n)}) for n in range(count)]
+
+
+def assert_stored_once(world: World, webhooks: Iterable[Webhook]) -> None:
+    expected = {each.id: each.body for each in webhooks}
+    rows = world.rows()
+    assert [id for id, count in Counter(id for id, _ in rows).items() if count > 1] == []
+    assert dict(rows) == expected
+
+
+def test_a_batch_is_stored(world: World) -> None:
+    queue, webhooks = Queue(), some(25)
+    queue.send(*webhooks)
+    queue.drain(queue.consumer(world.sink()), 25)
+    assert_stored_once(world, webhooks)
+    assert queue.receive_counts() == [1] * 25
+
+
+def test_what_is_delivered_again_is_stored_once(world: World) -> None:
+    webhooks = some(10)
+    consumer = Queue().consumer(world.sink())
+    for _ in range(3):
+        again = Queue()
+        again.send(*webhooks)
+        assert again.deliver(consumer.handle) == []
+    assert_stored_once(world, webhooks)
+
+
+def test_a_delivery_that_its_sender_repeats_is_stored_once(world: World) -> None:
+    """Another request, so another message, with the same delivery id: in one batch, and in the next."""
+    first = webhook("first", id="order-1")
+    repeated = [webhook("repeated", id="order-1") for _ in range(3)]
+    queue = Queue()
+    consumer = queue.consumer(world.sink())
+    queue.send(first, repeated[0], repeated[1])
+    queue.drain(consumer)
+    queue.send(repeated[2])
+    queue.drain(consumer)
+    assert_stored_once(world, [first])
+
+
+def test_duplicates_that_come_at_the_same_time_are_stored_once(world: World) -> None:
+    webhooks = some(40)
+    world.sink()  # the table is made by whoever comes first
+    failed: list[object] = []
+
+    def deliver(order: Sequence[Webhook]) -> None:
+        queue = Queue(max_receive_count=50)
+        queue.send(*order)
+        try:
+            queue.drain(queue.consumer(world.sink()))
+            failed.extend(queue.letters)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    orders = [webhooks, webhooks[::-1], webhooks[20:] + webhooks[:20], webhooks[::2] + webhooks[1::2]]
+    threads = [threading.Thread(target=deliver, args=(order,)) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert_stored_once(world, webhooks)
+
+
+@pytest.mark.parametrize("places", [[0], [9], [4], [2, 3], [0, 9], list(range(10))])
+def test_a_bad_webhook_fails_alone_and_at_once(world: World, places: list[int]) -> None:
+    webhooks = some(10)
+    for place in places:
+        webhooks[place] = dataclasses.replace(world.poison(), attempt=1)
+    queue = Queue()
+    queue.send(*webhooks)
+    assert queue.deliver(queue.consumer(world.sink()).handle) == []
+
+    good = [each for place, each in enumerate(webhooks) if place not in places]
+    if good:
+        assert_stored_once(world, good)
+    assert len(queue.letters) == len(places)
+    error, why = reason(queue.letters[0])
+    assert error
+    assert why
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
+def test_any_payload_is_stored_as_it_came(world: World, payload: bytes) -> None:
+    one = webhook(payload)
+    queue = Queue()
+    queue.send(one, *some(2))
+    queue.drain(queue.consumer(world.sink()))
+    rows = dict(world.rows())
+    if len(payload) > world.holds_bytes:
+        assert one.id not in rows
+        assert len(queue.letters) == 1
+        assert len(rows) == 2
+    else:
+        assert rows[one.id] == payload
+        assert queue.letters == []
+
+
+ODD = ["", " ", "a=b&c=d", "'; DROP TABLE webhooks; --", '"\\', "{}", "Zoë 😀", "%00", "x" * 8000, "\t", "$1 :id %s"]
+
+
+def test_any_header_query_path_and_id_is_stored(world: World) -> None:
+    webhooks = [
+        webhook(
+            b"x",
+            id=f"{n} {value}".strip()[:500],
+            path=f"/{value}",
+            query={"q": value},
+            headers={"X-Odd": value.strip(), f"X-{n}'\"": "name"} if n % 2 else {"X-Odd": value.strip()},
+        )
+        for n, value in enumerate(ODD)
+    ]
+    queue = Queue()
+    queue.send(*webhooks)
+    queue.drain(queue.consumer(world.sink()))
+    assert queue.letters == []
+    assert_stored_once(world, webhooks)
+
+
+@pytest.mark.parametrize("requests", [1, 2, 3, 5])
+def test_a_sink_that_goes_down_in_the_middle_of_a_batch_loses_nothing(world: World, requests: int) -> None:
+    webhooks = [*some(10), world.poison(), *some(9)]
+    queue = Queue()
+    queue.send(*webhooks)
+    consumer = queue.consumer(world.sink())
+
+    world.link.cut_after(requests)
+    failed = queue.deliver(consumer.handle, 20)
+    world.link.cut()
+    assert queue.deliver(consumer.handle, 20) == []  # what failed is hidden until its time comes
+    assert failed or requests > 2  # some sinks need no more for all of it
+    world.link.mend()
+
+    queue.drain(consumer, 20)
+    assert_stored_once(world, [each for each in webhooks if each.body != webhooks[10].body])
+    assert len(queue.letters) == 1
+    assert max(queue.receive_counts()) <= 3
+
+
+def test_a_sink_that_is_down_is_asked_once_a_batch(world: World) -> None:
+    queue = Queue()
+    queue.send(*some(10))
+    consumer = queue.consumer(world.sink())
+    world.link.cut_after(1)
+    queue.deliver(consumer.handle)
+    world.link.cut()
+    attempts = world.link.attempts
+    queue.now = 1000
+    assert len(queue.deliver(consumer.handle)) in (9, 10)
+    # Once more, since an answer that does not come may be the way's fault; and not once a webhook.
+    assert world.link.attempts - attempts <= 2
+    assert queue.letters == []
+
+
+def test_what_ends_connections_between_two_batches_goes_unnoticed(world: World) -> None:
+    queue, webhooks = Queue(), some(30)
+    consumer = queue.consumer(world.sink())
+    queue.send(*webhooks[:10])
+    assert queue.deliver(consumer.handle) == []
+    if type(world).__name__ in ("PostgresWorld", "MySqlWorld"):
+        world.drop_connections()
+    else:
+        world.link.drop()
+    queue.send(*webhooks[10:20])
+    assert queue.deliver(consumer.handle) == []
+    world.link.drop()
+    queue.send(*webhooks[20:])
+    assert queue.deliver(consumer.handle) == []
+    assert_stored_once(world, webhooks)
+
+
+class Watched:
+    """A sink whose outcomes are noted in the order in which they were known."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.order: list[str] = []
+
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterable[Outcome]:
+        for each, outcome in zip(webhooks, self._sink.store(webhooks, clock), strict=False):
+            if outcome.kind.value in ("stored", "duplicate"):
+                self.order.append(each.id)
+            yield outcome
+
+
+def test_a_fifo_queue_keeps_its_order_through_an_outage(world: World) -> None:
+    webhooks = some(20)
+    queue = Queue(fifo=True, max_receive_count=10)
+    queue.send(*webhooks)
+    sink = Watched(world.sink())
+    consumer = queue.consumer(sink)
+    world.link.cut_after(7)
+    queue.deliver(consumer.handle)
+    world.link.cut()
+    queue.now += 1000
+    queue.deliver(consumer.handle)
+    world.link.mend()
+    queue.drain(consumer)
+    assert list(dict.fromkeys(sink.order)) == [each.id for each in webhooks]
+    assert_stored_once(world, webhooks)
+    assert queue.letters == []
+
+
+def test_in_a_fifo_queue_the_bad_leaves_and_those_behind_it_go_on(world: World) -> None:
+    webhooks = some(10)
+    webhooks[3] = world.poison()
+    queue = Queue(fifo=True)
+    queue.send(*webhooks)
+    sink = Watched(world.sink())
+    assert queue.deliver(queue.consumer(sink).handle) == []
+    assert sink.order == [each.id for each in webhooks[:3] + webhooks[4:]]
+    assert len(queue.letters) == 1

@@ -1,0 +1,275 @@
+"""Each sink with its real server behind a link, and what one can do to it."""
+
+import json
+import secrets
+import sqlite3
+import threading
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from data_api_stub import DataApiStub
+from http_service import HttpService
+from link import Link
+from mariadb_server import DATABASE as MARIADB_DATABASE
+from mariadb_server import USER as MARIADB_USER
+from mariadb_server import MariaDbServer
+from postgres_server import DATABASE, USER, PostgresServer
+
+from cdk_scalable_webhook.local.emulator import Emulator
+from webhook_runtime.consumer import Sink
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import Permanent, SinkDown
+from webhook_runtime.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
+from webhook_runtime.sinks.data_api import DataApiSink
+from webhook_runtime.sinks.database import Credentials, DatabaseSink, Driver
+from webhook_runtime.sinks.dynamodb import DynamoDBSink
+from webhook_runtime.sinks.http import HttpSink
+from webhook_runtime.sinks.mysql import MySqlDriver
+from webhook_runtime.sinks.postgres import PostgresDriver
+from webhook_runtime.sinks.python import PythonSink
+from webhook_runtime.testing import webhook
+
+
+class World(ABC):
+    """One sink's. ``holds_bytes`` is the largest payload that it stores."""
+
+    holds_bytes = 1_048_576
+    link: Link
+
+    @abstractmethod
+    def sink(self) -> Sink:
+        """A new one, as in a new execution environment."""
+
+    @abstractmethod
+    def rows(self) -> list[tuple[str, bytes]]:
+        """Id and payload of everything that is stored, as often as it is."""
+
+    @abstractmethod
+    def poison(self) -> Webhook:
+        """A webhook that the sink will never take."""
+
+    def drop_connections(self) -> None:
+        """End what is connected, as servers do."""
+        self.link.drop()
+
+    def close(self) -> None:
+        self.link.close()
+
+
+class Secrets:
+    """Secrets Manager, as far as it is asked."""
+
+    def __init__(self, *values: str) -> None:
+        self.values = list(values)
+        self.asked = 0
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+        assert SecretId == "arn"
+        self.asked += 1
+        return {"SecretString": self.values.pop(0) if len(self.values) > 1 else self.values[0]}
+
+
+def login(user: str, password: str) -> str:
+    return json.dumps({"username": user, "password": password, "engine": "any"})
+
+
+class DatabaseWorld(World):
+    driver: Callable[[DatabaseSettings], Driver]
+    user: str
+    database: str
+    server: PostgresServer | MariaDbServer
+
+    def __init__(self) -> None:
+        self.table = f"t{uuid.uuid4().hex}"
+        self.link = Link(self.server.port)
+
+    def settings(self, **changes: Any) -> DatabaseSettings:
+        settings: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": self.link.port,
+            "database_name": self.database,
+            "table_name": self.table,
+            "create_table": True,
+            "secret_arn": "arn",
+            "user": None,
+            "tls": False,
+            "ca_certificates": None,
+        }
+        return DatabaseSettings(**settings | changes)
+
+    def sink(self, secrets: Secrets | None = None, **changes: Any) -> DatabaseSink:
+        settings = self.settings(**changes)
+        known = secrets or Secrets(login(self.user, self.server.password))
+        return DatabaseSink(settings, type(self).driver(settings), Credentials(settings, known, None))
+
+    def drop_connections(self) -> None:
+        assert self.server.terminate_connections() > 0
+
+    def poison(self) -> Webhook:
+        return webhook(b"poison", id=secrets.token_hex(5000))  # longer than a key may be
+
+
+class PostgresWorld(DatabaseWorld):
+    driver = PostgresDriver
+    user = USER
+    database = DATABASE
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        super().__init__()
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
+
+
+class MySqlWorld(DatabaseWorld):
+    driver = MySqlDriver
+    user = MARIADB_USER
+    database = MARIADB_DATABASE
+
+    def __init__(self, server: MariaDbServer) -> None:
+        self.server = server
+        super().__init__()
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        rows = self.server.query(f"SELECT id, payload FROM {self.database}.{self.table}")
+        return [(id.decode(), payload) for id, payload in rows]
+
+
+class DataApiWorld(World):
+    holds_bytes = 1_048_576
+
+    def __init__(self, server: PostgresServer) -> None:
+        self.server = server
+        self.stub = DataApiStub(server)
+        self.link = Link(self.stub.port)
+        self.table = f"t{uuid.uuid4().hex}"
+
+    def sink(self, **changes: Any) -> DataApiSink:
+        settings: dict[str, Any] = {
+            "cluster_arn": "arn:aws:rds:us-east-1:123456789012:cluster:orders",
+            "secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders",
+            "engine": "postgres",
+            "database_name": DATABASE,
+            "table_name": self.table,
+            "create_table": True,
+        }
+        return DataApiSink(DataApiSettings(**settings | changes), aws("rds-data", self.link.port))
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
+
+    def poison(self) -> Webhook:
+        return webhook(b"poison", id=secrets.token_hex(5000))
+
+    def close(self) -> None:
+        super().close()
+        self.stub.close()
+
+
+class DynamoDBWorld(World):
+    holds_bytes = 390_000
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.link = Link(int(emulator.endpoint.rpartition(":")[2]))
+        self.table = f"t{uuid.uuid4().hex}"
+        self._dynamodb = boto3.client("dynamodb", endpoint_url=emulator.endpoint, **CREDENTIALS)
+        self._dynamodb.create_table(
+            TableName=self.table,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def sink(self) -> DynamoDBSink:
+        return DynamoDBSink(DynamoDBSettings(self.table), aws("dynamodb", self.link.port))
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table)
+        return [(item["id"]["S"], _bytes(item["payload"])) for page in pages for item in page["Items"]]
+
+    def poison(self) -> Webhook:
+        return webhook(b"x" * 450_000)
+
+
+class HttpWorld(World):
+    def __init__(self) -> None:
+        self.service = HttpService()
+        self.link = Link(self.service.port)
+
+    def sink(self) -> HttpSink:
+        return HttpSink(HttpSettings(f"http://127.0.0.1:{self.link.port}/in", 5, None, None), None)
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        return list(self.service.stored.items())
+
+    def poison(self) -> Webhook:
+        return webhook(b"poison")
+
+    def close(self) -> None:
+        super().close()
+        self.service.close()
+
+
+class PythonWorld(World):
+    """A handler that stores into SQLite, once by its own means, and reaches it by a link like all others."""
+
+    def __init__(self, folder: Path, *, batch: bool = False) -> None:
+        self._file = folder / "webhooks.sqlite"
+        self._lock = threading.Lock()
+        self._batch = batch
+        self.service = HttpService()
+        self.link = Link(self.service.port)
+        with sqlite3.connect(self._file) as connection:
+            connection.execute("CREATE TABLE webhooks (id TEXT PRIMARY KEY, payload BLOB)")
+
+    def sink(self) -> PythonSink:
+        return PythonSink(self._store_all if self._batch else self._store, batch=self._batch)
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        with sqlite3.connect(self._file) as connection:
+            return connection.execute("SELECT id, payload FROM webhooks").fetchall()
+
+    def poison(self) -> Webhook:
+        return webhook(b"poison")
+
+    def close(self) -> None:
+        super().close()
+        self.service.close()
+
+    def _store(self, webhook: Webhook) -> None:
+        self._store_all([webhook])
+
+    def _store_all(self, webhooks: list[Webhook]) -> None:
+        if any(webhook.body == b"poison" for webhook in webhooks):
+            raise Permanent("it is poison")
+        connection = HTTPConnection("127.0.0.1", self.link.port, timeout=5)
+        try:
+            connection.request("POST", "/", b"", {"Idempotency-Key": "ping"})
+            connection.getresponse().read()
+        except (OSError, HTTPException) as error:
+            raise SinkDown(str(error)) from error
+        finally:
+            connection.close()
+        with self._lock, sqlite3.connect(self._file) as database:
+            rows = [(webhook.id, webhook.body) for webhook in webhooks]
+            database.executemany("INSERT INTO webhooks VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+
+
+CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+
+def aws(service: str, port: int) -> Any:
+    """A client as the handlers have it."""
+    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **CREDENTIALS)
+
+
+def _bytes(value: dict[str, Any]) -> bytes:
+    return value["S"].encode() if "S" in value else bytes(value["B"])
