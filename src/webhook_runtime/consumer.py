@@ -144,7 +144,7 @@ class Consumer:
         for position, message in enumerate(messages):
             if down and message.webhook:
                 message.outcome = down
-            else:
+            elif message.webhook:
                 down = self._store([message], clock)
             if not self._settle(message):
                 behind = messages[position + 1 :]
