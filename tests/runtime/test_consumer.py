@@ -1,51 +1,51 @@
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
-from webhook_runtime.consumer import DUPLICATE, STORED, Consumer, DeadLetters, Kind, Outcome
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
+from webhook_runtime.redelivery import Backoff, Redelivery
+
+ARN = "arn:aws:sqs:us-east-1:000000000000:Queue"
+FIFO: dict[str, Any] = {"queue": f"{ARN}.fifo", "group": "webhook"}
 
 
 class Memory:
     """A sink that keeps what it gets; `troubles` says what goes wrong for which id."""
 
-    def __init__(self, **troubles: Outcome) -> None:
+    def __init__(self, **troubles: Outcome | Exception) -> None:
         self.stored: dict[str, Webhook] = {}
         self.calls: list[list[str]] = []
         self._troubles = troubles
 
-    def store(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
         self.calls.append([webhook.id for webhook in webhooks])
-        return [self._store(webhook) for webhook in webhooks]
+        for webhook in webhooks:
+            yield self._store(webhook)
 
     def _store(self, webhook: Webhook) -> Outcome:
-        if webhook.id in self._troubles:
-            return self._troubles[webhook.id]
+        trouble = self._troubles.get(webhook.id)
+        if isinstance(trouble, Exception):
+            raise trouble
+        if trouble:
+            return trouble
         if webhook.id in self.stored:
             return DUPLICATE
         self.stored[webhook.id] = webhook
         return STORED
 
 
-class Queue:
-    def __init__(self, error: Exception | None = None) -> None:
-        self.sent: list[dict[str, Any]] = []
-        self._error = error
-
-    def send_message(self, **call: Any) -> None:
-        if self._error:
-            raise self._error
-        self.sent.append(call)
-
-
 BUSY = Outcome(Kind.RETRY, "Throttled", "too many at once")
 HOPELESS = Outcome(Kind.PERMANENT, "TooLarge", "the item is too large")
+DOWN = SinkDown("no connection", error="ConnectionError")
 
 
 def sqs_record(id: str, message_id: str | None = None, body: bytes = b"{}", **more: Any) -> dict[str, Any]:
@@ -63,11 +63,27 @@ def sqs_record(id: str, message_id: str | None = None, body: bytes = b"{}", **mo
     return record(*message.write(webhook), message_id=message_id or f"message-{id}", **more)
 
 
-def consume(sink: Memory, *records: dict[str, Any], dead_letters: Queue | None = None) -> list[str]:
+def consume(
+    sink: Memory,
+    *records: dict[str, Any],
+    sqs: Sqs | None = None,
+    dead_letters: Sqs | None = None,
+    max_receive_count: int | None = None,
+    initial: float = 10,
+) -> list[str]:
     """The ids of the messages that have to come back."""
-    letters = DeadLetters(dead_letters, "http://sqs/DeadLetters") if dead_letters else None
-    answer = Consumer(sink, letters).handle({"Records": list(records)}, None)
+    consumer = Consumer(
+        sink,
+        Redelivery(sqs or Sqs(), "http://sqs/Queue", Backoff(initial, 900)),
+        DeadLetters(dead_letters, "http://sqs/DeadLetters") if dead_letters else None,
+        max_receive_count,
+    )
+    answer = consumer.handle({"Records": list(records)}, Invocation())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def attributes(letter: dict[str, Any]) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
 
 
 def test_a_batch_is_stored_in_one_call() -> None:
@@ -93,60 +109,219 @@ def test_two_deliveries_of_one_id_come_back_together_when_the_first_fails() -> N
     assert consume(Memory(a=BUSY), sqs_record("a", "first"), sqs_record("a", "second")) == ["first", "second"]
 
 
+def test_two_deliveries_of_one_id_are_dead_lettered_together() -> None:
+    letters = Sqs()
+    records = [sqs_record("a", "first"), sqs_record("b"), sqs_record("a", "second")]
+    assert consume(Memory(a=HOPELESS), *records, dead_letters=letters) == []
+    assert [attributes(letter)["error"] for letter in letters.sent] == ["TooLarge", "TooLarge"]
+
+
 def test_only_the_messages_that_failed_come_back() -> None:
-    assert consume(Memory(b=BUSY), sqs_record("a"), sqs_record("b"), sqs_record("c")) == ["message-b"]
+    sqs = Sqs()
+    assert consume(Memory(b=BUSY), sqs_record("a"), sqs_record("b"), sqs_record("c"), sqs=sqs) == ["message-b"]
+    assert list(sqs.delays()) == ["handle-message-b"]
+
+
+def test_where_nothing_failed_sqs_is_asked_nothing() -> None:
+    sqs = Sqs()
+    assert consume(Memory(), sqs_record("a"), sqs=sqs) == []
+    assert sqs.postponed == []
+
+
+def test_a_message_waits_longer_with_each_attempt() -> None:
+    sqs = Sqs()
+    attempts = [1, 3, 5, 50]
+    troubles = {f"w{attempt}": BUSY for attempt in attempts}
+    for _ in range(100):
+        consume(Memory(**troubles), *(sqs_record(f"w{attempt}", attempt=attempt) for attempt in attempts), sqs=sqs)
+    waited = {
+        attempt: [
+            entry["VisibilityTimeout"]
+            for entries in sqs.postponed
+            for entry in entries
+            if entry["ReceiptHandle"] == f"handle-message-w{attempt}"
+        ]
+        for attempt in attempts
+    }
+    for attempt, longest in zip(attempts, [10, 40, 160, 900], strict=True):
+        assert len(waited[attempt]) == 100
+        assert all(1 <= seconds <= longest for seconds in waited[attempt])
+        assert max(waited[attempt]) > longest / 2
+
+
+@pytest.mark.parametrize("trouble", [Outcome(Kind.RETRY, "E", "why", 77), SinkDown("why", retry_after=77)])
+def test_a_message_waits_as_long_as_was_asked_for(trouble: Outcome | Exception) -> None:
+    sqs = Sqs()
+    assert consume(Memory(a=trouble), sqs_record("a"), sqs=sqs) == ["message-a"]
+    assert sqs.delays() == {"handle-message-a": 77}
+
+
+def test_that_sqs_does_not_postpone_fails_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    records = [sqs_record("a"), sqs_record("b"), sqs_record("c")]
+    for sqs in (Sqs(error=REFUSED), Sqs(failed=("handle-message-b",))):
+        sink = Memory(b=BUSY)
+        assert consume(sink, *records, sqs=sqs) == ["message-b"]
+        assert list(sink.stored) == ["a", "c"]
+    errors = [vars(line)["error"] for line in caplog.records if line.message == "not postponed"]
+    assert errors == [str(REFUSED), "ReceiptHandleIsInvalid"]
 
 
 def test_a_hopeless_message_goes_to_the_dead_letter_queue_at_once_with_its_reason() -> None:
-    letters = Queue()
+    letters = Sqs()
 
     failed = consume(Memory(b=HOPELESS), sqs_record("a"), sqs_record("b", body=b"\xff"), dead_letters=letters)
 
     (letter,) = letters.sent
-    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    told = attributes(letter)
     assert failed == []
-    assert (attributes["error"], attributes["reason"]) == ("TooLarge", "the item is too large")
-    assert message.read(record(letter["MessageBody"], attributes["webhook"])).body == b"\xff"
+    assert letter["QueueUrl"] == "http://sqs/DeadLetters"
+    assert (told["error"], told["reason"]) == ("TooLarge", "the item is too large")
+    assert message.read(record(letter["MessageBody"], told["webhook"])).body == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("a\x00b\x1b[0m\ud800\uffff", "a\ufffdb\ufffd[0m\ufffd\ufffd"),
+        ("😀" * 2000, "😀" * 1024),
+        ("", "TooLarge"),
+    ],
+    ids=["characters that SQS refuses", "too long", "empty"],
+)
+def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None:
+    letters = Sqs()
+    trouble = Outcome(Kind.PERMANENT, "TooLarge", reason)
+    assert consume(Memory(a=trouble), sqs_record("a"), dead_letters=letters) == []
+    assert attributes(letters.sent[0])["reason"] == told
+
+
+def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
+    """As after a redrive: the attributes of the first time are there."""
+    again = sqs_record("a")
+    again["messageAttributes"] |= {
+        "error": {"stringValue": "Old", "dataType": "String"},
+        "reason": {"stringValue": "old", "dataType": "String"},
+        "trace": {"stringValue": "kept", "dataType": "String"},
+        "raw": {"binaryValue": "AA==", "dataType": "Binary"},
+    }
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), again, dead_letters=letters) == []
+    told = attributes(letters.sent[0])
+    assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
 
 
 def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue() -> None:
-    sink, letters = Memory(), Queue()
+    sink, letters = Memory(), Sqs()
     assert consume(sink, record("hello", None), dead_letters=letters) == []
-    assert letters.sent[0]["MessageAttributes"]["error"]["StringValue"] == "MalformedMessage"
+    assert attributes(letters.sent[0])["error"] == "MalformedMessage"
     assert sink.calls == []
 
 
 def test_a_hopeless_message_comes_back_where_no_dead_letter_queue_takes_it() -> None:
-    refusing = Queue(ClientError({"Error": {"Code": "Throttled", "Message": ""}}, "SendMessage"))
-    assert consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=refusing) == ["message-a"]
+    assert consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REFUSED)) == ["message-a"]
     assert consume(Memory(a=HOPELESS), sqs_record("a")) == ["message-a"]
 
 
-def test_a_sink_that_raises_fails_the_whole_batch() -> None:
-    class Broken(Memory):
-        def store(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-            raise RuntimeError("a defect")
+@pytest.mark.parametrize("trouble", [BUSY, DOWN, RuntimeError("a defect")])
+def test_the_last_attempt_that_fails_ends_in_the_dead_letter_queue_with_its_reason(
+    trouble: Outcome | Exception,
+) -> None:
+    letters, sqs = Sqs(), Sqs()
+    records = [sqs_record("b", attempt=3), sqs_record("a", attempt=2)]
+    failed = consume(Memory(a=trouble, b=trouble), *records, sqs=sqs, dead_letters=letters, max_receive_count=3)
+    assert failed == ["message-a"]
+    assert list(sqs.delays()) == ["handle-message-a"]
+    (letter,) = letters.sent
+    told = attributes(letter)
+    assert "id=b" in told["webhook"]
+    assert told["error"] in ("Throttled", "ConnectionError", "RuntimeError")
+    assert told["reason"] in ("too many at once", "no connection", "the sink failed in a way that was not foreseen")
 
-    with pytest.raises(RuntimeError):
-        consume(Broken(), sqs_record("a"))
+
+def test_the_last_attempt_comes_back_where_no_dead_letter_queue_takes_it() -> None:
+    for letters in (None, Sqs(error=REFUSED)):
+        last = sqs_record("a", attempt=3)
+        assert consume(Memory(a=BUSY), last, dead_letters=letters, max_receive_count=3) == ["message-a"]
+
+
+def test_a_sink_that_is_down_is_left_alone_and_what_has_ended_stays_ended() -> None:
+    sink, letters = Memory(b=HOPELESS, c=DOWN), Sqs()
+    failed = consume(sink, *(sqs_record(id) for id in "abcde"), dead_letters=letters)
+    assert failed == ["message-c", "message-d", "message-e"]
+    assert list(sink.stored) == ["a"]
+    assert len(letters.sent) == 1
+    assert sink.calls == [["a", "b", "c", "d", "e"]]
+
+
+def test_what_a_sink_raises_unforeseen_is_logged_and_what_has_ended_stays_ended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = Memory(b=RuntimeError("a defect"))
+    assert consume(sink, *(sqs_record(id) for id in "abc")) == ["message-b", "message-c"]
+    assert list(sink.stored) == ["a"]
+    (line,) = [line for line in caplog.records if line.message == "the sink failed"]
+    assert line.exc_info
+    assert isinstance(line.exc_info[1], RuntimeError)
+
+
+def test_a_sink_that_gives_too_few_outcomes_has_not_stored_the_others() -> None:
+    class Short(Memory):
+        def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+            return super().store(webhooks[:1], clock)
+
+    assert consume(Short(), sqs_record("a"), sqs_record("b")) == ["message-b"]
 
 
 class TestFifo:
-    FIFO: dict[str, Any] = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
-
     def test_nothing_overtakes_a_message_that_comes_back(self) -> None:
         sink = Memory(b=BUSY)
-        records = [sqs_record(id, **self.FIFO) for id in "abc"]
+        records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
+    def test_those_behind_a_message_that_comes_back_wait_as_long_as_it(self) -> None:
+        sqs = Sqs()
+        records = [sqs_record(id, **FIFO, attempt=attempt) for id, attempt in zip("abcd", [1, 4, 1, 9], strict=True)]
+        consume(Memory(b=BUSY), *records, sqs=sqs, initial=100)
+        delays = sqs.delays()
+        assert list(delays) == ["handle-message-b", "handle-message-c", "handle-message-d"]
+        assert len(set(delays.values())) == 1
+
     def test_a_hopeless_message_stops_nobody_once_it_is_dead_lettered(self) -> None:
-        sink, letters = Memory(b=HOPELESS), Queue()
-        records = [sqs_record(id, **self.FIFO) for id in "abc"]
+        sink, letters = Memory(b=HOPELESS), Sqs()
+        records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records, dead_letters=letters) == []
         assert list(sink.stored) == ["a", "c"]
         assert letters.sent[0]["MessageGroupId"] == "webhook"
         assert letters.sent[0]["MessageDeduplicationId"] == "message-b"
+
+    def test_a_hopeless_message_stops_the_others_where_no_dead_letter_queue_takes_it(self) -> None:
+        sink = Memory(b=HOPELESS)
+        records = [sqs_record(id, **FIFO) for id in "abc"]
+        assert consume(sink, *records, dead_letters=Sqs(error=REFUSED)) == ["message-b", "message-c"]
+        assert list(sink.stored) == ["a"]
+
+    def test_the_last_attempt_leaves_and_those_behind_it_have_their_turn(self) -> None:
+        sink, letters = Memory(b=BUSY), Sqs()
+        records = [sqs_record(id, **FIFO, attempt=3) for id in "abc"]
+        assert consume(sink, *records, dead_letters=letters, max_receive_count=3) == []
+        assert list(sink.stored) == ["a", "c"]
+
+    @pytest.mark.parametrize("trouble", [DOWN, RuntimeError("a defect")])
+    def test_a_sink_that_is_down_is_not_called_again(self, trouble: Exception) -> None:
+        sink = Memory(b=trouble)
+        assert consume(sink, *(sqs_record(id, **FIFO) for id in "abc")) == ["message-b", "message-c"]
+        assert sink.calls == [["a"], ["b"]]
+
+    def test_a_sink_that_is_down_is_not_called_again_after_a_message_that_leaves(self) -> None:
+        """The last attempt and what no door wrote are dead-lettered, so it goes on; the sink is as down as before."""
+        sink, letters = Memory(a=DOWN), Sqs()
+        malformed = record("hello", None, **FIFO)
+        records = [sqs_record("a", **FIFO, attempt=3), malformed, sqs_record("b", **FIFO), sqs_record("c", **FIFO)]
+        failed = consume(sink, *records, dead_letters=letters, max_receive_count=3)
+        assert failed == ["message-b", "message-c"]
+        assert sink.calls == [["a"]]
+        assert [attributes(letter)["error"] for letter in letters.sent] == ["ConnectionError", "MalformedMessage"]
 
 
 def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -154,7 +329,7 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
     sink = Memory(b=BUSY, c=HOPELESS)
 
     records = [sqs_record(id, body=b"secret") for id in "abc"]
-    consume(sink, sqs_record("a", "again"), *records, dead_letters=Queue())
+    consume(sink, sqs_record("a", "again"), *records, dead_letters=Sqs())
 
     lines = [(line.message, vars(line).get("id"), vars(line).get("request_id")) for line in caplog.records]
     assert lines == [
@@ -164,7 +339,19 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
         ("dead-lettered", "c", "request-c"),
         ("batch", None, None),
     ]
+    failed, dead = vars(caplog.records[2]), vars(caplog.records[3])
+    assert (failed["error"], failed["reason"], failed["attempt"]) == ("Throttled", "too many at once", 1)
+    assert 1 <= failed["retry_in"] <= 10
+    assert (dead["error"], dead["reason"]) == ("TooLarge", "the item is too large")
     batch = vars(caplog.records[-1])
     assert (batch["size"], batch["stored"], batch["duplicate"], batch["failed"]) == (4, 1, 1, 1)
+    assert (batch["retry"], batch["dead-lettered"]) == (1, 1)
     assert batch["started"] <= batch["ended"]
     assert not any("secret" in str(vars(line)) for line in caplog.records)
+
+
+def test_that_the_dead_letter_queue_did_not_take_a_message_is_in_its_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REFUSED))
+    (line,) = [line for line in caplog.records if line.message == "failed"]
+    assert vars(line)["dead_letter_queue_error"] == str(REFUSED)
+    assert vars(line)["error"] == "TooLarge"

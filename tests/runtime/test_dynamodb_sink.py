@@ -4,10 +4,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
-from webhook_runtime.consumer import DUPLICATE, STORED, Kind
+from runtime.doubles import Invocation
+from webhook_runtime.clock import Clock
 from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.settings import DynamoDBSettings
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
@@ -35,8 +38,9 @@ def webhook(id: str = "a", body: bytes = b"{}") -> Webhook:
     )
 
 
-def sink(client: Any) -> DynamoDBSink:
-    return DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client)
+def store(client: Any, *webhooks: Webhook) -> Iterator[Outcome]:
+    sink = DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client)
+    return sink.store(webhooks, Clock(Invocation()))
 
 
 def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
@@ -60,7 +64,7 @@ def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
     }
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": [statement]})
 
-    assert sink(client).store([webhook()]) == [STORED]
+    assert list(store(client, webhook())) == [STORED]
 
 
 def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubber]) -> None:
@@ -68,7 +72,7 @@ def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubb
     calls: list[Any] = []
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": ANY})
     client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
-    sink(client).store([webhook(body=b"\xff\x00")])
+    assert list(store(client, webhook(body=b"\xff\x00"))) == [STORED]
     assert {"B": b"\xff\x00"} in calls[0]["Statements"][0]["Parameters"]
 
 
@@ -76,7 +80,7 @@ def test_one_round_trip_takes_25_webhooks(dynamodb: tuple[Any, Stubber]) -> None
     client, stubber = dynamodb
     for size in (25, 25, 10):
         stubber.add_response("batch_execute_statement", {"Responses": [{}] * size}, {"Statements": [ANY] * size})
-    assert sink(client).store([webhook(str(n)) for n in range(60)]) == [STORED] * 60
+    assert list(store(client, *(webhook(str(n)) for n in range(60)))) == [STORED] * 60
 
 
 @pytest.mark.parametrize(
@@ -100,28 +104,56 @@ def test_what_becomes_of_one_webhook_is_decided_by_its_own_error(
     answers = [{}, {"Error": {"Code": code, "Message": "why"}}, {}]
     stubber.add_response("batch_execute_statement", {"Responses": answers}, {"Statements": [ANY] * 3})
 
-    first, second, third = sink(client).store([webhook("a"), webhook("b"), webhook("c")])
+    first, second, third = store(client, webhook("a"), webhook("b"), webhook("c"))
 
     assert (first, third) == (STORED, STORED)
     assert second.kind is kind
 
 
-def test_a_throttled_call_is_tried_again_as_a_whole(dynamodb: tuple[Any, Stubber]) -> None:
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "ResourceNotFoundException"])
+def test_a_call_that_fails_as_a_whole_finds_the_sink_down(dynamodb: tuple[Any, Stubber], code: str) -> None:
     client, stubber = dynamodb
-    stubber.add_client_error("batch_execute_statement", "ThrottlingException")
-    outcomes = sink(client).store([webhook("a"), webhook("b")])
-    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [(Kind.RETRY, "ThrottlingException")] * 2
+    stubber.add_client_error("batch_execute_statement", code)
+    with pytest.raises(SinkDown) as down:
+        list(store(client, *(webhook(str(n)) for n in range(60))))
+    assert down.value.error == code
 
 
-def test_a_call_that_one_bad_webhook_spoils_is_repeated_one_by_one(dynamodb: tuple[Any, Stubber]) -> None:
+def test_a_network_that_fails_finds_the_sink_down() -> None:
+    class Unreachable:
+        def batch_execute_statement(self, **_: Any) -> None:
+            raise EndpointConnectionError(endpoint_url="http://dynamodb")
+
+    with pytest.raises(SinkDown) as down:
+        list(store(Unreachable(), webhook()))
+    assert down.value.error == "EndpointConnectionError"
+
+
+def test_after_a_throttled_webhook_the_table_is_left_alone(dynamodb: tuple[Any, Stubber]) -> None:
+    client, stubber = dynamodb
+    answers: list[Any] = [{}] * 24 + [{"Error": {"Code": "ThrottlingError", "Message": "slow down"}}]
+    stubber.add_response("batch_execute_statement", {"Responses": answers}, {"Statements": [ANY] * 25})
+
+    outcomes = store(client, *(webhook(str(n)) for n in range(60)))
+
+    assert [next(outcomes).kind for _ in range(25)] == [Kind.STORED] * 24 + [Kind.RETRY]
+    with pytest.raises(SinkDown) as down:
+        next(outcomes)
+    assert (down.value.error, down.value.reason) == ("ThrottlingError", "slow down")
+
+
+def test_a_call_that_one_bad_webhook_spoils_is_halved_until_it_stands_alone(dynamodb: tuple[Any, Stubber]) -> None:
     client, stubber = dynamodb
     duplicate = {"Responses": [{"Error": {"Code": "DuplicateItem"}}]}
-    stubber.add_client_error("batch_execute_statement", "ValidationException")
-    stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": [ANY]})
+    for size in (3, 2):
+        expected = {"Statements": [ANY] * size}
+        stubber.add_client_error("batch_execute_statement", "ValidationException", expected_params=expected)
+        if size == 3:
+            stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": [ANY]})
     stubber.add_client_error("batch_execute_statement", "ValidationException", "key too long")
     stubber.add_response("batch_execute_statement", duplicate, {"Statements": [ANY]})
 
-    first, second, third = sink(client).store([webhook("a"), webhook("b"), webhook("c")])
+    first, second, third = store(client, webhook("a"), webhook("b"), webhook("c"))
 
     assert (first, third) == (STORED, DUPLICATE)
     assert (second.kind, second.error) == (Kind.PERMANENT, "ValidationException")

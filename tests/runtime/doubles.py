@@ -1,0 +1,69 @@
+"""What the handlers are given and talk to: Lambda's context, and boto3's client of SQS."""
+
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+REFUSED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
+
+
+class Invocation:
+    """Lambda's context; each time that it is asked, the next of ``seconds`` is left, and the last for ever."""
+
+    def __init__(self, *seconds: float) -> None:
+        self._seconds = list(seconds or (30,))
+
+    def get_remaining_time_in_millis(self) -> int:
+        left = self._seconds.pop(0) if len(self._seconds) > 1 else self._seconds[0]
+        return round(left * 1000)
+
+
+class Sqs:
+    """Keeps what it is asked, each call checked against botocore's own model; or raises ``error``.
+
+    ``failed`` are the receipt handles that it does not postpone.
+    """
+
+    def __init__(self, error: Exception | None = None, failed: tuple[str, ...] = ()) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.postponed: list[list[dict[str, Any]]] = []
+        self._error = error
+        self._failed = failed
+
+    def send_message(self, **call: Any) -> dict[str, str]:
+        _check("SendMessage", call)
+        self.sent.append(call)
+        if self._error:
+            raise self._error
+        return {"MessageId": f"message-{len(self.sent)}"}
+
+    def change_message_visibility_batch(self, **call: Any) -> dict[str, Any]:
+        _check("ChangeMessageVisibilityBatch", call)
+        ids = [entry["Id"] for entry in call["Entries"]]
+        assert len(set(ids)) == len(ids) <= 10
+        self.postponed.append(call["Entries"])
+        if self._error:
+            raise self._error
+        failed = [entry for entry in call["Entries"] if entry["ReceiptHandle"] in self._failed]
+        code = "ReceiptHandleIsInvalid"
+        return {
+            "Successful": [],
+            "Failed": [{"Id": entry["Id"], "SenderFault": True, "Code": code} for entry in failed],
+        }
+
+    def delays(self) -> dict[str, int]:
+        """Seconds by receipt handle."""
+        return {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entries in self.postponed for entry in entries}
+
+
+@cache
+def _model() -> Any:
+    return botocore.session.get_session().get_service_model("sqs")
+
+
+def _check(operation: str, call: dict[str, Any]) -> None:
+    report = ParamValidator().validate(call, _model().operation_model(operation).input_shape)
+    assert not report.has_errors(), report.generate_report()

@@ -1,0 +1,62 @@
+import time
+from contextlib import suppress
+
+import pytest
+
+from runtime.doubles import Invocation
+from webhook_runtime.clock import Clock
+from webhook_runtime.outcome import SinkDown
+
+
+class Time:
+    """Passes only where somebody lets it."""
+
+    def __init__(self, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self._left = left
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round((self._left - self.now) * 1000)
+
+
+def test_a_step_is_not_begun_where_one_as_long_as_the_longest_would_not_end_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passing = Time(30, monkeypatch)
+    clock = Clock(passing)
+    for seconds in (2, 9, 3):
+        with clock.step():
+            passing.now += seconds
+    assert clock.remaining() == 15
+    with clock.step():
+        passing.now += 7
+
+    with pytest.raises(SinkDown) as down, clock.step():
+        raise AssertionError("it was begun")
+
+    assert down.value.retry_after == 0
+    assert down.value.error == "OutOfTime"
+
+
+def test_a_step_that_failed_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    passing = Time(30, monkeypatch)
+    clock = Clock(passing)
+    with suppress(KeyError), clock.step():
+        passing.now += 20
+        raise KeyError
+    with pytest.raises(SinkDown), clock.step():
+        raise AssertionError("it was begun")
+
+
+@pytest.mark.parametrize("left", [30, 1, 0.5, 0, -3])
+def test_the_first_step_is_always_begun(left: float) -> None:
+    begun = False
+    with Clock(Invocation(left)).step():
+        begun = True
+    assert begun
+
+
+@pytest.mark.parametrize(("left", "remaining"), [(30, 29), (1.5, 0.5), (1, 0), (0, 0), (-3, 0)])
+def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
+    assert Clock(Invocation(left)).remaining() == remaining

@@ -1,0 +1,52 @@
+from typing import Any
+
+import pytest
+
+from runtime.doubles import REFUSED, Sqs
+from webhook_runtime.redelivery import LONGEST, Backoff, Redelivery
+
+
+def postpone(sqs: Sqs, count: int) -> None:
+    records: list[dict[str, Any]] = [{"receiptHandle": f"handle-{n}"} for n in range(count)]
+    Redelivery(sqs, "http://sqs/Queue", Backoff(1, 1)).postpone([(each, n) for n, each in enumerate(records)])
+
+
+@pytest.mark.parametrize("attempt", [*range(1, 12), 60, 1000, 100_000])
+@pytest.mark.parametrize(("initial", "maximum"), [(1, 900), (30, 3600), (7.5, 20), (100, 100), (0.25, 39_600)])
+def test_the_backoff_is_anywhere_below_twice_the_last_one_and_never_above_the_maximum(
+    attempt: int, initial: float, maximum: float
+) -> None:
+    longest = min(maximum, initial * 2 ** min(attempt - 1, 40))
+    delays = [Backoff(initial, maximum).delay(attempt) for _ in range(200)]
+    assert all(1 <= delay < longest + 1 for delay in delays)
+    assert min(delays) <= max(1, longest / 2) <= max(delays)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [(0, 0), (77, 77), (0.1, 1), (2.5, 3), (-5, 0), (LONGEST, 39_600), (50_000, 39_600), (float("inf"), 39_600)],
+)
+def test_who_asks_for_a_delay_gets_it_and_no_less_up_to_11_hours(asked: float, seconds: int) -> None:
+    assert Redelivery(Sqs(), "url", Backoff(10, 900)).delay(7, asked) == seconds
+
+
+def test_messages_are_postponed_ten_in_a_call() -> None:
+    sqs = Sqs()
+    postpone(sqs, 25)
+    assert [len(entries) for entries in sqs.postponed] == [10, 10, 5]
+    assert sqs.delays() == {f"handle-{n}": n for n in range(25)}
+
+
+def test_those_that_sqs_refuses_leave_the_others_postponed(caplog: pytest.LogCaptureFixture) -> None:
+    sqs = Sqs(failed=("handle-3", "handle-4"))
+    postpone(sqs, 25)
+    assert [len(entries) for entries in sqs.postponed] == [10, 10, 5]
+    assert [vars(line)["error"] for line in caplog.records] == ["ReceiptHandleIsInvalid"]
+
+
+def test_an_sqs_that_fails_is_not_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    sqs = Sqs(error=REFUSED)
+    postpone(sqs, 25)
+    assert len(sqs.postponed) == 1
+    (line,) = caplog.records
+    assert vars(line)["messages"] == 25
