@@ -152,7 +152,7 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": "src:tests",
+        "mypy_path": "src:tests:tests/sinks:examples",
         "explicit_package_bases": True,
         "overrides": [
             {
