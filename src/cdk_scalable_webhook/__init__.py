@@ -2,29 +2,55 @@
 
 TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without importing it
 if TYPE_CHECKING:
+    from cdk_scalable_webhook.asset import RuntimeLayer
     from cdk_scalable_webhook.ingress import Ingress, IngressConfig, IngressOptions
-    from cdk_scalable_webhook.sink import DynamoDBSink, Sink, SinkConfig, SinkOptions
+    from cdk_scalable_webhook.retry import Retry
+    from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkNetwork, SinkOptions
+    from cdk_scalable_webhook.sinks.data_api import DataApiSink
+    from cdk_scalable_webhook.sinks.database import DatabaseSink
+    from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+    from cdk_scalable_webhook.sinks.http import HttpSink
+    from cdk_scalable_webhook.sinks.python import PythonSink
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
+    "DataApiSink",
+    "DatabaseSink",
     "DynamoDBSink",
+    "HttpSink",
     "Ingress",
     "IngressConfig",
     "IngressOptions",
+    "PythonSink",
+    "Retry",
+    "RuntimeLayer",
     "ScalableWebhook",
     "Sink",
     "SinkConfig",
+    "SinkNetwork",
     "SinkOptions",
 ]
 
-_MODULES = {"ingress": ("Ingress", "IngressConfig", "IngressOptions"), "webhook": ("ScalableWebhook",)}
+_MODULES = {
+    "asset": ("RuntimeLayer",),
+    "ingress": ("Ingress", "IngressConfig", "IngressOptions"),
+    "retry": ("Retry",),
+    "sink": ("Sink", "SinkConfig", "SinkNetwork", "SinkOptions"),
+    "sinks.data_api": ("DataApiSink",),
+    "sinks.database": ("DatabaseSink",),
+    "sinks.dynamodb": ("DynamoDBSink",),
+    "sinks.http": ("HttpSink",),
+    "sinks.python": ("PythonSink",),
+    "webhook": ("ScalableWebhook",),
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load the construct when it is asked for: the command line and the local door do without aws_cdk."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    """Load what is asked for: the command line and the local door do without aws_cdk, and a synth without sinks that it
+    does not use."""
+    for module, names in _MODULES.items():
+        if name in names:
+            from importlib import import_module
 
-    module = next((module for module, names in _MODULES.items() if name in names), "sink")
-    return getattr(import_module(f"{__name__}.{module}"), name)
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

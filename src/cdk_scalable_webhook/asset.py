@@ -6,7 +6,7 @@ All of it is copied from what is installed where the app is synthesised: no Dock
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +24,12 @@ _NATIVE = frozenset({".so", ".pyd", ".dylib"})
 
 @contextmanager
 def packed(
-    scope: Construct, packages: Iterable[str] = (), directory: Path | None = None, *, root: str = ""
+    scope: Construct,
+    packages: Iterable[str] = (),
+    directory: Path | None = None,
+    files: Mapping[str, Path] | None = None,
+    *,
+    root: str = "",
 ) -> Iterator[lambda_.Code]:
     """The code of a function or a layer, for as long as it takes to make one: the CDK stages it at once.
 
@@ -32,6 +37,7 @@ def packed(
         scope: Where the function will be.
         packages: Distributions that go in with all that they require, from where they are installed.
         directory: Code of the user's, whose content goes in as it is.
+        files: Files of the user's, by their name in the archive.
         root: The folder of the archive that Python imports from.
 
     Raises:
@@ -43,15 +49,43 @@ def packed(
         shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=_LEFT_OUT)
         if directory is not None:
             shutil.copytree(directory, target, ignore=_LEFT_OUT, dirs_exist_ok=True)
-        for package in packages:
-            for name, source in _files(package, set()):
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target / name)
+        packed_files = [pair for package in packages for pair in _files(package, set())]
+        for name, source in [*packed_files, *(files or {}).items()]:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target / name)
         yield lambda_.Code.from_asset(folder)
     finally:
         # With `cdk synth --no-staging` the template names the folder itself.
         if not scope.node.try_get_context("aws:cdk:disable-asset-staging"):
             shutil.rmtree(folder)
+
+
+class RuntimeLayer(lambda_.LayerVersion):
+    """A Lambda layer with ``webhook_runtime``, for a function of your own that is brought as ``consumer``.
+
+    In the function, ``from webhook_runtime import read`` makes a ``Webhook`` of each record of the event.
+
+    Example:
+        ```python
+        lambda_.Function(self, "Consumer", layers=[RuntimeLayer(self, "Runtime")], ...)
+        ```
+    """
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        """Create the layer.
+
+        Args:
+            scope: The stack, or the construct that this one belongs to.
+            id: The id within the scope.
+        """
+        with packed(scope, root="python") as code:
+            super().__init__(
+                scope,
+                id,
+                code=code,
+                description="webhook_runtime of cdk-scalable-webhook",
+                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13, lambda_.Runtime.PYTHON_3_14],
+            )
 
 
 def is_installed(package: str) -> bool:

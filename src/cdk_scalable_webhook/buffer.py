@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 
-from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.retry import Retry
 
 _MAX_RECEIVE_COUNT = 5
+
+# In seconds. Anything is restarted now and then.
+_SHORTEST_OUTAGE = 60
 
 # Payload and metadata together. Set, since defaults differ from account to account and region to region.
 _MAX_MESSAGE_BYTES = 1_048_576
@@ -20,10 +24,11 @@ _DEAD_LETTER_RETENTION = Duration.days(14)
 
 @dataclass(frozen=True)
 class Buffer:
-    """The queue, and the dead-letter queue where one is known."""
+    """The queue; and the dead-letter queue, and after how many tries it takes a message, where they are known."""
 
     queue: sqs.IQueue
     dead_letter_queue: sqs.IQueue | None
+    max_receive_count: float | None
 
 
 def create_buffer(
@@ -35,22 +40,27 @@ def create_buffer(
     visibility_timeout: Duration | None,
     consumer_timeout: Duration,
     max_batching_window: Duration | None,
+    retry: Retry | None,
     encryption_key: kms.IKey | None,
     removal_policy: RemovalPolicy | None,
 ) -> Buffer:
-    """A standard queue with a dead-letter queue, encrypted, and closed to anything but TLS."""
+    """A standard queue with a dead-letter queue, encrypted, and closed to anything but TLS. ``retry`` is None where a
+    consumer was brought, whose own affair it is."""
     checks.number("max_receive_count", max_receive_count, 1, 1000)
     checks.duration("retention_period", retention_period, Duration.minutes(1), Duration.days(14))
     checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
     if dead_letter_queue is not None:
         checks.same_kind(False, dead_letter_queue)
         checks.dead_letter_retention(dead_letter_queue, retention_period)
-    if checks.is_below(max_receive_count, _MAX_RECEIVE_COUNT):
+    tries = max_receive_count or _MAX_RECEIVE_COUNT
+    if checks.is_below(tries, _MAX_RECEIVE_COUNT):
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:maxReceiveCount",
-            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {max_receive_count}: a short outage of "
-            "the sink or a throttled consumer would move good messages to the dead-letter queue.",
+            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {tries}: a short outage of the sink or a "
+            "throttled consumer would move good messages to the dead-letter queue.",
         )
+    if retry is not None:
+        _check_outage(scope, retry, tries, checks.retention(retention_period))
 
     def queue(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
         return sqs.Queue(
@@ -71,15 +81,14 @@ def create_buffer(
             "Queue",
             retention_period,
             visibility_timeout=visibility_timeout or _visibility_timeout(consumer_timeout, max_batching_window),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=dead_letters, max_receive_count=max_receive_count or _MAX_RECEIVE_COUNT
-            ),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries),
         ),
         dead_letters,
+        tries,
     )
 
 
-def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Duration) -> Buffer:
+def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Duration, retry: Retry | None) -> Buffer:
     """A queue of the user's, with the dead-letter queue that it has, if it was made in this app."""
     checks.brought_queue_visibility(queue, consumer_timeout)
     policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None
@@ -89,9 +98,28 @@ def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Dur
             "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored comes back "
             "until its retention period ends, and is then lost.",
         )
-        return Buffer(queue, None)
+        return Buffer(queue, None, None)
     checks.same_kind(queue.fifo, policy.queue)
-    return Buffer(queue, policy.queue)
+    if retry is not None:
+        _check_outage(scope, retry, policy.max_receive_count, checks.retention_of(queue))
+    return Buffer(queue, policy.queue, policy.max_receive_count)
+
+
+def _check_outage(scope: Construct, retry: Retry, tries: float, retention: float | None) -> None:
+    """How long the sink may be down before good webhooks go to the dead-letter queue: not too short, and never longer
+    than the queue keeps them."""
+    if Token.is_unresolved(tries):
+        return
+    longest = retry.longest(int(tries))
+    checks.retries(int(tries), longest, retention)
+    survived = Duration.seconds(round(checks.known(longest) / 2))
+    if checks.known(survived) < _SHORTEST_OUTAGE:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:outage",
+            f"max_receive_count ({int(tries)}) and retry survive an outage of the sink of about "
+            f"{checks.show(survived)}: a longer one moves good webhooks to the dead-letter queue. Raise either; the "
+            "fail-over of a database takes a minute or two.",
+        )
 
 
 def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duration | None) -> Duration:

@@ -6,11 +6,18 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html.
 """
 
+import ast
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from aws_cdk import Duration, Token
-from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_sqs as sqs
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_dynamodb as dynamodb
 
 _STANDARD_MAX_BATCH = 10_000
 _FIFO_MAX_BATCH = 10
@@ -162,8 +169,10 @@ def mount_path(value: str) -> None:
     )
 
 
-def table_key(table: dynamodb.ITable) -> None:
+def table_key(table: "dynamodb.ITable") -> None:
     """The table's key is the webhook's id, or an insert cannot be conditional on it."""
+    from aws_cdk import aws_dynamodb as dynamodb
+
     if not isinstance(table, dynamodb.Table):
         return
     schema = table.schema_v2()
@@ -175,6 +184,168 @@ def table_key(table: dynamodb.ITable) -> None:
         f"table must have the string partition key 'id' and no sort key, got {got}; "
         "create it with partition_key=dynamodb.Attribute(name='id', type=dynamodb.AttributeType.STRING)"
     )
+
+
+def retries(tries: int, longest: Duration, retention: float | None) -> None:
+    """What waits longer than the queue keeps it is deleted, and nobody would know."""
+    if retention is not None and known(longest) >= retention:
+        raise ValueError(
+            f"retention_period must be longer than the {show(longest)} that max_receive_count ({tries:,}) and retry "
+            f"may take together, got {show(Duration.seconds(retention))}; raise it, or lower max_receive_count or the "
+            "maximum of retry: SQS would delete a webhook before its last try"
+        )
+
+
+def retention(value: Duration | None) -> float | None:
+    """The seconds for which a queue keeps messages, None where only deployment knows."""
+    return _QUEUE_DEFAULT_RETENTION if value is None else known_seconds(value)
+
+
+def retention_of(queue: sqs.IQueue) -> float | None:
+    """The seconds for which a queue that was brought keeps messages, None where that cannot be known."""
+    return _property(queue, "message_retention_period", _QUEUE_DEFAULT_RETENTION)
+
+
+def table_name(value: str) -> None:
+    """A name that can stand in a statement, with a schema or not."""
+    if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
+        raise ValueError(
+            f"table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, "
+            f"got {value!r}; for example 'webhooks' or 'orders.webhooks'"
+        )
+
+
+def one_of(**things: object) -> None:
+    """Exactly one of several arguments."""
+    given = [name for name, value in things.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"one of {' and '.join(things)} must be given, got {' and '.join(given) or 'neither'}; "
+            f"{'leave one out' if given else 'pass one of them'}"
+        )
+
+
+def engine_family(database: Any) -> str:
+    """POSTGRESQL, MYSQL, MARIADB, …, or nothing where the CDK does not know."""
+    engine = getattr(database, "engine", None)
+    return str(getattr(engine, "engine_family", None) or getattr(engine, "engine_type", None) or "").upper()
+
+
+def engine(kind: str, database: Any) -> None:
+    """A database that does not speak the sink's protocol."""
+    family = engine_family(database)
+    families = {"postgres": ("POSTGRES",), "mysql": ("MYSQL", "MARIADB")}[kind]
+    if family and not family.startswith(families):
+        raise ValueError(
+            f"database must be one that Sink.{kind}() can talk to, got one of the engine {family}; "
+            f"take the sink of that engine, or Sink.python() with a driver of yours"
+        )
+
+
+def data_api(cluster: Any) -> None:
+    """The Data API is off unless somebody turned it on, and speaks two languages."""
+    resource = next((child for child in cluster.node.children if child.node.id == "Resource"), None)
+    # The CDK decides late: what stands there is a token that can be resolved.
+    if resource is not None and not Stack.of(cluster).resolve(resource.enable_http_endpoint):
+        raise ValueError(
+            "cluster must have the Data API, got one without; create it with enable_data_api=True, "
+            "or take Sink.postgres() or Sink.mysql()"
+        )
+    family = engine_family(cluster)
+    if family not in ("POSTGRESQL", "MYSQL"):
+        raise ValueError(
+            f"cluster must say that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; "
+            "import it with engine=rds.DatabaseClusterEngine.aurora_postgres(version=…)"
+        )
+
+
+def url(argument: str, value: str) -> None:
+    """An absolute URL of HTTP's."""
+    if Token.is_unresolved(value):
+        return
+    parts = urlsplit(value)
+    # A password in it would be in the template, and in the environment.
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or re.search(r"\s", value):
+        raise ValueError(
+            f"{argument} must be an absolute http or https URL without user and password, got {value!r}; "
+            "for example 'https://orders.example.com/webhooks'"
+        )
+
+
+def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
+    """One answer must be given up before Lambda gives up the batch."""
+    limit = known_seconds(consumer_timeout)
+    duration("timeout of Sink.http()", value, Duration.seconds(1), Duration.minutes(15))
+    if limit is not None and known(value) >= limit:
+        raise ValueError(
+            f"the timeout of Sink.http() must be shorter than the consumer's of {show(consumer_timeout)}, "
+            f"got {show(value)}; shorten it, or raise timeout of the ScalableWebhook"
+        )
+
+
+def python_code(code: Path, handler: str) -> None:
+    """A function that is there to be called."""
+    if not code.is_dir() and code.suffix != ".py":
+        raise ValueError(f"code must be a folder or a .py file, got {str(code)!r}; name one that holds your modules")
+    if not code.exists():
+        raise ValueError(f"code must exist, got {str(code)!r}, which does not; the path counts from where cdk runs")
+    module, _, function = handler.rpartition(".")
+    if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
+        raise ValueError(f"handler must be 'module.function', got {handler!r}; for example 'orders.handle'")
+    root = code if code.is_dir() else code.parent
+    path = root.joinpath(*module.split("."))
+    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()), None)
+    if file is None or (code.is_file() and file != code):
+        raise ValueError(f"handler must be in code, got {handler!r}, and {str(code)!r} has no module {module}")
+    if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
+        raise ValueError("code must not hold a webhook_runtime, got one; it is packed beside your modules")
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        raise ValueError(
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno}; mend it"
+        ) from None
+    defined = {name for node in tree.body for name in _defined(node)}
+    if function not in defined and "*" not in defined:
+        raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []
+
+
+def environment(values: Mapping[str, str]) -> None:
+    """Names that Lambda does not take, or that are the construct's own."""
+    bad = [name for name in values if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_")]
+    if bad:
+        raise ValueError(
+            "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, "
+            f"got {', '.join(bad)}; choose others"
+        )
+
+
+def file(argument: str, value: str | None) -> Path | None:
+    """A file that is there."""
+    if value is not None and not Path(value).is_file():
+        raise ValueError(
+            f"{argument} must be a file, got {value!r}, which is none; the path counts from where cdk runs"
+        )
+    return None if value is None else Path(value)
+
+
+def known_duration(argument: str, value: Duration | None) -> Duration | None:
+    """A duration that is counted with at synth."""
+    if value is not None and value.is_unresolved():
+        raise ValueError(f"{argument} must be known at synth, got a value that only deployment knows; say a Duration")
+    return value
 
 
 def known_seconds(value: Duration | None) -> float | None:

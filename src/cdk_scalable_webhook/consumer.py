@@ -1,5 +1,7 @@
 """The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
 
+from typing import Any
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -7,9 +9,11 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
-from cdk_scalable_webhook.function import runtime_function
-from cdk_scalable_webhook.sink import Sink, SinkOptions
+from cdk_scalable_webhook.function import number_text, runtime_function
+from cdk_scalable_webhook.retry import Retry
+from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
 
 _TIMEOUT = Duration.seconds(30)
 _MEMORY_SIZE = 256
@@ -31,6 +35,7 @@ def create_consumer(
     *,
     buffer: Buffer,
     sink: Sink,
+    retry: Retry,
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -41,27 +46,55 @@ def create_consumer(
 ) -> lambda_.Function:
     """The function that comes with a sink, permitted to write to it and to the dead-letter queue."""
     checks.number("memory_size", memory_size, 128, 10_240)
-    config = sink.bind(scope, SinkOptions(encryption_key=encryption_key, removal_policy=removal_policy))
-    environment = dict(config.environment)
-    if buffer.dead_letter_queue is not None:
-        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = buffer.dead_letter_queue.queue_url
-    consumer = runtime_function(
-        scope,
-        "Consumer",
-        handler=config.handler,
-        description="Stores webhooks from the queue in the sink",
-        environment=environment,
-        timeout=timeout,
-        memory_size=memory_size or _MEMORY_SIZE,
-        reserved_concurrent_executions=reserved_concurrent_executions,
-        tracing=tracing,
-        log_retention=log_retention,
-        removal_policy=removal_policy,
-    )
+    options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
+    config = sink.bind(scope, options)
+    with packed(scope, config.packages, config.directory, config.files) as code:
+        consumer = runtime_function(
+            scope,
+            "Consumer",
+            code=code,
+            handler=config.handler,
+            description="Stores webhooks from the queue in the sink",
+            environment={**config.environment, **_environment(buffer, retry)},
+            timeout=timeout,
+            memory_size=memory_size or _MEMORY_SIZE,
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            tracing=tracing,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+            **_place(config.network),
+        )
     sink.grant_write(consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
+    if config.network is not None:
+        for connectable in config.network.reaches:
+            connectable.connections.allow_default_port_from(consumer, "Webhook consumer")
     return consumer
+
+
+def _environment(buffer: Buffer, retry: Retry) -> dict[str, str]:
+    """What every consumer knows of its queue, to send back and to dead-letter what failed."""
+    environment = {
+        "WEBHOOK_QUEUE_URL": buffer.queue.queue_url,
+        "WEBHOOK_RETRY_INITIAL_SECONDS": f"{checks.known(retry.initial):g}",
+        "WEBHOOK_RETRY_MAXIMUM_SECONDS": f"{checks.known(retry.maximum):g}",
+    }
+    if buffer.dead_letter_queue is not None:
+        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = buffer.dead_letter_queue.queue_url
+    if buffer.max_receive_count is not None:
+        environment["WEBHOOK_MAX_RECEIVE_COUNT"] = number_text(buffer.max_receive_count)
+    return environment
+
+
+def _place(network: SinkNetwork | None) -> dict[str, Any]:
+    if network is None:
+        return {}
+    return {
+        "vpc": network.vpc,
+        "vpc_subnets": network.vpc_subnets,
+        "security_groups": network.security_groups,
+    }
 
 
 def throttle(

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.function import runtime_function
 
 _MAPPING = Path(__file__).parent / "mapping"
@@ -135,18 +136,20 @@ class _LambdaIntegration(Ingress):
         environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
         if options.delivery_id_header is not None:
             environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
-        publisher = runtime_function(
-            scope,
-            "Publisher",
-            handler="publisher",
-            description="Writes each webhook to the queue",
-            environment=environment,
-            timeout=_PUBLISHER_TIMEOUT,
-            memory_size=_PUBLISHER_MEMORY,
-            tracing=options.tracing,
-            log_retention=options.log_retention,
-            removal_policy=options.removal_policy,
-        )
+        with packed(scope) as code:
+            publisher = runtime_function(
+                scope,
+                "Publisher",
+                code=code,
+                handler="publisher",
+                description="Writes each webhook to the queue",
+                environment=environment,
+                timeout=_PUBLISHER_TIMEOUT,
+                memory_size=_PUBLISHER_MEMORY,
+                tracing=options.tracing,
+                log_retention=options.log_retention,
+                removal_policy=options.removal_policy,
+            )
         options.queue.grant_send_messages(publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 

@@ -1,16 +1,29 @@
 """Where a webhook ends."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aws_cdk import RemovalPolicy
-from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+if TYPE_CHECKING:  # importing them costs every synth, and most need none of them
+    from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_rds as rds
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
+    from cdk_scalable_webhook.sinks.data_api import DataApiSink
+    from cdk_scalable_webhook.sinks.database import DatabaseSink
+    from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+    from cdk_scalable_webhook.sinks.http import HttpSink
+    from cdk_scalable_webhook.sinks.python import PythonSink
+
+    Database = rds.IDatabaseInstance | rds.IDatabaseCluster | rds.IDatabaseProxy
 
 
 @dataclass(frozen=True)
@@ -18,12 +31,31 @@ class SinkOptions:
     """What a sink is given to work with.
 
     Attributes:
+        timeout: How long the consumer may work on one batch.
         encryption_key: The key for what the sink creates; None: AWS's own.
         removal_policy: What happens to what the sink creates when the stack goes; None: the CDK's default.
     """
 
+    timeout: Duration
     encryption_key: kms.IKey | None
     removal_policy: RemovalPolicy | None
+
+
+@dataclass(frozen=True)
+class SinkNetwork:
+    """Where the consumer function has to be, to reach a sink.
+
+    Attributes:
+        vpc: The VPC.
+        vpc_subnets: Which of its subnets; None: those that are private with a way out.
+        security_groups: Those of the function; None: a new one.
+        reaches: What the function connects to, on its default port.
+    """
+
+    vpc: "ec2.IVpc"
+    vpc_subnets: "ec2.SubnetSelection | None" = None
+    security_groups: "Sequence[ec2.ISecurityGroup] | None" = None
+    reaches: "Sequence[ec2.IConnectable]" = ()
 
 
 @dataclass(frozen=True)
@@ -33,17 +65,25 @@ class SinkConfig:
     Attributes:
         handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
         environment: The environment variables that it reads.
+        packages: The distributions that it imports beside boto3, from where they are installed.
+        directory: A folder whose content goes into the asset as well.
+        files: Files that go into the asset as well, by their name there.
+        network: Where the function has to be; None: outside of any VPC.
     """
 
     handler: str
     environment: Mapping[str, str]
+    packages: Sequence[str] = ()
+    directory: Path | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    network: SinkNetwork | None = None
 
 
 class Sink(ABC):
     """Where a webhook ends. One sink serves one ``ScalableWebhook``."""
 
     @staticmethod
-    def dynamodb(table: dynamodb.ITable | None = None) -> "DynamoDBSink":
+    def dynamodb(table: "dynamodb.ITable | None" = None) -> "DynamoDBSink":
         """A DynamoDB table, one item a webhook, written in one round trip for up to 25 of them.
 
         Each item is written only if its ``id`` is new, so what is delivered twice is stored once. Its attributes:
@@ -63,7 +103,296 @@ class Sink(ABC):
 
         See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
         """
+        from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+
         return DynamoDBSink(table)
+
+    @staticmethod
+    def postgres(
+        database: "Database | None" = None,
+        *,
+        database_name: str,
+        table_name: str = "webhooks",
+        create_table: bool = False,
+        host: str | None = None,
+        port: int | None = None,
+        secret: "secretsmanager.ISecret | None" = None,
+        iam_user: str | None = None,
+        vpc: "ec2.IVpc | None" = None,
+        vpc_subnets: "ec2.SubnetSelection | None" = None,
+        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        tls: bool = True,
+        ca_certificates: str | None = None,
+    ) -> "DatabaseSink":
+        """A table of a Postgres server, one row a webhook, a batch in one round trip over one connection.
+
+        Each execution environment of the consumer keeps one connection, so the server never sees more of them than
+        ``max_concurrency``. A row is inserted only if its ``id`` is new, so what is delivered twice is stored once.
+        A webhook that no row can hold fails alone, and goes to the dead-letter queue with the reason; where the server
+        is down or has no connection left, the batch comes back later.
+
+        Needs ``pip install "cdk-scalable-webhook[postgres]"`` where the app is synthesised: the driver, pg8000, goes
+        into the function's asset from there. In the VPC the function also has to reach SQS and Secrets Manager, through
+        a NAT gateway or interface endpoints.
+
+        Args:
+            database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server
+                that is not in the CDK: say ``host``.
+            database_name: The name of the database on the server.
+            table_name: The table, with a schema before it where it is not in the search path: ``orders.webhooks``.
+                Letters, digits and underscores; case counts. Default: ``webhooks``. Its columns are those of
+                ``create_table_statement``; the user needs INSERT, and SELECT on ``id``.
+            create_table: Whether the consumer makes the table where there is none. The user then needs CREATE on the
+                schema. Default: no; run ``create_table_statement`` yourself.
+            host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
+            port: The server's port, with ``host``. Default: 5432.
+            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
+                read again. Default: that of ``database``.
+            iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
+                See: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+            vpc: The VPC of the function. Default: that of ``database``; for a ``host`` outside of any VPC, none.
+            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
+                the isolated ones.
+            security_groups: The function's. Default: a new one. Either way those of ``database`` let it in.
+            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
+                unencrypted connection is never fallen back to.
+            ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. Default:
+                Amazon's authorities for RDS, and those that the Lambda runtime trusts.
+                See: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+
+        Returns:
+            The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.
+
+        Raises:
+            ValueError: An argument is missing, contradicts another, or the driver is not installed.
+        """
+        from cdk_scalable_webhook.sinks.database import DatabaseSink
+
+        return DatabaseSink(
+            "postgres",
+            database,
+            database_name=database_name,
+            table_name=table_name,
+            create_table=create_table,
+            host=host,
+            port=port,
+            secret=secret,
+            iam_user=iam_user,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            tls=tls,
+            ca_certificates=ca_certificates,
+        )
+
+    @staticmethod
+    def mysql(
+        database: "Database | None" = None,
+        *,
+        database_name: str,
+        table_name: str = "webhooks",
+        create_table: bool = False,
+        host: str | None = None,
+        port: int | None = None,
+        secret: "secretsmanager.ISecret | None" = None,
+        iam_user: str | None = None,
+        vpc: "ec2.IVpc | None" = None,
+        vpc_subnets: "ec2.SubnetSelection | None" = None,
+        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        tls: bool = True,
+        ca_certificates: str | None = None,
+    ) -> "DatabaseSink":
+        """A table of a MySQL or MariaDB server, one row a webhook, a batch in one round trip over one connection.
+
+        As ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The table
+        must have no unique key beside ``id``: MySQL would take a conflict there for a duplicate. The user needs INSERT,
+        and SELECT and UPDATE on ``id``.
+
+        Args:
+            database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server
+                that is not in the CDK: say ``host``.
+            database_name: The name of the database on the server.
+            table_name: The table. Letters, digits and underscores. Default: ``webhooks``. Its columns are those of
+                ``create_table_statement``.
+            create_table: Whether the consumer makes the table where there is none. The user then needs CREATE.
+                Default: no; run ``create_table_statement`` yourself.
+            host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
+            port: The server's port, with ``host``. Default: 3306.
+            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
+                read again. Default: that of ``database``.
+            iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
+            vpc: The VPC of the function. Default: that of ``database``; for a ``host`` outside of any VPC, none.
+            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
+                the isolated ones.
+            security_groups: The function's. Default: a new one. Either way those of ``database`` let it in.
+            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
+                unencrypted connection is never fallen back to.
+            ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. Default:
+                Amazon's authorities for RDS, and those that the Lambda runtime trusts.
+
+        Returns:
+            The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.
+
+        Raises:
+            ValueError: An argument is missing, contradicts another, or the driver is not installed.
+        """
+        from cdk_scalable_webhook.sinks.database import DatabaseSink
+
+        return DatabaseSink(
+            "mysql",
+            database,
+            database_name=database_name,
+            table_name=table_name,
+            create_table=create_table,
+            host=host,
+            port=port,
+            secret=secret,
+            iam_user=iam_user,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            tls=tls,
+            ca_certificates=ca_certificates,
+        )
+
+    @staticmethod
+    def data_api(
+        cluster: "rds.IDatabaseCluster",
+        *,
+        database_name: str,
+        table_name: str = "webhooks",
+        create_table: bool = False,
+        secret: "secretsmanager.ISecret | None" = None,
+    ) -> "DataApiSink":
+        """A table of an Aurora cluster, Postgres or MySQL, by the RDS Data API: without VPC, driver or connection.
+
+        The table and its guarantees are those of ``Sink.postgres()`` and ``Sink.mysql()``. A cluster that has paused
+        is waited for: its webhooks come back later.
+
+        Args:
+            cluster: The cluster, with ``enable_data_api``; an imported one has to tell its ``engine``.
+            database_name: The name of the database in the cluster.
+            table_name: The table. Default: ``webhooks``.
+            create_table: Whether the consumer makes the table where there is none. Default: no; run
+                ``create_table_statement`` yourself.
+            secret: The secret by which the Data API signs in. Default: that of ``cluster``.
+
+        Returns:
+            The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.
+
+        Raises:
+            ValueError: The cluster has no Data API, or its engine or secret is not known.
+
+        See: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
+        """
+        from cdk_scalable_webhook.sinks.data_api import DataApiSink
+
+        return DataApiSink(
+            cluster, database_name=database_name, table_name=table_name, create_table=create_table, secret=secret
+        )
+
+    @staticmethod
+    def http(
+        url: str,
+        *,
+        timeout: Duration | None = None,
+        signing_secret: "secretsmanager.ISecret | None" = None,
+        vpc: "ec2.IVpc | None" = None,
+        vpc_subnets: "ec2.SubnetSelection | None" = None,
+        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        ca_certificates: str | None = None,
+    ) -> "HttpSink":
+        """An HTTP service, one POST a webhook, over a connection that is kept.
+
+        The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method`` and
+        ``X-Original-URI``. The key is the webhook's ``id``, the same at every try: a service that stores each key once
+        stores each webhook once. 2xx is done; 4xx goes to the dead-letter queue, but for 408 and 425, which come back
+        alone, and 429; where the service answers 429 or 503, or not at all, the whole batch comes back; everything else
+        comes back alone. ``Retry-After`` is honoured. Redirections are not followed.
+
+        Args:
+            url: Where to post.
+            timeout: How long one answer may take, below the consumer's ``timeout``. Default: 10 seconds.
+            signing_secret: A secret, as plain text ``whsec_…`` or base64, by which every request is signed as Standard
+                Webhooks has it: ``webhook-id``, ``webhook-timestamp``, ``webhook-signature``. Default: not signed.
+                See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+            vpc: The VPC of the function, for a service that is reached from there only. Default: none.
+            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
+                the isolated ones.
+            security_groups: The function's. Default: a new one.
+            ca_certificates: A PEM file with the authorities of your own service, trusted instead of the public ones.
+                Default: those that the Lambda runtime trusts.
+
+        Returns:
+            The sink, for ``ScalableWebhook(sink=…)``.
+
+        Raises:
+            ValueError: ``url`` is none, or ``timeout`` is out of its limits.
+        """
+        from cdk_scalable_webhook.sinks.http import HttpSink
+
+        return HttpSink(
+            url,
+            timeout=timeout,
+            signing_secret=signing_secret,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+            ca_certificates=ca_certificates,
+        )
+
+    @staticmethod
+    def python(
+        code: str,
+        handler: str,
+        *,
+        batch: bool = False,
+        packages: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        vpc: "ec2.IVpc | None" = None,
+        vpc_subnets: "ec2.SubnetSelection | None" = None,
+        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+    ) -> "PythonSink":
+        """A Python function of yours, called with each webhook.
+
+        It is ``def handle(webhook: Webhook) -> None``, with ``from webhook_runtime import Webhook``. When it returns,
+        the webhook is done. When it raises, the webhook is tried again later; ``Permanent("why")`` sends it to the
+        dead-letter queue now, ``RetryAfter(seconds)`` sets the delay, ``SinkDown("why")`` lets the rest of the batch
+        wait as well. It may be called again with a webhook that it has had: store by ``webhook.id``. Permissions:
+        ``table.grant_write_data(webhook)``, since the ``ScalableWebhook`` is an ``IGrantable``. For its tests there is
+        ``webhook_runtime.testing.webhook()``.
+
+        Args:
+            code: A folder with your modules, or one ``.py`` file.
+            handler: The function, as ``module.function``.
+            batch: Whether the function takes a list of webhooks. When it raises, each is handed to it alone. Default:
+                one webhook a call.
+            packages: Distributions that it imports, with all that they require, from where they are installed; pure
+                Python only. boto3 is there already. Default: none.
+            environment: Environment variables for it. Default: none.
+            vpc: The VPC of the function. Default: none.
+            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
+                the isolated ones.
+            security_groups: The function's. Default: a new one.
+
+        Returns:
+            The sink, for ``ScalableWebhook(sink=…)``.
+
+        Raises:
+            ValueError: There is no such code or function, or a package is not installed or not pure Python.
+        """
+        from cdk_scalable_webhook.sinks.python import PythonSink
+
+        return PythonSink(
+            code,
+            handler,
+            batch=batch,
+            packages=packages,
+            environment=environment or {},
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=security_groups,
+        )
 
     @abstractmethod
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
@@ -84,60 +413,3 @@ class Sink(ABC):
         Args:
             grantee: The consumer function.
         """
-
-
-class DynamoDBSink(Sink):
-    """A DynamoDB table as the sink. Made by ``Sink.dynamodb()``."""
-
-    def __init__(self, table: dynamodb.ITable | None) -> None:
-        if table is not None:
-            checks.table_key(table)
-        self._brought = table
-        self._table = table
-
-    @property
-    def table(self) -> dynamodb.ITable:
-        """The table. A new one exists once a ``ScalableWebhook`` has the sink.
-
-        Raises:
-            ValueError: No ``ScalableWebhook`` has it yet.
-        """
-        if self._table is None:
-            raise ValueError("the sink has no table yet, got None; pass the sink to a ScalableWebhook first")
-        return self._table
-
-    def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
-        """See ``Sink.bind``."""
-        if self._brought is None:
-            if self._table is not None:
-                raise ValueError(
-                    f"sink must serve one ScalableWebhook, got one that serves {self._table.node.scope}; "
-                    "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
-                )
-            self._table = _table(scope, options)
-        return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
-
-    def grant_write(self, grantee: iam.IGrantable) -> None:
-        """See ``Sink.grant_write``."""
-        # No ready-made grant has PartiQL's insert without a right to read, overwrite or delete.
-        self.table.grant(grantee, "dynamodb:PartiQLInsert")
-        if self.table.encryption_key is not None:
-            self.table.encryption_key.grant_encrypt_decrypt(grantee)
-
-
-def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
-    return dynamodb.Table(
-        scope,
-        "Table",
-        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
-        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-        # DEFAULT is encrypted as well, with a key that AWS owns and that costs nothing a request.
-        encryption=(
-            dynamodb.TableEncryption.CUSTOMER_MANAGED if options.encryption_key else dynamodb.TableEncryption.DEFAULT
-        ),
-        encryption_key=options.encryption_key,
-        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-            point_in_time_recovery_enabled=True
-        ),
-        removal_policy=options.removal_policy,
-    )

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import CfnOutput, Duration, RemovalPolicy
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -17,6 +17,7 @@ from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
+from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
 
 if TYPE_CHECKING:  # importing it costs every synth
@@ -60,6 +61,7 @@ class ScalableWebhook(Construct):
         batch_size: int = 10,
         max_batching_window: Duration | None = None,
         max_receive_count: int | None = None,
+        retry: Retry | None = None,
         retention_period: Duration | None = None,
         visibility_timeout: Duration | None = None,
         timeout: Duration | None = None,
@@ -101,6 +103,9 @@ class ScalableWebhook(Construct):
             max_batching_window: How long to wait for a batch to fill, up to 5 minutes. Default: no waiting.
             max_receive_count: How often a message may fail before it moves to the dead-letter queue: 1 to 1000; below 5
                 gives a warning. Default: 5.
+            retry: How long a webhook waits that failed. Not together with ``consumer``. Default: ``Retry()``, so
+                anything up to 30 seconds first, twice that each time, 15 minutes at most. Together with
+                ``max_receive_count`` it says how long an outage of the sink is survived: ``outage_tolerance``.
             retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default:
                 4 days.
             visibility_timeout: How long a message that is worked on stays hidden, at least 6 x ``timeout`` +
@@ -128,6 +133,7 @@ class ScalableWebhook(Construct):
         super().__init__(scope, id)
         ingress = ingress or Ingress.lambda_integration()
         busy = consumer_timeout(consumer, timeout)
+        self._retry = (retry or Retry()) if consumer is None else None
         fifo = queue is not None and queue.fifo
         checks.mount_path(path)
         self._path = "/" + path.strip("/")
@@ -147,6 +153,7 @@ class ScalableWebhook(Construct):
                 visibility_timeout=visibility_timeout,
                 consumer_timeout=busy,
                 max_batching_window=max_batching_window,
+                retry=self._retry,
                 encryption_key=encryption_key,
                 removal_policy=removal_policy,
             )
@@ -158,16 +165,19 @@ class ScalableWebhook(Construct):
                 retention_period=retention_period,
                 visibility_timeout=visibility_timeout,
             )
-            buffer = brought_buffer(self, queue, consumer_timeout=busy)
+            buffer = brought_buffer(self, queue, consumer_timeout=busy, retry=self._retry)
         self._queue = buffer.queue
         self._dead_letter_queue = buffer.dead_letter_queue
+        self._max_receive_count = buffer.max_receive_count
 
         if consumer is None:
+            assert self._retry
             self._sink: Sink | None = sink or Sink.dynamodb()
             self._consumer = create_consumer(
                 self,
                 buffer=buffer,
                 sink=self._sink,
+                retry=self._retry,
                 timeout=busy,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -180,6 +190,7 @@ class ScalableWebhook(Construct):
             checks.nothing_set(
                 "consumer",
                 sink=sink,
+                retry=retry,
                 timeout=timeout,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -252,6 +263,15 @@ class ScalableWebhook(Construct):
     def sink(self) -> Sink | None:
         """Where webhooks end. None where you brought a consumer."""
         return self._sink
+
+    @property
+    def outage_tolerance(self) -> Duration | None:
+        """How long the sink may be down before webhooks go to the dead-letter queue: what ``retry`` and
+        ``max_receive_count`` take together, on average. None where you brought the consumer, or where only deployment
+        knows."""
+        if self._retry is None or self._max_receive_count is None or Token.is_unresolved(self._max_receive_count):
+            return None
+        return Duration.seconds(round(checks.known(self._retry.longest(int(self._max_receive_count))) / 2))
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

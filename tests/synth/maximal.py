@@ -3,12 +3,15 @@
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -31,6 +34,7 @@ ScalableWebhook(
     batch_size=10_000,
     max_batching_window=Duration.minutes(5),
     max_receive_count=1000,
+    retry=Retry(initial=Duration.seconds(1), maximum=Duration.minutes(20)),
     retention_period=Duration.days(14),
     visibility_timeout=Duration.hours(12),
     timeout=Duration.minutes(15),
@@ -75,8 +79,40 @@ ScalableWebhook(
         "Consumer",
         runtime=lambda_.Runtime.PYTHON_3_14,
         handler="index.handler",
+        layers=[RuntimeLayer(own, "Runtime")],
         code=lambda_.Code.from_inline("def handler(event, context):\n    return {'batchItemFailures': []}\n"),
         timeout=Duration.seconds(10),
     ),
 )
+
+databases = Stack(app, "Databases")
+vpc = ec2.Vpc(databases, "Vpc", max_azs=2)
+postgres = rds.DatabaseInstance(
+    databases,
+    "Postgres",
+    engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6),
+    vpc=vpc,
+    storage_encrypted=True,
+    iam_authentication=True,
+)
+aurora = rds.DatabaseCluster(
+    databases,
+    "Aurora",
+    engine=rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0),
+    writer=rds.ClusterInstance.serverless_v2("Writer"),
+    vpc=vpc,
+    storage_encrypted=True,
+    enable_data_api=True,
+)
+secret = secretsmanager.Secret(databases, "Secret")
+for name, sink in {
+    "Instance": Sink.postgres(postgres, database_name="postgres", table_name="public.hooks", create_table=True),
+    "Iam": Sink.postgres(postgres, database_name="postgres", iam_user="webhook"),
+    "Cluster": Sink.mysql(aurora, database_name="orders"),
+    "DataApi": Sink.data_api(aurora, database_name="orders", create_table=True),
+    "OnPrem": Sink.mysql(host="mainframe.internal", port=3307, database_name="orders", secret=secret, vpc=vpc),
+    "Http": Sink.http("https://orders.internal/in", signing_secret=secret, vpc=vpc),
+    "Code": Sink.python(__file__, "maximal.created", packages=["PyMySQL"], environment={"LEVEL": "1"}, vpc=vpc),
+}.items():
+    ScalableWebhook(databases, name, sink=sink)
 app.synth()

@@ -1,20 +1,26 @@
 """One row for each guardrail: the argument, the limit, what it got and what to do are all in the message."""
 
 import json
+import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App, Duration, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
 
 Make = Callable[[Stack], Any]
 seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
@@ -48,6 +54,53 @@ def api(**properties: Any) -> Make:
         rest_api.root.add_method("ANY")
         rest_api.root.add_resource("taken").add_proxy(any_method=True)
         return rest_api
+
+    return make
+
+
+def vpc(stack: Stack) -> ec2.Vpc:
+    return ec2.Vpc(stack, "Vpc")
+
+
+def secret(stack: Stack) -> secretsmanager.Secret:
+    return secretsmanager.Secret(stack, "Secret")
+
+
+def instance(stack: Stack) -> rds.DatabaseInstance:
+    engine = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
+    return rds.DatabaseInstance(stack, "Mysql", engine=engine, vpc=vpc(stack))
+
+
+def imported_instance(stack: Stack) -> rds.IDatabaseInstance:
+    return rds.DatabaseInstance.from_database_instance_attributes(
+        stack, "Imported", instance_endpoint_address="db", instance_identifier="db", port=1, security_groups=[]
+    )
+
+
+def aurora(stack: Stack, **properties: Any) -> rds.DatabaseCluster:
+    engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
+    writer = rds.ClusterInstance.serverless_v2("Writer")
+    return rds.DatabaseCluster(stack, "Aurora", engine=engine, writer=writer, vpc=vpc(stack), **properties)
+
+
+def imported_aurora(stack: Stack, **attributes: Any) -> rds.IDatabaseCluster:
+    return rds.DatabaseCluster.from_database_cluster_attributes(
+        stack, "Imported", cluster_identifier="c", cluster_endpoint_address="c", port=1, **attributes
+    )
+
+
+def on_host(stack: Stack, **arguments: Any) -> Sink:
+    return Sink.postgres(**{"host": "h", "database_name": "d", "secret": secret(stack), **arguments})
+
+
+def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook): ...") -> Make:
+    def make(_: Stack) -> Sink:
+        folder = Path(tempfile.mkdtemp())
+        (folder / name).write_text(text)
+        try:
+            return Sink.python(str(folder), handler)
+        finally:
+            shutil.rmtree(folder)
 
     return make
 
@@ -115,6 +168,41 @@ ROWS = [
     Row("table with another key", "table must have the string partition key 'id' and no sort key, got pk (STRING); create it with", {}, {"sink": table("pk", dynamodb.AttributeType.STRING)}),
     Row("table with a number as key", "got id (NUMBER)", {}, {"sink": table("id", dynamodb.AttributeType.NUMBER)}),
     Row("table with a sort key", "got id (STRING) and at (STRING)", {}, {"sink": table("id", dynamodb.AttributeType.STRING, "at")}),
+    Row("retry too soon", "retry initial must be between 1 second and 11 hours, got 0 seconds", {}, {"retry": lambda stack: Retry(initial=seconds(0))}),
+    Row("retry too late", "retry maximum must be between 30 seconds and 11 hours, got 12 hours", {}, {"retry": lambda stack: Retry(maximum=Duration.hours(12))}),
+    Row("retry that shrinks", "retry maximum must be between 1 minute and 11 hours, got 30 seconds", {}, {"retry": lambda stack: Retry(initial=minutes(1), maximum=seconds(30))}),
+    Row("retry that only deployment knows", "retry initial must be known at synth, got a value that only deployment knows", {}, {"retry": lambda stack: Retry(initial=seconds(number()))}),
+    Row("retries beyond the retention", "retention_period must be longer than the 7 minutes 30 seconds that max_receive_count (5) and retry may take together, got 5 minutes; raise it", {"retention_period": minutes(5)}),
+    Row("retries beyond the retention of a queue of one's own", "may take together, got 1 minute; raise it", {}, {"queue": lambda stack: sqs.Queue(stack, "Brought", retention_period=minutes(1), visibility_timeout=minutes(3), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=3))}),
+    Row("retry beside a consumer", "retry must not be set together with consumer", {}, {"consumer": function(), "retry": lambda stack: Retry()}),
+    Row("table with a quote", "table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, got 'a\"b'; for example", {}, {"sink": lambda stack: on_host(stack, table_name='a"b')}),
+    Row("no server", "one of database and host must be given, got neither; pass one of them", {}, {"sink": lambda stack: Sink.postgres(database_name="d", secret=secret(stack))}),
+    Row("two servers", "one of database and host must be given, got database and host; leave one out", {}, {"sink": lambda stack: Sink.mysql(instance(stack), host="h", database_name="d")}),
+    Row("port of a database", "port must not be set together with database", {}, {"sink": lambda stack: Sink.mysql(instance(stack), port=1, database_name="d")}),
+    Row("port too high", "port must be between 1 and 65,535, got 70,000", {}, {"sink": lambda stack: on_host(stack, port=70_000)}),
+    Row("another engine", "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL; take the sink of that engine", {}, {"sink": lambda stack: Sink.postgres(instance(stack), database_name="d")}),
+    Row("database without its VPC", "vpc must be given for a database that does not tell its own, got none; pass", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", secret=secret(stack))}),
+    Row("database without a secret", "one of secret and iam_user must be given, got neither", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack))}),
+    Row("secret and user of IAM's", "one of secret and iam_user must be given, got secret and iam_user", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", secret=secret(stack), iam_user="u")}),
+    Row("user of IAM's on a host", "iam_user needs a database of RDS, got 'u' with a host", {}, {"sink": lambda stack: Sink.mysql(host="h", database_name="d", iam_user="u")}),
+    Row("token without TLS", "tls must be True with iam_user, got False", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u", tls=False)}),
+    Row("authorities that are not there", "ca_certificates must be a file, got '/none.pem', which is none", {}, {"sink": lambda stack: on_host(stack, ca_certificates="/none.pem")}),
+    Row("subnets of no VPC", "vpc_subnets must not be set together with no vpc, got vpc_subnets", {}, {"sink": lambda stack: on_host(stack, vpc_subnets=ec2.SubnetSelection())}),
+    Row("Data API that is off", "cluster must have the Data API, got one without; create it with enable_data_api=True", {}, {"sink": lambda stack: Sink.data_api(aurora(stack), database_name="d")}),
+    Row("Data API of an unknown engine", "cluster must say that it is Aurora Postgres or Aurora MySQL, got no engine; import it with", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack), database_name="d", secret=secret(stack))}),
+    Row("Data API without a secret", "secret must be given for a cluster that has none in this app, got none", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL), database_name="d")}),
+    Row("URL of something else", "url must be an absolute http or https URL without user and password, got 'ftp://h'; for example", {}, {"sink": lambda stack: Sink.http("ftp://h")}),
+    Row("URL with a password", "got 'https://u:p@h/'", {}, {"sink": lambda stack: Sink.http("https://u:p@h/")}),
+    Row("answer awaited too long", "the timeout of Sink.http() must be shorter than the consumer's of 5 seconds, got 10 seconds; shorten it", {"timeout": seconds(5)}, {"sink": lambda stack: Sink.http("https://h")}),
+    Row("answer not awaited", "timeout of Sink.http() must be between 1 second and 15 minutes, got 0 seconds", {}, {"sink": lambda stack: Sink.http("https://h", timeout=seconds(0))}),
+    Row("code that is not there", "code must exist, got '/none.py', which does not", {}, {"sink": lambda stack: Sink.python("/none.py", "none.handle")}),
+    Row("code that is no Python", "code must be a folder or a .py file, got '/etc/hostname'", {}, {"sink": lambda stack: Sink.python("/etc/hostname", "a.b")}),
+    Row("handler without a module", "handler must be 'module.function', got 'handle'", {}, {"sink": code("handle")}),
+    Row("handler in another module", "handler must be in code, got 'other.handle', and", {}, {"sink": code("other.handle")}),
+    Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}),
+    Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
+    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, got WEBHOOK_X, A; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1"})}),
+    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; pip install none-such", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
 ]  # fmt: skip
 

@@ -9,26 +9,92 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook
+from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
 
 SRC = Path(__file__).parents[2] / "src"
+CONSUMER = {
+    "WEBHOOK_QUEUE_URL",
+    "WEBHOOK_DEAD_LETTER_QUEUE_URL",
+    "WEBHOOK_MAX_RECEIVE_COUNT",
+    "WEBHOOK_RETRY_INITIAL_SECONDS",
+    "WEBHOOK_RETRY_MAXIMUM_SECONDS",
+}
+TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
+DATABASE = TABLE | {
+    "WEBHOOK_DATABASE_HOST",
+    "WEBHOOK_DATABASE_PORT",
+    "WEBHOOK_DATABASE_TLS",
+    "WEBHOOK_DATABASE_USER",
+    "WEBHOOK_CA_CERTIFICATES",
+}
 HANDLERS = {
     "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"},
-    "dynamodb": {"WEBHOOK_TABLE_NAME", "WEBHOOK_DEAD_LETTER_QUEUE_URL"},
+    "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
+    "postgres": CONSUMER | DATABASE,
+    "mysql": CONSUMER | DATABASE,
+    "data_api": CONSUMER | TABLE | {"WEBHOOK_CLUSTER_ARN", "WEBHOOK_DATABASE_ENGINE"},
+    "http": CONSUMER
+    | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"},
+    "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
+}
+SETTINGS = {
+    "publisher": ["PublisherSettings"],
+    "dynamodb": ["ConsumerSettings", "DynamoDBSettings"],
+    "postgres": ["ConsumerSettings", "DatabaseSettings"],
+    "mysql": ["ConsumerSettings", "DatabaseSettings"],
+    "data_api": ["ConsumerSettings", "DataApiSettings"],
+    "http": ["ConsumerSettings", "HttpSettings"],
+    "python": ["ConsumerSettings", "PythonSettings"],
 }
 
 
-def written(handler: str) -> set[str]:
+def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
+    """Sinks whose consumer has this handler, with every setting in use in one of them or another."""
+    pem, module = folder / "ca.pem", folder / "orders.py"
+    pem.write_text("")
+    module.write_text("def handle(webhook): ...")
+    secret = secretsmanager.Secret(stack, "Secret")
+    vpc = ec2.Vpc(stack, "Vpc")
+    postgres = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
+    mysql = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
+    aurora = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
+    host: dict[str, Any] = {"database_name": "d", "host": "h", "secret": secret, "ca_certificates": str(pem)}
+    match handler:
+        case "publisher" | "dynamodb":
+            return [Sink.dynamodb()]
+        case "postgres":
+            server = rds.DatabaseInstance(stack, "Server", engine=postgres, vpc=vpc)
+            return [Sink.postgres(**host), Sink.postgres(server, database_name="d", iam_user="u")]
+        case "mysql":
+            server = rds.DatabaseInstance(stack, "Server", engine=mysql, vpc=vpc)
+            return [Sink.mysql(**host), Sink.mysql(server, database_name="d", iam_user="u")]
+        case "data_api":
+            writer = rds.ClusterInstance.serverless_v2("Writer")
+            cluster = rds.DatabaseCluster(stack, "Aurora", engine=aurora, writer=writer, vpc=vpc, enable_data_api=True)
+            return [Sink.data_api(cluster, database_name="d")]
+        case "http":
+            return [Sink.http("https://example.com", signing_secret=secret, ca_certificates=str(pem))]
+        case "python":
+            return [Sink.python(str(module), "orders.handle")]
+    raise ValueError(handler)
+
+
+def written(handler: str, folder: Path) -> set[str]:
     """The variables that the construct gives the function with this handler, with every setting in use."""
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", ingress=Ingress.lambda_integration(), delivery_id_header="X-Id")
+    for number, sink in enumerate(sinks(handler, stack, folder)):
+        ingress = Ingress.lambda_integration()
+        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, delivery_id_header="X-Id", retry=Retry())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )
-    (function,) = functions.values()
-    return set(function["Properties"]["Environment"]["Variables"])
+    assert functions
+    return {name for function in functions.values() for name in function["Properties"]["Environment"]["Variables"]}
 
 
 def run(code: str, **environment: str) -> Any:
@@ -48,38 +114,42 @@ def run(code: str, **environment: str) -> Any:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_the_environment_written_is_the_environment_read(handler: str) -> None:
-    assert written(handler) == HANDLERS[handler]
+def test_the_environment_written_is_the_environment_read(handler: str, tmp_path: Path) -> None:
+    assert written(handler, tmp_path) == HANDLERS[handler]
     read = """
 class Recorder(dict):
-    def __getitem__(self, name): self.read.add(name); return "x"
-    def get(self, name, default=None): self.read.add(name); return "x"
+    def __getitem__(self, name): self.read.add(name); return "1"
+    def get(self, name, default=None): self.read.add(name); return "1"
 recorder = Recorder(); recorder.read = set()
 import webhook_runtime.settings as settings
 for cls in {classes}:
     getattr(settings, cls).from_environment(recorder)
 print(*sorted(recorder.read))
 """
-    classes = {"publisher": ["PublisherSettings"], "dynamodb": ["ConsumerSettings", "DynamoDBSettings"]}[handler]
-    result = run(read.replace("{classes}", repr(classes)))
+    result = run(read.replace("{classes}", repr(SETTINGS[handler])))
     assert set(result.stdout.split()) == HANDLERS[handler], result.stderr
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str) -> None:
     code = f"import webhook_runtime.handlers.{handler} as module; print(callable(module.handler))"
-    result = run(code, **dict.fromkeys(HANDLERS[handler], "x"))
+    values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
+    values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
+    values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
+    result = run(code, **values)
     assert result.stdout.strip() == "True", result.stderr
 
 
-def test_the_run_time_imports_the_standard_library_and_boto3_only() -> None:
+def test_the_run_time_imports_the_standard_library_boto3_and_a_sinks_own_driver_only() -> None:
     allowed = sys.stdlib_module_names | {"boto3", "botocore", "webhook_runtime"}
+    # Its driver comes into the asset with the sink; urllib3 is what botocore itself sends with.
+    beside = {"postgres.py": {"pg8000"}, "mysql.py": {"pymysql"}, "http.py": {"urllib3"}}
     foreign = {
         f"{path.relative_to(SRC)}: {name}"
         for path in (SRC / "webhook_runtime").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in _imported(node)
-        if name.split(".")[0] not in allowed
+        if name.split(".")[0] not in allowed | (beside.get(path.name, set()) if path.parent.name == "sinks" else set())
     }
     assert foreign == set()
 

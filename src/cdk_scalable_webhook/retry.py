@@ -1,0 +1,50 @@
+"""When a webhook that failed is tried again."""
+
+from aws_cdk import Duration
+
+from cdk_scalable_webhook import checks
+
+# SQS hides a message for 12 hours at most, and a batch may take 15 minutes of them.
+_LONGEST = Duration.hours(11)
+
+_INITIAL = Duration.seconds(30)
+_MAXIMUM = Duration.minutes(15)
+
+
+class Retry:
+    """How long a webhook that failed waits before it is tried again: exponentially longer, with full jitter.
+
+    After its n-th failure it waits for anything up to ``initial`` x 2^(n - 1), never above ``maximum``. How often it is
+    tried is ``max_receive_count``. A sink that says when it wants to be asked again is asked then.
+
+    See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """
+
+    def __init__(self, *, initial: Duration | None = None, maximum: Duration | None = None) -> None:
+        """Set the delays.
+
+        Args:
+            initial: The longest delay after the first failure: 1 second to 11 hours. Default: 30 seconds.
+            maximum: The longest delay of all: ``initial`` to 11 hours. Default: 15 minutes, or ``initial`` where that
+                is more.
+
+        Raises:
+            ValueError: A delay is out of its limits, or is known only at deployment.
+        """
+        self.initial = checks.known_duration("retry initial", initial) or _INITIAL
+        checks.duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
+        usual = self.initial if checks.known(self.initial) > checks.known(_MAXIMUM) else _MAXIMUM
+        self.maximum = checks.known_duration("retry maximum", maximum) or usual
+        checks.duration("retry maximum", self.maximum, self.initial, _LONGEST)
+
+    def longest(self, max_receive_count: int) -> Duration:
+        """How long all the delays of a webhook take together that is tried so often, if each is as long as it may be.
+        On average it is half of that.
+
+        Args:
+            max_receive_count: How often it is tried.
+        """
+        initial, maximum = checks.known(self.initial), checks.known(self.maximum)
+        # The exponent is bounded, since a float is.
+        delays = (min(maximum, initial * 2 ** min(failures, 30)) for failures in range(max_receive_count - 1))
+        return Duration.seconds(round(sum(delays)))

@@ -1,0 +1,63 @@
+"""A table of an Aurora cluster, by the RDS Data API."""
+
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+from webhook_runtime.sinks.table import create_table
+
+_ENGINES = {"POSTGRESQL": "postgres", "MYSQL": "mysql"}
+
+
+class DataApiSink(Sink):
+    """A table of an Aurora cluster as the sink. Made by ``Sink.data_api()``."""
+
+    def __init__(
+        self,
+        cluster: rds.IDatabaseCluster,
+        *,
+        database_name: str,
+        table_name: str,
+        create_table: bool,
+        secret: secretsmanager.ISecret | None,
+    ) -> None:
+        checks.table_name(table_name)
+        checks.data_api(cluster)
+        self._cluster = cluster
+        self._engine = _ENGINES[checks.engine_family(cluster)]
+        self._database_name = database_name
+        self._table_name = table_name
+        self._create_table = create_table
+        found = secret or getattr(cluster, "secret", None)
+        if found is None:
+            raise ValueError("secret must be given for a cluster that has none in this app, got none; pass secret=")
+        self._secret: secretsmanager.ISecret = found
+
+    @property
+    def create_table_statement(self) -> str:
+        """The SQL of the table that the consumer stores into: run it once, or let ``create_table=True`` do so."""
+        return create_table(self._engine, self._table_name)
+
+    def bind(self, _scope: Construct, _options: SinkOptions) -> SinkConfig:
+        """See ``Sink.bind``."""
+        return SinkConfig(
+            "data_api",
+            {
+                "WEBHOOK_CLUSTER_ARN": self._cluster.cluster_arn,
+                "WEBHOOK_SECRET_ARN": self._secret.secret_arn,
+                "WEBHOOK_DATABASE_ENGINE": self._engine,
+                "WEBHOOK_DATABASE_NAME": self._database_name,
+                "WEBHOOK_TABLE_NAME": self._table_name,
+                "WEBHOOK_CREATE_TABLE": "true" if self._create_table else "false",
+            },
+        )
+
+    def grant_write(self, grantee: iam.IGrantable) -> None:
+        """See ``Sink.grant_write``."""
+        # The cluster's own grant has transactions and single statements as well.
+        actions = ["rds-data:BatchExecuteStatement", *(["rds-data:ExecuteStatement"] if self._create_table else [])]
+        iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=[self._cluster.cluster_arn])
+        self._secret.grant_read(grantee)

@@ -1,0 +1,65 @@
+"""A DynamoDB table."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+
+
+class DynamoDBSink(Sink):
+    """A DynamoDB table as the sink. Made by ``Sink.dynamodb()``."""
+
+    def __init__(self, table: dynamodb.ITable | None) -> None:
+        if table is not None:
+            checks.table_key(table)
+        self._brought = table
+        self._table = table
+
+    @property
+    def table(self) -> dynamodb.ITable:
+        """The table. A new one exists once a ``ScalableWebhook`` has the sink.
+
+        Raises:
+            ValueError: No ``ScalableWebhook`` has it yet.
+        """
+        if self._table is None:
+            raise ValueError("the sink has no table yet, got None; pass the sink to a ScalableWebhook first")
+        return self._table
+
+    def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
+        """See ``Sink.bind``."""
+        if self._brought is None:
+            if self._table is not None:
+                raise ValueError(
+                    f"sink must serve one ScalableWebhook, got one that serves {self._table.node.scope}; "
+                    "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
+                )
+            self._table = _table(scope, options)
+        return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
+
+    def grant_write(self, grantee: iam.IGrantable) -> None:
+        """See ``Sink.grant_write``."""
+        # No ready-made grant has PartiQL's insert without a right to read, overwrite or delete.
+        self.table.grant(grantee, "dynamodb:PartiQLInsert")
+        if self.table.encryption_key is not None:
+            self.table.encryption_key.grant_encrypt_decrypt(grantee)
+
+
+def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
+    return dynamodb.Table(
+        scope,
+        "Table",
+        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+        billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+        # DEFAULT is encrypted as well, with a key that AWS owns and that costs nothing a request.
+        encryption=(
+            dynamodb.TableEncryption.CUSTOMER_MANAGED if options.encryption_key else dynamodb.TableEncryption.DEFAULT
+        ),
+        encryption_key=options.encryption_key,
+        point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        removal_policy=options.removal_policy,
+    )

@@ -1,0 +1,65 @@
+"""An HTTP service."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from aws_cdk import Annotations, Duration, Token
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.sinks.network import network, trust
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
+
+class HttpSink(Sink):
+    """An HTTP service as the sink. Made by ``Sink.http()``."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: Duration | None,
+        signing_secret: "secretsmanager.ISecret | None",
+        vpc: "ec2.IVpc | None",
+        vpc_subnets: "ec2.SubnetSelection | None",
+        security_groups: "Sequence[ec2.ISecurityGroup] | None",
+        ca_certificates: str | None,
+    ) -> None:
+        checks.url("url", url)
+        self._url = url
+        self._timeout = checks.known_duration("timeout of Sink.http()", timeout) or Duration.seconds(10)
+        self._signing_secret = signing_secret
+        self._vpc = vpc
+        self._vpc_subnets = vpc_subnets
+        self._security_groups = security_groups
+        self._ca_certificates = checks.file("ca_certificates", ca_certificates)
+
+    def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
+        """See ``Sink.bind``."""
+        checks.http_timeout(self._timeout, options.timeout)
+        if not Token.is_unresolved(self._url) and urlsplit(self._url).scheme == "http":
+            Annotations.of(scope).add_warning_v2(
+                "cdk-scalable-webhook:plainHttp",
+                "url should be https, got http: payloads and headers travel unencrypted, and nobody is verified.",
+            )
+        environment = {"WEBHOOK_URL": self._url, "WEBHOOK_TIMEOUT_SECONDS": f"{checks.known(self._timeout):g}"}
+        if self._signing_secret is not None:
+            environment["WEBHOOK_SIGNING_SECRET_ARN"] = self._signing_secret.secret_arn
+        trusted, files = trust(self._ca_certificates)
+        return SinkConfig(
+            "http",
+            {**environment, **trusted},
+            files=files,
+            network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),
+        )
+
+    def grant_write(self, grantee: iam.IGrantable) -> None:
+        """See ``Sink.grant_write``. The service itself knows nothing of AWS's permissions."""
+        if self._signing_secret is not None:
+            self._signing_secret.grant_read(grantee)

@@ -1,0 +1,48 @@
+"""How the consumer function reaches a sink: from which network, and whom it trusts there."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_cdk import Annotations
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.sink import SinkNetwork
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_ec2 as ec2
+
+_CA_CERTIFICATES = "ca-certificates.pem"
+
+
+def network(
+    scope: Construct,
+    vpc: "ec2.IVpc | None",
+    vpc_subnets: "ec2.SubnetSelection | None",
+    security_groups: "Sequence[ec2.ISecurityGroup] | None",
+    reaches: "Sequence[ec2.IConnectable]" = (),
+) -> SinkNetwork | None:
+    """The place in the VPC, or None where there is none."""
+    if vpc is None:
+        checks.nothing_set("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
+        return None
+    from aws_cdk import aws_ec2 as ec2
+
+    isolated = ec2.SubnetType.PRIVATE_ISOLATED
+    if vpc_subnets is None and not vpc.private_subnets and vpc.isolated_subnets:
+        vpc_subnets = ec2.SubnetSelection(subnet_type=isolated)
+    if vpc_subnets is not None and vpc_subnets.subnet_type == isolated:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:isolatedSubnets",
+            "the consumer is in isolated subnets, and needs interface endpoints for SQS and Secrets Manager there: "
+            "vpc.add_interface_endpoint(…). Acknowledge this warning once they exist.",
+        )
+    return SinkNetwork(vpc, vpc_subnets, security_groups, reaches)
+
+
+def trust(ca_certificates: Path | None) -> tuple[Mapping[str, str], Mapping[str, Path]]:
+    """Environment and files by which the function trusts the user's authorities."""
+    if ca_certificates is None:
+        return {}, {}
+    return {"WEBHOOK_CA_CERTIFICATES": _CA_CERTIFICATES}, {_CA_CERTIFICATES: ca_certificates}

@@ -1,0 +1,68 @@
+"""A Python function of the user's."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.asset import is_installed
+from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.sinks.network import network
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_ec2 as ec2
+
+
+class PythonSink(Sink):
+    """A Python function of yours as the sink. Made by ``Sink.python()``."""
+
+    def __init__(
+        self,
+        code: str,
+        handler: str,
+        *,
+        batch: bool,
+        packages: Sequence[str],
+        environment: Mapping[str, str],
+        vpc: "ec2.IVpc | None",
+        vpc_subnets: "ec2.SubnetSelection | None",
+        security_groups: "Sequence[ec2.ISecurityGroup] | None",
+    ) -> None:
+        self._code = Path(code)
+        checks.python_code(self._code, handler)
+        checks.environment(environment)
+        for package in packages:
+            if not is_installed(package):
+                raise ValueError(
+                    f"packages must be installed where the app is synthesised, got {package!r}, which is not; "
+                    f"pip install {package}"
+                )
+        self._handler = handler
+        self._batch = batch
+        self._packages = list(packages)
+        self._environment = dict(environment)
+        self._vpc = vpc
+        self._vpc_subnets = vpc_subnets
+        self._security_groups = security_groups
+
+    def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
+        """See ``Sink.bind``."""
+        is_folder = self._code.is_dir()
+        return SinkConfig(
+            "python",
+            {
+                **self._environment,
+                "WEBHOOK_HANDLER": self._handler,
+                "WEBHOOK_HANDLER_BATCH": "true" if self._batch else "false",
+            },
+            packages=self._packages,
+            directory=self._code if is_folder else None,
+            files={} if is_folder else {self._code.name: self._code},
+            network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),
+        )
+
+    def grant_write(self, grantee: iam.IGrantable) -> None:
+        """See ``Sink.grant_write``. What the function needs is granted by whoever wrote it."""

@@ -1,0 +1,345 @@
+"""What each sink makes of a stack: the function's place, its permissions, and what is packed with it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_scalable_webhook import Retry, RuntimeLayer, ScalableWebhook, Sink
+
+POSTGRES = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
+MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
+MARIADB = rds.DatabaseInstanceEngine.maria_db(version=rds.MariaDbEngineVersion.VER_10_11)
+AURORA = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
+AURORA_MYSQL = rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0)
+
+
+def new_stack() -> Stack:
+    """A stack whose template tells where its assets are, as under the CDK CLI."""
+    return Stack(App(context={"aws:cdk:enable-asset-metadata": True}), "Stack")
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return new_stack()
+
+
+@pytest.fixture
+def vpc(stack: Stack) -> ec2.Vpc:
+    return ec2.Vpc(stack, "Vpc")
+
+
+def function(template: Template) -> dict[str, Any]:
+    """The properties of the consumer."""
+    (found,) = template.find_resources(
+        "AWS::Lambda::Function", {"Properties": {"Description": Match.string_like_regexp("Stores")}}
+    ).values()
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+def packed(stack: Stack, name: str = "WebhookConsumer") -> Path:
+    """What is in the asset of a function or layer."""
+    assembly = Stack.of(stack).node.root.synth()  # type: ignore[attr-defined]
+    (artifact,) = assembly.stacks
+    for id, resource in artifact.template["Resources"].items():
+        if id.startswith(name) and "aws:asset:path" in resource.get("Metadata", {}):
+            return Path(assembly.directory, resource["Metadata"]["aws:asset:path"])
+    raise AssertionError(f"{name} has no asset")
+
+
+def statements(template: Template, role: str = "WebhookConsumerRole") -> list[dict[str, Any]]:
+    policies = template.find_resources("AWS::IAM::Policy").values()
+    return [
+        statement
+        for policy in policies
+        if policy["Properties"]["Roles"][0]["Ref"].startswith(role)
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def actions(template: Template) -> set[str]:
+    found = [statement["Action"] for statement in statements(template)]
+    return {each for action in found for each in ([action] if isinstance(action, str) else action)}
+
+
+class TestDatabase:
+    def test_an_instance_in_a_vpc_is_reached_with_its_own_secret(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
+        sink = Sink.postgres(database, database_name="orders", table_name="hooks", create_table=True)
+        webhook = ScalableWebhook(stack, "Webhook", sink=sink)
+        template = Template.from_stack(stack)
+
+        variables = function(template)["Environment"]["Variables"]
+        assert variables["WEBHOOK_DATABASE_HOST"]["Fn::GetAtt"][1] == "Endpoint.Address"
+        assert variables["WEBHOOK_DATABASE_PORT"]["Fn::GetAtt"][1] == "Endpoint.Port"
+        assert variables["WEBHOOK_SECRET_ARN"]["Ref"].startswith("DatabaseSecretAttachment")
+        assert [variables[f"WEBHOOK_{name}"] for name in ("DATABASE_NAME", "TABLE_NAME", "CREATE_TABLE")] == [
+            "orders",
+            "hooks",
+            "true",
+        ]
+        assert variables["WEBHOOK_DATABASE_TLS"] == "true"
+        assert len(function(template)["VpcConfig"]["SubnetIds"]) == 2
+        template.has_resource_properties(
+            "AWS::EC2::SecurityGroupIngress",
+            {
+                "FromPort": {"Fn::GetAtt": [Match.any_value(), "Endpoint.Port"]},
+                "SourceSecurityGroupId": {"Fn::GetAtt": [Match.string_like_regexp("WebhookConsumer"), "GroupId"]},
+            },
+        )
+        assert {"secretsmanager:GetSecretValue", "sqs:ChangeMessageVisibility"} <= actions(template)
+        assert webhook.sink is sink
+
+    @pytest.mark.parametrize(
+        ("engine", "make"), [(MYSQL, Sink.mysql), (MARIADB, Sink.mysql), (POSTGRES, Sink.postgres)]
+    )
+    def test_the_engine_decides_on_port_and_driver(self, stack: Stack, vpc: ec2.Vpc, engine: Any, make: Any) -> None:
+        database = rds.DatabaseInstance(stack, "Database", engine=engine, vpc=vpc)
+        ScalableWebhook(stack, "Webhook", sink=make(database, database_name="orders"))
+        names = {path.name for path in packed(stack).iterdir()}
+        assert "webhook_runtime" in names
+        assert ("pg8000" in names, "pymysql" in names) == (make is Sink.postgres, make is Sink.mysql)
+
+    def test_what_is_packed_runs_where_nothing_else_is_installed(self, stack: Stack) -> None:
+        secret = secretsmanager.Secret(stack, "Secret")
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(host="db", database_name="d", secret=secret))
+        asset = packed(stack)
+        code = f"import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [{str(asset)!r}]"
+        check = "import pg8000.native; print(pg8000.native.__file__)"
+        run = subprocess.run(
+            [sys.executable, "-S", "-c", f"{code}; {check}"], capture_output=True, text=True, check=False
+        )
+        assert run.stdout.startswith(str(asset)), run.stderr
+        assert not [path for path in asset.rglob("*") if path.suffix == ".pyc" or path.name in ("RECORD", "testing.py")]
+
+    def test_a_clusters_writer_is_who_is_written_to(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        writer = rds.ClusterInstance.serverless_v2("Writer")
+        cluster = rds.DatabaseCluster(stack, "Aurora", engine=AURORA, writer=writer, vpc=vpc)
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(cluster, database_name="orders"))
+        host = function(Template.from_stack(stack))["Environment"]["Variables"]["WEBHOOK_DATABASE_HOST"]
+        assert host["Fn::GetAtt"][1] == "Endpoint.Address"
+
+    def test_a_proxy_listens_on_the_port_of_its_engine(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
+        assert database.secret
+        proxy = database.add_proxy("Proxy", secrets=[database.secret], vpc=vpc)
+        sink = Sink.postgres(proxy, database_name="orders", secret=database.secret, vpc=vpc)
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        template = Template.from_stack(stack)
+        variables = function(template)["Environment"]["Variables"]
+        assert variables["WEBHOOK_DATABASE_PORT"] == "5432"
+        assert variables["WEBHOOK_DATABASE_HOST"]["Fn::GetAtt"][1] == "Endpoint"
+        rules = template.find_resources("AWS::EC2::SecurityGroupIngress").values()
+        assert any("WebhookConsumer" in json.dumps(rule) for rule in rules)
+
+    @pytest.mark.parametrize("kind", ["instance", "cluster", "proxy"])
+    def test_one_that_was_imported_is_reached_as_well(self, stack: Stack, vpc: ec2.Vpc, kind: str) -> None:
+        groups = [ec2.SecurityGroup(stack, "Group", vpc=vpc)]
+        secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "orders")
+        imported: Any
+        if kind == "instance":
+            imported = rds.DatabaseInstance.from_database_instance_attributes(
+                stack,
+                "Db",
+                instance_endpoint_address="db.example",
+                instance_identifier="db",
+                port=5433,
+                security_groups=groups,
+            )
+        elif kind == "cluster":
+            imported = rds.DatabaseCluster.from_database_cluster_attributes(
+                stack,
+                "Db",
+                cluster_endpoint_address="db.example",
+                cluster_identifier="db",
+                port=5433,
+                security_groups=groups,
+            )
+        else:
+            imported = rds.DatabaseProxy.from_database_proxy_attributes(
+                stack, "Db", db_proxy_arn="arn:aws:rds:us-east-1:123456789012:db-proxy:p", db_proxy_name="p",
+                endpoint="db.example", security_groups=groups,
+            )  # fmt: skip
+        sink = Sink.postgres(imported, database_name="orders", secret=secret, vpc=vpc)
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        template = Template.from_stack(stack)
+        variables = function(template)["Environment"]["Variables"]
+        assert variables["WEBHOOK_DATABASE_HOST"] == "db.example"
+        assert variables["WEBHOOK_DATABASE_PORT"] == ("5432" if kind == "proxy" else "5433")
+
+    def test_a_user_of_iams_needs_no_secret(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc, iam_authentication=True)
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders", iam_user="webhook"))
+        template = Template.from_stack(stack)
+        assert "rds-db:connect" in actions(template)
+        assert "secretsmanager:GetSecretValue" not in actions(template)
+        variables = function(template)["Environment"]["Variables"]
+        assert variables["WEBHOOK_DATABASE_USER"] == "webhook"
+        assert "WEBHOOK_SECRET_ARN" not in variables
+
+    def test_a_server_outside_of_the_cdk_is_reached_over_a_vpn(
+        self, stack: Stack, vpc: ec2.Vpc, tmp_path: Path
+    ) -> None:
+        authority = tmp_path / "mainframe.pem"
+        authority.write_text("the authority")
+        sink = Sink.mysql(
+            host="mainframe.internal",
+            port=3307,
+            database_name="orders",
+            secret=secretsmanager.Secret(stack, "Secret"),
+            vpc=vpc,
+            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            security_groups=[ec2.SecurityGroup(stack, "Mine", vpc=vpc)],
+            ca_certificates=str(authority),
+        )
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        assert (packed(stack) / "ca-certificates.pem").read_text() == "the authority"
+
+    def test_where_all_subnets_are_isolated_the_endpoints_are_asked_for(self, stack: Stack) -> None:
+        isolated = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        vpc = ec2.Vpc(stack, "Vpc", subnet_configuration=[isolated], nat_gateways=0)
+        subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc, vpc_subnets=subnets)
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders"))
+        Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("interface endpoints for SQS"))
+
+    def test_the_function_may_make_its_network_interfaces(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders"))
+        roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
+        (role,) = [role for id, role in roles.items() if id.startswith("WebhookConsumerRole")]
+        assert "AWSLambdaVPCAccessExecutionRole" in json.dumps(role["Properties"]["ManagedPolicyArns"])
+
+    def test_the_statement_that_is_expected_can_be_printed(self, stack: Stack) -> None:
+        secret = secretsmanager.Secret(stack, "Secret")
+        sink = Sink.postgres(host="h", database_name="d", secret=secret, table_name="orders.hooks")
+        assert sink.create_table_statement.startswith('CREATE TABLE IF NOT EXISTS "orders"."hooks" (')
+        other = Sink.mysql(host="h", database_name="d", secret=secret)
+        assert other.create_table_statement.startswith("CREATE TABLE IF NOT EXISTS `webhooks` (")
+
+    def test_an_app_without_the_driver_is_told_which_extra_to_install(self, stack: Stack, monkeypatch: Any) -> None:
+        monkeypatch.setattr("cdk_scalable_webhook.sinks.database.is_installed", lambda _: False)
+        secret = secretsmanager.Secret(stack, "Secret")
+        with pytest.raises(ValueError, match=r'pip install "cdk-scalable-webhook\[postgres\]"'):
+            Sink.postgres(host="h", database_name="d", secret=secret)
+        with pytest.raises(ValueError, match=r'pip install "cdk-scalable-webhook\[mysql\]"'):
+            Sink.mysql(host="h", database_name="d", secret=secret)
+
+
+class TestDataApi:
+    @pytest.mark.parametrize(("engine", "name"), [(AURORA, "postgres"), (AURORA_MYSQL, "mysql")])
+    def test_it_needs_no_vpc_and_little_permission(self, stack: Stack, vpc: ec2.Vpc, engine: Any, name: str) -> None:
+        writer = rds.ClusterInstance.serverless_v2("Writer")
+        cluster = rds.DatabaseCluster(stack, "Aurora", engine=engine, writer=writer, vpc=vpc, enable_data_api=True)
+        sink = Sink.data_api(cluster, database_name="orders")
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        template = Template.from_stack(stack)
+        assert "VpcConfig" not in function(template)
+        assert function(template)["Environment"]["Variables"]["WEBHOOK_DATABASE_ENGINE"] == name
+        assert {each for each in actions(template) if each.startswith("rds-data")} == {"rds-data:BatchExecuteStatement"}
+        assert "secretsmanager:GetSecretValue" in actions(template)
+        assert "CREATE TABLE" in sink.create_table_statement
+
+    def test_making_the_table_takes_one_permission_more(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        writer = rds.ClusterInstance.serverless_v2("Writer")
+        cluster = rds.DatabaseCluster(stack, "Aurora", engine=AURORA, writer=writer, vpc=vpc, enable_data_api=True)
+        ScalableWebhook(stack, "Webhook", sink=Sink.data_api(cluster, database_name="orders", create_table=True))
+        assert "rds-data:ExecuteStatement" in actions(Template.from_stack(stack))
+
+
+class TestHttp:
+    def test_it_signs_with_a_secret_that_it_may_read(self, stack: Stack) -> None:
+        secret = secretsmanager.Secret(stack, "Secret")
+        ScalableWebhook(stack, "Webhook", sink=Sink.http("https://example.com/in", signing_secret=secret))
+        template = Template.from_stack(stack)
+        variables = function(template)["Environment"]["Variables"]
+        assert (variables["WEBHOOK_URL"], variables["WEBHOOK_TIMEOUT_SECONDS"]) == ("https://example.com/in", "10")
+        assert "secretsmanager:GetSecretValue" in actions(template)
+        assert "VpcConfig" not in function(template)
+
+    def test_a_service_in_a_vpc_is_reached_from_there(self, stack: Stack, vpc: ec2.Vpc) -> None:
+        sink = Sink.http("https://orders.internal", vpc=vpc, timeout=Duration.seconds(5))
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        assert "VpcConfig" in function(Template.from_stack(stack))
+
+    def test_plain_http_is_warned_of(self, stack: Stack) -> None:
+        ScalableWebhook(stack, "Webhook", sink=Sink.http("http://example.com"))
+        Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("url should be https"))
+
+
+class TestPython:
+    def test_a_folder_is_packed_with_what_it_imports(self, stack: Stack, tmp_path: Path) -> None:
+        (tmp_path / "orders").mkdir()
+        (tmp_path / "orders" / "__init__.py").write_text("")
+        (tmp_path / "orders" / "intake.py").write_text("import scramp\ndef handle(webhook): ...\n")
+        sink = Sink.python(
+            str(tmp_path), "orders.intake.handle", packages=["scramp"], environment={"TABLE": "t"}, batch=True
+        )
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        variables = function(Template.from_stack(stack))["Environment"]["Variables"]
+        assert variables["TABLE"] == "t"
+        assert (variables["WEBHOOK_HANDLER"], variables["WEBHOOK_HANDLER_BATCH"]) == ("orders.intake.handle", "true")
+
+    def test_a_module_is_packed_alone(self, stack: Stack, tmp_path: Path) -> None:
+        (tmp_path / "orders.py").write_text("handle = print\n")
+        (tmp_path / "other.py").write_text("")
+        ScalableWebhook(stack, "Webhook", sink=Sink.python(str(tmp_path / "orders.py"), "orders.handle"))
+        names = {path.name for path in packed(stack).iterdir()}
+        assert names == {"orders.py", "webhook_runtime"}
+
+    def test_a_package_with_native_code_is_refused(self, stack: Stack, tmp_path: Path) -> None:
+        (tmp_path / "orders.py").write_text("def handle(webhook): ...\n")
+        sink = Sink.python(str(tmp_path), "orders.handle", packages=["psutil"])
+        with pytest.raises(ValueError, match="packages must be pure Python, got psutil, which has the native"):
+            ScalableWebhook(stack, "Webhook", sink=sink)
+
+
+class TestRetry:
+    def test_the_consumer_is_told_when_and_how_often(self, stack: Stack) -> None:
+        retry = Retry(initial=Duration.seconds(5), maximum=Duration.minutes(1))
+        webhook = ScalableWebhook(stack, "Webhook", retry=retry, max_receive_count=8)
+        variables = function(Template.from_stack(stack))["Environment"]["Variables"]
+        assert variables["WEBHOOK_RETRY_INITIAL_SECONDS"] == "5"
+        assert variables["WEBHOOK_RETRY_MAXIMUM_SECONDS"] == "60"
+        assert variables["WEBHOOK_MAX_RECEIVE_COUNT"] == "8"
+        # 5, 10, 20, 40, 60, 60, 60 seconds at most, and half of that on average.
+        assert webhook.outage_tolerance
+        assert webhook.outage_tolerance.to_seconds() == 128
+
+    def test_by_default_a_few_minutes_are_survived(self, stack: Stack) -> None:
+        webhook = ScalableWebhook(stack, "Webhook")
+        assert webhook.outage_tolerance
+        assert webhook.outage_tolerance.to_human_string() == "3 minutes 45 seconds"
+        Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("outage"))
+
+    def test_an_outage_that_is_hardly_survived_is_warned_of(self, stack: Stack) -> None:
+        ScalableWebhook(stack, "Webhook", retry=Retry(initial=Duration.seconds(1)))
+        message = r"max_receive_count \(5\) and retry survive an outage of the sink of about 8 seconds"
+        Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(message))
+
+
+def test_the_layer_has_the_run_time_where_lambda_looks_for_it(stack: Stack) -> None:
+    layer = RuntimeLayer(stack, "Runtime")
+    assert isinstance(layer, lambda_.LayerVersion)
+    assert (packed(stack, "Runtime") / "python" / "webhook_runtime" / "message.py").is_file()
+
+
+def test_an_asset_is_the_same_in_every_synth(tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text("def handle(webhook): ...\n")
+    names = set()
+    for _ in range(2):
+        stack = new_stack()
+        sink = Sink.python(str(tmp_path), "orders.handle", packages=["pg8000"])
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        names.add(packed(stack).name)
+    assert len(names) == 1
