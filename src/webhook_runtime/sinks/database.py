@@ -166,7 +166,8 @@ class DatabaseSink:
                 self._used_at = time.time()
                 return outcomes
             match fault.meaning:
-                case Meaning.BAD_ROW:
+                # Without a connection no webhook was sent, and none is to blame.
+                case Meaning.BAD_ROW if self._connection is not None:
                     raise BadWebhook(fault.error, fault.reason)
                 case Meaning.CONFLICT:
                     continue
