@@ -108,10 +108,10 @@ class Credentials:
             self._known = self._read(self._settings.secret_arn)
         return self._known
 
-    def forget(self) -> bool:
-        """The database refused them. Returns whether others may be had: those of a secret that was rotated since."""
-        was_read, self._known = self._known is not None, None
-        return was_read
+    def refused(self) -> bool:
+        """The database refused them. Returns whether there are others by now: those of a secret that was rotated."""
+        refused, self._known = self._known, None
+        return refused is not None and self.get() != refused
 
     def _read(self, secret_arn: str) -> tuple[str, str]:
         try:
@@ -175,7 +175,7 @@ class DatabaseSink:
                     self._create_table()
                     continue
                 case Meaning.LOGIN:
-                    may_go_on = self._credentials.forget()
+                    may_go_on = self._credentials.refused()
                 case Meaning.SLOW:
                     may_go_on = False
                 case _:
