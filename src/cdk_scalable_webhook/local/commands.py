@@ -43,6 +43,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 AppDir = Annotated[Path, typer.Argument(help="The folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
+Context = Annotated[
+    list[str] | None, typer.Option("--context", "-c", help="Context for the app, as for cdk.", metavar="KEY=VALUE")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the CDK CLI prints.")]
 
 
@@ -109,14 +112,14 @@ def env() -> None:
 
 @local.command()
 @_in_one_sentence
-def deploy(app_dir: AppDir, verbose: Verbose = False) -> None:
+def deploy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
     """Deploy a CDK app with the real CDK CLI, and print the URL of each of its webhooks."""
     already = emulators.find()
     with _status("starting the local AWS"):
         emulator = already or emulators.up()
     try:
         with _status(f"deploying {app_dir}", show=not verbose):
-            webhooks = deployments.deploy(emulator, app_dir, verbose=verbose)
+            webhooks = deployments.deploy(emulator, app_dir, context=context or (), verbose=verbose)
     except KeyboardInterrupt:
         if already is None:  # what this command started ends with it
             emulators.down()
@@ -126,11 +129,11 @@ def deploy(app_dir: AppDir, verbose: Verbose = False) -> None:
 
 @local.command()
 @_in_one_sentence
-def destroy(app_dir: AppDir, verbose: Verbose = False) -> None:
+def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
     """Destroy the stacks of a CDK app."""
     emulator = _running()
     with _status(f"destroying {app_dir}", show=not verbose):
-        deployments.destroy(emulator, app_dir, verbose=verbose)
+        deployments.destroy(emulator, app_dir, context=context or (), verbose=verbose)
     say(f"destroyed {app_dir}")
 
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,11 @@ class DeployedWebhook:
     url: str
 
 
-def deploy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> list[DeployedWebhook]:
-    """Deploy every stack of a CDK app, bootstrapping the local AWS first where that was not done.
+def deploy(
+    emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False
+) -> list[DeployedWebhook]:
+    """Deploy every stack of a CDK app, bootstrapping the local AWS first where that was not done. ``context`` are
+    the ``KEY=VALUE`` of ``cdk --context``.
 
     Returns:
         The app's webhooks.
@@ -41,7 +44,8 @@ def deploy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> list[
     _require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
         assembly = Path(folder, "assembly")
-        _cdk(emulator, app_dir, ["synth", "--quiet", "--output", str(assembly)], verbose=verbose)
+        synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
+        _cdk(emulator, app_dir, synth, verbose=verbose)
         stacks = list(_stacks_of(assembly, emulator))
         missing = sorted(
             {f"aws://{emulator.account}/{stack.region}" for stack in stacks if not _is_bootstrapped(emulator, stack)}
@@ -54,7 +58,9 @@ def deploy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> list[
     return [webhook for webhook in webhooks(emulator) if webhook.stack in names]
 
 
-def destroy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> None:
+def destroy(
+    emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False
+) -> None:
     """Destroy every stack of a CDK app.
 
     Raises:
@@ -62,7 +68,7 @@ def destroy(emulator: Emulator, app_dir: Path, *, verbose: bool = False) -> None
     """
     _require_app(app_dir)
     with tempfile.TemporaryDirectory() as assembly:
-        _cdk(emulator, app_dir, ["destroy", "--force", "--output", assembly, *_EVERY_STACK], verbose=verbose)
+        _cdk(emulator, app_dir, ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK], verbose=verbose)
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
@@ -149,6 +155,10 @@ def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
         return bool(ssm.get_parameter(Name=stack.version))
     except ssm.exceptions.ParameterNotFound:
         return False
+
+
+def _context(context: Sequence[str]) -> list[str]:
+    return [word for pair in context for word in ("--context", pair)]
 
 
 def _require_app(app_dir: Path) -> None:

@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook
+from cdk_scalable_webhook import Ingress, RuntimeLayer, ScalableWebhook
 
 RECORDER = """
 import boto3, json, os
@@ -19,6 +19,16 @@ def handler(event, context):
         if record["body"] == "raise":
             raise RuntimeError("as asked")
         table.put_item(Item={"id": record["messageId"], "record": json.dumps(record)})
+    return {"batchItemFailures": []}
+"""
+
+READER = """
+import boto3, os
+from webhook_runtime import read
+table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+def handler(event, context):
+    for webhook in map(read, event["Records"]):
+        table.put_item(Item={"id": webhook.id, "path": webhook.path, "total": webhook.json()["total"]})
     return {"batchItemFailures": []}
 """
 
@@ -109,7 +119,33 @@ class Recorders(Stack):
             )
 
 
+class Layered(Stack):
+    """A consumer of ones own that reads webhooks with the layer."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        table = dynamodb.Table(
+            self,
+            "Totals",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        reader = lambda_.Function(
+            self,
+            "Reader",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="index.handler",
+            code=lambda_.Code.from_inline(READER),
+            layers=[RuntimeLayer(self, "Runtime")],
+            environment={"TABLE": table.table_name},
+            timeout=Duration.seconds(1),
+        )
+        table.grant_write_data(reader)
+        ScalableWebhook(self, "Webhook", consumer=reader)
+
+
 app = App()
 Doors(app, "Doors")
 Recorders(app, "Recorders")
+Layered(app, "Layered")
 app.synth()

@@ -1,0 +1,33 @@
+"""Webhooks to a Python function of your own, `handler/orders.py`, which is tried by `handler/test_orders.py`."""
+
+from pathlib import Path
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+
+from cdk_scalable_webhook import Retry, ScalableWebhook, Sink
+
+app = App()
+stack = Stack(app, "PythonHandler")
+totals = dynamodb.Table(
+    stack,
+    "Totals",
+    partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+    billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+    removal_policy=RemovalPolicy.DESTROY,
+)
+webhook = ScalableWebhook(
+    stack,
+    "Webhook",
+    delivery_id_header="Idempotency-Key",
+    sink=Sink.python(
+        str(Path(__file__).parent / "handler" / "orders.py"),
+        "orders.handle",
+        environment={"TABLE_NAME": totals.table_name},
+    ),
+    retry=Retry(initial=Duration.seconds(2), maximum=Duration.minutes(5)),
+    max_receive_count=10,
+    removal_policy=RemovalPolicy.DESTROY,
+)
+totals.grant(webhook, "dynamodb:PutItem")
+app.synth()

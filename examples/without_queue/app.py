@@ -1,0 +1,29 @@
+"""What examples/postgres is there to avoid, for comparison: API Gateway calls a function that writes to Postgres by
+itself. Every request that arrives meanwhile has a function of its own, and each function its own connection.
+
+It is for the local AWS, where the function finds its driver installed.
+"""
+
+from pathlib import Path
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+app = App()
+stack = Stack(app, "WithoutQueue")
+host, _, port = app.node.get_context("server").partition(":")
+function = lambda_.Function(
+    stack,
+    "Function",
+    runtime=lambda_.Runtime.PYTHON_3_14,
+    handler="store.handler",
+    code=lambda_.Code.from_asset(str(Path(__file__).parent / "handler"), exclude=["__pycache__"]),
+    environment={"HOST": host, "PORT": port, "PASSWORD": app.node.get_context("password")},
+    timeout=Duration.seconds(29),
+    memory_size=256,
+    log_group=logs.LogGroup(stack, "Logs", removal_policy=RemovalPolicy.DESTROY),
+)
+apigateway.LambdaRestApi(stack, "Api", handler=function)
+app.synth()

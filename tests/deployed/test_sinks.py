@@ -1,0 +1,138 @@
+"""Webhooks sent to really deployed stacks whose sinks are not DynamoDB."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import postgres_server
+import pytest
+from postgres_server import PostgresServer
+
+from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
+from cdk_scalable_webhook.local.deploy import deploy
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 20, 180
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server.running(max_connections=20) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def orders(emulator: Emulator, postgres: PostgresServer) -> tuple[str, ObservedWebhook]:
+    """The URL of examples/postgres in front of a real server, and a look behind it."""
+    (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=postgres.context())
+    return webhook.url, ObservedWebhook(emulator, *webhook.name.split("/"))
+
+
+class Peak:
+    """The most connections that the server had, by pg_stat_activity."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.highest = self.samples = 0
+
+    def __enter__(self) -> "Peak":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.02):
+            try:
+                self.highest = max(self.highest, self._server.connections())
+                self.samples += 1
+            except Exception:  # the server is down, as it is meant to be
+                time.sleep(0.1)
+
+
+def burst(url: str, run: str) -> Report:
+    requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, f"order {n}".encode()) for n in range(WEBHOOKS))
+    return send(url, requests, concurrency=CONCURRENCY)
+
+
+def stored(server: PostgresServer, run: str) -> tuple[int, int]:
+    """How many rows a run has, and how many ids."""
+    ((rows, ids),) = server.query("SELECT count(*), count(DISTINCT id) FROM orders WHERE id LIKE :run", run=f"{run}-%")
+    return rows, ids
+
+
+def test_a_burst_is_stored_once_over_no_more_connections_than_max_concurrency(
+    orders: tuple[str, ObservedWebhook], postgres: PostgresServer
+) -> None:
+    url, observed = orders
+    with Peak(postgres) as peak:
+        report = burst(url, "calm")
+        observed.wait_until_drained(SECONDS)
+    assert report.accepted == WEBHOOKS
+    assert stored(postgres, "calm") == (WEBHOOKS, WEBHOOKS)
+    assert peak.samples > 10
+    assert 1 <= peak.highest <= LIMIT
+    assert observed.dead_letters() == 0
+
+
+def test_a_database_that_is_down_for_a_while_costs_no_webhook(
+    orders: tuple[str, ObservedWebhook], postgres: PostgresServer
+) -> None:
+    url, observed = orders
+
+    def outage() -> None:
+        wait_for(lambda: stored(postgres, "storm")[0] > 0, SECONDS)
+        postgres.stop()
+        time.sleep(OUTAGE_SECONDS)
+        postgres.start()
+
+    failing = threading.Thread(target=outage)
+    failing.start()
+    with Peak(postgres) as peak:
+        report = burst(url, "storm")
+        failing.join()
+        observed.wait_until_drained(SECONDS)
+    assert report.accepted == WEBHOOKS
+    assert stored(postgres, "storm") == (WEBHOOKS, WEBHOOKS)
+    assert peak.highest <= LIMIT
+    assert observed.dead_letters() == 0
+    failures = [line for line in observed.log("ConsumerLogs") if line["message"] == "failed"]
+    assert failures
+    assert "ConnectionRefusedError" in {line["error"] for line in failures}
+    assert all(1 <= line["retry_in"] <= 10 for line in failures)
+
+
+def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(emulator: Emulator) -> None:
+    (webhook,) = deploy(emulator, EXAMPLES / "python_handler")
+    observed = ObservedWebhook(emulator, *webhook.name.split("/"))
+    items = [{"price": "12.50", "quantity": 2}, {"price": 3, "quantity": 1}]
+    id = str(uuid.uuid4())
+    for _ in range(2):
+        answer = httpx.post(webhook.url, json={"items": items}, headers={ID_HEADER: id})
+        assert answer.json() == {"id": id}
+    httpx.post(webhook.url, json={"no": "items"})
+    observed.wait_until_drained(SECONDS)
+
+    assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(id, "28")]
+    (letter,) = observed.take_dead_letters()
+    assert letter["MessageAttributes"]["error"]["StringValue"] == "Permanent"
+    assert letter["MessageAttributes"]["reason"]["StringValue"] == "an order has items, each with price and quantity"
+
+
+def test_a_consumer_of_ones_own_reads_webhooks_with_the_layer(
+    urls: dict[str, str], observe: Callable[[str], ObservedWebhook]
+) -> None:
+    answer = httpx.post(f"{urls['Layered/Webhook']}/in", json={"total": 7})
+    observed = observe("Layered/Webhook")
+    assert wait_for(lambda: len(observed.items("Totals")) == 1, SECONDS)
+    (item,) = observed.items("Totals")
+    assert (item["id"], item["path"], str(item["total"])) == (answer.json()["id"], "/in", "7")
