@@ -26,7 +26,7 @@ help:
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/demo.py examples/demo_postgres.py
 
 test: $(READY)
 	$(BIN)/python -m pytest
@@ -34,7 +34,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools examples/demo.py
+	$(BIN)/mypy src tests tools examples/demo.py examples/demo_postgres.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check

@@ -1,7 +1,8 @@
-"""Deploys the examples to a local AWS, sends each a burst of mixed webhooks, and counts what became of them.
+"""Deploys the examples to a local AWS, sends each a burst of mixed webhooks, and counts what became of them; then sends
+a burst into Postgres, without a queue and with one.
 
-Run it with `make demo`. Everything in the last line is measured: at the doors, in the tables, in the dead-letter queues
-and in the consumers' own records.
+Run it with `make demo`. Everything in the last line is measured: at the doors, in the tables, in the dead-letter
+queues, in the consumers' own records, and in Postgres.
 """
 
 import sys
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+import demo_postgres
 from rich.table import Table
 
 from cdk_scalable_webhook.local import emulator as emulators
@@ -136,22 +138,26 @@ def main() -> int:
         webhooks.append(webhook)
         outcomes.append(run_burst(emulator, webhook, table))
     show(outcomes)
+    act = demo_postgres.play(emulator)
+    demo_postgres.show(act)
     command = Path(sys.executable).parent / "scalable-webhook"
     say("The local AWS still runs. Type next:")
     say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
     say(f"  {_short(command)} local logs")
     say(f"  {_short(command)} local down")
     closest = max(outcomes, key=lambda outcome: outcome.peak / outcome.limit)
+    ours, ok = act.with_queue, act.ok and all(outcome.ok for outcome in outcomes)
     say(
-        f"demo: {'ok' if all(outcome.ok for outcome in outcomes) else 'FAILED'}"
-        f" accepted={sum(outcome.report.accepted for outcome in outcomes)}"
-        f" stored={sum(outcome.stored for outcome in outcomes)}"
-        f" lost={sum(outcome.lost for outcome in outcomes)}"
-        f" duplicates={sum(outcome.duplicates for outcome in outcomes)}"
-        f" dead_lettered={sum(outcome.dead_lettered for outcome in outcomes)}"
+        f"demo: {'ok' if ok else 'FAILED'}"
+        f" accepted={ours.report.accepted + sum(outcome.report.accepted for outcome in outcomes)}"
+        f" stored={ours.stored + sum(outcome.stored for outcome in outcomes)}"
+        f" lost={ours.lost + sum(outcome.lost for outcome in outcomes)}"
+        f" duplicates={ours.duplicates + sum(outcome.duplicates for outcome in outcomes)}"
+        f" dead_lettered={act.dead_lettered + sum(outcome.dead_lettered for outcome in outcomes)}"
         f" peak_concurrency={closest.peak} max_concurrency={closest.limit}"
+        f" peak_connections={ours.peak_connections} lost_without_queue={act.without_queue.lost}"
     )
-    return 0 if all(outcome.ok for outcome in outcomes) else 1
+    return 0 if ok else 1
 
 
 def _short(path: Path) -> Path:

@@ -10,9 +10,10 @@ import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pg8000.native
@@ -23,6 +24,18 @@ with warnings.catch_warnings(action="ignore"):  # about a folder that it does no
 
 USER = "webhooks"
 DATABASE = "postgres"
+
+
+@dataclass
+class Peak:
+    """The most connections that were seen, and how often somebody looked."""
+
+    highest: int = 0
+    looks: int = 0
+
+    def note(self, connections: int) -> None:
+        self.highest = max(self.highest, connections)
+        self.looks += 1
 
 
 class PostgresServer:
@@ -91,10 +104,33 @@ class PostgresServer:
         ((count,),) = self.query("SELECT count(*) FROM pg_stat_activity WHERE usename = :user", user=USER)
         return int(count)
 
+    def turned_away(self) -> int:
+        """How often it had no connection left for somebody, by its own log."""
+        log = (self._package.pgdata / "log").read_text(errors="replace")
+        return log.count("FATAL:  sorry, too many clients already") + log.count("FATAL:  remaining connection slots")
+
     def terminate_connections(self) -> int:
         """End the connections of everybody but the administrator. Returns how many there were."""
         rows = self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :user", user=USER)
         return len(rows)
+
+    @contextmanager
+    def watched(self) -> Iterator["Peak"]:
+        """Notes the most connections that it has meanwhile, in ``highest``."""
+        peak, end = Peak(), Event()
+
+        def watch() -> None:
+            while not end.wait(0.02):
+                with suppress(pg8000.native.Error, OSError):  # it may be down
+                    peak.note(self.connections())
+
+        watching = Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            yield peak
+        finally:
+            end.set()
+            watching.join()
 
     def _trust(self, rule: str) -> None:
         # Kept as it is: the file belongs to the user whom the server runs as.

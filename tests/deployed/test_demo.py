@@ -6,10 +6,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import demo
+import demo_postgres
 import pytest
 
 from cdk_scalable_webhook.local import emulator as emulators
@@ -31,8 +32,8 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     lines = run.stdout.splitlines()
     assert re.fullmatch(
-        r"demo: ok accepted=1100 stored=990 lost=0 duplicates=0 dead_lettered=10 "
-        r"peak_concurrency=([1-4]) max_concurrency=([24])",
+        r"demo: ok accepted=2100 stored=1990 lost=0 duplicates=0 dead_lettered=10 "
+        r"peak_concurrency=[1-4] max_concurrency=[24] peak_connections=[1-5] lost_without_queue=[1-9]\d*",
         lines[-1],
     )
     # What to type next works as it stands there.
@@ -42,12 +43,6 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
 
 
 def outcome(**differences: Any) -> Any:
-    spec = spec_from_file_location("demo", DEMO)
-    assert spec
-    assert spec.loader
-    demo = module_from_spec(spec)
-    sys.modules["demo"] = demo
-    spec.loader.exec_module(demo)
     good = demo.Outcome(
         door="a door",
         report=Report(sent=2, accepted_ids=["a", "b"]),
@@ -75,3 +70,26 @@ def outcome(**differences: Any) -> Any:
 )
 def test_anything_lost_stored_twice_overrun_or_refused_is_a_failure(differences: dict[str, Any], ok: bool) -> None:
     assert outcome(**differences).ok is ok
+
+
+def act(**differences: Any) -> Any:
+    side = demo_postgres.Side(
+        Report(sent=2, accepted_ids=["a", "b"]), stored=2, duplicates=0, peak_connections=5, turned_away=0
+    )
+    without = replace(side, stored=1)
+    return demo_postgres.Act(without, replace(side, **differences), limit=5, dead_lettered=0)
+
+
+@pytest.mark.parametrize(
+    ("differences", "ok"),
+    [
+        ({}, True),
+        ({"stored": 1}, False),
+        ({"duplicates": 1}, False),
+        ({"peak_connections": 6}, False),
+        ({"peak_connections": 0}, False),
+    ],
+)
+def test_the_second_act_fails_for_what_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:
+    assert act(**differences).ok is ok
+    assert replace(act(), dead_lettered=1).ok is False

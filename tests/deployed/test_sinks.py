@@ -33,32 +33,6 @@ def orders(emulator: Emulator, postgres: PostgresServer) -> tuple[str, ObservedW
     return webhook.url, ObservedWebhook(emulator, *webhook.name.split("/"))
 
 
-class Peak:
-    """The most connections that the server had, by pg_stat_activity."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.highest = self.samples = 0
-
-    def __enter__(self) -> "Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._end.wait(0.02):
-            try:
-                self.highest = max(self.highest, self._server.connections())
-                self.samples += 1
-            except Exception:  # the server is down, as it is meant to be
-                time.sleep(0.1)
-
-
 def burst(url: str, run: str) -> Report:
     requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, f"order {n}".encode()) for n in range(WEBHOOKS))
     return send(url, requests, concurrency=CONCURRENCY)
@@ -74,12 +48,12 @@ def test_a_burst_is_stored_once_over_no_more_connections_than_max_concurrency(
     orders: tuple[str, ObservedWebhook], postgres: PostgresServer
 ) -> None:
     url, observed = orders
-    with Peak(postgres) as peak:
+    with postgres.watched() as peak:
         report = burst(url, "calm")
         observed.wait_until_drained(SECONDS)
     assert report.accepted == WEBHOOKS
     assert stored(postgres, "calm") == (WEBHOOKS, WEBHOOKS)
-    assert peak.samples > 10
+    assert peak.looks > 10
     assert 1 <= peak.highest <= LIMIT
     assert observed.dead_letters() == 0
 
@@ -97,7 +71,7 @@ def test_a_database_that_is_down_for_a_while_costs_no_webhook(
 
     failing = threading.Thread(target=outage)
     failing.start()
-    with Peak(postgres) as peak:
+    with postgres.watched() as peak:
         report = burst(url, "storm")
         failing.join()
         observed.wait_until_drained(SECONDS)

@@ -1,5 +1,6 @@
 """One request, one row."""
 
+import json
 import os
 
 import pg8000.native
@@ -19,10 +20,7 @@ def handler(event, _context):
             database="postgres",
             ssl_context=False,
         )
-    headers = {name.lower(): value for name, value in event["headers"].items()}
-    connection.run(
-        "INSERT INTO orders_without_queue (id, payload) VALUES (:id, :payload) ON CONFLICT DO NOTHING",
-        id=headers["idempotency-key"],
-        payload=event["body"],
-    )
-    return {"statusCode": 202, "body": '{"stored": true}'}
+    id = {name.lower(): value for name, value in event["headers"].items()}["idempotency-key"]
+    insert = "INSERT INTO orders_without_queue (id, payload) VALUES (:id, :payload) ON CONFLICT DO NOTHING"
+    connection.run(insert, id=id, payload=event["body"])
+    return {"statusCode": 202, "body": json.dumps({"id": id})}

@@ -1,0 +1,147 @@
+"""The demo's second act: one burst into a Postgres that takes 20 connections, without a queue and with one."""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import postgres_server
+from postgres_server import PostgresServer
+from rich.table import Table
+
+from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
+from cdk_scalable_webhook.local.commands import console, progress, say
+from cdk_scalable_webhook.local.deploy import deploy, local_url
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook
+from cdk_scalable_webhook.local.rest_api import client
+
+EXAMPLES = Path(__file__).parent
+WEBHOOKS = 1000
+CONCURRENCY = 64
+MAX_CONNECTIONS = 20
+DRAIN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Side:
+    """What became of the burst: measured at the door, and in the database."""
+
+    report: Report
+    stored: int
+    duplicates: int
+    peak_connections: int
+    turned_away: int
+
+    @property
+    def lost(self) -> int:
+        return self.report.sent - self.stored
+
+
+@dataclass(frozen=True)
+class Act:
+    """Both sides. With the queue no more connections are allowed than ``limit``."""
+
+    without_queue: Side
+    with_queue: Side
+    limit: int
+    dead_lettered: int
+
+    @property
+    def ok(self) -> bool:
+        ours = self.with_queue
+        return not (ours.lost or ours.duplicates or self.dead_lettered) and 0 < ours.peak_connections <= self.limit
+
+
+def play(emulator: Emulator) -> Act:
+    """Send the burst to both sides, one after the other, and count."""
+    with postgres_server.running(max_connections=MAX_CONNECTIONS) as server:
+        with _deleted(emulator, "WithoutQueue"):
+            without_queue = _without_queue(emulator, server)
+        # Its functions are gone, and so must be their connections: there would be none left for anybody else.
+        server.terminate_connections()
+        with _deleted(emulator, "Postgres"):
+            return _with_queue(emulator, server, without_queue)
+
+
+@contextmanager
+def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
+    """A stack is of no use once its server has gone."""
+    try:
+        yield
+    finally:
+        client("cloudformation", emulator.endpoint, emulator.region).delete_stack(StackName=stack)
+
+
+def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
+    say("deploying examples/without_queue, as one would do it first: API Gateway, Lambda, Postgres")
+    deploy(emulator, EXAMPLES / "without_queue", context=server.context())
+    server.query("CREATE TABLE orders_without_queue (id text PRIMARY KEY, payload text)")
+    server.query(f"GRANT SELECT, INSERT ON orders_without_queue TO {postgres_server.USER}")
+    cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
+    (stack,) = cloudformation.describe_stacks(StackName="WithoutQueue")["Stacks"]
+    (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
+    with _measured(server, "orders_without_queue") as measured:
+        report, run = _burst("sending to the function", local_url(emulator, url))
+    return measured(report, run)
+
+
+def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side) -> Act:
+    say("deploying examples/postgres: the same with a queue")
+    (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=server.context())
+    observed = ObservedWebhook(emulator, *webhook.name.split("/"))
+    with _measured(server, "orders") as measured:
+        report, run = _burst("sending to the queue", webhook.url)
+        observed.wait_until_drained(DRAIN_SECONDS)
+    with_queue = measured(report, run)
+    return Act(without_queue, with_queue, observed.max_concurrency(), observed.dead_letters())
+
+
+def _burst(what: str, url: str) -> tuple[Report, str]:
+    run = uuid.uuid4().hex[:8]
+    requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(WEBHOOKS))
+    with progress(what, WEBHOOKS) as advance:
+        return send(url, requests, concurrency=CONCURRENCY, on_answer=advance), run
+
+
+@contextmanager
+def _measured(server: PostgresServer, table: str) -> Iterator[Callable[[Report, str], Side]]:
+    """Watches the server. Yields what makes a side of a burst, once it is over."""
+    turned_away_before = server.turned_away()
+
+    def side(report: Report, run: str) -> Side:
+        rows = Counter(id for (id,) in server.query(f"SELECT id FROM {table} WHERE id LIKE '{run}-%'"))  # noqa: S608
+        duplicates = sum(rows.values()) - len(rows)
+        return Side(report, len(rows), duplicates, peak.highest, server.turned_away() - turned_away_before)
+
+    with server.watched() as peak:
+        yield side
+
+
+def show(act: Act) -> None:
+    """Both sides in one table."""
+    sides = [act.without_queue, act.with_queue]
+    title = f"{WEBHOOKS} webhooks, {CONCURRENCY} at a time, into a Postgres that takes {MAX_CONNECTIONS} connections"
+    table = Table("", "API Gateway, Lambda, Postgres", "ScalableWebhook", title=title)
+    for name, cells in {
+        "accepted": [f"{side.report.accepted} of {side.report.sent}" for side in sides],
+        "refused": [_refused(side.report) for side in sides],
+        "too many connections": [str(side.turned_away) for side in sides],
+        "stored": [str(side.stored) for side in sides],
+        "stored twice": [str(side.duplicates) for side in sides],
+        "lost": [f"[bold]{side.lost}[/bold]" for side in sides],
+        "connections at a time": [
+            f"{act.without_queue.peak_connections} (3 are kept for administrators)",
+            f"{act.with_queue.peak_connections}, limit {act.limit}",
+        ],
+    }.items():
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def _refused(report: Report) -> str:
+    refused = [f"{count} x {status}" for status, count in sorted(report.refused.items())]
+    unanswered = [f"{count} x {error}" for error, count in sorted(report.unanswered.items())]
+    return ", ".join([*refused, *unanswered]) or "0"
