@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import pg8000.native
 
@@ -49,9 +50,9 @@ class PostgresDriver:
         self, settings: DatabaseSettings, user: str, password: str, tls: ssl.SSLContext | None
     ) -> "_Connection":
         # Not the driver's own socket, which would give a statement no longer than a connection.
-        tcp = socket.create_connection((settings.host, settings.port), CONNECT_SECONDS)
+        wire = socket.create_connection((settings.host, settings.port), CONNECT_SECONDS)
+        wire.settimeout(SOCKET_SECONDS)
         try:
-            tcp.settimeout(SOCKET_SECONDS)
             connection = pg8000.native.Connection(
                 user,
                 host=settings.host,
@@ -59,13 +60,13 @@ class PostgresDriver:
                 password=password,
                 ssl_context=tls or False,
                 application_name="cdk-scalable-webhook",
-                sock=tcp,
+                sock=wire.dup(),
             )
             connection.run(_SESSION)
         except BaseException:
-            tcp.close()
+            _hang_up(wire)
             raise
-        return _Connection(connection, self._insert)
+        return _Connection(connection, wire, self._insert)
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, UnicodeError):
@@ -79,12 +80,17 @@ class PostgresDriver:
 
 
 class _Connection:
-    def __init__(self, connection: pg8000.native.Connection, insert: str) -> None:
+    """``wire`` is the socket below the driver's own, with TLS or without."""
+
+    def __init__(self, connection: pg8000.native.Connection, wire: socket.socket, insert: str) -> None:
         self._connection = connection
+        self._wire = wire
         self._insert = insert
         self._prepared: pg8000.native.PreparedStatement | None = None
+        self._is_idle = True
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        self._is_idle = False
         if self._prepared is None:
             self._prepared = self._connection.prepare(self._insert)
         # In one order everywhere: two batches that share rows then wait for each other, and never deadlock.
@@ -100,6 +106,7 @@ class _Connection:
             payload=_array(f'"\\\\x{row.body.hex()}"' for row in rows),
             source_ip=_texts(row.source_ip for row in rows),
         )
+        self._is_idle = True
         new = {id for (id,) in inserted}
         return [STORED if webhook.id in new else DUPLICATE for webhook in webhooks]
 
@@ -107,7 +114,19 @@ class _Connection:
         self._connection.run(statement)
 
     def close(self) -> None:
-        self._connection.close()
+        """With a word to the server only after a statement that went well: else it may wait for one that is gone."""
+        try:
+            if self._is_idle:
+                self._connection.close()
+        finally:
+            _hang_up(self._wire)
+
+
+def _hang_up(wire: socket.socket) -> None:
+    """Now, whoever still holds a copy: the driver holds its own until it is collected."""
+    with suppress(OSError):
+        wire.shutdown(socket.SHUT_RDWR)
+    wire.close()
 
 
 def _texts(values: Iterable[str]) -> str:
