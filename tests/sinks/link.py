@@ -10,7 +10,10 @@ Wrap = Callable[[socket.socket], socket.socket]
 
 
 class Link:
-    """Listens on loopback and passes on to a server. ``greet`` may talk to the client first, and put TLS on it."""
+    """Listens on loopback and passes on to a server. ``greet`` may talk to the client first, and put TLS on it.
+
+    ``attempts`` counts the connections that were tried; ``round_trips``, how often the client spoke after the server.
+    """
 
     def __init__(self, port: int, greet: Wrap = lambda client: client) -> None:
         self._server_port = port
@@ -19,10 +22,21 @@ class Link:
         self.port: int = self._listener.getsockname()[1]
         self._sockets: set[socket.socket] = set()
         self._is_cut = False
+        self._is_held = False
+        self._reads = threading.Event()
+        self._reads.set()
+        self._client_spoke = False
         self._requests_left: int | None = None
         self._lock = threading.Lock()
         self.attempts = 0
+        self.round_trips = 0
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        with self._lock:
+            return sum(1 for one in self._sockets if one.fileno() != -1) // 2
 
     def cut(self) -> None:
         """End every connection and take no other."""
@@ -34,10 +48,19 @@ class Link:
         with self._lock:
             self._requests_left = requests
 
+    def hold(self) -> None:
+        """Let no answer through, as a server that hangs."""
+        self._is_held = True
+
+    def stall(self) -> None:
+        """Take nothing from the client any more, as where the way to the server is lost."""
+        self._reads.clear()
+
     def mend(self) -> None:
         with self._lock:
             self._requests_left = None
-        self._is_cut = False
+        self._is_cut = self._is_held = False
+        self._reads.set()
 
     def drop(self) -> None:
         """End every connection that there is."""
@@ -51,6 +74,7 @@ class Link:
 
     def close(self) -> None:
         self.cut()
+        self._reads.set()
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -74,16 +98,25 @@ class Link:
         except (OSError, ssl.SSLError):
             client.close()
             return
+        for one in (client, server):
+            one.settimeout(None)
+            # Or a message in two parts waits 40 milliseconds for the acknowledgement of the first.
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._sockets |= {client, server}
         threading.Thread(target=self._pump, args=(server, client), daemon=True).start()
-        self._pump(client, server, counted=True)
+        self._pump(client, server, is_client=True)
 
-    def _pump(self, source: socket.socket, target: socket.socket, *, counted: bool = False) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, *, is_client: bool = False) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 20):
-                target.sendall(data)
-                if counted and self._was_last():
+                self.round_trips += is_client and not self._client_spoke
+                self._client_spoke = is_client
+                if is_client:
+                    self._reads.wait()
+                if is_client or not self._is_held:
+                    target.sendall(data)
+                if is_client and self._was_last():
                     self.cut()
         for one in (source, target):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""SQS and the event source mapping, as far as a consumer can tell: a queue whose clock stands still until it must not."""
+"""SQS and the event source mapping, as far as a consumer can tell. The queue's clock stands still until it must not."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -116,6 +116,7 @@ class DatabaseWorld(World):
 
 
 class PostgresWorld(DatabaseWorld):
+    server: PostgresServer
     driver = PostgresDriver
     user = USER
     database = DATABASE
@@ -129,6 +130,7 @@ class PostgresWorld(DatabaseWorld):
 
 
 class MySqlWorld(DatabaseWorld):
+    server: MariaDbServer
     driver = MySqlDriver
     user = MARIADB_USER
     database = MARIADB_DATABASE

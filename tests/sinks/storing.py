@@ -1,0 +1,40 @@
+"""A batch into a sink, without a queue before it."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from queue_harness import Invocation
+
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Sink
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import Kind, Outcome, SinkDown
+
+
+def store(sink: Sink, *webhooks: Webhook, seconds: float = 30) -> list[Outcome]:
+    """The outcome of each."""
+    outcomes = list(sink.store(webhooks, Clock(Invocation(seconds))))
+    assert len(outcomes) == len(webhooks)
+    return outcomes
+
+
+def kinds(sink: Sink, *webhooks: Webhook) -> list[Kind]:
+    """As :func:`store`, for who needs no reason."""
+    return [outcome.kind for outcome in store(sink, *webhooks)]
+
+
+def down(sink: Sink, *webhooks: Webhook) -> SinkDown:
+    """What a sink says that stores none of them."""
+    done: list[Outcome] = []
+    with pytest.raises(SinkDown) as raised:
+        done.extend(sink.store(webhooks, Clock(Invocation())))
+    assert done == []
+    return raised.value
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.01)

@@ -1,0 +1,615 @@
+"""What only Postgres' sink promises, against a real server."""
+
+import gc
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pg8000.native
+import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from link import Link, postgres_tls
+from postgres_server import DATABASE, USER, PostgresServer
+from queue_harness import Queue
+from storing import down, kinds, store, wait_until
+from worlds import PostgresWorld, Secrets, login
+
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind
+from webhook_runtime.sinks import database, postgres
+from webhook_runtime.sinks.database import Credentials, DatabaseSink
+from webhook_runtime.sinks.postgres import PostgresDriver
+from webhook_runtime.testing import webhook
+
+S, P = Kind.STORED, Kind.PERMANENT
+
+
+@pytest.fixture(name="server")
+def _server(request: pytest.FixtureRequest) -> PostgresServer:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    wait_until(lambda: server.connections() == 0)
+    return server
+
+
+@pytest.fixture
+def world(server: PostgresServer) -> Iterator[PostgresWorld]:
+    world = PostgresWorld(server)
+    yield world
+    world.close()
+
+
+def create(world: PostgresWorld, *, path: str = "text NOT NULL", more: str = "") -> None:
+    """The table as its user may have made it."""
+    world.server.query(
+        f"CREATE TABLE {world.table} (id text PRIMARY KEY, request_id text, received_at timestamptz, method text, "
+        f"path {path}, query text, headers jsonb, payload bytea, source_ip text{more})"
+    )
+    world.server.query(f"GRANT ALL ON {world.table} TO {USER}")
+
+
+class TestConnection:
+    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, world: PostgresWorld) -> None:
+        sink = world.sink()
+        assert world.link.attempts == 0
+        for _ in range(10):
+            assert kinds(sink, webhook(), webhook()) == [S, S]
+        assert world.link.attempts == 1
+        assert world.server.connections() == 1
+        sink.close()
+        wait_until(lambda: world.server.connections() == 0)
+
+    def test_the_server_can_tell_whose_connection_it_is(self, world: PostgresWorld) -> None:
+        sink = world.sink()
+        store(sink, webhook())
+        names = world.server.query("SELECT application_name FROM pg_stat_activity WHERE usename = :user", user=USER)
+        assert names == [["cdk-scalable-webhook"]]
+        sink.close()
+
+    @pytest.mark.parametrize("size", [1, 10, 300])
+    def test_a_batch_of_any_size_is_one_round_trip(self, world: PostgresWorld, size: int) -> None:
+        sink = world.sink()
+        store(sink, webhook())
+        for _ in range(3):
+            before = world.link.round_trips
+            webhooks = [webhook("x" * 5000) for _ in range(size)]
+            assert kinds(sink, *webhooks) == [S] * size
+            assert world.link.round_trips - before == 1
+
+    @pytest.mark.parametrize("how", ["stop", "crash"])
+    def test_a_server_that_restarts_costs_no_webhook(self, world: PostgresWorld, how: str) -> None:
+        queue, webhooks = Queue(), [webhook(str(n)) for n in range(30)]
+        consumer = queue.consumer(world.sink())
+        queue.send(*webhooks[:10])
+        assert queue.deliver(consumer.handle) == []
+        queue.send(*webhooks[10:20])
+        getattr(world.server, how)()
+        try:
+            assert len(queue.deliver(consumer.handle)) == 10
+        finally:
+            world.server.start()
+        queue.drain(consumer)
+        getattr(world.server, how)()
+        world.server.start()
+        queue.send(*webhooks[20:])
+        assert queue.deliver(consumer.handle) == []
+        assert sorted(world.rows()) == sorted((each.id, each.body) for each in webhooks)
+        assert queue.letters == []
+
+    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_comes_back(
+        self, world: PostgresWorld
+    ) -> None:
+        queue, webhooks = Queue(), [webhook() for _ in range(10)]
+        sink = world.sink()
+        consumer = queue.consumer(sink)
+        with exhausted(world.server):
+            assert down(sink, *webhooks).error == "SQLSTATE 53300"
+            assert world.link.attempts == 1
+            queue.send(*webhooks)
+            assert len(queue.deliver(consumer.handle)) == 10
+            assert world.link.attempts == 2
+        wait_until(lambda: world.server.connections() == 0)
+        queue.drain(consumer)
+        assert len(world.rows()) == 10
+        assert queue.letters == []
+
+    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, world: PostgresWorld) -> None:
+        """While somebody ends their connections again and again."""
+        threads, each_has = 4, 60
+        failed: list[BaseException | object] = []
+
+        def deliver() -> None:
+            queue = Queue(max_receive_count=1000)
+            queue.send(*(webhook() for _ in range(each_has)))
+            try:
+                queue.drain(queue.consumer(world.sink()), 2, rounds=2000)
+                failed.extend(queue.letters)
+            except BaseException as error:
+                failed.append(error)
+
+        running = [threading.Thread(target=deliver) for _ in range(threads)]
+        for thread in running:
+            thread.start()
+        killed: set[int] = set()
+        most = 0
+        administrator = world.server.connect()
+        while any(thread.is_alive() for thread in running):
+            pids = {pid for (pid,) in administrator.run(f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'")}
+            # One that was told to end may take a while, and its sink has noticed already.
+            alive = pids - killed
+            most = max(most, len(alive))
+            for pid in alive:
+                administrator.run("SELECT pg_terminate_backend(:pid)", pid=pid)
+            killed |= alive
+            time.sleep(0.01)
+        administrator.close()
+        assert failed == []
+        assert len(killed) > threads
+        assert 1 <= most <= threads
+        assert len(world.rows()) == threads * each_has
+
+    def test_a_connection_that_was_quiet_for_too_long_is_opened_anew(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 0.0
+        monkeypatch.setattr(database, "time", SimpleNamespace(time=lambda: now))
+        sink = world.sink()
+        for passed, attempts in [(0, 1), (300, 1), (300, 1), (301, 2), (300, 2), (86_400, 3)]:
+            now += passed
+            assert kinds(sink, webhook()) == [S]
+            assert world.link.attempts == attempts
+        wait_until(lambda: world.server.connections() == 1)
+
+    def test_the_server_ends_a_connection_that_nobody_uses(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        patch_session(monkeypatch, f"{database.IDLE_SECONDS}s", "200ms")
+        sink = world.sink()
+        assert kinds(sink, webhook()) == [S]
+        wait_until(lambda: world.server.connections() == 0)
+        assert kinds(sink, webhook()) == [S]
+        assert database.IDLE_SECONDS > database._TRUSTED_SECONDS
+
+    def test_a_server_that_does_not_answer_is_given_up_and_no_second_statement_begun(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.3)
+        sink, one = world.sink(), webhook()
+        assert kinds(sink, webhook()) == [S]
+        world.link.hold()
+        before = time.monotonic()
+        assert down(sink, one).error == "TimeoutError"
+        assert time.monotonic() - before < 2
+        assert world.link.attempts == 1
+
+        assert down(sink, one).error == "TimeoutError"  # nor while it connects
+        assert world.link.attempts == 2
+        world.link.mend()
+        assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
+
+    def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.5)
+        sink, large = world.sink(), [webhook("x" * 1_000_000) for _ in range(15)]
+        assert kinds(sink, webhook()) == [S]
+        world.link.stall()
+        before = time.monotonic()
+        assert down(sink, *large).error == "TimeoutError"
+        assert time.monotonic() - before < 0.9
+        assert world.link.attempts == 1
+        world.link.mend()
+        assert kinds(sink, *large) == [S] * 15
+
+    def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        patch_session(monkeypatch, f"{database.STATEMENT_SECONDS}s", "300ms")
+        sink, one = world.sink(), webhook()
+        store(sink, webhook())
+        with locked(world):
+            trips = world.link.round_trips
+            before = time.monotonic()
+            fault = down(sink, one)
+            assert 0.3 <= time.monotonic() - before < 2
+            assert fault.error == "SQLSTATE 57014"
+            assert world.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert world.link.attempts == 1
+            wait_until(lambda: world.server.connections() == 0)
+        assert kinds(sink, one) == [S]
+        assert database.STATEMENT_SECONDS < database.SOCKET_SECONDS
+
+    @pytest.mark.parametrize("says", ["no_such_function()", "pg_sleep(60)"])
+    def test_a_connection_that_fails_before_its_first_statement_is_closed(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch, says: str
+    ) -> None:
+        monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.3)
+        monkeypatch.setattr(postgres, "_SESSION", f"SELECT {says}")
+        sink = world.sink()
+        with without_garbage_collection():
+            assert down(sink, webhook()).error in ("SQLSTATE 42883", "TimeoutError")
+            wait_until(lambda: world.link.open == 0)
+        world.server.terminate_connections()
+
+
+class TestCredentials:
+    def test_a_secret_is_read_once(self, world: PostgresWorld) -> None:
+        secrets = Secrets(login(USER, world.server.password))
+        sink = world.sink(secrets)
+        assert secrets.asked == 0
+        store(sink, webhook())
+        world.server.terminate_connections()
+        store(sink, webhook())
+        assert world.link.attempts == 2
+        assert secrets.asked == 1
+
+    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(self, world: PostgresWorld) -> None:
+        secrets = Secrets(login(USER, "old"), login(USER, world.server.password))
+        assert kinds(world.sink(secrets), webhook()) == [S]
+        assert secrets.asked == 2
+        assert world.link.attempts == 2
+
+    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, world: PostgresWorld) -> None:
+        secrets = Secrets(login(USER, "wrong-password"))
+        sink = world.sink(secrets)
+        for batch in (1, 2, 3):
+            fault = down(sink, webhook(), webhook())
+            assert fault.error == "SQLSTATE 28P01"
+            assert "wrong-password" not in fault.reason
+            assert world.link.attempts == batch
+            assert secrets.asked == batch + 1
+        secrets.values = [login(USER, world.server.password)]
+        assert kinds(sink, webhook()) == [S]
+
+    @pytest.mark.parametrize(
+        "secret",
+        ["s3cr3t", '{"username": "s3cr3t"}', '["s3cr3t"]', '{"password": "s3cr3t', '"s3cr3t"', "null"],
+    )
+    def test_a_secret_that_is_none_stops_the_batch_and_is_told_to_nobody(
+        self, world: PostgresWorld, secret: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        secrets = Secrets(secret)
+        queue = Queue()
+        queue.send(webhook(), webhook())
+        assert len(queue.deliver(queue.consumer(world.sink(secrets)).handle)) == 2
+        fault = down(world.sink(secrets), webhook())
+        assert fault.reason == "the secret with username and password could not be read"
+        assert secrets.asked == 2
+        assert world.link.attempts == 0
+        assert not any("s3cr3t" in str(vars(line)) + str(line.exc_text) for line in caplog.records)
+
+    def test_a_secrets_manager_that_fails_stops_the_batch(self, world: PostgresWorld) -> None:
+        class Unreachable(Secrets):
+            def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+                raise TimeoutError("no answer from 10.0.0.1")
+
+        assert down(world.sink(Unreachable()), webhook()).error == "TimeoutError"
+
+    def test_with_iam_each_connection_has_a_token_of_its_own(self, world: PostgresWorld) -> None:
+        class Rds:
+            def __init__(self) -> None:
+                self.asked: list[tuple[str, int, str]] = []
+                self.token = world.server.password
+
+            def generate_db_auth_token(self, host: str, port: int, user: str) -> str:
+                self.asked.append((host, port, user))
+                return self.token
+
+        rds = Rds()
+        settings = world.settings(secret_arn=None, user=USER)
+        sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
+        for _ in range(2):
+            assert kinds(sink, webhook()) == [S]
+            sink.close()
+        assert rds.asked == [("127.0.0.1", world.link.port, USER)] * 2
+        rds.token = "refused"
+        assert down(sink, webhook()).error == "SQLSTATE 28P01"
+        assert world.link.attempts == 3
+
+    def test_what_the_server_says_at_the_door_is_no_webhooks_fault(self, world: PostgresWorld) -> None:
+        """A login trigger raises what a trigger of the table would raise of a row."""
+        world.server.query(
+            "CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"IF session_user = '{USER}' THEN RAISE EXCEPTION 'closed for maintenance'; END IF; END $$"
+        )
+        world.server.query("CREATE EVENT TRIGGER closed ON login EXECUTE FUNCTION closed()")
+        sink = world.sink()
+        try:
+            fault = down(sink, webhook(), webhook())
+            assert (fault.error, fault.reason) == ("SQLSTATE P0001", "closed for maintenance")
+            assert world.link.attempts == 1
+        finally:
+            world.server.query("DROP EVENT TRIGGER closed")
+            world.server.query("DROP FUNCTION closed")
+        assert kinds(sink, webhook()) == [S]
+
+
+class TestTable:
+    def test_without_a_table_nothing_is_dead_lettered(self, world: PostgresWorld) -> None:
+        sink = world.sink(create_table=False)
+        queue = Queue()
+        consumer = queue.consumer(sink)
+        assert down(sink, webhook()).error == "SQLSTATE 42P01"
+        queue.send(*(webhook() for _ in range(5)))
+        assert len(queue.deliver(consumer.handle)) == 5
+        assert world.server.query("SELECT to_regclass(:table)", table=world.table) == [[None]]
+        create(world)
+        queue.drain(consumer)
+        assert len(world.rows()) == 5
+        assert queue.letters == []
+
+    @pytest.mark.parametrize("time", range(5))
+    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, world: PostgresWorld, time: int) -> None:
+        sinks = [world.sink() for _ in range(6)]
+        together = threading.Barrier(len(sinks))
+        outcomes: list[object] = []
+
+        def deliver(sink: DatabaseSink) -> None:
+            sink._open()
+            together.wait()
+            try:
+                outcomes.extend(store(sink, webhook(), webhook()))
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=deliver, args=(sink,)) for sink in sinks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outcomes == [STORED] * 12
+        assert len(world.rows()) == 12
+
+    def test_a_table_that_may_not_be_made_is_told(self, world: PostgresWorld, caplog: pytest.LogCaptureFixture) -> None:
+        sink = world.sink(table_name="absent.webhooks")
+        assert down(sink, webhook()).error == "SQLSTATE 42P01"
+        told = [vars(line)["error"] for line in caplog.records if line.message == "table not created"]
+        assert set(told) == {"SQLSTATE 3F000"}
+
+    def test_a_table_may_be_in_a_schema_and_have_any_name(self, world: PostgresWorld) -> None:
+        schema = f"s{world.table}"
+        world.server.query(f"CREATE SCHEMA {schema} AUTHORIZATION {USER}")
+        sink = world.sink(table_name=f"{schema}.Select")
+        assert kinds(sink, webhook(), webhook()) == [S, S]
+        assert world.server.query(f'SELECT count(*) FROM {schema}."Select"') == [[2]]
+
+    def test_a_row_has_all_of_the_webhook(self, world: PostgresWorld) -> None:
+        one = webhook(
+            b"\x00\xff",
+            id="order-7",
+            method="PUT",
+            path="/orders/Zoë",
+            query={"a": "1"},
+            headers={"X-One": "é", "x-two": '"\\'},
+            received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
+        )
+        store(world.sink(), one)
+        assert world.server.query(f"SELECT * FROM {world.table}") == [
+            [
+                "order-7",
+                one.request_id,
+                one.received_at,
+                "PUT",
+                "/orders/Zoë",
+                "a=1",
+                {"x-one": "é", "x-two": '"\\'},
+                b"\x00\xff",
+                "203.0.113.7",
+            ]
+        ]
+
+    def test_what_is_new_and_what_was_there_can_be_told(self, world: PostgresWorld) -> None:
+        sink, webhooks = world.sink(), [webhook() for _ in range(4)]
+        assert store(sink, webhooks[2], webhooks[0]) == [STORED, STORED]
+        assert store(sink, *webhooks) == [DUPLICATE, STORED, DUPLICATE, STORED]
+
+    def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(self, world: PostgresWorld) -> None:
+        create(world, path="text UNIQUE")
+        sink = world.sink(create_table=False)
+        webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
+        outcomes = store(sink, *webhooks)
+        assert [outcome.kind for outcome in outcomes] == [S, S, P, S]
+        assert outcomes[2].error == "SQLSTATE 23505"
+        assert "/a" not in outcomes[2].reason
+        assert store(sink, webhooks[0], webhooks[3]) == [DUPLICATE, DUPLICATE]
+
+    @pytest.mark.parametrize(
+        ("table", "error"),
+        [
+            ({"path": "varchar(10)"}, "SQLSTATE 22001"),
+            ({"more": ", CHECK (path NOT LIKE '%secret%')"}, "SQLSTATE 23514"),
+            (
+                {"more": ", more int NOT NULL GENERATED ALWAYS AS (length(path) / (length(path) - 20)) STORED"},
+                "SQLSTATE 22012",
+            ),
+        ],
+        ids=["too long", "check", "computed"],
+    )
+    def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
+        self, world: PostgresWorld, table: dict[str, str], error: str
+    ) -> None:
+        create(world, **table)
+        webhooks = [webhook(path="/a") for _ in range(9)]
+        webhooks[4] = webhook("payload-secret", path="/path-secret-1234567")
+        outcomes = store(world.sink(create_table=False), *webhooks)
+        assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
+        assert outcomes[4].error == error
+        assert "secret" not in outcomes[4].reason
+        assert outcomes[4].reason
+
+    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld) -> None:
+        create(world)
+        world.server.query(
+            f"CREATE FUNCTION refuse_{world.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF; RETURN NEW; END $$"
+        )
+        world.server.query(
+            f"CREATE TRIGGER refuse BEFORE INSERT ON {world.table} FOR EACH ROW EXECUTE FUNCTION refuse_{world.table}()"
+        )
+        outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, P, S]
+        assert (outcomes[1].error, outcomes[1].reason) == ("SQLSTATE P0001", "no such order")
+
+    @pytest.mark.parametrize("bad", [{"path": "/a\x00b"}, {"headers": {"X-A": "a\x00b"}}, {"id": "a\x00b"}])
+    def test_a_text_with_nul_fails_alone(self, world: PostgresWorld, bad: dict[str, Any]) -> None:
+        outcomes = store(world.sink(), webhook(), webhook(**bad), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, P, S]
+        assert outcomes[1].error in ("SQLSTATE 22021", "SQLSTATE 22P05")
+
+    def test_a_character_that_the_databases_encoding_has_not_fails_alone(self, world: PostgresWorld) -> None:
+        name = f"latin_{world.table}"
+        world.server.query(
+            f"CREATE DATABASE {name} OWNER {USER} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        sink = world.sink(database_name=name)
+        webhooks = [webhook("Zoë 😀", path=path) for path in ("/a", "/Zoë", "/😀", "/b", "/c")]
+        try:
+            outcomes = store(sink, *webhooks)
+            assert [outcome.kind for outcome in outcomes] == [S, S, P, S, S]
+            assert "😀" not in outcomes[2].reason
+            assert kinds(sink, webhooks[1], webhook()) == [Kind.DUPLICATE, S]
+        finally:
+            sink.close()
+            wait_until(lambda: world.server.connections() == 0)
+            world.server.query(f"DROP DATABASE {name}")
+
+
+class TestTls:
+    @pytest.fixture
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def trusted(self, authority: trustme.CA, tmp_path: Path) -> str:
+        file = tmp_path / "authority.pem"
+        authority.cert_pem.write_to_path(str(file))
+        return str(file)
+
+    def test_certificate_and_host_name_are_verified(
+        self, server: PostgresServer, authority: trustme.CA, trusted: str
+    ) -> None:
+        for host in ("localhost", "127.0.0.1"):
+            with behind_tls(server, authority.issue_cert(host)) as world:
+                sink = world.sink(host=host, tls=True, ca_certificates=trusted)
+                assert kinds(sink, webhook(), webhook()) == [S, S]
+                assert len(world.rows()) == 2
+                sink.close()
+
+    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted", "no TLS"])
+    def test_what_cannot_be_verified_is_refused(
+        self, server: PostgresServer, authority: trustme.CA, trusted: str, case: str
+    ) -> None:
+        certificate = authority.issue_cert("localhost")
+        ca_certificates: str | None = trusted
+        match case:
+            case "wrong authority":
+                certificate = trustme.CA().issue_cert("localhost")
+            case "wrong host name":
+                certificate = authority.issue_cert("example.org")
+            case "expired":
+                past = datetime.now(UTC) - timedelta(days=1)
+                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
+            case "not trusted":
+                ca_certificates = None
+        with behind_tls(server, None if case == "no TLS" else certificate) as world:
+            sink = world.sink(host="localhost", tls=True, ca_certificates=ca_certificates)
+            queue = Queue()
+            queue.send(webhook(), webhook())
+            fault = down(sink, webhook())
+            assert len(queue.deliver(queue.consumer(sink).handle)) == 2
+            expected = "InterfaceError" if case == "no TLS" else "SSLCertVerificationError"
+            assert fault.error == expected
+            assert world.link.attempts == 2
+            assert server.connections() == 0
+            assert queue.letters == []
+
+    def test_a_connection_that_fails_behind_tls_is_closed(
+        self, server: PostgresServer, authority: trustme.CA, trusted: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "_SESSION", "SELECT no_such_function()")
+        with behind_tls(server, authority.issue_cert("localhost")) as world, without_garbage_collection():
+            sink = world.sink(host="localhost", tls=True, ca_certificates=trusted)
+            fault = down(sink, webhook())
+            assert fault.error == "SQLSTATE 42883"
+            wait_until(lambda: server.connections() == 0)
+
+    def test_amazons_authorities_load_and_each_is_one_and_is_valid(self) -> None:
+        pem = database._RDS_AUTHORITIES.read_bytes()
+        certificates = x509.load_pem_x509_certificates(pem)
+        assert len(certificates) == pem.count(b"-----BEGIN CERTIFICATE-----") > 50
+        now = datetime.now(UTC)
+        for each in certificates:
+            assert each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+            assert each.not_valid_before_utc < now < each.not_valid_after_utc
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(database._RDS_AUTHORITIES)
+        assert context.cert_store_stats()["x509_ca"] == len({each.public_bytes(Encoding.DER) for each in certificates})
+
+
+@contextmanager
+def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> Iterator[PostgresWorld]:
+    """A world whose link speaks TLS with this certificate, or without one does not."""
+    world = PostgresWorld(server)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        world.link.close()
+        world.link = Link(server.port, postgres_tls(context))
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """What is closed now, is closed by whoever opened it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@contextmanager
+def exhausted(server: PostgresServer) -> Iterator[None]:
+    """While others hold every connection that there is."""
+    with ExitStack() as held:
+        for _ in range(server.max_connections + 1):
+            try:
+                connection = pg8000.native.Connection(
+                    USER, "127.0.0.1", DATABASE, server.port, server.password, ssl_context=False
+                )
+            except pg8000.native.DatabaseError as refusal:
+                error = refusal.args[0]["C"]
+                break
+            held.callback(connection.close)
+        else:
+            raise AssertionError("there was no end of connections")
+        assert error == "53300"
+        yield
+
+
+@contextmanager
+def locked(world: PostgresWorld) -> Iterator[None]:
+    """While another session holds the table."""
+    connection = world.server.connect()
+    connection.run("BEGIN")
+    connection.run(f"LOCK TABLE {world.table} IN ACCESS EXCLUSIVE MODE")
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def patch_session(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    assert old in postgres._SESSION
+    monkeypatch.setattr(postgres, "_SESSION", postgres._SESSION.replace(old, new))
