@@ -24,20 +24,37 @@ CONFIG = ConfigDict(
 INTRODUCTION = """\
 # API
 
-Written from the docstrings by `make generate`. Everything here is imported from `cdk_scalable_webhook`.
+Written from the docstrings by `make generate`. What belongs to the stack is imported from `cdk_scalable_webhook`; what
+a handler or a function of yours is given, from `webhook_runtime`, and for its tests from `webhook_runtime.testing`.
 
 """
 
 
+# The construct first, then what it is made of, in the order of the flow.
+ORDER = ["ScalableWebhook", "Ingress", "Sink", "Retry"]
+
+
+HEADING = re.compile(r"^(#+ )`(?:[a-z_]+\.)*([A-Z]\w*(?:\.\w+)?|[a-z_]+)`$", re.MULTILINE)
+
+
 def api() -> str:
     """The reference, without links to anchors that code hosts do not make."""
-    package = griffe.load("cdk_scalable_webhook", search_paths=[ROOT / "src"], docstring_parser="google")
-    # The construct first, then what it is made of, in the order of the flow.
-    names = sorted(package.exports or [], key=lambda name: ("Scalable" not in str(name), "Ingress" not in str(name)))
-    sections = [render_object_docs(package[str(name)].final_target, CONFIG) for name in names]
+    sections = [INTRODUCTION, "# cdk_scalable_webhook", *documented("cdk_scalable_webhook")]
+    sections += ["# webhook_runtime", *documented("webhook_runtime")]
+    sections += ["# webhook_runtime.testing", *documented("webhook_runtime.testing")]
     text = re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", "\n\n".join(sections))
     # Users import from the package, whichever module a name lives in.
-    return INTRODUCTION + re.sub(r"`cdk_scalable_webhook\.\w+\.([\w.]+)`", r"`\1`", text).strip() + "\n"
+    return HEADING.sub(r"\1`\2`", text).strip() + "\n"
+
+
+def documented(module: str) -> list[str]:
+    """A section for each public name of a module."""
+    package = griffe.load(module, search_paths=[ROOT / "src"], docstring_parser="google")
+    names = [str(name) for name in package.exports or []]
+    names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    members = [package[name] for name in names]
+    targets = [member.final_target if member.is_alias else member for member in members]
+    return [render_object_docs(target, CONFIG) for target in targets]
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE---
 def source() -> str:
     """The module of the package's newest version."""
     with tempfile.TemporaryDirectory() as folder:
-        npm = [Path(sys.executable).with_name("npm"), "pack", "--silent", PACKAGE]
-        subprocess.run(npm, cwd=folder, check=True, capture_output=True)
+        npm = str(Path(sys.executable).with_name("npm"))
+        subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, check=True, capture_output=True)
         (archive,) = Path(folder).glob("*.tgz")
         with tarfile.open(archive) as files:
             module = files.extractfile(SOURCE)

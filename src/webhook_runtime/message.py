@@ -35,8 +35,8 @@ class MalformedMessage(Exception):
 
 
 class Headers(Mapping[str, str]):
-    """The request's headers. Names are compared without regard to case; the values of a repeated one are joined by a
-    comma."""
+    """The request's headers: a mapping whose names are compared without regard to case. The values of a repeated header
+    are joined by a comma."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._values: dict[str, list[str]] = {}
@@ -71,8 +71,19 @@ class Headers(Mapping[str, str]):
 class Webhook:
     """One webhook, as its sender sent it.
 
-    ``id`` makes the delivery unique: the value of the delivery id header where the sender gave one, else API Gateway's
-    request id. ``request_id`` is always API Gateway's, and is in the log of every stage.
+    Attributes:
+        id: What makes the delivery unique: the value of the delivery id header where the sender gave one, else API
+            Gateway's request id. Store by it, and what is delivered twice is stored once.
+        request_id: API Gateway's request id, which is in the log of every stage.
+        method: The HTTP method.
+        path: The path below the stage, mount included.
+        query_string: The query, as a form.
+        headers: The headers; names in any case.
+        body: The payload, byte for byte.
+        source_ip: The sender's address, as API Gateway saw it.
+        received_at: When it arrived at API Gateway, in UTC.
+        message_id: SQS's id of the message.
+        attempt: How often SQS has delivered the message, this time included.
     """
 
     id: str
@@ -131,7 +142,17 @@ def sqs_text(text: str) -> str:
 
 
 def read(record: Mapping[str, Any]) -> Webhook:
-    """The webhook in a record of an SQS event. Raises MalformedMessage, with the reason, where there is none."""
+    """The webhook in a record of the event with which SQS calls a function.
+
+    Args:
+        record: One of ``event["Records"]``.
+
+    Returns:
+        The webhook, the same whichever door it came by.
+
+    Raises:
+        MalformedMessage: No door of this library wrote the message; it says why.
+    """
     try:
         pairs = parse_qsl(record["messageAttributes"][ATTRIBUTE]["stringValue"], keep_blank_values=True)
     except KeyError:

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 from webhook_runtime import message
 from webhook_runtime.message import Headers, Webhook
 
+__all__ = ["sqs_event", "webhook"]
+
 _QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:Webhook"
 
 Pairs = Mapping[str, str] | Iterable[tuple[str, str]]

@@ -58,9 +58,7 @@ def deploy(
     return [webhook for webhook in webhooks(emulator) if webhook.stack in names]
 
 
-def destroy(
-    emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False
-) -> None:
+def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False) -> None:
     """Destroy every stack of a CDK app.
 
     Raises:
@@ -68,7 +66,12 @@ def destroy(
     """
     _require_app(app_dir)
     with tempfile.TemporaryDirectory() as assembly:
-        _cdk(emulator, app_dir, ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK], verbose=verbose)
+        _cdk(
+            emulator,
+            app_dir,
+            ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK],
+            verbose=verbose,
+        )
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
