@@ -192,14 +192,22 @@ def test_what_ends_connections_between_two_batches_goes_unnoticed(world: World) 
     consumer = queue.consumer(world.sink())
     queue.send(*webhooks[:10])
     assert queue.deliver(consumer.handle) == []
-    if type(world).__name__ in ("PostgresWorld", "MySqlWorld"):
-        world.drop_connections()
-    else:
-        world.link.drop()
+    world.drop_connections()
     queue.send(*webhooks[10:20])
     assert queue.deliver(consumer.handle) == []
     world.link.drop()
     queue.send(*webhooks[20:])
+    assert queue.deliver(consumer.handle) == []
+    assert_stored_once(world, webhooks)
+
+
+def test_a_server_that_restarts_between_two_batches_goes_unnoticed(world: World) -> None:
+    queue, webhooks = Queue(), some(20)
+    consumer = queue.consumer(world.sink())
+    queue.send(*webhooks[:10])
+    assert queue.deliver(consumer.handle) == []
+    world.restart()
+    queue.send(*webhooks[10:])
     assert queue.deliver(consumer.handle) == []
     assert_stored_once(world, webhooks)
 

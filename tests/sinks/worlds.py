@@ -58,6 +58,11 @@ class World(ABC):
         """End what is connected, as servers do."""
         self.link.drop()
 
+    def restart(self) -> None:
+        """End the server, let somebody find it gone, and start it again."""
+        self.link.cut()
+        self.link.mend()
+
     def close(self) -> None:
         self.link.close()
 
@@ -110,6 +115,10 @@ class DatabaseWorld(World):
 
     def drop_connections(self) -> None:
         assert self.server.terminate_connections() > 0
+
+    def restart(self) -> None:
+        self.server.stop()
+        self.server.start()
 
     def poison(self) -> Webhook:
         return webhook(b"poison", id=secrets.token_hex(5000))  # longer than a key may be

@@ -1,0 +1,63 @@
+"""Who the database is told to let in: by a secret, or by a token that IAM has signed."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+from postgres_server import PostgresServer
+from queue_harness import Queue
+from worlds import CREDENTIALS, PostgresWorld
+
+from webhook_runtime.sinks.database import Credentials, DatabaseSink
+from webhook_runtime.sinks.postgres import PostgresDriver
+from webhook_runtime.testing import webhook
+
+
+def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anybody(postgres: PostgresServer) -> None:
+    world = PostgresWorld(postgres)
+    settings = world.settings(host="db.example", port=5433, secret_arn=None, user="webhook")
+    user, token = Credentials(settings, None, boto3.client("rds", **CREDENTIALS)).get()
+    signed = urlsplit(f"https://{token}")
+    query = parse_qs(signed.query)
+    assert user == "webhook"
+    assert signed.netloc == "db.example:5433"
+    assert (query["Action"], query["DBUser"], query["X-Amz-Expires"]) == (["connect"], ["webhook"], ["900"])
+    world.close()
+
+
+class Rds:
+    """Signs tokens: these, one after the other."""
+
+    def __init__(self, *tokens: Callable[[], str]) -> None:
+        self._tokens = list(tokens)
+
+    def generate_db_auth_token(self, *_: Any) -> str:
+        return self._tokens.pop(0)()
+
+
+def test_each_connection_has_a_token_of_its_own(postgres: PostgresServer) -> None:
+    world = PostgresWorld(postgres)
+    settings = world.settings(secret_arn=None, user=world.user)
+    rds = Rds(lambda: postgres.password, lambda: postgres.password)
+    sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
+    queue = Queue()
+    for _ in range(2):
+        queue.send(webhook(b"x"))
+        assert queue.deliver(queue.consumer(sink).handle) == []
+        world.link.drop()
+    assert len(world.rows()) == 2
+    assert rds._tokens == []
+    world.close()
+
+
+def test_a_token_that_is_refused_leaves_the_batch_for_later(postgres: PostgresServer) -> None:
+    world = PostgresWorld(postgres)
+    settings = world.settings(secret_arn=None, user=world.user)
+    sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, Rds(lambda: "expired")))
+    queue = Queue()
+    queue.send(webhook(b"x"))
+    assert len(queue.deliver(queue.consumer(sink).handle)) == 1
+    assert queue.letters == []
+    assert world.link.attempts == 1
+    world.close()
