@@ -220,6 +220,12 @@ class TestDatabase:
         (role,) = [role for id, role in roles.items() if id.startswith("WebhookConsumerRole")]
         assert "AWSLambdaVPCAccessExecutionRole" in json.dumps(role["Properties"]["ManagedPolicyArns"])
 
+    def test_a_consumer_that_ends_before_its_statement_is_warned_of(self, stack: Stack) -> None:
+        sink = Sink.postgres(host="h", database_name="d", secret=secretsmanager.Secret(stack, "Secret"))
+        ScalableWebhook(stack, "Webhook", sink=sink, timeout=Duration.seconds(24))
+        message = "timeout should be at least 25 seconds with a database, got 24"
+        Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(message))
+
     def test_the_statement_that_is_expected_can_be_printed(self, stack: Stack) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         sink = Sink.postgres(host="h", database_name="d", secret=secret, table_name="orders.hooks")

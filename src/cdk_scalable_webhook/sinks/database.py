@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -16,6 +17,8 @@ from cdk_scalable_webhook.sinks.network import network, trust
 from webhook_runtime.sinks.table import create_table
 
 _PORTS = {"postgres": 5432, "mysql": 3306}
+# In seconds: the consumer gives a statement up after 20, and has to tell SQS then.
+_LEAST_TIMEOUT = 25
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
 
 
@@ -91,8 +94,14 @@ class DatabaseSink(Sink):
         """The SQL of the table that the consumer stores into: run it once, or let ``create_table=True`` do so."""
         return create_table(self._engine, self._table_name)
 
-    def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
+    def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
+        if (timeout := checks.known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
+            Annotations.of(scope).add_warning_v2(
+                "cdk-scalable-webhook:databaseTimeout",
+                f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would end "
+                "the consumer while the server still works on its statement, and the next one opens a connection beside.",
+            )
         environment = {
             "WEBHOOK_DATABASE_HOST": self._host,
             "WEBHOOK_DATABASE_PORT": number_text(self._port),
