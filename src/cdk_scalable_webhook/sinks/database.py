@@ -99,8 +99,8 @@ class DatabaseSink(Sink):
         if (timeout := checks.known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",
-                f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would end "
-                "the consumer while the server still works on its statement, and the next one opens a connection beside.",
+                f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would "
+                "end the consumer while the server is still at its statement, and the next opens a connection beside.",
             )
         environment = {
             "WEBHOOK_DATABASE_HOST": self._host,
