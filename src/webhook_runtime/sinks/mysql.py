@@ -45,7 +45,8 @@ _MEANING = {
 # Without strictness a value that does not fit is cut, and an id that was cut may be another's.
 _SESSION = (
     f"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00', "
-    f"wait_timeout = {IDLE_SECONDS}, innodb_lock_wait_timeout = {STATEMENT_SECONDS}"
+    f"wait_timeout = {IDLE_SECONDS}, "
+    f"innodb_lock_wait_timeout = {STATEMENT_SECONDS}, lock_wait_timeout = {STATEMENT_SECONDS}"  # a row's, a table's
 )
 
 
