@@ -42,6 +42,9 @@ _MEANING = {
     ER.NO_SUCH_TABLE: Meaning.NO_TABLE,
 }
 
+# No column is ever given a NULL but by the statement below.
+_HINTS = {ER.BAD_NULL_ERROR: ": another row has the same value in a unique key of the table"}
+
 # Without strictness a value that does not fit is cut, and an id that was cut may be another's.
 _SESSION = (
     f"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00', "
@@ -57,10 +60,11 @@ class MySqlDriver:
     errors: tuple[type[Exception], ...] = (pymysql.Error, OSError, UnicodeError)
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        # Not INSERT IGNORE, which turns every other error into a warning, and cuts what is too long.
+        # Not INSERT IGNORE, which turns every other error into a warning, and cuts what is too long. And where it is
+        # not the id that is there already, but another unique key, the webhook is no duplicate: it is refused.
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) VALUES {{rows}} "  # noqa: S608
-            "ON DUPLICATE KEY UPDATE id = id"
+            "ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id), id, NULL)"
         )
 
     def connect(
@@ -92,7 +96,8 @@ class MySqlDriver:
             return Fault(Meaning.SLOW, "TimeoutError", str(error))
         code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
         text = str(error.args[1]) if len(error.args) > 1 else str(error)
-        return Fault(_MEANING.get(code, Meaning.OTHER), f"MySQL error {code}", without_values(text))
+        reason = without_values(text) + _HINTS.get(code, "")
+        return Fault(_MEANING.get(code, Meaning.OTHER), f"MySQL error {code}", reason)
 
 
 class _Connection:
