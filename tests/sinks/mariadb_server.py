@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ class MariaDbServer:
         """Start it, and wait until it takes connections."""
         server = [_find("mariadbd"), "--no-defaults", f"--datadir={self._folder / 'data'}", "--user=root"]
         listen = [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._folder / 'socket'}"]
-        small = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]
+        small = ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
         self._process = subprocess.Popen(
             [*server, *listen, *small, *self._options],  # type: ignore[list-item]
             stdout=subprocess.DEVNULL,
@@ -77,9 +79,35 @@ class MariaDbServer:
         self._process.terminate()
         self._process.wait(30)
 
+    def crash(self) -> None:
+        """End it as a power failure does: it recovers when it is started."""
+        assert self._process
+        self._process.kill()
+        self._process.wait(30)
+
+    def connections(self) -> int:
+        """How many connections it has, those of the administrator aside."""
+        return len(self.threads())
+
+    def connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+        """A connection of the administrator, for whom one is always kept."""
+        return pymysql.connect(unix_socket=str(self._folder / "socket"), user="root", autocommit=True)
+
+    @contextmanager
+    def variables(self, **values: str | int) -> Iterator[None]:
+        """With these global variables, which new connections find."""
+        old = {name: self.query(f"SELECT @@GLOBAL.{name}")[0][0] for name in values}
+        try:
+            for name, value in values.items():
+                self.query(f"SET GLOBAL {name} = {value!r}")
+            yield
+        finally:
+            for name, value in old.items():
+                self.query(f"SET GLOBAL {name} = {value!r}")
+
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         """The rows of a statement."""
-        connection = pymysql.connect(unix_socket=str(self._folder / "socket"), user="root", autocommit=True)
+        connection = self.connect()
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
@@ -89,7 +117,15 @@ class MariaDbServer:
 
     def terminate_connections(self) -> int:
         """End the connections of the user. Returns how many there were."""
-        ids = self.query(f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'")
-        for (id,) in ids:
-            self.query(f"KILL {id}")
+        ids = self.threads()
+        for id in ids:
+            self.kill(id)
         return len(ids)
+
+    def kill(self, id: int) -> None:
+        with suppress(pymysql.Error):  # it has gone by itself
+            self.query(f"KILL {id}")
+
+    def threads(self) -> list[int]:
+        """The ids of the connections of the user."""
+        return [id for (id,) in self.query(f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'")]

@@ -1,0 +1,531 @@
+"""What only MySQL's sink promises, against a real MariaDB."""
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pymysql
+import pytest
+import trustme
+from mariadb_server import DATABASE, USER, MariaDbServer, missing
+from queue_harness import Queue
+from storing import down, kinds, store, wait_until
+from worlds import MySqlWorld, Secrets, login
+
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind
+from webhook_runtime.sinks import database, mysql
+from webhook_runtime.sinks.database import DatabaseSink
+from webhook_runtime.testing import webhook
+
+S, P = Kind.STORED, Kind.PERMANENT
+
+MIB = 1_048_576
+
+
+@pytest.fixture(name="server")
+def _server(mariadb: MariaDbServer) -> MariaDbServer:
+    mariadb.terminate_connections()
+    wait_until(lambda: mariadb.connections() == 0)
+    return mariadb
+
+
+@pytest.fixture
+def world(server: MariaDbServer) -> Iterator[MySqlWorld]:
+    world = MySqlWorld(server)
+    yield world
+    world.close()
+
+
+def create(world: MySqlWorld, *, path: str = "mediumtext", more: str = "", like: str = "utf8mb4") -> None:
+    """The table as its user may have made it."""
+    world.server.query(
+        f"CREATE TABLE {DATABASE}.{world.table} (id varbinary(1024) PRIMARY KEY, request_id varchar(64), received_at "
+        f"datetime(3), method varchar(64), path {path}, query mediumtext, headers json, payload longblob, "
+        f"source_ip varchar(64){more}) ENGINE = InnoDB DEFAULT CHARACTER SET = {like}"
+    )
+
+
+class TestConnection:
+    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, world: MySqlWorld) -> None:
+        sink = world.sink()
+        assert world.link.attempts == 0
+        for _ in range(10):
+            assert kinds(sink, webhook(), webhook()) == [S, S]
+        assert world.link.attempts == 1
+        assert world.server.connections() == 1
+        sink.close()
+        wait_until(lambda: world.server.connections() == 0)
+
+    @pytest.mark.parametrize("size", [1, 10, 300])
+    def test_a_batch_of_any_size_is_one_round_trip(self, world: MySqlWorld, size: int) -> None:
+        sink = world.sink()
+        store(sink, webhook())
+        for _ in range(3):
+            before = world.link.round_trips
+            webhooks = [webhook("x" * 5000) for _ in range(size)]
+            assert kinds(sink, *webhooks) == [S] * size
+            assert world.link.round_trips - before == 1
+
+    @pytest.mark.parametrize("how", ["stop", "crash"])
+    def test_a_server_that_restarts_costs_no_webhook(self, world: MySqlWorld, how: str) -> None:
+        queue, webhooks = Queue(), [webhook(str(n)) for n in range(30)]
+        consumer = queue.consumer(world.sink())
+        queue.send(*webhooks[:10])
+        assert queue.deliver(consumer.handle) == []
+        queue.send(*webhooks[10:20])
+        getattr(world.server, how)()
+        try:
+            assert len(queue.deliver(consumer.handle)) == 10
+        finally:
+            world.server.start()
+        queue.drain(consumer)
+        world.server.stop()
+        world.server.start()
+        queue.send(*webhooks[20:])
+        assert queue.deliver(consumer.handle) == []
+        assert sorted(world.rows()) == sorted((each.id, each.body) for each in webhooks)
+        assert queue.letters == []
+
+    @pytest.mark.parametrize(
+        ("statement", "undo", "error"),
+        [
+            ("SET GLOBAL max_connections = 10", "SET GLOBAL max_connections = 151", "MySQL error 1040"),
+            (
+                f"ALTER USER {USER}@'%' WITH MAX_USER_CONNECTIONS 4",
+                f"ALTER USER {USER}@'%' WITH MAX_USER_CONNECTIONS 0",
+                "MySQL error 1226",
+            ),
+        ],
+        ids=["server", "user"],
+    )
+    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_comes_back(
+        self, world: MySqlWorld, statement: str, undo: str, error: str
+    ) -> None:
+        queue, webhooks = Queue(), [webhook() for _ in range(10)]
+        sink = world.sink()
+        consumer = queue.consumer(sink)
+        world.server.query(statement)
+        try:
+            with exhausted(world.server):
+                assert down(sink, *webhooks).error == error
+                assert world.link.attempts == 1
+                queue.send(*webhooks)
+                assert len(queue.deliver(consumer.handle)) == 10
+                assert world.link.attempts == 2
+            wait_until(lambda: world.server.connections() == 0)
+            queue.drain(consumer)
+        finally:
+            world.server.query(undo)
+        assert len(world.rows()) == 10
+        assert queue.letters == []
+
+    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, world: MySqlWorld) -> None:
+        """While somebody ends their connections again and again."""
+        threads, stored = 4, list[Webhook]()
+        failed: list[object] = []
+        enough = threading.Event()
+
+        def deliver() -> None:
+            queue = Queue(max_receive_count=1000)
+            consumer = queue.consumer(world.sink())
+            try:
+                while not enough.is_set():
+                    webhooks = [webhook(), webhook()]
+                    queue.send(*webhooks)
+                    queue.drain(consumer)
+                    stored.extend(webhooks)
+                failed.extend(queue.letters)
+            except BaseException as error:
+                failed.append(error)
+
+        running = [threading.Thread(target=deliver) for _ in range(threads)]
+        for thread in running:
+            thread.start()
+        killed: set[int] = set()
+        most = 0
+        while len(killed) < 40 and any(thread.is_alive() for thread in running):
+            # One that was told to end may take a while, and its sink has noticed already.
+            alive = set(world.server.threads()) - killed
+            most = max(most, len(alive))
+            for id in alive:
+                world.server.kill(id)
+            killed |= alive
+        enough.set()
+        for thread in running:
+            thread.join()
+        assert failed == []
+        assert 1 <= most <= threads
+        assert sorted(id for id, _ in world.rows()) == sorted(each.id for each in stored)
+
+    def test_the_server_ends_a_connection_that_nobody_uses(
+        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        patch_session(monkeypatch, f"wait_timeout = {database.IDLE_SECONDS}", "wait_timeout = 1")
+        sink = world.sink()
+        assert kinds(sink, webhook()) == [S]
+        wait_until(lambda: world.server.connections() == 0)
+        assert kinds(sink, webhook()) == [S]
+
+    def test_a_server_that_does_not_answer_is_given_up_and_no_second_statement_begun(
+        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mysql, "SOCKET_SECONDS", 0.3)
+        sink, one = world.sink(), webhook()
+        assert kinds(sink, webhook()) == [S]
+        world.link.hold()
+        before = time.monotonic()
+        fault = down(sink, one)
+        assert fault.error == "TimeoutError"
+        assert fault.reason
+        assert time.monotonic() - before < 2
+        assert world.link.attempts == 1
+
+        assert down(sink, one).error == "TimeoutError"  # nor while it connects
+        assert world.link.attempts == 2
+        world.link.mend()
+        assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
+
+    def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
+        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mysql, "SOCKET_SECONDS", 0.5)
+        sink, large = world.sink(), [webhook("x" * 1_000_000) for _ in range(7)]
+        assert kinds(sink, webhook()) == [S]
+        world.link.stall()
+        before = time.monotonic()
+        assert down(sink, *large).error == "TimeoutError"
+        assert time.monotonic() - before < 1.2
+        assert world.link.attempts == 1
+        world.link.mend()
+        monkeypatch.undo()
+        assert kinds(sink, *large) == [S] * 7
+
+    @pytest.mark.parametrize("lock", ["LOCK TABLES {table} WRITE", "BEGIN; INSERT INTO {table} SELECT * FROM {row}"])
+    def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
+        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch, lock: str
+    ) -> None:
+        patch_session(monkeypatch, f"lock_wait_timeout = {database.STATEMENT_SECONDS}", "lock_wait_timeout = 1")
+        sink, one = world.sink(), webhook()
+        store(sink, one)
+        table = f"{DATABASE}.{world.table}"
+        row = f"{table}_row"
+        world.server.query(f"CREATE TABLE {row} AS SELECT * FROM {table}")
+        world.server.query(f"DELETE FROM {table}")
+        other = world.server.connect()
+        with other.cursor() as cursor:
+            for statement in lock.format(table=table, row=row).split("; "):
+                cursor.execute(statement)
+        try:
+            trips, before = world.link.round_trips, time.monotonic()
+            fault = down(sink, one)
+            assert 0.9 <= time.monotonic() - before < 4
+            assert fault.error == "MySQL error 1205"
+            assert world.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert world.link.attempts == 1
+            wait_until(lambda: world.server.connections() == 0)
+        finally:
+            other.close()
+        assert kinds(sink, one) == [S]
+
+    def test_a_connection_that_fails_before_its_first_statement_is_closed(
+        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mysql, "_SESSION", "SELECT no_such.no_such_function()")
+        sink = world.sink()
+        gc.disable()
+        try:
+            assert down(sink, webhook()).error == "MySQL error 1370"
+            wait_until(lambda: world.link.open == 0)
+        finally:
+            gc.enable()
+
+
+class TestCredentials:
+    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(self, world: MySqlWorld) -> None:
+        secrets = Secrets(login(USER, "old"), login(USER, world.server.password))
+        assert kinds(world.sink(secrets), webhook()) == [S]
+        assert secrets.asked == 2
+        assert world.link.attempts == 2
+
+    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, world: MySqlWorld) -> None:
+        secrets = Secrets(login(USER, "wrong-password"))
+        sink = world.sink(secrets)
+        for batch in (1, 2):
+            fault = down(sink, webhook(), webhook())
+            assert fault.error == "MySQL error 1045"
+            assert "wrong-password" not in fault.reason
+            assert world.link.attempts == batch
+        secrets.values = [login(USER, world.server.password)]
+        assert kinds(sink, webhook()) == [S]
+
+    def test_who_may_not_store_dead_letters_nothing(self, world: MySqlWorld) -> None:
+        world.server.query("CREATE USER reader@'%' IDENTIFIED BY 'reader'")
+        world.server.query(f"GRANT SELECT ON {DATABASE}.* TO reader@'%'")
+        try:
+            create(world)
+            assert down(world.sink(Secrets(login("reader", "reader"))), webhook()).error == "MySQL error 1142"
+            strange = world.sink(Secrets(login("reader", "reader")), database_name="mysql")
+            assert down(strange, webhook()).error == "MySQL error 1044"
+        finally:
+            world.server.query("DROP USER reader@'%'")
+
+
+class TestTable:
+    def test_without_a_table_nothing_is_dead_lettered(self, world: MySqlWorld) -> None:
+        sink = world.sink(create_table=False)
+        queue = Queue()
+        consumer = queue.consumer(sink)
+        assert down(sink, webhook()).error == "MySQL error 1146"
+        queue.send(*(webhook() for _ in range(5)))
+        assert len(queue.deliver(consumer.handle)) == 5
+        assert world.server.query(f"SHOW TABLES FROM {DATABASE} LIKE '{world.table}'") == []
+        create(world)
+        queue.drain(consumer)
+        assert len(world.rows()) == 5
+        assert queue.letters == []
+
+    @pytest.mark.parametrize("time", range(3))
+    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, world: MySqlWorld, time: int) -> None:
+        sinks = [world.sink() for _ in range(6)]
+        together = threading.Barrier(len(sinks))
+        outcomes: list[object] = []
+
+        def deliver(sink: DatabaseSink) -> None:
+            sink._open()
+            together.wait()
+            try:
+                outcomes.extend(store(sink, webhook(), webhook()))
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=deliver, args=(sink,)) for sink in sinks]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outcomes == [STORED] * 12
+        assert len(world.rows()) == 12
+
+    @pytest.mark.parametrize(
+        "variables",
+        [{}, {"time_zone": "+05:00"}, {"sql_mode": "NO_BACKSLASH_ESCAPES,ANSI_QUOTES"}, {"sql_mode": ""}],
+        ids=["as it comes", "another time zone", "another way to quote", "lenient"],
+    )
+    def test_a_row_has_all_of_the_webhook_whatever_the_servers_settings(
+        self, world: MySqlWorld, variables: dict[str, str]
+    ) -> None:
+        odd = "Zoë 😀 \\' \" \\\\' OR 1=1; -- %s \x00\n\x1a"
+        one = webhook(
+            odd.encode() + b"\x00\xff",
+            id=odd,
+            method="PUT",
+            path=f"/{odd}",
+            query={"a": odd},
+            headers={"X-One": odd},
+            received_at=datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC),
+        )
+        with world.server.variables(**variables):
+            store(world.sink(), one)
+        ((id, request_id, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
+            f"SELECT * FROM {DATABASE}.{world.table}"
+        )
+        assert id.decode() == odd
+        assert (request_id, method, source_ip) == (one.request_id, "PUT", "203.0.113.7")
+        assert received_at == datetime(2026, 1, 2, 23, 4, 5, 678_000)
+        assert (path, query, payload) == (f"/{odd}", one.query_string, one.body)
+        assert webhook(headers).json() == {"x-one": odd}
+
+    def test_what_was_there_can_be_told_where_nothing_is_new(self, world: MySqlWorld) -> None:
+        sink, webhooks = world.sink(), [webhook() for _ in range(3)]
+        assert store(sink, *webhooks) == [STORED] * 3
+        assert store(sink, *webhooks) == [DUPLICATE] * 3
+
+    def test_ids_that_look_alike_are_different_webhooks(self, world: MySqlWorld) -> None:
+        webhooks = [
+            webhook(str(n), id=id) for n, id in enumerate(["order", "Order", "órder", "order ", "order\x00", "o"])
+        ]
+        assert kinds(world.sink(), *webhooks) == [S] * len(webhooks)
+        assert dict(world.rows()) == {each.id: each.body for each in webhooks}
+
+    @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
+    def test_an_id_that_does_not_fit_is_refused_and_never_cut(self, world: MySqlWorld, sql_mode: str) -> None:
+        """What is left of it might be the id of another webhook."""
+        fits = "x" * 1024
+        with world.server.variables(sql_mode=sql_mode):
+            sink = world.sink()
+            webhooks = [webhook(), *(webhook(id=id) for id in (fits, fits + "y", "é" * 513))]
+            outcomes = store(sink, *webhooks)
+        assert [outcome.kind for outcome in outcomes] == [S, S, P, P]
+        assert (outcomes[2].error, outcomes[2].reason) == ("MySQL error 1406", "Data too long for column 'id' at row 1")
+        assert dict(world.rows()) == {each.id: each.body for each in webhooks[:2]}
+
+    def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, world: MySqlWorld) -> None:
+        create(world, path="varchar(64) UNIQUE")
+        sink = world.sink(create_table=False)
+        webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
+        outcomes = store(sink, *webhooks)
+        assert [outcome.kind for outcome in outcomes] == [S, S, P, S]
+        assert "/a" not in outcomes[2].reason
+        assert "unique" in outcomes[2].reason
+        assert {id for id, _ in world.rows()} == {each.id for each in webhooks} - {webhooks[2].id}
+        assert store(sink, webhooks[0], webhooks[3]) == [DUPLICATE, DUPLICATE]
+
+    @pytest.mark.parametrize(
+        ("table", "error"),
+        [
+            ({"path": "varchar(10)"}, "MySQL error 1406"),
+            ({"more": ", CHECK (path NOT LIKE '%secret%')"}, "MySQL error 4025"),
+            ({"like": "latin1"}, "MySQL error 1366"),
+            ({"more": ", more int GENERATED ALWAYS AS (substr(path, 2)) STORED"}, "MySQL error 1366"),
+            ({"path": "enum('/', '/a')"}, "MySQL error 1265"),
+        ],
+        ids=["too long", "check", "encoding", "computed", "enum"],
+    )
+    def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
+        self, world: MySqlWorld, table: dict[str, str], error: str
+    ) -> None:
+        create(world, **table)
+        good = "/1" if "more" in table else "/a"
+        webhooks = [webhook(path=good) for _ in range(9)]
+        webhooks[4] = webhook("payload-secret", path="/path-secret-'\"😀")
+        outcomes = store(world.sink(create_table=False), *webhooks)
+        assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
+        assert outcomes[4].error == error
+        assert outcomes[4].reason
+        assert not any(part in outcomes[4].reason for part in ("secret", "😀", "\\xF0"))
+
+    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: MySqlWorld) -> None:
+        create(world)
+        world.server.query(
+            f"CREATE TRIGGER {DATABASE}.{world.table} BEFORE INSERT ON {DATABASE}.{world.table} FOR EACH ROW "
+            "IF NEW.path = '/bad' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no such order'; END IF"
+        )
+        outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, P, S]
+        assert (outcomes[1].error, outcomes[1].reason) == ("MySQL error 1644", "no such order")
+
+    def test_a_statement_that_is_too_large_is_split_and_only_what_is_too_large_fails(self, world: MySqlWorld) -> None:
+        with world.server.variables(max_allowed_packet=MIB):
+            sink = world.sink()
+            sizes = [200_000, 200_000, 600_000, 400_000, 10, 300_000]  # bytes are written as two characters each
+            webhooks = [webhook("x" * size) for size in sizes]
+            outcomes = store(sink, *webhooks)
+            assert [outcome.kind for outcome in outcomes] == [S, S, P, S, S, S]
+            assert outcomes[2].error == "TooLarge"
+            assert str(MIB) in outcomes[2].reason
+            assert world.link.attempts == 1
+        assert dict(world.rows()) == {each.id: each.body for n, each in enumerate(webhooks) if n != 2}
+
+    def test_what_is_just_small_enough_goes_in(self, world: MySqlWorld) -> None:
+        with world.server.variables(max_allowed_packet=MIB):
+            sink = world.sink()
+            store(sink, webhook())
+            sizes = range(MIB // 2 - 600, MIB // 2 - 100, 5)
+            found = [kinds(sink, webhook("x" * size, id=f"size-{size}"))[0] for size in sizes]
+            edge = found.index(P)
+            assert edge > 0
+            assert set(found[:edge]) == {S}
+            assert set(found[edge:]) == {P}
+            assert world.link.attempts == 1
+
+
+class TestTls:
+    @pytest.fixture(scope="class")
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture(scope="class")
+    def secure(self, authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator["Secure"]:
+        if why := missing():
+            pytest.skip(why)
+        secure = Secure(tmp_path_factory.mktemp("secure"), authority)
+        yield secure
+        secure.server.stop()
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+    def test_certificate_and_host_name_are_verified(self, secure: "Secure", authority: trustme.CA, host: str) -> None:
+        secure.present(authority.issue_cert(host))
+        world = MySqlWorld(secure.server)
+        sink = world.sink(host=host, tls=True, ca_certificates=secure.authority)
+        assert kinds(sink, webhook(), webhook()) == [S, S]
+        assert len(world.rows()) == 2
+        world.close()
+
+    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted"])
+    def test_what_cannot_be_verified_is_refused(self, secure: "Secure", authority: trustme.CA, case: str) -> None:
+        certificate = authority.issue_cert("localhost")
+        ca_certificates: str | None = secure.authority
+        match case:
+            case "wrong authority":
+                certificate = trustme.CA().issue_cert("localhost")
+            case "wrong host name":
+                certificate = authority.issue_cert("example.org")
+            case "expired":
+                past = datetime.now(UTC) - timedelta(days=1)
+                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
+            case "not trusted":
+                ca_certificates = None
+        secure.present(certificate)
+        world = MySqlWorld(secure.server)
+        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=ca_certificates), "MySQL error 2003")
+        world.close()
+
+    def test_a_server_without_tls_is_refused(self, world: MySqlWorld, secure: "Secure") -> None:
+        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=secure.authority), "MySQL error 2026")
+
+
+def refuses(world: MySqlWorld, sink: DatabaseSink, error: str) -> None:
+    """That nobody signed in, and no webhook is blamed."""
+    queue = Queue()
+    queue.send(webhook(), webhook())
+    assert down(sink, webhook()).error == error
+    assert len(queue.deliver(queue.consumer(sink).handle)) == 2
+    assert world.link.attempts == 2
+    assert world.server.connections() == 0
+    assert queue.letters == []
+
+
+class Secure:
+    """A server that takes nobody without TLS. ``authority`` is the file of the one that it is trusted by."""
+
+    def __init__(self, folder: Path, authority: trustme.CA) -> None:
+        self._certificate = folder / "certificate.pem"
+        trusted = folder / "authority.pem"
+        authority.cert_pem.write_to_path(str(trusted))
+        self._write(authority.issue_cert("localhost"))
+        self.server = MariaDbServer(folder, certificates=(trusted, self._certificate))
+        self.server.query(f"ALTER USER {USER}@'%' REQUIRE SSL")
+        self.authority = str(trusted)
+
+    def present(self, certificate: trustme.LeafCert) -> None:
+        """Show this one from now on."""
+        self._write(certificate)
+        self.server.query("FLUSH SSL")
+
+    def _write(self, certificate: trustme.LeafCert) -> None:
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(self._certificate))
+
+
+@contextmanager
+def exhausted(server: MariaDbServer) -> Iterator[None]:
+    """While others hold every connection that there is."""
+    with ExitStack() as held:
+        for _ in range(200):
+            try:
+                connection = pymysql.connect(host="127.0.0.1", port=server.port, user=USER, password=server.password)
+            except pymysql.Error:
+                break
+            held.callback(connection.close)
+        else:
+            raise AssertionError("there was no end of connections")
+        yield
+
+
+def patch_session(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    assert old in mysql._SESSION
+    monkeypatch.setattr(mysql, "_SESSION", mysql._SESSION.replace(old, new))
