@@ -69,7 +69,9 @@ def create_consumer(
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:
         for connectable in config.network.reaches:
-            connectable.connections.allow_default_port_from(consumer, "Webhook consumer")
+            # From this side, so that the rule is of this stack: a database is often of another, on which this one
+            # depends already.
+            consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
     return consumer
 
 

@@ -360,7 +360,7 @@ class Sink(ABC):
         dead-letter queue now, ``RetryAfter(seconds)`` sets the delay, ``SinkDown("why")`` lets the rest of the batch
         wait as well. It may be called again with a webhook that it has had: store by ``webhook.id``. Permissions:
         ``table.grant_write_data(webhook)``, since the ``ScalableWebhook`` is an ``IGrantable``. For its tests there is
-        ``webhook_runtime.testing.webhook()``.
+        ``webhook_runtime.testing.webhook()``. What an exception says is logged: no payload in it.
 
         Args:
             code: A folder with your modules, or one ``.py`` file.

@@ -142,6 +142,28 @@ class TestDatabase:
         rules = template.find_resources("AWS::EC2::SecurityGroupIngress").values()
         assert any("WebhookConsumer" in json.dumps(rule) for rule in rules)
 
+    @pytest.mark.parametrize("kind", ["instance", "cluster", "proxy", "data_api"])
+    def test_one_of_another_stack_is_reached_without_a_circle_between_the_two(self, kind: str) -> None:
+        app = App()
+        data, web = Stack(app, "Data"), Stack(app, "Web")
+        vpc = ec2.Vpc(data, "Vpc")
+        sink: Sink
+        if kind in ("instance", "proxy"):
+            database = rds.DatabaseInstance(data, "Database", engine=POSTGRES, vpc=vpc)
+            assert database.secret
+            proxy = database.add_proxy("Proxy", secrets=[database.secret], vpc=vpc)
+            server = database if kind == "instance" else proxy
+            sink = Sink.postgres(server, database_name="d", secret=database.secret, vpc=vpc)
+        else:
+            writer = rds.ClusterInstance.serverless_v2("Writer")
+            cluster = rds.DatabaseCluster(data, "Aurora", engine=AURORA, writer=writer, vpc=vpc, enable_data_api=True)
+            make = Sink.postgres if kind == "cluster" else Sink.data_api
+            sink = make(cluster, database_name="d")
+        ScalableWebhook(web, "Webhook", sink=sink)
+        templates = {stack.stack_name: stack.template for stack in app.synth().stacks}
+        rules = [r for r in templates["Web"]["Resources"].values() if r["Type"] == "AWS::EC2::SecurityGroupIngress"]
+        assert len(rules) == (0 if kind == "data_api" else 1)
+
     @pytest.mark.parametrize("kind", ["instance", "cluster", "proxy"])
     def test_one_that_was_imported_is_reached_as_well(self, stack: Stack, vpc: ec2.Vpc, kind: str) -> None:
         groups = [ec2.SecurityGroup(stack, "Group", vpc=vpc)]
