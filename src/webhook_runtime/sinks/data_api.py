@@ -14,13 +14,12 @@ from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import Fault, Meaning, without_values
 from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import COLUMNS, create_table, headers, quoted, received_at
+from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, create_table, headers, quoted, received_at
 
 # The whole HTTP request, of which what is not a value is little.
 # https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_BYTES = 4 * 1024 * 1024 - 64 * 1024
 
-_UNLESS_THERE = {"postgres": "ON CONFLICT (id) DO NOTHING", "mysql": "ON DUPLICATE KEY UPDATE id = id"}
 # Postgres does not make these of a string by itself.
 _TYPES = {"postgres": {"received_at": "timestamptz", "headers": "jsonb"}, "mysql": dict[str, str]()}
 
@@ -43,7 +42,7 @@ class DataApiSink:
         values = (f"CAST(:{name} AS {types[name]})" if name in types else f":{name}" for name in COLUMNS)
         self._statement = (
             f"INSERT INTO {quoted(settings.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
-            f"VALUES ({', '.join(values)}) {_UNLESS_THERE[settings.engine]}"
+            f"VALUES ({', '.join(values)}) {UNLESS_THERE[settings.engine]}"
         )
 
     def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:

@@ -19,7 +19,7 @@ from webhook_runtime.sinks.database import (
     without_values,
 )
 from webhook_runtime.sinks.splitting import BadWebhook
-from webhook_runtime.sinks.table import COLUMNS, headers, quoted, received_at
+from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _MEANING = {
@@ -60,11 +60,9 @@ class MySqlDriver:
     errors: tuple[type[Exception], ...] = (pymysql.Error, OSError, UnicodeError)
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        # Not INSERT IGNORE, which turns every other error into a warning, and cuts what is too long. And where it is
-        # not the id that is there already, but another unique key, the webhook is no duplicate: it is refused.
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) VALUES {{rows}} "  # noqa: S608
-            "ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id), id, NULL)"
+            f"{UNLESS_THERE[self.engine]}"
         )
 
     def connect(

@@ -20,7 +20,7 @@ from webhook_runtime.sinks.database import (
     Meaning,
     without_values,
 )
-from webhook_runtime.sinks.table import COLUMNS, headers, quoted, received_at
+from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
 
 # Only what this server knows: idle_session_timeout came with Postgres 14.
 _SESSION = f"""\
@@ -40,10 +40,9 @@ class PostgresDriver:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         arrays = ", ".join(f":{name}::{type}[]" for name, type in zip(COLUMNS, _TYPES, strict=True))
-        # A conflict on any other key than the id is no duplicate, and is told.
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
-            f"SELECT * FROM unnest({arrays}) ON CONFLICT (id) DO NOTHING RETURNING id"
+            f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING id"
         )
 
     def connect(
