@@ -97,21 +97,21 @@ class HttpSink:
     def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
         for webhook in webhooks:
             with clock.step():
-                outcome = self._post(webhook, min(self._settings.timeout, clock.remaining()))
+                outcome = self._post(webhook, clock)
             yield outcome
 
     def close(self) -> None:
         """Give the connection back."""
         self._pool.clear()
 
-    def _post(self, webhook: Webhook, timeout: float) -> Outcome:
+    def _post(self, webhook: Webhook, clock: Clock) -> Outcome:
         try:
             headers = self._headers(webhook)
             try:
-                response = self._request(headers, webhook.body, timeout)
+                response = self._request(headers, webhook.body, clock)
             except ProtocolError:
                 # A kept connection that the service has ended just now. The key makes a second try harmless.
-                response = self._request(headers, webhook.body, timeout)
+                response = self._request(headers, webhook.body, clock)
         except HTTPError as error:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
             raise SinkDown("the service could not be reached, or gave no answer", error=type(error).__name__) from error
@@ -119,7 +119,9 @@ class HttpSink:
             return Outcome(Kind.PERMANENT, type(error).__name__, "a header that HTTP cannot carry")
         return _outcome(response)
 
-    def _request(self, headers: Mapping[str, str], body: bytes, timeout: float) -> urllib3.BaseHTTPResponse:
+    def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> urllib3.BaseHTTPResponse:
+        # Never 0, which would be an error: the first request is made however little time is left.
+        timeout = max(min(self._settings.timeout, clock.remaining()), 0.01)
         response = self._pool.request(
             "POST",
             self._settings.url,
