@@ -146,7 +146,8 @@ class HttpSink:
         if self._signer:
             ours |= self._signer.headers(webhook.id, webhook.body)
         replaced = {name.lower() for name in ours} | _OF_THE_CONNECTION
-        theirs = [(name, value) for name, value in webhook.headers.pairs() if name not in replaced]
+        # To many a service the two are one name.
+        theirs = [(name, value) for name, value in webhook.headers.pairs() if name.replace("_", "-") not in replaced]
         # The client writes Latin-1, and these are the bytes that came.
         return urllib3.HTTPHeaderDict(
             (name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()]
