@@ -69,11 +69,14 @@ class Signer:
         if self._key is None:
             try:
                 text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
-                self._key = base64.b64decode(text.strip().removeprefix("whsec_"), validate=True)
+                text = text.strip().removeprefix("whsec_").rstrip("=")
+                self._key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
             except binascii.Error:
                 raise SinkDown("the signing secret is not base64", error="BadSecret") from None
             except Exception as error:
                 raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
+        if not self._key:
+            raise SinkDown("the signing secret is empty", error="BadSecret")
         return self._key
 
 
