@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import urllib3
+from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2, and boto3 may come with 1.26
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from webhook_runtime.clients import client
@@ -122,7 +123,7 @@ class HttpSink:
             return Outcome(Kind.PERMANENT, type(error).__name__, "a header that HTTP cannot carry")
         return _outcome(response)
 
-    def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> urllib3.BaseHTTPResponse:
+    def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> "urllib3.BaseHTTPResponse":
         # Never 0, which would be an error: the first request is made however little time is left.
         timeout = max(min(self._settings.timeout, clock.remaining()), 0.01)
         response = self._pool.request(
@@ -139,7 +140,7 @@ class HttpSink:
         response.release_conn()
         return response
 
-    def _headers(self, webhook: Webhook) -> urllib3.HTTPHeaderDict:
+    def _headers(self, webhook: Webhook) -> HTTPHeaderDict:
         """Those of the webhook; what we say in their place cannot be said by a sender."""
         ours = {
             "Idempotency-Key": webhook.id,
@@ -152,12 +153,12 @@ class HttpSink:
         # To many a service the two are one name.
         theirs = [(name, value) for name, value in webhook.headers.pairs() if name.replace("_", "-") not in replaced]
         # The client writes Latin-1, and these are the bytes that came.
-        return urllib3.HTTPHeaderDict(
+        return HTTPHeaderDict(
             (name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()]
         )
 
 
-def _outcome(response: urllib3.BaseHTTPResponse) -> Outcome:
+def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
     status = response.status
     if 200 <= status < 300:
         return STORED
