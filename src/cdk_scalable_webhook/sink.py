@@ -204,8 +204,8 @@ class Sink(ABC):
     ) -> "DatabaseSink":
         """A table of a MySQL or MariaDB server, one row a webhook, a batch in one round trip over one connection.
 
-        As ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The user needs
-        INSERT, and SELECT and UPDATE on ``id``.
+        As ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The user
+        needs INSERT, and SELECT and UPDATE on ``id``.
 
         Args:
             database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server

@@ -193,7 +193,7 @@ class TestConnection:
         world.link.hold()
         before = time.monotonic()
         assert down(sink, one).error == "TimeoutError"
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < 10
         assert world.link.attempts == 1
 
         assert down(sink, one).error == "TimeoutError"  # nor while it connects
@@ -210,7 +210,7 @@ class TestConnection:
         world.link.stall()
         before = time.monotonic()
         assert down(sink, *large).error == "TimeoutError"
-        assert time.monotonic() - before < 0.9
+        assert time.monotonic() - before < 10
         assert world.link.attempts == 1
         world.link.mend()
         monkeypatch.undo()

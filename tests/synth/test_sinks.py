@@ -117,7 +117,7 @@ class TestDatabase:
         code = f"import sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p] + [{str(asset)!r}]"
         check = "import pg8000.native; print(pg8000.native.__file__)"
         run = subprocess.run(
-            [sys.executable, "-S", "-c", f"{code}; {check}"], capture_output=True, text=True, check=False
+            [sys.executable, "-B", "-S", "-c", f"{code}; {check}"], capture_output=True, text=True, check=False
         )
         assert run.stdout.startswith(str(asset)), run.stderr
         assert not [path for path in asset.rglob("*") if path.suffix == ".pyc" or path.name in ("RECORD", "testing.py")]
