@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -43,6 +44,11 @@ _OF_THE_CONNECTION = frozenset(
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+
+# What the client would refuse. That a value may be folded into several lines is no longer so.
+# https://www.rfc-editor.org/rfc/rfc9112#section-5.2
+_NAME = re.compile(r"[!-9;-~]+")
+_VALUE = re.compile(r"[^\r\n]*")
 
 # Of an answer nothing is needed but its end, after which the connection can be used again.
 _MAX_ANSWER = 64 * 1024
@@ -109,8 +115,10 @@ class HttpSink:
         self._pool.clear()
 
     def _post(self, webhook: Webhook, clock: Clock) -> Outcome:
+        headers = self._headers(webhook)
+        if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
+            return Outcome(Kind.PERMANENT, "BadHeader", "a header that HTTP cannot carry")
         try:
-            headers = self._headers(webhook)
             try:
                 response = self._request(headers, webhook.body, clock)
             except ProtocolError:
@@ -119,8 +127,6 @@ class HttpSink:
         except HTTPError as error:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
             raise SinkDown("the service could not be reached, or gave no answer", error=type(error).__name__) from error
-        except ValueError as error:
-            return Outcome(Kind.PERMANENT, type(error).__name__, "a header that HTTP cannot carry")
         return _outcome(response)
 
     def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> "urllib3.BaseHTTPResponse":
@@ -153,9 +159,7 @@ class HttpSink:
         # To many a service the two are one name.
         theirs = [(name, value) for name, value in webhook.headers.pairs() if name.replace("_", "-") not in replaced]
         # The client writes Latin-1, and these are the bytes that came.
-        return HTTPHeaderDict(
-            (name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()]
-        )
+        return HTTPHeaderDict((name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()])
 
 
 def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
