@@ -1,25 +1,48 @@
 """A service that takes webhooks by HTTP, in a thread."""
 
+import ssl
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+Script = Callable[[BaseHTTPRequestHandler], None]
+
+
+@dataclass
+class Request:
+    method: str
+    target: str
+    headers: Message
+    body: bytes
+
+    @property
+    def key(self) -> str:
+        return utf8(self.headers["Idempotency-Key"])
+
 
 class HttpService:
-    """Stores each ``Idempotency-Key`` once. ``answers`` are given in place of a success, in their order; the payload
-    ``poison`` is refused."""
+    """Stores each ``Idempotency-Key`` once. ``answers`` are given in place of a success, in their order: a status with
+    headers, or whatever a function does with the connection. The payload ``poison`` is refused."""
 
-    def __init__(self) -> None:
-        self.requests: list[tuple[dict[str, str], bytes]] = []
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
         self.stored: dict[str, bytes] = {}
-        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.answers: list[tuple[int, dict[str, str]] | Script] = []
         self.lock = threading.Lock()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                if tls:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
+                super().setup()
 
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
@@ -28,31 +51,49 @@ class HttpService:
                     self.close_connection = True
                     return
                 with service.lock:
-                    status, headers = service.take(dict(self.headers.items()), body)
+                    answer = service.take(Request(self.command, self.path, self.headers, body))
+                with suppress(OSError):  # a client that is gone
+                    if isinstance(answer, tuple):
+                        self._answer(*answer)
+                    else:
+                        answer(self)
+
+            def _answer(self, status: int, headers: dict[str, str]) -> None:
                 self.send_response(status)
-                for name, value in (headers | {"Content-Length": "2"}).items():
+                content = b"" if status == 204 else b"ok"
+                length = {} if status == 204 else {"Content-Length": "2"}
+                for name, value in (headers | length).items():
                     self.send_header(name, value)
                 self.end_headers()
-                with suppress(OSError):  # a client that is gone
-                    self.wfile.write(b"ok")
+                self.wfile.write(content)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.port: int = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
 
-    def take(self, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
-        self.requests.append((headers, body))
+            def handle_error(self, *_: Any) -> None:
+                """A client that hangs up while TLS begins is what some tests are about."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def take(self, request: Request) -> tuple[int, dict[str, str]] | Script:
+        self.requests.append(request)
         if self.answers:
             return self.answers.pop(0)
-        if body == b"poison":
+        if request.body == b"poison":
             return 422, {}
-        self.stored.setdefault(headers["Idempotency-Key"].encode("latin-1").decode(), body)
+        self.stored.setdefault(request.key, request.body)
         return 200, {}
 
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def utf8(value: str) -> str:
+    """A header's value, whose bytes Python takes for Latin-1."""
+    return value.encode("latin-1").decode()

@@ -1,0 +1,449 @@
+"""What only the HTTP sink promises, against a real service."""
+
+import base64
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+import standardwebhooks
+import trustme
+from http_service import HttpService, utf8
+from link import Link
+from queue_harness import Queue
+from storing import down, kinds, store
+from worlds import HttpWorld, Secrets
+
+from webhook_runtime.clock import Clock
+from webhook_runtime.outcome import STORED, Kind, SinkDown
+from webhook_runtime.settings import HttpSettings
+from webhook_runtime.sinks.http import HttpSink, Signer
+from webhook_runtime.testing import webhook
+
+S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
+
+
+@pytest.fixture
+def world() -> Iterator[HttpWorld]:
+    world = HttpWorld()
+    yield world
+    world.close()
+
+
+def sink(world: HttpWorld, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
+    settings: dict[str, Any] = {
+        "url": f"http://127.0.0.1:{world.link.port}/in?to=x",
+        "timeout": timeout,
+        "signing_secret_arn": "arn" if secrets else None,
+        "ca_certificates": None,
+    }
+    return HttpSink(HttpSettings(**settings | changes), Signer(secrets, "arn") if secrets else None)
+
+
+class TestConnection:
+    def test_one_connection_serves_every_post_and_is_opened_when_the_first_comes(self, world: HttpWorld) -> None:
+        to = sink(world)
+        assert world.link.attempts == 0
+        for _ in range(5):
+            assert kinds(to, *(webhook("x" * 1000) for _ in range(10))) == [S] * 10
+        assert len(world.service.requests) == 50
+        assert world.link.attempts == 1
+        to.close()
+
+    @pytest.mark.parametrize("status", [204, 301, 404, 422, 500])
+    def test_an_answer_that_is_no_success_leaves_the_connection_usable(self, world: HttpWorld, status: int) -> None:
+        world.service.answers = [(status, {})] * 3
+        store(sink(world), *(webhook() for _ in range(6)))
+        assert world.link.attempts == 1
+
+    def test_a_service_that_has_closed_the_connection_meanwhile_costs_nothing(self, world: HttpWorld) -> None:
+        to = sink(world)
+        for _ in range(3):
+            assert kinds(to, webhook(), webhook()) == [S, S]
+            world.link.drop()
+        assert len(world.service.requests) == 6
+
+    def test_a_service_that_closes_the_connection_after_each_answer_is_served(self, world: HttpWorld) -> None:
+        world.service.answers = [(200, {"Connection": "close"})] * 3
+        assert kinds(sink(world), webhook(), webhook(), webhook()) == [S] * 3
+        assert world.link.attempts == 3
+
+    def test_a_connection_that_ends_before_the_answer_is_tried_once_more(self, world: HttpWorld) -> None:
+        world.service.answers = [hang_up]
+        assert kinds(sink(world), webhook(), webhook()) == [S, S]
+        first, again, other = (request.key for request in world.service.requests)
+        assert first == again != other
+
+        world.service.answers = [hang_up, hang_up]
+        assert down(sink(world), webhook(), webhook()).error == "ProtocolError"
+        assert len(world.service.requests) == 5
+
+    def test_a_service_that_is_not_there_is_asked_once_a_batch(self, world: HttpWorld) -> None:
+        port = world.link.port
+        world.link.close()
+        to = sink(world, url=f"http://127.0.0.1:{port}/")
+        assert down(to, webhook(), webhook()).error == "NewConnectionError"
+
+    def test_a_service_that_never_answers_is_given_up_after_the_time_out(self, world: HttpWorld) -> None:
+        to = sink(world, timeout=0.4)
+        world.link.hold()
+        before = time.monotonic()
+        assert down(to, webhook(), webhook()).error == "ReadTimeoutError"
+        assert 0.3 < time.monotonic() - before < 1
+        assert len(world.service.requests) == 1
+
+    def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, world: HttpWorld) -> None:
+        world.service.answers = [lambda handler: hang_up_after(0.4, handler), lambda _: time.sleep(2)]
+        before = time.monotonic()
+        with pytest.raises(SinkDown):
+            list(sink(world, timeout=60).store([webhook()], Clock(Countdown(1.6))))
+        assert time.monotonic() - before < 0.9
+        assert len(world.service.requests) == 2
+
+    def test_a_webhook_for_which_no_time_is_left_comes_back(self, world: HttpWorld) -> None:
+        world.link.hold()
+        for seconds in (1, 0.5, 0):
+            with pytest.raises(SinkDown):
+                store(sink(world), webhook(), seconds=seconds)
+
+    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(self, world: HttpWorld) -> None:
+        world.service.answers = [lambda handler: answer_after(0.2, handler)] * 20
+        done: list[Kind] = []
+        remaining = Countdown(1.7)
+
+        with pytest.raises(SinkDown) as stopped:
+            done.extend(outcome.kind for outcome in sink(world).store([webhook() for _ in range(20)], Clock(remaining)))
+        assert stopped.value.error == "OutOfTime"
+        assert stopped.value.retry_after == 0
+        assert remaining.get_remaining_time_in_millis() > 800
+        assert len(world.service.requests) < 5
+
+    @pytest.mark.parametrize("status", [200, 500])
+    def test_an_answer_without_end_is_not_read_to_its_end(self, world: HttpWorld, status: int) -> None:
+        world.service.answers = [lambda handler: pour(handler, status)]
+        to = sink(world)
+        before = time.monotonic()
+        assert kinds(to, webhook(), webhook()) == [S if status == 200 else R, S]
+        assert time.monotonic() - before < 2
+        assert world.link.attempts == 2
+
+    def test_an_answer_that_stops_in_the_middle_is_none(self, world: HttpWorld) -> None:
+        world.service.answers = [stop_in_the_middle]
+        before = time.monotonic()
+        assert down(sink(world, timeout=0.4), webhook()).error == "ReadTimeoutError"
+        assert time.monotonic() - before < 1.5
+
+
+class TestRequest:
+    def test_the_service_gets_all_of_the_webhook(self, world: HttpWorld) -> None:
+        one = webhook(
+            b"\x00\xff",
+            id="order-7",
+            method="PUT",
+            path="/orders/Zoë",
+            query=[("a", "1"), ("b", "&=é")],
+            headers={"X-Shop": "north", "Content-Type": "text/plain", "Authorization": "Bearer x"},
+        )
+        assert store(sink(world), one) == [STORED]
+        (request,) = world.service.requests
+        assert (request.method, request.target, request.body) == ("POST", "/in?to=x", b"\x00\xff")
+        assert request.key == "order-7"
+        headers = request.headers
+        assert headers["X-Original-Method"] == "PUT"
+        assert utf8(headers["X-Original-URI"]) == "/orders/Zoë?a=1&b=%26%3D%C3%A9"
+        assert (headers["X-Shop"], headers["Content-Type"], headers["Authorization"]) == (
+            "north",
+            "text/plain",
+            "Bearer x",
+        )
+        assert headers.get_all("Host") == [f"127.0.0.1:{world.link.port}"]
+        assert headers.get_all("Content-Length") == ["2"]
+
+    def test_a_content_type_that_was_not_said_is_not_invented(self, world: HttpWorld) -> None:
+        store(sink(world), webhook("a=b"), webhook())
+        assert [request.headers["Content-Type"] for request in world.service.requests] == [None, None]
+
+    def test_the_idempotency_key_is_the_same_each_time(self, world: HttpWorld) -> None:
+        world.service.answers = [(500, {}), (503, {}), hang_up, hang_up, (408, {})]
+        queue, one = Queue(max_receive_count=10), webhook("once")
+        queue.send(one)
+        queue.drain(queue.consumer(sink(world)))
+        assert [request.key for request in world.service.requests] == [one.id] * 6
+        assert world.service.stored == {one.id: b"once"}
+
+    @pytest.mark.parametrize("separator", ["-", "_"])
+    def test_a_sender_cannot_say_what_we_say(self, world: HttpWorld, separator: str) -> None:
+        """Nor what many a service takes for the same: CGI, and all that came after it, knows no hyphen."""
+        ours = ["Idempotency-Key", "X-Original-Method", "X-Original-URI"]
+        ours += ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        spoofed = {each.replace("-", separator): "spoofed" for each in ours}
+        one = webhook(headers=spoofed | {"X-Original-Other": "theirs"})
+        store(sink(world, secrets=Secrets("c2VjcmV0")), one)
+        (request,) = world.service.requests
+        assert "spoofed" not in str(request.headers.items())
+        assert all(len(request.headers.get_all(each) or []) == 1 for each in ours)
+        assert request.headers["X-Original-Other"] == "theirs"
+        assert request.key == one.id
+
+    def test_a_senders_own_signature_passes_where_nothing_is_signed(self, world: HttpWorld) -> None:
+        store(sink(world), webhook(headers={"webhook-id": "theirs", "webhook-signature": "v1,theirs"}))
+        (request,) = world.service.requests
+        assert (request.headers["webhook-id"], request.headers["webhook-signature"]) == ("theirs", "v1,theirs")
+
+    def test_what_belongs_to_the_connection_is_not_passed_on(self, world: HttpWorld) -> None:
+        names = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE"]
+        names += ["Trailer", "Upgrade", "Transfer-Encoding", "Expect", "Host", "Content-Length"]
+        assert kinds(sink(world), webhook("body", headers=dict.fromkeys(names, "theirs")), webhook()) == [S, S]
+        request = world.service.requests[0]
+        assert "theirs" not in str(request.headers.items())
+        assert request.body == b"body"
+        assert world.link.attempts == 1
+
+    def test_a_header_that_was_repeated_is_repeated(self, world: HttpWorld) -> None:
+        store(sink(world), webhook(headers=[("X-A", "1"), ("x-b", "only"), ("X-A", "2, 3"), ("X-A", "")]))
+        (request,) = world.service.requests
+        assert request.headers.get_all("X-A") == ["1", "2, 3", ""]
+        assert request.headers.get_all("X-B") == ["only"]
+
+    def test_a_value_beyond_ascii_arrives_as_the_bytes_that_came(self, world: HttpWorld) -> None:
+        store(sink(world), webhook(id="Zoë-😀", headers={"X-Name": "Zoë 😀"}))
+        (request,) = world.service.requests
+        assert request.headers["X-Name"].encode("latin-1") == "Zoë 😀".encode()
+        assert request.key == "Zoë-😀"
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"headers": {"X-A": "a\r\nX-Evil: 1"}},
+            {"headers": {"X-A": "a\nb"}},
+            {"headers": {"X-A": "a\r\n folded"}},
+            {"headers": {"X:Evil": "1"}},
+            {"headers": {"X Evil": "1"}},
+            {"headers": {"Zoë": "1"}},
+            {"headers": {"": "1"}},
+            {"id": "a\r\nX-Evil: 1"},
+            {"path": "/\n"},
+        ],
+        ids=str,
+    )
+    def test_what_no_header_can_hold_fails_alone_and_is_not_sent(self, world: HttpWorld, bad: dict[str, Any]) -> None:
+        outcomes = store(sink(world), webhook(), webhook(**bad), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, P, S]
+        assert "Evil" not in outcomes[1].reason
+        assert not any(request.headers["X-Evil"] for request in world.service.requests)
+        assert len(world.service.requests) == 2
+
+
+class TestAnswer:
+    @pytest.mark.parametrize("status", [200, 201, 202, 204, 226])
+    def test_a_success_is_stored(self, world: HttpWorld, status: int) -> None:
+        world.service.answers = [(status, {})]
+        assert store(sink(world), webhook(), webhook()) == [STORED, STORED]
+
+    @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 451])
+    def test_what_the_service_refuses_fails_alone_and_for_good(self, world: HttpWorld, status: int) -> None:
+        world.service.answers = [(200, {}), (status, {})]
+        outcomes = store(sink(world), webhook(), webhook(), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, P, S]
+        assert outcomes[1].error == f"HTTP {status}"
+        assert outcomes[1].reason.startswith(f"the service answered {status}")
+
+    @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 408, 425, 500, 501, 502, 504, 599])
+    def test_what_may_go_better_later_comes_back_alone(self, world: HttpWorld, status: int) -> None:
+        elsewhere = {"Location": f"http://127.0.0.1:{world.link.port}/elsewhere"}
+        world.service.answers = [(200, {}), (status, elsewhere)]
+        outcomes = store(sink(world), webhook(), webhook(), webhook())
+        assert [outcome.kind for outcome in outcomes] == [S, R, S]
+        assert outcomes[1].error == f"HTTP {status}"
+        assert outcomes[1].retry_after is None
+        assert [request.target for request in world.service.requests] == ["/in?to=x"] * 3
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_service_that_has_too_much_to_do_is_left_alone(self, world: HttpWorld, status: int) -> None:
+        world.service.answers = [(200, {}), (status, {"Retry-After": "120"})]
+        queue, webhooks = Queue(), [webhook(str(n)) for n in range(5)]
+        queue.send(*webhooks)
+        failed = queue.deliver(queue.consumer(sink(world)).handle)
+        assert failed == [each.message_id for each in webhooks[1:]]
+        assert len(world.service.requests) == 2
+        assert queue.delays == [120] * 4
+
+    @pytest.mark.parametrize("status", [429, 503, 500, 302])
+    @pytest.mark.parametrize(
+        ("said", "seconds"),
+        [
+            ("120", (120, 120)),
+            ("0", (0, 0)),
+            (" 7 ", (7, 7)),
+            ("9" * 400, (39_600, None)),
+            (timedelta(seconds=90), (85, 90)),
+            (timedelta(days=-1), (0, 0)),
+            ("tomorrow", None),
+            ("-5", None),
+            ("1.5", None),
+            ("", None),
+            ("Wed, 99 Foo 2026 99:99:99 GMT", None),
+            (None, None),
+        ],
+        ids=str,
+    )
+    def test_when_it_wants_to_be_asked_again_counts(
+        self, world: HttpWorld, status: int, said: str | timedelta | None, seconds: tuple[float, float | None] | None
+    ) -> None:
+        if isinstance(said, timedelta):
+            said = format_datetime(datetime.now(UTC) + said, usegmt=True)
+        world.service.answers = [(status, {} if said is None else {"Retry-After": said})]
+        try:
+            retry_after = store(sink(world), webhook())[0].retry_after
+        except SinkDown as error:
+            retry_after = error.retry_after
+        if seconds is None:
+            assert retry_after is None
+        else:
+            assert retry_after is not None
+            assert seconds[0] <= retry_after
+            assert seconds[1] is None or retry_after <= seconds[1]
+
+
+class TestSigning:
+    KEY = b"0123456789abcdef0123456789"
+    TEXT = base64.b64encode(KEY).decode()
+
+    @pytest.mark.parametrize("secret", [f"whsec_{TEXT}", TEXT, f" {TEXT}\n", f"whsec_{TEXT.rstrip('=')}"])
+    def test_what_is_sent_verifies_by_standard_webhooks_own_library(self, world: HttpWorld, secret: str) -> None:
+        assert self.TEXT.endswith("=")
+        secrets = Secrets(secret)
+        webhooks = [webhook(json={"n": n, "name": "Zoë"}) for n in range(3)]
+        world.service.answers = [(200, {}), hang_up]
+        assert store(sink(world, secrets=secrets), *webhooks) == [STORED] * 3
+        assert len(world.service.requests) == 4
+        for request in world.service.requests:
+            standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(request.body, dict(request.headers.items()))
+            assert request.headers["webhook-id"] == request.key
+        assert secrets.asked == 1
+        body, headers = request.body + b" ", dict(request.headers.items())
+        with pytest.raises(standardwebhooks.WebhookVerificationError):
+            standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(body, headers)
+
+    @pytest.mark.parametrize("secret", ["s3cr3t!", "whsec_", "", "whsec_s3cr3t!", "s3cr3"])
+    def test_a_secret_that_is_none_sends_nothing_and_is_told_to_nobody(self, world: HttpWorld, secret: str) -> None:
+        fault = down(sink(world, secrets=Secrets(secret)), webhook(), webhook())
+        assert fault.error == "BadSecret"
+        assert "s3cr3" not in fault.reason
+        assert world.link.attempts == 0
+
+    def test_a_secret_that_cannot_be_read_sends_nothing_until_it_can(self, world: HttpWorld) -> None:
+        class Unreachable(Secrets):
+            is_down = True
+
+            def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+                if self.is_down:
+                    raise TimeoutError
+                return super().get_secret_value(SecretId=SecretId)
+
+        secrets = Unreachable(self.TEXT)
+        to = sink(world, secrets=secrets)
+        fault = down(to, webhook())
+        assert (fault.error, fault.reason) == ("TimeoutError", "the signing secret could not be read")
+        assert world.link.attempts == 0
+        secrets.is_down = False
+        assert kinds(to, webhook()) == [S]
+
+
+class TestTls:
+    @pytest.fixture
+    def authority(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture
+    def trusted(self, authority: trustme.CA, tmp_path: Path) -> str:
+        file = tmp_path / "authority.pem"
+        authority.cert_pem.write_to_path(str(file))
+        return str(file)
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+    def test_certificate_and_host_name_are_verified(self, authority: trustme.CA, trusted: str, host: str) -> None:
+        with https(authority.issue_cert(host)) as world:
+            to = sink(world, url=f"https://{host}:{world.link.port}/", ca_certificates=trusted)
+            assert kinds(to, webhook(), webhook()) == [S, S]
+            assert world.link.attempts == 1
+
+    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted", "no TLS"])
+    def test_what_cannot_be_verified_is_sent_nothing(self, authority: trustme.CA, trusted: str, case: str) -> None:
+        certificate = authority.issue_cert("localhost")
+        ca_certificates: str | None = trusted
+        match case:
+            case "wrong authority":
+                certificate = trustme.CA().issue_cert("localhost")
+            case "wrong host name":
+                certificate = authority.issue_cert("example.org")
+            case "expired":
+                past = datetime.now(UTC) - timedelta(days=1)
+                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
+            case "not trusted":
+                ca_certificates = None
+        with https(None if case == "no TLS" else certificate) as world:
+            to = sink(world, url=f"https://localhost:{world.link.port}/", ca_certificates=ca_certificates)
+            queue = Queue()
+            queue.send(webhook(), webhook())
+            assert down(to, webhook()).error == "SSLError"
+            assert len(queue.deliver(queue.consumer(to).handle)) == 2
+            assert world.service.requests == []
+            assert queue.letters == []
+            assert world.link.attempts == 2
+
+
+@contextmanager
+def https(certificate: trustme.LeafCert | None) -> Iterator[HttpWorld]:
+    """A service that speaks TLS with this certificate, or without one does not."""
+    world = HttpWorld()
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate.configure_cert(context)
+        world.close()
+        world.service = HttpService(context)
+        world.link = Link(world.service.port)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+class Countdown:
+    """Lambda's context, in which time passes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round((self._end - time.monotonic()) * 1000)
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def hang_up_after(seconds: float, handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(seconds)
+    hang_up(handler)
+
+
+def answer_after(seconds: float, handler: BaseHTTPRequestHandler) -> None:
+    time.sleep(seconds)
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def pour(handler: BaseHTTPRequestHandler, status: int) -> None:
+    handler.wfile.write(f"HTTP/1.1 {status} Never\r\nContent-Type: text/plain\r\n\r\n".encode())
+    while True:
+        handler.wfile.write(b"x" * 65536)
+
+
+def stop_in_the_middle(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
