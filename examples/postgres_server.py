@@ -159,10 +159,13 @@ def running(*, max_connections: int = 20) -> Iterator[PostgresServer]:
 
 def main() -> None:
     """Run one until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with running() as server:
-        print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. Type next, elsewhere:")
+        print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. It is at")
+        print(f"  postgresql://{USER}:{server.password}@127.0.0.1:{server.port}/{DATABASE}")
+        print("Type next, elsewhere:")
         print(f"  scalable-webhook local deploy examples/postgres --context {' --context '.join(server.context())}")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             Event().wait()
         except KeyboardInterrupt:

@@ -6,8 +6,10 @@ import runpy
 from pathlib import Path
 
 import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_scalable_webhook import ScalableWebhook
+from cdk_scalable_webhook import ScalableWebhook, Sink
 from webhook_runtime import Permanent
 from webhook_runtime.testing import webhook
 
@@ -36,6 +38,12 @@ def test_the_handler_of_the_readme_passes_its_own_test(tmp_path: Path) -> None:
     names["test_an_order_is_taken"]()
     with pytest.raises(Permanent, match="no order in it"):
         names["handle"](webhook(json={}))
+
+
+def test_the_table_of_the_readme_is_the_one_that_the_sink_expects() -> None:
+    (statement,) = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
+    assert statement == Sink.postgres(host="h", database_name="d", secret=secret).create_table_statement
 
 
 def test_the_table_has_every_argument_with_its_default() -> None:
