@@ -94,11 +94,13 @@ class DataApiSink:
 
 def _fault(error: str, message: str) -> Fault:
     state = _SQLSTATE.search(message)
+    # The lines below the first tell details, and those tell values.
+    reason = without_values(message).partition("\n")[0]
     if error not in _OF_THE_DATABASE or state is None:
-        return Fault(Meaning.OTHER, error, without_values(message))
+        return Fault(Meaning.OTHER, error, reason)
     bad_row = state[1] == "HY000" and _MYSQL_BAD_ROW.search(message)
     meaning = Meaning.BAD_ROW if bad_row else sqlstate.meaning(state[1])
-    return Fault(meaning, f"SQLSTATE {state[1]}", without_values(message))
+    return Fault(meaning, f"SQLSTATE {state[1]}", reason)
 
 
 def _parameters(webhook: Webhook) -> list[dict[str, Any]]:
