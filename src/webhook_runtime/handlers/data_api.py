@@ -7,6 +7,6 @@ from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks.data_api import DataApiSink
 
 logs.configure()
-# A statement may take a while: the Data API itself gives it 45 seconds.
-_rds_data = client("rds-data", read_timeout=20)
+# A statement may take a while: the Data API itself gives it 45 seconds. It is not sent again while it may still run.
+_rds_data = client("rds-data", read_timeout=20, attempts=1)
 handler = Consumer.from_environment(DataApiSink(DataApiSettings.from_environment(), _rds_data)).handle
