@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -371,3 +372,19 @@ def test_an_asset_is_the_same_in_every_synth(tmp_path: Path) -> None:
         ScalableWebhook(stack, "Webhook", sink=sink)
         names.add(packed(stack).name)
     assert len(names) == 1
+
+
+def test_without_staging_the_template_names_a_folder_that_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    context = {"aws:cdk:enable-asset-metadata": True, "aws:cdk:disable-asset-staging": True}
+    stack = Stack(App(context=context), "Stack")
+    ScalableWebhook(stack, "Webhook")
+    assert (packed(stack) / "webhook_runtime" / "consumer.py").is_file()
+
+
+def test_with_staging_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ScalableWebhook(new_stack(), "Webhook")
+    assert list(tmp_path.iterdir()) == []
