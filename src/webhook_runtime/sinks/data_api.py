@@ -1,5 +1,6 @@
 """Into an Aurora table by the Data API: over HTTPS, without VPC, driver or connection."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -44,7 +45,7 @@ class DataApiSink:
         types = _TYPES[settings.engine]
         values = (f"CAST(:{name} AS {types[name]})" if name in types else f":{name}" for name in COLUMNS)
         self._statement = (
-            f"{_INSERT[settings.engine]} INTO {quoted(settings.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
+            f"{_INSERT[settings.engine]} INTO {quoted(settings.engine, settings.table_name)} ({', '.join(COLUMNS)}) "
             f"VALUES ({', '.join(values)}) {UNLESS_THERE[settings.engine]}"
         )
 
@@ -119,6 +120,6 @@ def _parameters(webhook: Webhook) -> list[dict[str, Any]]:
 
 
 def _size(parameters: list[dict[str, Any]]) -> int:
-    """At most how many bytes of JSON they are: text may have to be escaped, and bytes go as base64."""
+    """At most how many bytes of JSON they are: text is escaped, and bytes go as base64."""
     values = [value for parameter in parameters for value in parameter["value"].values()]
-    return sum(6 * len(value) if isinstance(value, str) else 4 * len(value) // 3 + 4 for value in values) + 512
+    return sum(len(json.dumps(value)) if isinstance(value, str) else 4 * len(value) // 3 + 4 for value in values) + 512
