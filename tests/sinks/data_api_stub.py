@@ -22,6 +22,7 @@ class DataApiStub:
     def __init__(self, server: PostgresServer) -> None:
         self.errors: list[tuple[int, str, str]] = []
         self.calls: list[str] = []
+        self.sizes: list[int] = []
         self._server = server
         self._model = botocore.session.get_session().get_service_model("rds-data")
         stub = self
@@ -52,6 +53,7 @@ class DataApiStub:
     def answer(self, path: str, body: bytes) -> tuple[int, str, dict[str, Any]]:
         operation = _OPERATIONS[path]
         self.calls.append(operation)
+        self.sizes.append(len(body))
         if self.errors:
             status, error, message = self.errors.pop(0)
             return status, error, {"message": message}
@@ -68,7 +70,9 @@ class DataApiStub:
             connection.run("COMMIT")
         except pg8000.native.DatabaseError as error:
             fields = error.args[0]
-            return 400, "DatabaseErrorException", {"message": f"ERROR: {fields['M']}; SQLState: {fields['C']}"}
+            detail = f"\n  Detail: {fields['D']}" if "D" in fields else ""
+            message = f"ERROR: {fields['M']}{detail}; SQLState: {fields['C']}"
+            return 400, "DatabaseErrorException", {"message": message}
         finally:
             connection.close()
         return 200, "", {"updateResults": []} if operation.startswith("Batch") else {"numberOfRecordsUpdated": 0}

@@ -1,0 +1,309 @@
+"""What only the Data API's sink promises, against a stub of the API on a real database."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from mariadb_server import DATABASE, MariaDbServer
+from postgres_server import PostgresServer
+from queue_harness import Queue
+from storing import down, kinds, store
+from worlds import CREDENTIALS, DataApiWorld
+
+from webhook_runtime.outcome import STORED, Kind
+from webhook_runtime.settings import DataApiSettings
+from webhook_runtime.sinks.data_api import DataApiSink
+from webhook_runtime.sinks.table import create_table
+from webhook_runtime.testing import webhook
+
+S, P = Kind.STORED, Kind.PERMANENT
+BATCH, EXECUTE = "BatchExecuteStatement", "ExecuteStatement"
+
+MIB = 1_048_576
+
+
+@pytest.fixture
+def world(postgres: PostgresServer) -> Iterator[DataApiWorld]:
+    world = DataApiWorld(postgres)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def ready(world: DataApiWorld) -> DataApiSink:
+    """A sink whose table is there."""
+    sink = world.sink()
+    store(sink, webhook())
+    world.stub.calls.clear()
+    world.stub.sizes.clear()
+    return sink
+
+
+def test_a_batch_is_one_call(world: DataApiWorld, ready: DataApiSink) -> None:
+    assert store(ready, *(webhook("x" * 1000) for _ in range(100))) == [STORED] * 100
+    assert world.stub.calls == [BATCH]
+
+
+def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
+    one = webhook(
+        b"\x00\xff",
+        id="order-7",
+        method="PUT",
+        path="/orders/Zoë",
+        query={"a": "1"},
+        headers={"X-One": "é", "x-two": '"\\'},
+        received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
+    )
+    store(world.sink(), one)
+    ((id, _, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
+        f"SELECT * FROM {world.table}"
+    )
+    assert (id, received_at, method, path) == ("order-7", one.received_at, "PUT", "/orders/Zoë")
+    assert (query, headers, payload) == ("a=1", {"x-one": "é", "x-two": '"\\'}, b"\x00\xff")
+    assert source_ip == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (400, "DatabaseResumingException", "The Aurora DB instance is resuming after being auto-paused."),
+        (400, "ThrottlingException", "Rate exceeded"),
+        (400, "StatementTimeoutException", "Request timed out"),
+        (400, "DatabaseUnavailableException", "too many connections"),
+        (400, "DatabaseNotFoundException", "no database"),
+        (400, "SecretsErrorException", "no secret"),
+        (400, "HttpEndpointNotEnabledException", "not enabled"),
+        (400, "BadRequestException", "Request is larger than 4 MiB"),
+        (403, "AccessDeniedException", "is not authorized to perform: rds-data:BatchExecuteStatement"),
+        (403, "ForbiddenException", "forbidden"),
+        (404, "NotFoundException", "no cluster"),
+        (500, "InternalServerErrorException", ""),
+        (503, "ServiceUnavailableError", ""),
+        (400, "DatabaseErrorException", "FATAL: password authentication failed; SQLState: 28P01"),
+        (400, "DatabaseErrorException", "FATAL: sorry, too many clients already; SQLState: 53300"),
+        (400, "DatabaseErrorException", "ERROR: canceling statement due to timeout; SQLState: 57014"),
+        (400, "DatabaseErrorException", "ERROR: permission denied for table webhooks; SQLState: 42501"),
+        (400, "DatabaseErrorException", "Field 'x' doesn't have a default value; SQLState: HY000"),
+        (400, "DatabaseErrorException", "The connection is closed"),
+    ],
+)
+def test_what_no_webhook_caused_stops_the_batch_after_one_call(
+    world: DataApiWorld, ready: DataApiSink, status: int, error: str, message: str
+) -> None:
+    tries = 2 if error in CLIENT_TRIES_AGAIN else 1
+    world.stub.errors = [(status, error, message)] * tries
+    fault = down(ready, *(webhook() for _ in range(5)))
+    state = re.search(r"SQLState: (\w+)", message)
+    assert fault.error == (f"SQLSTATE {state[1]}" if state else error)
+    assert message.startswith(fault.reason)
+    assert world.stub.calls == [BATCH] * tries
+    assert kinds(ready, webhook()) == [S]
+
+
+CLIENT_TRIES_AGAIN = ("ThrottlingException", "InternalServerErrorException", "ServiceUnavailableError")
+
+
+def test_a_database_that_resumes_costs_no_webhook(world: DataApiWorld, ready: DataApiSink) -> None:
+    queue = Queue()
+    queue.send(*(webhook(str(n)) for n in range(10)))
+    world.stub.errors = [(400, "DatabaseResumingException", "resuming")] * 2
+    queue.drain(queue.consumer(ready))
+    assert len(world.rows()) == 11
+    assert queue.letters == []
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("ERROR: value too long for type character varying(10); SQLState: 22001", "value too long"),
+        ('ERROR: duplicate key\n  Detail: Key (path)=("secret") already exists.; SQLState: 23505', "duplicate key"),
+        ("ERROR: index row size 5016 exceeds maximum 2704; SQLState: 54000", "index row size"),
+        ('ERROR: invalid input syntax for type json: "secret\nsecret"\n  Where: secret; SQLState: 22P02', "json: …"),
+        ("ERROR: no such order; SQLState: P0001", "no such order"),
+        (
+            "Incorrect string value: '\\xF0secret\n' for column 'path' at row 1; SQLState: HY000",
+            "Incorrect string value: …",
+        ),
+        ("Data too long for column 'id' at row 1; SQLState: 22001", "Data too long for column 'id'"),
+        ("Data truncated for column 'path' at row 1; SQLState: HY000", "Data truncated"),
+        ("Out of range value for column 'path' at row 1; SQLState: HY000", "Out of range"),
+        ("Column 'id' cannot be null; SQLState: 23000", "Column 'id' cannot be null"),
+    ],
+)
+@pytest.mark.parametrize("error", ["DatabaseErrorException", "BadRequestException"])
+def test_what_a_webhook_caused_is_halved_until_it_stands_alone_and_its_values_stay_secret(
+    world: DataApiWorld, ready: DataApiSink, error: str, message: str, reason: str
+) -> None:
+    world.stub.errors = [(400, error, message)] * 3
+    outcomes = store(ready, *(webhook() for _ in range(4)))
+    assert [outcome.kind for outcome in outcomes] == [P, S, S, S]
+    assert outcomes[0].error.startswith("SQLSTATE ")
+    assert reason in outcomes[0].reason
+    assert "secret" not in outcomes[0].reason
+    assert world.stub.calls == [BATCH] * 5  # four, two, the bad one, the one beside it, the other two
+
+
+def test_a_deadlock_is_tried_again_at_once(world: DataApiWorld, ready: DataApiSink) -> None:
+    deadlock = (400, "DatabaseErrorException", "ERROR: deadlock detected; SQLState: 40P01")
+    world.stub.errors = [deadlock] * 2
+    assert kinds(ready, webhook(), webhook()) == [S, S]
+    assert world.stub.calls == [BATCH] * 3
+
+    world.stub.calls.clear()
+    world.stub.errors = [deadlock] * 3
+    assert down(ready, webhook()).error == "SQLSTATE 40P01"
+    assert world.stub.calls == [BATCH] * 3
+
+
+def test_without_a_table_nothing_is_dead_lettered(world: DataApiWorld) -> None:
+    assert down(world.sink(create_table=False), webhook()).error == "SQLSTATE 42P01"
+    assert world.stub.calls == [BATCH]
+
+
+def test_the_table_is_made_where_there_is_none(world: DataApiWorld) -> None:
+    assert kinds(world.sink(), webhook(), webhook()) == [S, S]
+    assert world.stub.calls == [BATCH, EXECUTE, BATCH]
+
+
+def test_a_table_that_somebody_else_has_made_meanwhile_is_used(
+    world: DataApiWorld, ready: DataApiSink, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.stub.errors = [
+        (400, "DatabaseErrorException", "ERROR: relation does not exist; SQLState: 42P01"),
+        (400, "DatabaseErrorException", "ERROR: relation already exists; SQLState: 42P07"),
+    ]
+    assert kinds(ready, webhook()) == [S]
+    assert world.stub.calls == [BATCH, EXECUTE, BATCH]
+    (line,) = [line for line in caplog.records if line.message == "table not created"]
+    assert vars(line)["error"] == "SQLSTATE 42P07"
+
+
+def test_a_table_that_may_not_be_made_stops_the_batch(world: DataApiWorld) -> None:
+    absent = (400, "DatabaseErrorException", "ERROR: relation does not exist; SQLState: 42P01")
+    refused = (400, "DatabaseErrorException", "ERROR: permission denied for schema public; SQLState: 42501")
+    world.stub.errors = [absent, refused] * 3
+    assert down(world.sink(), webhook()).error == "SQLSTATE 42P01"
+    assert world.stub.calls == [BATCH, EXECUTE, BATCH, EXECUTE, BATCH]
+
+
+def test_a_batch_that_is_larger_than_a_request_may_be_is_split(world: DataApiWorld, ready: DataApiSink) -> None:
+    webhooks = [webhook(bytes(range(256)) * 4096) for _ in range(5)]
+    assert kinds(ready, *webhooks) == [S] * 5
+    assert len(world.rows()) == 6
+    assert len(world.stub.calls) == 3
+    assert max(world.stub.sizes) <= 4 * MIB
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "😀", "\\"])
+def test_a_request_is_never_larger_than_it_was_taken_for(
+    world: DataApiWorld, ready: DataApiSink, character: str
+) -> None:
+    """However much of a text has to be escaped on its way."""
+    for length in (150_000, 640_000, 680_000, 720_000):
+        outcome = store(ready, webhook(path="/" + character * length))[0]
+        assert outcome.kind is S or outcome.error == "TooLarge"
+    assert max(world.stub.sizes, default=0) <= 4 * MIB
+
+
+def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(world: DataApiWorld, ready: DataApiSink) -> None:
+    world.server.query(f"ALTER TABLE {world.table} ADD UNIQUE (path)")
+    webhooks = [webhook(path=path) for path in ("/secret", "/b", "/secret", "/c")]
+    outcomes = store(ready, *webhooks)
+    # Rows are stored in the order of their ids, so which of the two comes first is open.
+    assert sorted(outcome.kind.value for outcome in outcomes) == ["dead-lettered", "stored", "stored", "stored"]
+    (bad,) = [outcome for outcome in outcomes if outcome.kind is P]
+    assert bad.error == "SQLSTATE 23505"
+    assert "secret" not in bad.reason
+    assert len(world.rows()) == 4
+
+
+def test_an_api_that_does_not_answer_is_given_up(world: DataApiWorld, ready: DataApiSink) -> None:
+    config = Config(connect_timeout=2, read_timeout=0.4, retries={"total_max_attempts": 1})
+    endpoint = f"http://127.0.0.1:{world.link.port}"
+    sink = DataApiSink(ready._settings, boto3.client("rds-data", endpoint_url=endpoint, config=config, **CREDENTIALS))
+    world.link.hold()
+    before = time.monotonic()
+    assert down(sink, webhook(), webhook()).error == "ReadTimeoutError"
+    assert time.monotonic() - before < 2
+    assert world.stub.calls == [BATCH]
+
+
+class Recorder:
+    """Stands for boto3's client."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def batch_execute_statement(self, **call: Any) -> dict[str, Any]:
+        self.calls.append(call)
+        return {}
+
+
+class TestMySql:
+    INSERT = (
+        "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') */ INTO `{table}` "
+        "(id, request_id, received_at, method, path, query, headers, payload, source_ip) "
+        "VALUES (:id, :request_id, :received_at, :method, :path, :query, :headers, :payload, :source_ip) "
+        "ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id) OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
+    )
+
+    @pytest.fixture
+    def calls(self) -> list[dict[str, Any]]:
+        """What is asked for three webhooks, two of which have one path and one of which is there twice."""
+        client = Recorder()
+        settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, "orders.webhooks", create_table=False)
+        sink = DataApiSink(settings, client)
+        first, second = webhook("1", id="a", path="/x"), webhook("2", id="b", path="/x")
+        store(sink, first)
+        store(sink, second)
+        store(sink, first)
+        return client.calls
+
+    def test_the_statement_is_strict_and_skips_what_is_there(self, calls: list[dict[str, Any]]) -> None:
+        assert {call["sql"] for call in calls} == {self.INSERT.format(table="orders`.`webhooks")}
+        (parameters,) = calls[0]["parameterSets"]
+        values = {each["name"]: each["value"] for each in parameters}
+        assert values["payload"] == {"blobValue": b"1"}
+        assert values["received_at"]["stringValue"].count(":") == 2
+        assert (calls[0]["resourceArn"], calls[0]["secretArn"], calls[0]["database"]) == ("cluster", "secret", DATABASE)
+
+    @pytest.mark.parametrize(("sql_mode", "refused"), [("STRICT_TRANS_TABLES", 1), ("", 0)])
+    @pytest.mark.parametrize("unique", ["", ", ADD UNIQUE (path(64))"])
+    def test_mariadb_takes_it_and_no_row_that_is_there_is_changed(
+        self, mariadb: MariaDbServer, calls: list[dict[str, Any]], sql_mode: str, refused: int, unique: str
+    ) -> None:
+        """MariaDB knows no such hint, so its session is what it is: lenient, too."""
+        mariadb.query("CREATE DATABASE orders")
+        connection = mariadb.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(create_table("mysql", "orders.webhooks"))
+                cursor.execute(f"ALTER TABLE orders.webhooks COMMENT ''{unique}")
+                cursor.execute(f"SET sql_mode = '{sql_mode}'")
+                errors = 0
+                for call in calls:
+                    statement = re.sub(r":(\w+)", r"%(\1)s", call["sql"])
+                    (parameters,) = call["parameterSets"]
+                    values = {name: value for each in parameters for name, value in [_pair(each)]}
+                    try:
+                        cursor.execute(statement, values)
+                    except Exception as error:
+                        assert error.args[0] == 1048
+                        errors += 1
+                cursor.execute("SELECT id, payload FROM orders.webhooks ORDER BY id")
+                rows = list(cursor.fetchall())
+        finally:
+            connection.close()
+            mariadb.query("DROP DATABASE orders")
+        assert errors == (refused if unique else 0)
+        assert rows == ([(b"a", b"1")] if unique else [(b"a", b"1"), (b"b", b"2")])
+
+
+def _pair(parameter: dict[str, Any]) -> tuple[str, Any]:
+    (value,) = parameter["value"].values()
+    return parameter["name"], value
