@@ -1,7 +1,7 @@
 """To a function of the user's."""
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from typing import Any
 
 from webhook_runtime import logs
@@ -40,7 +40,9 @@ class PythonSink:
 
     def _hand_over(self, argument: Webhook | list[Webhook]) -> Outcome:
         try:
-            self._handler(argument)
+            result = self._handler(argument)
+            if isinstance(result, Coroutine | Generator | AsyncGenerator):
+                raise TypeError("the handler has not run: it must be neither async nor a generator")
         except Permanent as error:
             return Outcome(Kind.PERMANENT, _name(error), error.reason)
         except RetryAfter as error:
