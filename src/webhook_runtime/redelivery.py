@@ -45,7 +45,7 @@ class Redelivery:
         """How many seconds a message waits: what was asked for, else the backoff."""
         if retry_after is None:
             return self._backoff.delay(attempt)
-        return math.ceil(min(max(retry_after, 0), LONGEST))
+        return math.ceil(min(max(0, retry_after), LONGEST))  # in this order, what is no number is 0
 
     def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]]) -> None:
         """Hide each record for so many seconds from now.

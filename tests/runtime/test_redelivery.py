@@ -24,7 +24,17 @@ def test_the_backoff_is_anywhere_below_twice_the_last_one_and_never_above_the_ma
 
 @pytest.mark.parametrize(
     ("asked", "seconds"),
-    [(0, 0), (77, 77), (0.1, 1), (2.5, 3), (-5, 0), (LONGEST, 39_600), (50_000, 39_600), (float("inf"), 39_600)],
+    [
+        (0, 0),
+        (77, 77),
+        (0.1, 1),
+        (2.5, 3),
+        (-5, 0),
+        (LONGEST, 39_600),
+        (50_000, 39_600),
+        (float("inf"), 39_600),
+        (float("nan"), 0),
+    ],
 )
 def test_who_asks_for_a_delay_gets_it_and_no_less_up_to_11_hours(asked: float, seconds: int) -> None:
     assert Redelivery(Sqs(), "url", Backoff(10, 900)).delay(7, asked) == seconds
