@@ -1,6 +1,7 @@
 """SQS and the event source mapping, as far as a consumer can tell. The queue's clock stands still until it must not."""
 
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,16 @@ class Invocation:
 
     def get_remaining_time_in_millis(self) -> int:
         return round(self._seconds * 1000)
+
+
+class Countdown:
+    """Lambda's context, in which time passes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round((self._end - time.monotonic()) * 1000)
 
 
 @dataclass
@@ -51,7 +62,9 @@ class Queue:
             sink, Redelivery(self, "queue", Backoff(10, 900)), DeadLetters(self, "letters"), self.max_receive_count
         )
 
-    def deliver(self, handle: Callable[[Any, Context], Any], size: int = 10, *, seconds: float = 30) -> list[str]:
+    def deliver(
+        self, handle: Callable[[Any, Context], Any], size: int = 10, *, context: Context | None = None
+    ) -> list[str]:
         """One batch of what is visible. Returns the message ids that failed."""
         visible = [id for id, at in self._visible_at.items() if at <= self.now][:size]
         if self.fifo and len(self._messages) and next(iter(self._messages)) not in visible:
@@ -65,7 +78,7 @@ class Queue:
         records = [self._record(id) for id in visible if id in self._messages]
         if not records:
             return []
-        answer = handle({"Records": records}, Invocation(seconds))
+        answer = handle({"Records": records}, context or Invocation())
         failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
         for record in records:
             if record["messageId"] not in failed:

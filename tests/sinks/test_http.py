@@ -16,7 +16,7 @@ import standardwebhooks
 import trustme
 from http_service import HttpService, utf8
 from link import Link
-from queue_harness import Queue
+from queue_harness import Countdown, Queue
 from storing import down, kinds, store
 from worlds import HttpWorld, Secrets
 
@@ -413,16 +413,6 @@ def https(certificate: trustme.LeafCert | None) -> Iterator[HttpWorld]:
         yield world
     finally:
         world.close()
-
-
-class Countdown:
-    """Lambda's context, in which time passes."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return round((self._end - time.monotonic()) * 1000)
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

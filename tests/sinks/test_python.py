@@ -1,0 +1,247 @@
+"""What only the Python sink promises."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from queue_harness import Countdown, Queue, reason
+from storing import kinds, store
+
+from webhook_runtime import Permanent, RetryAfter, SinkDown, Webhook
+from webhook_runtime.clock import Clock
+from webhook_runtime.outcome import STORED, Kind
+from webhook_runtime.sinks.python import PythonSink
+from webhook_runtime.testing import webhook
+
+S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
+
+CUSTOMERS = [webhook(name, id=name) for name in "abcde"]
+
+
+class Handler:
+    """The user's: notes what it is given, and raises ``troubles`` by the webhook's id."""
+
+    def __init__(self, **troubles: Exception) -> None:
+        self.given: list[Any] = []
+        self._troubles = troubles
+
+    def one(self, webhook: Webhook) -> None:
+        self.given.append(webhook.id)
+        self._raise([webhook])
+
+    def several(self, webhooks: list[Webhook]) -> str:
+        assert isinstance(webhooks, list)
+        self.given.append([webhook.id for webhook in webhooks])
+        self._raise(webhooks)
+        return "what it returns does not matter"
+
+    def _raise(self, webhooks: list[Webhook]) -> None:
+        for each in webhooks:
+            if each.id in self._troubles:
+                raise self._troubles[each.id]
+
+
+def test_webhooks_are_handed_over_one_by_one_in_their_order() -> None:
+    handler = Handler()
+    assert store(PythonSink(handler.one), *CUSTOMERS) == [STORED] * 5
+    assert handler.given == list("abcde")
+
+
+def test_a_batch_is_handed_over_as_one_list() -> None:
+    handler = Handler()
+    assert store(PythonSink(handler.several, batch=True), *CUSTOMERS) == [STORED] * 5
+    assert handler.given == [list("abcde")]
+
+
+def test_a_batch_of_one_is_a_list_too() -> None:
+    handler = Handler(b=Permanent("no such customer"))
+    sink = PythonSink(handler.several, batch=True)
+    assert kinds(sink, CUSTOMERS[0]) == [S]
+    assert kinds(sink, CUSTOMERS[1]) == [P]
+    assert handler.given == [["a"], ["b"]]
+
+
+def test_what_the_handler_raises_decides_what_becomes_of_a_webhook() -> None:
+    class OfTheUser(Permanent):
+        pass
+
+    handler = Handler(
+        a=Permanent("no such customer"),
+        b=RetryAfter(30, "maintenance"),
+        c=KeyError("customer"),
+        e=OfTheUser("of a class of the user's"),
+    )
+    outcomes = store(PythonSink(handler.one), *CUSTOMERS)
+    assert [outcome.kind for outcome in outcomes] == [P, R, R, S, P]
+    assert [outcome.error for outcome in outcomes] == ["Permanent", "RetryAfter", "KeyError", "", "OfTheUser"]
+    assert [outcome.reason for outcome in outcomes[:3]] == ["no such customer", "maintenance", "'customer'"]
+    assert [outcome.retry_after for outcome in outcomes[:3]] == [None, 30, None]
+
+
+@pytest.mark.parametrize("trouble", [KeyError("customer"), StopIteration(), AssertionError(), RecursionError()])
+def test_what_the_handler_did_not_mean_to_raise_is_logged(trouble: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    assert kinds(PythonSink(Handler(b=trouble).one), *CUSTOMERS) == [S, R, S, S, S]
+    (line,) = caplog.records
+    assert line.exc_info
+    assert line.exc_info[1] is trouble
+
+
+def test_what_the_handler_meant_to_raise_leaves_no_stack_trace(caplog: pytest.LogCaptureFixture) -> None:
+    store(PythonSink(Handler(a=Permanent("no"), b=RetryAfter(3)).one), *CUSTOMERS)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_handler_whose_sink_is_down_is_given_no_other_webhook(batch: bool) -> None:
+    handler = Handler(b=SinkDown("no connection", retry_after=60, error="ConnectionError"))
+    sink = PythonSink(handler.several if batch else handler.one, batch=batch)
+    queue = Queue()
+    queue.send(*CUSTOMERS)
+    failed = queue.deliver(queue.consumer(sink).handle)
+    assert len(failed) == (5 if batch else 4)
+    assert queue.delays == [60] * len(failed)
+    assert handler.given == ([list("abcde")] if batch else ["a", "b"])
+
+
+class TestBatch:
+    def test_one_that_raises_is_handed_over_again_one_by_one(self) -> None:
+        handler = Handler(b=Permanent("no such customer"), d=KeyError("customer"))
+        outcomes = store(PythonSink(handler.several, batch=True), *CUSTOMERS)
+        assert [outcome.kind for outcome in outcomes] == [S, P, S, R, S]
+        assert handler.given == [list("abcde"), ["a"], ["b"], ["c"], ["d"], ["e"]]
+
+    def test_when_it_may_come_back_holds_for_all_of_it(self) -> None:
+        handler = Handler(c=RetryAfter(45))
+        outcomes = store(PythonSink(handler.several, batch=True), *CUSTOMERS)
+        assert [(outcome.kind, outcome.retry_after) for outcome in outcomes] == [(R, 45)] * 5
+        assert len(handler.given) == 1
+
+    def test_at_once_is_a_time_too(self) -> None:
+        handler = Handler(c=RetryAfter(0))
+        assert [each.retry_after for each in store(PythonSink(handler.several, batch=True), *CUSTOMERS)] == [0] * 5
+        assert len(handler.given) == 1
+
+    def test_where_one_by_one_finds_the_sink_down_what_ended_stays_ended(self) -> None:
+        class Once(Handler):
+            """Raises of the whole, and then of one alone that the sink is down."""
+
+            def several(self, webhooks: list[Webhook]) -> str:
+                if len(webhooks) == 1 and webhooks[0].id == "c":
+                    raise SinkDown("no connection")
+                return super().several(webhooks)
+
+        queue = Queue()
+        queue.send(*CUSTOMERS)
+        handler = Once(b=Permanent("no such customer"))
+        failed = queue.deliver(queue.consumer(PythonSink(handler.several, batch=True)).handle)
+        assert failed == [each.message_id for each in CUSTOMERS[2:]]
+        assert [reason(letter)[1] for letter in queue.letters] == ["no such customer"]
+
+
+class TestTime:
+    def test_a_slow_handler_stops_before_the_function_ends_and_the_rest_comes_back_at_once(self) -> None:
+        context = Countdown(1.8)
+        given: list[str] = []
+
+        def slow(webhook: Webhook) -> None:
+            given.append(webhook.id)
+            time.sleep(0.2)
+
+        queue, webhooks = Queue(), [webhook() for _ in range(10)]
+        queue.send(*webhooks)
+        consumer = queue.consumer(PythonSink(slow))
+        failed = queue.deliver(consumer.handle, context=context)
+
+        assert context.get_remaining_time_in_millis() > 900
+        assert 1 <= len(given) <= 4
+        assert failed == [each.message_id for each in webhooks[len(given) :]]
+        assert queue.delays == [0] * len(failed)
+        queue.drain(consumer)
+        assert given == [each.id for each in webhooks]
+
+    def test_a_batch_that_took_all_the_time_is_not_handed_over_again_one_by_one(self) -> None:
+        given: list[int] = []
+
+        def slow(webhooks: list[Webhook]) -> None:
+            given.append(len(webhooks))
+            time.sleep(0.3)
+            raise KeyError
+
+        sink = PythonSink(slow, batch=True)
+        with pytest.raises(SinkDown) as stopped:
+            list(sink.store(CUSTOMERS, Clock(Countdown(1.5))))
+        assert (stopped.value.error, stopped.value.retry_after) == ("OutOfTime", 0)
+        assert given == [5]
+
+
+class TestLoading:
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        known = set(sys.modules)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        yield tmp_path
+        for name in set(sys.modules) - known:
+            del sys.modules[name]
+
+    @pytest.fixture
+    def load(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], PythonSink]:
+        def load(handler: str, batch: str = "false") -> PythonSink:
+            monkeypatch.setenv("WEBHOOK_HANDLER", handler)
+            monkeypatch.setenv("WEBHOOK_HANDLER_BATCH", batch)
+            return PythonSink.from_environment()
+
+        return load
+
+    @pytest.mark.parametrize(
+        ("file", "handler"), [("orders.py", "orders.store"), ("shop/webhooks/orders.py", "shop.webhooks.orders.store")]
+    )
+    def test_the_handler_is_named_by_module_and_function(
+        self, folder: Path, load: Callable[..., PythonSink], file: str, handler: str
+    ) -> None:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(
+            "from webhook_runtime import Permanent\n"
+            "def store(webhook):\n"
+            "    if webhook.json()['order'] < 0:\n"
+            "        raise Permanent('no such order')\n"
+        )
+        assert kinds(load(handler), webhook(json={"order": 1}), webhook(json={"order": -1})) == [S, P]
+
+    def test_a_batch_handler_is_known_by_its_setting(self, folder: Path, load: Callable[..., PythonSink]) -> None:
+        (folder / "several.py").write_text("given = []\ndef store(webhooks):\n    given.append(len(webhooks))\n")
+        assert kinds(load("several.store", "true"), *CUSTOMERS) == [S] * 5
+        assert sys.modules["several"].given == [5]
+
+    @pytest.mark.parametrize(
+        ("content", "error"), [("1 / 0", ZeroDivisionError), ("", AttributeError), (None, ModuleNotFoundError)]
+    )
+    def test_what_is_wrong_with_the_module_shows_when_it_is_loaded(
+        self, folder: Path, load: Callable[..., PythonSink], content: str | None, error: type[Exception]
+    ) -> None:
+        if content is not None:
+            (folder / "broken.py").write_text(content)
+        with pytest.raises(error):
+            load("broken.store")
+
+
+async def asynchronous(_: object) -> None:
+    await asyncio.sleep(0)
+
+
+def generator(_: object) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize("handler", [asynchronous, generator, lambda each: asynchronous(each)])
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_handler_that_has_not_run_when_it_returns_has_stored_nothing(
+    handler: Callable[[Any], object], batch: bool
+) -> None:
+    outcomes = store(PythonSink(handler, batch=batch), *CUSTOMERS)
+    assert [(outcome.kind, outcome.error) for outcome in outcomes] == [(R, "TypeError")] * 5
+    assert "async" in outcomes[0].reason
