@@ -305,6 +305,11 @@ def python_code(code: Path, handler: str) -> None:
         raise ValueError(
             f"code must be Python, got {file.name} with {error.msg} in line {error.lineno}; mend it"
         ) from None
+    if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
+        raise ValueError(
+            f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
+            "call asyncio.run() in one that is not"
+        )
     defined = {name for node in tree.body for name in _defined(node)}
     if function not in defined and "*" not in defined:
         raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")

@@ -200,6 +200,7 @@ ROWS = [
     Row("handler without a module", "handler must be 'module.function', got 'handle'", {}, {"sink": code("handle")}),
     Row("handler in another module", "handler must be in code, got 'other.handle', and", {}, {"sink": code("other.handle")}),
     Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}),
+    Row("handler that is async", "handler must be an ordinary function, got 'handle' of orders.py, which is async; call asyncio.run()", {}, {"sink": code("orders.handle", text="async def handle(webhook): ...")}),
     Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
     Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, got WEBHOOK_X, A; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1"})}),
     Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; pip install none-such", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
