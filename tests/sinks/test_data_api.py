@@ -245,6 +245,15 @@ class Recorder:
         return {}
 
 
+def test_rows_are_in_one_order_everywhere() -> None:
+    """Or two batches that share rows might deadlock."""
+    client = Recorder()
+    settings = DataApiSettings("cluster", "secret", "postgres", DATABASE, "webhooks", create_table=False)
+    store(DataApiSink(settings, client), *(webhook(id=id) for id in "cab"))
+    ids = [each["value"]["stringValue"] for row in client.calls[0]["parameterSets"] for each in row[:1]]
+    assert ids == ["a", "b", "c"]
+
+
 class TestMySql:
     INSERT = (
         "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') */ INTO `{table}` "

@@ -340,6 +340,15 @@ class TestTable:
         assert (path, query, payload) == (f"/{odd}", one.query_string, one.body)
         assert webhook(headers).json() == {"x-one": odd}
 
+    def test_a_column_of_the_users_that_has_a_time_zone_gets_the_right_time(self, world: MySqlWorld) -> None:
+        create(world)
+        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY received_at timestamp(3) NOT NULL")
+        at = datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC)
+        with world.server.variables(time_zone="+05:00"):
+            store(world.sink(), webhook(received_at=at))
+        ((seconds,),) = world.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{world.table}")
+        assert float(seconds) == at.timestamp()
+
     def test_what_was_there_can_be_told_where_nothing_is_new(self, world: MySqlWorld) -> None:
         sink, webhooks = world.sink(), [webhook() for _ in range(3)]
         assert store(sink, *webhooks) == [STORED] * 3

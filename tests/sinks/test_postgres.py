@@ -222,7 +222,7 @@ class TestConnection:
         patch_session(monkeypatch, f"{database.STATEMENT_SECONDS}s", "300ms")
         sink, one = world.sink(), webhook()
         store(sink, webhook())
-        with locked(world):
+        with locked(world), without_garbage_collection():
             trips = world.link.round_trips
             before = time.monotonic()
             fault = down(sink, one)
