@@ -95,15 +95,15 @@ class TestConnection:
         world.link.hold()
         before = time.monotonic()
         assert down(to, webhook(), webhook()).error == "ReadTimeoutError"
-        assert 0.3 < time.monotonic() - before < 1
+        assert 0.3 < time.monotonic() - before < 2
         assert len(world.service.requests) == 1
 
     def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, world: HttpWorld) -> None:
-        world.service.answers = [lambda handler: hang_up_after(0.4, handler), lambda _: time.sleep(2)]
+        world.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
         before = time.monotonic()
         with pytest.raises(SinkDown):
-            list(sink(world, timeout=60).store([webhook()], Clock(Countdown(1.6))))
-        assert time.monotonic() - before < 0.9
+            list(sink(world, timeout=60).store([webhook()], Clock(Countdown(2.5))))
+        assert time.monotonic() - before < 2.3
         assert len(world.service.requests) == 2
 
     def test_a_webhook_for_which_no_time_is_left_comes_back(self, world: HttpWorld) -> None:
@@ -121,7 +121,7 @@ class TestConnection:
             done.extend(outcome.kind for outcome in sink(world).store([webhook() for _ in range(20)], Clock(remaining)))
         assert stopped.value.error == "OutOfTime"
         assert stopped.value.retry_after == 0
-        assert remaining.get_remaining_time_in_millis() > 800
+        assert remaining.get_remaining_time_in_millis() > 500
         assert len(world.service.requests) < 5
 
     @pytest.mark.parametrize("status", [200, 500])

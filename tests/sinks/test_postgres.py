@@ -204,7 +204,7 @@ class TestConnection:
     def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.5)
+        monkeypatch.setattr(postgres, "SOCKET_SECONDS", 1)
         sink, large = world.sink(), [webhook("x" * 1_000_000) for _ in range(15)]
         assert kinds(sink, webhook()) == [S]
         world.link.stall()
