@@ -31,7 +31,7 @@ a handler or a function of yours is given, from `webhook_runtime`, and for its t
 
 
 # The construct first, then what it is made of, in the order of the flow.
-ORDER = ["ScalableWebhook", "Ingress", "Sink", "Retry"]
+ORDER = ["ScalableWebhook", "Ingress", "Source", "Sink", "Retry"]
 
 
 HEADING = re.compile(r"^(#+ )`(?:[a-z_]+\.)*([A-Z]\w*(?:\.\w+)?|[a-z_]+)`$", re.MULTILINE)

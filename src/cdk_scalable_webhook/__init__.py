@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
     from cdk_scalable_webhook.sinks.http import HttpSink
     from cdk_scalable_webhook.sinks.python import PythonSink
+    from cdk_scalable_webhook.source import Source
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "SinkConfig",
     "SinkNetwork",
     "SinkOptions",
+    "Source",
 ]
 
 _MODULES = {
@@ -41,6 +43,7 @@ _MODULES = {
     "sinks.dynamodb": ("DynamoDBSink",),
     "sinks.http": ("HttpSink",),
     "sinks.python": ("PythonSink",),
+    "source": ("Source",),
     "webhook": ("ScalableWebhook",),
 }
 

@@ -327,6 +327,32 @@ def _defined(node: ast.stmt) -> list[str]:
     return []
 
 
+def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
+    """One of a few words."""
+    if value not in among:
+        raise ValueError(f"{argument} must be one of {', '.join(among)}, got {value!r}; choose what the sender uses")
+
+
+def signed_content(value: str, *, timestamp_header: str | None, id_header: str | None) -> None:
+    """What is signed must hold the payload, and what it names must have a header."""
+    rest = re.sub(r"{(body|timestamp|id)}", "", value)
+    if value.count("{body}") != 1 or "{" in rest or "}" in rest:
+        raise ValueError(
+            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {value!r}; "
+            "for example '{timestamp}.{body}'"
+        )
+    for name, header in {"timestamp": timestamp_header, "id": id_header}.items():
+        if f"{{{name}}}" in value and header is None:
+            raise ValueError(
+                f"{name}_header must be given for a signed_content with {{{name}}}, got none; name the header"
+            )
+    if timestamp_header is not None and "{timestamp}" not in value:
+        raise ValueError(
+            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {value!r}; "
+            "leave timestamp_header out: a time that is not signed proves nothing"
+        )
+
+
 def environment(values: Mapping[str, str]) -> None:
     """Names that Lambda does not take, or that are the construct's own."""
     bad = [name for name in values if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_")]

@@ -14,6 +14,7 @@ from cdk_scalable_webhook.buffer import Buffer
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
+from cdk_scalable_webhook.source import Source
 
 _TIMEOUT = Duration.seconds(30)
 _MEMORY_SIZE = 256
@@ -36,6 +37,7 @@ def create_consumer(
     buffer: Buffer,
     sink: Sink,
     retry: Retry,
+    source: Source | None,
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -44,7 +46,8 @@ def create_consumer(
     removal_policy: RemovalPolicy | None,
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
-    """The function that comes with a sink, permitted to write to it and to the dead-letter queue."""
+    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``source`` is None
+    where the door has verified already, or anybody may send."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
     config = sink.bind(scope, options)
@@ -55,7 +58,11 @@ def create_consumer(
             code=code,
             handler=config.handler,
             description="Stores webhooks from the queue in the sink",
-            environment={**config.environment, **_environment(buffer, retry)},
+            environment={
+                **config.environment,
+                **_environment(buffer, retry),
+                **(source.environment() if source is not None else {}),
+            },
             timeout=timeout,
             memory_size=memory_size or _MEMORY_SIZE,
             reserved_concurrent_executions=reserved_concurrent_executions,
@@ -65,6 +72,8 @@ def create_consumer(
             **_place(config.network),
         )
     sink.grant_write(consumer)
+    if source is not None:
+        source.grant_read(consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.function import runtime_function
+from cdk_scalable_webhook.source import Source
 
 _MAPPING = Path(__file__).parent / "mapping"
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
@@ -29,6 +30,7 @@ class IngressOptions:
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
+        source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -36,6 +38,7 @@ class IngressOptions:
 
     queue: sqs.IQueue
     delivery_id_header: str | None
+    source: Source | None
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
@@ -91,6 +94,12 @@ class Ingress(ABC):
         return _DirectIntegration(binary=binary)
 
     @property
+    def verifies(self) -> bool:
+        """Whether the ingress itself verifies what the ``source`` has signed, and answers 401. If not, the consumer
+        verifies."""
+        return False
+
+    @property
     @abstractmethod
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
@@ -121,6 +130,10 @@ class Ingress(ABC):
 
 class _LambdaIntegration(Ingress):
     @property
+    def verifies(self) -> bool:
+        return True
+
+    @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
 
@@ -136,6 +149,8 @@ class _LambdaIntegration(Ingress):
         environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
         if options.delivery_id_header is not None:
             environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        if options.source is not None:
+            environment |= options.source.environment()
         with packed(scope) as code:
             publisher = runtime_function(
                 scope,
@@ -151,6 +166,8 @@ class _LambdaIntegration(Ingress):
                 removal_policy=options.removal_policy,
             )
         options.queue.grant_send_messages(publisher)
+        if options.source is not None:
+            options.source.grant_read(publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 

@@ -19,6 +19,7 @@ from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_d
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
+from cdk_scalable_webhook.source import Source
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -50,6 +51,7 @@ class ScalableWebhook(Construct):
         id: str,
         *,
         ingress: Ingress | None = None,
+        source: Source | None = None,
         sink: Sink | None = None,
         consumer: lambda_.Function | None = None,
         api: apigateway.RestApi | None = None,
@@ -80,6 +82,8 @@ class ScalableWebhook(Construct):
             scope: The stack, or the construct that this one belongs to.
             id: The id within the scope.
             ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
+            source: Who sends: what it has not signed is refused, and its own id makes a delivery unique. Default:
+                anybody may send.
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
                 ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
@@ -138,6 +142,14 @@ class ScalableWebhook(Construct):
         checks.mount_path(path)
         self._path = "/" + path.strip("/")
         checks.header_name("delivery_id_header", delivery_id_header)
+        if source is not None:
+            checks.nothing_set("source", delivery_id_header=delivery_id_header)
+            delivery_id_header = source.delivery_id_header
+            if consumer is not None and not ingress.verifies:
+                raise ValueError(
+                    "source must not be set together with consumer where the door does not verify, got both; take "
+                    "Ingress.lambda_integration(), which does, or verify in your function"
+                )
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -178,6 +190,7 @@ class ScalableWebhook(Construct):
                 buffer=buffer,
                 sink=self._sink,
                 retry=self._retry,
+                source=None if ingress.verifies else source,
                 timeout=busy,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -226,6 +239,7 @@ class ScalableWebhook(Construct):
         options = IngressOptions(
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
+            source=source if ingress.verifies else None,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,

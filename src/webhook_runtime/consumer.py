@@ -14,7 +14,8 @@ from webhook_runtime.clock import Clock, Context
 from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
 from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import ConsumerSettings
+from webhook_runtime.settings import ConsumerSettings, SourceSettings
+from webhook_runtime.verify import NoSecret, Unverified, Verifier
 
 Record = Mapping[str, Any]
 
@@ -56,6 +57,9 @@ class DeadLetters:
         )
 
 
+_NOT_REACHED = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
+
+
 @dataclass
 class _Message:
     """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says
@@ -95,11 +99,13 @@ class Consumer:
         redelivery: Redelivery,
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
+        verifier: Verifier | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
+        self._verifier = verifier
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -111,12 +117,13 @@ class Consumer:
             Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
+            Verifier.from_settings(SourceSettings.from_environment()),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
         started = time.time()
-        messages = [_read(record) for record in event["Records"]]
+        messages = [self._read(record) for record in event["Records"]]
         in_order = event["Records"][0]["eventSourceARN"].endswith(".fifo")
         process = self._process_in_order if in_order else self._process
         failed = process(messages, Clock(context))
@@ -142,7 +149,7 @@ class Consumer:
         """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
         down: Outcome | None = None
         for position, message in enumerate(messages):
-            if down and message.webhook:
+            if down and message.outcome is _NOT_REACHED:
                 message.outcome = down
             elif message.webhook:
                 down = self._store([message], clock)
@@ -160,7 +167,7 @@ class Consumer:
         to expect where the sink is down."""
         by_id: dict[str, list[_Message]] = {}
         for message in messages:
-            if message.webhook:
+            if message.webhook and message.outcome is _NOT_REACHED:
                 by_id.setdefault(message.webhook.id, []).append(message)
         firsts = [message.webhook for message, *_ in by_id.values() if message.webhook]
         same = iter(by_id.values())
@@ -178,6 +185,25 @@ class Consumer:
         for rest in same:
             _tell(rest, down)
         return down
+
+    def _read(self, record: Record) -> _Message:
+        """The message, with the outcome that it has already where its webhook is none, or not of its sender."""
+        try:
+            webhook = read(record)
+        except MalformedMessage as error:
+            return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
+        if self._verifier is None:
+            return _Message(record, webhook, _NOT_REACHED)
+        try:
+            # By when it arrived: it may have waited in the queue for days.
+            self._verifier.verify(webhook.headers, webhook.body, webhook.received_at.timestamp())
+        except Unverified as error:
+            kind = Kind.PERMANENT if error.sure else Kind.RETRY
+            return _Message(record, webhook, Outcome(kind, "Unverified", error.reason))
+        except NoSecret as error:
+            return _Message(record, webhook, Outcome(Kind.RETRY, "NoSecret", str(error)))
+        id = self._verifier.delivery_id(webhook.headers, webhook.body) or webhook.id
+        return _Message(record, replace(webhook, id=id), _NOT_REACHED)
 
     def _settle(self, message: _Message) -> bool:
         """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""
@@ -213,10 +239,3 @@ def _tell(messages: Sequence[_Message], outcome: Outcome) -> None:
         message.outcome = outcome
         if outcome.kind is Kind.STORED:
             outcome = DUPLICATE
-
-
-def _read(record: Record) -> _Message:
-    try:
-        return _Message(record, read(record), Outcome(Kind.RETRY, "NotReached", "the sink was not reached"))
-    except MalformedMessage as error:
-        return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs, message
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.verify import NoSecret, Unverified, Verifier
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -27,12 +28,14 @@ class _Refused(Exception):
 class Publisher:
     """Writes each request to the queue.
 
-    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique.
+    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``verifier``
+    is None where anybody may send.
     """
 
-    def __init__(self, settings: PublisherSettings, sqs: Any) -> None:
+    def __init__(self, settings: PublisherSettings, sqs: Any, verifier: Verifier | None = None) -> None:
         self._settings = settings
         self._sqs = sqs
+        self._verifier = verifier
 
     def handle(self, event: Event, _context: object) -> Answer:
         """The Lambda handler."""
@@ -58,22 +61,36 @@ class Publisher:
 
     def _webhook(self, event: Event) -> Webhook:
         context = event["requestContext"]
-        headers = Headers(_pairs(event.get("multiValueHeaders")))
+        headers, body = Headers(_pairs(event.get("multiValueHeaders"))), _payload(event)
+        received_at = datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC)
+        self._verify(headers, body, received_at)
         return Webhook(
-            id=self._delivery_id(headers) or context["requestId"],
+            id=self._delivery_id(headers, body) or context["requestId"],
             request_id=context["requestId"],
             method=event["httpMethod"],
             path=_path(event),
             query_string=urlencode(_pairs(event.get("multiValueQueryStringParameters"))),
             headers=headers,
-            body=_payload(event),
+            body=body,
             source_ip=context["identity"]["sourceIp"],
-            received_at=datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC),
+            received_at=received_at,
         )
 
-    def _delivery_id(self, headers: Headers) -> str | None:
+    def _verify(self, headers: Headers, body: bytes, at: datetime) -> None:
+        """Fails closed: without the secret nobody is let in."""
+        if self._verifier is None:
+            return
+        try:
+            self._verifier.verify(headers, body, at.timestamp())
+        except Unverified as unverified:
+            raise _Refused(401, unverified.reason) from None
+        except NoSecret as error:
+            logs.logger.error("no secret to verify by", extra={"error": str(error)})
+            raise _Refused(500, "The signature cannot be checked at present: try again.") from None
+
+    def _delivery_id(self, headers: Headers, body: bytes) -> str | None:
         if self._settings.delivery_id_header is None:
-            return None
+            return self._verifier.delivery_id(headers, body) if self._verifier else None
         # The last of a repeated header, which is the one that API Gateway shows to a mapping template.
         values = headers.get_all(self._settings.delivery_id_header)
         return values[-1] if values else None

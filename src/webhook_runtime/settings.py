@@ -7,6 +7,26 @@ from typing import Self
 
 
 @dataclass(frozen=True)
+class SourceSettings:
+    """``scheme`` is the JSON of a ``verify.Scheme``; ``secret_field`` is None where the secret is plain text."""
+
+    scheme: str
+    secret_arn: str
+    secret_field: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        scheme = environment.get("WEBHOOK_SOURCE")
+        if scheme is None:
+            return None
+        return cls(
+            scheme=scheme,
+            secret_arn=environment["WEBHOOK_SOURCE_SECRET_ARN"],
+            secret_field=environment.get("WEBHOOK_SOURCE_SECRET_FIELD"),
+        )
+
+
+@dataclass(frozen=True)
 class PublisherSettings:
     queue_url: str
     delivery_id_header: str | None

@@ -13,6 +13,9 @@ from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.testing import sqs_event
+from webhook_runtime.testing import webhook as a_webhook
+from webhook_runtime.verify import NoSecret, Unverified
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:Queue"
 FIFO: dict[str, Any] = {"queue": f"{ARN}.fifo", "group": "webhook"}
@@ -355,3 +358,72 @@ def test_that_the_dead_letter_queue_did_not_take_a_message_is_in_its_log_line(ca
     (line,) = [line for line in caplog.records if line.message == "failed"]
     assert vars(line)["dead_letter_queue_error"] == str(REFUSED)
     assert vars(line)["error"] == "TooLarge"
+
+
+class Signed:
+    """A verifier that knows senders by a header, as long as there is a secret."""
+
+    def __init__(self, *, secret: bool = True) -> None:
+        self._secret = secret
+        self.arrivals: list[float] = []
+
+    def verify(self, headers: Headers, body: bytes, at: float) -> None:
+        self.arrivals.append(at)
+        if not self._secret:
+            raise NoSecret("ConnectTimeoutError")
+        if "X-Signature" not in headers:
+            raise Unverified("The header X-Signature must be there, and once.")
+        if headers["X-Signature"] == "of a new secret":
+            raise Unverified("It does not match.", sure=False)
+
+    def delivery_id(self, headers: Headers, body: bytes) -> str | None:
+        return headers.get("X-Order")
+
+
+class TestSource:
+    """Behind a door that does not verify, the consumer does."""
+
+    def record(self, id: str, *headers: tuple[str, str]) -> dict[str, Any]:
+        (record,) = sqs_event(a_webhook(b"{}", id=id, headers=headers))["Records"]
+        return dict(record)
+
+    def consume(self, verifier: Any, *records: dict[str, Any]) -> tuple[Memory, Sqs, dict[str, Any]]:
+        sink, sqs = Memory(), Sqs()
+        consumer = Consumer(
+            sink, Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "letters"), verifier=verifier
+        )
+        return sink, sqs, consumer.handle({"Records": records}, Invocation())
+
+    def test_what_is_not_signed_is_dead_lettered_and_never_reaches_the_sink(self) -> None:
+        good, bad = self.record("a", ("X-Signature", "1")), self.record("b")
+        sink, sqs, answer = self.consume(Signed(), good, bad)
+        assert list(sink.stored) == ["a"]
+        assert answer == {"batchItemFailures": []}
+        (letter,) = sqs.sent
+        assert attributes(letter)["error"] == "Unverified"
+        assert attributes(letter)["reason"] == "The header X-Signature must be there, and once."
+
+    def test_the_senders_own_id_makes_a_delivery_unique(self) -> None:
+        records = [self.record(id, ("X-Signature", "1"), ("X-Order", "7")) for id in ("a", "b")]
+        sink, _, _ = self.consume(Signed(), *records)
+        assert list(sink.stored) == ["7"]
+
+    def test_a_signature_is_held_against_the_time_of_arrival(self) -> None:
+        arrived = datetime(2026, 1, 2, tzinfo=UTC)
+        record = sqs_event(a_webhook(b"{}", headers=[("X-Signature", "1")], received_at=arrived))["Records"][0]
+        verifier = Signed()
+        self.consume(verifier, record)
+        assert verifier.arrivals == [arrived.timestamp()]
+
+    def test_what_might_be_of_a_secret_that_was_just_rotated_comes_back(self) -> None:
+        sink, sqs, answer = self.consume(Signed(), self.record("a", ("X-Signature", "of a new secret")))
+        assert sink.calls == []
+        assert len(answer["batchItemFailures"]) == 1
+        assert sqs.sent == []
+
+    def test_without_the_secret_everything_waits(self) -> None:
+        sink, sqs, answer = self.consume(Signed(secret=False), self.record("a", ("X-Signature", "1")))
+        assert sink.calls == []
+        assert len(answer["batchItemFailures"]) == 1
+        assert sqs.sent == []
+        assert len(sqs.postponed) == 1

@@ -1,3 +1,4 @@
+import hmac
 import json
 import logging
 from typing import Any
@@ -11,6 +12,7 @@ from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.verify import Scheme, Secrets, Verifier
 
 
 class Queue:
@@ -160,3 +162,58 @@ def test_every_request_is_one_log_line_with_its_ids_and_without_its_payload(capl
     (line,) = caplog.records
     assert (line.message, vars(line)["request_id"], vars(line)["message_id"]) == ("queued", REQUEST_ID, "message-1")
     assert "secret" not in str(vars(line))
+
+
+class SecretsManager:
+    """Has this secret, or none."""
+
+    def __init__(self, secret: str | None) -> None:
+        self._secret = secret
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        if self._secret is None or VersionStage == "AWSPREVIOUS":
+            raise ConnectTimeoutError(endpoint_url="https://secretsmanager")
+        return {"SecretString": self._secret}
+
+
+class TestSource:
+    """With a source the door is closed to everybody else."""
+
+    def handle(self, queue: Queue, *headers: tuple[str, str], secret: str | None = "shh") -> dict[str, Any]:
+        scheme = Scheme("X-Signature", id_field="order")
+        verifier = Verifier(scheme, Secrets(SecretsManager(secret), "arn", None))
+        publisher = Publisher(PublisherSettings("http://sqs/Queue", None), queue, verifier)
+        return publisher.handle(request(b'{"order": "7"}', headers=list(headers)), None)
+
+    def signature(self, secret: bytes = b"shh") -> tuple[str, str]:
+        return "x-signature", hmac.new(secret, b'{"order": "7"}', "sha256").hexdigest()
+
+    def test_what_is_signed_is_queued_under_the_senders_own_id(self) -> None:
+        queue = Queue()
+        answer = self.handle(queue, self.signature())
+        assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"id": "7"})
+        assert queue.webhook().id == "7"
+
+    def test_what_is_not_is_answered_401_and_never_queued(self) -> None:
+        for headers in ([], [self.signature(b"other")], [self.signature(), self.signature()]):
+            queue = Queue()
+            answer = self.handle(queue, *headers)
+            assert answer["statusCode"] == 401
+            assert "X-Signature" in json.loads(answer["body"])["message"]
+            assert queue.sent == []
+
+    def test_without_the_secret_nobody_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
+        queue = Queue()
+        answer = self.handle(queue, self.signature(), secret=None)
+        assert answer["statusCode"] == 500
+        assert queue.sent == []
+        assert "no secret to verify by" in caplog.text
+
+    def test_no_line_has_payload_secret_or_signature_in_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.DEBUG, "webhook")
+        self.handle(Queue(), self.signature())
+        self.handle(Queue(), self.signature(b"other"))
+        logged = "".join(str(vars(line)) for line in caplog.records)
+        assert "order" not in logged
+        assert "shh" not in logged
+        assert self.signature()[1] not in logged

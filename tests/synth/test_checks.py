@@ -20,7 +20,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
 
 Make = Callable[[Stack], Any]
 seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
@@ -204,6 +204,17 @@ ROWS = [
     Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
     Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, got WEBHOOK_X, A; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1"})}),
     Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; pip install none-such", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
+    Row("delivery id beside a source", "delivery_id_header must not be set together with source", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}),
+    Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}),
+    Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}),
+    Row("weak algorithm", "algorithm must be one of sha1, sha256, sha384, sha512, got 'md5'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="md5")}),
+    Row("unknown encoding", "encoding must be one of hex, base64, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}),
+    Row("nothing signed", "signed_content must hold {body} once, and {timestamp} and {id} or not, got '{id}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}", id_header="I")}),
+    Row("unknown part signed", "signed_content must hold {body} once, and {timestamp} and {id} or not, got '{body}{path}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}{path}")}),
+    Row("time without a header", "timestamp_header must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}),
+    Row("time that is not signed", "signed_content must hold {timestamp} where there is a timestamp_header, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}),
+    Row("tolerance of no time", "tolerance must not be set together with no timestamp_header", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}),
+    Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
 ]  # fmt: skip
 

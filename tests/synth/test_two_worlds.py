@@ -14,16 +14,17 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
+SOURCE = {"WEBHOOK_SOURCE", "WEBHOOK_SOURCE_SECRET_ARN", "WEBHOOK_SOURCE_SECRET_FIELD"}
 CONSUMER = {
     "WEBHOOK_QUEUE_URL",
     "WEBHOOK_DEAD_LETTER_QUEUE_URL",
     "WEBHOOK_MAX_RECEIVE_COUNT",
     "WEBHOOK_RETRY_INITIAL_SECONDS",
     "WEBHOOK_RETRY_MAXIMUM_SECONDS",
-}
+} | SOURCE
 TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
 DATABASE = TABLE | {
     "WEBHOOK_DATABASE_HOST",
@@ -33,7 +34,7 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"},
+    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -43,13 +44,13 @@ HANDLERS = {
     "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
 }
 SETTINGS = {
-    "publisher": ["PublisherSettings"],
-    "dynamodb": ["ConsumerSettings", "DynamoDBSettings"],
-    "postgres": ["ConsumerSettings", "DatabaseSettings"],
-    "mysql": ["ConsumerSettings", "DatabaseSettings"],
-    "data_api": ["ConsumerSettings", "DataApiSettings"],
-    "http": ["ConsumerSettings", "HttpSettings"],
-    "python": ["ConsumerSettings", "PythonSettings"],
+    "publisher": ["PublisherSettings", "SourceSettings"],
+    "dynamodb": ["ConsumerSettings", "SourceSettings", "DynamoDBSettings"],
+    "postgres": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
+    "mysql": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
+    "data_api": ["ConsumerSettings", "SourceSettings", "DataApiSettings"],
+    "http": ["ConsumerSettings", "SourceSettings", "HttpSettings"],
+    "python": ["ConsumerSettings", "SourceSettings", "PythonSettings"],
 }
 
 
@@ -87,9 +88,12 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
 def written(handler: str, folder: Path) -> set[str]:
     """The variables that the construct gives the function with this handler, with every setting in use."""
     stack = Stack(App(), "Stack")
+    secret = secretsmanager.Secret(stack, "Shared")
+    source = Source.github(secret, secret_field="key")
+    # Who verifies has the source's variables: the publisher, or the consumer behind a door without one.
+    ingress = Ingress.lambda_integration() if handler == "publisher" else Ingress.direct_integration()
     for number, sink in enumerate(sinks(handler, stack, folder)):
-        ingress = Ingress.lambda_integration()
-        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, delivery_id_header="X-Id", retry=Retry())
+        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, source=source, retry=Retry())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )
@@ -136,6 +140,7 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
     values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
     values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
     values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
+    values |= {"WEBHOOK_SOURCE": '{"header": "X"}'}
     result = run(code, **values)
     assert result.stdout.strip() == "True", result.stderr
 

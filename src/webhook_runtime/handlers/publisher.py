@@ -3,7 +3,9 @@
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.settings import PublisherSettings, SourceSettings
+from webhook_runtime.verify import Verifier
 
 logs.configure()
-handler = Publisher(PublisherSettings.from_environment(), client("sqs")).handle
+_verifier = Verifier.from_settings(SourceSettings.from_environment())
+handler = Publisher(PublisherSettings.from_environment(), client("sqs"), _verifier).handle

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import App, Duration, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, RuntimeLayer, ScalableWebhook
+from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Source
 
 RECORDER = """
 import boto3, json, os
@@ -144,8 +145,20 @@ class Layered(Stack):
         ScalableWebhook(self, "Webhook", consumer=reader)
 
 
+class Signed(Stack):
+    """Each door with a source."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        key = secretsmanager.Secret(self, "Key", secret_string_value=SecretValue.unsafe_plain_text("first"))
+        for name, ingress in DOORS.items():
+            retry = Retry(initial=Duration.seconds(4), maximum=Duration.seconds(8))
+            ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
+
+
 app = App()
 Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
+Signed(app, "Signed")
 app.synth()

@@ -1,0 +1,221 @@
+"""Signatures: those of each sender are known, and nothing else is."""
+
+import base64
+import hmac
+
+import pytest
+
+from webhook_runtime.message import Headers
+from webhook_runtime.verify import NoSecret, Scheme, Secrets, Unverified, Verifier
+
+NOW = 1_763_000_000.0
+BODY = '{"id": "evt_1", "event_id": "Ev1", "name": "Zoë"}'.encode()
+
+
+class SecretsManager:
+    """Secrets Manager: a secret by its stages."""
+
+    def __init__(self, **stages: str) -> None:
+        self.stages = stages
+        self.asked = 0
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        assert SecretId == "arn"
+        self.asked += 1
+        return {"SecretString": self.stages[VersionStage]}
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def verifier(scheme: Scheme, secret: str = "shh", **stages: str) -> Verifier:
+    return Verifier(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+
+
+def hex_of(content: bytes, secret: bytes = b"shh", algorithm: str = "sha256") -> str:
+    return hmac.new(secret, content, algorithm).hexdigest()
+
+
+def base64_of(content: bytes, secret: bytes = b"shh") -> str:
+    return base64.b64encode(hmac.new(secret, content, "sha256").digest()).decode()
+
+
+PLAIN = Scheme("X-Signature")
+TIMED = Scheme("X-Signature", signed="{timestamp}.{body}", timestamp_header="X-Time", tolerance=300)
+
+
+def test_the_published_vector_of_github_is_known() -> None:
+    """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation"""
+    scheme = Scheme("X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
+    signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    headers = Headers([("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")])
+    github = verifier(scheme, "It's a Secret to Everybody")
+    github.verify(headers, b"Hello, World!", NOW)
+    assert github.delivery_id(headers, b"Hello, World!") == "72d3162e"
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
+def test_each_algorithm_is_known(algorithm: str) -> None:
+    headers = Headers([("X-Signature", hex_of(BODY, algorithm=algorithm))])
+    verifier(Scheme("X-Signature", algorithm=algorithm)).verify(headers, BODY, NOW)
+
+
+def test_base64_is_known() -> None:
+    headers = Headers([("X-Signature", base64_of(BODY))])
+    verifier(Scheme("X-Signature", encoding="base64")).verify(headers, BODY, NOW)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff", b"{body}{timestamp}", BODY])
+def test_any_payload_can_be_signed(body: bytes) -> None:
+    headers = Headers([("X-Signature", hex_of(b"1763000000." + body)), ("X-Time", "1763000000")])
+    verifier(TIMED).verify(headers, body, NOW)
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], "must be there, and once"),
+        ([("X-Signature", hex_of(BODY)), ("x-signature", hex_of(BODY))], "must be there, and once"),
+        ([("X-Signature", "")], "must be there, and once"),
+        ([("X-Signature", hex_of(BODY).upper())], "does not match"),
+        ([("X-Signature", f" {hex_of(BODY)}")], "does not match"),
+        ([("X-Signature", hex_of(BODY)[:-1])], "does not match"),
+        ([("X-Signature", hex_of(BODY) + "00")], "does not match"),
+        ([("X-Signature", "é")], "does not match"),
+        ([("X-Signature", hex_of(BODY, b"other"))], "does not match"),
+    ],
+)
+def test_what_is_not_its_signature_is_refused(headers: list[tuple[str, str]], reason: str) -> None:
+    with pytest.raises(Unverified, match=reason):
+        verifier(PLAIN).verify(Headers(headers), BODY, NOW)
+
+
+def test_every_bit_of_payload_and_signature_counts() -> None:
+    signature = hex_of(BODY)
+    plain = verifier(PLAIN)
+    for position in range(len(BODY)):
+        for bit in range(8):
+            changed = bytearray(BODY)
+            changed[position] ^= 1 << bit
+            with pytest.raises(Unverified):
+                plain.verify(Headers([("X-Signature", signature)]), bytes(changed), NOW)
+    for position in range(len(signature)):
+        for bit in range(7):
+            text = bytearray(signature.encode())
+            text[position] ^= 1 << bit
+            with pytest.raises(Unverified):
+                plain.verify(Headers([("X-Signature", text.decode())]), BODY, NOW)
+
+
+@pytest.mark.parametrize("seconds", [-301, 301, -(10**9), 10**9])
+def test_a_signature_from_another_time_is_refused(seconds: int) -> None:
+    timestamp = str(int(NOW) + seconds)
+    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    with pytest.raises(Unverified, match="not be older or younger than 300 seconds"):
+        verifier(TIMED).verify(headers, BODY, NOW)
+
+
+@pytest.mark.parametrize("timestamp", ["", "now", "-1763000000", "1763000000.0", "١٧٦٣٠٠٠٠٠٠", "1e9", "9" * 400])
+def test_a_time_that_is_no_number_of_seconds_is_refused(timestamp: str) -> None:
+    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    with pytest.raises(Unverified):
+        verifier(TIMED).verify(headers, BODY, NOW)
+
+
+def test_a_time_is_signed_with_the_payload() -> None:
+    headers = Headers([("X-Signature", hex_of(b"1763000000." + BODY)), ("X-Time", "1763000001")])
+    with pytest.raises(Unverified, match="does not match"):
+        verifier(TIMED).verify(headers, BODY, NOW)
+
+
+class TestRotation:
+    def secrets(self, **stages: str) -> tuple[Secrets, SecretsManager, Time]:
+        manager, time = SecretsManager(**stages), Time()
+        return Secrets(manager, "arn", None, time), manager, time
+
+    def accepts(self, secrets: Secrets, secret: bytes, at: float) -> bool:
+        try:
+            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, secret))]), BODY, at)
+        except Unverified:
+            return False
+        return True
+
+    def test_the_secret_and_the_one_before_it_are_both_good(self) -> None:
+        secrets, manager, _ = self.secrets(AWSCURRENT="new", AWSPREVIOUS="old")
+        assert self.accepts(secrets, b"new", NOW)
+        assert self.accepts(secrets, b"old", NOW)
+        assert not self.accepts(secrets, b"older", NOW)
+        assert manager.asked == 2
+
+    def test_a_secret_that_was_rotated_meanwhile_is_asked_for_at_once(self) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT="old")
+        assert self.accepts(secrets, b"old", time.now)
+        manager.stages = {"AWSCURRENT": "new", "AWSPREVIOUS": "old"}
+        time.now += 11
+        assert self.accepts(secrets, b"new", time.now)
+        assert self.accepts(secrets, b"old", time.now)
+
+    def test_a_stranger_cannot_make_it_ask_again_and_again(self) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT="secret")
+        for _ in range(100):
+            time.now += 0.05
+            assert not self.accepts(secrets, b"guess", time.now)
+        assert manager.asked == 2
+
+    @pytest.mark.parametrize(("arrived", "sure"), [(NOW, True), (NOW - 3600, True), (NOW + 1, False)])
+    def test_what_arrived_after_the_secret_was_asked_for_is_not_surely_wrong(self, arrived: float, sure: bool) -> None:
+        secrets, _, time = self.secrets(AWSCURRENT="old")
+        assert self.accepts(secrets, b"old", NOW)
+        time.now += 2
+        with pytest.raises(Unverified) as error:
+            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, b"new"))]), BODY, arrived)
+        assert error.value.sure is sure
+
+    def test_it_is_asked_for_again_after_a_while(self) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT="leaked")
+        assert self.accepts(secrets, b"leaked", time.now)
+        manager.stages = {"AWSCURRENT": "new"}
+        time.now += 301
+        assert not self.accepts(secrets, b"leaked", time.now)
+
+
+@pytest.mark.parametrize(
+    ("stages", "field"),
+    [
+        ({}, None),
+        ({"AWSCURRENT": ""}, None),
+        ({"AWSCURRENT": "no JSON"}, "key"),
+        ({"AWSCURRENT": '{"other": "x"}'}, "key"),
+        ({"AWSCURRENT": '{"key": ""}'}, "key"),
+    ],
+)
+def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(stages: dict[str, str], field: str | None) -> None:
+    checked = Verifier(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
+    with pytest.raises(NoSecret) as error:
+        checked.verify(Headers([("X-Signature", hex_of(BODY, b""))]), BODY, NOW)
+    assert "no JSON" not in str(error.value)
+
+
+def test_a_secret_may_be_a_field_of_json() -> None:
+    secrets = Secrets(SecretsManager(AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
+    Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY))]), BODY, NOW)
+
+
+@pytest.mark.parametrize(
+    ("body", "id"),
+    [
+        (b'{"id": "evt_1"}', "evt_1"),
+        (b'{"id": 7}', None),
+        (b'{"id": ""}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b"no JSON", None),
+    ],
+)
+def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
+    assert verifier(Scheme("X", id_field="id")).delivery_id(Headers(), body) == id
