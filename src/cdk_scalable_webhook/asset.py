@@ -17,7 +17,8 @@ from constructs import Construct
 _RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
 
 # Bytecode differs from machine to machine, and with it the asset's hash. The test helpers are for the developer.
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "testing.py", "py.typed")
+_BYTECODE = ("__pycache__", "*.pyc")
+_OF_OURS = ("testing.py", "py.typed")
 
 _NATIVE = frozenset({".so", ".pyd", ".dylib"})
 
@@ -46,9 +47,9 @@ def packed(
     folder = tempfile.mkdtemp()
     try:
         target = Path(folder, root)
-        shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=_LEFT_OUT)
+        shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=shutil.ignore_patterns(*_BYTECODE, *_OF_OURS))
         if directory is not None:
-            shutil.copytree(directory, target, ignore=_LEFT_OUT, dirs_exist_ok=True)
+            shutil.copytree(directory, target, ignore=shutil.ignore_patterns(*_BYTECODE), dirs_exist_ok=True)
         packed_files = [pair for package in packages for pair in _files(package, set())]
         for name, source in [*packed_files, *(files or {}).items()]:
             (target / name).parent.mkdir(parents=True, exist_ok=True)

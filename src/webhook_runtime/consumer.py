@@ -151,7 +151,7 @@ class Consumer:
         for position, message in enumerate(messages):
             if down and message.outcome is _NOT_REACHED:
                 message.outcome = down
-            elif message.webhook:
+            elif message.outcome is _NOT_REACHED:
                 down = self._store([message], clock)
             if not self._settle(message):
                 behind = messages[position + 1 :]

@@ -421,6 +421,21 @@ class TestSource:
         assert len(answer["batchItemFailures"]) == 1
         assert sqs.sent == []
 
+    def test_in_a_fifo_queue_what_is_not_signed_does_not_make_a_sink_that_is_down_be_asked_again(self) -> None:
+        signed = ("X-Signature", "1")
+        records = [self.record("a", signed), self.record("b"), self.record("c", signed)]
+        for each in records:
+            each["eventSourceARN"] = f"{ARN}.fifo"
+            each["attributes"] |= {"MessageGroupId": "webhook", "ApproximateReceiveCount": "3"}
+        sink, sqs = Memory(a=DOWN), Sqs()
+        redelivery, letters = Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "letters")
+        verifier: Any = Signed()
+        consumer = Consumer(sink, redelivery, letters, max_receive_count=3, verifier=verifier)
+        assert consumer.handle({"Records": records}, Invocation()) == {"batchItemFailures": []}
+        assert sink.calls == [["a"]]
+        errors = [attributes(letter)["error"] for letter in sqs.sent]
+        assert errors == ["ConnectionError", "Unverified", "ConnectionError"]
+
     def test_without_the_secret_everything_waits(self) -> None:
         sink, sqs, answer = self.consume(Signed(secret=False), self.record("a", ("X-Signature", "1")))
         assert sink.calls == []

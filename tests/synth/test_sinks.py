@@ -311,6 +311,7 @@ class TestPython:
         (tmp_path / "orders").mkdir()
         (tmp_path / "orders" / "__init__.py").write_text("")
         (tmp_path / "orders" / "intake.py").write_text("import scramp\ndef handle(webhook): ...\n")
+        (tmp_path / "testing.py").write_text("")  # a name of ours, and theirs all the same
         sink = Sink.python(
             str(tmp_path), "orders.intake.handle", packages=["scramp"], environment={"TABLE": "t"}, batch=True
         )
@@ -318,6 +319,8 @@ class TestPython:
         variables = function(Template.from_stack(stack))["Environment"]["Variables"]
         assert variables["TABLE"] == "t"
         assert (variables["WEBHOOK_HANDLER"], variables["WEBHOOK_HANDLER_BATCH"]) == ("orders.intake.handle", "true")
+        names = {path.name for path in packed(stack).iterdir()}
+        assert {"orders", "testing.py", "scramp", "asn1crypto", "webhook_runtime"} <= names
 
     def test_a_module_is_packed_alone(self, stack: Stack, tmp_path: Path) -> None:
         (tmp_path / "orders.py").write_text("handle = print\n")
