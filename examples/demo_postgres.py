@@ -12,7 +12,7 @@ from postgres_server import PostgresServer
 from rich.table import Table
 
 from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.commands import console, progress, say
+from cdk_scalable_webhook.local.commands import console, counted, progress, say
 from cdk_scalable_webhook.local.deploy import deploy, local_url
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook
@@ -142,6 +142,4 @@ def show(act: Act) -> None:
 
 
 def _refused(report: Report) -> str:
-    refused = [f"{count} x {status}" for status, count in sorted(report.refused.items())]
-    unanswered = [f"{count} x {error}" for error, count in sorted(report.unanswered.items())]
-    return ", ".join([*refused, *unanswered]) or "0"
+    return ", ".join(filter(None, [counted(report.refused), counted(report.unanswered)])) or "0"

@@ -110,9 +110,8 @@ def _check_outage(scope: Construct, retry: Retry, tries: float, retention: float
     than the queue keeps them."""
     if Token.is_unresolved(tries):
         return
-    longest = retry.longest(int(tries))
-    checks.retries(int(tries), longest, retention)
-    survived = Duration.seconds(round(checks.known(longest) / 2))
+    checks.retries(int(tries), retry.longest(int(tries)), retention)
+    survived = retry.average(int(tries))
     if checks.known(survived) < _SHORTEST_OUTAGE:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:outage",

@@ -39,7 +39,6 @@ class Retry:
 
     def longest(self, max_receive_count: int) -> Duration:
         """How long all the delays of a webhook take together that is tried so often, if each is as long as it may be.
-        On average it is half of that.
 
         Args:
             max_receive_count: How often it is tried.
@@ -48,3 +47,11 @@ class Retry:
         # The exponent is bounded, since a float is.
         delays = (min(maximum, initial * 2 ** min(failures, 30)) for failures in range(max_receive_count - 1))
         return Duration.seconds(round(sum(delays)))
+
+    def average(self, max_receive_count: int) -> Duration:
+        """How long they take on average, and so how long an outage of the sink is survived: half of the longest.
+
+        Args:
+            max_receive_count: How often it is tried.
+        """
+        return Duration.seconds(round(checks.known(self.longest(max_receive_count)) / 2))

@@ -285,7 +285,7 @@ class ScalableWebhook(Construct):
         knows."""
         if self._retry is None or self._max_receive_count is None or Token.is_unresolved(self._max_receive_count):
             return None
-        return Duration.seconds(round(checks.known(self._retry.longest(int(self._max_receive_count))) / 2))
+        return self._retry.average(int(self._max_receive_count))
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import standardwebhooks
 import trustme
+from certificates import UNTRUSTED, presented
 from http_service import HttpService, utf8
 from link import Link
 from queue_harness import Countdown, Queue
@@ -374,20 +375,9 @@ class TestTls:
             assert kinds(to, webhook(), webhook()) == [S, S]
             assert world.link.attempts == 1
 
-    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted", "no TLS"])
+    @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
     def test_what_cannot_be_verified_is_sent_nothing(self, authority: trustme.CA, trusted: str, case: str) -> None:
-        certificate = authority.issue_cert("localhost")
-        ca_certificates: str | None = trusted
-        match case:
-            case "wrong authority":
-                certificate = trustme.CA().issue_cert("localhost")
-            case "wrong host name":
-                certificate = authority.issue_cert("example.org")
-            case "expired":
-                past = datetime.now(UTC) - timedelta(days=1)
-                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
-            case "not trusted":
-                ca_certificates = None
+        certificate, ca_certificates = presented(case, authority, trusted)
         with https(None if case == "no TLS" else certificate) as world:
             to = sink(world, url=f"https://localhost:{world.link.port}/", ca_certificates=ca_certificates)
             queue = Queue()

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pymysql
 import pytest
 import trustme
+from certificates import UNTRUSTED, presented
 from mariadb_server import DATABASE, USER, MariaDbServer, missing
 from queue_harness import Queue
 from storing import down, kinds, store, wait_until
@@ -465,20 +466,9 @@ class TestTls:
         assert len(world.rows()) == 2
         world.close()
 
-    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted"])
+    @pytest.mark.parametrize("case", UNTRUSTED)
     def test_what_cannot_be_verified_is_refused(self, secure: "Secure", authority: trustme.CA, case: str) -> None:
-        certificate = authority.issue_cert("localhost")
-        ca_certificates: str | None = secure.authority
-        match case:
-            case "wrong authority":
-                certificate = trustme.CA().issue_cert("localhost")
-            case "wrong host name":
-                certificate = authority.issue_cert("example.org")
-            case "expired":
-                past = datetime.now(UTC) - timedelta(days=1)
-                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
-            case "not trusted":
-                ca_certificates = None
+        certificate, ca_certificates = presented(case, authority, secure.authority)
         secure.present(certificate)
         world = MySqlWorld(secure.server)
         refuses(world, world.sink(host="localhost", tls=True, ca_certificates=ca_certificates), "MySQL error 2003")

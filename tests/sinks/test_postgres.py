@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import pg8000.native
 import pytest
 import trustme
+from certificates import UNTRUSTED, presented
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from link import Link, postgres_tls
@@ -511,22 +512,11 @@ class TestTls:
                 assert len(world.rows()) == 2
                 sink.close()
 
-    @pytest.mark.parametrize("case", ["wrong authority", "wrong host name", "expired", "not trusted", "no TLS"])
+    @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
     def test_what_cannot_be_verified_is_refused(
         self, server: PostgresServer, authority: trustme.CA, trusted: str, case: str
     ) -> None:
-        certificate = authority.issue_cert("localhost")
-        ca_certificates: str | None = trusted
-        match case:
-            case "wrong authority":
-                certificate = trustme.CA().issue_cert("localhost")
-            case "wrong host name":
-                certificate = authority.issue_cert("example.org")
-            case "expired":
-                past = datetime.now(UTC) - timedelta(days=1)
-                certificate = authority.issue_cert("localhost", not_before=past - timedelta(days=1), not_after=past)
-            case "not trusted":
-                ca_certificates = None
+        certificate, ca_certificates = presented(case, authority, trusted)
         with behind_tls(server, None if case == "no TLS" else certificate) as world:
             sink = world.sink(host="localhost", tls=True, ca_certificates=ca_certificates)
             queue = Queue()

@@ -5,7 +5,7 @@ import re
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -211,12 +211,17 @@ def show_report(report: bursts.Report) -> None:
     table.add_row(
         str(report.sent),
         str(report.accepted),
-        ", ".join(f"{count} x {status}" for status, count in sorted(report.refused.items())) or "0",
-        ", ".join(f"{count} x {error}" for error, count in sorted(report.unanswered.items())) or "0",
+        counted(report.refused) or "0",
+        counted(report.unanswered) or "0",
         f"{report.rate:.0f}",
         *(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99)),
     )
     console.print(table)
+
+
+def counted(counts: Mapping[Any, int]) -> str:
+    """How often what was met with, for a cell of a table."""
+    return ", ".join(f"{count} x {what}" for what, count in sorted(counts.items()))
 
 
 def _running() -> Emulator:

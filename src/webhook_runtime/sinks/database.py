@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
@@ -40,8 +40,6 @@ IDLE_SECONDS = 360
 _TRIES = 3
 
 _QUOTED = re.compile(r""": *(["']).*\1""", re.DOTALL)
-
-T = TypeVar("T")
 
 
 class Meaning(Enum):
