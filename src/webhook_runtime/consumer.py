@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, Context
-from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
+from webhook_runtime.message import MalformedMessage, Webhook, read_message, sqs_text
 from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
+from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
 from webhook_runtime.settings import ConsumerSettings, SourceSettings
 from webhook_runtime.verify import NoSecret, Unverified, Verifier
@@ -63,12 +64,14 @@ _NOT_REACHED = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
 @dataclass
 class _Message:
     """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says
-    why. ``delay`` is after how many seconds it comes back where it has to."""
+    why. ``delay`` is after how many seconds it comes back where it has to. ``payload_key`` is the key of a payload that
+    is in S3: the webhook has it only while the sink does."""
 
     record: Record
     webhook: Webhook | None
     outcome: Outcome
     delay: int = 0
+    payload_key: str | None = None
 
     @property
     def id(self) -> str:
@@ -100,12 +103,14 @@ class Consumer:
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
         verifier: Verifier | None = None,
+        payloads: Payloads | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
         self._verifier = verifier
+        self._payloads = payloads
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -118,6 +123,7 @@ class Consumer:
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
             Verifier.from_settings(SourceSettings.from_environment()),
+            Payloads.in_bucket(settings.payload_bucket, settings.payload_days),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -128,6 +134,7 @@ class Consumer:
         process = self._process_in_order if in_order else self._process
         failed = process(messages, Clock(context))
         self._redelivery.postpone([(message.record, message.delay) for message in failed])
+        self._delete_payloads(messages)
         logs.logger.info(
             "batch",
             extra={
@@ -141,8 +148,15 @@ class Consumer:
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
     def _process(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
-        """All messages in as few calls as the sink needs. Returns those that have to come back."""
-        self._store(messages, clock)
+        """All messages in as few calls as the sink needs, large ones alone. Returns those that have to come back."""
+        down = self._store([message for message in messages if message.payload_key is None], clock)
+        for message in messages:
+            if message.payload_key is None or message.outcome is not _NOT_REACHED:
+                continue
+            if down:
+                message.outcome = down
+            else:
+                down = self._store_alone(message, clock)
         return [message for message in messages if not self._settle(message)]
 
     def _process_in_order(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
@@ -152,7 +166,7 @@ class Consumer:
             if down and message.outcome is _NOT_REACHED:
                 message.outcome = down
             elif message.outcome is _NOT_REACHED:
-                down = self._store([message], clock)
+                down = self._store_alone(message, clock)
             if not self._settle(message):
                 behind = messages[position + 1 :]
                 for other in behind:
@@ -161,6 +175,45 @@ class Consumer:
                     logs.logger.info("waits", extra=other.names() | {"retry_in": other.delay})
                 return [message, *behind]
         return []
+
+    def _store_alone(self, message: _Message, clock: Clock) -> Outcome | None:
+        """One message. A large payload is in memory only for as long, since a batch of them would not fit."""
+        if message.payload_key is None:
+            return self._store([message], clock)
+        try:
+            with clock.step():
+                self._fetch(message, message.payload_key)
+                return self._store([message], clock)
+        except SinkDown as error:
+            message.outcome = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
+            return message.outcome
+        finally:
+            assert message.webhook
+            message.webhook = replace(message.webhook, body=b"")
+
+    def _fetch(self, message: _Message, key: str) -> None:
+        """The payload from S3, or the outcome of a webhook whose payload is not there. Raises SinkDown."""
+        assert message.webhook
+        assert self._payloads
+        body = self._payloads.get(key)
+        if body is not None:
+            admitted = self._admit(message.record, replace(message.webhook, body=body))
+            message.webhook, message.outcome = admitted.webhook, admitted.outcome
+        elif self._payloads.has_expired(message.webhook.received_at):
+            reason = f"the payload is no longer in S3, at {key}: it has outlived the life cycle of the bucket"
+            message.outcome = Outcome(Kind.PERMANENT, "PayloadExpired", reason)
+        else:
+            # Only what is stored is deleted, so SQS has delivered it once more. That somebody else has deleted it
+            # cannot be told from that, so it is said.
+            logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
+            message.outcome = DUPLICATE
+
+    def _delete_payloads(self, messages: Sequence[_Message]) -> None:
+        """Those of what is stored. The others' are still needed: a dead letter's for its redrive."""
+        done = (Kind.STORED, Kind.DUPLICATE)
+        keys = [message.payload_key for message in messages if message.payload_key and message.outcome.kind in done]
+        if keys and self._payloads:
+            self._payloads.delete(keys)
 
     def _store(self, messages: Sequence[_Message], clock: Clock) -> Outcome | None:
         """Each id once: the first message that has it speaks for the others. Returns what the others of the batch have
@@ -189,9 +242,19 @@ class Consumer:
     def _read(self, record: Record) -> _Message:
         """The message, with the outcome that it has already where its webhook is none, or not of its sender."""
         try:
-            webhook = read(record)
+            webhook, payload_key = read_message(record)
         except MalformedMessage as error:
             return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
+        if payload_key is None:
+            return self._admit(record, webhook)
+        if self._payloads is None:
+            reason = f"the payload is in S3, at {payload_key}, and large_payloads is off"
+            return _Message(record, webhook, Outcome(Kind.PERMANENT, "LargePayload", reason))
+        return _Message(record, webhook, _NOT_REACHED, payload_key=payload_key)
+
+    def _admit(self, record: Record, webhook: Webhook) -> _Message:
+        """The message of a webhook that has its payload, with the outcome that it has already where it is not of its
+        sender."""
         if self._verifier is None:
             return _Message(record, webhook, _NOT_REACHED)
         try:

@@ -2,7 +2,8 @@
 
 An SQS message is the payload as its body (as text where SQS can carry it exactly, else base64) and one message
 attribute, ``webhook``, that holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher
-writes it here; the direct integration writes the same from ``mapping/request.vtl``.
+writes it here; the direct integration writes the same from ``mapping/request.vtl``. Where large payloads are enabled,
+one that no message holds is an object in S3, and the body of its message is the object's key.
 """
 
 import base64
@@ -21,6 +22,10 @@ VERSION = "1"
 # SQS counts body and attributes together.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_MESSAGE_BYTES = 1_048_576
+
+# In the bucket for large payloads: those that are on their way, and those that a sink keeps for good.
+QUEUED = "queued/"
+STORED = "stored/"
 
 # SQS takes these characters as they are and may silently replace any other, which would break a signature.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -113,9 +118,10 @@ class Webhook:
         return parse_qs(self.query_string, keep_blank_values=True)
 
 
-def write(webhook: Webhook) -> tuple[str, str]:
-    """The message body and the value of the ``webhook`` attribute for a webhook that arrived."""
-    encoding, body = _encode(webhook.body)
+def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
+    """The message body and the value of the ``webhook`` attribute for a webhook that arrived. ``payload_key`` is where
+    its payload is in S3, if it is there."""
+    encoding, body = _encode(webhook.body) if payload_key is None else ("s3", payload_key)
     metadata = [
         ("v", VERSION),
         ("encoding", encoding),
@@ -151,8 +157,19 @@ def read(record: Mapping[str, Any]) -> Webhook:
         The webhook, the same whichever door it came by.
 
     Raises:
-        MalformedMessage: No door of this library wrote the message; it says why.
+        MalformedMessage: No door of this library wrote the message, or its payload is in S3; it says why.
     """
+    webhook, payload_key = read_message(record)
+    if payload_key is not None:
+        raise MalformedMessage(
+            f"the payload is in S3, at {payload_key}: only a consumer with large_payloads fetches it"
+        )
+    return webhook
+
+
+def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
+    """The webhook in a record; and where its payload is in S3, with an empty one, the payload's key. Raises
+    MalformedMessage."""
     try:
         pairs = parse_qsl(record["messageAttributes"][ATTRIBUTE]["stringValue"], keep_blank_values=True)
     except KeyError:
@@ -163,19 +180,21 @@ def read(record: Mapping[str, Any]) -> Webhook:
     if fields.get("v") != VERSION:
         raise MalformedMessage(f"message format {fields.get('v')!r}, this consumer reads {VERSION!r}")
     try:
-        return Webhook(
+        payload_key = _payload_key(record["body"]) if fields["encoding"] == "s3" else None
+        webhook = Webhook(
             id=fields["id"],
             request_id=fields["request"],
             method=fields["method"],
             path=fields["path"],
             query_string=fields["query"].removeprefix("&"),
             headers=Headers((name[2:], value) for name, value in pairs if name.startswith("h.")),
-            body=_decode(fields["encoding"], record["body"]),
+            body=_decode(fields["encoding"], record["body"]) if payload_key is None else b"",
             source_ip=fields["ip"],
             received_at=datetime.fromtimestamp(int(fields["time"]) / 1000, UTC),
             message_id=record["messageId"],
             attempt=int(record["attributes"]["ApproximateReceiveCount"]),
         )
+        return webhook, payload_key
     except KeyError as missing:
         raise MalformedMessage(f"message metadata has no {missing}") from None
     except (ValueError, OverflowError, OSError) as error:
@@ -193,6 +212,13 @@ def _encode(payload: bytes) -> tuple[str, str]:
         if not _NOT_SQS_TEXT.search(text):
             return "text", text
     return "base64", base64.b64encode(payload).decode()
+
+
+def _payload_key(body: str) -> str:
+    """Whoever may write into the queue could name any object."""
+    if not body.startswith(QUEUED):
+        raise ValueError("the body is not the key of a payload")
+    return body
 
 
 def _decode(encoding: str, body: str) -> bytes:

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
 from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.settings import PublisherSettings
 from webhook_runtime.verify import NoSecret, Unverified, Verifier
 
@@ -29,13 +30,16 @@ class Publisher:
     """Writes each request to the queue.
 
     ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``verifier``
-    is None where anybody may send.
+    is None where anybody may send, ``payloads`` where a payload must fit into a message.
     """
 
-    def __init__(self, settings: PublisherSettings, sqs: Any, verifier: Verifier | None = None) -> None:
+    def __init__(
+        self, settings: PublisherSettings, sqs: Any, verifier: Verifier | None = None, payloads: Payloads | None = None
+    ) -> None:
         self._settings = settings
         self._sqs = sqs
         self._verifier = verifier
+        self._payloads = payloads
 
     def handle(self, event: Event, _context: object) -> Answer:
         """The Lambda handler."""
@@ -97,6 +101,8 @@ class Publisher:
 
     def _send(self, webhook: Webhook) -> str:
         body, attribute = message.write(webhook)
+        if self._payloads is not None and message.size(body, attribute) > message.MAX_MESSAGE_BYTES:
+            body, attribute = self._put_aside(webhook, self._payloads)
         if message.size(body, attribute) > message.MAX_MESSAGE_BYTES:
             raise _Refused(413, "The payload is too large: an SQS message holds 1 MiB, headers included.")
         # Every request is its own message: two equal payloads are two webhooks unless their delivery ids say otherwise.
@@ -112,6 +118,17 @@ class Publisher:
             logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
             raise _Refused(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])
+
+    def _put_aside(self, webhook: Webhook, payloads: Payloads) -> tuple[str, str]:
+        """The message for a payload that is in S3 before the queue knows of it. Where SQS then says that it has not
+        taken the message it may have: the object stays, and the bucket's life cycle removes it."""
+        key = new_key(webhook.received_at)
+        try:
+            payloads.put(key, webhook.body)
+        except (ClientError, BotoCoreError) as error:
+            logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | {"error": str(error)})
+            raise _Refused(503, "The webhook could not be queued: try again.") from error
+        return message.write(webhook, key)
 
 
 def _pairs(values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:

@@ -28,46 +28,61 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class PublisherSettings:
+    """``payload_bucket`` is None where large payloads are not enabled."""
+
     queue_url: str
     delivery_id_header: str | None
+    payload_bucket: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
             queue_url=environment["WEBHOOK_QUEUE_URL"],
             delivery_id_header=environment.get("WEBHOOK_DELIVERY_ID_HEADER"),
+            payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET"),
         )
 
 
 @dataclass(frozen=True)
 class ConsumerSettings:
-    """``max_receive_count`` is None where a queue was brought that does not tell."""
+    """``max_receive_count`` is None where a queue was brought that does not tell. ``payload_days`` is for how many days
+    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled."""
 
     queue_url: str
     dead_letter_queue_url: str | None
     max_receive_count: int | None
     retry_initial: float
     retry_maximum: float
+    payload_bucket: str | None
+    payload_days: int | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         count = environment.get("WEBHOOK_MAX_RECEIVE_COUNT")
+        days = environment.get("WEBHOOK_PAYLOAD_DAYS")
         return cls(
             queue_url=environment["WEBHOOK_QUEUE_URL"],
             dead_letter_queue_url=environment.get("WEBHOOK_DEAD_LETTER_QUEUE_URL"),
             max_receive_count=int(count) if count else None,
             retry_initial=float(environment["WEBHOOK_RETRY_INITIAL_SECONDS"]),
             retry_maximum=float(environment["WEBHOOK_RETRY_MAXIMUM_SECONDS"]),
+            payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET"),
+            payload_days=int(days) if days else None,
         )
 
 
 @dataclass(frozen=True)
 class DynamoDBSettings:
+    """``payload_bucket`` is None where large payloads are not enabled."""
+
     table_name: str
+    payload_bucket: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        return cls(table_name=environment["WEBHOOK_TABLE_NAME"])
+        return cls(
+            table_name=environment["WEBHOOK_TABLE_NAME"], payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET")
+        )
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
+from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import PublisherSettings, SourceSettings
 from webhook_runtime.verify import Verifier
 
 logs.configure()
 _verifier = Verifier.from_settings(SourceSettings.from_environment())
-handler = Publisher(PublisherSettings.from_environment(), client("sqs"), _verifier).handle
+_settings = PublisherSettings.from_environment()
+_payloads = Payloads.in_bucket(_settings.payload_bucket)
+handler = Publisher(_settings, client("sqs"), _verifier, _payloads).handle

@@ -8,23 +8,33 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime.clock import Clock
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
+from webhook_runtime.payloads import Payloads
 from webhook_runtime.settings import DynamoDBSettings
 from webhook_runtime.sinks.splitting import BadWebhook, insert_each
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
 
+# An item holds 400 KB. What is not payload takes less than 50: API Gateway gives request line and headers 10 KB, and a
+# query may be three times as long when it is encoded.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+_MAX_ITEM_PAYLOAD = 350 * 1024
+
 # What DynamoDB says of a statement that it will never run: the item is too large, or its key is.
 _BAD_ITEM = frozenset({"ValidationError", "ItemCollectionSizeLimitExceeded"})
 
 
 class DynamoDBSink:
-    """``INSERT`` of PartiQL is conditional by nature: it never overwrites, and says DuplicateItem instead."""
+    """``INSERT`` of PartiQL is conditional by nature: it never overwrites, and says DuplicateItem instead.
 
-    def __init__(self, settings: DynamoDBSettings, dynamodb: Any) -> None:
-        columns = ", ".join(f"'{name}': ?" for name in _COLUMNS)
-        self._statement = f'INSERT INTO "{settings.table_name}" VALUE {{{columns}}}'
+    Where there are ``payloads``, one that no item holds is kept there, and its item has ``payload_object`` instead of
+    ``payload``.
+    """
+
+    def __init__(self, settings: DynamoDBSettings, dynamodb: Any, payloads: Payloads | None = None) -> None:
+        self._table_name = settings.table_name
         self._dynamodb = dynamodb
+        self._payloads = payloads
 
     def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
         throttled = None
@@ -38,10 +48,7 @@ class DynamoDBSink:
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         try:
             answer = self._dynamodb.batch_execute_statement(
-                Statements=[
-                    {"Statement": self._statement, "Parameters": [column(webhook) for column in _COLUMNS.values()]}
-                    for webhook in webhooks
-                ]
+                Statements=[self._statement(webhook) for webhook in webhooks]
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
@@ -51,6 +58,15 @@ class DynamoDBSink:
         except BotoCoreError as error:
             raise SinkDown(str(error), error=type(error).__name__) from error
         return [_outcome(response) for response in answer["Responses"]]
+
+    def _statement(self, webhook: Webhook) -> dict[str, Any]:
+        item = {name: column(webhook) for name, column in _COLUMNS.items()}
+        if self._payloads is not None and len(webhook.body) > _MAX_ITEM_PAYLOAD:
+            # The object first: an item never names one that is not there.
+            del item["payload"]
+            item["payload_object"] = {"S": self._payloads.keep(webhook.id, webhook.body)}
+        columns = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{columns}}}', "Parameters": list(item.values())}
 
 
 def _payload(webhook: Webhook) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""Payloads that no SQS message holds, and those that no item of a sink does: objects in a bucket."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from webhook_runtime import logs
+from webhook_runtime.clients import client
+from webhook_runtime.message import QUEUED, STORED
+from webhook_runtime.outcome import SinkDown
+
+
+def new_key(at: datetime) -> str:
+    """A key that nobody can guess, and no other payload has."""
+    return f"{QUEUED}{at:%Y/%m/%d}/{uuid.uuid4()}"
+
+
+class Payloads:
+    """The objects of one bucket.
+
+    ``s3`` is a boto3 client, which checks what it sends and gets by a checksum. ``days`` is for how many of them a
+    payload that is on its way is kept at least.
+    """
+
+    def __init__(self, s3: Any, bucket: str, days: int = 0) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._lifetime = timedelta(days=days)
+
+    @classmethod
+    def in_bucket(cls, bucket: str | None, days: int | None = None) -> Self | None:
+        """Those of a deployed function; None where large payloads are not enabled."""
+        return None if bucket is None else cls(client("s3"), bucket, days or 0)
+
+    def put(self, key: str, body: bytes) -> None:
+        """Keep a payload for as long as it is on its way. Raises what boto3 raises."""
+        self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def get(self, key: str) -> bytes | None:
+        """The payload; None where there is none. Raises SinkDown where S3 does not say."""
+        try:
+            return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            # Without s3:ListBucket it would be AccessDenied, as for one that may not be read.
+            if code == "NoSuchKey":
+                return None
+            raise SinkDown(f"the payload could not be read from S3: {error}", error=code) from error
+        except BotoCoreError as error:
+            raise SinkDown(f"the payload could not be read from S3: {error}", error=type(error).__name__) from error
+
+    def has_expired(self, received_at: datetime) -> bool:
+        """Whether the bucket need not have it any more."""
+        return datetime.now(UTC) - received_at >= self._lifetime
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Those that nobody needs any more. Where that fails, the bucket's life cycle removes them later."""
+        objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        try:
+            errors = self._s3.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", ())
+            refused = ", ".join(sorted({error["Code"] for error in errors}))
+        except (ClientError, BotoCoreError) as error:
+            refused = str(error)
+        if refused:
+            logs.logger.warning("payloads not deleted", extra={"error": refused, "payloads": len(keys)})
+
+    def keep(self, id: str, body: bytes) -> str:
+        """Keep the payload of the webhook with this id for good, unless there is one already. Returns its URI. Raises
+        SinkDown."""
+        key = STORED + hashlib.sha256(id.encode()).hexdigest()
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code != "PreconditionFailed":
+                raise SinkDown(f"the payload could not be kept in S3: {error}", error=code) from error
+        except BotoCoreError as error:
+            raise SinkDown(f"the payload could not be kept in S3: {error}", error=type(error).__name__) from error
+        return f"s3://{self._bucket}/{key}"
