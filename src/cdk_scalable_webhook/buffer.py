@@ -1,5 +1,6 @@
 """The queue between door and consumer, and its dead-letter queue."""
 
+import math
 from dataclasses import dataclass
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Token
@@ -29,6 +30,16 @@ class Buffer:
     queue: sqs.IQueue
     dead_letter_queue: sqs.IQueue | None
     max_receive_count: float | None
+
+    @property
+    def days(self) -> int:
+        """For how many days a webhook may be under way: in the queue, in the dead-letter queue, and after a redrive in
+        the queue once more. The longest that SQS knows where only deployment knows; and a day more, since nothing of
+        this ends on the second."""
+        longest = checks.known(_DEAD_LETTER_RETENTION)
+        in_queue = checks.retention_of(self.queue) or longest
+        in_letters = (self.dead_letter_queue and checks.retention_of(self.dead_letter_queue)) or longest
+        return math.ceil((in_queue + in_letters + in_queue) / (24 * 3600)) + 1
 
 
 def create_buffer(

@@ -149,6 +149,20 @@ def nothing_set(brought: str, **settings: object) -> None:
         )
 
 
+def large_payloads(door_takes_them: bool, consumer: object) -> None:
+    """A payload goes through S3 only where there is code of ours at both ends of the queue."""
+    if not door_takes_them:
+        raise ValueError(
+            "large_payloads must not be set for an ingress without code, which cannot put a payload into S3, got both; "
+            "take the Lambda door, Ingress.lambda_integration()"
+        )
+    if consumer is not None:
+        raise ValueError(
+            "large_payloads must not be set together with consumer, which would get the key of a payload and not the "
+            "payload, got both; take Sink.python(), whose handler gets the payload itself"
+        )
+
+
 def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):

@@ -1,6 +1,6 @@
 """The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -12,12 +12,17 @@ from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
 from cdk_scalable_webhook.function import number_text, runtime_function
+from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.source import Source
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
+
 _TIMEOUT = Duration.seconds(30)
 _MEMORY_SIZE = 256
+_LARGE_PAYLOADS_MEMORY_SIZE = 512
 
 # What Lambda gives a function that says nothing.
 _LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
@@ -38,6 +43,7 @@ def create_consumer(
     sink: Sink,
     retry: Retry,
     source: Source | None,
+    payload_bucket: "s3.IBucket | None",
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -49,7 +55,9 @@ def create_consumer(
     """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``source`` is None
     where the door has verified already, or anybody may send."""
     checks.number("memory_size", memory_size, 128, 10_240)
-    options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
+    options = SinkOptions(
+        timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy, payload_bucket=payload_bucket
+    )
     config = sink.bind(scope, options)
     with packed(scope, config.packages, config.directory, config.files) as code:
         consumer = runtime_function(
@@ -62,9 +70,10 @@ def create_consumer(
                 **config.environment,
                 **_environment(buffer, retry),
                 **(source.environment() if source is not None else {}),
+                **_payload_environment(payload_bucket, buffer),
             },
             timeout=timeout,
-            memory_size=memory_size or _MEMORY_SIZE,
+            memory_size=memory_size or (_MEMORY_SIZE if payload_bucket is None else _LARGE_PAYLOADS_MEMORY_SIZE),
             reserved_concurrent_executions=reserved_concurrent_executions,
             tracing=tracing,
             log_retention=log_retention,
@@ -74,6 +83,8 @@ def create_consumer(
     sink.grant_write(consumer)
     if source is not None:
         source.grant_read(consumer)
+    if payload_bucket is not None:
+        grant_take(payload_bucket, consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:
@@ -96,6 +107,13 @@ def _environment(buffer: Buffer, retry: Retry) -> dict[str, str]:
     if buffer.max_receive_count is not None:
         environment["WEBHOOK_MAX_RECEIVE_COUNT"] = number_text(buffer.max_receive_count)
     return environment
+
+
+def _payload_environment(bucket: "s3.IBucket | None", buffer: Buffer) -> dict[str, str]:
+    """Where large payloads are, and from which age on one that is not there has expired."""
+    if bucket is None:
+        return {}
+    return {"WEBHOOK_PAYLOAD_BUCKET": bucket.bucket_name, "WEBHOOK_PAYLOAD_DAYS": str(buffer.days)}
 
 
 def _place(network: SinkNetwork | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -15,7 +16,11 @@ from constructs import Construct
 
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.function import runtime_function
+from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.source import Source
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
 
 _MAPPING = Path(__file__).parent / "mapping"
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
@@ -31,6 +36,7 @@ class IngressOptions:
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
         source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
+        payload_bucket: Where payloads go that no message holds; None: they are refused.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -39,6 +45,7 @@ class IngressOptions:
     queue: sqs.IQueue
     delivery_id_header: str | None
     source: Source | None
+    payload_bucket: "s3.IBucket | None"
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
@@ -100,6 +107,11 @@ class Ingress(ABC):
         return False
 
     @property
+    def takes_large_payloads(self) -> bool:
+        """Whether the ingress puts into S3 what no message holds."""
+        return False
+
+    @property
     @abstractmethod
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
@@ -134,6 +146,10 @@ class _LambdaIntegration(Ingress):
         return True
 
     @property
+    def takes_large_payloads(self) -> bool:
+        return True
+
+    @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
 
@@ -151,6 +167,8 @@ class _LambdaIntegration(Ingress):
             environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.source is not None:
             environment |= options.source.environment()
+        if options.payload_bucket is not None:
+            environment["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name
         with packed(scope) as code:
             publisher = runtime_function(
                 scope,
@@ -168,6 +186,8 @@ class _LambdaIntegration(Ingress):
         options.queue.grant_send_messages(publisher)
         if options.source is not None:
             options.source.grant_read(publisher)
+        if options.payload_bucket is not None:
+            grant_put(options.payload_bucket, publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # importing them costs every synth, and most need none of the
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_ec2 as ec2
     from aws_cdk import aws_rds as rds
+    from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_secretsmanager as secretsmanager
 
     from cdk_scalable_webhook.sinks.data_api import DataApiSink
@@ -34,11 +35,13 @@ class SinkOptions:
         timeout: How long the consumer may work on one batch.
         encryption_key: The key for what the sink creates; None: AWS's own.
         removal_policy: What happens to what the sink creates when the stack goes; None: the CDK's default.
+        payload_bucket: Where a sink may keep, below ``stored/``, payloads that it cannot hold; None: nowhere.
     """
 
     timeout: Duration
     encryption_key: kms.IKey | None
     removal_policy: RemovalPolicy | None
+    payload_bucket: "s3.IBucket | None"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class Sink(ABC):
         Each item is written only if its ``id`` is new, so what is delivered twice is stored once. Its attributes:
         ``id``, ``request_id``, ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map,
         names in lower case), ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that
-        no item can hold (400 KB) goes to the dead-letter queue with the reason.
+        no item can hold (400 KB) goes to the dead-letter queue with the reason; with ``large_payloads`` a payload above
+        350 KiB stays in that bucket, below ``stored/``, and its item has ``payload_object``, the ``s3://`` URI, instead
+        of ``payload``.
 
         Args:
             table: A table of yours, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,

@@ -17,12 +17,14 @@ from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
+from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
 from cdk_scalable_webhook.source import Source
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_s3 as s3
 
 # The local AWS finds a webhook's URL among a stack's outputs by this.
 _URL_DESCRIPTION = "Webhook URL"
@@ -59,6 +61,7 @@ class ScalableWebhook(Construct):
         delivery_id_header: str | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
+        large_payloads: "bool | s3.IBucket | None" = None,
         max_concurrency: int = 2,
         batch_size: int = 10,
         max_batching_window: Duration | None = None,
@@ -99,6 +102,13 @@ class ScalableWebhook(Construct):
                 Default: a new, encrypted standard queue that only TLS can reach.
             dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14
                 days.
+            large_payloads: Whether a payload that no message holds (1 MiB) goes through S3, up to the 6 MB of a Lambda
+                event. ``True`` makes a bucket: encrypted, for TLS only, closed to the public; what is on its way is
+                deleted when it is stored, and in any case once no message can ask for it any more. A removal policy
+                of DESTROY deletes the bucket only when it is empty. A bucket of yours keeps ``queued/`` for as long
+                as its life cycle says: at least the retention of queue, dead-letter queue and queue again, 23 days
+                with the defaults; the consumer may list its keys. Needs the Lambda door and a sink; a consumer in a
+                VPC has to reach S3. Default: what is too large is answered with 413.
             max_concurrency: How many batches are worked on at the same time, so how many connections the sink sees: 2
                 to 1000. Default: 2.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -116,7 +126,7 @@ class ScalableWebhook(Construct):
                 ``max_batching_window``. Default: just that.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
-            memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
+            memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256; 512 with ``large_payloads``.
             reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``.
                 Default: none; ``max_concurrency`` throttles without it.
             throttling_rate_limit: Requests a second that the door lets in before it answers 429. Default: the account's
@@ -124,10 +134,10 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
             throttling_burst_limit: Requests at once that the door lets in before it answers 429. Default: the account's
                 limit.
-            encryption_key: The key for queue, dead-letter queue and table. Default: encrypted with keys that AWS owns.
+            encryption_key: The key for queues, table and bucket. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's own
-                for each: table and log groups stay, queues go.
+            removal_policy: What happens to table, queues, bucket and log groups when the stack goes. Default: the CDK's
+                own for each: table, bucket and log groups stay, queues go.
             tracing: X-Ray tracing of functions and API. Default: none.
 
         Raises:
@@ -150,6 +160,8 @@ class ScalableWebhook(Construct):
                     "source must not be set together with consumer where the door does not verify, got both; take "
                     "Ingress.lambda_integration(), which does, or verify in your function"
                 )
+        if large_payloads:
+            checks.large_payloads(ingress.takes_large_payloads, consumer)
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -181,6 +193,13 @@ class ScalableWebhook(Construct):
         self._queue = buffer.queue
         self._dead_letter_queue = buffer.dead_letter_queue
         self._max_receive_count = buffer.max_receive_count
+        self._payload_bucket = payload_bucket(
+            self,
+            large_payloads,
+            days=buffer.days,
+            encryption_key=encryption_key,
+            removal_policy=removal_policy,
+        )
 
         if consumer is None:
             assert self._retry
@@ -192,6 +211,7 @@ class ScalableWebhook(Construct):
                 retry=self._retry,
                 source=None if ingress.verifies else source,
                 timeout=busy,
+                payload_bucket=self._payload_bucket,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
                 encryption_key=encryption_key,
@@ -240,6 +260,7 @@ class ScalableWebhook(Construct):
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
             source=source if ingress.verifies else None,
+            payload_bucket=self._payload_bucket,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -267,6 +288,11 @@ class ScalableWebhook(Construct):
     def dead_letter_queue(self) -> sqs.IQueue | None:
         """Where webhooks go that could not be stored. None where you brought a queue and its own is not known."""
         return self._dead_letter_queue
+
+    @property
+    def payload_bucket(self) -> "s3.IBucket | None":
+        """Where payloads are that no message holds. None without ``large_payloads``."""
+        return self._payload_bucket
 
     @property
     def consumer(self) -> lambda_.Function:

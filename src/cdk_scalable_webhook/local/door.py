@@ -44,6 +44,10 @@ HEALTH_PATH = "/_door/health"
 _MAX_PAYLOAD = 10 * 1024 * 1024
 _INTEGRATION_TIMEOUT = 29.0
 
+# What Lambda says itself: "Request must be smaller than 6291456 bytes for the InvokeFunction operation".
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_MAX_EVENT = 6 * 1024 * 1024
+
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _CREDENTIALS = Credentials("test", "test")
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
@@ -195,7 +199,9 @@ class Door:
         """A Lambda proxy integration."""
         uri = _LAMBDA_URI.match(call.method.integration["uri"])
         assert uri is not None  # _execute has looked
-        event = json.dumps(_proxy_event(call))
+        event = json.dumps(_proxy_event(call), ensure_ascii=False).encode()
+        if len(event) > _MAX_EVENT:
+            raise _GatewayResponse(413, "Request Too Long")
         functions = client("lambda", self._upstream, call.api.region)
         try:
             result = await asyncio.wait_for(

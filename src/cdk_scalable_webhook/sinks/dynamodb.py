@@ -1,11 +1,17 @@
 """A DynamoDB table."""
 
+from typing import TYPE_CHECKING
+
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.payloads import grant_keep
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_s3 as s3
 
 
 class DynamoDBSink(Sink):
@@ -16,6 +22,7 @@ class DynamoDBSink(Sink):
             checks.table_key(table)
         self._brought = table
         self._table = table
+        self._payload_bucket: s3.IBucket | None = None
 
     @property
     def table(self) -> dynamodb.ITable:
@@ -37,6 +44,7 @@ class DynamoDBSink(Sink):
                     "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
                 )
             self._table = _table(scope, options)
+        self._payload_bucket = options.payload_bucket
         return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
@@ -45,6 +53,8 @@ class DynamoDBSink(Sink):
         self.table.grant(grantee, "dynamodb:PartiQLInsert")
         if self.table.encryption_key is not None:
             self.table.encryption_key.grant_encrypt_decrypt(grantee)
+        if self._payload_bucket is not None:
+            grant_keep(self._payload_bucket, grantee)
 
 
 def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:

@@ -1,0 +1,81 @@
+"""The bucket for payloads that no SQS message holds."""
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+if TYPE_CHECKING:  # importing it costs every synth, and most need no bucket
+    from aws_cdk import aws_s3 as s3
+
+# What is on its way, and what a sink keeps for good. The run time's own names for them are in webhook_runtime.message.
+_QUEUED = "queued/"
+_STORED = "stored/"
+
+
+def payload_bucket(
+    scope: Construct,
+    wanted: "bool | s3.IBucket | None",
+    *,
+    days: int,
+    encryption_key: kms.IKey | None,
+    removal_policy: RemovalPolicy | None,
+) -> "s3.IBucket | None":
+    """The bucket that was brought, or a new one: encrypted, closed to anything but TLS, and rid of what is on its way
+    after so many days. None where payloads must fit into a message."""
+    if wanted is None or wanted is False:
+        return None
+    if wanted is not True:
+        return wanted
+    from aws_cdk import aws_s3 as s3
+
+    return s3.Bucket(
+        scope,
+        "Payloads",
+        encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
+        encryption_key=encryption_key,
+        bucket_key_enabled=True if encryption_key else None,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        lifecycle_rules=[
+            s3.LifecycleRule(prefix=_QUEUED, expiration=Duration.days(days)),
+            s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
+        ],
+        removal_policy=removal_policy,
+    )
+
+
+def grant_put(bucket: "s3.IBucket", publisher: iam.IGrantable) -> None:
+    """Permit putting payloads on their way."""
+    # The bucket's own grants have retention, legal holds and tags as well.
+    _grant(bucket, publisher, ["s3:PutObject"], _QUEUED)
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant_encrypt(publisher)
+
+
+def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
+    """Permit fetching payloads that are on their way, and deleting what is stored."""
+    # The bucket's own grants have every version, and the bucket's settings.
+    _grant(bucket, consumer, ["s3:GetObject", "s3:DeleteObject"], _QUEUED)
+    # Without it S3 answers 403 where an object is not there, and what is gone could not be told from what may not be
+    # read. Not with a condition on s3:prefix, a key that GetObject does not have, so that it would never hold.
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    iam.Grant.add_to_principal(grantee=consumer, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant_decrypt(consumer)
+
+
+def grant_keep(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
+    """Permit a sink to keep payloads for good."""
+    _grant(bucket, consumer, ["s3:PutObject"], _STORED)
+    if bucket.encryption_key is not None:
+        bucket.encryption_key.grant_encrypt(consumer)
+
+
+def _grant(bucket: "s3.IBucket", grantee: iam.IGrantable, actions: list[str], prefix: str) -> None:
+    arns = [bucket.arn_for_objects(f"{prefix}*")]
+    iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=arns)
