@@ -1,5 +1,6 @@
 """What the deployed tests need, in one app: every door, and a consumer that shows what it gets."""
 
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, Duration, RemovalPolicy, SecretValue, Stack
@@ -10,7 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Source
+from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
 
 RECORDER = """
 import boto3, json, os
@@ -156,9 +157,36 @@ class Signed(Stack):
             ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
 
 
+class Large(Stack):
+    """Payloads that no message holds, to a sink that holds them and to one that does not."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        more: dict[str, Any] = {"removal_policy": RemovalPolicy.DESTROY, "large_payloads": True}
+        more["delivery_id_header"] = "Idempotency-Key"
+        # Without binary media types text is handed to the function as it is, and a third more of it fits.
+        api = apigateway.RestApi(self, "Api")
+        ScalableWebhook(self, "Text", api=api, path="/text", **more)
+        ScalableWebhook(self, "Bytes", **more)
+
+        table = dynamodb.Table(
+            self,
+            "Digests",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        handler = Sink.python(
+            str(Path(__file__).with_name("digest.py")), "digest.handle", environment={"TABLE": table.table_name}
+        )
+        retry = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
+        webhook = ScalableWebhook(self, "Digest", api=api, path="/digest", sink=handler, retry=retry, **more)
+        table.grant_read_write_data(webhook)
+
+
 app = App()
 Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
+Large(app, "Large")
 app.synth()

@@ -1,0 +1,135 @@
+"""Payloads that no SQS message holds, sent to a really deployed stack."""
+
+import hashlib
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from cdk_scalable_webhook.local.rest_api import client
+from webhook_runtime import message
+
+Observe = Callable[[str], ObservedWebhook]
+Urls = dict[str, str]
+
+SECONDS = 90
+TEXT = ("Zoë: 5,000,000 bytes of text. " * 200_000).encode()[:5_000_000]
+BYTES = random.Random(13).randbytes(4_400_000)
+
+
+class Bucket:
+    """The bucket of a webhook."""
+
+    def __init__(self, emulator: Emulator, webhook: ObservedWebhook) -> None:
+        self._s3 = client("s3", emulator.endpoint, emulator.region)
+        self.name = webhook.physical("AWS::S3::Bucket", f"{webhook.id}Payloads")
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", ())]
+
+    def read(self, uri: str) -> bytes:
+        key = uri.removeprefix(f"s3://{self.name}/")
+        return bytes(self._s3.get_object(Bucket=self.name, Key=key)["Body"].read())
+
+
+def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
+    return httpx.post(url, content=payload, headers=headers, timeout=60)
+
+
+def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:
+    """The item with this id, once it is there and nothing is under way any more."""
+
+    def found() -> list[dict[str, Any]]:
+        return [item for item in webhook.items(table) if item["id"] == id]
+
+    assert wait_for(lambda: len(found()) > 0, SECONDS)
+    webhook.wait_until_drained(SECONDS)
+    (item,) = found()
+    return item
+
+
+@pytest.mark.parametrize(
+    ("door", "payload"), [("Text", TEXT), ("Bytes", BYTES)], ids=["5 MB of text", "4.4 MB of bytes"]
+)
+def test_a_large_payload_is_stored_whole_and_once(
+    door: str, payload: bytes, urls: Urls, observe: Observe, emulator: Emulator
+) -> None:
+    id, webhook = f"order {uuid.uuid4()}", observe(f"Large/{door}")
+    for _ in range(2):
+        answer = post(urls[f"Large/{door}"], payload, **{"Idempotency-Key": id, "Content-Type": "text/plain"})
+        assert (answer.status_code, answer.json()) == (202, {"id": id})
+
+    item, bucket = stored(webhook, id), Bucket(emulator, webhook)
+    assert bucket.read(item["payload_object"]) == payload
+    assert "payload" not in item
+    assert (item["headers"]["content-type"], item["method"]) == ("text/plain", "POST")
+    assert bucket.keys(message.STORED) == [item["payload_object"].removeprefix(f"s3://{bucket.name}/")]
+    assert wait_for(lambda: bucket.keys(message.QUEUED) == [], SECONDS)
+    assert webhook.dead_letters() == 0
+
+
+def test_a_small_payload_needs_no_bucket(urls: Urls, observe: Observe, emulator: Emulator) -> None:
+    webhook = observe("Large/Text")
+    before = Bucket(emulator, webhook).keys("")
+    id = post(urls["Large/Text"], b"small").json()["id"]
+    assert stored(webhook, id)["payload"] == "small"
+    assert Bucket(emulator, webhook).keys("") == before
+
+
+def test_what_fits_into_a_message_but_not_into_an_item_is_stored_too(
+    urls: Urls, observe: Observe, emulator: Emulator
+) -> None:
+    webhook, payload = observe("Large/Text"), b"x" * 500_000
+    item = stored(webhook, post(urls["Large/Text"], payload).json()["id"])
+    assert Bucket(emulator, webhook).read(item["payload_object"]) == payload
+    assert webhook.dead_letters() == 0
+
+
+def test_a_handler_gets_the_payload_itself(urls: Urls, observe: Observe) -> None:
+    webhook = observe("Large/Digest")
+    item = stored(webhook, post(urls["Large/Digest"], TEXT).json()["id"], "Digests")
+    assert (item["bytes"], item["sha256"]) == (str(len(TEXT)), hashlib.sha256(TEXT).hexdigest())
+
+
+def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
+    urls: Urls, observe: Observe, emulator: Emulator
+) -> None:
+    webhook = observe("Large/Digest")
+    bucket, dynamodb = Bucket(emulator, webhook), client("dynamodb", emulator.endpoint, emulator.region)
+    id = post(urls["Large/Digest"], TEXT, **{"X-Refuse": "yes"}).json()["id"]
+    assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+    webhook.wait_until_drained(SECONDS)
+    assert len(bucket.keys(message.QUEUED)) == 1
+
+    table = webhook.physical("AWS::DynamoDB::Table", "Digests")
+    dynamodb.put_item(TableName=table, Item={"id": {"S": "mended"}})
+    (letter,) = webhook.take_dead_letters()
+    assert letter["Body"] == bucket.keys(message.QUEUED)[0]
+    assert letter["MessageAttributes"]["reason"]["StringValue"] == "not before it is mended"
+    attributes = {
+        name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
+        for name, value in letter["MessageAttributes"].items()
+    }
+    client("sqs", emulator.endpoint, emulator.region).send_message(
+        QueueUrl=webhook.queue_url, MessageBody=letter["Body"], MessageAttributes=attributes
+    )
+    assert stored(webhook, id, "Digests")["sha256"] == hashlib.sha256(TEXT).hexdigest()
+    assert wait_for(lambda: bucket.keys(message.QUEUED) == [], SECONDS)
+
+
+@pytest.mark.parametrize(("door", "payload"), [("Text", b"x" * 6_300_000), ("Bytes", b"x" * 4_750_000)])
+def test_what_no_lambda_event_holds_is_refused_by_the_api(door: str, payload: bytes, urls: Urls) -> None:
+    answer = post(urls[f"Large/{door}"], payload)
+    assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
+
+
+def test_without_large_payloads_it_is_refused(urls: Urls) -> None:
+    answer = post(urls["Doors/Lambda"], BYTES)
+    assert answer.status_code == 413
+    assert "1 MiB" in answer.json()["message"]
