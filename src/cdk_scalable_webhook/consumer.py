@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
 _TIMEOUT = Duration.seconds(30)
+# A payload of 5 MB, of which there is one at a time, takes it to 109 MiB at most (decisions/0013).
 _MEMORY_SIZE = 256
-_LARGE_PAYLOADS_MEMORY_SIZE = 512
 
 # What Lambda gives a function that says nothing.
 _LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
@@ -73,7 +73,7 @@ def create_consumer(
                 **_payload_environment(payload_bucket, buffer),
             },
             timeout=timeout,
-            memory_size=memory_size or (_MEMORY_SIZE if payload_bucket is None else _LARGE_PAYLOADS_MEMORY_SIZE),
+            memory_size=memory_size or _MEMORY_SIZE,
             reserved_concurrent_executions=reserved_concurrent_executions,
             tracing=tracing,
             log_retention=log_retention,

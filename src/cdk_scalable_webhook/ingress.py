@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MAPPING = Path(__file__).parent / "mapping"
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
+# The largest event takes it to 137 MiB (decisions/0013).
 _PUBLISHER_MEMORY = 256
 
 

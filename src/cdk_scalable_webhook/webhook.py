@@ -126,7 +126,7 @@ class ScalableWebhook(Construct):
                 ``max_batching_window``. Default: just that.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
-            memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256; 512 with ``large_payloads``.
+            memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
             reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``.
                 Default: none; ``max_concurrency`` throttles without it.
             throttling_rate_limit: Requests a second that the door lets in before it answers 429. Default: the account's

@@ -1,5 +1,6 @@
-"""What the handlers are given and talk to: Lambda's context, and boto3's client of SQS."""
+"""What the handlers are given and talk to: Lambda's context, and boto3's clients of SQS and S3."""
 
+import io
 from functools import cache
 from typing import Any
 
@@ -59,11 +60,52 @@ class Sqs:
         return {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entries in self.postponed for entry in entries}
 
 
+class S3:
+    """One bucket; each call is checked against botocore's own model. Raises the next of ``errors`` where one is due."""
+
+    def __init__(self, *errors: Exception | None, bucket: str = "payloads") -> None:
+        self.objects: dict[str, bytes] = {}
+        self.calls: list[str] = []
+        self._bucket = bucket
+        self._errors = list(errors)
+
+    def put_object(self, **call: Any) -> dict[str, Any]:
+        self._called("PutObject", call)
+        if call.get("IfNoneMatch") == "*" and call["Key"] in self.objects:
+            raise client_error("PreconditionFailed")
+        self.objects[call["Key"]] = call["Body"]
+        return {}
+
+    def get_object(self, **call: Any) -> dict[str, Any]:
+        self._called("GetObject", call)
+        if call["Key"] not in self.objects:
+            raise client_error("NoSuchKey")
+        return {"Body": io.BytesIO(self.objects[call["Key"]])}
+
+    def delete_objects(self, **call: Any) -> dict[str, Any]:
+        self._called("DeleteObjects", call)
+        for entry in call["Delete"]["Objects"]:
+            self.objects.pop(entry["Key"], None)
+        return {}
+
+    def _called(self, operation: str, call: dict[str, Any]) -> None:
+        _check(operation, call, "s3")
+        assert call["Bucket"] == self._bucket
+        self.calls.append(operation)
+        error = self._errors.pop(0) if self._errors else None
+        if error:
+            raise error
+
+
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "as asked"}}, "AnyOperation")
+
+
 @cache
-def _model() -> Any:
-    return botocore.session.get_session().get_service_model("sqs")
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
 
 
-def _check(operation: str, call: dict[str, Any]) -> None:
-    report = ParamValidator().validate(call, _model().operation_model(operation).input_shape)
+def _check(operation: str, call: dict[str, Any], service: str = "sqs") -> None:
+    report = ParamValidator().validate(call, _model(service).operation_model(operation).input_shape)
     assert not report.has_errors(), report.generate_report()

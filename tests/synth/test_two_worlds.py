@@ -24,6 +24,8 @@ CONSUMER = {
     "WEBHOOK_MAX_RECEIVE_COUNT",
     "WEBHOOK_RETRY_INITIAL_SECONDS",
     "WEBHOOK_RETRY_MAXIMUM_SECONDS",
+    "WEBHOOK_PAYLOAD_BUCKET",
+    "WEBHOOK_PAYLOAD_DAYS",
 } | SOURCE
 TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
 DATABASE = TABLE | {
@@ -34,7 +36,7 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE,
+    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER", "WEBHOOK_PAYLOAD_BUCKET"} | SOURCE,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -87,13 +89,22 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
 
 def written(handler: str, folder: Path) -> set[str]:
     """The variables that the construct gives the function with this handler, with every setting in use."""
+    # Large payloads want the Lambda door, behind which no consumer verifies.
+    return _written(handler, folder, large_payloads=False) | _written(handler, folder, large_payloads=True)
+
+
+def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
     stack = Stack(App(), "Stack")
     secret = secretsmanager.Secret(stack, "Shared")
     source = Source.github(secret, secret_field="key")
     # Who verifies has the source's variables: the publisher, or the consumer behind a door without one.
-    ingress = Ingress.lambda_integration() if handler == "publisher" else Ingress.direct_integration()
+    at_the_door = handler == "publisher" or large_payloads
+    more: dict[str, Any] = {
+        "ingress": Ingress.lambda_integration() if at_the_door else Ingress.direct_integration(),
+        "large_payloads": large_payloads,
+    }
     for number, sink in enumerate(sinks(handler, stack, folder)):
-        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, source=source, retry=Retry())
+        ScalableWebhook(stack, f"Webhook{number}", sink=sink, source=source, retry=Retry(), **more)
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )

@@ -1,0 +1,322 @@
+"""Large payloads on their way: what the publisher puts into S3, the consumer fetches, and a sink keeps."""
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+from runtime.doubles import REFUSED, S3, Invocation, Sqs, client_error
+from runtime.events import record, request
+from webhook_runtime import MalformedMessage, message, read
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
+from webhook_runtime.payloads import Payloads, new_key
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.testing import webhook as a_webhook
+from webhook_runtime.verify import Unverified
+
+LARGE = b"x" * 1_100_000
+TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
+DOWN = client_error("SlowDown")
+FIFO: dict[str, Any] = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
+
+
+def publish(s3: S3 | None, body: bytes, sqs: Sqs | None = None) -> tuple[int, Sqs]:
+    """The status of the answer, and the queue."""
+    sqs = sqs or Sqs()
+    payloads = Payloads(s3, "payloads") if s3 else None
+    publisher = Publisher(PublisherSettings("http://sqs/Queue", None), sqs, None, payloads)
+    answer = publisher.handle(request(body), None)
+    assert "message" in json.loads(answer["body"]) or answer["statusCode"] == 202
+    return answer["statusCode"], sqs
+
+
+class TestThePublisher:
+    def test_what_no_message_holds_is_in_s3_and_its_key_in_the_message(self) -> None:
+        s3 = S3()
+        status, sqs = publish(s3, LARGE)
+        ((key, body),) = s3.objects.items()
+        (sent,) = sqs.sent
+        assert (status, body, sent["MessageBody"]) == (202, LARGE, key)
+        assert re.fullmatch(r"queued/2025/11/13/[0-9a-f]{8}-[0-9a-f-]{27}", key)
+        webhook, payload_key = message.read_message(record(key, sent["MessageAttributes"]["webhook"]["StringValue"]))
+        assert (webhook.path, webhook.body, payload_key) == ("/hello", b"", key)
+
+    @pytest.mark.parametrize("body", [b"", b"x", b"x" * 1_000_000, b"\xff" * 780_000])
+    def test_what_a_message_holds_is_in_the_message(self, body: bytes) -> None:
+        s3 = S3()
+        status, _ = publish(s3, body)
+        assert (status, s3.calls) == (202, [])
+
+    def test_bytes_that_no_message_holds_as_base64_are_in_s3_as_bytes(self) -> None:
+        s3 = S3()
+        assert publish(s3, b"\xff" * 790_000)[0] == 202
+        assert list(s3.objects.values()) == [b"\xff" * 790_000]
+
+    def test_no_two_payloads_have_one_key(self) -> None:
+        now = datetime.now(UTC)
+        assert len({new_key(now) for _ in range(1000)}) == 1000
+
+    def test_without_a_bucket_it_is_refused(self) -> None:
+        status, sqs = publish(None, LARGE)
+        assert (status, sqs.sent) == (413, [])
+
+    @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
+    def test_where_s3_fails_nothing_is_queued_and_the_sender_is_told(self, error: Exception) -> None:
+        status, sqs = publish(S3(error), LARGE)
+        assert (status, sqs.sent) == (503, [])
+
+    @pytest.mark.parametrize("error", [REFUSED, ConnectTimeoutError(endpoint_url="https://sqs")])
+    def test_where_sqs_fails_the_payload_stays_since_the_message_may_have_been_taken(self, error: Exception) -> None:
+        s3 = S3()
+        status, _ = publish(s3, LARGE, Sqs(error))
+        assert (status, s3.calls) == (503, ["PutObject"])
+
+
+class Memory:
+    """A sink that keeps what it gets; `troubles` says what goes wrong for which id."""
+
+    def __init__(self, **troubles: Outcome | Exception) -> None:
+        self.stored: dict[str, bytes] = {}
+        self.calls: list[list[str]] = []
+        self._troubles = troubles
+
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+        self.calls.append([webhook.id for webhook in webhooks])
+        for webhook in webhooks:
+            trouble = self._troubles.get(webhook.id)
+            if isinstance(trouble, Exception):
+                raise trouble
+            yield trouble or (DUPLICATE if webhook.id in self.stored else STORED)
+            if not trouble:
+                self.stored.setdefault(webhook.id, webhook.body)
+
+
+def large(s3: S3, id: str, *, days_ago: float = 0, body: bytes | None = LARGE, **more: Any) -> dict[str, Any]:
+    """The record of a webhook whose payload is in S3, or was."""
+    webhook = a_webhook(b"", id=id, received_at=datetime.now(UTC) - timedelta(days=days_ago))
+    key = f"{message.QUEUED}{id}"
+    if body is not None:
+        s3.objects[key] = body
+    return record(*message.write(webhook, key), message_id=f"message-{id}", **more)
+
+
+def small(id: str, **more: Any) -> dict[str, Any]:
+    return record(*message.write(a_webhook(b"{}", id=id)), message_id=f"message-{id}", **more)
+
+
+def consume(
+    sink: Any,
+    s3: S3 | None,
+    *records: dict[str, Any],
+    letters: Sqs | None = None,
+    tries: int | None = None,
+    verifier: Any = None,
+    seconds: Sequence[float] = (),
+) -> list[str]:
+    """The ids of the messages that have to come back."""
+    consumer = Consumer(
+        sink,
+        Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)),
+        DeadLetters(letters, "http://sqs/DeadLetters") if letters else None,
+        tries,
+        verifier,
+        Payloads(s3, "payloads", 23) if s3 else None,
+    )
+    answer = consumer.handle({"Records": list(records)}, Invocation(*seconds))
+    return [failure["itemIdentifier"].removeprefix("message-") for failure in answer["batchItemFailures"]]
+
+
+def letter(letters: Sqs) -> tuple[str, str, str]:
+    """Error, reason and body of the one dead letter."""
+    (sent,) = letters.sent
+    attributes = sent["MessageAttributes"]
+    return attributes["error"]["StringValue"], attributes["reason"]["StringValue"], sent["MessageBody"]
+
+
+class TestTheConsumer:
+    def test_the_sink_gets_the_payload_and_the_object_goes_when_it_is_stored(self) -> None:
+        s3, sink = S3(), Memory()
+        assert consume(sink, s3, large(s3, "a")) == []
+        assert sink.stored == {"a": LARGE}
+        assert s3.objects == {}
+
+    def test_large_ones_go_to_the_sink_one_at_a_time_after_the_others(self) -> None:
+        s3, sink = S3(), Memory()
+        assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), small("d")) == []
+        assert sink.calls == [["b", "d"], ["a"], ["c"]]
+
+    def test_one_payload_is_in_memory_at_a_time(self) -> None:
+        s3 = S3()
+        seen: list[Webhook] = []
+
+        class Hoarder(Memory):
+            def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+                seen.extend(webhooks)
+                return super().store(webhooks, clock)
+
+        consumer = Consumer(
+            Hoarder(), Redelivery(Sqs(), "", Backoff(1, 1)), None, None, None, Payloads(s3, "payloads", 23)
+        )
+        messages = [consumer._read(large(s3, id)) for id in "ab"]
+        assert consumer._process(messages, Clock(Invocation())) == []
+        assert [len(webhook.body) for webhook in seen] == [len(LARGE)] * 2
+        assert [message.webhook and message.webhook.body for message in messages] == [b"", b""]
+
+    def test_payloads_are_deleted_in_one_call(self) -> None:
+        s3 = S3()
+        consume(Memory(), s3, *(large(s3, id) for id in "abc"))
+        assert s3.calls == ["GetObject"] * 3 + ["DeleteObjects"]
+
+    def test_a_batch_of_small_ones_asks_nothing_of_s3(self) -> None:
+        s3 = S3()
+        assert consume(Memory(), s3, small("a")) == []
+        assert s3.calls == []
+
+    def test_in_a_fifo_queue_the_order_is_kept(self) -> None:
+        s3, sink = S3(), Memory(c=Outcome(Kind.RETRY, "Busy", "busy"))
+        records = [small("a", **FIFO), large(s3, "b", **FIFO), large(s3, "c", **FIFO), small("d", **FIFO)]
+        assert consume(sink, s3, *records) == ["c", "d"]
+        assert sink.calls == [["a"], ["b"], ["c"]]
+        assert list(s3.objects) == ["queued/c"]
+
+    def test_a_duplicate_loses_its_payload_too(self) -> None:
+        s3, sink = S3(), Memory()
+        sink.stored["a"] = b"before"
+        assert consume(sink, s3, large(s3, "a")) == []
+        assert (sink.stored, s3.objects) == ({"a": b"before"}, {})
+
+    @pytest.mark.parametrize("trouble", [Outcome(Kind.RETRY, "Busy", "busy"), SinkDown("down"), RuntimeError("odd")])
+    def test_what_is_not_stored_keeps_its_payload(self, trouble: Outcome | Exception) -> None:
+        s3 = S3()
+        assert consume(Memory(a=trouble), s3, large(s3, "a")) == ["a"]
+        assert s3.objects == {"queued/a": LARGE}
+
+    def test_a_dead_letter_keeps_its_payload(self) -> None:
+        s3, letters = S3(), Sqs()
+        assert consume(Memory(a=Outcome(Kind.PERMANENT, "Bad", "bad")), s3, large(s3, "a"), letters=letters) == []
+        assert letter(letters) == ("Bad", "bad", "queued/a")
+        assert s3.objects == {"queued/a": LARGE}
+
+    def test_a_sink_that_is_down_is_left_alone_and_so_is_s3(self) -> None:
+        s3, sink = S3(), Memory(a=SinkDown("down"))
+        assert consume(sink, s3, small("a"), large(s3, "b"), large(s3, "c")) == ["a", "b", "c"]
+        assert (sink.calls, s3.calls) == ([["a"]], [])
+
+    @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
+    def test_an_s3_that_fails_lets_large_ones_come_back_and_small_ones_pass(
+        self, error: Exception, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        s3, sink, letters = S3(error), Memory(), Sqs()
+        caplog.set_level(logging.INFO, "webhook")
+        assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), letters=letters, tries=5) == ["a", "c"]
+        assert (list(sink.stored), letters.sent, s3.calls) == (["b"], [], ["GetObject"])
+        failed = [line for line in caplog.records if line.message == "failed"]
+        assert {line.__dict__["id"] for line in failed} == {"a", "c"}
+        assert "could not be read from S3" in failed[0].__dict__["reason"]
+
+    def test_its_last_try_dead_letters_it_with_the_reason(self) -> None:
+        s3, letters = S3(DOWN), Sqs()
+        assert consume(Memory(), s3, large(s3, "a", attempt=5), letters=letters, tries=5) == []
+        assert letter(letters)[0] == "SlowDown"
+        assert s3.objects == {"queued/a": LARGE}
+
+    def test_a_payload_that_is_gone_was_stored_before(self, caplog: pytest.LogCaptureFixture) -> None:
+        s3, sink, letters = S3(), Memory(), Sqs()
+        caplog.set_level(logging.INFO, "webhook")
+        assert consume(sink, s3, large(s3, "a", days_ago=22, body=None), letters=letters) == []
+        assert (sink.calls, letters.sent) == ([], [])
+        assert [line.message for line in caplog.records][:2] == ["payload gone, so stored before", "duplicate"]
+
+    def test_a_payload_that_its_life_cycle_may_have_taken_is_a_dead_letter(self) -> None:
+        s3, letters = S3(), Sqs()
+        assert consume(Memory(), s3, large(s3, "a", days_ago=23, body=None), letters=letters) == []
+        error, reason, _ = letter(letters)
+        assert error == "PayloadExpired"
+        assert "queued/a" in reason
+
+    def test_a_payload_that_is_older_and_still_there_is_stored(self) -> None:
+        s3, sink = S3(), Memory()
+        assert consume(sink, s3, large(s3, "a", days_ago=100)) == []
+        assert sink.stored == {"a": LARGE}
+
+    def test_an_object_that_cannot_be_deleted_is_a_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        s3 = S3(None, DOWN)
+        assert consume(Memory(), s3, large(s3, "a")) == []
+        assert "payloads not deleted" in [line.message for line in caplog.records]
+
+    def test_each_object_that_is_refused_is_a_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Refusing(S3):
+            def delete_objects(self, **call: Any) -> dict[str, Any]:
+                return {"Errors": [{"Key": "queued/a", "Code": "AccessDenied"}]}
+
+        s3 = Refusing()
+        assert consume(Memory(), s3, large(s3, "a")) == []
+        (line,) = [line for line in caplog.records if line.message == "payloads not deleted"]
+        assert line.__dict__["error"] == "AccessDenied"
+
+    def test_one_for_which_no_time_is_left_comes_back_at_once(self) -> None:
+        s3, sink = S3(), Memory()
+        assert consume(sink, s3, large(s3, "a"), large(s3, "b"), seconds=[30, 0.5]) == ["b"]
+        assert list(sink.stored) == ["a"]
+
+    def test_it_is_verified_with_its_payload(self) -> None:
+        seen: list[int] = []
+
+        class Nobody:
+            def verify(self, _headers: object, body: bytes, _at: float) -> None:
+                seen.append(len(body))
+                raise Unverified("not signed")
+
+        s3, sink, letters = S3(), Memory(), Sqs()
+        assert consume(sink, s3, large(s3, "a"), letters=letters, verifier=Nobody()) == []
+        assert (seen, sink.calls, letter(letters)[0]) == ([len(LARGE)], [], "Unverified")
+
+    def test_a_consumer_without_the_bucket_dead_letters_it(self) -> None:
+        letters = Sqs()
+        assert consume(Memory(), None, large(S3(), "a"), letters=letters) == []
+        assert "large_payloads is off" in letter(letters)[1]
+
+    @pytest.mark.parametrize("body", ["", "secret.txt", "stored/a", "s3://other/queued/a"])
+    def test_a_message_names_nothing_but_payloads_on_their_way(self, body: str) -> None:
+        s3, letters = S3(), Sqs()
+        forged = record(body, message.write(a_webhook(), "queued/a")[1])
+        assert consume(Memory(), s3, forged, letters=letters) == []
+        assert (letter(letters)[0], s3.calls) == ("MalformedMessage", [])
+
+
+def test_a_function_of_ones_own_is_told_that_it_has_no_payload() -> None:
+    with pytest.raises(MalformedMessage, match="the payload is in S3, at queued/a: only a consumer"):
+        read(large(S3(), "a"))
+
+
+class TestWhatASinkKeeps:
+    def test_it_is_there_under_a_key_that_its_id_gives(self) -> None:
+        s3 = S3()
+        uri = Payloads(s3, "payloads").keep("order é", b"payload")
+        assert re.fullmatch(r"s3://payloads/stored/[0-9a-f]{64}", uri)
+        assert s3.objects == {uri.removeprefix("s3://payloads/"): b"payload"}
+
+    def test_a_duplicate_overwrites_nothing(self) -> None:
+        s3 = S3()
+        payloads = Payloads(s3, "payloads")
+        assert payloads.keep("a", b"first") == payloads.keep("a", b"second")
+        assert list(s3.objects.values()) == [b"first"]
+
+    @pytest.mark.parametrize(
+        ("error", "name"),
+        [(client_error("ConditionalRequestConflict"), "ConditionalRequestConflict"), (TIMED_OUT, "ReadTimeoutError")],
+    )
+    def test_an_s3_that_fails_is_a_sink_that_is_down(self, error: Exception, name: str) -> None:
+        with pytest.raises(SinkDown, match="could not be kept in S3") as raised:
+            Payloads(S3(error), "payloads").keep("a", b"payload")
+        assert raised.value.error == name
