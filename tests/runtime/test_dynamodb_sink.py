@@ -7,10 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
-from runtime.doubles import Invocation
+from runtime.doubles import S3, Invocation, client_error
 from webhook_runtime.clock import Clock
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
+from webhook_runtime.payloads import Payloads
 from webhook_runtime.settings import DynamoDBSettings
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
@@ -158,3 +159,47 @@ def test_a_call_that_one_bad_webhook_spoils_is_halved_until_it_stands_alone(dyna
     assert (first, third) == (STORED, DUPLICATE)
     assert (second.kind, second.error) == (Kind.PERMANENT, "ValidationException")
     assert "key too long" in second.reason
+
+
+class TestWithLargePayloads:
+    ITEM = 350 * 1024
+
+    def store(self, client: Any, s3: S3, *webhooks: Webhook) -> list[Outcome]:
+        sink = DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client, Payloads(s3, "payloads"))
+        return list(sink.store(webhooks, Clock(Invocation())))
+
+    def test_what_no_item_holds_stays_in_s3_and_the_item_says_where(self, dynamodb: tuple[Any, Stubber]) -> None:
+        client, stubber = dynamodb
+        calls: list[Any] = []
+        stubber.add_response("batch_execute_statement", {"Responses": [{}, {}]}, {"Statements": [ANY] * 2})
+        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        s3 = S3()
+
+        body = b"x" * (self.ITEM + 1)
+        assert self.store(client, s3, webhook("a", body[:-1]), webhook("b", body)) == [STORED, STORED]
+
+        small, large = calls[0]["Statements"]
+        assert {"S": body[:-1].decode()} in small["Parameters"]
+        assert "payload_object" not in small["Statement"]
+        assert "'payload': ?" not in large["Statement"]
+        assert large["Statement"].endswith("'source_ip': ?, 'payload_object': ?}")
+        ((key, kept),) = s3.objects.items()
+        assert large["Parameters"][-1] == {"S": f"s3://payloads/{key}"}
+        assert kept == body
+
+    def test_it_is_there_before_its_item(self, dynamodb: tuple[Any, Stubber]) -> None:
+        client, _ = dynamodb  # which would complain of a call
+        s3 = S3(client_error("SlowDown"))
+        with pytest.raises(SinkDown) as down:
+            self.store(client, s3, webhook("a", b"x" * 500_000))
+        assert down.value.error == "SlowDown"
+
+    def test_a_duplicate_leaves_what_is_there(self, dynamodb: tuple[Any, Stubber]) -> None:
+        client, stubber = dynamodb
+        duplicate = {"Responses": [{"Error": {"Code": "DuplicateItem"}}]}
+        s3 = S3()
+        for answer in ({"Responses": [{}]}, duplicate):
+            stubber.add_response("batch_execute_statement", answer, {"Statements": [ANY]})
+        assert self.store(client, s3, webhook("a", b"x" * 500_000)) == [STORED]
+        assert self.store(client, s3, webhook("a", b"y" * 500_000)) == [DUPLICATE]
+        assert list(s3.objects.values()) == [b"x" * 500_000]

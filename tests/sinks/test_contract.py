@@ -27,6 +27,8 @@ PAYLOADS = {
     "line ends": b"\r\n\n\r\x1a",
     "1 MiB": b"x" * 1_048_576,
     "1 MiB of bytes": bytes(range(256)) * 4096,
+    "3 MB of bytes": (bytes(range(256)) * 11_719)[:3_000_000],
+    "5 MB of bytes": (bytes(range(256)) * 19_532)[:5_000_000],
 }
 
 

@@ -39,7 +39,7 @@ from webhook_runtime.testing import webhook
 class World(ABC):
     """One sink's. ``holds_bytes`` is the largest payload that it stores."""
 
-    holds_bytes = 1_048_576
+    holds_bytes = 6 * 1024 * 1024
     link: Link
 
     @abstractmethod
@@ -154,7 +154,7 @@ class MySqlWorld(DatabaseWorld):
 
 
 class DataApiWorld(World):
-    holds_bytes = 1_048_576
+    holds_bytes = 3_000_000  # a request of 4 MiB, in base64
 
     def __init__(self, server: PostgresServer) -> None:
         self.server = server
