@@ -204,9 +204,7 @@ def test_a_bucket_of_ones_own_is_used_as_it_is(stack: Stack, synth: Synth) -> No
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_a_door_without_code_is_refused(synth: Synth, binary: bool) -> None:
-    with pytest.raises(
-        ValueError, match=r"large_payloads must not .* Ingress.lambda_integration"
-    ):
+    with pytest.raises(ValueError, match=r"large_payloads must not .* Ingress.lambda_integration"):
         synth(large_payloads=True, ingress=Ingress.direct_integration(binary=binary))
 
 
