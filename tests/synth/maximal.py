@@ -8,6 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
@@ -62,6 +63,7 @@ ScalableWebhook(
         visibility_timeout=Duration.minutes(3),
         dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
     ),
+    large_payloads=s3.Bucket(brought, "Bucket", enforce_ssl=True),
     sink=Sink.dynamodb(
         dynamodb.Table(
             brought, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
@@ -115,4 +117,9 @@ for name, sink in {
     "Code": Sink.python(__file__, "maximal.created", packages=["PyMySQL"], environment={"LEVEL": "1"}, vpc=vpc),
 }.items():
     ScalableWebhook(databases, name, sink=sink)
+
+large = Stack(app, "Large")
+key = kms.Key(large, "Key", enable_key_rotation=True)
+ScalableWebhook(large, "Owned", large_payloads=True)
+ScalableWebhook(large, "Keyed", large_payloads=True, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
 app.synth()
