@@ -80,7 +80,8 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig) -> None
             f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
         )
     for resource in (mount, mount.add_resource("{proxy+}")):
-        resource.add_method("ANY", config.integration, method_responses=list(config.method_responses))
+        for method, each in {"ANY": config, **config.methods}.items():
+            resource.add_method(method, each.integration, method_responses=list(each.method_responses))
 
 
 def has_stage(api: apigateway.RestApi) -> bool:

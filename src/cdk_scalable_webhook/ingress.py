@@ -1,9 +1,10 @@
 """How a request becomes a message."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -15,7 +16,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.function import runtime_function
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 _MAPPING = Path(__file__).parent / "mapping"
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
@@ -30,7 +31,8 @@ class IngressOptions:
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
-        source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
+        mount: The path of the door.
+        source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -38,6 +40,7 @@ class IngressOptions:
 
     queue: sqs.IQueue
     delivery_id_header: str | None
+    mount: str
     source: Source | None
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
@@ -51,10 +54,12 @@ class IngressConfig:
     Attributes:
         integration: The integration of every method of the door.
         method_responses: The answers that the integration can give; empty for a proxy integration.
+        methods: HTTP methods that have an integration of their own instead.
     """
 
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
+    methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
 
 
 class Ingress(ABC):
@@ -146,19 +151,19 @@ class _LambdaIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
-        if options.delivery_id_header is not None:
-            environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
-        if options.source is not None:
-            environment |= options.source.environment()
-        with packed(scope) as code:
+        source = options.source
+        variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
+        if source is None and options.delivery_id_header is not None:
+            variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
+        with packed(scope, packages, own) as code:
             publisher = runtime_function(
                 scope,
                 "Publisher",
                 code=code,
                 handler="publisher",
                 description="Writes each webhook to the queue",
-                environment=environment,
+                environment=variables,
                 timeout=_PUBLISHER_TIMEOUT,
                 memory_size=_PUBLISHER_MEMORY,
                 tracing=options.tracing,
@@ -166,8 +171,8 @@ class _LambdaIntegration(Ingress):
                 removal_policy=options.removal_policy,
             )
         options.queue.grant_send_messages(publisher)
-        if options.source is not None:
-            options.source.grant_read(publisher)
+        if source is not None:
+            source.grant_read(publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 
@@ -192,7 +197,12 @@ class _DirectIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        queue = options.queue
+        queue, handshake = options.queue, options.source.handshake if options.source else None
+        if handshake not in (None, *_ANSWERED_BY_API_GATEWAY):
+            raise ValueError(
+                f"ingress must be Ingress.lambda_integration() for a source with a handshake that takes code, got "
+                f"Ingress.direct_integration() and Source.{handshake}(); take the Lambda door for this source"
+            )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         queue.grant_send_messages(role)
         header = options.delivery_id_header or ""
@@ -200,9 +210,14 @@ class _DirectIntegration(Ingress):
             "request",
             BINARY="true" if self._binary else "false",
             DELIVERY_ID_HEADER=header,
+            MOUNT=quote(options.mount, safe=""),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
         )
+        accepted = mapping_template("accepted", DELIVERY_ID_HEADER=header)
+        if handshake == "microsoft_graph":
+            request = mapping_template("validation_request", REQUEST=request)
+            accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         integration = apigateway.AwsIntegration(
             service="sqs",
             path=f"{queue.env.account}/{queue.queue_name}",
@@ -219,13 +234,31 @@ class _DirectIntegration(Ingress):
                 integration_responses=[
                     # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
                     _integration_response("503", mapping_template("unavailable")),
-                    _integration_response("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200"),
+                    _integration_response("202", accepted, "200"),
                     _integration_response("400", mapping_template("rejected"), "4\\d{2}"),
                 ],
             ),
         )
-        statuses = ("202", "400", "413", "503")
-        return IngressConfig(integration, [apigateway.MethodResponse(status_code=status) for status in statuses])
+        methods = {"GET": _okta()} if handshake == "okta" else {}
+        return IngressConfig(integration, _responses("200", "202", "400", "413", "503"), methods)
+
+
+# What API Gateway can say by itself. The rest takes a signature, or the payload.
+_ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
+
+
+def _okta() -> IngressConfig:
+    """A mock integration that says what it was asked to say."""
+    integration = apigateway.MockIntegration(
+        request_templates={"application/json": '{"statusCode": 200}', "$default": '{"statusCode": 200}'},
+        passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+        integration_responses=[_integration_response("200", mapping_template("okta"))],
+    )
+    return IngressConfig(integration, _responses("200", "400"))
+
+
+def _responses(*statuses: str) -> list[apigateway.MethodResponse]:
+    return [apigateway.MethodResponse(status_code=status) for status in statuses]
 
 
 def mapping_template(name: str, **placeholders: str) -> str:

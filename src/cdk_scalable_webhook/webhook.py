@@ -1,9 +1,10 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -19,7 +20,7 @@ from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_d
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -144,12 +145,9 @@ class ScalableWebhook(Construct):
         checks.header_name("delivery_id_header", delivery_id_header)
         if source is not None:
             checks.nothing_set("source", delivery_id_header=delivery_id_header)
-            delivery_id_header = source.delivery_id_header
-            if consumer is not None and not ingress.verifies:
-                raise ValueError(
-                    "source must not be set together with consumer where the door does not verify, got both; take "
-                    "Ingress.lambda_integration(), which does, or verify in your function"
-                )
+            _require_verifier(ingress, consumer)
+        self._ingress = ingress
+        self._sources = {self._path: None if ingress.verifies else source}
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -190,7 +188,7 @@ class ScalableWebhook(Construct):
                 buffer=buffer,
                 sink=self._sink,
                 retry=self._retry,
-                source=None if ingress.verifies else source,
+                sources=self._sources,
                 timeout=busy,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -236,17 +234,65 @@ class ScalableWebhook(Construct):
                 throttling_burst_limit=throttling_burst_limit,
             )
             self._api = brought_api(api, ingress)
-        options = IngressOptions(
+        self._options = IngressOptions(
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
-            source=source if ingress.verifies else None,
+            mount=self._path,
+            source=source,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        open_door(self._api, self._path, ingress.bind(self, options))
+        self._open(self, ingress, self._options)
+        if source is None:
+            Annotations.of(self).add_warning_v2(
+                "cdk-scalable-webhook:openDoor",
+                "source should say who sends, got none: anybody who knows the URL may send. If so it shall be: "
+                "Annotations.of(webhook).acknowledge_warning('cdk-scalable-webhook:openDoor').",
+            )
+
+    def add_source(self, path: str, source: Source, *, ingress: Ingress | None = None) -> str:
+        """Another sender, at a door of its own: the same API, queue, consumer and sink.
+
+        A handler tells them apart by ``webhook.mount``, which is ``path``. Each door has its own check: what one sender
+        has signed is refused at another's.
+
+        Args:
+            path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.
+            source: Who sends.
+            ingress: How a request becomes a message. Default: that of the webhook.
+
+        Returns:
+            The URL to give to the sender.
+
+        Raises:
+            ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
+        """
+        ingress = ingress or self._ingress
+        checks.mount_path(path)
+        mount = "/" + path.strip("/")
+        _require_verifier(ingress, None if self._sink else self._consumer)
+        brought_api(self._api, ingress)
+        if not ingress.verifies and (source.code or source.packages):
+            raise ValueError(
+                f"source must not be Source.custom() for a further door that does not verify, got one for {mount}; "
+                "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
+            )
+        header = source.delivery_id_header
+        options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
+        self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
+        self._sources[mount] = None if ingress.verifies else source
+        for name, value in environment(self._sources).items():
+            self._consumer.add_environment(name, value)
+        if not ingress.verifies:
+            source.grant_read(self._consumer)
+        return self._api.url_for_path(mount)
+
+    def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
+        open_door(self._api, options.mount, ingress.bind(scope, options))
         if has_stage(self._api):
-            CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
+            url = self._api.url_for_path(options.mount)
+            CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
 
     @property
     def url(self) -> str:
@@ -325,3 +371,12 @@ class ScalableWebhook(Construct):
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
+
+
+def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
+    """Somebody has to verify what a source has signed."""
+    if consumer is not None and not ingress.verifies:
+        raise ValueError(
+            "source must not be set together with consumer where the door does not verify, got both; take "
+            "Ingress.lambda_integration(), which does, or verify in your function"
+        )
