@@ -145,6 +145,7 @@ class ScalableWebhook(Construct):
         checks.header_name("delivery_id_header", delivery_id_header)
         if source is not None:
             checks.nothing_set("source", delivery_id_header=delivery_id_header)
+            delivery_id_header = source.delivery_id_header
             _require_verifier(ingress, consumer)
         self._ingress = ingress
         self._sources = {self._path: None if ingress.verifies else source}

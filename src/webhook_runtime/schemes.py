@@ -9,6 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
@@ -166,12 +167,13 @@ class Hmac(Scheme):
 @dataclass(frozen=True, kw_only=True)
 class Twilio(Scheme):
     """Twilio signs the URL that it called, and with it the parameters of a form, or the SHA-256 of another payload that
-    is in the URL's query.
+    is in the URL's query: by HMAC-SHA1, or as a header of its own says.
 
     https://www.twilio.com/docs/usage/security#validating-requests
     """
 
     header = "X-Twilio-Signature"
+    _ALGORITHMS = MappingProxyType({"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"})
 
     @property
     def mismatch(self) -> str:
@@ -186,13 +188,21 @@ class Twilio(Scheme):
             digest = webhook.query.get("bodySHA256", [""])[0]
             if not _equal(hashlib.sha256(webhook.body).hexdigest(), digest):
                 raise Unverified("The payload does not match the bodySHA256 of the query.")
+        algorithm = self._algorithm(webhook.headers.get("X-Twilio-Webhooks-Signature-Settings", ""))
         contents = [(url + fields).encode() for url in _urls(webhook)]
 
         def claim(secret: str) -> bool:
-            made = [base64.b64encode(hmac.digest(secret.encode(), each, "sha1")).decode() for each in contents]
+            made = [base64.b64encode(hmac.digest(secret.encode(), each, algorithm)).decode() for each in contents]
             return any(_equal(one, given) for one in made)
 
         return claim
+
+    def _algorithm(self, settings: str) -> str:
+        pairs = dict(part.strip().split("=", 1) for part in settings.split(",") if "=" in part)
+        name = pairs.get("algorithm", "HMAC_SHA1").upper()
+        if name not in self._ALGORITHMS:
+            raise Unverified("The algorithm of X-Twilio-Webhooks-Signature-Settings is not known here.")
+        return self._ALGORITHMS[name]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,18 @@ class Source:
         self._handshake = handshake
         self._tokens = tokens
 
+    @classmethod
+    def described(cls, description: Mapping[str, Any], secrets_manager: Any) -> "Source":
+        """The source that synth time has described. ``secrets_manager`` is a boto3 client."""
+
+        def secrets(name: str) -> Secrets | None:
+            where = description.get(name)
+            return Secrets(secrets_manager, where["arn"], where.get("field")) if where else None
+
+        scheme = schemes.KINDS[description["kind"]](**description["scheme"])
+        handshake = description.get("handshake")
+        return cls(scheme, secrets("secret"), handshakes.KINDS[handshake] if handshake else None, secrets("token"))
+
     def admit(self, webhook: Webhook) -> Webhook | Answer:
         """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
 
@@ -75,8 +87,8 @@ class Sources:
         if settings is None:
             return None
         secrets_manager = client("secretsmanager")
-        described = json.loads(settings.sources)
-        return cls({mount: each and _source(each, secrets_manager) for mount, each in described.items()})
+        sources = json.loads(settings.sources)
+        return cls({mount: each and Source.described(each, secrets_manager) for mount, each in sources.items()})
 
     def admit(self, webhook: Webhook) -> Webhook | Answer:
         """See ``Source.admit``."""
@@ -84,16 +96,6 @@ class Sources:
             raise Unverified("The door that it came through is not known here.", sure=False)
         source = self._by_mount[webhook.mount]
         return webhook if source is None else source.admit(webhook)
-
-
-def _source(described: Mapping[str, Any], secrets_manager: Any) -> Source:
-    scheme = schemes.KINDS[described["kind"]](**described["scheme"])
-    secrets, tokens = (
-        Secrets(secrets_manager, each["arn"], each.get("field")) if (each := described.get(name)) else None
-        for name in ("secret", "token")
-    )
-    handshake = described.get("handshake")
-    return Source(scheme, secrets, handshakes.KINDS[handshake] if handshake else None, tokens)
 
 
 def _all(secrets: Secrets | None) -> list[str]:

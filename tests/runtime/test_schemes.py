@@ -2,11 +2,15 @@
 
 import base64
 import hmac
+from datetime import UTC, datetime
 
 import pytest
 
-from webhook_runtime.message import Headers
-from webhook_runtime.verify import NoSecret, Scheme, Secrets, Unverified, Verifier
+from webhook_runtime.message import Webhook
+from webhook_runtime.schemes import Hmac, Scheme, Unverified
+from webhook_runtime.secrets import NoSecret, Secrets
+from webhook_runtime.source import Source
+from webhook_runtime.testing import webhook
 
 NOW = 1_763_000_000.0
 BODY = '{"id": "evt_1", "event_id": "Ev1", "name": "Zoë"}'.encode()
@@ -33,8 +37,19 @@ class Time:
         return self.now
 
 
-def verifier(scheme: Scheme, secret: str = "shh", **stages: str) -> Verifier:
-    return Verifier(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+def source(scheme: Scheme, secret: str = "shh", **stages: str) -> Source:
+    return Source(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+
+
+def sent(headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> Webhook:
+    return webhook(body, id="its request", headers=headers, received_at=datetime.fromtimestamp(at, UTC))
+
+
+def admitted(by: Source, headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> str:
+    """The id under which it is let in."""
+    result = by.admit(sent(headers, body, at))
+    assert isinstance(result, Webhook)
+    return result.id
 
 
 def hex_of(content: bytes, secret: bytes = b"shh", algorithm: str = "sha256") -> str:
@@ -45,35 +60,33 @@ def base64_of(content: bytes, secret: bytes = b"shh") -> str:
     return base64.b64encode(hmac.new(secret, content, "sha256").digest()).decode()
 
 
-PLAIN = Scheme("X-Signature")
-TIMED = Scheme("X-Signature", signed="{timestamp}.{body}", timestamp_header="X-Time", tolerance=300)
+PLAIN = Hmac(header="X-Signature")
+TIMED = Hmac(header="X-Signature", signed="{timestamp}.{body}", timestamp_header="X-Time", tolerance=300)
 
 
 def test_the_published_vector_of_github_is_known() -> None:
     """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation"""
-    scheme = Scheme("X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
+    scheme = Hmac(header="X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    headers = Headers([("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")])
-    github = verifier(scheme, "It's a Secret to Everybody")
-    github.verify(headers, b"Hello, World!", NOW)
-    assert github.delivery_id(headers, b"Hello, World!") == "72d3162e"
+    headers = [("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")]
+    assert admitted(source(scheme, "It's a Secret to Everybody"), headers, b"Hello, World!") == "72d3162e"
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
 def test_each_algorithm_is_known(algorithm: str) -> None:
-    headers = Headers([("X-Signature", hex_of(BODY, algorithm=algorithm))])
-    verifier(Scheme("X-Signature", algorithm=algorithm)).verify(headers, BODY, NOW)
+    headers = [("X-Signature", hex_of(BODY, algorithm=algorithm))]
+    admitted(source(Hmac(header="X-Signature", algorithm=algorithm)), headers, BODY)
 
 
 def test_base64_is_known() -> None:
-    headers = Headers([("X-Signature", base64_of(BODY))])
-    verifier(Scheme("X-Signature", encoding="base64")).verify(headers, BODY, NOW)
+    headers = [("X-Signature", base64_of(BODY))]
+    admitted(source(Hmac(header="X-Signature", encoding="base64")), headers, BODY)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"{body}{timestamp}", BODY])
 def test_any_payload_can_be_signed(body: bytes) -> None:
-    headers = Headers([("X-Signature", hex_of(b"1763000000." + body)), ("X-Time", "1763000000")])
-    verifier(TIMED).verify(headers, body, NOW)
+    headers = [("X-Signature", hex_of(b"1763000000." + body)), ("X-Time", "1763000000")]
+    admitted(source(TIMED), headers, body)
 
 
 @pytest.mark.parametrize(
@@ -92,45 +105,45 @@ def test_any_payload_can_be_signed(body: bytes) -> None:
 )
 def test_what_is_not_its_signature_is_refused(headers: list[tuple[str, str]], reason: str) -> None:
     with pytest.raises(Unverified, match=reason):
-        verifier(PLAIN).verify(Headers(headers), BODY, NOW)
+        admitted(source(PLAIN), headers, BODY)
 
 
 def test_every_bit_of_payload_and_signature_counts() -> None:
     signature = hex_of(BODY)
-    plain = verifier(PLAIN)
+    plain = source(PLAIN)
     for position in range(len(BODY)):
         for bit in range(8):
             changed = bytearray(BODY)
             changed[position] ^= 1 << bit
             with pytest.raises(Unverified):
-                plain.verify(Headers([("X-Signature", signature)]), bytes(changed), NOW)
+                admitted(plain, [("X-Signature", signature)], bytes(changed))
     for position in range(len(signature)):
         for bit in range(7):
             text = bytearray(signature.encode())
             text[position] ^= 1 << bit
             with pytest.raises(Unverified):
-                plain.verify(Headers([("X-Signature", text.decode())]), BODY, NOW)
+                admitted(plain, [("X-Signature", text.decode())], BODY)
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, -(10**9), 10**9])
 def test_a_signature_from_another_time_is_refused(seconds: int) -> None:
     timestamp = str(int(NOW) + seconds)
-    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified, match="not be older or younger than 300 seconds"):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 @pytest.mark.parametrize("timestamp", ["", "now", "-1763000000", "1763000000.0", "١٧٦٣٠٠٠٠٠٠", "1e9", "9" * 400])
 def test_a_time_that_is_no_number_of_seconds_is_refused(timestamp: str) -> None:
-    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 def test_a_time_is_signed_with_the_payload() -> None:
-    headers = Headers([("X-Signature", hex_of(b"1763000000." + BODY)), ("X-Time", "1763000001")])
+    headers = [("X-Signature", hex_of(b"1763000000." + BODY)), ("X-Time", "1763000001")]
     with pytest.raises(Unverified, match="does not match"):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 class TestRotation:
@@ -140,7 +153,7 @@ class TestRotation:
 
     def accepts(self, secrets: Secrets, secret: bytes, at: float) -> bool:
         try:
-            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, secret))]), BODY, at)
+            admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, secret))], BODY, at)
         except Unverified:
             return False
         return True
@@ -173,7 +186,7 @@ class TestRotation:
         assert self.accepts(secrets, b"old", NOW)
         time.now += 2
         with pytest.raises(Unverified) as error:
-            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, b"new"))]), BODY, arrived)
+            admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"new"))], BODY, arrived)
         assert error.value.sure is sure
 
     def test_it_is_asked_for_again_after_a_while(self) -> None:
@@ -195,15 +208,15 @@ class TestRotation:
     ],
 )
 def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(stages: dict[str, str], field: str | None) -> None:
-    checked = Verifier(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
+    checked = Source(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
     with pytest.raises(NoSecret) as error:
-        checked.verify(Headers([("X-Signature", hex_of(BODY, b""))]), BODY, NOW)
+        admitted(checked, [("X-Signature", hex_of(BODY, b""))], BODY)
     assert "no JSON" not in str(error.value)
 
 
 def test_a_secret_may_be_a_field_of_json() -> None:
     secrets = Secrets(SecretsManager(AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
-    Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY))]), BODY, NOW)
+    admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)
 
 
 @pytest.mark.parametrize(
@@ -218,4 +231,4 @@ def test_a_secret_may_be_a_field_of_json() -> None:
     ],
 )
 def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
-    assert verifier(Scheme("X", id_field="id")).delivery_id(Headers(), body) == id
+    assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
