@@ -2,13 +2,17 @@
 
 import base64
 import hmac
+import sys
+import types
+import warnings
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Hmac, Scheme, Unverified
-from webhook_runtime.secrets import NoSecret, Secrets
+from webhook_runtime.schemes import Answer, Custom, Hmac, Scheme, Unverified
+from webhook_runtime.secrets import NoSecret, Secrets, Unverifiable
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
 
@@ -232,3 +236,65 @@ def test_a_secret_may_be_a_field_of_json() -> None:
 )
 def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
     assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
+
+
+class TestCustom:
+    """A function of the user's, as it is named in the function's settings."""
+
+    def source(self, function: Any, *, secrets: bool = True) -> Source:
+        module = types.ModuleType("bank")
+        module.verify = function  # type: ignore[attr-defined]
+        sys.modules["bank"] = module
+        known = Secrets(SecretsManager(AWSCURRENT="new", AWSPREVIOUS="old"), "arn", None, Time())
+        return Source(Custom(handler="bank.verify"), known if secrets else None)
+
+    def test_it_is_given_the_webhook_and_the_secrets_and_says_the_id(self) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> str:
+            assert secrets == ["new", "old"]
+            return f"of {webhook.text}"
+
+        assert admitted(self.source(verify), [], b"7") == "of 7"
+
+    def test_without_an_id_each_request_is_its_own_delivery(self) -> None:
+        assert admitted(self.source(lambda webhook, secrets: None, secrets=False), [], b"7") == "its request"
+
+    def test_it_may_answer(self) -> None:
+        source = self.source(lambda webhook, secrets: Answer("pong", status=200))
+        assert source.admit(sent([], b"ping")) == Answer("pong")
+
+    @pytest.mark.parametrize(("secrets", "sure"), [(True, False), (False, True)])
+    def test_what_it_refuses_is_refused(self, secrets: bool, sure: bool) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise Unverified("The seal is broken.")
+
+        with pytest.raises(Unverified, match="The seal is broken") as error:
+            self.source(verify, secrets=secrets).admit(sent([], b"", NOW + 1))
+        # Where there are secrets, another one might make a difference.
+        assert error.value.sure is sure
+
+    @pytest.mark.parametrize("said", [True, False, "", 7, b"id", (1,)])
+    def test_what_says_anything_else_lets_nobody_in(self, said: object) -> None:
+        with pytest.raises(Unverifiable):
+            self.source(lambda webhook, secrets: said).admit(sent([], b""))
+
+    def test_what_fails_lets_nobody_in_and_tells_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
+        payload = "marked"
+        source = self.source(lambda webhook, secrets: 1 / 0)
+        with pytest.raises(Unverifiable, match="ZeroDivisionError"):
+            source.admit(sent([], payload.encode()))
+        assert "ZeroDivisionError" in caplog.text
+        assert payload not in caplog.text
+
+    def test_an_async_function_has_verified_nothing(self) -> None:
+        async def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise Unverified("never reached")
+
+        source = self.source(verify)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it was never awaited
+            with pytest.raises(Unverifiable):
+                source.admit(sent([], b""))
+
+    def test_a_function_that_is_not_there_shows_when_it_is_loaded(self) -> None:
+        with pytest.raises(ModuleNotFoundError):
+            Custom(handler="no_such_module.verify")

@@ -1,146 +1,32 @@
 """Each sender's scheme, as synth time writes it and run time reads it, against what the sender's own library makes."""
 
 import base64
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import stripe
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from slack_sdk.signature import SignatureVerifier
-from standardwebhooks import Webhook as StandardWebhook
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from senders import BODY, KEY, SENDERS, Sender, Signed
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.source import Source as Checked
 from webhook_runtime.testing import webhook
 
 NOW = float(int(time.time()))
-STATES = [{"clientState": "shh", "resource": "me"}, {"clientState": "shh", "resource": "you"}]
-BODY = json.dumps({"id": "evt_1", "event_id": "Ev1", "eventId": "Ok1", "value": STATES, "name": "Zoë"}).encode()
-KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
-
-Signed = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Sender:
-    """A sender: its source, its secret, what its library signs, and the id of the delivery. ``unsigned`` are headers
-    that no signature covers; ``query`` is what the sender adds to the URL."""
-
-    source: Callable[[Any], Source]
-    secret: str
-    sign: Callable[[bytes, float], Signed]
-    id: str | None = None
-    query: Callable[[bytes], str] = lambda _: ""
-    unsigned: tuple[str, ...] = ()
-    payloads: st.SearchStrategy[bytes] = field(default_factory=lambda: st.text(max_size=200).map(str.encode))
-    is_body_signed: bool = True
-
-
-def hub(body: bytes, _: float) -> Signed:
-    mac = hmac.new(b"shh", body, hashlib.sha256).hexdigest()
-    return {"X-Hub-Signature-256": f"sha256={mac}", "X-GitHub-Delivery": "72d3162e"}
-
-
-def stripes(body: bytes, at: float) -> Signed:
-    signature = stripe.WebhookSignature._compute_signature(f"{int(at)}.{body.decode()}", KEY)
-    return {"Stripe-Signature": f"t={int(at)},v1={signature},v0={'0' * 64}"}
-
-
-def slacks(body: bytes, at: float) -> Signed:
-    signature = SignatureVerifier("shh").generate_signature(timestamp=str(int(at)), body=body)
-    assert signature
-    return {"X-Slack-Signature": signature, "X-Slack-Request-Timestamp": str(int(at))}
-
-
-def standard(body: bytes, at: float) -> Signed:
-    signature = StandardWebhook(KEY).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
-    # One of another secret before it, as while a sender rotates.
-    several = f"v1,{base64.b64encode(b'x' * 32).decode()} {signature}"
-    return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": several}
-
-
-def shopify(body: bytes, _: float) -> Signed:
-    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
-    return {"X-Shopify-Hmac-Sha256": mac, "X-Shopify-Webhook-Id": "b54557e4"}
-
-
-def twilio_query(body: bytes) -> str:
-    return urlencode({"bodySHA256": hashlib.sha256(body).hexdigest()}) if body else ""
-
-
-def twilios(body: bytes, _: float) -> Signed:
-    url = f"{URL}?{twilio_query(body)}" if body else URL
-    signature = RequestValidator("shh").compute_signature(url, {})
-    return {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": "Tw1", "Content-Type": "application/json"}
-
-
-def zooms(body: bytes, at: float) -> Signed:
-    """https://developers.zoom.us/docs/api/webhooks/#verify-webhook-events"""
-    mac = hmac.new(b"shh", f"v0:{int(at)}:".encode() + body, hashlib.sha256).hexdigest()
-    return {"x-zm-signature": f"v0={mac}", "x-zm-request-timestamp": str(int(at))}
-
-
-def xs(body: bytes, _: float) -> Signed:
-    """https://docs.x.com/x-api/webhooks/quickstart"""
-    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
-    return {"x-twitter-webhooks-signature": f"sha256={mac}"}
-
-
-def other(body: bytes, at: float) -> Signed:
-    mac = hmac.new(b"shh", f"7|{int(at)}|".encode() + body, hashlib.sha512).hexdigest()
-    return {"X-Sig": f"v9:{mac}", "X-At": str(int(at)), "X-Id": "7"}
-
-
-def of_others(secret: Any) -> Source:
-    return Source.hmac(
-        secret,
-        header="X-Sig",
-        algorithm="sha512",
-        prefix="v9:",
-        signed_content="{id}|{timestamp}|{body}",
-        timestamp_header="X-At",
-        id_header="X-Id",
-    )
-
-
-SENDERS = {
-    "github": Sender(Source.github, "shh", hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
-    "stripe": Sender(Source.stripe, KEY, stripes, "evt_1"),
-    "slack": Sender(Source.slack, "shh", slacks, "Ev1"),
-    "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1"),
-    "shopify": Sender(Source.shopify, "shh", shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
-    "twilio": Sender(
-        Source.twilio,
-        "shh",
-        twilios,
-        "Tw1",
-        query=twilio_query,
-        unsigned=("I-Twilio-Idempotency-Token", "Content-Type"),
-    ),
-    "meta": Sender(Source.meta, '{"app_secret":"shh","verify_token":"t"}', hub, unsigned=("X-GitHub-Delivery",)),
-    "microsoft_graph": Sender(Source.microsoft_graph, "shh", lambda _, __: {}, is_body_signed=False),
-    "okta": Sender(Source.okta, "shh", lambda _, __: {"Authorization": "shh"}, "Ok1", is_body_signed=False),
-    "zoom": Sender(Source.zoom, "shh", zooms),
-    "x": Sender(Source.x, "shh", xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
-    "hmac": Sender(of_others, "shh", other, "7"),
-}
 # Those whose signature covers the time.
 TIMED = ["stripe", "slack", "standard_webhooks", "zoom", "hmac"]
 WITH_HEADERS = [name for name in SENDERS if name != "microsoft_graph"]
@@ -188,7 +74,7 @@ Checks = dict[str, Check]
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
 def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callable[[str], str], checks: Checks) -> None:
     sender = SENDERS[name]
-    headers = {case(header): value for header, value in sender.sign(BODY, NOW).items()}
+    headers = {case(header): value for header, value in sender.sign(BODY, NOW, URL).items()}
     admitted = checks[name](headers, BODY)
     assert isinstance(admitted, Webhook)
     assert admitted.id == (sender.id or "its request")
@@ -202,12 +88,12 @@ def test_another_secret_is_refused(name: str, checks: Checks) -> None:
         sender.secret, sender.secret.replace("shh", "another")
     )
     with pytest.raises(Unverified):
-        checks[name](sender.sign(BODY, NOW), BODY, secret=wrong)
+        checks[name](sender.sign(BODY, NOW, URL), BODY, secret=wrong)
 
 
 @pytest.mark.parametrize("name", WITH_HEADERS)
 def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Checks) -> None:
-    signed = SENDERS[name].sign(BODY, NOW)
+    signed = SENDERS[name].sign(BODY, NOW, URL)
     for header in signed.keys() - set(SENDERS[name].unsigned):
         with pytest.raises(Unverified):
             checks[name]({k: v for k, v in signed.items() if k != header}, BODY)
@@ -218,7 +104,7 @@ def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Check
 @pytest.mark.parametrize("name", TIMED)
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_signature_from_another_time_is_refused(name: str, seconds: int, checks: Checks) -> None:
-    signed = SENDERS[name].sign(BODY, NOW)
+    signed = SENDERS[name].sign(BODY, NOW, URL)
     with pytest.raises(Unverified):
         checks[name](signed, BODY, NOW + seconds)
     checks[name](signed, BODY, NOW + seconds * 300 // 301)
@@ -230,7 +116,7 @@ def test_a_signature_from_another_time_is_refused(name: str, seconds: int, check
 def test_any_bit_that_is_changed_in_what_is_signed_is_noticed(name: str, data: st.DataObject, checks: Checks) -> None:
     sender = SENDERS[name]
     body = data.draw(sender.payloads)
-    signed = sender.sign(body, NOW)
+    signed = sender.sign(body, NOW, URL)
     checks[name](signed, body)
     bit = data.draw(st.integers(0, 7))
     if sender.is_body_signed and body and data.draw(st.booleans()):
