@@ -11,6 +11,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
@@ -38,6 +39,7 @@ def create_consumer(
     sink: Sink,
     retry: Retry,
     source: Source | None,
+    event_filters: EventFilters | None,
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -47,7 +49,7 @@ def create_consumer(
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
     """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``source`` is None
-    where the door has verified already, or anybody may send."""
+    where the door has verified already, or anybody may send; ``event_filters`` where it has nothing to drop."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
     config = sink.bind(scope, options)
@@ -62,6 +64,7 @@ def create_consumer(
                 **config.environment,
                 **_environment(buffer, retry),
                 **(source.environment() if source is not None else {}),
+                **(event_filters.environment() if event_filters is not None else {}),
             },
             timeout=timeout,
             memory_size=memory_size or _MEMORY_SIZE,
@@ -74,6 +77,8 @@ def create_consumer(
     sink.grant_write(consumer)
     if source is not None:
         source.grant_read(consumer)
+    if event_filters is not None:
+        count_dropped(scope, consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:
@@ -116,8 +121,10 @@ def throttle(
     max_concurrency: int,
     batch_size: int,
     max_batching_window: Duration | None,
+    event_filters: EventFilters | None,
 ) -> None:
-    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time."""
+    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time, and only what
+    ``event_filters`` want."""
     buffer.queue.grant_consume_messages(consumer)
     lambda_.EventSourceMapping(
         scope,
@@ -128,4 +135,7 @@ def throttle(
         max_batching_window=max_batching_window,
         max_concurrency=max_concurrency,
         report_batch_item_failures=True,
+        filters=event_filters.criteria() if event_filters is not None else None,
+        # How many were dropped is not counted unless asked for.
+        metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
     )

@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.source import Source
 
@@ -31,6 +32,7 @@ class IngressOptions:
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
         source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
+        event_filters: What is wanted, for an ingress that filters; None: everything, or somebody behind it filters.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -39,6 +41,7 @@ class IngressOptions:
     queue: sqs.IQueue
     delivery_id_header: str | None
     source: Source | None
+    event_filters: EventFilters | None
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
@@ -100,6 +103,12 @@ class Ingress(ABC):
         return False
 
     @property
+    def filters(self) -> bool:
+        """Whether the ingress itself drops what no filter of ``event_filters`` wants. If not, the event source mapping
+        or the consumer does."""
+        return False
+
+    @property
     @abstractmethod
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
@@ -134,6 +143,10 @@ class _LambdaIntegration(Ingress):
         return True
 
     @property
+    def filters(self) -> bool:
+        return True
+
+    @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
 
@@ -151,6 +164,8 @@ class _LambdaIntegration(Ingress):
             environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.source is not None:
             environment |= options.source.environment()
+        if options.event_filters is not None:
+            environment |= options.event_filters.environment()
         with packed(scope) as code:
             publisher = runtime_function(
                 scope,
@@ -168,6 +183,8 @@ class _LambdaIntegration(Ingress):
         options.queue.grant_send_messages(publisher)
         if options.source is not None:
             options.source.grant_read(publisher)
+        if options.event_filters is not None:
+            count_dropped(scope, publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 

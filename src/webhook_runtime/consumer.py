@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, Context
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
-from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
+from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import ConsumerSettings, SourceSettings
+from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
 from webhook_runtime.verify import NoSecret, Unverified, Verifier
 
 Record = Mapping[str, Any]
@@ -100,12 +101,14 @@ class Consumer:
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
         verifier: Verifier | None = None,
+        event_filters: EventFilters | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
         self._verifier = verifier
+        self._event_filters = event_filters
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -118,6 +121,7 @@ class Consumer:
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
             Verifier.from_settings(SourceSettings.from_environment()),
+            EventFilters.from_settings(FilterSettings.from_environment()),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -187,13 +191,14 @@ class Consumer:
         return down
 
     def _read(self, record: Record) -> _Message:
-        """The message, with the outcome that it has already where its webhook is none, or not of its sender."""
+        """The message, with the outcome that it has already where its webhook is none, not of its sender, or not
+        wanted."""
         try:
             webhook = read(record)
         except MalformedMessage as error:
             return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
         if self._verifier is None:
-            return _Message(record, webhook, _NOT_REACHED)
+            return self._filtered(record, webhook)
         try:
             # By when it arrived: it may have waited in the queue for days.
             self._verifier.verify(webhook.headers, webhook.body, webhook.received_at.timestamp())
@@ -203,12 +208,17 @@ class Consumer:
         except NoSecret as error:
             return _Message(record, webhook, Outcome(Kind.RETRY, "NoSecret", str(error)))
         id = self._verifier.delivery_id(webhook.headers, webhook.body) or webhook.id
-        return _Message(record, replace(webhook, id=id), _NOT_REACHED)
+        return self._filtered(record, replace(webhook, id=id))
+
+    def _filtered(self, record: Record, webhook: Webhook) -> _Message:
+        """The message of a webhook that is known to be of its sender."""
+        wanted = self._event_filters is None or self._event_filters.want(webhook)
+        return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
 
     def _settle(self, message: _Message) -> bool:
-        """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""
+        """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
-        if outcome.kind in (Kind.STORED, Kind.DUPLICATE):
+        if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
             logs.logger.info(outcome.kind.value, extra=line)
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
