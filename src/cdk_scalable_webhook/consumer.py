@@ -136,6 +136,6 @@ def throttle(
         max_concurrency=max_concurrency,
         report_batch_item_failures=True,
         filters=event_filters.criteria() if event_filters is not None else None,
-        # How many were dropped is not counted unless asked for.
+        # Lambda counts what it drops only where it is asked to.
         metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
     )

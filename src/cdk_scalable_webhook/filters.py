@@ -1,6 +1,7 @@
 """Which webhooks are wanted: event filters in Lambda's syntax, who applies them, and the count of what was dropped."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -40,7 +41,10 @@ class EventFilters:
             got = "something else" if isinstance(filters, str | Mapping) else f"{len(filters)}"
             _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", got, "join some by $or, or leave it out")
         self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
-        if Token.is_unresolved(_dumps(self._patterns)):
+        texts = [_dumps(pattern) for pattern in self._patterns]
+        if len(set(texts)) < len(texts):
+            _refuse("be different filters", "one of them twice", "leave it out")
+        if Token.is_unresolved("".join(texts)):
             _refuse("be known at synth", "a value that only deployment knows", "write the value itself")
 
     @property
@@ -236,7 +240,11 @@ def _comparison(operand: object, where: str) -> list[Any]:
     signs, limits = terms[::2], terms[1::2]
     is_one = len(signs) == 1 and signs[0] in ("=", "<", "<=", ">", ">=")
     is_range = len(signs) == 2 and signs[0] in (">", ">=") and signs[1] in ("<", "<=")
-    if not (is_one or is_range) or len(signs) != len(limits) or not all(_is(each, int, float) for each in limits):
+    if (
+        not (is_one or is_range)
+        or len(signs) != len(limits)
+        or not all(_is(each, int, float) and math.isfinite(each) for each in limits)
+    ):
         _refuse(shape, repr(operand), "numbers are written without quotes", where)
     for limit in limits:
         checks.number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
