@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -12,6 +12,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
@@ -39,6 +40,7 @@ def create_consumer(
     sink: Sink,
     retry: Retry,
     sources: Mapping[str, Source | None],
+    event_filters: EventFilters | None,
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -48,7 +50,8 @@ def create_consumer(
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
     """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``sources`` has those
-    that no door verifies, by mount; None for a mount where a door has, or anybody may send."""
+    that no door verifies, by mount; None for a mount where a door has, or anybody may send. ``event_filters`` is None
+    where it has nothing to drop."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
     config = sink.bind(scope, options)
@@ -62,7 +65,12 @@ def create_consumer(
             code=code,
             handler=config.handler,
             description="Stores webhooks from the queue in the sink",
-            environment={**config.environment, **_environment(buffer, retry), **environment(sources)},
+            environment={
+                **config.environment,
+                **_environment(buffer, retry),
+                **environment(sources),
+                **(event_filters.environment() if event_filters is not None else {}),
+            },
             timeout=timeout,
             memory_size=memory_size or _MEMORY_SIZE,
             reserved_concurrent_executions=reserved_concurrent_executions,
@@ -74,10 +82,14 @@ def create_consumer(
     sink.grant_write(consumer)
     for source in verified:
         source.grant_read(consumer)
+    if event_filters is not None:
+        count_dropped(scope, consumer, buffer.queue)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:
         for connectable in config.network.reaches:
+            # That a rule for what may go out adds nothing to "anything may" is true, and is not the user's affair.
+            Annotations.of(consumer).acknowledge_warning("@aws-cdk/aws-ec2:ipv4IgnoreEgressRule")
             # From this side, so that the rule is of this stack: a database is often of another, on which this one
             # depends already.
             consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
@@ -116,8 +128,10 @@ def throttle(
     max_concurrency: int,
     batch_size: int,
     max_batching_window: Duration | None,
+    event_filters: EventFilters | None,
 ) -> None:
-    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time."""
+    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time, and only what
+    ``event_filters`` want."""
     checks.free_queue(buffer.queue)
     Construct(cast(Construct, buffer.queue), checks.TAKEN)
     buffer.queue.grant_consume_messages(consumer)
@@ -130,4 +144,7 @@ def throttle(
         max_batching_window=max_batching_window,
         max_concurrency=max_concurrency,
         report_batch_item_failures=True,
+        filters=event_filters.criteria() if event_filters is not None else None,
+        # Lambda counts what it drops only where it is asked to.
+        metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
     )

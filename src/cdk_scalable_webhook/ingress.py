@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.source import Source, environment
 
@@ -33,6 +34,7 @@ class IngressOptions:
             id.
         mount: The path of the door.
         source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
+        event_filters: What is wanted, for an ingress that filters; None: everything, or somebody behind it filters.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -42,6 +44,7 @@ class IngressOptions:
     delivery_id_header: str | None
     mount: str
     source: Source | None
+    event_filters: EventFilters | None
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
@@ -105,6 +108,12 @@ class Ingress(ABC):
         return False
 
     @property
+    def filters(self) -> bool:
+        """Whether the ingress itself drops what no filter of ``event_filters`` wants. If not, the event source mapping
+        or the consumer does."""
+        return False
+
+    @property
     @abstractmethod
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
@@ -139,6 +148,10 @@ class _LambdaIntegration(Ingress):
         return True
 
     @property
+    def filters(self) -> bool:
+        return True
+
+    @property
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
 
@@ -155,6 +168,8 @@ class _LambdaIntegration(Ingress):
         variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
         if source is None and options.delivery_id_header is not None:
             variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        if options.event_filters is not None:
+            variables |= options.event_filters.environment()
         packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
         with packed(scope, packages, own) as code:
             publisher = runtime_function(
@@ -173,6 +188,8 @@ class _LambdaIntegration(Ingress):
         options.queue.grant_send_messages(publisher)
         if source is not None:
             source.grant_read(publisher)
+        if options.event_filters is not None:
+            count_dropped(scope, publisher, options.queue)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 

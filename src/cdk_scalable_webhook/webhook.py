@@ -1,5 +1,6 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.filters import dropping, metric_dropped
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
@@ -53,6 +55,7 @@ class ScalableWebhook(Construct):
         *,
         ingress: Ingress | None = None,
         source: Source | None = None,
+        event_filters: Sequence[Mapping[str, object]] | None = None,
         sink: Sink | None = None,
         consumer: lambda_.Function | None = None,
         api: apigateway.RestApi | None = None,
@@ -85,6 +88,11 @@ class ScalableWebhook(Construct):
             ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
             source: Who sends: what it has not signed is refused, and its own id makes a delivery unique. Default:
                 anybody may send.
+            event_filters: Which webhooks are wanted, in the syntax of Lambda's event filters, over ``headers``, whose
+                names are in any case, and ``body``, the fields of a JSON payload: 1 to 5, of which one has to match.
+                The others are answered as ever, and dropped as early as can be. They are part of the template, so no
+                secret in them. Default: every webhook is wanted.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
                 ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
@@ -149,6 +157,13 @@ class ScalableWebhook(Construct):
             _require_verifier(ingress, consumer)
         self._ingress = ingress
         self._sources = {self._path: None if ingress.verifies else source}
+        drops = dropping(
+            event_filters,
+            at_door=ingress.filters,
+            as_text=not ingress.binary_media_types,
+            own_consumer=consumer is not None,
+        )
+        self._drops = event_filters is not None
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -190,6 +205,7 @@ class ScalableWebhook(Construct):
                 sink=self._sink,
                 retry=self._retry,
                 sources=self._sources,
+                event_filters=drops.consumer,
                 timeout=busy,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -216,6 +232,7 @@ class ScalableWebhook(Construct):
             max_concurrency=max_concurrency,
             batch_size=batch_size,
             max_batching_window=max_batching_window,
+            event_filters=drops.mapping,
         )
 
         if api is None:
@@ -240,6 +257,7 @@ class ScalableWebhook(Construct):
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
             mount=self._path,
             source=source,
+            event_filters=drops.door,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -278,6 +296,12 @@ class ScalableWebhook(Construct):
             raise ValueError(
                 f"source must not be Source.custom() for a further door that does not verify, got one for {mount}; "
                 "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
+            )
+        own = self._ingress
+        if self._drops and (ingress.filters, ingress.binary_media_types) != (own.filters, own.binary_media_types):
+            raise ValueError(
+                "ingress of a further door must be of the webhook's own kind where there are event_filters, got "
+                f"another for {mount}; leave ingress out, or make a ScalableWebhook of its own for this source"
             )
         header = source.delivery_id_header
         options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
@@ -372,6 +396,28 @@ class ScalableWebhook(Construct):
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
+
+    def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """How many webhooks were dropped, since none of ``event_filters`` wants them.
+
+        Args:
+            period: Over how long one point is. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
+            source mapping drops.
+
+        Raises:
+            ValueError: There are no ``event_filters``.
+
+        See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+        """
+        if not self._drops:
+            raise ValueError(
+                "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
+                "leave the metric out"
+            )
+        return metric_dropped(self, period)
 
 
 def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:

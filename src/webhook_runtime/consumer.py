@@ -11,12 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, Context
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
-from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
+from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
 from webhook_runtime.schemes import Answer, Unverified
 from webhook_runtime.secrets import Unverifiable
-from webhook_runtime.settings import ConsumerSettings, SourceSettings
+from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
 from webhook_runtime.source import Sources
 
 Record = Mapping[str, Any]
@@ -102,12 +103,14 @@ class Consumer:
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
         sources: Sources | None = None,
+        event_filters: EventFilters | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
         self._sources = sources
+        self._event_filters = event_filters
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -120,6 +123,7 @@ class Consumer:
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
             Sources.from_settings(SourceSettings.from_environment()),
+            EventFilters.from_settings(FilterSettings.from_environment()),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -189,13 +193,14 @@ class Consumer:
         return down
 
     def _read(self, record: Record) -> _Message:
-        """The message, with the outcome that it has already where its webhook is none, or not of its sender."""
+        """The message, with the outcome that it has already where its webhook is none, not of its sender, or not
+        wanted."""
         try:
             webhook = read(record)
         except MalformedMessage as error:
             return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
         if self._sources is None:
-            return _Message(record, webhook, _NOT_REACHED)
+            return self._filtered(record, webhook)
         try:
             admitted = self._sources.admit(webhook)
         except Unverified as error:
@@ -206,12 +211,17 @@ class Consumer:
         if isinstance(admitted, Answer):
             late = Outcome(Kind.PERMANENT, "Handshake", "a handshake is answered at the door, and this door cannot")
             return _Message(record, webhook, late)
-        return _Message(record, admitted, _NOT_REACHED)
+        return self._filtered(record, admitted)
+
+    def _filtered(self, record: Record, webhook: Webhook) -> _Message:
+        """The message of a webhook that is known to be of its sender."""
+        wanted = self._event_filters is None or self._event_filters.want(webhook)
+        return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
 
     def _settle(self, message: _Message) -> bool:
-        """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""
+        """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
-        if outcome.kind in (Kind.STORED, Kind.DUPLICATE):
+        if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
             logs.logger.info(outcome.kind.value, extra=line)
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}

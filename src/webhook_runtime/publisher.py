@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.outcome import Kind
 from webhook_runtime.schemes import Answer, Unverified
 from webhook_runtime.secrets import Unverifiable
 from webhook_runtime.settings import PublisherSettings
@@ -31,13 +33,20 @@ class Publisher:
     """Writes each request to the queue.
 
     ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``sources``
-    is None where anybody may send.
+    is None where anybody may send, ``event_filters`` where everything is wanted.
     """
 
-    def __init__(self, settings: PublisherSettings, sqs: Any, sources: Sources | None = None) -> None:
+    def __init__(
+        self,
+        settings: PublisherSettings,
+        sqs: Any,
+        sources: Sources | None = None,
+        event_filters: EventFilters | None = None,
+    ) -> None:
         self._settings = settings
         self._sqs = sqs
         self._sources = sources
+        self._event_filters = event_filters
 
     def handle(self, event: Event, _context: object) -> Response:
         """The Lambda handler."""
@@ -45,6 +54,14 @@ class Publisher:
             webhook = self._admit(self._webhook(event))
             if isinstance(webhook, Answer):
                 return _handshake(event, webhook)
+            if self._event_filters is not None and not self._event_filters.want(webhook):
+                logs.logger.info(
+                    Kind.DROPPED.value,
+                    extra=logs.names(webhook)
+                    | {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
+                )
+                # Accepted: the sender has nothing to mend, and must not come again.
+                return _answer(202, {"id": webhook.id})
             message_id = self._send(webhook)
         except _Refused as refusal:
             logs.logger.warning(

@@ -19,6 +19,18 @@ class SourceSettings:
 
 
 @dataclass(frozen=True)
+class FilterSettings:
+    """``event_filters`` is the JSON of the patterns."""
+
+    event_filters: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        event_filters = environment.get("WEBHOOK_EVENT_FILTERS")
+        return None if event_filters is None else cls(event_filters)
+
+
+@dataclass(frozen=True)
 class PublisherSettings:
     queue_url: str
     delivery_id_header: str | None

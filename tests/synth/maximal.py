@@ -26,6 +26,7 @@ ScalableWebhook(
     created,
     "Webhook",
     ingress=Ingress.direct_integration(binary=True),
+    event_filters=[{"headers": {"X-Event": ["push"]}, "body": {"ref": [{"prefix": "refs/"}]}}, {"body": {"a": [None]}}],
     sink=Sink.dynamodb(),
     path="/hooks/all",
     delivery_id_header="Idempotency-Key",
@@ -73,6 +74,7 @@ own = Stack(app, "Own")
 ScalableWebhook(
     own,
     "Webhook",
+    event_filters=[{"headers": {"X-Event": ["push"]}}],
     ingress=Ingress.lambda_integration(),
     consumer=lambda_.Function(
         own,
@@ -84,6 +86,15 @@ ScalableWebhook(
         timeout=Duration.seconds(10),
     ),
 )
+
+mapped = Stack(app, "Mapped")
+ScalableWebhook(
+    mapped,
+    "Webhook",
+    ingress=Ingress.direct_integration(),
+    event_filters=[{"body": {"type": [{"prefix": type}]}} for type in ("order", "refund", "shop", "stock", "user")],
+    encryption_key=kms.Key(mapped, "Key", enable_key_rotation=True),
+).metric_dropped().create_alarm(mapped, "Dropped", threshold=1, evaluation_periods=1)
 
 databases = Stack(app, "Databases")
 vpc = ec2.Vpc(databases, "Vpc", max_azs=2)

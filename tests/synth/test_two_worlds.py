@@ -18,13 +18,18 @@ from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
 SOURCE = {"WEBHOOK_SOURCES"}
-CONSUMER = {
-    "WEBHOOK_QUEUE_URL",
-    "WEBHOOK_DEAD_LETTER_QUEUE_URL",
-    "WEBHOOK_MAX_RECEIVE_COUNT",
-    "WEBHOOK_RETRY_INITIAL_SECONDS",
-    "WEBHOOK_RETRY_MAXIMUM_SECONDS",
-} | SOURCE
+FILTERS = {"WEBHOOK_EVENT_FILTERS"}
+CONSUMER = (
+    {
+        "WEBHOOK_QUEUE_URL",
+        "WEBHOOK_DEAD_LETTER_QUEUE_URL",
+        "WEBHOOK_MAX_RECEIVE_COUNT",
+        "WEBHOOK_RETRY_INITIAL_SECONDS",
+        "WEBHOOK_RETRY_MAXIMUM_SECONDS",
+    }
+    | SOURCE
+    | FILTERS
+)
 TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
 DATABASE = TABLE | {
     "WEBHOOK_DATABASE_HOST",
@@ -34,7 +39,7 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE,
+    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE | FILTERS,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -45,13 +50,13 @@ HANDLERS = {
 }
 SOURCES = '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}'
 SETTINGS = {
-    "publisher": ["PublisherSettings", "SourceSettings"],
-    "dynamodb": ["ConsumerSettings", "SourceSettings", "DynamoDBSettings"],
-    "postgres": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
-    "mysql": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
-    "data_api": ["ConsumerSettings", "SourceSettings", "DataApiSettings"],
-    "http": ["ConsumerSettings", "SourceSettings", "HttpSettings"],
-    "python": ["ConsumerSettings", "SourceSettings", "PythonSettings"],
+    "publisher": ["PublisherSettings", "SourceSettings", "FilterSettings"],
+    "dynamodb": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DynamoDBSettings"],
+    "postgres": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
+    "mysql": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
+    "data_api": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DataApiSettings"],
+    "http": ["ConsumerSettings", "SourceSettings", "FilterSettings", "HttpSettings"],
+    "python": ["ConsumerSettings", "SourceSettings", "FilterSettings", "PythonSettings"],
 }
 
 
@@ -91,10 +96,18 @@ def written(handler: str, folder: Path) -> set[str]:
     stack = Stack(App(), "Stack")
     secret = secretsmanager.Secret(stack, "Shared")
     source = Source.github(secret, secret_field="key")
-    # Who verifies has the source's variables: the publisher, or the consumer behind a door without one.
+    # Who verifies and drops has the variables for it: the publisher, or the consumer behind a door without one.
     ingress = Ingress.lambda_integration() if handler == "publisher" else Ingress.direct_integration()
     for number, sink in enumerate(sinks(handler, stack, folder)):
-        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, source=source, retry=Retry())
+        ScalableWebhook(
+            stack,
+            f"Webhook{number}",
+            ingress=ingress,
+            sink=sink,
+            source=source,
+            event_filters=[{"headers": {"X": ["1"]}}],
+            retry=Retry(),
+        )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}

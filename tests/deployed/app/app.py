@@ -174,10 +174,23 @@ class Senders(Stack):
                 webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
 
 
+class Filtered(Stack):
+    """Each door with filters, and the direct text door with one that makes its event source mapping drop."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        by_body = {"kind": ["order", None], "total": [{"numeric": [">=", 10]}], "by": {"name": [{"prefix": "Zo"}]}}
+        by_header = {"headers": {"X-Event": ["push"], "X-Draft": [{"exists": False}]}}
+        for name, ingress in DOORS.items():
+            ScalableWebhook(self, name, ingress=ingress, event_filters=[{"body": by_body}, by_header], **QUICK)
+        ScalableWebhook(self, "Mapping", ingress=DOORS["Direct"], event_filters=[{"body": by_body}], **QUICK)
+
+
 app = App()
 Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
 Senders(app, "Senders")
+Filtered(app, "Filtered")
 app.synth()
