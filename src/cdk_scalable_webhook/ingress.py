@@ -1,9 +1,11 @@
 """How a request becomes a message."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -13,7 +15,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.source import Source
 
@@ -34,6 +38,8 @@ class IngressOptions:
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
+        acknowledgement: What an accepted webhook is answered; None: 202 and its id.
+        response_headers: What every answer has for browsers; empty without CORS.
     """
 
     queue: sqs.IQueue
@@ -42,6 +48,8 @@ class IngressOptions:
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
+    acknowledgement: Acknowledgement | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,10 @@ class _LambdaIntegration(Ingress):
             environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.source is not None:
             environment |= options.source.environment()
+        if options.acknowledgement is not None:
+            environment["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
+        if options.response_headers:
+            environment["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
         with packed(scope) as code:
             publisher = runtime_function(
                 scope,
@@ -203,6 +215,19 @@ class _DirectIntegration(Ingress):
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
         )
+        acknowledgement = options.acknowledgement
+        if acknowledgement is None:
+            accepted = _Answer("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200")
+        else:
+            told, content_type = literal(acknowledgement.body), {"Content-Type": acknowledgement.content_type}
+            accepted = _Answer(str(acknowledgement.status), told, "200", content_type)
+        answers = [
+            # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
+            _Answer("503", mapping_template("unavailable")),
+            accepted,
+            _Answer("400", mapping_template("rejected"), "4\\d{2}"),
+        ]
+        headers = options.response_headers
         integration = apigateway.AwsIntegration(
             service="sqs",
             path=f"{queue.env.account}/{queue.queue_name}",
@@ -216,16 +241,13 @@ class _DirectIntegration(Ingress):
                 # reach SQS, since the raw payload would then be the call itself.
                 request_templates={"application/json": request, "$default": request},
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-                integration_responses=[
-                    # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
-                    _integration_response("503", mapping_template("unavailable")),
-                    _integration_response("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200"),
-                    _integration_response("400", mapping_template("rejected"), "4\\d{2}"),
-                ],
+                integration_responses=[answer.integration_response(headers) for answer in answers],
             ),
         )
-        statuses = ("202", "400", "413", "503")
-        return IngressConfig(integration, [apigateway.MethodResponse(status_code=status) for status in statuses])
+        # rejected.vtl makes a 413 of some of its answers.
+        statuses = sorted([*answers, _Answer("413", "")], key=lambda answer: answer.status)
+        responses = [answer.method_response(headers) for answer in statuses]
+        return IngressConfig(integration, responses)
 
 
 def mapping_template(name: str, **placeholders: str) -> str:
@@ -237,9 +259,33 @@ def mapping_template(name: str, **placeholders: str) -> str:
     return template
 
 
-def _integration_response(
-    status: str, template: str, selection_pattern: str | None = None
-) -> apigateway.IntegrationResponse:
-    return apigateway.IntegrationResponse(
-        status_code=status, selection_pattern=selection_pattern, response_templates={"application/json": template}
-    )
+def literal(text: str) -> str:
+    """A template of this text, whatever it would mean to Velocity."""
+    return f'$util.urlDecode("{quote(text, safe="")}")'
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer of the direct integration, for the statuses of SQS that match the pattern."""
+
+    status: str
+    template: str
+    pattern: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def integration_response(self, headers: Mapping[str, str]) -> apigateway.IntegrationResponse:
+        values = quoted(_responded({**self.headers, **headers}))
+        return apigateway.IntegrationResponse(
+            status_code=self.status,
+            selection_pattern=self.pattern,
+            response_templates={"application/json": self.template},
+            response_parameters=values or None,
+        )
+
+    def method_response(self, headers: Mapping[str, str]) -> apigateway.MethodResponse:
+        names = dict.fromkeys(_responded({**self.headers, **headers}), True)
+        return apigateway.MethodResponse(status_code=self.status, response_parameters=names or None)
+
+
+def _responded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {f"method.response.header.{name}": value for name, value in headers.items()}

@@ -36,6 +36,8 @@ class Publisher:
         self._settings = settings
         self._sqs = sqs
         self._verifier = verifier
+        self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
+        self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
 
     def handle(self, event: Event, _context: object) -> Answer:
         """The Lambda handler."""
@@ -51,13 +53,18 @@ class Publisher:
                     "reason": refusal.reason,
                 },
             )
-            return _answer(refusal.status, {"message": refusal.reason})
+            return self._answer(refusal.status, _json({"message": refusal.reason}))
         logs.logger.info(
             "queued",
             extra=logs.names(webhook)
             | {"message_id": message_id, "method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
         )
-        return _answer(202, {"id": webhook.id})
+        if self._acknowledgement is None:
+            return self._answer(202, _json({"id": webhook.id}))
+        return self._answer(**self._acknowledgement)
+
+    def _answer(self, status: int, body: str, content_type: str = "application/json") -> Answer:
+        return {"statusCode": status, "headers": {"Content-Type": content_type, **self._headers}, "body": body}
 
     def _webhook(self, event: Event) -> Webhook:
         context = event["requestContext"]
@@ -135,9 +142,5 @@ def _payload(event: Event) -> bytes:
     return body.encode()
 
 
-def _answer(status: int, body: Mapping[str, str]) -> Answer:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+def _json(body: Mapping[str, str]) -> str:
+    return json.dumps(body, separators=(",", ":"))

@@ -28,14 +28,21 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class PublisherSettings:
+    """``acknowledgement`` is the JSON of ``status``, ``body`` and ``content_type``, ``response_headers`` that of names and
+    values; None: the usual answer, and no further headers."""
+
     queue_url: str
     delivery_id_header: str | None
+    acknowledgement: str | None = None
+    response_headers: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
             queue_url=environment["WEBHOOK_QUEUE_URL"],
             delivery_id_header=environment.get("WEBHOOK_DELIVERY_ID_HEADER"),
+            acknowledgement=environment.get("WEBHOOK_ACKNOWLEDGEMENT"),
+            response_headers=environment.get("WEBHOOK_RESPONSE_HEADERS"),
         )
 
 

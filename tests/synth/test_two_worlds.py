@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
 SOURCE = {"WEBHOOK_SOURCE", "WEBHOOK_SOURCE_SECRET_ARN", "WEBHOOK_SOURCE_SECRET_FIELD"}
@@ -34,7 +35,13 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE,
+    "publisher": {
+        "WEBHOOK_QUEUE_URL",
+        "WEBHOOK_DELIVERY_ID_HEADER",
+        "WEBHOOK_ACKNOWLEDGEMENT",
+        "WEBHOOK_RESPONSE_HEADERS",
+    }
+    | SOURCE,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -93,7 +100,16 @@ def written(handler: str, folder: Path) -> set[str]:
     # Who verifies has the source's variables: the publisher, or the consumer behind a door without one.
     ingress = Ingress.lambda_integration() if handler == "publisher" else Ingress.direct_integration()
     for number, sink in enumerate(sinks(handler, stack, folder)):
-        ScalableWebhook(stack, f"Webhook{number}", ingress=ingress, sink=sink, source=source, retry=Retry())
+        ScalableWebhook(
+            stack,
+            f"Webhook{number}",
+            ingress=ingress,
+            sink=sink,
+            source=source,
+            retry=Retry(),
+            acknowledgement=Acknowledgement(),
+            cors=apigateway.CorsOptions(allow_origins=["*"]),
+        )
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )
