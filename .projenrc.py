@@ -218,7 +218,8 @@ pyproject.add_override(
                     f"{MODULE}.door | {MODULE}.consumer",
                     f"{MODULE}.ingress | {MODULE}.buffer",
                     f"{MODULE}.sinks : {MODULE}.sink",
-                    f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source",
+                    f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source"
+                    f" | {MODULE}.edge | {MODULE}.acknowledgement",
                     f"{MODULE}.checks",
                 ],
             },

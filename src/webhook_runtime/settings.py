@@ -28,8 +28,8 @@ class SourceSettings:
 
 @dataclass(frozen=True)
 class PublisherSettings:
-    """``acknowledgement`` is the JSON of ``status``, ``body`` and ``content_type``, ``response_headers`` that of names and
-    values; None: the usual answer, and no further headers."""
+    """``acknowledgement`` is JSON with status, body and content type, ``response_headers`` with names and values; None
+    where the answer is the usual one, and has no more headers."""
 
     queue_url: str
     delivery_id_header: str | None
