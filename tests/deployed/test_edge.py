@@ -96,5 +96,12 @@ def test_who_calls_from_elsewhere_is_refused(urls: Urls) -> None:
 def test_who_does_not_sign_is_refused(urls: Urls) -> None:
     answer = httpx.post(urls["Edges/Signed"], content=b"x")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
-    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=…".replace("…", "x")}
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
     assert httpx.post(urls["Edges/Signed"], content=b"x", headers=signed).status_code == 202
+
+
+@pytest.mark.parametrize("name", ["Domain", "BasePath"])
+def test_a_door_with_a_domain_and_a_web_acl_has_a_local_twin(name: str, urls: Urls, observe: Observe) -> None:
+    assert urls[f"Edges/{name}"].endswith("/prod/in")
+    assert httpx.post(f"{urls[f'Edges/{name}']}/x", content=b"by domain").status_code == 202
+    assert wait_for(lambda: [item["path"] for item in observe(f"Edges/{name}").items()] == ["/in/x"], SECONDS)

@@ -1,6 +1,7 @@
 """Who may come to the door, and what an accepted webhook is answered."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -76,9 +77,9 @@ class TestAnApiKey:
             "AWS::ApiGateway::UsagePlan",
             {"ApiStages": [Match.object_like(stage)], "Throttle": {"RateLimit": 50, "BurstLimit": 20}},
         )
-        assert webhook.api_key is not None
         assert webhook.usage_plan is not None
-        key, plan = ({"Ref": logical_id(it)} for it in (webhook.api_key, webhook.usage_plan))
+        assert isinstance(webhook.api_key, apigateway.ApiKey)
+        key, plan = {"Ref": logical_id(webhook.api_key)}, {"Ref": logical_id(webhook.usage_plan)}
         template.has_resource_properties("AWS::ApiGateway::UsagePlanKey", {"KeyId": key, "UsagePlanId": plan})
 
     def test_may_be_ones_own(self, stack: Stack) -> None:
@@ -218,8 +219,6 @@ class TestAWebAcl:
         loaded = (
             "import sys; from cdk_scalable_webhook import ScalableWebhook; print('aws_cdk.aws_wafv2' in sys.modules)"
         )
-        import subprocess
-
         run = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
         assert run.stdout.strip() == "False"
 

@@ -2,8 +2,8 @@
 
 It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers
 as API Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses,
-binary media types, throttling, API keys, allowed addresses, access logs. Everything else it hands on. It is a developer's
-tool; where the emulator learns this, it goes.
+binary media types, throttling, API keys, allowed addresses, access logs. Everything else it hands on. It is a
+developer's tool; where the emulator learns this, it goes.
 
 Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
 plan, WAF, TLS, and headers of gateway responses.

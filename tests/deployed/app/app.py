@@ -4,6 +4,7 @@ from typing import Any
 
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -172,6 +173,13 @@ class Edges(Stack):
             CfnOutput(self, f"{name}Key", value=keyed.api_key.key_id if keyed.api_key else "")
         ScalableWebhook(self, "Here", allowed_ip_ranges=["127.0.0.0/8", "::1/128"], **QUICK)
         ScalableWebhook(self, "Elsewhere", allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"], **QUICK)
+        for name, base_path in {"Domain": None, "BasePath": "v1"}.items():
+            domain = apigateway.DomainNameOptions(
+                domain_name=f"{name.lower()}.example.com",
+                certificate=acm.Certificate(self, f"{name}Certificate", domain_name=f"{name.lower()}.example.com"),
+                base_path=base_path,
+            )
+            ScalableWebhook(self, name, path="/in", domain_name=domain, web_acl=True, **QUICK)
         ScalableWebhook(self, "Signed", iam_authorization=True, **QUICK).grant_invoke(
             iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         )
