@@ -137,7 +137,7 @@ class ScalableWebhook(Construct):
                 limit.
             api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
                 identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
-                rely on it for authentication. Default: no key.
+                rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
             allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; from anywhere
                 else it is 403. Default: any address.

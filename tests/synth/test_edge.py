@@ -91,10 +91,16 @@ class TestAnApiKey:
         assert webhook.api_key is own
 
     def test_has_no_throttle_where_one_limit_would_make_the_other_zero(self, synth: Synth) -> None:
-        template = synth(api_key=True, throttling_rate_limit=50)
+        template = synth(api_key=True, throttling_rate_limit=Token.as_number({"Ref": "Rate"}))
         template.has_resource_properties("AWS::ApiGateway::UsagePlan", {"Throttle": Match.absent()})
         template.has_resource_properties(
-            "AWS::ApiGateway::Stage", {"MethodSettings": [Match.object_like({"ThrottlingRateLimit": 50})]}
+            "AWS::ApiGateway::Stage", {"MethodSettings": [Match.object_like({"ThrottlingRateLimit": {"Ref": "Rate"}})]}
+        )
+
+    def test_may_have_a_throttle_that_only_deployment_knows(self, synth: Synth) -> None:
+        rate, burst = (Token.as_number({"Ref": name}) for name in ("Rate", "Burst"))
+        synth(api_key=True, throttling_rate_limit=rate, throttling_burst_limit=burst).has_resource_properties(
+            "AWS::ApiGateway::UsagePlan", {"Throttle": {"RateLimit": {"Ref": "Rate"}, "BurstLimit": {"Ref": "Burst"}}}
         )
 
 

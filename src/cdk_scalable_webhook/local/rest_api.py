@@ -213,14 +213,18 @@ def _access_log(stage: Mapping[str, Any]) -> AccessLogSetting | None:
 
 
 def _denied_outside(policy: str | None) -> list[list[Network]]:
-    """The networks outside of which a statement of the policy denies a call."""
+    """The networks outside of which a statement of the policy, with no other condition, denies a call."""
     if not policy:
         return []
     # API Gateway gives it with its quotes escaped.
     document = json.loads(policy if policy.startswith('{"') else json.loads(f'"{policy}"'))
-    conditions = [it.get("Condition", {}) for it in _several(document["Statement"]) if it["Effect"] == "Deny"]
-    outside = [condition.get("NotIpAddress", {}).get("aws:SourceIp") for condition in conditions]
-    return [[ip_network(network) for network in _several(networks)] for networks in outside if networks]
+    return [
+        [ip_network(network, strict=False) for network in _several(condition["NotIpAddress"]["aws:SourceIp"])]
+        for statement in _several(document["Statement"])
+        if statement["Effect"] == "Deny"
+        and (condition := statement.get("Condition", {})).keys() == {"NotIpAddress"}
+        and condition["NotIpAddress"].keys() == {"aws:SourceIp"}
+    ]
 
 
 def _several(value: Any) -> list[Any]:
