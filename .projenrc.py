@@ -156,7 +156,16 @@ pyproject.add_override(
         "explicit_package_bases": True,
         "overrides": [
             {
-                "module": ["airspeed", "boto3.*", "botocore.*", "griffe2md.*", "ministack.*", "cfnlint.*", "pg8000.*"],
+                "module": [
+                    "airspeed",
+                    "boto3.*",
+                    "botocore.*",
+                    "cfnlint.*",
+                    "griffe2md.*",
+                    "ministack.*",
+                    "pg8000.*",
+                    "twilio.*",
+                ],
                 "ignore_missing_imports": True,
             },
         ],

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +106,19 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
         raise ValueError(
             f"the visibility timeout of queue must not be shorter than the consumer's timeout of {show(timeout)}, "
             f"got {visible:g} seconds; set visibility_timeout of the queue to at least {6 * busy:g} seconds"
+        )
+
+
+# The child of a queue that has its consumer.
+TAKEN = "Webhook consumer"
+
+
+def free_queue(queue: sqs.IQueue) -> None:
+    """Two consumers of one queue would each get what is meant for the other."""
+    if queue.node.try_find_child(TAKEN) is not None:
+        raise ValueError(
+            f"queue must have one consumer, got {queue.node.path}, which another ScalableWebhook has already; "
+            "call add_source() of that one, which shares queue and consumer"
         )
 
 
@@ -395,6 +409,25 @@ def python_code(code: Path, handler: str) -> None:
     defined = {name for node in tree.body for name in _defined(node)}
     if function not in defined and "*" not in defined:
         raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution is there to be packed."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def packages(names: Sequence[str]) -> None:
+    """Distributions that are there to be packed."""
+    for name in names:
+        if not is_installed(name):
+            raise ValueError(
+                f"packages must be installed where the app is synthesised, got {name!r}, which is not; "
+                f"pip install {name}"
+            )
 
 
 def _defined(node: ast.stmt) -> list[str]:

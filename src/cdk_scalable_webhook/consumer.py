@@ -1,6 +1,7 @@
 """The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -14,7 +15,7 @@ from cdk_scalable_webhook.buffer import Buffer
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 _TIMEOUT = Duration.seconds(30)
 _MEMORY_SIZE = 256
@@ -37,7 +38,7 @@ def create_consumer(
     buffer: Buffer,
     sink: Sink,
     retry: Retry,
-    source: Source | None,
+    sources: Mapping[str, Source | None],
     timeout: Duration,
     memory_size: int | None,
     reserved_concurrent_executions: int | None,
@@ -46,23 +47,22 @@ def create_consumer(
     removal_policy: RemovalPolicy | None,
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
-    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``source`` is None
-    where the door has verified already, or anybody may send."""
+    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``sources`` has those
+    that no door verifies, by mount; None for a mount where a door has, or anybody may send."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy)
     config = sink.bind(scope, options)
-    with packed(scope, config.packages, config.directory, config.files) as code:
+    verified = [source for source in sources.values() if source is not None]
+    packages = [*config.packages, *(package for source in verified for package in source.packages)]
+    own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]
+    with packed(scope, packages, own, config.files) as code:
         consumer = runtime_function(
             scope,
             "Consumer",
             code=code,
             handler=config.handler,
             description="Stores webhooks from the queue in the sink",
-            environment={
-                **config.environment,
-                **_environment(buffer, retry),
-                **(source.environment() if source is not None else {}),
-            },
+            environment={**config.environment, **_environment(buffer, retry), **environment(sources)},
             timeout=timeout,
             memory_size=memory_size or _MEMORY_SIZE,
             reserved_concurrent_executions=reserved_concurrent_executions,
@@ -72,7 +72,7 @@ def create_consumer(
             **_place(config.network),
         )
     sink.grant_write(consumer)
-    if source is not None:
+    for source in verified:
         source.grant_read(consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
@@ -118,6 +118,8 @@ def throttle(
     max_batching_window: Duration | None,
 ) -> None:
     """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time."""
+    checks.free_queue(buffer.queue)
+    Construct(cast(Construct, buffer.queue), checks.TAKEN)
     buffer.queue.grant_consume_messages(consumer)
     lambda_.EventSourceMapping(
         scope,

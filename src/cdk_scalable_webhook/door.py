@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.edge import Edge, add_cors
+from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage too.
@@ -65,6 +65,7 @@ def create_api(
     )
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
+    add_gateway_responses(api, edge)
     if edge.domain_name is not None and edge.domain_name.security_policy is None:
         assert api.domain_name
         domain = api.domain_name.node.default_child
@@ -92,13 +93,10 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: E
         )
     resources = (mount, mount.add_resource("{proxy+}"))
     for resource in resources:
-        resource.add_method(
-            "ANY",
-            config.integration,
-            method_responses=list(config.method_responses),
-            **edge.method_options(),
-        )
-    add_cors(api, resources, edge)
+        for method, each in {"ANY": config, **config.methods}.items():
+            responses = list(each.method_responses)
+            resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+    add_preflights(resources, edge)
 
 
 def has_stage(api: apigateway.RestApi) -> bool:

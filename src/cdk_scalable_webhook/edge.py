@@ -55,6 +55,11 @@ class Edge:
         """What was asked for; None for what was not."""
         return {name: value or None for name, value in vars(self).items()}
 
+    @property
+    def proves_sender(self) -> bool:
+        """Whether a sender has to prove who it is: by a signature of IAM's, or by a certificate."""
+        return self.iam_authorization or (self.domain_name is not None and self.domain_name.mtls is not None)
+
     def resource_policy(self) -> iam.PolicyDocument | None:
         """Who may call from where.
 
@@ -98,8 +103,8 @@ class Edge:
         return headers
 
 
-def add_cors(api: apigateway.RestApi, resources: Sequence[apigateway.IResource], edge: Edge) -> None:
-    """Preflights, and the headers on the answers that API Gateway gives by itself."""
+def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> None:
+    """The answers to a browser that asks before it sends."""
     if edge.cors is None:
         return
     options = {name: getattr(edge.cors, name) for name in inspect.signature(apigateway.CorsOptions).parameters}
@@ -109,9 +114,14 @@ def add_cors(api: apigateway.RestApi, resources: Sequence[apigateway.IResource],
         assert isinstance(method, apigateway.CfnMethod)
         # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
         method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
+
+
+def add_gateway_responses(api: apigateway.RestApi, edge: Edge) -> None:
+    """What API Gateway answers by itself is shown to a page as well."""
     headers = quoted(edge.response_headers())
-    api.add_gateway_response("Refused", type=apigateway.ResponseType.DEFAULT_4_XX, response_headers=headers)
-    api.add_gateway_response("Failed", type=apigateway.ResponseType.DEFAULT_5_XX, response_headers=headers)
+    if headers:
+        api.add_gateway_response("Refused", type=apigateway.ResponseType.DEFAULT_4_XX, response_headers=headers)
+        api.add_gateway_response("Failed", type=apigateway.ResponseType.DEFAULT_5_XX, response_headers=headers)
 
 
 def usage_plan(

@@ -19,7 +19,7 @@ from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.function import runtime_function
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 _MAPPING = Path(__file__).parent / "mapping"
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
@@ -34,7 +34,8 @@ class IngressOptions:
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
-        source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
+        mount: The path of the door.
+        source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
@@ -44,6 +45,7 @@ class IngressOptions:
 
     queue: sqs.IQueue
     delivery_id_header: str | None
+    mount: str
     source: Source | None
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
@@ -59,10 +61,12 @@ class IngressConfig:
     Attributes:
         integration: The integration of every method of the door.
         method_responses: The answers that the integration can give; empty for a proxy integration.
+        methods: HTTP methods that have an integration of their own instead.
     """
 
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
+    methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
 
 
 class Ingress(ABC):
@@ -154,23 +158,23 @@ class _LambdaIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
-        if options.delivery_id_header is not None:
-            environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
-        if options.source is not None:
-            environment |= options.source.environment()
+        source = options.source
+        variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
+        if source is None and options.delivery_id_header is not None:
+            variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.acknowledgement is not None:
-            environment["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
+            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
         if options.response_headers:
-            environment["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
-        with packed(scope) as code:
+            variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
+        packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
+        with packed(scope, packages, own) as code:
             publisher = runtime_function(
                 scope,
                 "Publisher",
                 code=code,
                 handler="publisher",
                 description="Writes each webhook to the queue",
-                environment=environment,
+                environment=variables,
                 timeout=_PUBLISHER_TIMEOUT,
                 memory_size=_PUBLISHER_MEMORY,
                 tracing=options.tracing,
@@ -178,8 +182,8 @@ class _LambdaIntegration(Ingress):
                 removal_policy=options.removal_policy,
             )
         options.queue.grant_send_messages(publisher)
-        if options.source is not None:
-            options.source.grant_read(publisher)
+        if source is not None:
+            source.grant_read(publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
 
 
@@ -204,7 +208,12 @@ class _DirectIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        queue = options.queue
+        queue, handshake = options.queue, options.source.handshake if options.source else None
+        if handshake not in (None, *_ANSWERED_BY_API_GATEWAY):
+            raise ValueError(
+                f"ingress must be Ingress.lambda_integration() for a source with a handshake that takes code, got "
+                f"Ingress.direct_integration() and Source.{handshake}(); take the Lambda door for this source"
+            )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         queue.grant_send_messages(role)
         header = options.delivery_id_header or ""
@@ -212,19 +221,21 @@ class _DirectIntegration(Ingress):
             "request",
             BINARY="true" if self._binary else "false",
             DELIVERY_ID_HEADER=header,
+            MOUNT=quote(options.mount, safe=""),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
         )
-        acknowledgement = options.acknowledgement
-        if acknowledgement is None:
-            accepted = _Answer("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200")
-        else:
-            told, content_type = literal(acknowledgement.body), {"Content-Type": acknowledgement.content_type}
-            accepted = _Answer(str(acknowledgement.status), told, "200", content_type)
+        status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
+        if options.acknowledgement is not None:
+            status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
+            accepted_headers = {"Content-Type": options.acknowledgement.content_type}
+        if handshake == "microsoft_graph":
+            request = mapping_template("validation_request", REQUEST=request)
+            accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         answers = [
             # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
             _Answer("503", mapping_template("unavailable")),
-            accepted,
+            _Answer(status, accepted, "200", accepted_headers),
             _Answer("400", mapping_template("rejected"), "4\\d{2}"),
         ]
         headers = options.response_headers
@@ -244,10 +255,28 @@ class _DirectIntegration(Ingress):
                 integration_responses=[answer.integration_response(headers) for answer in answers],
             ),
         )
-        # rejected.vtl makes a 413 of some of its answers.
-        statuses = sorted([*answers, _Answer("413", "")], key=lambda answer: answer.status)
-        responses = [answer.method_response(headers) for answer in statuses]
-        return IngressConfig(integration, responses)
+        # Those that a template says instead of the status of its answer.
+        overrides = [_Answer("200", ""), _Answer("413", "")]
+        declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
+        methods = {"GET": _okta()} if handshake == "okta" else {}
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods)
+
+
+# What API Gateway can say by itself. The rest takes a signature, or the payload.
+_ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
+
+
+def _okta() -> IngressConfig:
+    """A mock integration that says what it was asked to say."""
+    answer = _Answer("200", mapping_template("okta"))
+    integration = apigateway.MockIntegration(
+        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+        content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+        request_templates={"application/json": '{"statusCode": 200}', "$default": '{"statusCode": 200}'},
+        passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+        integration_responses=[answer.integration_response({})],
+    )
+    return IngressConfig(integration, [each.method_response({}) for each in (answer, _Answer("400", ""))])
 
 
 def mapping_template(name: str, **placeholders: str) -> str:

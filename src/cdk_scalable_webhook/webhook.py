@@ -1,10 +1,11 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -22,7 +23,7 @@ from cdk_scalable_webhook.edge import Edge, usage_plan, web_acl_of_stage
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -178,11 +179,9 @@ class ScalableWebhook(Construct):
         if source is not None:
             checks.nothing_set("source", delivery_id_header=delivery_id_header)
             delivery_id_header = source.delivery_id_header
-            if consumer is not None and not ingress.verifies:
-                raise ValueError(
-                    "source must not be set together with consumer where the door does not verify, got both; take "
-                    "Ingress.lambda_integration(), which does, or verify in your function"
-                )
+            _require_verifier(ingress, consumer)
+        self._ingress = ingress
+        self._sources = {self._path: None if ingress.verifies else source}
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -223,7 +222,7 @@ class ScalableWebhook(Construct):
                 buffer=buffer,
                 sink=self._sink,
                 retry=self._retry,
-                source=None if ingress.verifies else source,
+                sources=self._sources,
                 timeout=busy,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -260,6 +259,7 @@ class ScalableWebhook(Construct):
             domain_name=domain_name,
             cors=cors,
         )
+        self._edge = edge
         if api is None:
             self._api = create_api(
                 self,
@@ -279,18 +279,18 @@ class ScalableWebhook(Construct):
                 **edge.settings(),
             )
             self._api = brought_api(api, ingress)
-        options = IngressOptions(
+        self._options = IngressOptions(
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
-            source=source if ingress.verifies else None,
+            mount=self._path,
+            source=source,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
             acknowledgement=acknowledgement,
             response_headers=edge.response_headers(),
         )
-        open_door(self._api, self._path, ingress.bind(self, options), edge)
-        self._edge = edge
+        self._open(self, ingress, self._options)
         self._api_key, self._usage_plan = usage_plan(
             self,
             self._api,
@@ -299,16 +299,67 @@ class ScalableWebhook(Construct):
             throttling_burst_limit=throttling_burst_limit,
         )
         self._web_acl = web_acl_of_stage(self, self._api, edge)
+        if source is None and not edge.proves_sender:
+            Annotations.of(self).add_warning_v2(
+                "cdk-scalable-webhook:openDoor",
+                "source should say who sends, got none: anybody who knows the URL may send. If so it shall be: "
+                "Annotations.of(webhook).acknowledge_warning('cdk-scalable-webhook:openDoor').",
+            )
+
+    def add_source(self, path: str, source: Source, *, ingress: Ingress | None = None) -> str:
+        """Another sender, at a door of its own: the same API, queue, consumer and sink.
+
+        A handler tells them apart by ``webhook.mount``, which is ``path``. Each door has its own check: what one sender
+        has signed is refused at another's.
+
+        Args:
+            path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.
+            source: Who sends.
+            ingress: How a request becomes a message. Default: that of the webhook.
+
+        Returns:
+            The URL to give to the sender.
+
+        Raises:
+            ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
+        """
+        ingress = ingress or self._ingress
+        checks.mount_path(path)
+        mount = "/" + path.strip("/")
+        _require_verifier(ingress, None if self._sink else self._consumer)
+        brought_api(self._api, ingress)
+        if not ingress.verifies and (source.code or source.packages):
+            raise ValueError(
+                f"source must not be Source.custom() for a further door that does not verify, got one for {mount}; "
+                "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
+            )
+        header = source.delivery_id_header
+        options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
+        self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
+        self._sources[mount] = None if ingress.verifies else source
+        for name, value in environment(self._sources).items():
+            self._consumer.add_environment(name, value)
+        if not ingress.verifies:
+            source.grant_read(self._consumer)
+        return self._url_of(mount)
+
+    def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
+        open_door(self._api, options.mount, ingress.bind(scope, options), self._edge)
         if has_stage(self._api):
-            CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
+            url = self._url_of(options.mount)
+            CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
+
+    def _url_of(self, mount: str) -> str:
+        domain = self._edge.domain_name
+        if domain is None:
+            return self._api.url_for_path(mount)
+        base = (domain.base_path or "").strip("/")
+        return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
     @property
     def url(self) -> str:
         """The URL to give to senders: every method, and every path below it."""
-        if self._edge.domain_name is not None:
-            base = (self._edge.domain_name.base_path or "").strip("/")
-            return f"https://{self._edge.domain_name.domain_name}{base and '/' + base}{self._path}"
-        return self._api.url_for_path(self._path)
+        return self._url_of(self._path)
 
     @property
     def api(self) -> apigateway.RestApi:
@@ -365,7 +416,8 @@ class ScalableWebhook(Construct):
         return self._consumer.grant_principal
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let somebody send webhooks where ``iam_authorization`` is on: to this path, and to every path below it.
+        """Let somebody send webhooks where ``iam_authorization`` is on: to every door that there is by now, and to
+        every path below it.
 
         Args:
             grantee: Who signs the requests. Somebody of another account needs the permission there as well.
@@ -381,8 +433,7 @@ class ScalableWebhook(Construct):
                 "grant_invoke needs iam_authorization=True, got a door that asks nobody for a signature; set it, "
                 "or give the URL to the sender"
             )
-        below = self._path.rstrip("/") + "/*"
-        paths = [below] if self._path == "/" else [self._path, below]
+        paths = [path for mount in self._sources for path in ([mount, f"{mount}/*"] if mount != "/" else ["/*"])]
         stage = self._api.deployment_stage.stage_name
         return iam.Grant.add_to_principal_or_resource(
             grantee=grantee,
@@ -425,3 +476,12 @@ class ScalableWebhook(Construct):
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
+
+
+def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
+    """Somebody has to verify what a source has signed."""
+    if consumer is not None and not ingress.verifies:
+        raise ValueError(
+            "source must not be set together with consumer where the door does not verify, got both; take "
+            "Ingress.lambda_integration(), which does, or verify in your function"
+        )

@@ -14,8 +14,10 @@ from webhook_runtime.clock import Clock, Context
 from webhook_runtime.message import MalformedMessage, Webhook, read, sqs_text
 from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.schemes import Answer, Unverified
+from webhook_runtime.secrets import Unverifiable
 from webhook_runtime.settings import ConsumerSettings, SourceSettings
-from webhook_runtime.verify import NoSecret, Unverified, Verifier
+from webhook_runtime.source import Sources
 
 Record = Mapping[str, Any]
 
@@ -99,13 +101,13 @@ class Consumer:
         redelivery: Redelivery,
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
-        verifier: Verifier | None = None,
+        sources: Sources | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
-        self._verifier = verifier
+        self._sources = sources
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -117,7 +119,7 @@ class Consumer:
             Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
-            Verifier.from_settings(SourceSettings.from_environment()),
+            Sources.from_settings(SourceSettings.from_environment()),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -192,18 +194,19 @@ class Consumer:
             webhook = read(record)
         except MalformedMessage as error:
             return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
-        if self._verifier is None:
+        if self._sources is None:
             return _Message(record, webhook, _NOT_REACHED)
         try:
-            # By when it arrived: it may have waited in the queue for days.
-            self._verifier.verify(webhook.headers, webhook.body, webhook.received_at.timestamp())
+            admitted = self._sources.admit(webhook)
         except Unverified as error:
             kind = Kind.PERMANENT if error.sure else Kind.RETRY
             return _Message(record, webhook, Outcome(kind, "Unverified", error.reason))
-        except NoSecret as error:
-            return _Message(record, webhook, Outcome(Kind.RETRY, "NoSecret", str(error)))
-        id = self._verifier.delivery_id(webhook.headers, webhook.body) or webhook.id
-        return _Message(record, replace(webhook, id=id), _NOT_REACHED)
+        except Unverifiable as error:
+            return _Message(record, webhook, Outcome(Kind.RETRY, type(error).__name__, str(error)))
+        if isinstance(admitted, Answer):
+            late = Outcome(Kind.PERMANENT, "Handshake", "a handshake is answered at the door, and this door cannot")
+            return _Message(record, webhook, late)
+        return _Message(record, admitted, _NOT_REACHED)
 
     def _settle(self, message: _Message) -> bool:
         """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""

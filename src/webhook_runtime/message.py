@@ -76,7 +76,9 @@ class Webhook:
             Gateway's request id. Store by it, and what is delivered twice is stored once.
         request_id: API Gateway's request id, which is in the log of every stage.
         method: The HTTP method.
+        mount: The path of the door that it came through, which tells senders apart that have a door each.
         path: The path below the stage, mount included.
+        url: The URL that the sender called, without the query.
         query_string: The query, as a form.
         headers: The headers; names in any case.
         body: The payload, byte for byte.
@@ -89,7 +91,9 @@ class Webhook:
     id: str
     request_id: str
     method: str
+    mount: str
     path: str
+    url: str
     query_string: str
     headers: Headers
     body: bytes
@@ -124,7 +128,9 @@ def write(webhook: Webhook) -> tuple[str, str]:
         ("time", str(round(webhook.received_at.timestamp() * 1000))),
         ("ip", webhook.source_ip),
         ("method", webhook.method),
+        ("mount", webhook.mount),
         ("path", webhook.path),
+        ("url", webhook.url),
         ("query", webhook.query_string),
         *((f"h.{name}", value) for name, value in webhook.headers.pairs()),
     ]
@@ -167,7 +173,9 @@ def read(record: Mapping[str, Any]) -> Webhook:
             id=fields["id"],
             request_id=fields["request"],
             method=fields["method"],
+            mount=fields["mount"],
             path=fields["path"],
+            url=fields["url"],
             query_string=fields["query"].removeprefix("&"),
             headers=Headers((name[2:], value) for name, value in pairs if name.startswith("h.")),
             body=_decode(fields["encoding"], record["body"]),

@@ -8,22 +8,14 @@ from typing import Self
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """``scheme`` is the JSON of a ``verify.Scheme``; ``secret_field`` is None where the secret is plain text."""
+    """``sources`` is JSON: what ``source.Sources`` is made of."""
 
-    scheme: str
-    secret_arn: str
-    secret_field: str | None
+    sources: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        scheme = environment.get("WEBHOOK_SOURCE")
-        if scheme is None:
-            return None
-        return cls(
-            scheme=scheme,
-            secret_arn=environment["WEBHOOK_SOURCE_SECRET_ARN"],
-            secret_field=environment.get("WEBHOOK_SOURCE_SECRET_FIELD"),
-        )
+        sources = environment.get("WEBHOOK_SOURCES")
+        return cls(sources) if sources else None
 
 
 @dataclass(frozen=True)

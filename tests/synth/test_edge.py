@@ -12,10 +12,11 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_wafv2 as wafv2
-from aws_cdk.assertions import Match, Template
+from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook
+from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Source
 from synth.test_webhook import logical_id, resources
 
 Synth = Callable[..., Template]
@@ -351,7 +352,7 @@ class TestCors:
         for method in methods(template, "ANY"):
             assert [a["ResponseParameters"] for a in method["Integration"]["IntegrationResponses"]] == [headers] * 3
             declared = dict.fromkeys(headers, True)
-            assert [r["ResponseParameters"] for r in method["MethodResponses"]] == [declared] * 4
+            assert all(response["ResponseParameters"] == declared for response in method["MethodResponses"])
 
     def test_of_lambda_is_a_setting_of_the_publisher(self, synth: Synth) -> None:
         template = synth(cors=self.CORS)
@@ -368,3 +369,52 @@ class TestCors:
             template.has_resource_properties(
                 "AWS::ApiGateway::GatewayResponse", {"ResponseType": type, "ResponseParameters": headers}
             )
+
+
+class TestAFurtherDoor:
+    def further(self, stack: Stack, **arguments: Any) -> tuple[ScalableWebhook, str, Template]:
+        webhook = ScalableWebhook(stack, "Webhook", path="/one", **arguments)
+        url = webhook.add_source("/two", Source.github(secretsmanager.Secret(stack, "Secret")))
+        if arguments.get("iam_authorization"):
+            webhook.grant_invoke(iam.Role(stack, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+        return webhook, url, Template.from_stack(stack)
+
+    @doors
+    def test_asks_for_the_same(self, ingress: Ingress, stack: Stack) -> None:
+        cors = apigateway.CorsOptions(allow_origins=["*"])
+        *_, template = self.further(stack, ingress=ingress, cors=cors, api_key=True, iam_authorization=True)
+        methods = list(resources(template, "AWS::ApiGateway::Method").values())
+        asked = [(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods if m["HttpMethod"] == "ANY"]
+        assert asked == [("AWS_IAM", True)] * 4
+        assert sum(method["HttpMethod"] == "OPTIONS" for method in methods) == 4
+        assert TestIam().invoke(template) == ["/*/one", "/*/one/*", "/*/two", "/*/two/*"]
+
+    def test_is_at_the_same_domain(self, stack: Stack) -> None:
+        webhook, url, template = self.further(stack, domain_name=domain(stack, base_path="v1"))
+        assert (webhook.url, url) == ("https://hooks.example.com/v1/one", "https://hooks.example.com/v1/two")
+        assert {output["Value"] for output in template.find_outputs("*").values()} >= {webhook.url, url}
+
+    def test_acknowledges_as_the_first(self, stack: Stack) -> None:
+        *_, template = self.further(stack, acknowledgement=Acknowledgement())
+        functions = resources(template, "AWS::Lambda::Function").values()
+        assert sum("WEBHOOK_ACKNOWLEDGEMENT" in f["Environment"]["Variables"] for f in functions) == 2
+
+
+def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth, stack: Stack) -> None:
+    source = Source.microsoft_graph(secretsmanager.Secret(stack, "Secret"))
+    direct = Ingress.direct_integration()
+    template = synth(ingress=direct, source=source, acknowledgement=Acknowledgement(204))
+    for method in methods(template, "ANY"):
+        text = method["Integration"]["IntegrationResponses"][1]["ResponseTemplates"]["application/json"]
+        assert "validationToken" in text
+        assert '$util.urlDecode("")' in text
+        assert {"200", "204", "413"} <= {response["StatusCode"] for response in method["MethodResponses"]}
+
+
+def test_an_open_door_is_one_where_nobody_proves_who_sends(stack: Stack) -> None:
+    mtls = apigateway.MTLSConfig(bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "trust"), key="all.pem")
+    ScalableWebhook(stack, "Signed", iam_authorization=True)
+    ScalableWebhook(stack, "Certified", domain_name=domain(stack, mtls=mtls))
+    ScalableWebhook(stack, "Keyed", api_key=True, allowed_ip_ranges=["10.0.0.0/8"])
+    said = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("source should say who sends"))
+    assert [warning.id for warning in said] == ["/Stack/Keyed"]

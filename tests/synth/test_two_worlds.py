@@ -18,7 +18,7 @@ from aws_cdk.assertions import Template
 from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
-SOURCE = {"WEBHOOK_SOURCE", "WEBHOOK_SOURCE_SECRET_ARN", "WEBHOOK_SOURCE_SECRET_FIELD"}
+SOURCE = {"WEBHOOK_SOURCES"}
 CONSUMER = {
     "WEBHOOK_QUEUE_URL",
     "WEBHOOK_DEAD_LETTER_QUEUE_URL",
@@ -50,6 +50,7 @@ HANDLERS = {
     | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"},
     "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
 }
+SOURCES = '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}'
 SETTINGS = {
     "publisher": ["PublisherSettings", "SourceSettings"],
     "dynamodb": ["ConsumerSettings", "SourceSettings", "DynamoDBSettings"],
@@ -110,6 +111,7 @@ def written(handler: str, folder: Path) -> set[str]:
             acknowledgement=Acknowledgement(),
             cors=apigateway.CorsOptions(allow_origins=["*"]),
         )
+    ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )
@@ -156,7 +158,7 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
     values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
     values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
     values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
-    values |= {"WEBHOOK_SOURCE": '{"header": "X"}'}
+    values |= {"WEBHOOK_SOURCES": SOURCES}
     result = run(code, **values)
     assert result.stdout.strip() == "True", result.stderr
 

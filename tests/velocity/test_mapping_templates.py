@@ -22,12 +22,20 @@ CONTEXT = {
     "requestTimeEpoch": 1_763_000_000_123,
     "httpMethod": "POST",
     "resourcePath": "/hooks/{proxy+}",
+    "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+    "path": "/prod/hooks/a%20b",
     "identity": {"sourceIp": "203.0.113.7"},
 }
 
 
 def request_template(*, binary: bool = False, header: str = "idempotency-key", fifo: bool = False) -> str:
-    return mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER=header, FIFO=FIFO if fifo else "")
+    return mapping_template(
+        "request",
+        BINARY=str(binary).lower(),
+        DELIVERY_ID_HEADER=header,
+        MOUNT="%2Fhooks",
+        FIFO=FIFO if fifo else "",
+    )
 
 
 @pytest.fixture(scope="module")
