@@ -54,9 +54,15 @@ def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[s
     context = dict(request.pop("context"))
     rendered = render(template, context=context, **request)
     assert rendered == expected
-    response = context["responseOverride"]
-    assert "{" + ", ".join(f"{k}={v}" for k, v in response.items()) + "}" == overrides
+    assert printed(context["responseOverride"]) == overrides
     return rendered, context
+
+
+def printed(value: Any) -> str:
+    """As Java prints a map."""
+    if not isinstance(value, dict):
+        return str(value)
+    return "{" + ", ".join(f"{name}={printed(inner)}" for name, inner in value.items()) + "}"
 
 
 def webhook(call: str) -> message.Webhook:
@@ -236,3 +242,41 @@ def test_a_refusal_of_sqs_becomes_the_senders_fault_or_ours(
     assert context["responseOverride"]["status"] == status
     assert says in json.loads(answer)["message"]
     assert "\n" not in answer
+
+
+class TestHandshakes:
+    """What API Gateway answers by itself."""
+
+    token = "Validation: <b>Zoë</b> $x #if &+"
+
+    @pytest.mark.parametrize("query", [{}, {"validationToken": ""}, {"other": "x"}, {"ValidationToken": "x"}])
+    def test_a_notification_of_microsoft_graph_is_a_message(self, velocity: Velocity, query: dict[str, str]) -> None:
+        request = mapping_template("validation_request", REQUEST=request_template())
+        call, _ = both(velocity, request, body='{"value": []}', querystring=query)
+        assert webhook(call).body == b'{"value": []}'
+        accepted = mapping_template("validation_accepted", ACCEPTED=mapping_template("accepted", DELIVERY_ID_HEADER=""))
+        answer, context = both(velocity, accepted, body="of SQS", querystring=query)
+        assert json.loads(answer) == {"id": CONTEXT["requestId"]}
+        assert context["responseOverride"] == {"header": {}}
+
+    def test_the_token_of_microsoft_graph_comes_back_and_is_no_message(self, velocity: Velocity) -> None:
+        request = mapping_template("validation_request", REQUEST=request_template())
+        call, _ = both(velocity, request, body="{}", querystring={"validationToken": self.token})
+        assert call == "Action=GetQueueAttributes&Version=2012-11-05&AttributeName.1=QueueArn"
+        accepted = mapping_template("validation_accepted", ACCEPTED=mapping_template("accepted", DELIVERY_ID_HEADER=""))
+        answer, context = both(velocity, accepted, body="of SQS", querystring={"validationToken": self.token})
+        assert answer == self.token
+        assert context["responseOverride"]["status"] == 200
+        assert context["responseOverride"]["header"]["Content-Type"] == "text/plain"
+
+    @pytest.mark.parametrize("name", ["X-Okta-Verification-Challenge", "x-okta-verification-challenge"])
+    def test_the_challenge_of_okta_comes_back(self, velocity: Velocity, name: str) -> None:
+        answer, context = both(velocity, mapping_template("okta"), header={name: "Me'\"<b>\\", "Other": "x"})
+        assert json.loads(answer) == {"verification": "Me'\"<b>\\"}
+        assert context["responseOverride"] == {"header": {}}
+
+    @pytest.mark.parametrize("header", [{}, {"X-Okta-Verification-Challenge": ""}, {"Authorization": "shh"}])
+    def test_without_a_challenge_there_is_no_answer(self, velocity: Velocity, header: dict[str, str]) -> None:
+        answer, context = both(velocity, mapping_template("okta"), header=header)
+        assert "must be there" in json.loads(answer)["message"]
+        assert context["responseOverride"]["status"] == 400

@@ -1,5 +1,6 @@
 """What the deployed tests need, in one app: every door, and a consumer that shows what it gets."""
 
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, SecretValue, Stack
@@ -185,10 +186,28 @@ class Edges(Stack):
         )
 
 
+class Senders(Stack):
+    """Every sender at a door of its own: through a function, and directly where its handshake takes no code."""
+
+    ANY_DOOR = ("github", "stripe", "standard_webhooks", "shopify", "twilio", "microsoft_graph", "okta")
+    LAMBDA_DOOR = ("slack", "meta", "zoom", "x")
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        # The tests put each sender's secret there.
+        self.secrets = {name: secretsmanager.Secret(self, name) for name in (*self.ANY_DOOR, *self.LAMBDA_DOOR, "bank")}
+        bank = Source.custom(str(Path(__file__).parent / "verify"), "bank.verify", secret=self.secrets["bank"])
+        for name, ingress in DOORS.items():
+            webhook = ScalableWebhook(self, name, ingress=ingress, path="/bank", source=bank, **QUICK)
+            for sender in self.ANY_DOOR if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
+                webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
+
+
 app = App()
 Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
 Edges(app, "Edges")
+Senders(app, "Senders")
 app.synth()
