@@ -229,7 +229,8 @@ pyproject.add_override(
                     f"{MODULE}.door | {MODULE}.consumer",
                     f"{MODULE}.ingress | {MODULE}.buffer",
                     f"{MODULE}.sinks : {MODULE}.sink",
-                    f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters",
+                    f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
+                    f" | {MODULE}.edge | {MODULE}.acknowledgement",
                     f"{MODULE}.checks",
                 ],
             },

@@ -1,8 +1,9 @@
 """How a request becomes a message."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,7 +15,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.source import Source, environment
@@ -38,6 +41,8 @@ class IngressOptions:
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
+        acknowledgement: What an accepted webhook is answered; None: 202 and its id.
+        response_headers: What every answer has for browsers; empty without CORS.
     """
 
     queue: sqs.IQueue
@@ -48,6 +53,8 @@ class IngressOptions:
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
+    acknowledgement: Acknowledgement | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,10 @@ class _LambdaIntegration(Ingress):
             variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.event_filters is not None:
             variables |= options.event_filters.environment()
+        if options.acknowledgement is not None:
+            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
+        if options.response_headers:
+            variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
         packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
         with packed(scope, packages, own) as code:
             publisher = runtime_function(
@@ -231,10 +242,20 @@ class _DirectIntegration(Ingress):
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
         )
-        accepted = mapping_template("accepted", DELIVERY_ID_HEADER=header)
+        status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
+        if options.acknowledgement is not None:
+            status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
+            accepted_headers = {"Content-Type": options.acknowledgement.content_type}
         if handshake == "microsoft_graph":
             request = mapping_template("validation_request", REQUEST=request)
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
+        answers = [
+            # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
+            _Answer("503", mapping_template("unavailable")),
+            _Answer(status, accepted, "200", accepted_headers),
+            _Answer("400", mapping_template("rejected"), "4\\d{2}"),
+        ]
+        headers = options.response_headers
         integration = apigateway.AwsIntegration(
             service="sqs",
             path=f"{queue.env.account}/{queue.queue_name}",
@@ -248,16 +269,14 @@ class _DirectIntegration(Ingress):
                 # reach SQS, since the raw payload would then be the call itself.
                 request_templates={"application/json": request, "$default": request},
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-                integration_responses=[
-                    # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
-                    _integration_response("503", mapping_template("unavailable")),
-                    _integration_response("202", accepted, "200"),
-                    _integration_response("400", mapping_template("rejected"), "4\\d{2}"),
-                ],
+                integration_responses=[answer.integration_response(headers) for answer in answers],
             ),
         )
+        # Those that a template says instead of the status of its answer.
+        overrides = [_Answer("200", ""), _Answer("413", "")]
+        declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if handshake == "okta" else {}
-        return IngressConfig(integration, _responses("200", "202", "400", "413", "503"), methods)
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods)
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.
@@ -266,16 +285,15 @@ _ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
 
 def _okta() -> IngressConfig:
     """A mock integration that says what it was asked to say."""
+    answer = _Answer("200", mapping_template("okta"))
     integration = apigateway.MockIntegration(
+        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+        content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
         request_templates={"application/json": '{"statusCode": 200}', "$default": '{"statusCode": 200}'},
         passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-        integration_responses=[_integration_response("200", mapping_template("okta"))],
+        integration_responses=[answer.integration_response({})],
     )
-    return IngressConfig(integration, _responses("200", "400"))
-
-
-def _responses(*statuses: str) -> list[apigateway.MethodResponse]:
-    return [apigateway.MethodResponse(status_code=status) for status in statuses]
+    return IngressConfig(integration, [each.method_response({}) for each in (answer, _Answer("400", ""))])
 
 
 def mapping_template(name: str, **placeholders: str) -> str:
@@ -287,9 +305,33 @@ def mapping_template(name: str, **placeholders: str) -> str:
     return template
 
 
-def _integration_response(
-    status: str, template: str, selection_pattern: str | None = None
-) -> apigateway.IntegrationResponse:
-    return apigateway.IntegrationResponse(
-        status_code=status, selection_pattern=selection_pattern, response_templates={"application/json": template}
-    )
+def literal(text: str) -> str:
+    """A template of this text, whatever it would mean to Velocity."""
+    return f'$util.urlDecode("{quote(text, safe="")}")'
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer of the direct integration, for the statuses of SQS that match the pattern."""
+
+    status: str
+    template: str
+    pattern: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def integration_response(self, headers: Mapping[str, str]) -> apigateway.IntegrationResponse:
+        values = quoted(_responded({**self.headers, **headers}))
+        return apigateway.IntegrationResponse(
+            status_code=self.status,
+            selection_pattern=self.pattern,
+            response_templates={"application/json": self.template},
+            response_parameters=values or None,
+        )
+
+    def method_response(self, headers: Mapping[str, str]) -> apigateway.MethodResponse:
+        names = dict.fromkeys(_responded({**self.headers, **headers}), True)
+        return apigateway.MethodResponse(status_code=self.status, response_parameters=names or None)
+
+
+def _responded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {f"method.response.header.{name}": value for name, value in headers.items()}

@@ -15,9 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.edge import Edge, usage_plan, web_acl_of_stage
 from cdk_scalable_webhook.filters import dropping, metric_dropped
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.retry import Retry
@@ -26,6 +28,7 @@ from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_wafv2 as wafv2
 
 # The local AWS finds a webhook's URL among a stack's outputs by this.
 _URL_DESCRIPTION = "Webhook URL"
@@ -75,6 +78,13 @@ class ScalableWebhook(Construct):
         reserved_concurrent_executions: int | None = None,
         throttling_rate_limit: float | None = None,
         throttling_burst_limit: int | None = None,
+        api_key: apigateway.IApiKey | bool | None = None,
+        allowed_ip_ranges: Sequence[str] | None = None,
+        iam_authorization: bool = False,
+        web_acl: "wafv2.CfnWebACL | bool | None" = None,
+        domain_name: apigateway.DomainNameOptions | None = None,
+        acknowledgement: Acknowledgement | None = None,
+        cors: apigateway.CorsOptions | None = None,
         encryption_key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         removal_policy: RemovalPolicy | None = None,
@@ -133,6 +143,28 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
             throttling_burst_limit: Requests at once that the door lets in before it answers 429. Default: the account's
                 limit.
+            api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
+                identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
+                rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
+            allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; from anywhere
+                else it is 403. Default: any address.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+            iam_authorization: Whether requests must be signed with AWS Signature Version 4, by somebody who has
+                ``grant_invoke()``; else 403. Default: no.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
+            web_acl: A web ACL of WAF before the API: yours, of the scope REGIONAL, or True for a new one with those of
+                AWS's managed rules that suit a webhook. Rules that look into a payload, or limit it, only count there.
+                Default: none.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html
+            domain_name: A domain of yours with its certificate, and with ``mtls`` the authorities whose clients may
+                call. The API then has no other name. TLS 1.2 at least where it says nothing. The DNS record is yours
+                to make, to ``webhook.api.domain_name``. Default: API Gateway's own name.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
+            acknowledgement: What an accepted webhook is answered. Default: 202 and ``{"id": …}``.
+            cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
+                no webhook. Default: none, and no answer has a header of CORS.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             encryption_key: The key for queue, dead-letter queue and table. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
             removal_policy: What happens to table, queues and log groups when the stack goes. Default: the CDK's own
@@ -235,9 +267,19 @@ class ScalableWebhook(Construct):
             event_filters=drops.mapping,
         )
 
+        edge = Edge(
+            api_key=api_key,
+            allowed_ip_ranges=allowed_ip_ranges,
+            iam_authorization=iam_authorization,
+            web_acl=web_acl,
+            domain_name=domain_name,
+            cors=cors,
+        )
+        self._edge = edge
         if api is None:
             self._api = create_api(
                 self,
+                edge=edge,
                 binary_media_types=ingress.binary_media_types,
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
@@ -250,6 +292,7 @@ class ScalableWebhook(Construct):
                 "api",
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
+                **edge.settings(),
             )
             self._api = brought_api(api, ingress)
         self._options = IngressOptions(
@@ -261,9 +304,19 @@ class ScalableWebhook(Construct):
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
+            acknowledgement=acknowledgement,
+            response_headers=edge.response_headers(),
         )
         self._open(self, ingress, self._options)
-        if source is None:
+        self._api_key, self._usage_plan = usage_plan(
+            self,
+            self._api,
+            edge,
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+        )
+        self._web_acl = web_acl_of_stage(self, self._api, edge)
+        if source is None and not edge.proves_sender:
             Annotations.of(self).add_warning_v2(
                 "cdk-scalable-webhook:openDoor",
                 "source should say who sends, got none: anybody who knows the URL may send. If so it shall be: "
@@ -311,23 +364,45 @@ class ScalableWebhook(Construct):
             self._consumer.add_environment(name, value)
         if not ingress.verifies:
             source.grant_read(self._consumer)
-        return self._api.url_for_path(mount)
+        return self._url_of(mount)
 
     def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
-        open_door(self._api, options.mount, ingress.bind(scope, options))
+        open_door(self._api, options.mount, ingress.bind(scope, options), self._edge)
         if has_stage(self._api):
-            url = self._api.url_for_path(options.mount)
+            url = self._url_of(options.mount)
             CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
+
+    def _url_of(self, mount: str) -> str:
+        domain = self._edge.domain_name
+        if domain is None:
+            return self._api.url_for_path(mount)
+        base = (domain.base_path or "").strip("/")
+        return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
     @property
     def url(self) -> str:
         """The URL to give to senders: every method, and every path below it."""
-        return self._api.url_for_path(self._path)
+        return self._url_of(self._path)
 
     @property
     def api(self) -> apigateway.RestApi:
         """The REST API with the door in it."""
         return self._api
+
+    @property
+    def api_key(self) -> apigateway.IApiKey | None:
+        """The key that senders have to send. None where they need none."""
+        return self._api_key
+
+    @property
+    def usage_plan(self) -> apigateway.UsagePlan | None:
+        """The plan of ``api_key``, for more keys: ``usage_plan.add_api_key(key)``. None where senders need none."""
+        return self._usage_plan
+
+    @property
+    def web_acl(self) -> "wafv2.CfnWebACL | None":
+        """The web ACL before the API. None where there is none."""
+        return self._web_acl
 
     @property
     def queue(self) -> sqs.IQueue:
@@ -362,6 +437,34 @@ class ScalableWebhook(Construct):
     def grant_principal(self) -> iam.IPrincipal:
         """The consumer: what is granted to the webhook is granted to it."""
         return self._consumer.grant_principal
+
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let somebody send webhooks where ``iam_authorization`` is on: to every door that there is by now, and to
+        every path below it.
+
+        Args:
+            grantee: Who signs the requests. Somebody of another account needs the permission there as well.
+
+        Returns:
+            The grant of ``execute-api:Invoke``.
+
+        Raises:
+            ValueError: ``iam_authorization`` is off, and nobody needs a permission.
+        """
+        if not self._edge.iam_authorization:
+            raise ValueError(
+                "grant_invoke needs iam_authorization=True, got a door that asks nobody for a signature; set it, "
+                "or give the URL to the sender"
+            )
+        paths = [path for mount in self._sources for path in ([mount, f"{mount}/*"] if mount != "/" else ["/*"])]
+        stage = self._api.deployment_stage.stage_name
+        return iam.Grant.add_to_principal_or_resource(
+            grantee=grantee,
+            actions=["execute-api:Invoke"],
+            resource_arns=[self._api.arn_for_execute_api("*", path, stage) for path in paths],
+            resource=self._api,
+            resource_self_arns=[f"execute-api:/*/*{path}" for path in paths],
+        )
 
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.

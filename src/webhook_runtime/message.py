@@ -62,6 +62,10 @@ class Headers(Mapping[str, str]):
         """Every value of a repeated header, in the order of arrival."""
         return list(self._values.get(name.lower(), ()))
 
+    def without(self, name: str | None) -> "Headers":
+        """The headers but one."""
+        return Headers((each, value) for each, value in self.pairs() if name is None or each != name.lower())
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Name and value, one pair for each value."""
         return ((name, value) for name, values in self._values.items() for value in values)

@@ -47,6 +47,8 @@ class Publisher:
         self._sqs = sqs
         self._sources = sources
         self._event_filters = event_filters
+        self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
+        self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
 
     def handle(self, event: Event, _context: object) -> Response:
         """The Lambda handler."""
@@ -60,8 +62,8 @@ class Publisher:
                     extra=logs.names(webhook)
                     | {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
                 )
-                # Accepted: the sender has nothing to mend, and must not come again.
-                return _answer(202, {"id": webhook.id})
+                # The sender has nothing to mend, and must not come again.
+                return self._accepted(webhook)
             message_id = self._send(webhook)
         except _Refused as refusal:
             logs.logger.warning(
@@ -72,13 +74,21 @@ class Publisher:
                     "reason": refusal.reason,
                 },
             )
-            return _answer(refusal.status, {"message": refusal.reason})
+            return self._answer(refusal.status, _json({"message": refusal.reason}))
         logs.logger.info(
             "queued",
             extra=logs.names(webhook)
             | {"message_id": message_id, "method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
         )
-        return _answer(202, {"id": webhook.id})
+        return self._accepted(webhook)
+
+    def _accepted(self, webhook: Webhook) -> Response:
+        if self._acknowledgement is None:
+            return self._answer(202, _json({"id": webhook.id}))
+        return self._answer(**self._acknowledgement)
+
+    def _answer(self, status: int, body: str, content_type: str = "application/json") -> Response:
+        return {"statusCode": status, "headers": {"Content-Type": content_type, **self._headers}, "body": body}
 
     def _webhook(self, event: Event) -> Webhook:
         context = event["requestContext"]
@@ -167,9 +177,5 @@ def _handshake(event: Event, answer: Answer) -> Response:
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}
 
 
-def _answer(status: int, body: Mapping[str, str]) -> Response:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+def _json(body: Mapping[str, str]) -> str:
+    return json.dumps(body, separators=(",", ":"))

@@ -88,6 +88,11 @@ class Scheme(ABC):
     def claim(self, webhook: Webhook) -> Claim:
         """What compares does so in constant time. Raises Unverified for what no secret can mend."""
 
+    @property
+    def secret_header(self) -> str | None:
+        """The header that holds the secret itself, so that no sink has it."""
+        return None
+
     def delivery_id(self, webhook: Webhook) -> str | None:
         """What makes the delivery unique, where the sender says it."""
         if self.id_header is not None:
@@ -214,6 +219,10 @@ class Token(Scheme):
     @property
     def mismatch(self) -> str:
         return f"The header {self.header} does not hold the secret."
+
+    @property
+    def secret_header(self) -> str:
+        return self.header
 
     def claim(self, webhook: Webhook) -> Claim:
         given = _only(webhook.headers, self.header)

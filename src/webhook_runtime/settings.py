@@ -32,14 +32,21 @@ class FilterSettings:
 
 @dataclass(frozen=True)
 class PublisherSettings:
+    """``acknowledgement`` is JSON with status, body and content type, ``response_headers`` with names and values; None
+    where the answer is the usual one, and has no more headers."""
+
     queue_url: str
     delivery_id_header: str | None
+    acknowledgement: str | None = None
+    response_headers: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
             queue_url=environment["WEBHOOK_QUEUE_URL"],
             delivery_id_header=environment.get("WEBHOOK_DELIVERY_ID_HEADER"),
+            acknowledgement=environment.get("WEBHOOK_ACKNOWLEDGEMENT"),
+            response_headers=environment.get("WEBHOOK_RESPONSE_HEADERS"),
         )
 
 

@@ -58,7 +58,8 @@ class Source:
             answer = self._handshake.answer(webhook, [verdict.secret], [])
             if answer is not None:
                 return answer
-        return replace(webhook, id=verdict.id or self._scheme.delivery_id(webhook) or webhook.id)
+        id = verdict.id or self._scheme.delivery_id(webhook) or webhook.id
+        return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
     def _verify(self, webhook: Webhook) -> Verdict:
         try:

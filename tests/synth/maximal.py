@@ -2,16 +2,18 @@
 
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -126,4 +128,29 @@ for name, sink in {
     "Code": Sink.python(__file__, "maximal.created", packages=["PyMySQL"], environment={"LEVEL": "1"}, vpc=vpc),
 }.items():
     ScalableWebhook(databases, name, sink=sink)
+
+edge = Stack(app, "Edge")
+truststore = s3.Bucket(edge, "Truststore", versioned=True, enforce_ssl=True)
+certificate = acm.Certificate(edge, "Certificate", domain_name="*.example.com")
+for name, ingress in {"Lambda": Ingress.lambda_integration(), "Direct": Ingress.direct_integration()}.items():
+    ScalableWebhook(
+        edge,
+        name,
+        ingress=ingress,
+        path="/hooks",
+        throttling_rate_limit=10,
+        throttling_burst_limit=20,
+        api_key=True,
+        allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
+        iam_authorization=True,
+        web_acl=True,
+        domain_name=apigateway.DomainNameOptions(
+            domain_name=f"{name.lower()}.example.com",
+            certificate=certificate,
+            base_path="v1",
+            mtls=apigateway.MTLSConfig(bucket=truststore, key="authorities.pem"),
+        ),
+        acknowledgement=Acknowledgement(200, '{"ok": true}', "application/json"),
+        cors=apigateway.CorsOptions(allow_origins=["https://example.com"], allow_credentials=True),
+    )
 app.synth()

@@ -79,6 +79,8 @@ def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callabl
     assert isinstance(admitted, Webhook)
     assert admitted.id == (sender.id or "its request")
     assert admitted.body == BODY
+    # The secret itself, where the sender sends it, is for nobody behind the door.
+    assert sender.secret not in admitted.headers.values()
 
 
 @pytest.mark.parametrize("name", SENDERS)

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
 SOURCE = {"WEBHOOK_SOURCES"}
@@ -39,7 +40,14 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER"} | SOURCE | FILTERS,
+    "publisher": {
+        "WEBHOOK_QUEUE_URL",
+        "WEBHOOK_DELIVERY_ID_HEADER",
+        "WEBHOOK_ACKNOWLEDGEMENT",
+        "WEBHOOK_RESPONSE_HEADERS",
+    }
+    | SOURCE
+    | FILTERS,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -107,6 +115,8 @@ def written(handler: str, folder: Path) -> set[str]:
             source=source,
             event_filters=[{"headers": {"X": ["1"]}}],
             retry=Retry(),
+            acknowledgement=Acknowledgement(),
+            cors=apigateway.CorsOptions(allow_origins=["*"]),
         )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(

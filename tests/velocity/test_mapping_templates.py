@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cdk_scalable_webhook.ingress import mapping_template
+from cdk_scalable_webhook.ingress import literal, mapping_template
 from cdk_scalable_webhook.local.velocity import render
 from runtime.events import record
 from velocity.engine import Velocity, why_not
@@ -209,6 +209,14 @@ def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
     template = mapping_template("accepted", DELIVERY_ID_HEADER="idempotency-key")
     answer, context = both(velocity, template, header={"Idempotency-Key": 'it\'s "7"'}, body="<SendMessageResponse/>")
     assert answer == r"""{"id":"it's \"7\""}"""
+    assert "status" not in context["responseOverride"]
+
+
+@by_property
+@given(body=values)
+def test_an_acknowledgement_is_what_was_written_whatever_it_means_to_velocity(velocity: Velocity, body: str) -> None:
+    answer, context = both(velocity, literal(body), body="<SendMessageResponse/>")
+    assert answer == body
     assert "status" not in context["responseOverride"]
 
 

@@ -2,8 +2,11 @@
 
 It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers
 as API Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses,
-binary media types, throttling, access logs. Everything else it hands on. It is a developer's tool; where the emulator
-learns this, it goes.
+binary media types, throttling, API keys, allowed addresses, access logs. Everything else it hands on. It is a
+developer's tool; where the emulator learns this, it goes.
+
+Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
+plan, WAF, TLS, and headers of gateway responses.
 """
 
 import argparse
@@ -59,10 +62,11 @@ _log = logging.getLogger("door")
 class _GatewayResponse(Exception):
     """An answer that API Gateway gives by itself."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, field: str = "message") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Door:
         # API Gateway, like the emulator, does not tell /orders from /orders/.
         path = "/" + "/".join(part for part in (request.scope["path"].split("/")[5:]) if part)
         matched = api.match(path, request.method) if api else None
-        if api is None or matched is None or not matched[0].open or not _is_ours(matched[0]):
+        if api is None or matched is None or not _is_ours(matched[0]):
             return await self._forward(request)
         return await self._execute(request, api, *matched)
 
@@ -137,14 +141,16 @@ class Door:
         started = time.monotonic()
         context = _context(request, api, method)
         try:
-            call = _Call(request, await _payload(request), api, method, parameters, context)
+            payload = await _payload(request)
+            _require_access(request, api, method, context)
+            call = _Call(request, payload, api, method, parameters, context)
             if not self._apis.may_enter(api):
                 raise _GatewayResponse(429, "Too Many Requests")
             run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]
             response = await run(call)
         except _GatewayResponse as answer:
             context["error"] = {"message": answer.message}
-            response = _json(answer.status, {"message": answer.message})
+            response = _json(answer.status, {answer.field: answer.message})
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
         response.headers["x-amzn-requestid"] = context["requestId"]
         self._access_log.write(api, context)
@@ -261,7 +267,21 @@ def main() -> None:
     )
 
 
+def _require_access(request: Request, api: RestApi, method: Method, context: Mapping[str, Any]) -> None:
+    """Who may not call is refused, in API Gateway's order and words."""
+    if method.authorization_type == "AWS_IAM" and "authorization" not in request.headers:
+        raise _GatewayResponse(403, "Missing Authentication Token")
+    if not api.allows(context["identity"]["sourceIp"]):
+        arn = f"arn:aws:execute-api:{api.region}:********0000:{api.id}/{api.stage}/{request.method}{context['path']}"
+        caller = "User: anonymous is not authorized to perform: execute-api:Invoke on resource"
+        raise _GatewayResponse(403, f"{caller}: {arn} with an explicit deny", "Message")
+    if method.api_key_required and request.headers.get("x-api-key") not in api.api_keys:
+        raise _GatewayResponse(403, "Forbidden")
+
+
 def _is_ours(method: Method) -> bool:
+    if method.authorization_type not in ("NONE", "AWS_IAM"):
+        return False
     type, uri = method.integration.get("type"), method.integration.get("uri") or ""
     patterns = {"AWS": _SQS_URI, "AWS_PROXY": _LAMBDA_URI}
     return type == "MOCK" or bool(type in patterns and patterns[type].match(uri))
