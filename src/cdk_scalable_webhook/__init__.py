@@ -2,6 +2,7 @@
 
 TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without importing it
 if TYPE_CHECKING:
+    from cdk_scalable_webhook.acknowledgement import Acknowledgement
     from cdk_scalable_webhook.asset import RuntimeLayer
     from cdk_scalable_webhook.ingress import Ingress, IngressConfig, IngressOptions
     from cdk_scalable_webhook.retry import Retry
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
+    "Acknowledgement",
     "DataApiSink",
     "DatabaseSink",
     "DynamoDBSink",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "acknowledgement": ("Acknowledgement",),
     "asset": ("RuntimeLayer",),
     "ingress": ("Ingress", "IngressConfig", "IngressOptions"),
     "retry": ("Retry",),

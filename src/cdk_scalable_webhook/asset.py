@@ -14,6 +14,8 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from cdk_scalable_webhook import checks
+
 _RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
 
 # Bytecode differs from machine to machine, and with it the asset's hash. The test helpers are for the developer.
@@ -27,7 +29,7 @@ _NATIVE = frozenset({".so", ".pyd", ".dylib"})
 def packed(
     scope: Construct,
     packages: Iterable[str] = (),
-    directory: Path | None = None,
+    code: Iterable[Path] = (),
     files: Mapping[str, Path] | None = None,
     *,
     root: str = "",
@@ -37,19 +39,19 @@ def packed(
     Args:
         scope: Where the function will be.
         packages: Distributions that go in with all that they require, from where they are installed.
-        directory: Code of the user's, whose content goes in as it is.
+        code: Code of the user's: folders, whose content goes in as it is, and single files.
         files: Files of the user's, by their name in the archive.
         root: The folder of the archive that Python imports from.
 
     Raises:
-        ValueError: A package cannot run in Lambda as it is installed here.
+        ValueError: A package cannot run in Lambda as it is installed here, or two pieces of code have the same names.
     """
     folder = tempfile.mkdtemp()
     try:
         target = Path(folder, root)
         shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=shutil.ignore_patterns(*_BYTECODE, *_OF_OURS))
-        if directory is not None:
-            shutil.copytree(directory, target, ignore=shutil.ignore_patterns(*_BYTECODE), dirs_exist_ok=True)
+        for own in dict.fromkeys(path.resolve() for path in code):
+            _copy(own, target)
         packed_files = [pair for package in packages for pair in _files(package, set())]
         for name, source in [*packed_files, *(files or {}).items()]:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -89,13 +91,17 @@ class RuntimeLayer(lambda_.LayerVersion):
             )
 
 
-def is_installed(package: str) -> bool:
-    """Whether a distribution is there to be packed."""
-    try:
-        metadata.distribution(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+def _copy(code: Path, target: Path) -> None:
+    names = [code.name] if code.is_file() else [path.name for path in code.iterdir() if path.name != "__pycache__"]
+    if taken := sorted(name for name in names if (target / name).exists()):
+        raise ValueError(
+            f"code must have names of its own, got {', '.join(taken)} in {code.name} and in what is packed beside it; "
+            "rename it, or put both into one folder and name that twice"
+        )
+    if code.is_file():
+        shutil.copyfile(code, target / code.name)
+    else:
+        shutil.copytree(code, target, ignore=shutil.ignore_patterns(*_BYTECODE), dirs_exist_ok=True)
 
 
 def _files(package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:
@@ -117,7 +123,7 @@ def _files(package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:
     for requirement in distribution.requires or ():
         name, _, marker = requirement.partition(";")
         required = re.split(r"[^A-Za-z0-9._-]", name.strip(), maxsplit=1)[0]
-        if "extra" not in marker and _normal(required) not in seen and is_installed(required):
+        if "extra" not in marker and _normal(required) not in seen and checks.is_installed(required):
             yield from _files(required, seen)
 
 

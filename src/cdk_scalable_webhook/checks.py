@@ -8,12 +8,15 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_sqs as sqs
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ _FIFO_MAX_BATCH = 10
 _MAX_WINDOW = Duration.minutes(5)
 _QUEUE_DEFAULT_VISIBILITY = 30
 _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
+_MAX_ACKNOWLEDGEMENT = 1024
 
 
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
@@ -105,6 +109,19 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
         )
 
 
+# The child of a queue that has its consumer.
+TAKEN = "Webhook consumer"
+
+
+def free_queue(queue: sqs.IQueue) -> None:
+    """Two consumers of one queue would each get what is meant for the other."""
+    if queue.node.try_find_child(TAKEN) is not None:
+        raise ValueError(
+            f"queue must have one consumer, got {queue.node.path}, which another ScalableWebhook has already; "
+            "call add_source() of that one, which shares queue and consumer"
+        )
+
+
 def reserved_concurrency(reserved: int | None, max_concurrency: int) -> None:
     """Reserved concurrency below the mapping's maximum throttles the function, and throttled messages get lost in the
     DLQ."""
@@ -181,6 +198,85 @@ def mount_path(value: str) -> None:
         f"path must be '/' or fixed segments such as '/hooks/github', got {value!r}; "
         "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
     )
+
+
+def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
+    """CIDR ranges of IPv4 or IPv6."""
+    if values is None:
+        return
+    if isinstance(values, str) or not values:
+        raise ValueError(
+            f"{argument} must be a list of one CIDR range or more, got {values!r}; "
+            "for example ['203.0.113.0/24'], or leave it out: anybody may call"
+        )
+    for value in values:
+        if Token.is_unresolved(value):
+            continue
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ValueError(
+                f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {value!r}: {error}; "
+                "for example '203.0.113.0/24' or '2001:db8::/32'"
+            ) from None
+
+
+def web_acl(value: Any) -> None:
+    """A stage of a REST API takes a web ACL of its region."""
+    scope = getattr(value, "scope", None)
+    if scope is not None and not Token.is_unresolved(scope) and scope != "REGIONAL":
+        raise ValueError(
+            f"web_acl must have the scope REGIONAL, got {scope}; create it with scope='REGIONAL', or pass True"
+        )
+
+
+def cors(value: apigateway.CorsOptions | None) -> None:
+    """One origin, since the answers of the door say it without having seen the request."""
+    if value is None:
+        return
+    if len(value.allow_origins) != 1:
+        raise ValueError(
+            f"cors must have one origin in allow_origins, got {', '.join(value.allow_origins) or 'none'}; "
+            "name one, or '*' for any"
+        )
+    (origin,) = value.allow_origins
+    if value.allow_credentials and origin == "*":
+        raise ValueError(
+            "cors must name the origin where allow_credentials is True, got '*'; "
+            "name it, or leave allow_credentials out: no browser takes the two together"
+        )
+    for text in [origin, *(value.expose_headers or [])]:
+        if not Token.is_unresolved(text) and not re.fullmatch(r"[\x21-\x26\x28-\x7e]+", text):
+            raise ValueError(
+                f"cors must have printable ASCII without quotes and spaces in its origin and headers, got {text!r}; "
+                "for example 'https://example.com'"
+            )
+
+
+def acknowledgement(status: int, body: str, content_type: str) -> None:
+    """An answer that both doors can give."""
+    if Token.is_unresolved(status) or Token.is_unresolved(body):
+        raise ValueError(
+            "status and body of an acknowledgement must be known at synth, got a value that only deployment knows; "
+            "write them out"
+        )
+    number("status of an acknowledgement", status, 200, 299, "the sender would take anything else for a failure")
+    if status in (204, 205) and body:
+        raise ValueError(
+            f"body of an acknowledgement must be empty with status {status}, got {body!r}; leave it out, or take 200"
+        )
+    if len(body.encode()) > _MAX_ACKNOWLEDGEMENT:
+        raise ValueError(
+            f"body of an acknowledgement must be {_MAX_ACKNOWLEDGEMENT:,} bytes at most, got {len(body.encode()):,}; "
+            "shorten it"
+        )
+    # Without quotes: it is a literal in a parameter mapping. Without line breaks: it is a header.
+    name = r"[A-Za-z0-9!#$&^_.+-]+"
+    if not re.fullmatch(rf"{name}/{name}(; ?{name}={name})*", content_type):
+        raise ValueError(
+            f"content_type of an acknowledgement must be a media type, got {content_type!r}; "
+            "for example 'application/json' or 'text/plain; charset=utf-8'"
+        )
 
 
 def table_key(table: "dynamodb.ITable") -> None:
@@ -327,6 +423,25 @@ def python_code(code: Path, handler: str) -> None:
     defined = {name for node in tree.body for name in _defined(node)}
     if function not in defined and "*" not in defined:
         raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")
+
+
+def is_installed(package: str) -> bool:
+    """Whether a distribution is there to be packed."""
+    try:
+        metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def packages(names: Sequence[str]) -> None:
+    """Distributions that are there to be packed."""
+    for name in names:
+        if not is_installed(name):
+            raise ValueError(
+                f"packages must be installed where the app is synthesised, got {name!r}, which is not; "
+                f"pip install {name}"
+            )
 
 
 def _defined(node: ast.stmt) -> list[str]:

@@ -1,8 +1,9 @@
 """The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -11,11 +12,12 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -42,7 +44,8 @@ def create_consumer(
     buffer: Buffer,
     sink: Sink,
     retry: Retry,
-    source: Source | None,
+    sources: Mapping[str, Source | None],
+    event_filters: EventFilters | None,
     payload_bucket: "s3.IBucket | None",
     timeout: Duration,
     memory_size: int | None,
@@ -52,14 +55,18 @@ def create_consumer(
     removal_policy: RemovalPolicy | None,
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
-    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``source`` is None
-    where the door has verified already, or anybody may send."""
+    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``sources`` has those
+    that no door verifies, by mount; None for a mount where a door has, or anybody may send. ``event_filters`` is None
+    where it has nothing to drop."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(
         timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy, payload_bucket=payload_bucket
     )
     config = sink.bind(scope, options)
-    with packed(scope, config.packages, config.directory, config.files) as code:
+    verified = [source for source in sources.values() if source is not None]
+    packages = [*config.packages, *(package for source in verified for package in source.packages)]
+    own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]
+    with packed(scope, packages, own, config.files) as code:
         consumer = runtime_function(
             scope,
             "Consumer",
@@ -69,7 +76,8 @@ def create_consumer(
             environment={
                 **config.environment,
                 **_environment(buffer, retry),
-                **(source.environment() if source is not None else {}),
+                **environment(sources),
+                **(event_filters.environment() if event_filters is not None else {}),
                 **_payload_environment(payload_bucket, buffer),
             },
             timeout=timeout,
@@ -81,14 +89,18 @@ def create_consumer(
             **_place(config.network),
         )
     sink.grant_write(consumer)
-    if source is not None:
+    for source in verified:
         source.grant_read(consumer)
+    if event_filters is not None:
+        count_dropped(scope, consumer, buffer.queue)
     if payload_bucket is not None:
         grant_take(payload_bucket, consumer)
     if buffer.dead_letter_queue is not None:
         buffer.dead_letter_queue.grant_send_messages(consumer)
     if config.network is not None:
         for connectable in config.network.reaches:
+            # That a rule for what may go out adds nothing to "anything may" is true, and is not the user's affair.
+            Annotations.of(consumer).acknowledge_warning("@aws-cdk/aws-ec2:ipv4IgnoreEgressRule")
             # From this side, so that the rule is of this stack: a database is often of another, on which this one
             # depends already.
             consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
@@ -134,8 +146,12 @@ def throttle(
     max_concurrency: int,
     batch_size: int,
     max_batching_window: Duration | None,
+    event_filters: EventFilters | None,
 ) -> None:
-    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time."""
+    """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time, and only what
+    ``event_filters`` want."""
+    checks.free_queue(buffer.queue)
+    Construct(cast(Construct, buffer.queue), checks.TAKEN)
     buffer.queue.grant_consume_messages(consumer)
     lambda_.EventSourceMapping(
         scope,
@@ -146,4 +162,7 @@ def throttle(
         max_batching_window=max_batching_window,
         max_concurrency=max_concurrency,
         report_batch_item_failures=True,
+        filters=event_filters.criteria() if event_filters is not None else None,
+        # Lambda counts what it drops only where it is asked to.
+        metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
     )

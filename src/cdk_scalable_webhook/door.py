@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage too.
@@ -29,6 +30,7 @@ _ACCESS_LOG = {
 def create_api(
     scope: Construct,
     *,
+    edge: Edge,
     binary_media_types: Sequence[str],
     throttling_rate_limit: float | None,
     throttling_burst_limit: int | None,
@@ -46,6 +48,10 @@ def create_api(
         rest_api_name=scope.node.path,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
+        policy=edge.resource_policy(),
+        domain_name=edge.domain_name,
+        # Nothing gets in beside the domain: neither past its mutual TLS nor by another name.
+        disable_execute_api_endpoint=True if edge.domain_name else None,
         # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since
         # the account has but one.
         cloud_watch_role=True,
@@ -59,6 +65,12 @@ def create_api(
     )
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
+    add_gateway_responses(api, edge)
+    if edge.domain_name is not None and edge.domain_name.security_policy is None:
+        assert api.domain_name
+        domain = api.domain_name.node.default_child
+        assert isinstance(domain, apigateway.CfnDomainName)
+        domain.security_policy = "TLS_1_2"
     return api
 
 
@@ -71,16 +83,20 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     return api
 
 
-def open_door(api: apigateway.RestApi, path: str, config: IngressConfig) -> None:
-    """Any method on the mount and on every path below it."""
+def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: Edge) -> None:
+    """Any method on the mount and on every path below it, for whom the edge lets pass."""
     mount = api.root.resource_for_path(path) if path != "/" else api.root
     taken = mount.get_resource("{proxy+}") or mount.node.try_find_child("ANY")
     if taken is not None:
         raise ValueError(
             f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
         )
-    for resource in (mount, mount.add_resource("{proxy+}")):
-        resource.add_method("ANY", config.integration, method_responses=list(config.method_responses))
+    resources = (mount, mount.add_resource("{proxy+}"))
+    for resource in resources:
+        for method, each in {"ANY": config, **config.methods}.items():
+            responses = list(each.method_responses)
+            resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+    add_preflights(resources, edge)
 
 
 def has_stage(api: apigateway.RestApi) -> bool:

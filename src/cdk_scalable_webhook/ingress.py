@@ -1,10 +1,12 @@
 """How a request becomes a message."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -14,10 +16,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.edge import quoted
+from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -36,20 +41,28 @@ class IngressOptions:
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
-        source: Who sends, for an ingress that verifies; None: anybody, or the consumer verifies.
+        mount: The path of the door.
+        source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
+        event_filters: What is wanted, for an ingress that filters; None: everything, or somebody behind it filters.
         payload_bucket: Where payloads go that no message holds; None: they are refused.
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
+        acknowledgement: What an accepted webhook is answered; None: 202 and its id.
+        response_headers: What every answer has for browsers; empty without CORS.
     """
 
     queue: sqs.IQueue
     delivery_id_header: str | None
+    mount: str
     source: Source | None
+    event_filters: EventFilters | None
     payload_bucket: "s3.IBucket | None"
     tracing: lambda_.Tracing | None
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy | None
+    acknowledgement: Acknowledgement | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,10 +72,12 @@ class IngressConfig:
     Attributes:
         integration: The integration of every method of the door.
         method_responses: The answers that the integration can give; empty for a proxy integration.
+        methods: HTTP methods that have an integration of their own instead.
     """
 
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
+    methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
 
 
 class Ingress(ABC):
@@ -108,6 +123,12 @@ class Ingress(ABC):
         return False
 
     @property
+    def filters(self) -> bool:
+        """Whether the ingress itself drops what no filter of ``event_filters`` wants. If not, the event source mapping
+        or the consumer does."""
+        return False
+
+    @property
     def takes_large_payloads(self) -> bool:
         """Whether the ingress puts into S3 what no message holds."""
         return False
@@ -147,6 +168,10 @@ class _LambdaIntegration(Ingress):
         return True
 
     @property
+    def filters(self) -> bool:
+        return True
+
+    @property
     def takes_large_payloads(self) -> bool:
         return True
 
@@ -163,21 +188,27 @@ class _LambdaIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        environment = {"WEBHOOK_QUEUE_URL": options.queue.queue_url}
-        if options.delivery_id_header is not None:
-            environment["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
-        if options.source is not None:
-            environment |= options.source.environment()
+        source = options.source
+        variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
+        if source is None and options.delivery_id_header is not None:
+            variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        if options.event_filters is not None:
+            variables |= options.event_filters.environment()
+        if options.acknowledgement is not None:
+            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
+        if options.response_headers:
+            variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
         if options.payload_bucket is not None:
-            environment["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name
-        with packed(scope) as code:
+            variables["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name
+        packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
+        with packed(scope, packages, own) as code:
             publisher = runtime_function(
                 scope,
                 "Publisher",
                 code=code,
                 handler="publisher",
                 description="Writes each webhook to the queue",
-                environment=environment,
+                environment=variables,
                 timeout=_PUBLISHER_TIMEOUT,
                 memory_size=_PUBLISHER_MEMORY,
                 tracing=options.tracing,
@@ -185,8 +216,10 @@ class _LambdaIntegration(Ingress):
                 removal_policy=options.removal_policy,
             )
         options.queue.grant_send_messages(publisher)
-        if options.source is not None:
-            options.source.grant_read(publisher)
+        if source is not None:
+            source.grant_read(publisher)
+        if options.event_filters is not None:
+            count_dropped(scope, publisher, options.queue)
         if options.payload_bucket is not None:
             grant_put(options.payload_bucket, publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
@@ -213,7 +246,12 @@ class _DirectIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        queue = options.queue
+        queue, handshake = options.queue, options.source.handshake if options.source else None
+        if handshake not in (None, *_ANSWERED_BY_API_GATEWAY):
+            raise ValueError(
+                f"ingress must be Ingress.lambda_integration() for a source with a handshake that takes code, got "
+                f"Ingress.direct_integration() and Source.{handshake}(); take the Lambda door for this source"
+            )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         queue.grant_send_messages(role)
         header = options.delivery_id_header or ""
@@ -221,9 +259,24 @@ class _DirectIntegration(Ingress):
             "request",
             BINARY="true" if self._binary else "false",
             DELIVERY_ID_HEADER=header,
+            MOUNT=quote(options.mount, safe=""),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
         )
+        status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
+        if options.acknowledgement is not None:
+            status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
+            accepted_headers = {"Content-Type": options.acknowledgement.content_type}
+        if handshake == "microsoft_graph":
+            request = mapping_template("validation_request", REQUEST=request)
+            accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
+        answers = [
+            # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
+            _Answer("503", mapping_template("unavailable")),
+            _Answer(status, accepted, "200", accepted_headers),
+            _Answer("400", mapping_template("rejected"), "4\\d{2}"),
+        ]
+        headers = options.response_headers
         integration = apigateway.AwsIntegration(
             service="sqs",
             path=f"{queue.env.account}/{queue.queue_name}",
@@ -237,16 +290,31 @@ class _DirectIntegration(Ingress):
                 # reach SQS, since the raw payload would then be the call itself.
                 request_templates={"application/json": request, "$default": request},
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-                integration_responses=[
-                    # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
-                    _integration_response("503", mapping_template("unavailable")),
-                    _integration_response("202", mapping_template("accepted", DELIVERY_ID_HEADER=header), "200"),
-                    _integration_response("400", mapping_template("rejected"), "4\\d{2}"),
-                ],
+                integration_responses=[answer.integration_response(headers) for answer in answers],
             ),
         )
-        statuses = ("202", "400", "413", "503")
-        return IngressConfig(integration, [apigateway.MethodResponse(status_code=status) for status in statuses])
+        # Those that a template says instead of the status of its answer.
+        overrides = [_Answer("200", ""), _Answer("413", "")]
+        declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
+        methods = {"GET": _okta()} if handshake == "okta" else {}
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods)
+
+
+# What API Gateway can say by itself. The rest takes a signature, or the payload.
+_ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
+
+
+def _okta() -> IngressConfig:
+    """A mock integration that says what it was asked to say."""
+    answer = _Answer("200", mapping_template("okta"))
+    integration = apigateway.MockIntegration(
+        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+        content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
+        request_templates={"application/json": '{"statusCode": 200}', "$default": '{"statusCode": 200}'},
+        passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
+        integration_responses=[answer.integration_response({})],
+    )
+    return IngressConfig(integration, [each.method_response({}) for each in (answer, _Answer("400", ""))])
 
 
 def mapping_template(name: str, **placeholders: str) -> str:
@@ -258,9 +326,33 @@ def mapping_template(name: str, **placeholders: str) -> str:
     return template
 
 
-def _integration_response(
-    status: str, template: str, selection_pattern: str | None = None
-) -> apigateway.IntegrationResponse:
-    return apigateway.IntegrationResponse(
-        status_code=status, selection_pattern=selection_pattern, response_templates={"application/json": template}
-    )
+def literal(text: str) -> str:
+    """A template of this text, whatever it would mean to Velocity."""
+    return f'$util.urlDecode("{quote(text, safe="")}")'
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer of the direct integration, for the statuses of SQS that match the pattern."""
+
+    status: str
+    template: str
+    pattern: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def integration_response(self, headers: Mapping[str, str]) -> apigateway.IntegrationResponse:
+        values = quoted(_responded({**self.headers, **headers}))
+        return apigateway.IntegrationResponse(
+            status_code=self.status,
+            selection_pattern=self.pattern,
+            response_templates={"application/json": self.template},
+            response_parameters=values or None,
+        )
+
+    def method_response(self, headers: Mapping[str, str]) -> apigateway.MethodResponse:
+        names = dict.fromkeys(_responded({**self.headers, **headers}), True)
+        return apigateway.MethodResponse(status_code=self.status, response_parameters=names or None)
+
+
+def _responded(headers: Mapping[str, str]) -> dict[str, str]:
+    return {f"method.response.header.{name}": value for name, value in headers.items()}

@@ -69,7 +69,7 @@ class SinkConfig:
         handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
         environment: The environment variables that it reads.
         packages: The distributions that it imports beside boto3, from where they are installed.
-        directory: A folder whose content goes into the asset as well.
+        code: A folder whose content goes into the asset as well, or a file.
         files: Files that go into the asset as well, by their name there.
         network: Where the function has to be; None: outside of any VPC.
     """
@@ -77,7 +77,7 @@ class SinkConfig:
     handler: str
     environment: Mapping[str, str]
     packages: Sequence[str] = ()
-    directory: Path | None = None
+    code: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     network: SinkNetwork | None = None
 

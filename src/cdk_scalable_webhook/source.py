@@ -1,8 +1,9 @@
-"""Who sends: how the sender signs, and what makes one of its deliveries unique."""
+"""Who sends: how the sender signs, what makes one of its deliveries unique, and what it asks before it sends."""
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -25,25 +26,49 @@ class Source:
     one and the one before it.
 
     Every ``secret`` is one of Secrets Manager, as plain text, or JSON with the secret in ``secret_field``.
+
+    Some senders ask before they send whether somebody is there. Such a handshake is answered, and not stored. It mostly
+    takes code, so ``Ingress.lambda_integration()``; those of ``okta`` and ``microsoft_graph`` API Gateway answers by
+    itself with ``Ingress.direct_integration()`` as well.
     """
 
     def __init__(
-        self, scheme: Mapping[str, object], secret: "secretsmanager.ISecret", secret_field: str | None = None
+        self,
+        kind: str,
+        scheme: Mapping[str, object],
+        secret: "secretsmanager.ISecret | None",
+        secret_field: str | None = None,
+        *,
+        handshake: str | None = None,
+        token_field: str | None = None,
+        packages: Sequence[str] = (),
+        code: Path | None = None,
     ) -> None:
         """Not called by itself: the static methods know each sender's scheme.
 
         Args:
-            scheme: The fields of ``webhook_runtime.verify.Scheme`` that differ from its defaults.
+            kind: How the sender proves who it is, of ``webhook_runtime.schemes.KINDS``.
+            scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
             secret_field: Its key, where the secret is JSON.
+            handshake: What the sender asks before it sends, of ``webhook_runtime.handshakes.KINDS``.
+            token_field: The key of the token that only the handshake knows, in the same secret.
+            packages: The distributions that the function that verifies imports beside boto3.
+            code: A folder or file of the user's that goes into that function.
         """
+        self._kind = kind
         self._scheme = scheme
         self._secret = secret
         self._secret_field = secret_field
+        self._handshake = handshake
+        self._token_field = token_field
+        self._packages = packages
+        self._code = code
 
     @staticmethod
     def github(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
-        """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id.
+        """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored as any
+        event.
 
         Args:
             secret: The webhook's secret.
@@ -54,8 +79,8 @@ class Source:
 
         See: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
         """
-        scheme = {"header": "X-Hub-Signature-256", "prefix": "sha256=", "id_header": "X-GitHub-Delivery"}
-        return Source(scheme, secret, secret_field)
+        scheme = {**_HUB_SIGNATURE, "id_header": "X-GitHub-Delivery"}
+        return Source("hmac", scheme, secret, secret_field)
 
     @staticmethod
     def stripe(
@@ -83,13 +108,14 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_field": "id",
         }
-        return Source(scheme, secret, secret_field)
+        return Source("hmac", scheme, secret, secret_field)
 
     @staticmethod
     def slack(
         secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
     ) -> "Source":
-        """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id.
+        """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
+        answered once its own signature is verified.
 
         Args:
             secret: The app's signing secret.
@@ -112,7 +138,7 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_field": "event_id",
         }
-        return Source(scheme, secret, secret_field)
+        return Source("hmac", scheme, secret, secret_field, handshake="slack")
 
     @staticmethod
     def shopify(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
@@ -128,7 +154,7 @@ class Source:
         See: https://shopify.dev/docs/apps/build/webhooks/subscribe/https
         """
         scheme = {"header": "X-Shopify-Hmac-Sha256", "encoding": "base64", "id_header": "X-Shopify-Webhook-Id"}
-        return Source(scheme, secret, secret_field)
+        return Source("hmac", scheme, secret, secret_field)
 
     @staticmethod
     def standard_webhooks(
@@ -160,7 +186,7 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_header": "webhook-id",
         }
-        return Source(scheme, secret, secret_field)
+        return Source("hmac", scheme, secret, secret_field)
 
     @staticmethod
     def hmac(
@@ -215,7 +241,189 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE) if timestamp_header else None,
             "id_header": id_header,
         }
-        return Source(scheme, secret, secret_field)
+        return Source("hmac", scheme, secret, secret_field)
+
+    @staticmethod
+    def twilio(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+        """Twilio: ``X-Twilio-Signature`` of URL and payload, and ``I-Twilio-Idempotency-Token`` as the delivery's id.
+
+        The URL is the one that API Gateway was called by, so it has to be the one that Twilio was given: no proxy
+        before it that changes it. Parameters in its query are best left out: API Gateway decodes them, and how they
+        were written has to be guessed.
+
+        Args:
+            secret: The account's auth token.
+            secret_field: Its key, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        See: https://www.twilio.com/docs/usage/security
+        """
+        return Source("twilio", {"id_header": "I-Twilio-Idempotency-Token"}, secret, secret_field)
+
+    @staticmethod
+    def meta(
+        secret: "secretsmanager.ISecret",
+        *,
+        secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
+        verify_token_field: str = "verify_token",  # noqa: S107
+    ) -> "Source":
+        """Meta: ``X-Hub-Signature-256``. The ``hub.challenge`` is answered whose ``hub.verify_token`` is right.
+
+        Each request is its own delivery: Meta gives none an id.
+
+        Args:
+            secret: A JSON secret with the app's secret and the verify token that you chose.
+            secret_field: The key of the app's secret in it. Default: ``app_secret``.
+            verify_token_field: The key of the verify token in it. Default: ``verify_token``.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
+
+        See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+        """
+        return Source("hmac", _HUB_SIGNATURE, secret, secret_field, handshake="meta", token_field=verify_token_field)
+
+    @staticmethod
+    def microsoft_graph(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+        """Microsoft Graph: the ``clientState`` of every notification. The ``validationToken`` is answered.
+
+        Each request is its own delivery: it may hold several notifications. The encrypted resource data of rich
+        notifications stays as it is, and its ``validationTokens`` are for your consumer to validate.
+
+        Args:
+            secret: The ``clientState`` that the subscription was created with.
+            secret_field: Its key, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        See: https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
+        """
+        return Source("client_state", {}, secret, secret_field, handshake="microsoft_graph")
+
+    @staticmethod
+    def okta(
+        secret: "secretsmanager.ISecret", *, header: str = "Authorization", secret_field: str | None = None
+    ) -> "Source":
+        """Okta's event hooks: the secret itself in a header, and the ``eventId`` as the delivery's id. The one-time
+        verification is answered.
+
+        With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, whoever asks.
+
+        Args:
+            secret: The authentication secret of the event hook.
+            header: The authentication field of the event hook. Default: ``Authorization``.
+            secret_field: The secret's key, where it is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``header`` is not the name of one.
+
+        See: https://developer.okta.com/docs/concepts/event-hooks/
+        """
+        checks.header_name("header", header)
+        scheme = {"header": header, "id_field": "eventId"}
+        return Source("token", scheme, secret, secret_field, handshake="okta")
+
+    @staticmethod
+    def zoom(
+        secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
+    ) -> "Source":
+        """Zoom: ``x-zm-signature`` with its time. The ``endpoint.url_validation`` is answered once its own signature is
+        verified.
+
+        Each request is its own delivery: Zoom gives none an id.
+
+        Args:
+            secret: The app's secret token.
+            secret_field: Its key, where the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
+
+        Raises:
+            ValueError: ``tolerance`` is out of its limits.
+
+        See: https://developers.zoom.us/docs/api/webhooks/
+        """
+        scheme = {
+            "header": "x-zm-signature",
+            "prefix": "v0=",
+            "signed": "v0:{timestamp}:{body}",
+            "timestamp_header": "x-zm-request-timestamp",
+            "tolerance": _seconds(tolerance or _TOLERANCE),
+        }
+        return Source("hmac", scheme, secret, secret_field, handshake="zoom")
+
+    @staticmethod
+    def x(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+        """X: ``x-twitter-webhooks-signature``. The challenge-response check is answered.
+
+        That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
+        be an event, which has to be a JSON object. Each request is its own delivery: X gives none an id.
+
+        Args:
+            secret: The app's consumer secret.
+            secret_field: Its key, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
+
+        See: https://docs.x.com/x-api/webhooks/quickstart
+        """
+        scheme = {
+            "header": "x-twitter-webhooks-signature",
+            "encoding": "base64",
+            "prefix": "sha256=",
+            "opening": "{",
+        }
+        return Source("hmac", scheme, secret, secret_field, handshake="x")
+
+    @staticmethod
+    def custom(
+        code: str,
+        handler: str,
+        *,
+        secret: "secretsmanager.ISecret | None" = None,
+        secret_field: str | None = None,
+        packages: Sequence[str] = (),
+    ) -> "Source":
+        """A Python function of yours that verifies, for what signs in no way above.
+
+        It is called with the ``Webhook`` and the list of its secrets, the newest first. To refuse it raises
+        ``Unverified(reason)`` of ``webhook_runtime``. It returns what makes the delivery unique, or None; or an
+        ``Answer`` for a handshake, which is given to the sender and stored nowhere. Where it fails in any other way
+        nobody is let in: the door answers 500, and behind a direct door the webhook comes back.
+
+        Args:
+            code: The folder whose content goes into the function that verifies, or one ``.py`` file.
+            handler: ``module.function`` in it.
+            secret: What it needs to know. Default: nothing, so its list is empty.
+            secret_field: The secret's key, where it is JSON. Default: plain text.
+            packages: Distributions that it imports, pure Python and installed where the app is synthesised, without
+                boto3, which is there. Default: none.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``code`` has no such function, a package is not installed, or ``secret_field`` has no secret.
+
+        Example:
+            ```python
+            Source.custom("verify", "bank.verify", secret=certificate)
+            ```
+        """
+        checks.python_code(Path(code), handler)
+        checks.packages(packages)
+        if secret is None:
+            checks.nothing_set("no secret", secret_field=secret_field)
+        return Source("custom", {"handler": handler}, secret, secret_field, packages=packages, code=Path(code))
 
     @property
     def delivery_id_header(self) -> str | None:
@@ -223,19 +431,54 @@ class Source:
         header = self._scheme.get("id_header")
         return None if header is None else str(header)
 
-    def environment(self) -> Mapping[str, str]:
-        """What the function that verifies has to know."""
-        field = {"WEBHOOK_SOURCE_SECRET_FIELD": self._secret_field} if self._secret_field else {}
-        scheme = json.dumps(self._scheme, separators=(",", ":"))
-        return {"WEBHOOK_SOURCE": scheme, "WEBHOOK_SOURCE_SECRET_ARN": self._secret.secret_arn, **field}
+    @property
+    def handshake(self) -> str | None:
+        """What the sender asks before it sends, where it does."""
+        return self._handshake
+
+    @property
+    def packages(self) -> Sequence[str]:
+        """The distributions that the function that verifies imports beside boto3."""
+        return self._packages
+
+    @property
+    def code(self) -> Path | None:
+        """A folder or file of the user's that goes into the function that verifies."""
+        return self._code
+
+    def described(self) -> Mapping[str, Any]:
+        """What the function that verifies has to know, to be written as JSON."""
+        described: dict[str, Any] = {"kind": self._kind, "scheme": self._scheme}
+        if self._secret is not None:
+            described["secret"] = _secret(self._secret, self._secret_field)
+        if self._secret is not None and self._token_field is not None:
+            described["token"] = _secret(self._secret, self._token_field)
+        if self._handshake is not None:
+            described["handshake"] = self._handshake
+        return described
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
-        """Permit reading the secret.
+        """Permit reading the secret, where there is one.
 
         Args:
             grantee: The function that verifies.
         """
-        self._secret.grant_read(grantee)
+        if self._secret is not None:
+            self._secret.grant_read(grantee)
+
+
+_HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix": "sha256="}
+
+
+def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
+    """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
+    where none does."""
+    described = {mount: source and source.described() for mount, source in sources.items()}
+    return {"WEBHOOK_SOURCES": json.dumps(described, separators=(",", ":"))} if any(described.values()) else {}
+
+
+def _secret(secret: "secretsmanager.ISecret", field: str | None) -> dict[str, str]:
+    return {"arn": secret.secret_arn} | ({"field": field} if field else {})
 
 
 def _seconds(tolerance: Duration) -> float:

@@ -1,9 +1,11 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,18 +15,22 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.edge import Edge, usage_plan, web_acl_of_stage
+from cdk_scalable_webhook.filters import dropping, metric_dropped
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.source import Source, environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_wafv2 as wafv2
 
 # The local AWS finds a webhook's URL among a stack's outputs by this.
 _URL_DESCRIPTION = "Webhook URL"
@@ -54,6 +60,7 @@ class ScalableWebhook(Construct):
         *,
         ingress: Ingress | None = None,
         source: Source | None = None,
+        event_filters: Sequence[Mapping[str, object]] | None = None,
         sink: Sink | None = None,
         consumer: lambda_.Function | None = None,
         api: apigateway.RestApi | None = None,
@@ -74,6 +81,13 @@ class ScalableWebhook(Construct):
         reserved_concurrent_executions: int | None = None,
         throttling_rate_limit: float | None = None,
         throttling_burst_limit: int | None = None,
+        api_key: apigateway.IApiKey | bool | None = None,
+        allowed_ip_ranges: Sequence[str] | None = None,
+        iam_authorization: bool = False,
+        web_acl: "wafv2.CfnWebACL | bool | None" = None,
+        domain_name: apigateway.DomainNameOptions | None = None,
+        acknowledgement: Acknowledgement | None = None,
+        cors: apigateway.CorsOptions | None = None,
         encryption_key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         removal_policy: RemovalPolicy | None = None,
@@ -87,6 +101,11 @@ class ScalableWebhook(Construct):
             ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
             source: Who sends: what it has not signed is refused, and its own id makes a delivery unique. Default:
                 anybody may send.
+            event_filters: Which webhooks are wanted, in the syntax of Lambda's event filters, over ``headers``, whose
+                names are in any case, and ``body``, the fields of a JSON payload: 1 to 5, of which one has to match.
+                The others are answered as ever, and dropped as early as can be. They are part of the template, so no
+                secret in them. Default: every webhook is wanted.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
                 ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
@@ -134,6 +153,28 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
             throttling_burst_limit: Requests at once that the door lets in before it answers 429. Default: the account's
                 limit.
+            api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
+                identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
+                rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
+            allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; from anywhere
+                else it is 403. Default: any address.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
+            iam_authorization: Whether requests must be signed with AWS Signature Version 4, by somebody who has
+                ``grant_invoke()``; else 403. Default: no.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
+            web_acl: A web ACL of WAF before the API: yours, of the scope REGIONAL, or True for a new one with those of
+                AWS's managed rules that suit a webhook. Rules that look into a payload, or limit it, only count there.
+                Default: none.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html
+            domain_name: A domain of yours with its certificate, and with ``mtls`` the authorities whose clients may
+                call. The API then has no other name. TLS 1.2 at least where it says nothing. The DNS record is yours
+                to make, to ``webhook.api.domain_name``. Default: API Gateway's own name.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
+            acknowledgement: What an accepted webhook is answered. Default: 202 and ``{"id": …}``.
+            cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
+                no webhook. Default: none, and no answer has a header of CORS.
+                See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             encryption_key: The key for queues, table and bucket. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
             removal_policy: What happens to table, queues, bucket and log groups when the stack goes. Default: the CDK's
@@ -155,13 +196,18 @@ class ScalableWebhook(Construct):
         if source is not None:
             checks.nothing_set("source", delivery_id_header=delivery_id_header)
             delivery_id_header = source.delivery_id_header
-            if consumer is not None and not ingress.verifies:
-                raise ValueError(
-                    "source must not be set together with consumer where the door does not verify, got both; take "
-                    "Ingress.lambda_integration(), which does, or verify in your function"
-                )
+            _require_verifier(ingress, consumer)
         if large_payloads:
             checks.large_payloads(ingress.takes_large_payloads, consumer)
+        self._ingress = ingress
+        self._sources = {self._path: None if ingress.verifies else source}
+        drops = dropping(
+            event_filters,
+            at_door=ingress.filters,
+            as_text=not ingress.binary_media_types,
+            own_consumer=consumer is not None,
+        )
+        self._drops = event_filters is not None
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -209,7 +255,8 @@ class ScalableWebhook(Construct):
                 buffer=buffer,
                 sink=self._sink,
                 retry=self._retry,
-                source=None if ingress.verifies else source,
+                sources=self._sources,
+                event_filters=drops.consumer,
                 timeout=busy,
                 payload_bucket=self._payload_bucket,
                 memory_size=memory_size,
@@ -237,11 +284,22 @@ class ScalableWebhook(Construct):
             max_concurrency=max_concurrency,
             batch_size=batch_size,
             max_batching_window=max_batching_window,
+            event_filters=drops.mapping,
         )
 
+        edge = Edge(
+            api_key=api_key,
+            allowed_ip_ranges=allowed_ip_ranges,
+            iam_authorization=iam_authorization,
+            web_acl=web_acl,
+            domain_name=domain_name,
+            cors=cors,
+        )
+        self._edge = edge
         if api is None:
             self._api = create_api(
                 self,
+                edge=edge,
                 binary_media_types=ingress.binary_media_types,
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
@@ -254,30 +312,118 @@ class ScalableWebhook(Construct):
                 "api",
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
+                **edge.settings(),
             )
             self._api = brought_api(api, ingress)
-        options = IngressOptions(
+        self._options = IngressOptions(
             queue=buffer.queue,
             delivery_id_header=delivery_id_header and delivery_id_header.lower(),
-            source=source if ingress.verifies else None,
+            mount=self._path,
+            source=source,
+            event_filters=drops.door,
             payload_bucket=self._payload_bucket,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
+            acknowledgement=acknowledgement,
+            response_headers=edge.response_headers(),
         )
-        open_door(self._api, self._path, ingress.bind(self, options))
+        self._open(self, ingress, self._options)
+        self._api_key, self._usage_plan = usage_plan(
+            self,
+            self._api,
+            edge,
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+        )
+        self._web_acl = web_acl_of_stage(self, self._api, edge)
+        if source is None and not edge.proves_sender:
+            Annotations.of(self).add_warning_v2(
+                "cdk-scalable-webhook:openDoor",
+                "source should say who sends, got none: anybody who knows the URL may send. If so it shall be: "
+                "Annotations.of(webhook).acknowledge_warning('cdk-scalable-webhook:openDoor').",
+            )
+
+    def add_source(self, path: str, source: Source, *, ingress: Ingress | None = None) -> str:
+        """Another sender, at a door of its own: the same API, queue, consumer and sink.
+
+        A handler tells them apart by ``webhook.mount``, which is ``path``. Each door has its own check: what one sender
+        has signed is refused at another's.
+
+        Args:
+            path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.
+            source: Who sends.
+            ingress: How a request becomes a message. Default: that of the webhook.
+
+        Returns:
+            The URL to give to the sender.
+
+        Raises:
+            ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
+        """
+        ingress = ingress or self._ingress
+        checks.mount_path(path)
+        mount = "/" + path.strip("/")
+        _require_verifier(ingress, None if self._sink else self._consumer)
+        brought_api(self._api, ingress)
+        if not ingress.verifies and (source.code or source.packages):
+            raise ValueError(
+                f"source must not be Source.custom() for a further door that does not verify, got one for {mount}; "
+                "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
+            )
+        own = self._ingress
+        if self._drops and (ingress.filters, ingress.binary_media_types) != (own.filters, own.binary_media_types):
+            raise ValueError(
+                "ingress of a further door must be of the webhook's own kind where there are event_filters, got "
+                f"another for {mount}; leave ingress out, or make a ScalableWebhook of its own for this source"
+            )
+        header = source.delivery_id_header
+        options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
+        self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
+        self._sources[mount] = None if ingress.verifies else source
+        for name, value in environment(self._sources).items():
+            self._consumer.add_environment(name, value)
+        if not ingress.verifies:
+            source.grant_read(self._consumer)
+        return self._url_of(mount)
+
+    def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
+        open_door(self._api, options.mount, ingress.bind(scope, options), self._edge)
         if has_stage(self._api):
-            CfnOutput(self, "Url", value=self.url, description=f"{_URL_DESCRIPTION} of {self.node.path}")
+            url = self._url_of(options.mount)
+            CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
+
+    def _url_of(self, mount: str) -> str:
+        domain = self._edge.domain_name
+        if domain is None:
+            return self._api.url_for_path(mount)
+        base = (domain.base_path or "").strip("/")
+        return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
     @property
     def url(self) -> str:
         """The URL to give to senders: every method, and every path below it."""
-        return self._api.url_for_path(self._path)
+        return self._url_of(self._path)
 
     @property
     def api(self) -> apigateway.RestApi:
         """The REST API with the door in it."""
         return self._api
+
+    @property
+    def api_key(self) -> apigateway.IApiKey | None:
+        """The key that senders have to send. None where they need none."""
+        return self._api_key
+
+    @property
+    def usage_plan(self) -> apigateway.UsagePlan | None:
+        """The plan of ``api_key``, for more keys: ``usage_plan.add_api_key(key)``. None where senders need none."""
+        return self._usage_plan
+
+    @property
+    def web_acl(self) -> "wafv2.CfnWebACL | None":
+        """The web ACL before the API. None where there is none."""
+        return self._web_acl
 
     @property
     def queue(self) -> sqs.IQueue:
@@ -318,6 +464,34 @@ class ScalableWebhook(Construct):
         """The consumer: what is granted to the webhook is granted to it."""
         return self._consumer.grant_principal
 
+    def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let somebody send webhooks where ``iam_authorization`` is on: to every door that there is by now, and to
+        every path below it.
+
+        Args:
+            grantee: Who signs the requests. Somebody of another account needs the permission there as well.
+
+        Returns:
+            The grant of ``execute-api:Invoke``.
+
+        Raises:
+            ValueError: ``iam_authorization`` is off, and nobody needs a permission.
+        """
+        if not self._edge.iam_authorization:
+            raise ValueError(
+                "grant_invoke needs iam_authorization=True, got a door that asks nobody for a signature; set it, "
+                "or give the URL to the sender"
+            )
+        paths = [path for mount in self._sources for path in ([mount, f"{mount}/*"] if mount != "/" else ["/*"])]
+        stage = self._api.deployment_stage.stage_name
+        return iam.Grant.add_to_principal_or_resource(
+            grantee=grantee,
+            actions=["execute-api:Invoke"],
+            resource_arns=[self._api.arn_for_execute_api("*", path, stage) for path in paths],
+            resource=self._api,
+            resource_self_arns=[f"execute-api:/*/*{path}" for path in paths],
+        )
+
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
 
@@ -351,3 +525,34 @@ class ScalableWebhook(Construct):
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
+
+    def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """How many webhooks were dropped, since none of ``event_filters`` wants them.
+
+        Args:
+            period: Over how long one point is. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
+            source mapping drops.
+
+        Raises:
+            ValueError: There are no ``event_filters``.
+
+        See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
+        """
+        if not self._drops:
+            raise ValueError(
+                "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
+                "leave the metric out"
+            )
+        return metric_dropped(self, period)
+
+
+def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
+    """Somebody has to verify what a source has signed."""
+    if consumer is not None and not ingress.verifies:
+        raise ValueError(
+            "source must not be set together with consumer where the door does not verify, got both; take "
+            "Ingress.lambda_integration(), which does, or verify in your function"
+        )

@@ -2,5 +2,16 @@
 
 from webhook_runtime.message import Headers, MalformedMessage, Webhook, read
 from webhook_runtime.outcome import Permanent, RetryAfter, SinkDown
+from webhook_runtime.schemes import Answer, Unverified
 
-__all__ = ["Headers", "MalformedMessage", "Permanent", "RetryAfter", "SinkDown", "Webhook", "read"]
+__all__ = [
+    "Answer",
+    "Headers",
+    "MalformedMessage",
+    "Permanent",
+    "RetryAfter",
+    "SinkDown",
+    "Unverified",
+    "Webhook",
+    "read",
+]

@@ -11,12 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, Context
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import MalformedMessage, Webhook, read_message, sqs_text
-from webhook_runtime.outcome import DUPLICATE, Kind, Outcome, SinkDown
+from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import ConsumerSettings, SourceSettings
-from webhook_runtime.verify import NoSecret, Unverified, Verifier
+from webhook_runtime.schemes import Answer, Unverified
+from webhook_runtime.secrets import Unverifiable
+from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
+from webhook_runtime.source import Sources
 
 Record = Mapping[str, Any]
 
@@ -102,14 +105,16 @@ class Consumer:
         redelivery: Redelivery,
         dead_letters: DeadLetters | None = None,
         max_receive_count: int | None = None,
-        verifier: Verifier | None = None,
+        sources: Sources | None = None,
+        event_filters: EventFilters | None = None,
         payloads: Payloads | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
         self._dead_letters = dead_letters
         self._max_receive_count = max_receive_count
-        self._verifier = verifier
+        self._sources = sources
+        self._event_filters = event_filters
         self._payloads = payloads
 
     @classmethod
@@ -122,7 +127,8 @@ class Consumer:
             Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
-            Verifier.from_settings(SourceSettings.from_environment()),
+            Sources.from_settings(SourceSettings.from_environment()),
+            EventFilters.from_settings(FilterSettings.from_environment()),
             Payloads.in_bucket(settings.payload_bucket, settings.payload_days),
         )
 
@@ -209,8 +215,8 @@ class Consumer:
             message.outcome = DUPLICATE
 
     def _delete_payloads(self, messages: Sequence[_Message]) -> None:
-        """Those of what is stored. The others' are still needed: a dead letter's for its redrive."""
-        done = (Kind.STORED, Kind.DUPLICATE)
+        """Those of what is stored, or not wanted. The others' are still needed: a dead letter's for its redrive."""
+        done = (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED)
         keys = [message.payload_key for message in messages if message.payload_key and message.outcome.kind in done]
         if keys and self._payloads:
             self._payloads.delete(keys)
@@ -240,7 +246,8 @@ class Consumer:
         return down
 
     def _read(self, record: Record) -> _Message:
-        """The message, with the outcome that it has already where its webhook is none, or not of its sender."""
+        """The message, with the outcome that it has already where its webhook is none, not of its sender, or not
+        wanted."""
         try:
             webhook, payload_key = read_message(record)
         except MalformedMessage as error:
@@ -254,24 +261,30 @@ class Consumer:
 
     def _admit(self, record: Record, webhook: Webhook) -> _Message:
         """The message of a webhook that has its payload, with the outcome that it has already where it is not of its
-        sender."""
-        if self._verifier is None:
-            return _Message(record, webhook, _NOT_REACHED)
+        sender, or not wanted."""
+        if self._sources is None:
+            return self._filtered(record, webhook)
         try:
-            # By when it arrived: it may have waited in the queue for days.
-            self._verifier.verify(webhook.headers, webhook.body, webhook.received_at.timestamp())
+            admitted = self._sources.admit(webhook)
         except Unverified as error:
             kind = Kind.PERMANENT if error.sure else Kind.RETRY
             return _Message(record, webhook, Outcome(kind, "Unverified", error.reason))
-        except NoSecret as error:
-            return _Message(record, webhook, Outcome(Kind.RETRY, "NoSecret", str(error)))
-        id = self._verifier.delivery_id(webhook.headers, webhook.body) or webhook.id
-        return _Message(record, replace(webhook, id=id), _NOT_REACHED)
+        except Unverifiable as error:
+            return _Message(record, webhook, Outcome(Kind.RETRY, type(error).__name__, str(error)))
+        if isinstance(admitted, Answer):
+            late = Outcome(Kind.PERMANENT, "Handshake", "a handshake is answered at the door, and this door cannot")
+            return _Message(record, webhook, late)
+        return self._filtered(record, admitted)
+
+    def _filtered(self, record: Record, webhook: Webhook) -> _Message:
+        """The message of a webhook that is known to be of its sender."""
+        wanted = self._event_filters is None or self._event_filters.want(webhook)
+        return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
 
     def _settle(self, message: _Message) -> bool:
-        """Whether SQS may delete the message: it is stored, or safe in the dead-letter queue. Logs which."""
+        """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
-        if outcome.kind in (Kind.STORED, Kind.DUPLICATE):
+        if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
             logs.logger.info(outcome.kind.value, extra=line)
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}

@@ -67,6 +67,10 @@ class Headers(Mapping[str, str]):
         """Every value of a repeated header, in the order of arrival."""
         return list(self._values.get(name.lower(), ()))
 
+    def without(self, name: str | None) -> "Headers":
+        """The headers but one."""
+        return Headers((each, value) for each, value in self.pairs() if name is None or each != name.lower())
+
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Name and value, one pair for each value."""
         return ((name, value) for name, values in self._values.items() for value in values)
@@ -81,7 +85,9 @@ class Webhook:
             Gateway's request id. Store by it, and what is delivered twice is stored once.
         request_id: API Gateway's request id, which is in the log of every stage.
         method: The HTTP method.
+        mount: The path of the door that it came through, which tells senders apart that have a door each.
         path: The path below the stage, mount included.
+        url: The URL that the sender called, without the query.
         query_string: The query, as a form.
         headers: The headers; names in any case.
         body: The payload, byte for byte.
@@ -94,7 +100,9 @@ class Webhook:
     id: str
     request_id: str
     method: str
+    mount: str
     path: str
+    url: str
     query_string: str
     headers: Headers
     body: bytes
@@ -130,7 +138,9 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
         ("time", str(round(webhook.received_at.timestamp() * 1000))),
         ("ip", webhook.source_ip),
         ("method", webhook.method),
+        ("mount", webhook.mount),
         ("path", webhook.path),
+        ("url", webhook.url),
         ("query", webhook.query_string),
         *((f"h.{name}", value) for name, value in webhook.headers.pairs()),
     ]
@@ -185,7 +195,9 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
             id=fields["id"],
             request_id=fields["request"],
             method=fields["method"],
+            mount=fields["mount"],
             path=fields["path"],
+            url=fields["url"],
             query_string=fields["query"].removeprefix("&"),
             headers=Headers((name[2:], value) for name, value in pairs if name.startswith("h.")),
             body=_decode(fields["encoding"], record["body"]) if payload_key is None else b"",

@@ -50,6 +50,7 @@ class SinkDown(Exception):
 class Kind(Enum):
     STORED = "stored"
     DUPLICATE = "duplicate"  # it was there already, which is just as good
+    DROPPED = "dropped"  # no event filter wants it
     RETRY = "retry"  # the sink could not take it now
     PERMANENT = "dead-lettered"  # no retry will ever help this message
 
@@ -67,3 +68,4 @@ class Outcome:
 
 STORED = Outcome(Kind.STORED)
 DUPLICATE = Outcome(Kind.DUPLICATE)
+DROPPED = Outcome(Kind.DROPPED)

@@ -10,13 +10,17 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
+from webhook_runtime.schemes import Answer, Unverified
+from webhook_runtime.secrets import Unverifiable
 from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.verify import NoSecret, Unverified, Verifier
+from webhook_runtime.source import Sources
 
 Event = Mapping[str, Any]
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
 class _Refused(Exception):
@@ -29,22 +33,41 @@ class _Refused(Exception):
 class Publisher:
     """Writes each request to the queue.
 
-    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``verifier``
-    is None where anybody may send, ``payloads`` where a payload must fit into a message.
+    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``sources``
+    is None where anybody may send, ``event_filters`` where everything is wanted, ``payloads`` where a payload
+    must fit into a message.
     """
 
     def __init__(
-        self, settings: PublisherSettings, sqs: Any, verifier: Verifier | None = None, payloads: Payloads | None = None
+        self,
+        settings: PublisherSettings,
+        sqs: Any,
+        sources: Sources | None = None,
+        event_filters: EventFilters | None = None,
+        payloads: Payloads | None = None,
     ) -> None:
         self._settings = settings
         self._sqs = sqs
-        self._verifier = verifier
+        self._sources = sources
+        self._event_filters = event_filters
         self._payloads = payloads
+        self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
+        self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
 
-    def handle(self, event: Event, _context: object) -> Answer:
+    def handle(self, event: Event, _context: object) -> Response:
         """The Lambda handler."""
         try:
-            webhook = self._webhook(event)
+            webhook = self._admit(self._webhook(event))
+            if isinstance(webhook, Answer):
+                return _handshake(event, webhook)
+            if self._event_filters is not None and not self._event_filters.want(webhook):
+                logs.logger.info(
+                    Kind.DROPPED.value,
+                    extra=logs.names(webhook)
+                    | {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
+                )
+                # The sender has nothing to mend, and must not come again.
+                return self._accepted(webhook)
             message_id = self._send(webhook)
         except _Refused as refusal:
             logs.logger.warning(
@@ -55,46 +78,54 @@ class Publisher:
                     "reason": refusal.reason,
                 },
             )
-            return _answer(refusal.status, {"message": refusal.reason})
+            return self._answer(refusal.status, _json({"message": refusal.reason}))
         logs.logger.info(
             "queued",
             extra=logs.names(webhook)
             | {"message_id": message_id, "method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
         )
-        return _answer(202, {"id": webhook.id})
+        return self._accepted(webhook)
+
+    def _accepted(self, webhook: Webhook) -> Response:
+        if self._acknowledgement is None:
+            return self._answer(202, _json({"id": webhook.id}))
+        return self._answer(**self._acknowledgement)
+
+    def _answer(self, status: int, body: str, content_type: str = "application/json") -> Response:
+        return {"statusCode": status, "headers": {"Content-Type": content_type, **self._headers}, "body": body}
 
     def _webhook(self, event: Event) -> Webhook:
         context = event["requestContext"]
-        headers, body = Headers(_pairs(event.get("multiValueHeaders"))), _payload(event)
-        received_at = datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC)
-        self._verify(headers, body, received_at)
+        headers = Headers(_pairs(event.get("multiValueHeaders")))
         return Webhook(
-            id=self._delivery_id(headers, body) or context["requestId"],
+            id=self._delivery_id(headers) or context["requestId"],
             request_id=context["requestId"],
             method=event["httpMethod"],
+            mount=_mount(event),
             path=_path(event),
+            url=f"https://{context['domainName']}{context['path']}",
             query_string=urlencode(_pairs(event.get("multiValueQueryStringParameters"))),
             headers=headers,
-            body=body,
+            body=_payload(event),
             source_ip=context["identity"]["sourceIp"],
-            received_at=received_at,
+            received_at=datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC),
         )
 
-    def _verify(self, headers: Headers, body: bytes, at: datetime) -> None:
-        """Fails closed: without the secret nobody is let in."""
-        if self._verifier is None:
-            return
+    def _admit(self, webhook: Webhook) -> Webhook | Answer:
+        """Fails closed: where nothing can be verified nobody is let in."""
+        if self._sources is None:
+            return webhook
         try:
-            self._verifier.verify(headers, body, at.timestamp())
+            return self._sources.admit(webhook)
         except Unverified as unverified:
             raise _Refused(401, unverified.reason) from None
-        except NoSecret as error:
-            logs.logger.error("no secret to verify by", extra={"error": str(error)})
+        except Unverifiable as error:
+            logs.logger.error("cannot verify", extra={"error": type(error).__name__, "reason": str(error)})
             raise _Refused(500, "The signature cannot be checked at present: try again.") from None
 
-    def _delivery_id(self, headers: Headers, body: bytes) -> str | None:
+    def _delivery_id(self, headers: Headers) -> str | None:
         if self._settings.delivery_id_header is None:
-            return self._verifier.delivery_id(headers, body) if self._verifier else None
+            return None
         # The last of a repeated header, which is the one that API Gateway shows to a mapping template.
         values = headers.get_all(self._settings.delivery_id_header)
         return values[-1] if values else None
@@ -135,6 +166,10 @@ def _pairs(values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
     return [(name, value) for name, several in (values or {}).items() for value in several]
 
 
+def _mount(event: Event) -> str:
+    return str(event["resource"]).removesuffix("{proxy+}").rstrip("/") or "/"
+
+
 def _path(event: Event) -> str:
     # Not event["path"], which has the base path of a custom domain in it: the resource is where the door is mounted.
     return str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
@@ -152,9 +187,12 @@ def _payload(event: Event) -> bytes:
     return body.encode()
 
 
-def _answer(status: int, body: Mapping[str, str]) -> Answer:
-    return {
-        "statusCode": status,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(body, separators=(",", ":")),
-    }
+def _handshake(event: Event, answer: Answer) -> Response:
+    logs.logger.info("handshake", extra={"request_id": event["requestContext"]["requestId"], "status": answer.status})
+    # What it echoes was chosen by whoever asked: no browser may take it for a page.
+    headers = {"Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
+    return {"statusCode": answer.status, "headers": headers, "body": answer.body}
+
+
+def _json(body: Mapping[str, str]) -> str:
+    return json.dumps(body, separators=(",", ":"))

@@ -8,30 +8,38 @@ from typing import Self
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """``scheme`` is the JSON of a ``verify.Scheme``; ``secret_field`` is None where the secret is plain text."""
+    """``sources`` is JSON: what ``source.Sources`` is made of."""
 
-    scheme: str
-    secret_arn: str
-    secret_field: str | None
+    sources: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
-        scheme = environment.get("WEBHOOK_SOURCE")
-        if scheme is None:
-            return None
-        return cls(
-            scheme=scheme,
-            secret_arn=environment["WEBHOOK_SOURCE_SECRET_ARN"],
-            secret_field=environment.get("WEBHOOK_SOURCE_SECRET_FIELD"),
-        )
+        sources = environment.get("WEBHOOK_SOURCES")
+        return cls(sources) if sources else None
+
+
+@dataclass(frozen=True)
+class FilterSettings:
+    """``event_filters`` is the JSON of the patterns."""
+
+    event_filters: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self | None:
+        event_filters = environment.get("WEBHOOK_EVENT_FILTERS")
+        return None if event_filters is None else cls(event_filters)
 
 
 @dataclass(frozen=True)
 class PublisherSettings:
-    """``payload_bucket`` is None where large payloads are not enabled."""
+    """``acknowledgement`` is JSON with status, body and content type, ``response_headers`` with names and values; None
+    where the answer is the usual one, and has no more headers.
+    ``payload_bucket`` is None where large payloads are not enabled."""
 
     queue_url: str
     delivery_id_header: str | None
+    acknowledgement: str | None = None
+    response_headers: str | None = None
     payload_bucket: str | None = None
 
     @classmethod
@@ -39,6 +47,8 @@ class PublisherSettings:
         return cls(
             queue_url=environment["WEBHOOK_QUEUE_URL"],
             delivery_id_header=environment.get("WEBHOOK_DELIVERY_ID_HEADER"),
+            acknowledgement=environment.get("WEBHOOK_ACKNOWLEDGEMENT"),
+            response_headers=environment.get("WEBHOOK_RESPONSE_HEADERS"),
             payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET"),
         )
 

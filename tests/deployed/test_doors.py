@@ -201,6 +201,8 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
     body, attribute = message.write(
         message.Webhook(
             **{name: item[name] for name in ("id", "request_id", "method", "path", "source_ip")},
+            mount="/",
+            url="https://example.com/",
             query_string="",
             headers=message.Headers(),
             body=b"another payload",

@@ -46,6 +46,17 @@ def test_a_custom_domain_has_none(emulator: Emulator) -> None:
         deployments.local_url(emulator, "https://hooks.example.com/")
 
 
+def test_what_the_emulator_does_not_know_is_left_out_of_the_templates(tmp_path: Path) -> None:
+    acl, association = {"Type": "AWS::WAFv2::WebACL"}, {"Type": "AWS::WAFv2::WebACLAssociation"}
+    (tmp_path / "assembly-Prod").mkdir()
+    files = [tmp_path / "One.template.json", tmp_path / "assembly-Prod" / "Two.template.json"]
+    for file in files:
+        file.write_text(json.dumps({"Resources": {"Acl": acl, "Association": association}, "Outputs": {}}))
+    deployments._leave_out(tmp_path, deployments._NOT_LOCAL)
+    for file in files:
+        assert json.loads(file.read_text()) == {"Resources": {"Acl": acl}, "Outputs": {}}
+
+
 def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_path: Path) -> None:
     assembly(tmp_path / "assembly-Prod", ProdApi=stack("aws://000000000000/eu-west-1", stackName="Prod-Api"))
     top = assembly(

@@ -37,7 +37,7 @@ def test_a_bucket_lets_in_its_burst_and_then_its_rate(monkeypatch: pytest.Monkey
 
 
 def api(*paths: str, methods: tuple[str, ...] = ("ANY",), binary: tuple[str, ...] = ()) -> RestApi:
-    resources = {path: {name: Method("id", path, True, {}) for name in methods} for path in paths}
+    resources = {path: {name: Method("id", path, "NONE", False, {}) for name in methods} for path in paths}
     return RestApi("id", "us-east-1", "prod", {}, binary, None, resources, None)
 
 

@@ -30,7 +30,8 @@ def request(
         "requestContext": {
             "requestId": REQUEST_ID,
             "stage": "prod",
-            "path": f"/prod/{proxy}",
+            "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+            "path": "/prod" + (mount if proxy is None else f"{mount.rstrip('/')}/{proxy}"),
             "httpMethod": method,
             "requestTimeEpoch": 1_763_000_000_123,
             "identity": {"sourceIp": "203.0.113.7", "userAgent": "curl/8.0"},

@@ -30,7 +30,9 @@ def webhook(id: str = "a", body: bytes = b"{}") -> Webhook:
         id=id,
         request_id="request",
         method="POST",
+        mount="/",
         path="/hello",
+        url="https://example.com/hello",
         query_string="a=1",
         headers=Headers([("X-One", "1")]),
         body=body,
@@ -196,10 +198,10 @@ class TestWithLargePayloads:
 
     def test_a_duplicate_leaves_what_is_there(self, dynamodb: tuple[Any, Stubber]) -> None:
         client, stubber = dynamodb
-        duplicate = {"Responses": [{"Error": {"Code": "DuplicateItem"}}]}
+        answers: list[dict[str, Any]] = [{}, {"Error": {"Code": "DuplicateItem"}}]
         s3 = S3()
-        for answer in ({"Responses": [{}]}, duplicate):
-            stubber.add_response("batch_execute_statement", answer, {"Statements": [ANY]})
+        for answer in answers:
+            stubber.add_response("batch_execute_statement", {"Responses": [answer]}, {"Statements": [ANY]})
         assert self.store(client, s3, webhook("a", b"x" * 500_000)) == [STORED]
         assert self.store(client, s3, webhook("a", b"y" * 500_000)) == [DUPLICATE]
         assert list(s3.objects.values()) == [b"x" * 500_000]

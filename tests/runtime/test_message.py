@@ -16,7 +16,9 @@ webhooks = st.builds(
     id=texts,
     request_id=st.uuids().map(str),
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]),
+    mount=texts,
     path=texts,
+    url=texts,
     query_string=st.lists(st.tuples(texts, texts)).map(
         lambda pairs: "&".join(f"{n}={v}" for n, v in pairs).lstrip("&")
     ),
@@ -102,9 +104,17 @@ def test_a_payload_is_there_as_text_and_as_json() -> None:
         ("hello", "v=2&encoding=text", "message format '2', this consumer reads '1'"),
         ("hello", "", "message format None"),
         ("hello", "v=1&encoding=text", "no 'id'"),
-        ("no base64!", "v=1&encoding=base64&id=a&request=b&time=1&ip=c&method=d&path=e&query=", "not base64"),
-        ("hello", "v=1&encoding=zip&id=a&request=b&time=1&ip=c&method=d&path=e&query=", "unknown encoding 'zip'"),
-        ("hello", "v=1&encoding=text&id=a&request=b&time=noon&ip=c&method=d&path=e&query=", "noon"),
+        (
+            "no base64!",
+            "v=1&encoding=base64&id=a&request=b&time=1&ip=c&method=d&mount=m&path=e&url=u&query=",
+            "not base64",
+        ),
+        (
+            "hello",
+            "v=1&encoding=zip&id=a&request=b&time=1&ip=c&method=d&mount=m&path=e&url=u&query=",
+            "unknown encoding 'zip'",
+        ),
+        ("hello", "v=1&encoding=text&id=a&request=b&time=noon&ip=c&method=d&mount=m&path=e&url=u&query=", "noon"),
     ],
 )
 def test_a_message_that_no_door_wrote_is_malformed_and_says_why(body: str, attribute: str | None, reason: str) -> None:
@@ -121,7 +131,9 @@ def _webhook(body: bytes, query_string: str = "") -> Webhook:
         id="a",
         request_id="b",
         method="POST",
+        mount="/",
         path="/",
+        url="https://example.com/",
         query_string=query_string,
         headers=Headers(),
         body=body,

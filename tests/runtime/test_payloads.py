@@ -15,14 +15,15 @@ from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.schemes import Unverified
 from webhook_runtime.settings import PublisherSettings
 from webhook_runtime.testing import webhook as a_webhook
-from webhook_runtime.verify import Unverified
 
 LARGE = b"x" * 1_100_000
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
@@ -34,7 +35,7 @@ def publish(s3: S3 | None, body: bytes, sqs: Sqs | None = None) -> tuple[int, Sq
     """The status of the answer, and the queue."""
     sqs = sqs or Sqs()
     payloads = Payloads(s3, "payloads") if s3 else None
-    publisher = Publisher(PublisherSettings("http://sqs/Queue", None), sqs, None, payloads)
+    publisher = Publisher(PublisherSettings("http://sqs/Queue", None), sqs, payloads=payloads)
     answer = publisher.handle(request(body), None)
     assert "message" in json.loads(answer["body"]) or answer["statusCode"] == 202
     return answer["statusCode"], sqs
@@ -120,7 +121,8 @@ def consume(
     *records: dict[str, Any],
     letters: Sqs | None = None,
     tries: int | None = None,
-    verifier: Any = None,
+    sources: Any = None,
+    event_filters: EventFilters | None = None,
     seconds: Sequence[float] = (),
 ) -> list[str]:
     """The ids of the messages that have to come back."""
@@ -129,8 +131,9 @@ def consume(
         Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)),
         DeadLetters(letters, "http://sqs/DeadLetters") if letters else None,
         tries,
-        verifier,
-        Payloads(s3, "payloads", 23) if s3 else None,
+        sources,
+        event_filters,
+        payloads=Payloads(s3, "payloads", 23) if s3 else None,
     )
     answer = consumer.handle({"Records": list(records)}, Invocation(*seconds))
     return [failure["itemIdentifier"].removeprefix("message-") for failure in answer["batchItemFailures"]]
@@ -164,9 +167,7 @@ class TestTheConsumer:
                 seen.extend(webhooks)
                 return super().store(webhooks, clock)
 
-        consumer = Consumer(
-            Hoarder(), Redelivery(Sqs(), "", Backoff(1, 1)), None, None, None, Payloads(s3, "payloads", 23)
-        )
+        consumer = Consumer(Hoarder(), Redelivery(Sqs(), "", Backoff(1, 1)), payloads=Payloads(s3, "payloads", 23))
         messages = [consumer._read(large(s3, id)) for id in "ab"]
         assert consumer._process(messages, Clock(Invocation())) == []
         assert [len(webhook.body) for webhook in seen] == [len(LARGE)] * 2
@@ -273,13 +274,20 @@ class TestTheConsumer:
         seen: list[int] = []
 
         class Nobody:
-            def verify(self, _headers: object, body: bytes, _at: float) -> None:
-                seen.append(len(body))
+            def admit(self, webhook: Webhook) -> Webhook:
+                seen.append(len(webhook.body))
                 raise Unverified("not signed")
 
         s3, sink, letters = S3(), Memory(), Sqs()
-        assert consume(sink, s3, large(s3, "a"), letters=letters, verifier=Nobody()) == []
+        assert consume(sink, s3, large(s3, "a"), letters=letters, sources=Nobody()) == []
         assert (seen, sink.calls, letter(letters)[0]) == ([len(LARGE)], [], "Unverified")
+
+    def test_one_that_nobody_wants_loses_its_payload_unseen_by_the_sink(self) -> None:
+        s3, sink = S3(), Memory()
+        filters = EventFilters([{"body": {"kind": ["order"]}}])
+        wanted = [large(s3, id, body=b'{"kind": "%s"}' % kind) for id, kind in (("a", b"order"), ("b", b"draft"))]
+        assert consume(sink, s3, *wanted, event_filters=filters) == []
+        assert (list(sink.stored), s3.objects) == (["a"], {})
 
     def test_a_consumer_without_the_bucket_dead_letters_it(self) -> None:
         letters = Sqs()

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
+from webhook_runtime.handshakes import Slack
 from webhook_runtime.publisher import Publisher
+from webhook_runtime.schemes import Hmac
+from webhook_runtime.secrets import Secrets
 from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.verify import Scheme, Secrets, Verifier
+from webhook_runtime.source import Source, Sources
 
 
 class Queue:
@@ -70,10 +73,15 @@ def test_the_message_has_all_of_the_request() -> None:
     assert (webhook.id, webhook.request_id) == (REQUEST_ID, REQUEST_ID)
 
 
-def test_a_request_to_the_mount_itself_has_its_path() -> None:
+@pytest.mark.parametrize(
+    ("mount", "proxy", "path"),
+    [("/", None, "/"), ("/", "a/b", "/a/b"), ("/hooks", None, "/hooks"), ("/hooks", "a/b", "/hooks/a/b")],
+)
+def test_the_message_says_by_which_door_path_and_url_it_came(mount: str, proxy: str | None, path: str) -> None:
     queue = Queue()
-    publisher(queue).handle(request(mount="/hooks", proxy=None), None)
-    assert queue.webhook().path == "/hooks"
+    publisher(queue).handle(request(mount=mount, proxy=proxy), None)
+    assert (queue.webhook().mount, queue.webhook().path) == (mount, path)
+    assert queue.webhook().url == f"https://abc.execute-api.us-east-1.amazonaws.com/prod{path}"
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,33 @@ def test_the_delivery_id_is_the_headers_value_where_there_is_one(headers: list[t
     assert json.loads(answer["body"]) == {"id": id}
     assert queue.webhook().id == id
     assert queue.webhook().request_id == REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "content_type"), [(200, "ok $x é", "text/html; charset=utf-8"), (204, "", "text/plain")]
+)
+def test_an_accepted_webhook_is_acknowledged_as_the_settings_say(status: int, body: str, content_type: str) -> None:
+    queue = Queue()
+    acknowledgement = json.dumps({"status": status, "body": body, "content_type": content_type})
+    answer = Publisher(PublisherSettings("http://sqs/Queue", None, acknowledgement), queue).handle(request(b"x"), None)
+    assert answer == {"statusCode": status, "headers": {"Content-Type": content_type}, "body": body}
+    assert queue.webhook().body == b"x"
+
+
+def test_a_refusal_is_no_acknowledgement() -> None:
+    settings = PublisherSettings(
+        "http://sqs/Queue", None, '{"status": 200, "body": "ok", "content_type": "text/plain"}'
+    )
+    answer = Publisher(settings, Queue(ConnectTimeoutError(endpoint_url="http://sqs"))).handle(request(b"x"), None)
+    assert answer["statusCode"] == 503
+    assert json.loads(answer["body"]) == {"message": "The webhook could not be queued: try again."}
+
+
+@pytest.mark.parametrize("error", [None, ConnectTimeoutError(endpoint_url="http://sqs")])
+def test_every_answer_has_the_headers_of_the_settings(error: Exception | None) -> None:
+    settings = PublisherSettings("http://sqs/Queue", None, response_headers='{"Access-Control-Allow-Origin": "*"}')
+    answer = Publisher(settings, Queue(error)).handle(request(b"x"), None)
+    assert answer["headers"] == {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
 
 
 def test_the_query_string_cannot_pose_as_the_delivery_id_header() -> None:
@@ -176,17 +211,23 @@ class SecretsManager:
         return {"SecretString": self._secret}
 
 
+ORDER = b'{"order": "7"}'
+
+
 class TestSource:
     """With a source the door is closed to everybody else."""
 
-    def handle(self, queue: Queue, *headers: tuple[str, str], secret: str | None = "shh") -> dict[str, Any]:
-        scheme = Scheme("X-Signature", id_field="order")
-        verifier = Verifier(scheme, Secrets(SecretsManager(secret), "arn", None))
-        publisher = Publisher(PublisherSettings("http://sqs/Queue", None), queue, verifier)
-        return publisher.handle(request(b'{"order": "7"}', headers=list(headers)), None)
+    def handle(
+        self, queue: Queue, *headers: tuple[str, str], secret: str | None = "shh", body: bytes = ORDER
+    ) -> dict[str, Any]:
+        source = Source(
+            Hmac(header="X-Signature", id_field="order"), Secrets(SecretsManager(secret), "arn", None), Slack()
+        )
+        publisher = Publisher(PublisherSettings("http://sqs/Queue", None), queue, Sources({"/": source}))
+        return publisher.handle(request(body, headers=list(headers)), None)
 
-    def signature(self, secret: bytes = b"shh") -> tuple[str, str]:
-        return "x-signature", hmac.new(secret, b'{"order": "7"}', "sha256").hexdigest()
+    def signature(self, secret: bytes = b"shh", body: bytes = ORDER) -> tuple[str, str]:
+        return "x-signature", hmac.new(secret, body, "sha256").hexdigest()
 
     def test_what_is_signed_is_queued_under_the_senders_own_id(self) -> None:
         queue = Queue()
@@ -207,7 +248,18 @@ class TestSource:
         answer = self.handle(queue, self.signature(), secret=None)
         assert answer["statusCode"] == 500
         assert queue.sent == []
-        assert "no secret to verify by" in caplog.text
+        assert "cannot verify" in caplog.text
+
+    def test_a_handshake_is_answered_as_text_and_never_queued(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        queue, body = Queue(), b'{"type": "url_verification", "challenge": "<b>3eZbrw1aB</b>"}'
+        answer = self.handle(queue, self.signature(body=body), body=body)
+        assert (answer["statusCode"], answer["body"]) == (200, "<b>3eZbrw1aB</b>")
+        assert answer["headers"] == {"Content-Type": "text/plain", "X-Content-Type-Options": "nosniff"}
+        assert queue.sent == []
+        (line,) = caplog.records
+        assert (line.message, vars(line)["request_id"]) == ("handshake", REQUEST_ID)
+        assert "3eZbrw1aB" not in str(vars(line))
 
     def test_no_line_has_payload_secret_or_signature_in_it(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG, "webhook")

@@ -12,11 +12,13 @@ from webhook_runtime.testing import sqs_event, webhook
 
 def test_the_public_names_are_these_and_all_of_them_are_there() -> None:
     assert webhook_runtime.__all__ == [
+        "Answer",
         "Headers",
         "MalformedMessage",
         "Permanent",
         "RetryAfter",
         "SinkDown",
+        "Unverified",
         "Webhook",
         "read",
     ]

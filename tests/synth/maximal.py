@@ -2,6 +2,7 @@
 
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -12,7 +13,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -27,6 +28,7 @@ ScalableWebhook(
     created,
     "Webhook",
     ingress=Ingress.direct_integration(binary=True),
+    event_filters=[{"headers": {"X-Event": ["push"]}, "body": {"ref": [{"prefix": "refs/"}]}}, {"body": {"a": [None]}}],
     sink=Sink.dynamodb(),
     path="/hooks/all",
     delivery_id_header="Idempotency-Key",
@@ -75,6 +77,7 @@ own = Stack(app, "Own")
 ScalableWebhook(
     own,
     "Webhook",
+    event_filters=[{"headers": {"X-Event": ["push"]}}],
     ingress=Ingress.lambda_integration(),
     consumer=lambda_.Function(
         own,
@@ -86,6 +89,15 @@ ScalableWebhook(
         timeout=Duration.seconds(10),
     ),
 )
+
+mapped = Stack(app, "Mapped")
+ScalableWebhook(
+    mapped,
+    "Webhook",
+    ingress=Ingress.direct_integration(),
+    event_filters=[{"body": {"type": [{"prefix": type}]}} for type in ("order", "refund", "shop", "stock", "user")],
+    encryption_key=kms.Key(mapped, "Key", enable_key_rotation=True),
+).metric_dropped().create_alarm(mapped, "Dropped", threshold=1, evaluation_periods=1)
 
 databases = Stack(app, "Databases")
 vpc = ec2.Vpc(databases, "Vpc", max_azs=2)
@@ -117,6 +129,31 @@ for name, sink in {
     "Code": Sink.python(__file__, "maximal.created", packages=["PyMySQL"], environment={"LEVEL": "1"}, vpc=vpc),
 }.items():
     ScalableWebhook(databases, name, sink=sink)
+
+edge = Stack(app, "Edge")
+truststore = s3.Bucket(edge, "Truststore", versioned=True, enforce_ssl=True)
+certificate = acm.Certificate(edge, "Certificate", domain_name="*.example.com")
+for name, ingress in {"Lambda": Ingress.lambda_integration(), "Direct": Ingress.direct_integration()}.items():
+    ScalableWebhook(
+        edge,
+        name,
+        ingress=ingress,
+        path="/hooks",
+        throttling_rate_limit=10,
+        throttling_burst_limit=20,
+        api_key=True,
+        allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
+        iam_authorization=True,
+        web_acl=True,
+        domain_name=apigateway.DomainNameOptions(
+            domain_name=f"{name.lower()}.example.com",
+            certificate=certificate,
+            base_path="v1",
+            mtls=apigateway.MTLSConfig(bucket=truststore, key="authorities.pem"),
+        ),
+        acknowledgement=Acknowledgement(200, '{"ok": true}', "application/json"),
+        cors=apigateway.CorsOptions(allow_origins=["https://example.com"], allow_credentials=True),
+    )
 
 large = Stack(app, "Large")
 key = kms.Key(large, "Key", enable_key_rotation=True)

@@ -18,9 +18,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 
 Make = Callable[[Stack], Any]
 seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
@@ -81,6 +82,18 @@ def aurora(stack: Stack, **properties: Any) -> rds.DatabaseCluster:
     engine = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
     writer = rds.ClusterInstance.serverless_v2("Writer")
     return rds.DatabaseCluster(stack, "Aurora", engine=engine, writer=writer, vpc=vpc(stack), **properties)
+
+
+def cors(*origins: str, **options: Any) -> apigateway.CorsOptions:
+    return apigateway.CorsOptions(allow_origins=list(origins), **options)
+
+
+def global_web_acl(stack: Stack) -> wafv2.CfnWebACL:
+    visible = wafv2.CfnWebACL.VisibilityConfigProperty(
+        cloud_watch_metrics_enabled=True, metric_name="Acl", sampled_requests_enabled=True
+    )
+    allow = wafv2.CfnWebACL.DefaultActionProperty(allow={})
+    return wafv2.CfnWebACL(stack, "Acl", scope="CLOUDFRONT", default_action=allow, visibility_config=visible)
 
 
 def imported_aurora(stack: Stack, **attributes: Any) -> rds.IDatabaseCluster:
@@ -216,6 +229,22 @@ ROWS = [
     Row("tolerance of no time", "tolerance must not be set together with no timestamp_header", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}),
     Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
+    Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}),
+    Row("IP range that is no list", "allowed_ip_ranges must be a list of one CIDR range or more, got '203.0.113.0/24'", {"allowed_ip_ranges": "203.0.113.0/24"}),
+    Row("IP range that is none", "allowed_ip_ranges must hold CIDR ranges of IPv4 or IPv6, got '203.0.113.0/33'", {"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/33"]}),
+    Row("IP range with a host in it", "got '203.0.113.7/24': 203.0.113.7/24 has host bits set; for example", {"allowed_ip_ranges": ["203.0.113.7/24"]}),
+    Row("web ACL of CloudFront", "web_acl must have the scope REGIONAL, got CLOUDFRONT; create it with scope='REGIONAL'", {}, {"web_acl": global_web_acl}),
+    Row("two origins", "cors must have one origin in allow_origins, got https://a.example, https://b.example; name one, or '*'", {"cors": cors("https://a.example", "https://b.example")}),
+    Row("no origin", "cors must have one origin in allow_origins, got none", {"cors": cors()}),
+    Row("credentials for any origin", "cors must name the origin where allow_credentials is True, got '*'; name it", {"cors": cors("*", allow_credentials=True)}),
+    Row("origin with a quote", "cors must have printable ASCII without quotes and spaces in its origin and headers, got \"https://a'b\"", {"cors": cors("https://a'b")}),
+    Row("status of a failure", "status of an acknowledgement must be between 200 and 299, got 302; the sender would take", {}, {"acknowledgement": lambda _: Acknowledgement(302)}),
+    Row("body where none may be", "body of an acknowledgement must be empty with status 204, got 'ok'; leave it out", {}, {"acknowledgement": lambda _: Acknowledgement(204, "ok")}),
+    Row("body too long", "body of an acknowledgement must be 1,024 bytes at most, got 1,026; shorten it", {}, {"acknowledgement": lambda _: Acknowledgement(body="é" * 513)}),
+    Row("content type with a line break", "content_type of an acknowledgement must be a media type, got 'text/plain\\r\\nX: y'", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain\r\nX: y")}),
+    Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}),
+    Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}),
+    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl and cors must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True, "cors": cors("*")}, {"api": api()}),
 ]  # fmt: skip
 
 

@@ -34,6 +34,13 @@ def templates(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_synthesises_without_a_warning(name: str) -> None:
+    """As `cdk synth --strict` asks for."""
+    assembly = runpy.run_path(str(EXAMPLES / name / "app.py"))["app"].synth()
+    assert [message.entry.data for stack in assembly.stacks for message in stack.messages] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_template_is_the_reviewed_one(name: str, snapshot: SnapshotAssertion) -> None:
     assert templates(name) == snapshot(extension_class=TemplateExtension)
 

@@ -41,7 +41,7 @@ def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str]
 def through_direct(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str, *, binary: bool
 ) -> dict[str, Any] | None:
-    template = mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER="x-id", FIFO="")
+    template = mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER="x-id", MOUNT="%2F", FIFO="")
     call = render(
         template,
         body="{}"
@@ -57,6 +57,8 @@ def through_direct(
             "requestTimeEpoch": 1_763_000_000_123,
             "httpMethod": "POST",
             "resourcePath": "/{proxy+}",
+            "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+            "path": f"/prod/{path}",
             "identity": {"sourceIp": "203.0.113.7"},
         },
     )

@@ -9,24 +9,30 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Stack
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 
 SRC = Path(__file__).parents[2] / "src"
-SOURCE = {"WEBHOOK_SOURCE", "WEBHOOK_SOURCE_SECRET_ARN", "WEBHOOK_SOURCE_SECRET_FIELD"}
-CONSUMER = {
-    "WEBHOOK_QUEUE_URL",
-    "WEBHOOK_DEAD_LETTER_QUEUE_URL",
-    "WEBHOOK_MAX_RECEIVE_COUNT",
-    "WEBHOOK_RETRY_INITIAL_SECONDS",
-    "WEBHOOK_RETRY_MAXIMUM_SECONDS",
-    "WEBHOOK_PAYLOAD_BUCKET",
-    "WEBHOOK_PAYLOAD_DAYS",
-} | SOURCE
+SOURCE = {"WEBHOOK_SOURCES"}
+FILTERS = {"WEBHOOK_EVENT_FILTERS"}
+CONSUMER = (
+    {
+        "WEBHOOK_QUEUE_URL",
+        "WEBHOOK_DEAD_LETTER_QUEUE_URL",
+        "WEBHOOK_MAX_RECEIVE_COUNT",
+        "WEBHOOK_RETRY_INITIAL_SECONDS",
+        "WEBHOOK_RETRY_MAXIMUM_SECONDS",
+        "WEBHOOK_PAYLOAD_BUCKET",
+        "WEBHOOK_PAYLOAD_DAYS",
+    }
+    | SOURCE
+    | FILTERS
+)
 TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
 DATABASE = TABLE | {
     "WEBHOOK_DATABASE_HOST",
@@ -36,7 +42,15 @@ DATABASE = TABLE | {
     "WEBHOOK_CA_CERTIFICATES",
 }
 HANDLERS = {
-    "publisher": {"WEBHOOK_QUEUE_URL", "WEBHOOK_DELIVERY_ID_HEADER", "WEBHOOK_PAYLOAD_BUCKET"} | SOURCE,
+    "publisher": {
+        "WEBHOOK_QUEUE_URL",
+        "WEBHOOK_DELIVERY_ID_HEADER",
+        "WEBHOOK_ACKNOWLEDGEMENT",
+        "WEBHOOK_RESPONSE_HEADERS",
+        "WEBHOOK_PAYLOAD_BUCKET",
+    }
+    | SOURCE
+    | FILTERS,
     "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
     "postgres": CONSUMER | DATABASE,
     "mysql": CONSUMER | DATABASE,
@@ -45,14 +59,15 @@ HANDLERS = {
     | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"},
     "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
 }
+SOURCES = '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}'
 SETTINGS = {
-    "publisher": ["PublisherSettings", "SourceSettings"],
-    "dynamodb": ["ConsumerSettings", "SourceSettings", "DynamoDBSettings"],
-    "postgres": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
-    "mysql": ["ConsumerSettings", "SourceSettings", "DatabaseSettings"],
-    "data_api": ["ConsumerSettings", "SourceSettings", "DataApiSettings"],
-    "http": ["ConsumerSettings", "SourceSettings", "HttpSettings"],
-    "python": ["ConsumerSettings", "SourceSettings", "PythonSettings"],
+    "publisher": ["PublisherSettings", "SourceSettings", "FilterSettings"],
+    "dynamodb": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DynamoDBSettings"],
+    "postgres": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
+    "mysql": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
+    "data_api": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DataApiSettings"],
+    "http": ["ConsumerSettings", "SourceSettings", "FilterSettings", "HttpSettings"],
+    "python": ["ConsumerSettings", "SourceSettings", "FilterSettings", "PythonSettings"],
 }
 
 
@@ -97,14 +112,23 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
     stack = Stack(App(), "Stack")
     secret = secretsmanager.Secret(stack, "Shared")
     source = Source.github(secret, secret_field="key")
-    # Who verifies has the source's variables: the publisher, or the consumer behind a door without one.
+    # Who verifies and drops has the variables for it: the publisher, or the consumer behind a door without one.
     at_the_door = handler == "publisher" or large_payloads
-    more: dict[str, Any] = {
-        "ingress": Ingress.lambda_integration() if at_the_door else Ingress.direct_integration(),
-        "large_payloads": large_payloads,
-    }
+    ingress = Ingress.lambda_integration() if at_the_door else Ingress.direct_integration()
     for number, sink in enumerate(sinks(handler, stack, folder)):
-        ScalableWebhook(stack, f"Webhook{number}", sink=sink, source=source, retry=Retry(), **more)
+        ScalableWebhook(
+            stack,
+            f"Webhook{number}",
+            ingress=ingress,
+            sink=sink,
+            source=source,
+            event_filters=[{"headers": {"X": ["1"]}}],
+            retry=Retry(),
+            large_payloads=large_payloads,
+            acknowledgement=Acknowledgement(),
+            cors=apigateway.CorsOptions(allow_origins=["*"]),
+        )
+    ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
         "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
     )
@@ -151,7 +175,7 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
     values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
     values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
     values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
-    values |= {"WEBHOOK_SOURCE": '{"header": "X"}'}
+    values |= {"WEBHOOK_SOURCES": SOURCES}
     result = run(code, **values)
     assert result.stdout.strip() == "True", result.stderr
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cdk_scalable_webhook.ingress import mapping_template
+from cdk_scalable_webhook.ingress import literal, mapping_template
 from cdk_scalable_webhook.local.velocity import render
 from runtime.events import record
 from velocity.engine import Velocity, why_not
@@ -22,12 +22,20 @@ CONTEXT = {
     "requestTimeEpoch": 1_763_000_000_123,
     "httpMethod": "POST",
     "resourcePath": "/hooks/{proxy+}",
+    "domainName": "abc.execute-api.us-east-1.amazonaws.com",
+    "path": "/prod/hooks/a%20b",
     "identity": {"sourceIp": "203.0.113.7"},
 }
 
 
 def request_template(*, binary: bool = False, header: str = "idempotency-key", fifo: bool = False) -> str:
-    return mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER=header, FIFO=FIFO if fifo else "")
+    return mapping_template(
+        "request",
+        BINARY=str(binary).lower(),
+        DELIVERY_ID_HEADER=header,
+        MOUNT="%2Fhooks",
+        FIFO=FIFO if fifo else "",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +54,15 @@ def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[s
     context = dict(request.pop("context"))
     rendered = render(template, context=context, **request)
     assert rendered == expected
-    response = context["responseOverride"]
-    assert "{" + ", ".join(f"{k}={v}" for k, v in response.items()) + "}" == overrides
+    assert printed(context["responseOverride"]) == overrides
     return rendered, context
+
+
+def printed(value: Any) -> str:
+    """As Java prints a map."""
+    if not isinstance(value, dict):
+        return str(value)
+    return "{" + ", ".join(f"{name}={printed(inner)}" for name, inner in value.items()) + "}"
 
 
 def webhook(call: str) -> message.Webhook:
@@ -198,6 +212,14 @@ def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
     assert "status" not in context["responseOverride"]
 
 
+@by_property
+@given(body=values)
+def test_an_acknowledgement_is_what_was_written_whatever_it_means_to_velocity(velocity: Velocity, body: str) -> None:
+    answer, context = both(velocity, literal(body), body="<SendMessageResponse/>")
+    assert answer == body
+    assert "status" not in context["responseOverride"]
+
+
 def test_where_sqs_fails_the_sender_may_try_again(velocity: Velocity) -> None:
     answer, _ = both(velocity, mapping_template("unavailable"), body="<html>")
     assert answer == '{"message":"The webhook could not be queued: try again."}'
@@ -220,3 +242,41 @@ def test_a_refusal_of_sqs_becomes_the_senders_fault_or_ours(
     assert context["responseOverride"]["status"] == status
     assert says in json.loads(answer)["message"]
     assert "\n" not in answer
+
+
+class TestHandshakes:
+    """What API Gateway answers by itself."""
+
+    token = "Validation: <b>Zoë</b> $x #if &+"
+
+    @pytest.mark.parametrize("query", [{}, {"validationToken": ""}, {"other": "x"}, {"ValidationToken": "x"}])
+    def test_a_notification_of_microsoft_graph_is_a_message(self, velocity: Velocity, query: dict[str, str]) -> None:
+        request = mapping_template("validation_request", REQUEST=request_template())
+        call, _ = both(velocity, request, body='{"value": []}', querystring=query)
+        assert webhook(call).body == b'{"value": []}'
+        accepted = mapping_template("validation_accepted", ACCEPTED=mapping_template("accepted", DELIVERY_ID_HEADER=""))
+        answer, context = both(velocity, accepted, body="of SQS", querystring=query)
+        assert json.loads(answer) == {"id": CONTEXT["requestId"]}
+        assert context["responseOverride"] == {"header": {}}
+
+    def test_the_token_of_microsoft_graph_comes_back_and_is_no_message(self, velocity: Velocity) -> None:
+        request = mapping_template("validation_request", REQUEST=request_template())
+        call, _ = both(velocity, request, body="{}", querystring={"validationToken": self.token})
+        assert call == "Action=GetQueueAttributes&Version=2012-11-05&AttributeName.1=QueueArn"
+        accepted = mapping_template("validation_accepted", ACCEPTED=mapping_template("accepted", DELIVERY_ID_HEADER=""))
+        answer, context = both(velocity, accepted, body="of SQS", querystring={"validationToken": self.token})
+        assert answer == self.token
+        assert context["responseOverride"]["status"] == 200
+        assert context["responseOverride"]["header"]["Content-Type"] == "text/plain"
+
+    @pytest.mark.parametrize("name", ["X-Okta-Verification-Challenge", "x-okta-verification-challenge"])
+    def test_the_challenge_of_okta_comes_back(self, velocity: Velocity, name: str) -> None:
+        answer, context = both(velocity, mapping_template("okta"), header={name: "Me'\"<b>\\", "Other": "x"})
+        assert json.loads(answer) == {"verification": "Me'\"<b>\\"}
+        assert context["responseOverride"] == {"header": {}}
+
+    @pytest.mark.parametrize("header", [{}, {"X-Okta-Verification-Challenge": ""}, {"Authorization": "shh"}])
+    def test_without_a_challenge_there_is_no_answer(self, velocity: Velocity, header: dict[str, str]) -> None:
+        answer, context = both(velocity, mapping_template("okta"), header=header)
+        assert "must be there" in json.loads(answer)["message"]
+        assert context["responseOverride"]["status"] == 400

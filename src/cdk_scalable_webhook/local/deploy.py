@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
 from cdk_scalable_webhook.local.rest_api import client
@@ -18,6 +19,8 @@ _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
 # Those in stages too, which `--all` leaves out.
 _EVERY_STACK = ["**"]
+# What the emulator refuses a template for, and what it has nothing to do for: there is no WAF before a local API.
+_NOT_LOCAL = {"AWS::WAFv2::WebACLAssociation"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def deploy(
         assembly = Path(folder, "assembly")
         synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
         _cdk(emulator, app_dir, synth, verbose=verbose)
+        _leave_out(assembly, _NOT_LOCAL)
         stacks = list(_stacks_of(assembly, emulator))
         missing = sorted(
             {f"aws://{emulator.account}/{stack.region}" for stack in stacks if not _is_bootstrapped(emulator, stack)}
@@ -77,7 +81,11 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
     """Every webhook that is deployed, whichever tool deployed it: its construct says so in an output of its stack."""
     return [
-        DeployedWebhook(name=named["name"], stack=stack["StackName"], url=local_url(emulator, output["OutputValue"]))
+        DeployedWebhook(
+            name=named["name"],
+            stack=stack["StackName"],
+            url=local_url(emulator, _past_the_domain(emulator, region, output["OutputValue"])),
+        )
         for region in regions(emulator)
         for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate()
         for stack in page["Stacks"]
@@ -116,11 +124,37 @@ def local_url(emulator: Emulator, url: str) -> str:
     return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
 
 
+def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
+    """API Gateway's own URL for one of a custom domain: the local AWS has its mappings, but no DNS and no TLS."""
+    parts = urlsplit(url)
+    gateway = client("apigateway", emulator.endpoint, region)
+    pages = gateway.get_paginator("get_domain_names").paginate()
+    if parts.hostname not in {domain["domainName"] for page in pages for domain in page["items"]}:
+        return url
+    for page in gateway.get_paginator("get_base_path_mappings").paginate(domainName=parts.hostname):
+        for mapping in page["items"]:
+            base = "" if mapping["basePath"] == "(none)" else f"/{mapping['basePath']}"
+            if f"{parts.path}/".startswith(f"{base}/"):
+                host = f"{mapping['restApiId']}.execute-api.{region}.amazonaws.com"
+                return f"https://{host}/{mapping['stage']}{parts.path.removeprefix(base)}"
+    return url
+
+
 def regions(emulator: Emulator) -> list[str]:
     """The regions that somebody deployed to: a bootstrapped region has a bucket with its name in it."""
     buckets = client("s3", emulator.endpoint, emulator.region).list_buckets()["Buckets"]
     found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
     return sorted({emulator.region, *(match[1] for match in found if match)})
+
+
+def _leave_out(assembly: Path, types: set[str]) -> None:
+    """Take the resources of these types out of the templates of an assembly."""
+    for file in assembly.rglob("*.template.json"):
+        template = json.loads(file.read_text())
+        resources = template.get("Resources", {})
+        kept = {id: resource for id, resource in resources.items() if resource["Type"] not in types}
+        if kept != resources:
+            file.write_text(json.dumps(template | {"Resources": kept}))
 
 
 @dataclass(frozen=True)

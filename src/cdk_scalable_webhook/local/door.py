@@ -2,8 +2,11 @@
 
 It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers
 as API Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses,
-binary media types, throttling, access logs. Everything else it hands on. It is a developer's tool; where the emulator
-learns this, it goes.
+binary media types, throttling, API keys, allowed addresses, access logs. Everything else it hands on. It is a
+developer's tool; where the emulator learns this, it goes.
+
+Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
+plan, WAF, TLS, and headers of gateway responses.
 """
 
 import argparse
@@ -53,6 +56,8 @@ _CREDENTIALS = Credentials("test", "test")
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
+# Not JSON: API Gateway takes the CDK's own { statusCode: 204 } as well.
+_STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
 _log = logging.getLogger("door")
@@ -61,10 +66,11 @@ _log = logging.getLogger("door")
 class _GatewayResponse(Exception):
     """An answer that API Gateway gives by itself."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, field: str = "message") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class Door:
         # API Gateway, like the emulator, does not tell /orders from /orders/.
         path = "/" + "/".join(part for part in (request.scope["path"].split("/")[5:]) if part)
         matched = api.match(path, request.method) if api else None
-        if api is None or matched is None or not matched[0].open or not _is_ours(matched[0]):
+        if api is None or matched is None or not _is_ours(matched[0]):
             return await self._forward(request)
         return await self._execute(request, api, *matched)
 
@@ -139,13 +145,16 @@ class Door:
         started = time.monotonic()
         context = _context(request, api, method)
         try:
-            call = _Call(request, await _payload(request), api, method, parameters, context)
+            payload = await _payload(request)
+            _require_access(request, api, method, context)
+            call = _Call(request, payload, api, method, parameters, context)
             if not self._apis.may_enter(api):
                 raise _GatewayResponse(429, "Too Many Requests")
-            response = await (self._sqs if _SQS_URI.match(method.integration["uri"]) else self._lambda)(call)
+            run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]
+            response = await run(call)
         except _GatewayResponse as answer:
             context["error"] = {"message": answer.message}
-            response = _json(answer.status, {"message": answer.message})
+            response = _json(answer.status, {answer.field: answer.message})
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
         response.headers["x-amzn-requestid"] = context["requestId"]
         self._access_log.write(api, context)
@@ -153,30 +162,16 @@ class Door:
 
     async def _sqs(self, call: _Call) -> Response:
         """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
-        integration = call.method.integration
-        values = {
-            "header": dict(call.request.headers.items()),
-            "querystring": dict(call.query()),
-            "path": call.parameters,
-            "stage_variables": call.api.stage_variables,
-            "context": call.context,
-        }
-        template = _request_template(integration, call.content_type)
-        message = _text(call) if template is None else _render(template, body=_text(call), **values)
-        status, reply = await run_in_threadpool(self._send, call, message)
+        status, reply = await run_in_threadpool(self._send, call, _request(call))
         call.context["integration"] = {"status": status}
+        return _answer(call, status, reply)
 
-        chosen = _integration_response(integration, status)
-        content_type, template = _response_template(chosen, call.request.headers.get("accept", ""))
-        answer = reply if template is None else _render(template, body=reply, **values)
-        override = call.context.pop("responseOverride", {})
-        headers = {"content-type": content_type}
-        headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
-        return Response(
-            answer,
-            status_code=int(override.get("status") or chosen["statusCode"]),
-            headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
-        )
+    async def _mock(self, call: _Call) -> Response:
+        """A mock integration: the request template says the status, the integration response the answer."""
+        said = _STATUS_CODE.search(_request(call))
+        if said is None:
+            raise _GatewayResponse(500, "Internal server error")
+        return _answer(call, int(said[1]), "")
 
     def _send(self, call: _Call, message: str) -> tuple[int, str]:
         """SQS's answer to a call in its Query protocol, as the JSON that API Gateway makes of it."""
@@ -278,9 +273,45 @@ def main() -> None:
     )
 
 
+def _require_access(request: Request, api: RestApi, method: Method, context: Mapping[str, Any]) -> None:
+    """Who may not call is refused, in API Gateway's order and words."""
+    if method.authorization_type == "AWS_IAM" and "authorization" not in request.headers:
+        raise _GatewayResponse(403, "Missing Authentication Token")
+    if not api.allows(context["identity"]["sourceIp"]):
+        arn = f"arn:aws:execute-api:{api.region}:********0000:{api.id}/{api.stage}/{request.method}{context['path']}"
+        caller = "User: anonymous is not authorized to perform: execute-api:Invoke on resource"
+        raise _GatewayResponse(403, f"{caller}: {arn} with an explicit deny", "Message")
+    if method.api_key_required and request.headers.get("x-api-key") not in api.api_keys:
+        raise _GatewayResponse(403, "Forbidden")
+
+
 def _is_ours(method: Method) -> bool:
+    if method.authorization_type not in ("NONE", "AWS_IAM"):
+        return False
     type, uri = method.integration.get("type"), method.integration.get("uri") or ""
-    return bool((type == "AWS" and _SQS_URI.match(uri)) or (type == "AWS_PROXY" and _LAMBDA_URI.match(uri)))
+    patterns = {"AWS": _SQS_URI, "AWS_PROXY": _LAMBDA_URI}
+    return type == "MOCK" or bool(type in patterns and patterns[type].match(uri))
+
+
+def _request(call: _Call) -> str:
+    """What the integration is sent."""
+    template = _request_template(call.method.integration, call.content_type)
+    return _text(call) if template is None else _render(template, call, _text(call))
+
+
+def _answer(call: _Call, status: int, reply: str) -> Response:
+    """The integration response to what the integration has replied."""
+    chosen = _integration_response(call.method.integration, status)
+    content_type, template = _response_template(chosen, call.request.headers.get("accept", ""))
+    answer = reply if template is None else _render(template, call, reply)
+    override = call.context.pop("responseOverride", {})
+    headers = {"content-type": content_type}
+    headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
+    return Response(
+        answer,
+        status_code=int(override.get("status") or chosen["statusCode"]),
+        headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
+    )
 
 
 def _query(request: Request) -> str:
@@ -348,9 +379,17 @@ def _response_template(response: Mapping[str, Any], accept: str) -> tuple[str, s
     return "application/json", None
 
 
-def _render(template: str, **variables: Any) -> str:
+def _render(template: str, call: _Call, body: str) -> str:
     try:
-        return render(template, **variables)
+        return render(
+            template,
+            body=body,
+            header=dict(call.request.headers.items()),
+            querystring=dict(call.query()),
+            path=call.parameters,
+            stage_variables=call.api.stage_variables,
+            context=call.context,
+        )
     except Exception as error:
         _log.exception("a mapping template failed")
         raise _GatewayResponse(500, "Internal server error") from error

@@ -1,6 +1,7 @@
 """A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands
 behind it."""
 
+import json
 import os
 import re
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import boto3
@@ -17,6 +19,8 @@ from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
 from cdk_scalable_webhook.local.template import AccessLogSetting, Told, told
+
+Network = IPv4Network | IPv6Network
 
 # How soon a new deployment is seen.
 _CACHE_SECONDS = 1
@@ -71,7 +75,8 @@ class Method:
 
     resource_id: str
     resource_path: str
-    open: bool  # nobody has to prove who they are
+    authorization_type: str
+    api_key_required: bool
     integration: Mapping[str, Any]
 
 
@@ -87,6 +92,12 @@ class RestApi:
     throttle: tuple[float, float] | None
     resources: Mapping[str, Mapping[str, Method]]
     access_log: AccessLogSetting | None
+    denied_outside: Sequence[Sequence[Network]] = ()
+    api_keys: frozenset[str] = frozenset()
+
+    def allows(self, source_ip: str) -> bool:
+        """Whether the resource policy lets this address call. Of policies, only the one by address is known here."""
+        return all(any(ip_address(source_ip) in network for network in networks) for networks in self.denied_outside)
 
     def match(self, path: str, http_method: str) -> tuple[Method, dict[str, str]] | None:
         """The method that a request reaches, with its path parameters: fixed segments first, ``{proxy+}`` last."""
@@ -154,6 +165,8 @@ class RestApis:
         stage = gateway.get_stage(restApiId=id, stageName=stage_name)
         pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
         resources = [resource for page in pages for resource in page["items"]]
+        methods = [method for resource in resources for method in (resource.get("resourceMethods") or {}).values()]
+        keyed = any(method.get("apiKeyRequired") for method in methods)
         deployment = (id, region, stage_name, stage["deploymentId"])
         if deployment not in self._told:  # a template changes only with a deployment
             cloudformation = client("cloudformation", self._endpoint, region)
@@ -169,6 +182,8 @@ class RestApis:
             throttle=_throttle(stage.get("methodSettings") or {}),
             resources={resource["path"]: _methods(resource, template) for resource in resources},
             access_log=template.access_log or _access_log(stage),
+            denied_outside=_denied_outside(api.get("policy")),
+            api_keys=_api_keys(gateway, id, stage_name) if keyed else frozenset(),
         )
 
 
@@ -177,7 +192,8 @@ def _methods(resource: Mapping[str, Any], template: Told) -> dict[str, Method]:
         name: Method(
             resource["id"],
             resource["path"],
-            method.get("authorizationType", "NONE") == "NONE" and not method.get("apiKeyRequired"),
+            method.get("authorizationType", "NONE"),
+            bool(method.get("apiKeyRequired")),
             _integration(method["methodIntegration"], template.content_handling.get((resource["path"], name))),
         )
         for name, method in (resource.get("resourceMethods") or {}).items()
@@ -194,6 +210,44 @@ def _access_log(stage: Mapping[str, Any]) -> AccessLogSetting | None:
     if not settings.get("destinationArn"):
         return None
     return AccessLogSetting(settings["destinationArn"].split(":log-group:")[-1].removesuffix(":*"), settings["format"])
+
+
+def _denied_outside(policy: str | None) -> list[list[Network]]:
+    """The networks outside of which a statement of the policy, with no other condition, denies a call."""
+    if not policy:
+        return []
+    # API Gateway gives it with its quotes escaped.
+    document = json.loads(policy if policy.startswith('{"') else json.loads(f'"{policy}"'))
+    return [
+        [ip_network(network, strict=False) for network in _several(condition["NotIpAddress"]["aws:SourceIp"])]
+        for statement in _several(document["Statement"])
+        if statement["Effect"] == "Deny"
+        and (condition := statement.get("Condition", {})).keys() == {"NotIpAddress"}
+        and condition["NotIpAddress"].keys() == {"aws:SourceIp"}
+    ]
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _api_keys(gateway: Any, id: str, stage: str) -> frozenset[str]:
+    """The keys that open this stage by a usage plan."""
+    covers = {"apiId": id, "stage": stage}
+    opening = {
+        key["id"]
+        for page in gateway.get_paginator("get_usage_plans").paginate()
+        for plan in page["items"]
+        if any(covers.items() <= entry.items() for entry in plan.get("apiStages") or [])
+        for keys in gateway.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
+        for key in keys["items"]
+    }
+    return frozenset(
+        key["value"]
+        for page in gateway.get_paginator("get_api_keys").paginate(includeValues=True)
+        for key in page["items"]
+        if key["id"] in opening and key["enabled"]
+    )
 
 
 def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -22,6 +22,8 @@ airspeed.InterpolatedStringLiteral.ESCAPED_CHAR = re.compile(r'"(")')
 # Around directives, it takes the blanks that stand alone before a #set, and the end of the line after a #foreach.
 airspeed.Text.PLAIN = re.compile(r"(?![ \t]+#set\b)" + airspeed.Text.PLAIN.pattern, airspeed.Text.PLAIN.flags)
 airspeed.SetDirective.START = re.compile(r"[ \t]*#set\s*\(")
+# A name of Velocity's may have hyphens: $context.responseOverride.header.Content-Type.
+airspeed.SetDirective.PLACE = re.compile(r"\s*\$([a-z_][a-z0-9_-]*(?:\.[a-z_][a-z0-9_-]*)*)", re.IGNORECASE)
 airspeed.ForeachDirective.CLOSE_PAREN = airspeed.SetDirective.END
 
 

@@ -10,7 +10,6 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.asset import is_installed
 from cdk_scalable_webhook.function import number_text
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
@@ -45,7 +44,7 @@ class DatabaseSink(Sink):
     ) -> None:
         checks.table_name(table_name)
         checks.one_of(database=database, host=host)
-        if not is_installed(_DRIVERS[engine]):
+        if not checks.is_installed(_DRIVERS[engine]):
             raise ValueError(
                 f"Sink.{engine}() needs {_DRIVERS[engine]} where the app is synthesised, got an environment without "
                 f'it; pip install "cdk-scalable-webhook[{engine}]"'

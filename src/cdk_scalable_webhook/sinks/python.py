@@ -8,7 +8,6 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.asset import is_installed
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network
 
@@ -34,12 +33,7 @@ class PythonSink(Sink):
         self._code = Path(code)
         checks.python_code(self._code, handler)
         checks.environment(environment)
-        for package in packages:
-            if not is_installed(package):
-                raise ValueError(
-                    f"packages must be installed where the app is synthesised, got {package!r}, which is not; "
-                    f"pip install {package}"
-                )
+        checks.packages(packages)
         self._handler = handler
         self._batch = batch
         self._packages = list(packages)
@@ -50,7 +44,6 @@ class PythonSink(Sink):
 
     def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
-        is_folder = self._code.is_dir()
         return SinkConfig(
             "python",
             {
@@ -59,8 +52,7 @@ class PythonSink(Sink):
                 "WEBHOOK_HANDLER_BATCH": "true" if self._batch else "false",
             },
             packages=self._packages,
-            directory=self._code if is_folder else None,
-            files={} if is_folder else {self._code.name: self._code},
+            code=self._code,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),
         )
 

@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Duration, RemovalPolicy, SecretValue, Stack
+from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
 
 RECORDER = """
 import boto3, json, os
@@ -157,6 +159,62 @@ class Signed(Stack):
             ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
 
 
+class Edges(Stack):
+    """Each door with what an API asks of a sender, and with an answer of its own."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        acknowledgement = Acknowledgement(200, "<Response>$x #if é</Response>", "text/xml; charset=utf-8")
+        cors = apigateway.CorsOptions(allow_origins=["https://example.com"], allow_headers=["x-api-key"])
+        for name, ingress in DOORS.items():
+            door: dict[str, Any] = {"ingress": ingress, **QUICK}
+            ScalableWebhook(self, f"{name}Acknowledged", acknowledgement=acknowledgement, **door)
+            ScalableWebhook(self, f"{name}Silent", acknowledgement=Acknowledgement(204), **door)
+            keyed = ScalableWebhook(self, f"{name}Keyed", api_key=True, cors=cors, **door)
+            CfnOutput(self, f"{name}Key", value=keyed.api_key.key_id if keyed.api_key else "")
+        ScalableWebhook(self, "Here", allowed_ip_ranges=["127.0.0.0/8", "::1/128"], **QUICK)
+        ScalableWebhook(self, "Elsewhere", allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"], **QUICK)
+        for name, base_path in {"Domain": None, "BasePath": "v1"}.items():
+            domain = apigateway.DomainNameOptions(
+                domain_name=f"{name.lower()}.example.com",
+                certificate=acm.Certificate(self, f"{name}Certificate", domain_name=f"{name.lower()}.example.com"),
+                base_path=base_path,
+            )
+            ScalableWebhook(self, name, path="/in", domain_name=domain, web_acl=True, **QUICK)
+        ScalableWebhook(self, "Signed", iam_authorization=True, **QUICK).grant_invoke(
+            iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        )
+
+
+class Senders(Stack):
+    """Every sender at a door of its own: through a function, and directly where its handshake takes no code."""
+
+    ANY_DOOR = ("github", "stripe", "standard_webhooks", "shopify", "twilio", "microsoft_graph", "okta")
+    LAMBDA_DOOR = ("slack", "meta", "zoom", "x")
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        # The tests put each sender's secret there.
+        self.secrets = {name: secretsmanager.Secret(self, name) for name in (*self.ANY_DOOR, *self.LAMBDA_DOOR, "bank")}
+        bank = Source.custom(str(Path(__file__).parent / "verify"), "bank.verify", secret=self.secrets["bank"])
+        for name, ingress in DOORS.items():
+            webhook = ScalableWebhook(self, name, ingress=ingress, path="/bank", source=bank, **QUICK)
+            for sender in self.ANY_DOOR if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
+                webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
+
+
+class Filtered(Stack):
+    """Each door with filters, and the direct text door with one that makes its event source mapping drop."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        by_body = {"kind": ["order", None], "total": [{"numeric": [">=", 10]}], "by": {"name": [{"prefix": "Zo"}]}}
+        by_header = {"headers": {"X-Event": ["push"], "X-Draft": [{"exists": False}]}}
+        for name, ingress in DOORS.items():
+            ScalableWebhook(self, name, ingress=ingress, event_filters=[{"body": by_body}, by_header], **QUICK)
+        ScalableWebhook(self, "Mapping", ingress=DOORS["Direct"], event_filters=[{"body": by_body}], **QUICK)
+
+
 class Large(Stack):
     """Payloads that no message holds, to a sink that holds them and to one that does not."""
 
@@ -188,5 +246,8 @@ Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
+Edges(app, "Edges")
+Senders(app, "Senders")
+Filtered(app, "Filtered")
 Large(app, "Large")
 app.synth()

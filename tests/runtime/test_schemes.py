@@ -2,11 +2,19 @@
 
 import base64
 import hmac
+import sys
+import types
+import warnings
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from webhook_runtime.message import Headers
-from webhook_runtime.verify import NoSecret, Scheme, Secrets, Unverified, Verifier
+from webhook_runtime.message import Webhook
+from webhook_runtime.schemes import Answer, Custom, Hmac, Scheme, Unverified
+from webhook_runtime.secrets import NoSecret, Secrets, Unverifiable
+from webhook_runtime.source import Source
+from webhook_runtime.testing import webhook
 
 NOW = 1_763_000_000.0
 BODY = '{"id": "evt_1", "event_id": "Ev1", "name": "Zoë"}'.encode()
@@ -33,8 +41,19 @@ class Time:
         return self.now
 
 
-def verifier(scheme: Scheme, secret: str = "shh", **stages: str) -> Verifier:
-    return Verifier(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+def source(scheme: Scheme, secret: str = "shh", **stages: str) -> Source:
+    return Source(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+
+
+def sent(headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> Webhook:
+    return webhook(body, id="its request", headers=headers, received_at=datetime.fromtimestamp(at, UTC))
+
+
+def admitted(by: Source, headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> str:
+    """The id under which it is let in."""
+    result = by.admit(sent(headers, body, at))
+    assert isinstance(result, Webhook)
+    return result.id
 
 
 def hex_of(content: bytes, secret: bytes = b"shh", algorithm: str = "sha256") -> str:
@@ -45,35 +64,33 @@ def base64_of(content: bytes, secret: bytes = b"shh") -> str:
     return base64.b64encode(hmac.new(secret, content, "sha256").digest()).decode()
 
 
-PLAIN = Scheme("X-Signature")
-TIMED = Scheme("X-Signature", signed="{timestamp}.{body}", timestamp_header="X-Time", tolerance=300)
+PLAIN = Hmac(header="X-Signature")
+TIMED = Hmac(header="X-Signature", signed="{timestamp}.{body}", timestamp_header="X-Time", tolerance=300)
 
 
 def test_the_published_vector_of_github_is_known() -> None:
     """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries#testing-the-webhook-payload-validation"""
-    scheme = Scheme("X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
+    scheme = Hmac(header="X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
-    headers = Headers([("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")])
-    github = verifier(scheme, "It's a Secret to Everybody")
-    github.verify(headers, b"Hello, World!", NOW)
-    assert github.delivery_id(headers, b"Hello, World!") == "72d3162e"
+    headers = [("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")]
+    assert admitted(source(scheme, "It's a Secret to Everybody"), headers, b"Hello, World!") == "72d3162e"
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
 def test_each_algorithm_is_known(algorithm: str) -> None:
-    headers = Headers([("X-Signature", hex_of(BODY, algorithm=algorithm))])
-    verifier(Scheme("X-Signature", algorithm=algorithm)).verify(headers, BODY, NOW)
+    headers = [("X-Signature", hex_of(BODY, algorithm=algorithm))]
+    admitted(source(Hmac(header="X-Signature", algorithm=algorithm)), headers, BODY)
 
 
 def test_base64_is_known() -> None:
-    headers = Headers([("X-Signature", base64_of(BODY))])
-    verifier(Scheme("X-Signature", encoding="base64")).verify(headers, BODY, NOW)
+    headers = [("X-Signature", base64_of(BODY))]
+    admitted(source(Hmac(header="X-Signature", encoding="base64")), headers, BODY)
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff", b"{body}{timestamp}", BODY])
 def test_any_payload_can_be_signed(body: bytes) -> None:
-    headers = Headers([("X-Signature", hex_of(b"1763000000." + body)), ("X-Time", "1763000000")])
-    verifier(TIMED).verify(headers, body, NOW)
+    headers = [("X-Signature", hex_of(b"1763000000." + body)), ("X-Time", "1763000000")]
+    admitted(source(TIMED), headers, body)
 
 
 @pytest.mark.parametrize(
@@ -92,45 +109,45 @@ def test_any_payload_can_be_signed(body: bytes) -> None:
 )
 def test_what_is_not_its_signature_is_refused(headers: list[tuple[str, str]], reason: str) -> None:
     with pytest.raises(Unverified, match=reason):
-        verifier(PLAIN).verify(Headers(headers), BODY, NOW)
+        admitted(source(PLAIN), headers, BODY)
 
 
 def test_every_bit_of_payload_and_signature_counts() -> None:
     signature = hex_of(BODY)
-    plain = verifier(PLAIN)
+    plain = source(PLAIN)
     for position in range(len(BODY)):
         for bit in range(8):
             changed = bytearray(BODY)
             changed[position] ^= 1 << bit
             with pytest.raises(Unverified):
-                plain.verify(Headers([("X-Signature", signature)]), bytes(changed), NOW)
+                admitted(plain, [("X-Signature", signature)], bytes(changed))
     for position in range(len(signature)):
         for bit in range(7):
             text = bytearray(signature.encode())
             text[position] ^= 1 << bit
             with pytest.raises(Unverified):
-                plain.verify(Headers([("X-Signature", text.decode())]), BODY, NOW)
+                admitted(plain, [("X-Signature", text.decode())], BODY)
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, -(10**9), 10**9])
 def test_a_signature_from_another_time_is_refused(seconds: int) -> None:
     timestamp = str(int(NOW) + seconds)
-    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified, match="not be older or younger than 300 seconds"):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 @pytest.mark.parametrize("timestamp", ["", "now", "-1763000000", "1763000000.0", "١٧٦٣٠٠٠٠٠٠", "1e9", "9" * 400])
 def test_a_time_that_is_no_number_of_seconds_is_refused(timestamp: str) -> None:
-    headers = Headers([("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)])
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 def test_a_time_is_signed_with_the_payload() -> None:
-    headers = Headers([("X-Signature", hex_of(b"1763000000." + BODY)), ("X-Time", "1763000001")])
+    headers = [("X-Signature", hex_of(b"1763000000." + BODY)), ("X-Time", "1763000001")]
     with pytest.raises(Unverified, match="does not match"):
-        verifier(TIMED).verify(headers, BODY, NOW)
+        admitted(source(TIMED), headers, BODY)
 
 
 class TestRotation:
@@ -140,7 +157,7 @@ class TestRotation:
 
     def accepts(self, secrets: Secrets, secret: bytes, at: float) -> bool:
         try:
-            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, secret))]), BODY, at)
+            admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, secret))], BODY, at)
         except Unverified:
             return False
         return True
@@ -173,7 +190,7 @@ class TestRotation:
         assert self.accepts(secrets, b"old", NOW)
         time.now += 2
         with pytest.raises(Unverified) as error:
-            Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY, b"new"))]), BODY, arrived)
+            admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"new"))], BODY, arrived)
         assert error.value.sure is sure
 
     def test_it_is_asked_for_again_after_a_while(self) -> None:
@@ -195,15 +212,15 @@ class TestRotation:
     ],
 )
 def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(stages: dict[str, str], field: str | None) -> None:
-    checked = Verifier(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
+    checked = Source(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
     with pytest.raises(NoSecret) as error:
-        checked.verify(Headers([("X-Signature", hex_of(BODY, b""))]), BODY, NOW)
+        admitted(checked, [("X-Signature", hex_of(BODY, b""))], BODY)
     assert "no JSON" not in str(error.value)
 
 
 def test_a_secret_may_be_a_field_of_json() -> None:
     secrets = Secrets(SecretsManager(AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
-    Verifier(PLAIN, secrets).verify(Headers([("X-Signature", hex_of(BODY))]), BODY, NOW)
+    admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)
 
 
 @pytest.mark.parametrize(
@@ -218,4 +235,66 @@ def test_a_secret_may_be_a_field_of_json() -> None:
     ],
 )
 def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
-    assert verifier(Scheme("X", id_field="id")).delivery_id(Headers(), body) == id
+    assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
+
+
+class TestCustom:
+    """A function of the user's, as it is named in the function's settings."""
+
+    def source(self, function: Any, *, secrets: bool = True) -> Source:
+        module = types.ModuleType("bank")
+        module.verify = function  # type: ignore[attr-defined]
+        sys.modules["bank"] = module
+        known = Secrets(SecretsManager(AWSCURRENT="new", AWSPREVIOUS="old"), "arn", None, Time())
+        return Source(Custom(handler="bank.verify"), known if secrets else None)
+
+    def test_it_is_given_the_webhook_and_the_secrets_and_says_the_id(self) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> str:
+            assert secrets == ["new", "old"]
+            return f"of {webhook.text}"
+
+        assert admitted(self.source(verify), [], b"7") == "of 7"
+
+    def test_without_an_id_each_request_is_its_own_delivery(self) -> None:
+        assert admitted(self.source(lambda webhook, secrets: None, secrets=False), [], b"7") == "its request"
+
+    def test_it_may_answer(self) -> None:
+        source = self.source(lambda webhook, secrets: Answer("pong", status=200))
+        assert source.admit(sent([], b"ping")) == Answer("pong")
+
+    @pytest.mark.parametrize(("secrets", "sure"), [(True, False), (False, True)])
+    def test_what_it_refuses_is_refused(self, secrets: bool, sure: bool) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise Unverified("The seal is broken.")
+
+        with pytest.raises(Unverified, match="The seal is broken") as error:
+            self.source(verify, secrets=secrets).admit(sent([], b"", NOW + 1))
+        # Where there are secrets, another one might make a difference.
+        assert error.value.sure is sure
+
+    @pytest.mark.parametrize("said", [True, False, "", 7, b"id", (1,)])
+    def test_what_says_anything_else_lets_nobody_in(self, said: object) -> None:
+        with pytest.raises(Unverifiable):
+            self.source(lambda webhook, secrets: said).admit(sent([], b""))
+
+    def test_what_fails_lets_nobody_in_and_tells_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
+        payload = "marked"
+        source = self.source(lambda webhook, secrets: 1 / 0)
+        with pytest.raises(Unverifiable, match="ZeroDivisionError"):
+            source.admit(sent([], payload.encode()))
+        assert "ZeroDivisionError" in caplog.text
+        assert payload not in caplog.text
+
+    def test_an_async_function_has_verified_nothing(self) -> None:
+        async def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise Unverified("never reached")
+
+        source = self.source(verify)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it was never awaited
+            with pytest.raises(Unverifiable):
+                source.admit(sent([], b""))
+
+    def test_a_function_that_is_not_there_shows_when_it_is_loaded(self) -> None:
+        with pytest.raises(ModuleNotFoundError):
+            Custom(handler="no_such_module.verify")

@@ -1,0 +1,212 @@
+"""The edge: who may come to the door at all, by what API Gateway and WAF check before any code of ours runs."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Names
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_wafv2 as wafv2
+
+# AWS's managed rules that suit a webhook, and those of them that only count. What looks into a payload, or limits it,
+# must not refuse it: a payload is data that is stored and never interpreted here, so that an issue with ${jndi:…} in
+# its title would be a webhook lost, and a limit of 8 KB many. A sender may have no User-Agent. The list of anonymous
+# and hosting addresses is not among them, since that is where senders live.
+# See: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
+_MANAGED_RULES = {
+    "AWSManagedRulesAmazonIpReputationList": [],
+    "AWSManagedRulesKnownBadInputsRuleSet": ["JavaDeserializationRCE_BODY", "Log4JRCE_BODY", "ReactJSRCE_BODY"],
+    "AWSManagedRulesCommonRuleSet": [
+        "CrossSiteScripting_BODY",
+        "EC2MetaDataSSRF_BODY",
+        "GenericLFI_BODY",
+        "GenericRFI_BODY",
+        "NoUserAgent_HEADER",
+        "SizeRestrictions_BODY",
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What the API asks of a sender; every field is the argument of ``ScalableWebhook`` of its name."""
+
+    api_key: apigateway.IApiKey | bool | None
+    allowed_ip_ranges: Sequence[str] | None
+    iam_authorization: bool
+    web_acl: "wafv2.CfnWebACL | bool | None"
+    domain_name: apigateway.DomainNameOptions | None
+    cors: apigateway.CorsOptions | None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        checks.ip_ranges("allowed_ip_ranges", self.allowed_ip_ranges)
+        checks.web_acl(self.web_acl)
+        checks.cors(self.cors)
+
+    def settings(self) -> dict[str, object]:
+        """What was asked for; None for what was not."""
+        return {name: value or None for name, value in vars(self).items()}
+
+    @property
+    def proves_sender(self) -> bool:
+        """Whether a sender has to prove who it is: by a signature of IAM's, or by a certificate."""
+        return self.iam_authorization or (self.domain_name is not None and self.domain_name.mtls is not None)
+
+    def resource_policy(self) -> iam.PolicyDocument | None:
+        """Who may call from where.
+
+        Without a policy API Gateway lets everybody in, with one nobody who is not allowed. With IAM authorization it is
+        the caller's own policy that allows: within an account either of the two suffices, so an Allow for everybody
+        here would let in whoever can sign. A browser's preflight is never signed.
+
+        See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
+        """
+        statements = []
+        if self.allowed_ip_ranges is not None:
+            elsewhere = {"NotIpAddress": {"aws:SourceIp": list(self.allowed_ip_ranges)}}
+            statements.append(_statement(iam.Effect.DENY, "execute-api:/*", conditions=elsewhere))
+        if self.iam_authorization and self.cors is not None:
+            statements.append(_statement(iam.Effect.ALLOW, "execute-api:/*/OPTIONS/*"))
+        elif self.allowed_ip_ranges is not None and not self.iam_authorization:
+            statements.append(_statement(iam.Effect.ALLOW, "execute-api:/*"))
+        return iam.PolicyDocument(statements=statements) if statements else None
+
+    def method_options(self) -> dict[str, Any]:
+        """What each method of the door asks for."""
+        options: dict[str, Any] = {}
+        if self.iam_authorization:
+            options["authorization_type"] = apigateway.AuthorizationType.IAM
+        if self.api_key:
+            options["api_key_required"] = True
+        return options
+
+    def response_headers(self) -> dict[str, str]:
+        """What a browser must find on an answer before it shows it to its page."""
+        if self.cors is None:
+            return {}
+        (origin,) = self.cors.allow_origins
+        headers = {"Access-Control-Allow-Origin": origin}
+        if origin != "*":
+            headers["Vary"] = "Origin"
+        if self.cors.allow_credentials:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        if self.cors.expose_headers:
+            headers["Access-Control-Expose-Headers"] = ",".join(self.cors.expose_headers)
+        return headers
+
+
+def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> None:
+    """The answers to a browser that asks before it sends."""
+    if edge.cors is None:
+        return
+    options = {name: getattr(edge.cors, name) for name in inspect.signature(apigateway.CorsOptions).parameters}
+    for resource in resources:
+        preflight = resource.add_cors_preflight(**options)
+        method = preflight.node.default_child
+        assert isinstance(method, apigateway.CfnMethod)
+        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+        method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
+
+
+def add_gateway_responses(api: apigateway.RestApi, edge: Edge) -> None:
+    """What API Gateway answers by itself is shown to a page as well."""
+    headers = quoted(edge.response_headers())
+    if headers:
+        api.add_gateway_response("Refused", type=apigateway.ResponseType.DEFAULT_4_XX, response_headers=headers)
+        api.add_gateway_response("Failed", type=apigateway.ResponseType.DEFAULT_5_XX, response_headers=headers)
+
+
+def usage_plan(
+    scope: Construct,
+    api: apigateway.RestApi,
+    edge: Edge,
+    *,
+    throttling_rate_limit: float | None,
+    throttling_burst_limit: int | None,
+) -> tuple[apigateway.IApiKey | None, apigateway.UsagePlan | None]:
+    """The key that senders have to send, and the plan by which it opens the API's stage."""
+    if not edge.api_key:
+        return None, None
+    key = apigateway.ApiKey(scope, "ApiKey") if edge.api_key is True else edge.api_key
+    # A plan with one of the two limits would take the other for zero. The stage has either of them anyway.
+    both = throttling_rate_limit is not None and throttling_burst_limit is not None
+    plan = apigateway.UsagePlan(
+        scope,
+        "UsagePlan",
+        api_stages=[apigateway.UsagePlanPerApiStage(api=api, stage=api.deployment_stage)],
+        throttle=apigateway.ThrottleSettings(rate_limit=throttling_rate_limit, burst_limit=throttling_burst_limit)
+        if both
+        else None,
+    )
+    plan.add_api_key(key)
+    return key, plan
+
+
+def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, edge: Edge) -> "wafv2.CfnWebACL | None":
+    """The web ACL of the API's stage."""
+    if not edge.web_acl:
+        return None
+    from aws_cdk import aws_wafv2 as wafv2
+
+    acl = _managed_rules(scope) if edge.web_acl is True else edge.web_acl
+    wafv2.CfnWebACLAssociation(
+        scope, "WebAclAssociation", resource_arn=api.deployment_stage.stage_arn, web_acl_arn=acl.attr_arn
+    )
+    return acl
+
+
+def quoted(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers as the literals of a parameter mapping."""
+    return {name: f"'{value}'" for name, value in headers.items()}
+
+
+def _statement(effect: iam.Effect, resource: str, **properties: Any) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        effect=effect,
+        principals=[iam.StarPrincipal()],
+        actions=["execute-api:Invoke"],
+        # API Gateway puts its own ARN before it, which the API's template cannot name yet.
+        resources=[resource],
+        **properties,
+    )
+
+
+def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
+    from aws_cdk import aws_wafv2 as wafv2
+
+    def visible(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+        return wafv2.CfnWebACL.VisibilityConfigProperty(
+            cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
+        )
+
+    def rule(priority: int, group: str, counted: Sequence[str]) -> wafv2.CfnWebACL.RuleProperty:
+        count = wafv2.CfnWebACL.RuleActionProperty(count={})
+        overrides = [wafv2.CfnWebACL.RuleActionOverrideProperty(name=name, action_to_use=count) for name in counted]
+        return wafv2.CfnWebACL.RuleProperty(
+            name=group,
+            priority=priority,
+            statement=wafv2.CfnWebACL.StatementProperty(
+                managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
+                    vendor_name="AWS", name=group, rule_action_overrides=overrides or None
+                )
+            ),
+            override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
+            visibility_config=visible(group),
+        )
+
+    return wafv2.CfnWebACL(
+        scope,
+        "WebAcl",
+        scope="REGIONAL",
+        default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
+        rules=[rule(priority, *group) for priority, group in enumerate(_MANAGED_RULES.items())],
+        visibility_config=visible(Names.unique_id(scope)),
+    )

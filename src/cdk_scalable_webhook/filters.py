@@ -1,0 +1,266 @@
+"""Which webhooks are wanted: event filters in Lambda's syntax, who applies them, and the count of what was dropped."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from aws_cdk import Duration, Names, Token
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import checks
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+_MAX_FILTERS = 5
+_MAX_PATTERN_LENGTH = 4096
+# All environment variables of a function together hold 4 KB, and it has others.
+_MAX_ENVIRONMENT_LENGTH = 3000
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
+_MAX_NUMERIC = 5_000_000_000
+
+_TEXT_OPERATORS = ("prefix", "suffix", "equals-ignore-case")
+_OPERATORS = (*_TEXT_OPERATORS, "anything-but", "numeric", "exists")
+
+
+class EventFilters:
+    """The filters of one webhook, valid and with the names of headers in lower case."""
+
+    def __init__(self, filters: Sequence[Mapping[str, object]]) -> None:
+        """Check them.
+
+        Raises:
+            ValueError: They are not filters, or more than Lambda takes.
+        """
+        if isinstance(filters, str | Mapping) or not 1 <= len(filters) <= _MAX_FILTERS:
+            got = "something else" if isinstance(filters, str | Mapping) else f"{len(filters)}"
+            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", got, "join some by $or, or leave it out")
+        self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
+        texts = [_dumps(pattern) for pattern in self._patterns]
+        if len(set(texts)) < len(texts):
+            _refuse("be different filters", "one of them twice", "leave it out")
+        if Token.is_unresolved("".join(texts)):
+            _refuse("be known at synth", "a value that only deployment knows", "write the value itself")
+
+    @property
+    def need_headers(self) -> bool:
+        """Whether any of them looks at a header."""
+        return any("headers" in pattern for pattern in self._patterns)
+
+    def environment(self) -> Mapping[str, str]:
+        """What the function that drops has to know."""
+        text = _dumps(self._patterns)
+        if len(text) > _MAX_ENVIRONMENT_LENGTH:
+            _refuse(
+                f"be at most {_MAX_ENVIRONMENT_LENGTH:,} characters as JSON, since the function has them in its "
+                "environment",
+                f"{len(text):,}",
+                "filter by fewer values, or by a prefix",
+            )
+        return {"WEBHOOK_EVENT_FILTERS": text}
+
+    def criteria(self) -> list[dict[str, str]]:
+        """The filters of an event source mapping."""
+        texts = [_dumps(pattern) for pattern in self._patterns]
+        for number, text in enumerate(texts):
+            if len(text) > _MAX_PATTERN_LENGTH:
+                where = f"event_filters[{number}]"
+                _refuse(
+                    f"be at most {_MAX_PATTERN_LENGTH:,} characters as JSON", f"{len(text):,}", "split it in two", where
+                )
+        return [{"pattern": text} for text in texts]
+
+
+@dataclass(frozen=True)
+class Dropping:
+    """Who drops what no filter wants: the first on a webhook's way that can. At most one of them has the filters."""
+
+    door: EventFilters | None = None
+    mapping: EventFilters | None = None
+    consumer: EventFilters | None = None
+
+
+def dropping(
+    filters: Sequence[Mapping[str, object]] | None, *, at_door: bool, as_text: bool, own_consumer: bool
+) -> Dropping:
+    """Who drops.
+
+    Args:
+        filters: What ``ScalableWebhook`` was given.
+        at_door: Whether the door can.
+        as_text: Whether every payload is in the queue as text, which is what an event source mapping can read.
+        own_consumer: Whether the consumer was brought, so that it does not filter.
+
+    Raises:
+        ValueError: They are no filters, or nobody can apply them.
+    """
+    if filters is None:
+        return Dropping()
+    event_filters = EventFilters(filters)
+    if at_door:
+        return Dropping(door=event_filters)
+    if as_text and not event_filters.need_headers:
+        # Lambda filters SQS messages by their body, and by nothing else.
+        return Dropping(mapping=event_filters)
+    if own_consumer:
+        raise ValueError(
+            "event_filters must not look at headers, nor at payloads in base64, together with consumer behind a door "
+            f"without a function, got {'headers' if event_filters.need_headers else 'a binary door'}; take "
+            "Ingress.lambda_integration(), filter by body behind Ingress.direct_integration(), or filter in your "
+            "function"
+        )
+    return Dropping(consumer=event_filters)
+
+
+def count_dropped(scope: Construct, function: lambda_.Function, queue: sqs.IQueue) -> None:
+    """Make a metric of the lines by which a function says that it dropped a webhook, one for all doors to a queue."""
+    logs.MetricFilter(
+        scope,
+        "Dropped",
+        log_group=function.log_group,
+        filter_pattern=logs.FilterPattern.string_value("$.message", "=", "dropped"),
+        metric_namespace="ScalableWebhook",
+        # A metric filter has no dimension of its own: the name tells webhooks apart, in all stacks of a region.
+        metric_name=f"Dropped-{Names.unique_resource_name(queue, max_length=200, separator='-')}",
+        default_value=0,
+    )
+
+
+def metric_dropped(scope: Construct, period: Duration | None) -> "cloudwatch.Metric":
+    """The count of the ``ScalableWebhook`` whose scope this is."""
+    counter, mapping = (scope.node.try_find_child(id) for id in ("Dropped", "EventSourceMapping"))
+    if isinstance(counter, logs.MetricFilter):
+        return counter.metric(statistic="Sum", period=period)
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    assert isinstance(mapping, lambda_.EventSourceMapping)
+    return cloudwatch.Metric(
+        namespace="AWS/Lambda",
+        metric_name="FilteredOutEventCount",
+        dimensions_map={"EventSourceMappingUUID": mapping.event_source_mapping_id},
+        statistic="Sum",
+        period=period,
+    )
+
+
+def _pattern(filter: object, where: str) -> dict[str, Any]:
+    if not isinstance(filter, Mapping) or not filter or not set(filter) <= {"body", "headers"}:
+        got = ", ".join(map(str, filter)) or "nothing" if isinstance(filter, Mapping) else repr(filter)
+        _refuse("be a dict with the keys body, headers or both", got, "put fields of the payload below body", where)
+    return {key: _fields(fields, f"{where}[{key!r}]", text_only=key == "headers") for key, fields in filter.items()}
+
+
+def _fields(fields: object, where: str, *, text_only: bool) -> dict[str, Any]:
+    """``text_only`` are headers, whose values are text and whose names are in any case."""
+    if not isinstance(fields, Mapping) or not fields or not all(isinstance(name, str) for name in fields):
+        _refuse("be a dict with one field or more", repr(fields), "for example {'type': ['order.paid']}", where)
+    known: dict[str, Any] = {}
+    for name, wanted in fields.items():
+        below = f"{where}[{name!r}]"
+        if name == "$or":
+            known[name] = _alternatives(wanted, below, text_only=text_only)
+            continue
+        if text_only:
+            checks.header_name(f"a header of {where}", name)
+            name = name.lower()
+        if name in known:
+            _refuse("name each header once", f"{name} twice", "put all its values into one list", where)
+        if isinstance(wanted, Mapping) and not text_only:
+            known[name] = _fields(wanted, below, text_only=text_only)
+        else:
+            known[name] = _rules(wanted, below, text_only=text_only)
+    return known
+
+
+def _alternatives(wanted: object, where: str, *, text_only: bool) -> list[dict[str, Any]]:
+    if not isinstance(wanted, list | tuple) or len(wanted) < 2:
+        _refuse("be a list of two dicts or more", repr(wanted), "for example [{'a': [1]}, {'b': [2]}]", where)
+    for each in wanted:
+        reserved = sorted(set(_OPERATORS) & set(each)) if isinstance(each, Mapping) else []
+        if reserved:
+            # AWS then takes $or for the name of a field.
+            _refuse("have no operator for the name of a field", reserved[0], "put the field's name before it", where)
+    return [_fields(each, f"{where}[{number}]", text_only=text_only) for number, each in enumerate(wanted)]
+
+
+def _rules(wanted: object, where: str, *, text_only: bool) -> list[Any]:
+    if not isinstance(wanted, list | tuple) or not wanted:
+        _refuse("be a list of one value or more", repr(wanted), "put a single value into a list, too", where)
+    return [_rule(rule, where, text_only=text_only) for rule in wanted]
+
+
+def _rule(rule: object, where: str, *, text_only: bool) -> Any:
+    if isinstance(rule, Mapping):
+        return _operation(rule, where, text_only=text_only)
+    if isinstance(rule, float):
+        _refuse(
+            "have numbers with a fraction below numeric, since AWS compares others as they are written",
+            repr(rule),
+            f"write {{'numeric': ['=', {rule!r}]}}",
+            where,
+        )
+    if not (isinstance(rule, str) or (not text_only and (rule is None or isinstance(rule, bool | int)))):
+        kinds = "texts and operators, since a header is text" if text_only else "texts, numbers, booleans and None"
+        _refuse(f"have {kinds}", repr(rule), "write the value as JSON has it", where)
+    return rule
+
+
+def _operation(rule: Mapping[Any, Any], where: str, *, text_only: bool) -> dict[str, Any]:
+    if len(rule) != 1 or not set(rule) <= set(_OPERATORS):
+        got = ", ".join(map(str, rule)) or "none"
+        _refuse(f"have one operator a dict, of {', '.join(_OPERATORS)}", got, "write a dict for each", where)
+    ((operator, operand),) = rule.items()
+    if operator in _TEXT_OPERATORS and not isinstance(operand, str):
+        _refuse(f"have a text for {operator}", repr(operand), f"write a dict with {operator} for each text", where)
+    if operator == "exists" and not isinstance(operand, bool):
+        _refuse("have True or False for exists", repr(operand), "write {'exists': True}", where)
+    if operator == "anything-but":
+        values = list(operand) if isinstance(operand, list | tuple) else [operand]
+        kinds = (str,) if text_only else (str, int)
+        if not values or not any(all(_is(value, kind) for value in values) for kind in kinds):
+            allowed = "texts" if text_only else "texts alone or whole numbers alone"
+            _refuse(f"have {allowed} for anything-but", repr(operand), "other operators cannot stand in it", where)
+        return {operator: values}
+    if operator == "numeric":
+        if text_only:
+            _refuse("have no numeric, since a header is text", repr(operand), "list the texts", where)
+        return {operator: _comparison(operand, where)}
+    return {operator: operand}
+
+
+def _comparison(operand: object, where: str) -> list[Any]:
+    """One comparison, or a range with its lower limit first."""
+    shape = "have ['=', 1], ['>', 1] or a range such as ['>', 1, '<=', 9] for numeric"
+    terms = list(operand) if isinstance(operand, list | tuple) else []
+    signs, limits = terms[::2], terms[1::2]
+    is_one = len(signs) == 1 and signs[0] in ("=", "<", "<=", ">", ">=")
+    is_range = len(signs) == 2 and signs[0] in (">", ">=") and signs[1] in ("<", "<=")
+    if (
+        not (is_one or is_range)
+        or len(signs) != len(limits)
+        or not all(_is(each, int, float) and math.isfinite(each) for each in limits)
+    ):
+        _refuse(shape, repr(operand), "numbers are written without quotes", where)
+    for limit in limits:
+        checks.number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
+    if is_range and limits[0] >= limits[1]:
+        _refuse("have the lower limit of a range first", repr(operand), "swap them", where)
+    return terms
+
+
+def _is(value: object, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _refuse(limit: str, got: str, remedy: str, where: str = "event_filters") -> NoReturn:
+    raise ValueError(f"{where} must {limit}, got {got}; {remedy}")

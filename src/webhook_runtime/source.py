@@ -1,0 +1,103 @@
+"""Who sends: what each request has to pass before it is a webhook, at the door or, where none verifies, behind it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webhook_runtime import handshakes, schemes
+from webhook_runtime.clients import client
+from webhook_runtime.handshakes import Handshake
+from webhook_runtime.message import Webhook
+from webhook_runtime.schemes import Answer, Scheme, Unverified, Verdict
+from webhook_runtime.secrets import Secrets
+from webhook_runtime.settings import SourceSettings
+
+
+class Source:
+    """One sender. ``secrets`` is None where the scheme needs none; ``tokens`` are those that only a handshake knows."""
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        secrets: Secrets | None,
+        handshake: Handshake | None = None,
+        tokens: Secrets | None = None,
+    ) -> None:
+        self._scheme = scheme
+        self._secrets = secrets
+        self._handshake = handshake
+        self._tokens = tokens
+
+    @classmethod
+    def described(cls, description: Mapping[str, Any], secrets_manager: Any) -> "Source":
+        """The source that synth time has described. ``secrets_manager`` is a boto3 client."""
+
+        def secrets(name: str) -> Secrets | None:
+            where = description.get(name)
+            return Secrets(secrets_manager, where["arn"], where.get("field")) if where else None
+
+        scheme = schemes.KINDS[description["kind"]](**description["scheme"])
+        handshake = description.get("handshake")
+        return cls(scheme, secrets("secret"), handshakes.KINDS[handshake] if handshake else None, secrets("token"))
+
+    def admit(self, webhook: Webhook) -> Webhook | Answer:
+        """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
+
+        It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
+        Unverifiable.
+        """
+        if self._handshake is not None and not self._handshake.is_signed:
+            answer = self._handshake.answer(webhook, _all(self._secrets), _all(self._tokens))
+            if answer is not None:
+                return answer
+        verdict = self._verify(webhook)
+        if verdict.answer is not None:
+            return verdict.answer
+        if self._handshake is not None and self._handshake.is_signed:
+            answer = self._handshake.answer(webhook, [verdict.secret], [])
+            if answer is not None:
+                return answer
+        id = verdict.id or self._scheme.delivery_id(webhook) or webhook.id
+        return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
+
+    def _verify(self, webhook: Webhook) -> Verdict:
+        try:
+            return self._scheme.check(webhook, _all(self._secrets))
+        except Unverified as unverified:
+            if unverified.sure or self._secrets is None:
+                raise
+        # A secret that was known before the request arrived may have been rotated before it, too.
+        sure = self._secrets.are_newer_than(webhook.received_at.timestamp())
+        try:
+            return self._scheme.check(webhook, self._secrets.current())
+        except Unverified as unverified:
+            raise Unverified(unverified.reason, sure=sure) from None
+
+
+class Sources:
+    """The sources of the doors that lead here, by their mounts; None for one that needs no check here: anybody may
+    send, or its own door has checked."""
+
+    def __init__(self, by_mount: Mapping[str, Source | None]) -> None:
+        self._by_mount = by_mount
+
+    @classmethod
+    def from_settings(cls, settings: SourceSettings | None) -> "Sources | None":
+        """Those of a deployed function. None where there is nothing to check."""
+        if settings is None:
+            return None
+        secrets_manager = client("secretsmanager")
+        sources = json.loads(settings.sources)
+        return cls({mount: each and Source.described(each, secrets_manager) for mount, each in sources.items()})
+
+    def admit(self, webhook: Webhook) -> Webhook | Answer:
+        """See ``Source.admit``."""
+        if webhook.mount not in self._by_mount:
+            raise Unverified("The door that it came through is not known here.", sure=False)
+        source = self._by_mount[webhook.mount]
+        return webhook if source is None else source.admit(webhook)
+
+
+def _all(secrets: Secrets | None) -> list[str]:
+    return [] if secrets is None else secrets.current()

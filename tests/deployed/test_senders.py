@@ -1,0 +1,191 @@
+"""Every sender's requests, sent to a really deployed stack, each at its own door."""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from cdk_scalable_webhook.local.rest_api import client
+from senders import BODY, SENDERS, Signed
+
+Observe = Callable[[str], ObservedWebhook]
+
+ANY_DOOR = ["github", "stripe", "standard_webhooks", "shopify", "twilio", "microsoft_graph", "okta"]
+LAMBDA_DOOR = ["slack", "meta", "zoom", "x"]
+DOORS = [("Lambda", name) for name in (*ANY_DOOR, *LAMBDA_DOOR)]
+DOORS += [(door, name) for door in ("Direct", "Binary") for name in ANY_DOOR]
+SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secrets(urls: dict[str, str], emulator: Emulator) -> None:
+    """Each sender's secret, where its source looks for it."""
+    manager, observed = client("secretsmanager", emulator.endpoint, emulator.region), ObservedWebhook
+    for name in (*ANY_DOOR, *LAMBDA_DOOR, "bank"):
+        arn = observed(emulator, "Senders", "Lambda").physical("AWS::SecretsManager::Secret", name.replace("_", ""))
+        manager.put_secret_value(SecretId=arn, SecretString=SENDERS[name].secret if name in SENDERS else "red wax")
+
+
+def url_of(urls: dict[str, str], door: str, name: str) -> str:
+    return urls[f"Senders/{door}/Source {name}"]
+
+
+def called(url: str) -> str:
+    """The URL as the sender of a deployed API knows it, which is the one that Twilio signs."""
+    _, _, _, api, stage, *path = urlsplit(url).path.split("/")
+    return f"https://{api}.execute-api.us-east-1.amazonaws.com/{stage}/{'/'.join(path)}"
+
+
+def post(url: str, name: str, body: bytes = BODY, signed: Signed | None = None) -> httpx.Response:
+    sender = SENDERS[name]
+    headers = sender.sign(body, time.time(), called(url)) if signed is None else signed
+    query = sender.query(body)
+    target = f"{url}?{query}" if query else url
+    return httpx.post(target, content=body, headers={"Content-Type": "application/json"} | headers, timeout=30)
+
+
+def stored(webhook: ObservedWebhook, path: str, text: str = "") -> list[str]:
+    return [item["id"] for item in webhook.items() if item["path"] == path and text in str(item["payload"])]
+
+
+@pytest.mark.parametrize(("door", "name"), DOORS)
+def test_what_its_sender_signed_is_stored_under_its_own_id(
+    door: str, name: str, urls: dict[str, str], observe: Observe
+) -> None:
+    url, webhook = url_of(urls, door, name), observe(f"Senders/{door}")
+    answers = [post(url, name) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    # The payload has the id of the senders that put it there; a direct door answers with that of a header, or its own.
+    id = SENDERS[name].id
+    expected = 1 if id else 2
+    assert wait_for(lambda: len(stored(webhook, f"/{name}")) == expected, SECONDS), webhook.log("ConsumerLogs")[-3:]
+    webhook.wait_until_drained(SECONDS)
+    assert len(stored(webhook, f"/{name}")) == expected
+    assert id is None or stored(webhook, f"/{name}") == [id]
+
+
+@pytest.mark.parametrize(("door", "name"), DOORS)
+def test_what_it_did_not_sign_never_reaches_the_sink(
+    door: str, name: str, urls: dict[str, str], observe: Observe
+) -> None:
+    url, webhook = url_of(urls, door, name), observe(f"Senders/{door}")
+    webhook.take_dead_letters()
+    forged = BODY.replace(b"shh", b"guess").replace(b"Zo", b"forged")
+    signed = {k: v.replace("shh", "guess") for k, v in SENDERS[name].sign(BODY, time.time(), called(url)).items()}
+    answer = post(url, name, forged, signed)
+    if door == "Lambda":
+        assert answer.status_code == 401
+        assert webhook.backlog() == 0
+    else:
+        assert answer.status_code == 202
+        assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+        (letter,) = webhook.take_dead_letters()
+        assert letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
+    assert stored(webhook, f"/{name}", "forged") == []
+
+
+@pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+def test_what_is_signed_for_one_door_is_refused_at_another(door: str, urls: dict[str, str], observe: Observe) -> None:
+    webhook = observe(f"Senders/{door}")
+    webhook.take_dead_letters()
+    signed = SENDERS["github"].sign(BODY, time.time(), "")
+    answer = httpx.post(url_of(urls, door, "shopify"), content=BODY, headers=signed, timeout=30)
+    if door == "Lambda":
+        assert answer.status_code == 401
+    else:
+        assert wait_for(lambda: len(webhook.take_dead_letters()) == 1, SECONDS)
+
+
+class TestHandshakes:
+    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+    def test_microsoft_graph(self, door: str, urls: dict[str, str], observe: Observe) -> None:
+        webhook = observe(f"Senders/{door}")
+        token = "Validation: Testing <b>client</b> reachability +1 Zoë"
+        before = len(webhook.items())
+        answer = httpx.post(url_of(urls, door, "microsoft_graph"), params={"validationToken": token}, timeout=30)
+        assert (answer.status_code, answer.text) == (200, token)
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        webhook.wait_until_drained(SECONDS)
+        assert len(webhook.items()) == before
+
+    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+    def test_okta(self, door: str, urls: dict[str, str]) -> None:
+        headers = {"X-Okta-Verification-Challenge": "Me_rShK8\"<b>'", "Authorization": "shh"}
+        answer = httpx.get(url_of(urls, door, "okta"), headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()) == (200, {"verification": "Me_rShK8\"<b>'"})
+        assert answer.headers["content-type"] == "application/json"
+
+    def test_okta_has_no_other_get(self, urls: dict[str, str]) -> None:
+        assert httpx.get(url_of(urls, "Lambda", "okta"), timeout=30).status_code == 401
+        answer = httpx.get(url_of(urls, "Direct", "okta"), timeout=30)
+        assert answer.status_code == 400
+        assert "X-Okta-Verification-Challenge" in answer.json()["message"]
+
+    def test_slack(self, urls: dict[str, str]) -> None:
+        body = b'{"type": "url_verification", "challenge": "3eZbrw1aB"}'
+        answer = post(url_of(urls, "Lambda", "slack"), "slack", body)
+        assert (answer.status_code, answer.text) == (200, "3eZbrw1aB")
+
+    def test_meta(self, urls: dict[str, str]) -> None:
+        url, query = url_of(urls, "Lambda", "meta"), {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
+        answer = httpx.get(url, params=query | {"hub.verify_token": "t"}, timeout=30)
+        assert (answer.status_code, answer.text) == (200, "1158201444")
+        assert httpx.get(url, params=query | {"hub.verify_token": "guess"}, timeout=30).status_code == 401
+
+    def test_zoom(self, urls: dict[str, str]) -> None:
+        body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8"}}'
+        answer = post(url_of(urls, "Lambda", "zoom"), "zoom", body)
+        encrypted = hmac.new(b"shh", b"qgg8", hashlib.sha256).hexdigest()
+        assert (answer.status_code, answer.json()) == (200, {"plainToken": "qgg8", "encryptedToken": encrypted})
+
+    def test_x(self, urls: dict[str, str]) -> None:
+        answer = httpx.get(url_of(urls, "Lambda", "x"), params={"crc_token": "MzIy"}, timeout=30)
+        assert answer.status_code == 200
+        assert answer.json()["response_token"].startswith("sha256=")
+
+    def test_the_ping_of_github_is_stored_as_any_event(self, urls: dict[str, str], observe: Observe) -> None:
+        body = b'{"zen": "Responsive is better than fast."}'
+        signed = SENDERS["github"].sign(body, time.time(), "") | {"X-GitHub-Event": "ping", "X-GitHub-Delivery": "ping"}
+        assert post(url_of(urls, "Lambda", "github"), "github", body, signed).status_code == 202
+        assert wait_for(lambda: "ping" in stored(observe("Senders/Lambda"), "/github"), SECONDS)
+
+
+class TestCustom:
+    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+    def test_what_a_function_of_ones_own_lets_in_is_stored(
+        self, door: str, urls: dict[str, str], observe: Observe
+    ) -> None:
+        url, webhook = urls[f"Senders/{door}"], observe(f"Senders/{door}")
+        webhook.take_dead_letters()
+        for seal in ("red wax", "red wax", "candle"):
+            headers = {"X-Seal": seal, "X-Transfer": f"transfer-{len(seal)}"}
+            httpx.post(url, content=b"{}", headers=headers, timeout=30)
+        assert wait_for(lambda: stored(webhook, "/bank") == ["transfer-7"], SECONDS)
+        if door != "Lambda":
+            assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+
+    def test_it_answers_at_the_door(self, urls: dict[str, str]) -> None:
+        answer = httpx.options(urls["Senders/Lambda"], timeout=30)
+        assert (answer.status_code, answer.text) == (200, "here")
+
+
+def test_no_stage_logs_payload_secret_or_signature(urls: dict[str, str], observe: Observe) -> None:
+    """After all that was sent before: nothing that was marked is in any line of any stage."""
+    post(url_of(urls, "Lambda", "github"), "github")
+    logged = ""
+    for door in ("Lambda", "Direct", "Binary"):
+        names = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if door == "Lambda" else [])
+        names += [f"Source{name.replace('_', '')}PublisherLogs" for d, name in DOORS if d == door == "Lambda"]
+        logged += json.dumps([observe(f"Senders/{door}").log(name) for name in names], ensure_ascii=False)
+    assert '"stored"' in logged
+    signed = [value for name in SENDERS for value in SENDERS[name].sign(BODY, time.time(), "").values()]
+    secret = [word for word in signed if len(word) > 20] + ["Zoë", "shh", "red wax", "candle", "forged"]
+    assert [word for word in secret if word in logged] == []

@@ -1,0 +1,172 @@
+"""What senders ask before they send, as their documentation shows it, and who else might ask."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from webhook_runtime.handshakes import KINDS
+from webhook_runtime.message import Webhook
+from webhook_runtime.schemes import Answer, ClientState, Hmac, Token, Unverified
+from webhook_runtime.secrets import Secrets
+from webhook_runtime.source import Source
+from webhook_runtime.testing import webhook
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+SECONDS = str(int(NOW.timestamp()))
+
+
+class SecretsManager:
+    """Has a new secret and the one before it."""
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        key = {"AWSCURRENT": "new", "AWSPREVIOUS": "old"}[VersionStage]
+        return {"SecretString": json.dumps({"key": key, "token": f"{key} token"})}
+
+
+def source(handshake: str, scheme: Any) -> Source:
+    secrets, tokens = (Secrets(SecretsManager(), "arn", field) for field in ("key", "token"))
+    return Source(scheme, secrets, KINDS[handshake], tokens)
+
+
+def signed(body: bytes, key: str = "new") -> Webhook:
+    mac = hmac.new(key.encode(), f"v0:{SECONDS}:".encode() + body, hashlib.sha256).hexdigest()
+    return webhook(body, headers={"X-Signature": f"v0={mac}", "X-Time": SECONDS}, received_at=NOW)
+
+
+SIGNED = Hmac(header="X-Signature", prefix="v0=", signed="v0:{timestamp}:{body}", timestamp_header="X-Time")
+BODY_ONLY = Hmac(header="X-Signature", encoding="base64", prefix="sha256=", opening="{")
+
+
+def answered(by: Source, request: Webhook) -> Answer:
+    answer = by.admit(request)
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+    return answer
+
+
+def let_in(by: Source, request: Webhook) -> bool:
+    return isinstance(by.admit(request), Webhook)
+
+
+class TestSlack:
+    BODY = b'{"token": "Jhj5dZrVaK7ZwHHjRyZWjbDl", "challenge": "3eZbrw1aBm2r", "type": "url_verification"}'
+
+    def test_the_challenge_comes_back_as_text(self) -> None:
+        assert answered(source("slack", SIGNED), signed(self.BODY)) == Answer("3eZbrw1aBm2r", "text/plain")
+
+    def test_but_not_to_anybody(self) -> None:
+        with pytest.raises(Unverified):
+            source("slack", SIGNED).admit(webhook(self.BODY))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"type": "event_callback", "challenge": "x"}',
+            b'{"type": "url_verification"}',
+            b'{"type": "url_verification", "challenge": 7}',
+            b"[]",
+            b"command=%2Fweather",
+        ],
+    )
+    def test_anything_else_is_an_event(self, body: bytes) -> None:
+        assert let_in(source("slack", SIGNED), signed(body))
+
+
+class TestZoom:
+    BODY = b'{"payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}, "event": "endpoint.url_validation"}'
+
+    @pytest.mark.parametrize("key", ["new", "old"])
+    def test_the_token_comes_back_signed_by_the_secret_that_asked(self, key: str) -> None:
+        answer = answered(source("zoom", SIGNED), signed(self.BODY, key))
+        encrypted = hmac.new(key.encode(), b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
+        assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": encrypted}
+        assert answer.content_type == "application/json"
+
+    def test_nothing_is_signed_for_a_stranger(self) -> None:
+        with pytest.raises(Unverified):
+            source("zoom", SIGNED).admit(signed(self.BODY, "guess"))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b'{"event": "meeting.started", "payload": {"plainToken": "x"}}',
+            b'{"event": "endpoint.url_validation"}',
+            b'{"event": "endpoint.url_validation", "payload": {"plainToken": 1}}',
+        ],
+    )
+    def test_anything_else_is_an_event(self, body: bytes) -> None:
+        assert let_in(source("zoom", SIGNED), signed(body))
+
+
+class TestOkta:
+    HEADERS = {"X-Okta-Verification-Challenge": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg", "Authorization": "new"}
+
+    def test_the_challenge_comes_back_as_json(self) -> None:
+        answer = answered(source("okta", Token(header="Authorization")), webhook(method="GET", headers=self.HEADERS))
+        assert json.loads(answer.body) == {"verification": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}
+        assert answer.content_type == "application/json"
+
+    def test_but_not_to_anybody(self) -> None:
+        with pytest.raises(Unverified):
+            source("okta", Token(header="Authorization")).admit(
+                webhook(method="GET", headers=self.HEADERS | {"Authorization": "guess"})
+            )
+
+    def test_an_event_is_no_handshake(self) -> None:
+        assert let_in(source("okta", Token(header="Authorization")), webhook(headers=self.HEADERS))
+
+
+class TestMeta:
+    def asked(self, **changed: str) -> Webhook:
+        query = {"hub.mode": "subscribe", "hub.challenge": "1158201444", "hub.verify_token": "new token"}
+        return webhook(method="GET", query=query | {f"hub.{name}": value for name, value in changed.items()})
+
+    @pytest.mark.parametrize("token", ["new token", "old token"])
+    def test_the_challenge_comes_back_to_who_knows_the_token(self, token: str) -> None:
+        assert answered(source("meta", BODY_ONLY), self.asked(verify_token=token)) == Answer("1158201444")
+
+    @pytest.mark.parametrize("token", ["", "guess", "new", "\ud800", "é"])
+    def test_but_not_to_anybody(self, token: str) -> None:
+        asked = self.asked()
+        object.__setattr__(asked, "query_string", asked.query_string.replace("new+token", token))
+        with pytest.raises(Unverified, match=r"hub\.verify_token"):
+            source("meta", BODY_ONLY).admit(asked)
+
+    def test_anything_else_has_to_be_signed(self) -> None:
+        for request in (self.asked(mode="unsubscribe"), webhook(method="POST", query={"hub.mode": "subscribe"})):
+            with pytest.raises(Unverified, match="X-Signature"):
+                source("meta", BODY_ONLY).admit(request)
+
+
+class TestMicrosoftGraph:
+    def test_the_token_comes_back_decoded_as_text(self) -> None:
+        asked = webhook(query={"validationToken": "Validation: Testing client +1 <b>"})
+        assert answered(source("microsoft_graph", ClientState()), asked) == Answer("Validation: Testing client +1 <b>")
+
+    def test_anything_else_is_a_notification(self) -> None:
+        graph = source("microsoft_graph", ClientState())
+        assert let_in(graph, webhook(json={"value": [{"clientState": "old"}]}, query={"validationToken": ""}))
+        with pytest.raises(Unverified):
+            graph.admit(webhook(json={"value": [{"clientState": "guess"}]}))
+
+
+class TestX:
+    def test_the_response_to_a_challenge_is_its_signature(self) -> None:
+        answer = answered(source("x", BODY_ONLY), webhook(method="GET", query={"crc_token": "MzIyOGQ0-_=="}))
+        mac = base64.b64encode(hmac.new(b"new", b"MzIyOGQ0-_==", hashlib.sha256).digest()).decode()
+        assert json.loads(answer.body) == {"response_token": f"sha256={mac}"}
+
+    @pytest.mark.parametrize("token", ["", "{}", '{"for_user_id":"1"}', " ", "a\n", "é", "x" * 513])
+    def test_nothing_is_signed_that_could_be_an_event(self, token: str) -> None:
+        with pytest.raises(Unverified):
+            source("x", BODY_ONLY).admit(webhook(method="GET", query={"crc_token": token}))
+
+    def test_what_it_signs_is_no_event(self) -> None:
+        mac = base64.b64encode(hmac.new(b"new", b"12345", hashlib.sha256).digest()).decode()
+        with pytest.raises(Unverified, match=r"must start with \{"):
+            source("x", BODY_ONLY).admit(webhook(b"12345", headers={"X-Signature": f"sha256={mac}"}))

@@ -1,0 +1,131 @@
+"""The senders that have a source, and what each of them makes of a payload: by its own library where it has one."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import stripe
+from hypothesis import strategies as st
+from slack_sdk.signature import SignatureVerifier
+from standardwebhooks import Webhook as StandardWebhook
+from twilio.request_validator import RequestValidator
+
+from cdk_scalable_webhook import Source
+
+STATES = [{"clientState": "shh", "resource": "me"}, {"clientState": "shh", "resource": "you"}]
+BODY = json.dumps({"id": "evt_1", "event_id": "Ev1", "eventId": "Ok1", "value": STATES, "name": "Zoë"}).encode()
+KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+Signed = dict[str, str]
+Sign = Callable[[bytes, float, str], Signed]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A sender: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
+    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL."""
+
+    source: Callable[[Any], Source]
+    secret: str
+    sign: Sign
+    id: str | None = None
+    query: Callable[[bytes], str] = lambda _: ""
+    unsigned: tuple[str, ...] = ()
+    payloads: st.SearchStrategy[bytes] = field(default_factory=lambda: st.text(max_size=200).map(str.encode))
+    is_body_signed: bool = True
+
+
+def hub(body: bytes, _: float, __: str) -> Signed:
+    mac = hmac.new(b"shh", body, hashlib.sha256).hexdigest()
+    return {"X-Hub-Signature-256": f"sha256={mac}", "X-GitHub-Delivery": "72d3162e"}
+
+
+def stripes(body: bytes, at: float, _: str) -> Signed:
+    signature = stripe.WebhookSignature._compute_signature(f"{int(at)}.{body.decode()}", KEY)
+    return {"Stripe-Signature": f"t={int(at)},v1={signature},v0={'0' * 64}"}
+
+
+def slacks(body: bytes, at: float, _: str) -> Signed:
+    signature = SignatureVerifier("shh").generate_signature(timestamp=str(int(at)), body=body)
+    assert signature
+    return {"X-Slack-Signature": signature, "X-Slack-Request-Timestamp": str(int(at))}
+
+
+def standard(body: bytes, at: float, _: str) -> Signed:
+    signature = StandardWebhook(KEY).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
+    # One of another secret before it, as while a sender rotates.
+    several = f"v1,{base64.b64encode(b'x' * 32).decode()} {signature}"
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": several}
+
+
+def shopify(body: bytes, _: float, __: str) -> Signed:
+    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
+    return {"X-Shopify-Hmac-Sha256": mac, "X-Shopify-Webhook-Id": "b54557e4"}
+
+
+def twilio_query(body: bytes) -> str:
+    return urlencode({"bodySHA256": hashlib.sha256(body).hexdigest()}) if body else ""
+
+
+def twilios(body: bytes, _: float, url: str) -> Signed:
+    called = f"{url}?{twilio_query(body)}" if body else url
+    signature = RequestValidator("shh").compute_signature(called, {})
+    return {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": "Tw1", "Content-Type": "application/json"}
+
+
+def zooms(body: bytes, at: float, _: str) -> Signed:
+    """https://developers.zoom.us/docs/api/webhooks/#verify-webhook-events"""
+    mac = hmac.new(b"shh", f"v0:{int(at)}:".encode() + body, hashlib.sha256).hexdigest()
+    return {"x-zm-signature": f"v0={mac}", "x-zm-request-timestamp": str(int(at))}
+
+
+def xs(body: bytes, _: float, __: str) -> Signed:
+    """https://docs.x.com/x-api/webhooks/quickstart"""
+    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
+    return {"x-twitter-webhooks-signature": f"sha256={mac}"}
+
+
+def other(body: bytes, at: float, _: str) -> Signed:
+    mac = hmac.new(b"shh", f"7|{int(at)}|".encode() + body, hashlib.sha512).hexdigest()
+    return {"X-Sig": f"v9:{mac}", "X-At": str(int(at)), "X-Id": "7"}
+
+
+def of_others(secret: Any) -> Source:
+    return Source.hmac(
+        secret,
+        header="X-Sig",
+        algorithm="sha512",
+        prefix="v9:",
+        signed_content="{id}|{timestamp}|{body}",
+        timestamp_header="X-At",
+        id_header="X-Id",
+    )
+
+
+SENDERS = {
+    "github": Sender(Source.github, "shh", hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
+    "stripe": Sender(Source.stripe, KEY, stripes, "evt_1"),
+    "slack": Sender(Source.slack, "shh", slacks, "Ev1"),
+    "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1"),
+    "shopify": Sender(Source.shopify, "shh", shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
+    "twilio": Sender(
+        Source.twilio,
+        "shh",
+        twilios,
+        "Tw1",
+        query=twilio_query,
+        unsigned=("I-Twilio-Idempotency-Token", "Content-Type"),
+    ),
+    "meta": Sender(Source.meta, '{"app_secret":"shh","verify_token":"t"}', hub, unsigned=("X-GitHub-Delivery",)),
+    "microsoft_graph": Sender(Source.microsoft_graph, "shh", lambda *_: {}, is_body_signed=False),
+    "okta": Sender(Source.okta, "shh", lambda *_: {"Authorization": "shh"}, "Ok1", is_body_signed=False),
+    "zoom": Sender(Source.zoom, "shh", zooms),
+    "x": Sender(Source.x, "shh", xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
+    "hmac": Sender(of_others, "shh", other, "7"),
+}

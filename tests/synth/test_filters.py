@@ -1,0 +1,222 @@
+"""Event filters at synth: what is refused, who drops, and how it is counted."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack, Token
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk.assertions import Match, Template
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook
+from cdk_scalable_webhook.filters import EventFilters
+from webhook_runtime.filters import EventFilters as Matcher
+from webhook_runtime.testing import webhook
+
+Synth = Callable[..., Template]
+
+BODY = [{"body": {"ref": [{"prefix": "refs/heads/"}]}}]
+HEADERS = [{"headers": {"X-GitHub-Event": ["push"]}}, *BODY]
+LAMBDA, TEXT, BINARY = (
+    Ingress.lambda_integration(),
+    Ingress.direct_integration(),
+    Ingress.direct_integration(binary=True),
+)
+VARIABLE = "WEBHOOK_EVENT_FILTERS"
+
+
+def own_function(stack: Stack) -> lambda_.Function:
+    code = lambda_.Code.from_inline("def handler(event, context): return {}")
+    return lambda_.Function(stack, "Own", runtime=lambda_.Runtime.PYTHON_3_13, handler="index.handler", code=code)
+
+
+def droppers(template: Template) -> set[str]:
+    """Who has the filters: the ids of functions and event source mappings start like this."""
+    functions = {
+        id
+        for id, function in template.find_resources("AWS::Lambda::Function").items()
+        if VARIABLE in function["Properties"].get("Environment", {}).get("Variables", {})
+    }
+    mappings = template.find_resources("AWS::Lambda::EventSourceMapping", {"Properties": {"FilterCriteria": {}}})
+    return {id.removeprefix("Webhook").rstrip("0123456789ABCDEF") for id in functions | set(mappings)}
+
+
+@pytest.mark.parametrize(
+    ("ingress", "filters", "who"),
+    [
+        (LAMBDA, BODY, "Publisher"),
+        (LAMBDA, HEADERS, "Publisher"),
+        (TEXT, BODY, "EventSourceMapping"),
+        (TEXT, HEADERS, "Consumer"),
+        (BINARY, BODY, "Consumer"),
+        (BINARY, HEADERS, "Consumer"),
+    ],
+)
+def test_the_first_that_can_drops(synth: Synth, ingress: Ingress, filters: Any, who: str) -> None:
+    assert droppers(synth(ingress=ingress, event_filters=filters)) == {who}
+
+
+@pytest.mark.parametrize(("ingress", "filters"), [(LAMBDA, HEADERS), (TEXT, BODY)])
+def test_a_consumer_of_ones_own_gets_only_what_is_wanted(
+    synth: Synth, stack: Stack, ingress: Ingress, filters: Any
+) -> None:
+    assert droppers(synth(ingress=ingress, event_filters=filters, consumer=own_function(stack)))
+
+
+@pytest.mark.parametrize(
+    ("ingress", "filters", "got"),
+    [(TEXT, HEADERS, "headers"), (BINARY, HEADERS, "headers"), (BINARY, BODY, "a binary")],
+)
+def test_filters_that_nobody_would_apply_are_refused(stack: Stack, ingress: Ingress, filters: Any, got: str) -> None:
+    with pytest.raises(ValueError, match=f"event_filters must not .* got {got}.*; take Ingress.lambda_integration"):
+        ScalableWebhook(stack, "Webhook", ingress=ingress, event_filters=filters, consumer=own_function(stack))
+
+
+def test_without_filters_nobody_drops_and_nothing_is_counted(synth: Synth) -> None:
+    template = synth()
+    assert droppers(template) == set()
+    template.resource_count_is("AWS::Logs::MetricFilter", 0)
+    template.has_resource_properties("AWS::Lambda::EventSourceMapping", {"MetricsConfig": Match.absent()})
+
+
+def test_the_mapping_has_each_filter_as_it_was_given_and_counts(synth: Synth) -> None:
+    fields = {"type": ["a", None, True, 3, {"numeric": [">", 1.5, "<=", 9]}], "who": {"name": [{"exists": False}]}}
+    template = synth(ingress=TEXT, event_filters=[{"body": fields}, *BODY])
+    (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
+    filters = mapping["Properties"]["FilterCriteria"]["Filters"]
+    assert [json.loads(each["Pattern"]) for each in filters] == [{"body": fields}, *BODY]
+    assert mapping["Properties"]["MetricsConfig"] == {"Metrics": ["EventCount"]}
+
+
+@pytest.mark.parametrize(("ingress", "function"), [(LAMBDA, "Publisher"), (TEXT, "Consumer")])
+def test_a_function_that_drops_has_its_lines_counted(
+    synth: Synth, stack: Stack, ingress: Ingress, function: str
+) -> None:
+    template = synth(ingress=ingress, event_filters=HEADERS)
+    ((_, counter),) = template.find_resources("AWS::Logs::MetricFilter").items()
+    properties = counter["Properties"]
+    assert properties["FilterPattern"] == '{ $.message = "dropped" }'
+    assert properties["LogGroupName"]["Ref"].startswith(f"Webhook{function}Logs")
+    (metric,) = properties["MetricTransformations"]
+    assert (metric["MetricValue"], metric["DefaultValue"], metric["MetricNamespace"]) == ("1", 0, "ScalableWebhook")
+
+
+def test_the_metric_is_the_count_that_was_made() -> None:
+    stack = Stack(App(), "Stack")
+    for name, ingress in {"Log": LAMBDA, "Mapping": TEXT}.items():
+        webhook = ScalableWebhook(stack, name, ingress=ingress, event_filters=BODY)
+        webhook.metric_dropped().create_alarm(stack, f"{name}Alarm", threshold=1, evaluation_periods=1)
+    template = Template.from_stack(stack)
+    (counter,) = template.find_resources("AWS::Logs::MetricFilter").values()
+    (transformation,) = counter["Properties"]["MetricTransformations"]
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {"Namespace": "ScalableWebhook", "MetricName": transformation["MetricName"], "Statistic": "Sum"},
+    )
+    (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping", {"Properties": {"FilterCriteria": {}}})
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "Namespace": "AWS/Lambda",
+            "MetricName": "FilteredOutEventCount",
+            "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": {"Ref": mapping}}],
+            "Statistic": "Sum",
+        },
+    )
+
+
+def test_two_webhooks_never_count_into_one_metric() -> None:
+    names = []
+    # The last two as one app that is deployed twice has it: the same ids, below stacks of other names.
+    for stack in (Stack(App(), "One"), Stack(App(), "Two", stack_name="Prod"), Stack(App(), "Two", stack_name="Test")):
+        for id in ("A", "B"):
+            ScalableWebhook(stack, id, event_filters=BODY)
+        counters = Template.from_stack(stack).find_resources("AWS::Logs::MetricFilter").values()
+        names += [counter["Properties"]["MetricTransformations"][0]["MetricName"] for counter in counters]
+    assert len(set(names)) == len(names) == 6
+
+
+def test_without_filters_there_is_no_metric(stack: Stack) -> None:
+    with pytest.raises(ValueError, match=r"metric_dropped needs event_filters, got none.*; set event_filters"):
+        ScalableWebhook(stack, "Webhook").metric_dropped()
+
+
+def test_what_is_written_at_synth_is_what_is_matched_at_run_time() -> None:
+    filters = EventFilters(
+        [
+            {"headers": {"X-Event": ["push"], "$or": [{"X-A": ["1"]}, {"x-b": [{"prefix": "2"}]}]}},
+            {"body": {"a": ("x", {"anything-but": "yes"}), "$or": [{"n": [{"numeric": ["=", 1]}]}, {"m": [None]}]}},
+        ]
+    )
+    matcher = Matcher(json.loads(filters.environment()[VARIABLE]))
+    assert matcher.want(webhook(headers={"x-eVent": "push", "X-B": "22"}))
+    assert matcher.want(webhook(json={"a": "y", "m": None}))
+    assert not matcher.want(webhook(json={"a": "yes", "m": None}, headers={"X-Event": "push"}))
+
+
+field = "event_filters[0]['body']['a']"
+REFUSED: dict[str, tuple[Any, str]] = {
+    "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; join some by $or, or leave it out"),
+    "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or"),
+    "one, not in a list": (BODY[0], "event_filters must be a list of 1 to 5 filters, got something else"),
+    "text": (["push"], "event_filters[0] must be a dict with the keys body, headers or both, got 'push'; put fields"),
+    "empty": ([{}], "event_filters[0] must be a dict with the keys body, headers or both, got nothing"),
+    "another key": ([*BODY, {"path": ["/"]}], "event_filters[1] must be a dict with the keys body, headers or both, got path"),
+    "no fields": ([{"body": {}}], "event_filters[0]['body'] must be a dict with one field or more, got {}; for example"),
+    "fields in a list": ([{"body": ["x"]}], "event_filters[0]['body'] must be a dict with one field or more, got ['x']"),
+    "a name that is none": ([{"body": {1: ["x"]}}], "must be a dict with one field or more, got {1: ['x']}"),
+    "value without a list": ([{"body": {"a": "x"}}], f"{field} must be a list of one value or more, got 'x'; put a single value"),
+    "no values": ([{"body": {"a": []}}], f"{field} must be a list of one value or more, got []"),
+    "list in a list": ([{"body": {"a": [["x"]]}}], f"{field} must have texts, numbers, booleans and None, got ['x']"),
+    "fraction": ([{"body": {"a": [1.5]}}], f"{field} must have numbers with a fraction below numeric, since AWS compares others as they are written, got 1.5; write {{'numeric': ['=', 1.5]}}"),
+    "unknown operator": ([{"body": {"a": [{"regex": "x"}]}}], f"{field} must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got regex; write a dict for each"),
+    "two operators": ([{"body": {"a": [{"prefix": "x", "suffix": "y"}]}}], "got prefix, suffix"),
+    "no operator": ([{"body": {"a": [{}]}}], "must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got none"),
+    "prefix of a number": ([{"body": {"a": [{"prefix": 1}]}}], f"{field} must have a text for prefix, got 1; write a dict with prefix for each text"),
+    "exists or not": ([{"body": {"a": [{"exists": "true"}]}}], f"{field} must have True or False for exists, got 'true'; write"),
+    "anything but nothing": ([{"body": {"a": [{"anything-but": []}]}}], f"{field} must have texts alone or whole numbers alone for anything-but, got []"),
+    "anything but both": ([{"body": {"a": [{"anything-but": ["x", 1]}]}}], "for anything-but, got ['x', 1]"),
+    "anything but null": ([{"body": {"a": [{"anything-but": None}]}}], "for anything-but, got None"),
+    "anything but true": ([{"body": {"a": [{"anything-but": [True]}]}}], "for anything-but, got [True]"),
+    "anything but a prefix": ([{"body": {"a": [{"anything-but": {"prefix": "x"}}]}}], "for anything-but, got {'prefix': 'x'}; other operators cannot"),
+    "unknown comparison": ([{"body": {"a": [{"numeric": ["!=", 1]}]}}], f"{field} must have ['=', 1], ['>', 1] or a range such as ['>', 1, '<=', 9] for numeric, got ['!=', 1]"),
+    "comparison with a text": ([{"body": {"a": [{"numeric": [">", "1"]}]}}], "got ['>', '1']; numbers are written without quotes"),
+    "comparison with True": ([{"body": {"a": [{"numeric": [">", True]}]}}], "got ['>', True]"),
+    "comparison with nothing": ([{"body": {"a": [{"numeric": [">", 1, "<"]}]}}], "got ['>', 1, '<']"),
+    "comparison without a list": ([{"body": {"a": [{"numeric": 1}]}}], "for numeric, got 1"),
+    "range from above": ([{"body": {"a": [{"numeric": ["<", 9, ">", 1]}]}}], "got ['<', 9, '>', 1]"),
+    "range of nothing": ([{"body": {"a": [{"numeric": [">", 9, "<", 1]}]}}], f"{field} must have the lower limit of a range first, got ['>', 9, '<', 1]; swap them"),
+    "comparison beyond AWS's": ([{"body": {"a": [{"numeric": [">", 6e9]}]}}], f"a number below numeric of {field} must be between -5,000,000,000 and 5,000,000,000, got 6,000,000,000.0"),
+    "comparison with no number": ([{"body": {"a": [{"numeric": ["=", float("nan")]}]}}], "for numeric, got ['=', nan]"),
+    "comparison with no end": ([{"body": {"a": [{"numeric": ["<", float("inf")]}]}}], "for numeric, got ['<', inf]"),
+    "one twice": ([{"headers": {"X-A": ["x"]}}, {"headers": {"x-a": ["x"]}}], "event_filters must be different filters, got one of them twice; leave it out"),
+    "one alternative": ([{"body": {"$or": [{"a": ["x"]}]}}], "event_filters[0]['body']['$or'] must be a list of two dicts or more, got [{'a': ['x']}]"),
+    "alternatives that are values": ([{"body": {"$or": ["x", "y"]}}], "event_filters[0]['body']['$or'][0] must be a dict with one field or more, got 'x'"),
+    "alternatives that are operators": ([{"body": {"$or": [{"a": [1]}, {"prefix": ["x"]}]}}], "event_filters[0]['body']['$or'] must have no operator for the name of a field, got prefix; put"),
+    "header that is none": ([{"headers": {"X: y": ["x"]}}], "a header of event_filters[0]['headers'] must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'"),
+    "header twice": ([{"headers": {"X-A": ["x"], "x-a": ["y"]}}], "event_filters[0]['headers'] must name each header once, got x-a twice; put all its values into one list"),
+    "header with fields": ([{"headers": {"X-A": {"b": ["x"]}}}], "event_filters[0]['headers']['X-A'] must be a list of one value or more, got {'b': ['x']}"),
+    "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1"),
+    "header that is null": ([{"headers": {"X-A": [None]}}], "since a header is text, got None"),
+    "header by its number": ([{"headers": {"X-A": [{"numeric": [">", 1]}]}}], "must have no numeric, since a header is text, got ['>', 1]"),
+    "header but a number": ([{"headers": {"X-A": [{"anything-but": [1]}]}}], "must have texts for anything-but, got [1]"),
+    "token": ([{"body": {"a": [Token.as_string({"Ref": "X"})]}}], "event_filters must be known at synth, got a value that only deployment knows; write the value itself"),
+    "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since the function has them in its environment, got 3,0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_filter_is_refused_in_the_constructor(case: str) -> None:
+    filters, message = REFUSED[case]
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the case is about)
+        ScalableWebhook(Stack(App(), "Stack"), "Webhook", event_filters=filters)
+    assert message in str(refusal.value)
+    assert ", got " in str(refusal.value)
+
+
+def test_a_mapping_takes_longer_filters_than_an_environment_but_not_any(synth: Synth) -> None:
+    long = {"body": {"a": ["x" * 1000] * 4}}
+    synth(ingress=TEXT, event_filters=[long, *BODY])
+    with pytest.raises(ValueError, match=r"event_filters\[1\] must be at most 4,096 characters as JSON, got 5,0"):
+        EventFilters([long, {"body": {"a": ["x" * 1000] * 5}}]).criteria()
