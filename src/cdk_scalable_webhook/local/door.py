@@ -33,6 +33,7 @@ from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutE
 from botocore.httpsession import URLLib3Session
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -237,13 +238,22 @@ class Door:
         return response
 
 
+class _Anything(PathConvertor):
+    """A path may have an end of line in it, too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("anything", _Anything())
+
+
 def create_app(upstream: str) -> Starlette:
     """The door in front of the emulator at this URL."""
     door = Door(upstream)
     return Starlette(
         routes=[
             Route(HEALTH_PATH, lambda _: Response("ok")),
-            Route("/{path:path}", door.handle, methods=_METHODS),
+            Route("/{path:anything}", door.handle, methods=_METHODS),
         ],
         exception_handlers={
             405: lambda _, __: _json(403, {"message": "Missing Authentication Token"}),

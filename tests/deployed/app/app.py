@@ -215,6 +215,25 @@ class Filtered(Stack):
         ScalableWebhook(self, "Mapping", ingress=DOORS["Direct"], event_filters=[{"body": by_body}], **QUICK)
 
 
+class Fuzzed(Stack):
+    """Each door, with a consumer that has time."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        for name, ingress in DOORS.items():
+            ScalableWebhook(
+                self,
+                name,
+                ingress=ingress,
+                delivery_id_header="Idempotency-Key",
+                max_concurrency=4,
+                batch_size=25,
+                max_batching_window=Duration.seconds(1),
+                timeout=Duration.seconds(20),
+                removal_policy=RemovalPolicy.DESTROY,
+            )
+
+
 class Large(Stack):
     """Payloads that no message holds, to a sink that holds them and to one that does not."""
 
@@ -249,5 +268,6 @@ Signed(app, "Signed")
 Edges(app, "Edges")
 Senders(app, "Senders")
 Filtered(app, "Filtered")
+Fuzzed(app, "Fuzzed")
 Large(app, "Large")
 app.synth()
