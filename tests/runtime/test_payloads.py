@@ -240,7 +240,7 @@ class TestTheConsumer:
 
     def test_a_payload_that_its_life_cycle_may_have_taken_is_a_dead_letter(self) -> None:
         s3, letters = S3(), Sqs()
-        assert consume(Memory(), s3, large(s3, "a", days_ago=23, body=None), letters=letters) == []
+        assert consume(Memory(), s3, large(s3, "a", days_ago=23.01, body=None), letters=letters) == []
         error, reason, _ = letter(letters)
         assert error == "PayloadExpired"
         assert "queued/a" in reason
