@@ -353,7 +353,8 @@ class ScalableWebhook(Construct):
         Args:
             path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.
             source: Who sends.
-            ingress: How a request becomes a message. Default: that of the webhook.
+            ingress: How a request becomes a message. One that is direct answers 413 to what no message holds, whatever
+                ``large_payloads`` says. Default: that of the webhook.
 
         Returns:
             The URL to give to the sender.

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# A secret that has been asked for is taken at its word for so long; one that made no signature match is asked for again
-# sooner, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
+# A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
+# at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
 _KNOWN_SECONDS = 300
-_ASKED_SECONDS = 10
+_PROVOKED_SECONDS = 10
 
 
 class Unverifiable(Exception):
@@ -28,7 +28,7 @@ class Secrets:
         self._field = field
         self._now = now
         self._known: list[str] = []
-        self._asked_at = float("-inf")
+        self._asked_at = self._provoked_at = float("-inf")
 
     def current(self) -> list[str]:
         """The newest first. Raises NoSecret."""
@@ -37,8 +37,10 @@ class Secrets:
         return self._known
 
     def are_newer_than(self, at: float) -> bool:
-        """Whether what is known was asked for after that time; it is asked for now, unless that was just done."""
-        if self._asked_at < at and self._now() - self._asked_at >= _ASKED_SECONDS:
+        """Whether what is known was asked for after that time; it is asked for now, unless that was just done for
+        another request."""
+        if self._asked_at < at and self._now() - self._provoked_at >= _PROVOKED_SECONDS:
+            self._provoked_at = self._now()
             self._ask()
         return self._asked_at >= at
 

@@ -157,6 +157,14 @@ class Signed(Stack):
         for name, ingress in DOORS.items():
             retry = Retry(initial=Duration.seconds(4), maximum=Duration.seconds(8))
             ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
+        # Those that a stranger never comes to.
+        for name in ("Lambda", "Direct"):
+            key = secretsmanager.Secret(
+                self, f"Rotated{name}Key", secret_string_value=SecretValue.unsafe_plain_text("first")
+            )
+            ScalableWebhook(
+                self, f"Rotated{name}", ingress=DOORS[name], source=Source.github(key), retry=retry, **QUICK
+            )
 
 
 class Edges(Stack):
