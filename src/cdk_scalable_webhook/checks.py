@@ -27,6 +27,8 @@ _FIFO_MAX_BATCH = 10
 _MAX_WINDOW = Duration.minutes(5)
 _QUEUE_DEFAULT_VISIBILITY = 30
 _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
+_MAX_ENVIRONMENT = 4096
+_TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
 
 
@@ -489,6 +491,23 @@ def environment(values: Mapping[str, str]) -> None:
         raise ValueError(
             "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, "
             f"got {', '.join(bad)}; choose others"
+        )
+
+
+def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
+    """All variables of a function together hold 4 KB; only sources and filters can come near. ``beside`` is what others
+    take.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    # What only deployment knows is a name or an ARN, mostly shorter than this.
+    texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
+    size = beside + sum(len(text.encode()) for text in texts)
+    if size > _MAX_ENVIRONMENT:
+        raise ValueError(
+            f"source and event_filters must fit into the {_MAX_ENVIRONMENT:,} bytes of a function's environment "
+            f"together, got about {size:,}; take Ingress.lambda_integration(), where each source has a function of its "
+            "own, or fewer filters"
         )
 
 

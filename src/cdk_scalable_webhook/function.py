@@ -9,6 +9,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk_scalable_webhook import checks
+
 
 def runtime_function(
     scope: Construct,
@@ -31,6 +33,7 @@ def runtime_function(
     The role may write to that log group and nothing else; the CDK's default role may write to any. ``place`` is where
     it runs: ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``.
     """
+    checks.environment_size(environment)
     log_group = logs.LogGroup(scope, f"{id}Logs", retention=log_retention, removal_policy=removal_policy)
     role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_wafv2 as wafv2
 
+# Bytes, with which a consumer of any sink gets by.
+_OTHER_VARIABLES = 1000
+
 # The local AWS finds a webhook's URL among a stack's outputs by this.
 _URL_DESCRIPTION = "Webhook URL"
 
@@ -378,11 +381,14 @@ class ScalableWebhook(Construct):
                 "ingress of a further door must be of the webhook's own kind where there are event_filters, got "
                 f"another for {mount}; leave ingress out, or make a ScalableWebhook of its own for this source"
             )
+        sources = {**self._sources, mount: None if ingress.verifies else source}
+        told = environment(sources)
+        checks.environment_size(told, beside=_OTHER_VARIABLES)
         header = source.delivery_id_header
         options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
         self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
-        self._sources[mount] = None if ingress.verifies else source
-        for name, value in environment(self._sources).items():
+        self._sources = sources
+        for name, value in told.items():
             self._consumer.add_environment(name, value)
         if not ingress.verifies:
             source.grant_read(self._consumer)

@@ -414,6 +414,14 @@ class TestAddSource:
         assert sources["/"] is None
         assert sources["/github"]
 
+    def test_more_direct_doors_than_a_function_can_know_are_refused(self, stack: Stack, secrets: Any) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/0", source=Source.stripe(secrets[0]), ingress=DIRECT)
+        for number in range(1, 8):
+            webhook.add_source(f"/{number}", Source.stripe(secrets[0]))
+        with pytest.raises(ValueError, match=r"source and event_filters must fit .* got about 4,\d+; take Ingress"):
+            [webhook.add_source(f"/{number}", Source.stripe(secrets[0])) for number in range(8, 50)]
+        webhook.add_source("/slack", Source.slack(secrets[0]), ingress=Ingress.lambda_integration())
+
     def test_several_webhooks_share_an_api(self, stack: Stack, secrets: Any) -> None:
         first = ScalableWebhook(stack, "First", path="/first", source=Source.github(secrets[0]))
         ScalableWebhook(stack, "Second", path="/second", api=first.api, source=Source.github(secrets[1]))
