@@ -31,6 +31,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from cachetools import TTLCache, cached
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -54,6 +55,8 @@ _MAX_EVENT = 6 * 1024 * 1024
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _CREDENTIALS = Credentials("test", "test")
+# What comes by the door counts as TLS to the emulator, whose policies ask for it.
+_TLS = {"x-forwarded-proto": "https"}
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
@@ -119,8 +122,10 @@ class _Call:
 class Door:
     """The ASGI endpoint. ``upstream`` is the emulator's URL."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, *, iam: bool = False) -> None:
         self._upstream = upstream
+        self._iam = iam
+        self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
         self._apis = RestApis(upstream)
         self._access_log = AccessLog(upstream)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
@@ -180,8 +185,12 @@ class Door:
         uri = _SQS_URI.match(integration["uri"])
         assert uri is not None  # _execute has looked
         headers = _mapped(integration.get("requestParameters"), "integration.request.header.", call.brought)
+        credentials = _CREDENTIALS
+        if self._iam:
+            headers |= _TLS
+            credentials = self._role_credentials(integration.get("credentials"), uri["region"])
         signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=message.encode())
-        SigV4Auth(_CREDENTIALS, "sqs", uri["region"]).add_auth(signed)
+        SigV4Auth(credentials, "sqs", uri["region"]).add_auth(signed)
         try:
             reply = self._sqs_http.send(signed.prepare())
         except (ReadTimeoutError, ConnectTimeoutError):
@@ -190,6 +199,12 @@ class Door:
             _log.error("SQS cannot be reached: %s", error)
             raise _GatewayResponse(500, "Internal server error") from None
         return reply.status_code, _as_json(reply.content)
+
+    def _assume(self, role_arn: str, region: str) -> Credentials:
+        """What API Gateway may do for this integration: what its role may."""
+        sts = client("sts", self._upstream, region)
+        given = sts.assume_role(RoleArn=role_arn, RoleSessionName="apigateway")["Credentials"]
+        return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
     async def _lambda(self, call: _Call) -> Response:
         """A Lambda proxy integration."""
@@ -220,6 +235,7 @@ class Door:
         query = _query(request)
         target = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
         headers = [(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP]
+        headers += [(name.encode(), value.encode()) for name, value in _TLS.items() if self._iam]
         outgoing = self._http.build_request(request.method, target, headers=headers, content=await request.body())
         try:
             reply = await self._http.send(outgoing, stream=True)
@@ -247,9 +263,9 @@ class _Anything(PathConvertor):
 register_url_convertor("anything", _Anything())
 
 
-def create_app(upstream: str) -> Starlette:
-    """The door in front of the emulator at this URL."""
-    door = Door(upstream)
+def create_app(upstream: str, *, iam: bool = False) -> Starlette:
+    """The door in front of the emulator at this URL. With ``iam`` the emulator evaluates policies."""
+    door = Door(upstream, iam=iam)
     return Starlette(
         routes=[
             Route(HEALTH_PATH, lambda _: Response("ok")),
@@ -270,10 +286,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m cdk_scalable_webhook.local.door")
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--upstream", required=True, help="the emulator's URL")
+    arguments.add_argument("--iam", action="store_true", help="the emulator evaluates policies")
     options = arguments.parse_args()
     # On loopback only: whoever reaches this port may do anything in the local AWS.
     uvicorn.run(
-        create_app(options.upstream),
+        create_app(options.upstream, iam=options.iam),
         host="127.0.0.1",
         port=options.port,
         log_level="warning",

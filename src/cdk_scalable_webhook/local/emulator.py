@@ -122,8 +122,9 @@ def find(home: Path | None = None) -> Emulator | None:
     return emulator if emulator and emulator.is_healthy() else None
 
 
-def up(home: Path | None = None) -> Emulator:
-    """Start the emulator, or find the one that runs. Ports are whichever are free.
+def up(home: Path | None = None, *, iam: bool = False) -> Emulator:
+    """Start the emulator, or find the one that runs. Ports are whichever are free. With ``iam`` it evaluates policies:
+    a role may do what it was permitted, and no more.
 
     Raises:
         LocalError: It does not start; the message says where its log is.
@@ -137,7 +138,7 @@ def up(home: Path | None = None) -> Emulator:
             return emulator
         if emulator:
             _end(emulator)
-        return _start(home)
+        return _start(home, iam=iam)
 
 
 def down(home: Path | None = None) -> bool:
@@ -154,26 +155,30 @@ def down(home: Path | None = None) -> bool:
 
 
 @contextmanager
-def running() -> Iterator[Emulator]:
+def running(*, iam: bool = False) -> Iterator[Emulator]:
     """A private emulator in a folder of its own, for a test or a demo; it ends with the block."""
     home = Path(tempfile.mkdtemp(prefix="scalable-webhook-"))
     try:
-        yield up(home)
+        yield up(home, iam=iam)
     finally:
         down(home)
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _start(home: Path) -> Emulator:
+def _start(home: Path, *, iam: bool) -> Emulator:
     backend, door = _free_ports(2)
+    endpoint, upstream = (f"http://127.0.0.1:{port}" for port in (door, backend))
+    environment = _backend_environment(home, backend)
+    arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
+    if iam:
+        # What comes by the door counts as TLS, which the policies ask for: functions come by it as well.
+        environment |= {"AUTH": "true", "AWS_ENDPOINT_URL": endpoint}
+        arguments.append("--iam")
     (home / "tmp").mkdir(exist_ok=True)
     started: list[subprocess.Popen[bytes]] = []
     try:
-        upstream = f"http://127.0.0.1:{backend}"
-        started.append(_spawn(home, "ministack", ["-m", "ministack"], _backend_environment(home, backend)))
-        arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
+        started.append(_spawn(home, "ministack", ["-m", "ministack"], environment))
         started.append(_spawn(home, "door", arguments, _base_environment()))
-        endpoint = f"http://127.0.0.1:{door}"
         # The door forwards this to the emulator: the answer means that both are there.
         _wait(f"{endpoint}/_ministack/health", started, home)
     except BaseException:  # Ctrl-C too: what was started here ends here

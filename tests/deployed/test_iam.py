@@ -1,0 +1,178 @@
+"""Least privilege, executed: examples on a local AWS that evaluates policies. With the roles as they were synthesised
+everything works, and without any one of their statements something does not."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cdk_scalable_webhook.local.deploy import deploy
+from cdk_scalable_webhook.local.emulator import Emulator, running
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from cdk_scalable_webhook.local.rest_api import client
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SECONDS = 20
+
+# The emulator asks for an action by the name of the call, and where a call names no resource for any. AWS knows none of
+# these: it asks for the other, of the queue or table.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+DIALECT = {
+    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
+}
+# The emulator writes a function's lines by itself, and asks nobody.
+NOT_ASKED_FOR = {"logs:CreateLogStream"}
+
+Statement = dict[str, Any]
+
+
+@dataclass
+class Roles:
+    """The roles of one stack. ``synthesised`` has their statements by role and policy."""
+
+    iam: Any
+    synthesised: dict[tuple[str, str], list[Statement]] = field(default_factory=dict)
+
+    def read(self, names: list[str]) -> None:
+        for role in names:
+            for policy in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document = self.iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+                self.synthesised[role, policy] = document["Statement"]
+        self.put(self.synthesised)
+
+    def put(self, policies: dict[tuple[str, str], list[Statement]]) -> None:
+        for (role, policy), statements in policies.items():
+            if not statements:
+                self.iam.delete_role_policy(RoleName=role, PolicyName=policy)
+                continue
+            translated = [understood for each in statements for understood in in_dialect(each)]
+            document = {"Version": "2012-10-17", "Statement": translated}
+            self.iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+
+    def statements(self) -> list[tuple[str, str, int]]:
+        """Where each one stands that the emulator asks for."""
+        return [
+            (*place, number)
+            for place, statements in self.synthesised.items()
+            for number, each in enumerate(statements)
+            if not NOT_ASKED_FOR & set(actions(each))
+        ]
+
+    @contextmanager
+    def without(self, role: str, policy: str, number: int) -> Iterator[None]:
+        left = [each for position, each in enumerate(self.synthesised[role, policy]) if position != number]
+        self.put({(role, policy): left})
+        try:
+            yield
+        finally:
+            self.put(self.synthesised)
+
+    @contextmanager
+    def denying(self, role: str, action: str) -> Iterator[None]:
+        """Trouble with the sink."""
+        denied = {"Effect": "Deny", "Action": DIALECT.get(action, action), "Resource": "*"}
+        document = {"Version": "2012-10-17", "Statement": [denied]}
+        self.iam.put_role_policy(RoleName=role, PolicyName="Trouble", PolicyDocument=json.dumps(document))
+        try:
+            yield
+        finally:
+            self.iam.delete_role_policy(RoleName=role, PolicyName="Trouble")
+
+
+def actions(statement: Statement) -> list[str]:
+    named = statement["Action"]
+    return [named] if isinstance(named, str) else list(named)
+
+
+def in_dialect(statement: Statement) -> list[Statement]:
+    called = [DIALECT[action] for action in actions(statement) if action in DIALECT]
+    return [statement, *({"Effect": "Allow", "Action": each, "Resource": "*"} for each in called)]
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Emulator]:
+    """A local AWS that evaluates policies."""
+    with running(iam=True) as emulator:
+        yield emulator
+
+
+@dataclass
+class Deployed:
+    webhook: ObservedWebhook
+    url: str
+    roles: Roles
+    consumer_role: str
+    table: str
+
+    def works(self) -> dict[str, bool]:
+        """What works: the door, the sink, the dead-letter queue, the redelivery."""
+        found = {"door": False, "sink": False, "dead letters": False, "redelivery": False}
+        id = str(uuid.uuid4())
+        found["door"] = self.send(id) == 202
+        if not found["door"]:
+            return found
+        found["sink"] = wait_for(lambda: id in [item["id"] for item in self.webhook.items(self.table)], SECONDS)
+        if not found["sink"]:
+            return found
+        found["dead letters"] = self.buries()
+        with self.roles.denying(self.consumer_role, "dynamodb:PartiQLInsert"):
+            id = str(uuid.uuid4())
+            self.send(id)
+            # A batch says what failed, and before that whether it could be postponed.
+            wait_for(lambda: any(line.get("failed") for line in self.lines_since(id)), SECONDS)
+            found["redelivery"] = not [line for line in self.lines_since(id) if line["message"] == "not postponed"]
+        return found
+
+    def buries(self) -> bool:
+        """Whether what no sink can store is in the dead-letter queue, with its reason."""
+        self.webhook.take_dead_letters()
+        self.send(str(uuid.uuid4()), b"x" * 500_000)
+        if not wait_for(lambda: self.webhook.dead_letters() > 0, SECONDS / 4):
+            return False
+        return all("reason" in letter.get("MessageAttributes", {}) for letter in self.webhook.take_dead_letters())
+
+    def lines_since(self, id: str) -> list[dict[str, Any]]:
+        lines = self.webhook.log("ConsumerLogs")
+        first = next((number for number, line in enumerate(lines) if line.get("id") == id), len(lines))
+        return lines[first:]
+
+    def send(self, id: str, body: bytes = b'{"order": "1", "total": 1}') -> int:
+        headers = {"Idempotency-Key": id, "Content-Type": "application/json"}
+        return httpx.post(self.url, content=body, headers=headers, timeout=30).status_code
+
+
+def deployed(emulator: Emulator, example: str, table: str) -> Deployed:
+    (webhook,) = deploy(emulator, EXAMPLES / example)
+    observed = ObservedWebhook(emulator, *webhook.name.split("/"))
+    resources = client("cloudformation", emulator.endpoint, emulator.region).describe_stack_resources(
+        StackName=webhook.stack
+    )["StackResources"]
+    names = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
+    roles = Roles(client("iam", emulator.endpoint, emulator.region))
+    roles.read([name for name in names if "CloudWatchRole" not in name])
+    consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
+    return Deployed(observed, webhook.url, roles, consumer_role, table)
+
+
+@pytest.mark.parametrize(("example", "table"), [("hello", "WebhookTable"), ("direct", "Orders")])
+def test_no_statement_is_missing_and_none_is_superfluous(example: str, table: str, strict: Emulator) -> None:
+    app = deployed(strict, example, table)
+    everything = app.works()
+    assert everything == dict.fromkeys(everything, True), json.dumps(app.webhook.log("ConsumerLogs")[-5:])
+
+    superfluous = []
+    for place in app.roles.statements():
+        with app.roles.without(*place):
+            found = app.works()
+        if found == everything:
+            superfluous.append(app.roles.synthesised[place[:2]][place[2]])
+    assert superfluous == []
+    assert len(app.roles.statements()) >= 4
