@@ -1,6 +1,7 @@
 """Least privilege, executed: examples on a local AWS that evaluates policies. With the roles as they were synthesised
 everything works, and without any one of their statements something does not."""
 
+import hmac
 import json
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+STRICT = Path(__file__).parent / "strict"
 SECONDS = 20
 
 # The emulator asks for an action by the name of the call, and where a call names no resource for any. AWS knows none of
@@ -28,8 +30,8 @@ DIALECT = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-# The emulator writes a function's lines by itself, and asks nobody.
-NOT_ASKED_FOR = {"logs:CreateLogStream"}
+# The emulator writes a function's lines by itself, and asks nobody; and its S3 says 404 to everybody.
+NOT_ASKED_FOR = {"logs:CreateLogStream", "s3:ListBucket"}
 
 Statement = dict[str, Any]
 
@@ -94,6 +96,10 @@ def actions(statement: Statement) -> list[str]:
 
 def in_dialect(statement: Statement) -> list[Statement]:
     called = [DIALECT[action] for action in actions(statement) if action in DIALECT]
+    resource = statement["Resource"]
+    if actions(statement)[0].startswith("secretsmanager:") and not resource.startswith("arn:"):
+        # To the emulator the Ref of a secret is its name; to CloudFormation it is the ARN.
+        statement = statement | {"Resource": f"arn:aws:secretsmanager:*:*:secret:{resource}*"}
     return [statement, *({"Effect": "Allow", "Action": each, "Resource": "*"} for each in called)]
 
 
@@ -111,18 +117,22 @@ class Deployed:
     roles: Roles
     consumer_role: str
     table: str
+    functions: list[str]
+    bucket: str | None
 
     def works(self) -> dict[str, bool]:
-        """What works: the door, the sink, the dead-letter queue, the redelivery."""
-        found = {"door": False, "sink": False, "dead letters": False, "redelivery": False}
+        """What works: the door, the sink, the dead-letter queue, the redelivery, and S3 where there is a bucket."""
+        found = {"door": False, "sink": False, "dead letters": False, "redelivery": False, "S3": False}
+        self.restart()
         id = str(uuid.uuid4())
         found["door"] = self.send(id) == 202
         if not found["door"]:
             return found
-        found["sink"] = wait_for(lambda: id in [item["id"] for item in self.webhook.items(self.table)], SECONDS)
+        found["sink"] = wait_for(lambda: id in self.ids(), SECONDS)
         if not found["sink"]:
             return found
         found["dead letters"] = self.buries()
+        found["S3"] = self.takes_large_ones()
         with self.roles.denying(self.consumer_role, "dynamodb:PartiQLInsert"):
             id = str(uuid.uuid4())
             self.send(id)
@@ -132,12 +142,34 @@ class Deployed:
         return found
 
     def buries(self) -> bool:
-        """Whether what no sink can store is in the dead-letter queue, with its reason."""
+        """Whether what no door wrote is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
-        self.send(str(uuid.uuid4()), b"x" * 500_000)
+        sqs = client("sqs", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")
         if not wait_for(lambda: self.webhook.dead_letters() > 0, SECONDS / 4):
             return False
         return all("reason" in letter.get("MessageAttributes", {}) for letter in self.webhook.take_dead_letters())
+
+    def takes_large_ones(self) -> bool:
+        """Whether what no message holds is stored, and gone from where it was on its way."""
+        if self.bucket is None:
+            return True
+        id, s3 = str(uuid.uuid4()), client("s3", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        if self.send(id, b"x" * 1_200_000) != 202 or not wait_for(lambda: id in self.ids(), SECONDS / 2):
+            return False
+        on_its_way = {"Bucket": self.bucket, "Prefix": "queued/"}
+        return wait_for(lambda: not s3.list_objects_v2(**on_its_way).get("Contents"), SECONDS / 4)
+
+    def restart(self) -> None:
+        """New execution environments, which know no secret yet."""
+        functions = client("lambda", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        for name in self.functions:
+            variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+            variables["RESTARTED"] = str(uuid.uuid4())
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+    def ids(self) -> list[str]:
+        return [item["id"] for item in self.webhook.items(self.table)]
 
     def lines_since(self, id: str) -> list[dict[str, Any]]:
         lines = self.webhook.log("ConsumerLogs")
@@ -145,26 +177,35 @@ class Deployed:
         return lines[first:]
 
     def send(self, id: str, body: bytes = b'{"order": "1", "total": 1}') -> int:
-        headers = {"Idempotency-Key": id, "Content-Type": "application/json"}
+        signature = hmac.new(b"shh", body, "sha256").hexdigest()
+        headers = {"Idempotency-Key": id, "Content-Type": "application/json", "X-Signature": signature}
         return httpx.post(self.url, content=body, headers=headers, timeout=30).status_code
 
 
-def deployed(emulator: Emulator, example: str, table: str) -> Deployed:
-    (webhook,) = deploy(emulator, EXAMPLES / example)
+def deployed(emulator: Emulator, app: Path, table: str) -> Deployed:
+    (webhook,) = deploy(emulator, app)
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     resources = client("cloudformation", emulator.endpoint, emulator.region).describe_stack_resources(
         StackName=webhook.stack
     )["StackResources"]
-    names = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
+
+    def names(kind: str) -> list[str]:
+        return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == kind]
+
     roles = Roles(client("iam", emulator.endpoint, emulator.region))
-    roles.read([name for name in names if "CloudWatchRole" not in name])
+    roles.read([name for name in names("AWS::IAM::Role") if "CloudWatchRole" not in name])
     consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
-    return Deployed(observed, webhook.url, roles, consumer_role, table)
+    buckets = [*names("AWS::S3::Bucket"), None]
+    return Deployed(observed, webhook.url, roles, consumer_role, table, names("AWS::Lambda::Function"), buckets[0])
 
 
-@pytest.mark.parametrize(("example", "table"), [("hello", "WebhookTable"), ("direct", "Orders")])
-def test_no_statement_is_missing_and_none_is_superfluous(example: str, table: str, strict: Emulator) -> None:
-    app = deployed(strict, example, table)
+@pytest.mark.parametrize(
+    ("app_dir", "table"),
+    [(EXAMPLES / "hello", "WebhookTable"), (EXAMPLES / "direct", "Orders"), (STRICT, "WebhookTable")],
+    ids=["hello", "direct", "strict"],
+)
+def test_no_statement_is_missing_and_none_is_superfluous(app_dir: Path, table: str, strict: Emulator) -> None:
+    app = deployed(strict, app_dir, table)
     everything = app.works()
     assert everything == dict.fromkeys(everything, True), json.dumps(app.webhook.log("ConsumerLogs")[-5:])
 
