@@ -1,0 +1,196 @@
+"""The faults: how each strikes. Nothing is made up here: processes are killed and stopped, settings are changed."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+
+import psutil
+from database import Database
+from plan import Fault, Plan, Strike
+from sender import Sender
+from slow_link import SlowLink
+
+from cdk_scalable_webhook.local.commands import say
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook
+from cdk_scalable_webhook.local.rest_api import client
+
+# The boto3 clients of the functions wait for an answer of SQS for 5 seconds, twice.
+SQS_PATIENCE = 5
+# While messages are delivered early, they come back after so many seconds. Some connections then hang for longer.
+_EARLY_SECONDS = 1
+_HUNG_SECONDS = 3
+# A function is killed until it was at work: so often, and so long apart.
+_KILLS = 40
+_KILL_PAUSE = 0.3
+# What the emulator's log says of a batch whose function was killed.
+_DIED = "errorMessage=Worker process died"
+
+
+@dataclass
+class Struck:
+    """How often what was done. ``commit_before`` and ``commit_slow`` are in milliseconds, one for each slow disk."""
+
+    times: dict[Fault, int] = field(default_factory=dict)
+    consumers_killed: int = 0
+    publishers_killed: int = 0
+    connections: int = 0
+    commit_before: list[float] = field(default_factory=list)
+    commit_slow: list[float] = field(default_factory=list)
+
+
+class Strikes:
+    """Strikes as the plan says, each lane in a thread of its own, while the sender makes progress."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        sender: Sender,
+        emulator: Emulator,
+        webhook: ObservedWebhook,
+        database: Database,
+        link: SlowLink,
+    ) -> None:
+        self.struck = Struck()
+        self._plan = plan
+        self._sender = sender
+        self._emulator = emulator
+        self._webhook = webhook
+        self._database = database
+        self._link = link
+        self._consumer = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Consumer")
+        self._publisher = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Publisher")
+        self._over = threading.Event()
+        self._errors: list[BaseException] = []
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Until every fault has struck, and is over; where the block fails, what has not struck does not any more.
+
+        Raises what went wrong in a lane.
+        """
+        lanes = [threading.Thread(target=self._run, args=lane) for lane in self._plan.lanes.items()]
+        for lane in lanes:
+            lane.start()
+        try:
+            yield
+        except BaseException:
+            self._over.set()
+            raise
+        finally:
+            self._join(lanes)
+        for error in self._errors:
+            raise error
+
+    def _join(self, lanes: list[threading.Thread]) -> None:
+        try:
+            for lane in lanes:
+                lane.join()
+        except BaseException:  # Ctrl-C
+            self._over.set()
+            for lane in lanes:
+                lane.join()
+            raise
+
+    def _run(self, name: str, strikes: list[Strike]) -> None:
+        chance = Random(f"{name} {self._plan.seed}")  # noqa: S311 (no secret)
+        ends = [*(strike.at for strike in strikes[1:]), inf, inf]
+        self._sender.limits[name] = ends[0]
+        try:
+            for strike, limit in zip(strikes, ends[1:], strict=True):
+                while self._sender.through < strike.at:
+                    if self._over.wait(0.05):
+                        return
+                say(f"  {self._sender.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
+                self._strike(strike, chance)
+                self.struck.times[strike.fault] = self.struck.times.get(strike.fault, 0) + 1
+                self._sender.limits[name] = limit
+        except BaseException as error:
+            self._errors.append(error)
+        finally:
+            self._sender.limits[name] = inf
+
+    def _strike(self, strike: Strike, chance: Random) -> None:
+        match strike.fault:
+            case "consumer killed":
+                self.struck.consumers_killed += self._kill(self._consumer, self.batches_lost, chance)
+            case "publisher killed":
+                self.struck.publishers_killed += self._kill(self._publisher, lambda: self._sender.refused[502], chance)
+            case "database killed":
+                self._database.kill()
+                self._over.wait(strike.seconds)
+                self._database.start()
+            case "connections terminated":
+                self.struck.connections += self._database.terminate_connections()
+            case "disk slow":
+                self.struck.commit_before.append(self._database.commit_milliseconds())
+                with self._database.slow_disk():
+                    self.struck.commit_slow.append(self._database.commit_milliseconds())
+                    self._over.wait(strike.seconds)
+            case "disk hangs":
+                self._database.hang(strike.seconds, self._over.wait)
+            case "redelivered early":
+                self._redeliver_early(strike.seconds, chance)
+            case "SQS slow":
+                self._slow_sqs(strike.seconds, chance)
+
+    def batches_lost(self) -> int:
+        """How many batches ended with the process that was at work on them, as the emulator tells it."""
+        log = (self._emulator.home / "ministack.log").read_text(errors="replace")
+        return sum(self._consumer in line and _DIED in line for line in log.splitlines())
+
+    def _kill(self, function: str, hits: Callable[[], int], chance: Random) -> int:
+        """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
+        before, kills = hits(), 0
+        while hits() == before and kills < _KILLS and not self._over.is_set():
+            workers = self._workers(function)
+            if workers:
+                with suppress(psutil.NoSuchProcess):
+                    chance.choice(workers).kill()
+                    kills += 1
+            self._over.wait(_KILL_PAUSE * chance.uniform(0.2, 1.8))
+        return kills
+
+    def _workers(self, function: str) -> list[psutil.Process]:
+        """The processes that run a function: children of our own emulator."""
+        found = []
+        for process in self._emulator.processes:
+            emulator = process.find()
+            for child in emulator.children(recursive=True) if emulator else []:
+                with suppress(psutil.Error):
+                    if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
+                        found.append(child)
+        return found
+
+    def _redeliver_early(self, seconds: float, chance: Random) -> None:
+        """Messages become visible again while they are worked on."""
+        sqs, queue = client("sqs", self._emulator.endpoint, self._emulator.region), self._webhook.queue_url
+        usual = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
+        try:
+            give_up = time.monotonic() + seconds
+            while time.monotonic() < give_up and not self._over.is_set():
+                self._over.wait(0.5)
+                self._database.hang_some(2, _HUNG_SECONDS, self._over.wait, chance)
+        finally:
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes=usual)
+
+    def _slow_sqs(self, seconds: float, chance: Random) -> None:
+        """Half of the answers are late, and some of those later than anybody waits."""
+
+        def delay() -> float:
+            if chance.random() < 0.5:
+                return 0
+            return chance.choice([chance.uniform(0.1, 2), chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 7)])
+
+        self._link.delay = delay
+        self._over.wait(seconds)
+        self._link.delay = lambda: 0
+
+
+def _lasting(seconds: float) -> str:
+    return f" for {seconds:g} seconds" if seconds else ""
