@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: another each time")
     parser.add_argument("--webhooks", type=int, default=10_000)
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     outcome = run(arguments.seed, arguments.webhooks)
     show(outcome)
     write(outcome, FIGURES)

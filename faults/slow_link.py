@@ -47,13 +47,12 @@ class SlowLink:
             asyncio.create_task(_pump(client, to_server, on_data=asked.set)),
             asyncio.create_task(_pump(server, to_client, before=lambda: self._hold_back(asked))),
         ]
-        try:
+        with suppress(asyncio.CancelledError):  # by close(); asyncio would complain of it
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in both:
-                task.cancel()
-            to_server.close()
-            to_client.close()
+        for task in both:
+            task.cancel()
+        to_server.close()
+        to_client.close()
 
     async def _hold_back(self, asked: asyncio.Event) -> None:
         """Once an answer, which may come in parts."""

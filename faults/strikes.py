@@ -27,8 +27,8 @@ _HUNG_SECONDS = 3
 # A function is killed until it was at work: so often, and so long apart.
 _KILLS = 40
 _KILL_PAUSE = 0.3
-# What the emulator's log says of a batch whose function was killed.
-_DIED = "errorMessage=Worker process died"
+# What the emulator's log says of a batch whose function was killed: at work on it, while it started, or before it had it.
+_DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 
 
 @dataclass
@@ -98,17 +98,18 @@ class Strikes:
 
     def _run(self, name: str, strikes: list[Strike]) -> None:
         chance = Random(f"{name} {self._plan.seed}")  # noqa: S311 (no secret)
-        ends = [*(strike.at for strike in strikes[1:]), inf, inf]
-        self._sender.limits[name] = ends[0]
+        # The sender waits for a fault that lasts, and for the others not: a killed function needs something to do.
+        ats = [*(strike.at for strike in strikes[1:]), inf]
+        limits = [at if strike.seconds else inf for strike, at in zip(strikes, ats, strict=True)]
         try:
-            for strike, limit in zip(strikes, ends[1:], strict=True):
+            for strike, limit in zip(strikes, limits, strict=True):
+                self._sender.limits[name] = limit
                 while self._sender.through < strike.at:
                     if self._over.wait(0.05):
                         return
                 say(f"  {self._sender.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
                 self._strike(strike, chance)
                 self.struck.times[strike.fault] = self.struck.times.get(strike.fault, 0) + 1
-                self._sender.limits[name] = limit
         except BaseException as error:
             self._errors.append(error)
         finally:
@@ -141,18 +142,21 @@ class Strikes:
     def batches_lost(self) -> int:
         """How many batches ended with the process that was at work on them, as the emulator tells it."""
         log = (self._emulator.home / "ministack.log").read_text(errors="replace")
-        return sum(self._consumer in line and _DIED in line for line in log.splitlines())
+        return sum(self._consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
 
     def _kill(self, function: str, hits: Callable[[], int], chance: Random) -> int:
         """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
         before, kills = hits(), 0
         while hits() == before and kills < _KILLS and not self._over.is_set():
             workers = self._workers(function)
-            if workers:
-                with suppress(psutil.NoSuchProcess):
-                    chance.choice(workers).kill()
-                    kills += 1
+            used = {worker: _processor_time(worker) for worker in workers}
             self._over.wait(_KILL_PAUSE * chance.uniform(0.2, 1.8))
+            # One that was at work just now will be again; where all of them wait, anyone will do.
+            busy = [worker for worker in workers if _processor_time(worker) > used[worker]]
+            for worker in chance.sample(busy or workers, min(1, len(workers))):
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+                    kills += 1
         return kills
 
     def _workers(self, function: str) -> list[psutil.Process]:
@@ -190,6 +194,13 @@ class Strikes:
         self._link.delay = delay
         self._over.wait(seconds)
         self._link.delay = lambda: 0
+
+
+def _processor_time(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _lasting(seconds: float) -> str:

@@ -99,7 +99,7 @@ class Verdict:
             "lost": accepted and not rows and not letters,
             "stored twice": len(rows) > 1,
             "stored and in the dead-letter queue": rows and letters,
-            "stored otherwise than it was sent": not all(map(webhook.is_exactly, rows)),
+            "stored otherwise than it was sent": not all(row.is_exactly(webhook) for row in rows),
             "poison, and stored": webhook.poison and rows,
             "in the dead-letter queue with another payload": any(letter.body != webhook.body for letter in letters),
             "in the dead-letter queue without a reason": not all(letter.error and letter.reason for letter in letters),
