@@ -2,8 +2,8 @@
 
 The consumer and the publisher are killed, the database is killed, its connections are terminated, its disk is slow and
 hangs, the queue delivers early, SQS is slow, 1 % of the webhooks are poison and 5 % are sent twice. In the end every
-accepted webhook is in the table once, or in the dead-letter queue with its reason; and each fault is counted, as is what
-it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a failure, as far as two processes ever
+accepted webhook is in the table once, or in the dead-letter queue with its reason; and each fault is counted, as is
+what it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a run, as far as processes ever
 do the same twice.
 """
 

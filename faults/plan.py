@@ -25,9 +25,12 @@ Fault = Literal[
     "SQS slow",
 ]
 
+_Kind = tuple[Fault, float, float]
+_CONSUMER: _Kind = ("consumer killed", 0, 0)
+_PUBLISHER: _Kind = ("publisher killed", 0, 0)
 # Faults of one lane come one after the other, in an order that is shuffled each round; those of different lanes
 # overlap. Each with the seconds that it lasts, at least and at most.
-_LANES: Mapping[str, list[tuple[Fault, float, float]]] = {
+_LANES: Mapping[str, list[_Kind]] = {
     "database": [
         ("database killed", 2, 6),
         ("connections terminated", 0, 0),
@@ -36,10 +39,10 @@ _LANES: Mapping[str, list[tuple[Fault, float, float]]] = {
         ("disk hangs", 22, 26),
         ("redelivered early", 6, 10),
     ],
-    "functions": [*[("consumer killed", 0.0, 0.0)] * 8, *[("publisher killed", 0.0, 0.0)] * 3],
-    "queue": [("SQS slow", 12, 16)],
+    "functions": [*[_CONSUMER] * 5, *[_PUBLISHER] * 2],
 }
-_WEBHOOKS_PER_ROUND = 3000
+_SLOW_SECONDS = (12, 18)
+_WEBHOOKS_PER_ROUND = 2000
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,9 @@ class Plan:
         self.deliveries = [number for _, number in sorted([*((n, n) for n in range(webhooks)), *again])]
         rounds = max(1, webhooks // _WEBHOOKS_PER_ROUND)
         self.lanes = {name: list(_lane(chance, kinds, rounds, webhooks)) for name, kinds in _LANES.items()}
+        # While the database is away, since consumers then have to tell SQS what comes back.
+        away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
+        self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
 
     def _webhook(self, number: int) -> Planned:
         poison = self.poison.get(number)
@@ -113,7 +119,7 @@ def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, byte
     return "application/json", json.dumps(order, ensure_ascii=False).encode()
 
 
-def _lane(chance: Random, kinds: list[tuple[Fault, float, float]], rounds: int, webhooks: int) -> Iterator[Strike]:
+def _lane(chance: Random, kinds: list[_Kind], rounds: int, webhooks: int) -> Iterator[Strike]:
     faults = [fault for _ in range(rounds) for fault in chance.sample(kinds, len(kinds))]
     for position, (fault, least, most) in enumerate(faults):
         # Not before there is something to strike, and not after the last.

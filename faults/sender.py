@@ -10,10 +10,10 @@ from random import Random
 import httpx
 from plan import Plan, Planned
 
-CONCURRENCY = 16
+CONCURRENCY = 12
 # How often it tries, and how long it waits for an answer.
 _TRIES = 12
-_ANSWER_SECONDS = 10
+_ANSWER_SECONDS = 15
 _LONGEST_PAUSE = 4
 
 

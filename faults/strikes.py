@@ -24,10 +24,10 @@ SQS_PATIENCE = 5
 # While messages are delivered early, they come back after so many seconds. Some connections then hang for longer.
 _EARLY_SECONDS = 1
 _HUNG_SECONDS = 3
-# A function is killed until it was at work: so often, and so long apart.
-_KILLS = 40
+# A function is killed until it was at work, so long apart. No fault waits any longer for something to strike.
 _KILL_PAUSE = 0.3
-# What the emulator's log says of a batch whose function was killed: at work on it, while it started, or before it had it.
+_STRIKE_SECONDS = 40
+# What the emulator's log says of a batch whose function was killed: at work, while it started, or just before.
 _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 
 
@@ -38,7 +38,6 @@ class Struck:
     times: dict[Fault, int] = field(default_factory=dict)
     consumers_killed: int = 0
     publishers_killed: int = 0
-    connections: int = 0
     commit_before: list[float] = field(default_factory=list)
     commit_slow: list[float] = field(default_factory=list)
 
@@ -118,21 +117,27 @@ class Strikes:
     def _strike(self, strike: Strike, chance: Random) -> None:
         match strike.fault:
             case "consumer killed":
-                self.struck.consumers_killed += self._kill(self._consumer, self.batches_lost, chance)
+                self.struck.consumers_killed += self._kill(
+                    self._consumer, self._database.port, self.batches_lost, chance
+                )
             case "publisher killed":
-                self.struck.publishers_killed += self._kill(self._publisher, lambda: self._sender.refused[502], chance)
+                self.struck.publishers_killed += self._kill(
+                    self._publisher, self._link.port, lambda: self._sender.refused[502], chance
+                )
             case "database killed":
                 self._database.kill()
                 self._over.wait(strike.seconds)
                 self._database.start()
             case "connections terminated":
-                self.struck.connections += self._database.terminate_connections()
+                self._wait_for_connections(1)
+                self._database.terminate_connections()
             case "disk slow":
                 self.struck.commit_before.append(self._database.commit_milliseconds())
                 with self._database.slow_disk():
                     self.struck.commit_slow.append(self._database.commit_milliseconds())
                     self._over.wait(strike.seconds)
             case "disk hangs":
+                self._wait_for_connections(1)
                 self._database.hang(strike.seconds, self._over.wait)
             case "redelivered early":
                 self._redeliver_early(strike.seconds, chance)
@@ -144,11 +149,12 @@ class Strikes:
         log = (self._emulator.home / "ministack.log").read_text(errors="replace")
         return sum(self._consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
 
-    def _kill(self, function: str, hits: Callable[[], int], chance: Random) -> int:
+    def _kill(self, function: str, port: int, hits: Callable[[], int], chance: Random) -> int:
         """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
         before, kills = hits(), 0
-        while hits() == before and kills < _KILLS and not self._over.is_set():
-            workers = self._workers(function)
+        give_up = time.monotonic() + _STRIKE_SECONDS
+        while hits() == before and time.monotonic() < give_up and not self._over.is_set():
+            workers = self._workers(function, port)
             used = {worker: _processor_time(worker) for worker in workers}
             self._over.wait(_KILL_PAUSE * chance.uniform(0.2, 1.8))
             # One that was at work just now will be again; where all of them wait, anyone will do.
@@ -159,19 +165,27 @@ class Strikes:
                     kills += 1
         return kills
 
-    def _workers(self, function: str) -> list[psutil.Process]:
-        """The processes that run a function: children of our own emulator."""
+    def _workers(self, function: str, port: int) -> list[psutil.Process]:
+        """The processes that run a function, children of our own emulator, if they have a connection to this port: where
+        one is killed that only starts, the emulator ends all others as well."""
         found = []
         for process in self._emulator.processes:
             emulator = process.find()
             for child in emulator.children(recursive=True) if emulator else []:
                 with suppress(psutil.Error):
-                    if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
+                    if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function and _is_connected(child, port):
                         found.append(child)
         return found
 
+    def _wait_for_connections(self, count: int) -> None:
+        """Until consumers have so many, or for so long: a fault needs something to strike."""
+        give_up = time.monotonic() + _STRIKE_SECONDS
+        while self._database.connections() < count and time.monotonic() < give_up and not self._over.wait(0.1):
+            pass
+
     def _redeliver_early(self, seconds: float, chance: Random) -> None:
         """Messages become visible again while they are worked on."""
+        self._wait_for_connections(2)
         sqs, queue = client("sqs", self._emulator.endpoint, self._emulator.region), self._webhook.queue_url
         usual = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
@@ -184,16 +198,19 @@ class Strikes:
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=usual)
 
     def _slow_sqs(self, seconds: float, chance: Random) -> None:
-        """Half of the answers are late, and some of those later than anybody waits."""
+        """Two of three answers are late, and one of those later than anybody waits."""
 
         def delay() -> float:
-            if chance.random() < 0.5:
-                return 0
-            return chance.choice([chance.uniform(0.1, 2), chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 7)])
+            late = chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 5)
+            return chance.choice([0, *late])
 
         self._link.delay = delay
         self._over.wait(seconds)
         self._link.delay = lambda: 0
+
+
+def _is_connected(process: psutil.Process, port: int) -> bool:
+    return any(connection.raddr and connection.raddr.port == port for connection in process.net_connections("tcp"))
 
 
 def _processor_time(process: psutil.Process) -> float:

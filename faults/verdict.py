@@ -1,5 +1,5 @@
-"""What became of each webhook, by the plan, the rows of the table and the letters of the dead-letter queue alone: nothing
-that the code under test says of itself has a say in it."""
+"""What became of each webhook, by the plan, the rows of the table and the letters of the dead-letter queue alone: what
+the code under test says of itself is not asked."""
 
 import base64
 from collections import Counter, defaultdict
@@ -54,9 +54,9 @@ T = TypeVar("T", Row, Letter)
 class Verdict:
     """``problems`` names what is wrong, and each webhook that it is true of.
 
-    ``stored`` and ``dead_lettered`` are how many webhooks are where, ``letters`` how many messages that took: a consumer
-    that is killed between a dead letter and its answer writes another. ``unaccepted`` are those that are somewhere
-    although their sender was never told so. ``reasons`` counts the webhooks in the dead-letter queue.
+    ``stored`` and ``dead_lettered`` are how many webhooks are where, ``letters`` how many messages that took: a
+    consumer that is killed between a dead letter and its answer writes another. ``unaccepted`` are those that are
+    somewhere although their sender was never told so. ``reasons`` counts the webhooks in the dead-letter queue.
     """
 
     def __init__(self, plan: Plan, accepted: Counter[int], rows: Iterable[Row], letters: Iterable[Letter]) -> None:

@@ -28,19 +28,19 @@ webhook = ScalableWebhook(
     queue=sqs.Queue(
         stack,
         "WebhookQueue",
-        # What a killed consumer had comes back after this time. As short as Lambda allows, since everybody waits for it.
-        visibility_timeout=Duration.seconds(30),
+        # What a killed consumer had comes back after this time; short, since everybody waits for it.
+        visibility_timeout=Duration.seconds(24),
         dead_letter_queue=sqs.DeadLetterQueue(
             queue=sqs.Queue(stack, "WebhookDeadLetterQueue"),
-            # A message that is killed, hung and delivered early again and again is still a good one: each of these costs
-            # it a try, and only what Postgres refuses shall end as a dead letter.
+            # Each fault costs a message a try, and a good one shall not end as a dead letter: the redrive policy would
+            # take it without a reason, and while it is worked on.
             max_receive_count=40,
         ),
     ),
     max_concurrency=5,
     batch_size=10,
     # Longer than a statement may take, so that a hanging disk is noticed by the consumer, and not by Lambda.
-    timeout=Duration.seconds(28),
+    timeout=Duration.seconds(24),
     retry=Retry(initial=Duration.seconds(1), maximum=Duration.seconds(8)),
     removal_policy=RemovalPolicy.DESTROY,
 )
