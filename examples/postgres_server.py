@@ -39,8 +39,8 @@ class Peak:
 
 
 class PostgresServer:
-    """The server. ``password`` is that of the user ``webhooks``, who owns the database's public schema. With ``fsync`` it
-    waits for its disk; there is no need, since its data is gone when it ends."""
+    """The server. ``password`` is that of the user ``webhooks``, who owns the database's public schema. With ``fsync``
+    it waits for its disk; there is no need, since its data is gone when it ends."""
 
     def __init__(self, folder: Path, *, max_connections: int = 20, fsync: bool = False) -> None:
         with socket.socket() as free:

@@ -166,7 +166,7 @@ class Strikes:
         return kills
 
     def _workers(self, function: str, port: int) -> list[psutil.Process]:
-        """The processes that run a function, children of our own emulator, if they have a connection to this port: where
+        """The processes that run a function, children of our own emulator, and have a connection to this port: where
         one is killed that only starts, the emulator ends all others as well."""
         found = []
         for process in self._emulator.processes:
