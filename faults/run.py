@@ -167,9 +167,9 @@ def _effects(
             struck.times["disk slow"],
             "slow commits",
             {
-                "ms a commit before": median(struck.commit_before),
-                "ms a commit meanwhile": median(struck.commit_slow),
-                "slow commits": sum(each >= SLOW_COMMIT / 1000 for each in struck.commit_slow),
+                "ms a commit before": median(struck.commits_before),
+                "ms a commit meanwhile": median(struck.commits_meanwhile),
+                "slow commits": sum(each >= SLOW_COMMIT / 1000 for each in struck.commits_meanwhile),
             },
         ),
         Effect(

@@ -33,13 +33,13 @@ _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 
 @dataclass
 class Struck:
-    """How often what was done. ``commit_before`` and ``commit_slow`` are in milliseconds, one for each slow disk."""
+    """How often what was done. Commits are in milliseconds, before the disk was slow and meanwhile."""
 
     times: dict[Fault, int] = field(default_factory=dict)
     consumers_killed: int = 0
     publishers_killed: int = 0
-    commit_before: list[float] = field(default_factory=list)
-    commit_slow: list[float] = field(default_factory=list)
+    commits_before: list[float] = field(default_factory=list)
+    commits_meanwhile: list[float] = field(default_factory=list)
 
 
 class Strikes:
@@ -132,9 +132,9 @@ class Strikes:
                 self._wait_for_connections(1)
                 self._database.terminate_connections()
             case "disk slow":
-                self.struck.commit_before.append(self._database.commit_milliseconds())
+                self.struck.commits_before.extend(self._database.commit_milliseconds())
                 with self._database.slow_disk():
-                    self.struck.commit_slow.append(self._database.commit_milliseconds())
+                    self.struck.commits_meanwhile.extend(self._database.commit_milliseconds())
                     self._over.wait(strike.seconds)
             case "disk hangs":
                 self._wait_for_connections(1)
