@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import database as databases
 from database import SLOW_COMMIT, Database
 from effects import ConsumerLog, Effect, of_errors
 from plan import Plan
+from rich.markup import escape
 from rich.table import Table
 from sender import Sender
 from slow_link import SlowLink
@@ -20,7 +22,7 @@ from strikes import SQS_PATIENCE, Strikes
 from verdict import Letter, Row, Verdict
 
 from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.commands import console, counted, progress, say
+from cdk_scalable_webhook.local.commands import console, progress, say
 from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook
@@ -217,7 +219,7 @@ def show(outcome: Run) -> None:
         "accepted": verdict.accepted,
         "stored once": verdict.stored - verdict.stored_twice,
         "… by a consumer that could not say so any more": outcome.untold,
-        "in the dead-letter queue, with the reason": counted(verdict.reasons) or 0,
+        "in the dead-letter queue, with the reason": _lines(verdict.reasons),
         "… in so many messages": verdict.letters,
         "not accepted, and there all the same": verdict.unaccepted,
         "lost": f"[bold]{verdict.lost}[/bold]",
@@ -235,6 +237,10 @@ def show(outcome: Run) -> None:
         say(f"{problem}: {', '.join(ids)}")
     if outcome.without_effect:
         say(f"without effect: {', '.join(outcome.without_effect)}")
+
+
+def _lines(counts: Counter[str]) -> str:
+    return escape("\n".join(f"{count} x {what}" for what, count in sorted(counts.items()))) or "0"
 
 
 def write(outcome: Run, path: Path) -> None:

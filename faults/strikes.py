@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 class Struck:
     """How often what was done. Commits are in milliseconds, before the disk was slow and meanwhile."""
 
-    times: dict[Fault, int] = field(default_factory=dict)
+    times: Counter[Fault] = field(default_factory=Counter)
     consumers_killed: int = 0
     publishers_killed: int = 0
     commits_before: list[float] = field(default_factory=list)
@@ -108,7 +109,7 @@ class Strikes:
                         return
                 say(f"  {self._sender.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
                 self._strike(strike, chance)
-                self.struck.times[strike.fault] = self.struck.times.get(strike.fault, 0) + 1
+                self.struck.times[strike.fault] += 1
         except BaseException as error:
             self._errors.append(error)
         finally:

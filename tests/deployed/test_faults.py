@@ -1,13 +1,21 @@
 """`make faults` in its short form, and what would make it fail."""
 
 import os
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from effects import ConsumerLog, Effect
 from plan import POISONS, Plan
@@ -15,6 +23,7 @@ from run import Run, run, show
 from slow_link import SlowLink
 from verdict import Letter, Row, Verdict
 
+FAULTS = Path(__file__).parents[2] / "faults"
 # Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.
 SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
 
@@ -29,6 +38,33 @@ def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_wi
     assert verdict.stored + verdict.dead_lettered == verdict.accepted + verdict.unaccepted
     assert verdict.dead_lettered == len(outcome.plan.poison)
     assert outcome.figures()["ok"] is True
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(folder) in " ".join([process.cwd(), *process.cmdline()]):
+                found.append(process)
+    return found
+
+
+def test_ctrl_c_in_the_middle_of_the_faults_leaves_no_process() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.Popen(
+            [sys.executable, str(FAULTS), "--seed", str(SEED), "--webhooks", str(WEBHOOKS)],
+            env={**os.environ, "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert run.stdout
+        said = list(takewhile(lambda line: "killed" not in line, run.stdout))
+        assert len(processes_in(Path(folder))) > 5, said
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode != 0
+        assert processes_in(Path(folder)) == []
 
 
 SMALL = Plan(7, 400)
