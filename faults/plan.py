@@ -42,6 +42,7 @@ _LANES: Mapping[str, list[_Kind]] = {
     "functions": [*[_CONSUMER] * 5, *[_PUBLISHER] * 2],
 }
 _SLOW_SECONDS = (12, 18)
+_SENT_WHILE_SLOW = 60
 _WEBHOOKS_PER_ROUND = 2000
 
 
@@ -73,18 +74,18 @@ class Plan:
     def __init__(self, seed: int, webhooks: int) -> None:
         self.seed = seed
         chance = Random(f"plan {seed}")  # noqa: S311 (no secret)
-        poisons = chance.sample(range(webhooks), max(len(POISONS), webhooks * POISON_PERCENT // 100))
+        rounds = max(1, webhooks // _WEBHOOKS_PER_ROUND)
+        self.lanes = {name: list(_lane(chance, kinds, rounds, webhooks)) for name, kinds in _LANES.items()}
+        # While the database is away, since consumers then have to tell SQS what comes back.
+        away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
+        self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
+        poisons = _poisons(chance, webhooks, away)
         self.poison = {number: list(POISONS)[position % len(POISONS)] for position, number in enumerate(poisons)}
         self.webhooks = [self._webhook(number) for number in range(webhooks)]
         self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
         # At once or a little later, so that both are in one batch, in two batches at a time, or long after each other.
         again = [(number + chance.choice([0.5, chance.uniform(1, 200)]), number) for number in self.twice]
         self.deliveries = [number for _, number in sorted([*((n, n) for n in range(webhooks)), *again])]
-        rounds = max(1, webhooks // _WEBHOOKS_PER_ROUND)
-        self.lanes = {name: list(_lane(chance, kinds, rounds, webhooks)) for name, kinds in _LANES.items()}
-        # While the database is away, since consumers then have to tell SQS what comes back.
-        away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
-        self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
 
     def _webhook(self, number: int) -> Planned:
         poison = self.poison.get(number)
@@ -99,6 +100,14 @@ class Plan:
             content_type=kind,
             body=body,
         )
+
+
+def _poisons(chance: Random, webhooks: int, slow: list[int]) -> list[int]:
+    """Which webhooks are poison: some of them sent while SQS is slow, which then has to take dead letters."""
+    count = max(len(POISONS), webhooks * POISON_PERCENT // 100)
+    meanwhile = {number for at in slow for number in range(at, min(at + _SENT_WHILE_SLOW, webhooks))}
+    some = chance.sample(sorted(meanwhile), count // 3)
+    return some + chance.sample(sorted(set(range(webhooks)) - meanwhile), count - len(some))
 
 
 def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, bytes]:

@@ -11,9 +11,9 @@ import httpx
 from plan import Plan, Planned
 
 CONCURRENCY = 12
-# How often it tries, and how long it waits for an answer.
+# How often it tries, and how long it waits for an answer: less or more than a publisher waits for SQS.
 _TRIES = 12
-_ANSWER_SECONDS = 15
+_ANSWER_SECONDS = (8, 15)
 _LONGEST_PAUSE = 4
 
 
@@ -35,7 +35,7 @@ class Sender:
         self.limits: dict[str, float] = {}
         self._url = url.rstrip("/")
         self._plan = plan
-        self._pauses = Random(f"pauses {plan.seed}")  # noqa: S311 (no secret)
+        self._chance = Random(f"sender {plan.seed}")  # noqa: S311 (no secret)
 
     def run(self, on_through: Callable[[], object] = lambda: None) -> None:
         """Until all are through; ``on_through`` is called after each."""
@@ -47,11 +47,12 @@ class Sender:
         deliveries = iter(enumerate(self._plan.deliveries))
 
         async def work() -> None:
-            async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False) as http:
                 for position, number in deliveries:
                     while position >= min(list(self.limits.values()), default=inf):
                         await asyncio.sleep(0.1)
-                    self.accepted[number] += await self._deliver(http, self._plan.webhooks[number])
+                    is_accepted = await self._deliver(http, self._plan.webhooks[number])
+                    self.accepted[number] += is_accepted
                     self.through += 1
                     on_through()
 
@@ -63,10 +64,11 @@ class Sender:
         headers = {"Idempotency-Key": webhook.id, "Content-Type": webhook.content_type, "X-Number": str(webhook.number)}
         for attempt in range(_TRIES):
             if attempt:
-                await asyncio.sleep(min(0.2 * 2**attempt, _LONGEST_PAUSE) * self._pauses.uniform(0.5, 1))
+                await asyncio.sleep(min(0.2 * 2**attempt, _LONGEST_PAUSE) * self._chance.uniform(0.5, 1))
             self.requests += 1
             try:
-                answer = await http.post(target, headers=headers, content=webhook.body)
+                timeout = self._chance.choice(_ANSWER_SECONDS)
+                answer = await http.post(target, headers=headers, content=webhook.body, timeout=timeout)
             except httpx.HTTPError as error:
                 self.unanswered[type(error).__name__] += 1
                 continue
