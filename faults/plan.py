@@ -74,18 +74,19 @@ class Plan:
     def __init__(self, seed: int, webhooks: int) -> None:
         self.seed = seed
         chance = Random(f"plan {seed}")  # noqa: S311 (no secret)
+        self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
+        # At once or a little later, so that both are in one batch, in two batches at a time, or long after each other.
+        again = [(number + chance.choice([0.5, chance.uniform(1, 200)]), number) for number in self.twice]
+        self.deliveries = [number for _, number in sorted([*((n, n) for n in range(webhooks)), *again])]
         rounds = max(1, webhooks // _WEBHOOKS_PER_ROUND)
         self.lanes = {name: list(_lane(chance, kinds, rounds, webhooks)) for name, kinds in _LANES.items()}
         # While the database is away, since consumers then have to tell SQS what comes back.
         away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
         self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
-        poisons = _poisons(chance, webhooks, away)
+        meanwhile = {number for at in away for number in self.deliveries[at : at + _SENT_WHILE_SLOW]}
+        poisons = _poisons(chance, webhooks, meanwhile)
         self.poison = {number: list(POISONS)[position % len(POISONS)] for position, number in enumerate(poisons)}
         self.webhooks = [self._webhook(number) for number in range(webhooks)]
-        self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
-        # At once or a little later, so that both are in one batch, in two batches at a time, or long after each other.
-        again = [(number + chance.choice([0.5, chance.uniform(1, 200)]), number) for number in self.twice]
-        self.deliveries = [number for _, number in sorted([*((n, n) for n in range(webhooks)), *again])]
 
     def _webhook(self, number: int) -> Planned:
         poison = self.poison.get(number)
@@ -102,10 +103,9 @@ class Plan:
         )
 
 
-def _poisons(chance: Random, webhooks: int, slow: list[int]) -> list[int]:
-    """Which webhooks are poison: some of them sent while SQS is slow, which then has to take dead letters."""
+def _poisons(chance: Random, webhooks: int, meanwhile: set[int]) -> list[int]:
+    """Which webhooks are poison: a third of them sent while SQS is slow, which then has to take dead letters."""
     count = max(len(POISONS), webhooks * POISON_PERCENT // 100)
-    meanwhile = {number for at in slow for number in range(at, min(at + _SENT_WHILE_SLOW, webhooks))}
     some = chance.sample(sorted(meanwhile), count // 3)
     return some + chance.sample(sorted(set(range(webhooks)) - meanwhile), count - len(some))
 
