@@ -36,7 +36,7 @@ _LANES: Mapping[str, list[_Kind]] = {
         ("connections terminated", 0, 0),
         ("disk slow", 4, 8),
         # Longer than the 20 seconds that the sink waits for an answer.
-        ("disk hangs", 22, 26),
+        ("disk hangs", 24, 27),
         ("redelivered early", 6, 10),
     ],
     "functions": [*[_CONSUMER] * 5, *[_PUBLISHER] * 2],
