@@ -104,7 +104,7 @@ pyproject.add_override(
     {
         "line-length": 120,
         "target-version": "py311",
-        "src": ["src", "tests"],
+        "src": ["src", "tests", "benchmarks"],
         "lint": {
             "select": [
                 "E",
@@ -142,6 +142,7 @@ pyproject.add_override(
                 "tests/synth/test_checks.py": ["E501"],
                 "tests/synth/test_filters.py": ["E501"],
                 "examples/**": ["D"],
+                "benchmarks/peers/**": ["D"],  # written as their own documentation has it
                 "tools/**": ["D"],
                 "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
                 f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
@@ -154,7 +155,7 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": "src:tests:tests/sinks:examples",
+        "mypy_path": "src:tests:tests/sinks:examples:benchmarks",
         "explicit_package_bases": True,
         "overrides": [
             {
@@ -178,7 +179,7 @@ pyproject.add_override(
     {
         "testpaths": ["tests"],
         "addopts": "-ra --strict-markers --import-mode=importlib",
-        "pythonpath": ["tests", "tests/sinks", "examples"],
+        "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks"],
         "filterwarnings": ["ignore::DeprecationWarning"],
     },
 )

@@ -34,7 +34,7 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools examples/demo.py examples/demo_postgres.py
+	$(BIN)/mypy src tests tools examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
