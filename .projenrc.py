@@ -240,7 +240,7 @@ pyproject.add_override(
 )
 
 project.gitignore.exclude(
-    ".venv/", "build/", "cdk.out/", "uv.lock", "node_modules/", ".hypothesis/", ".import_linter_cache/"
+    ".venv/", ".venv-bench/", "build/", "cdk.out/", "uv.lock", "node_modules/", ".hypothesis/", ".import_linter_cache/"
 )
 
 assert project.github

@@ -17,6 +17,7 @@ from figure import Figure, interleaved, print_figures, ratio
 from side import OURS, PEERS
 
 APPS = {
+    "empty": PEERS / "empty",
     "default": OURS / "default",
     "handwritten": PEERS / "handwritten",
     "direct": OURS / "direct",
@@ -38,6 +39,8 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
         for key, over, under, goal in (
             ("synth.over_handwritten", "default", "handwritten", "<= 1.10"),
             ("synth.over_solutions_constructs", "direct", "solutions_constructs", "<= 0.60"),
+            # What is left to anybody: an app with nothing in it.
+            ("synth.empty_over_solutions_constructs", "empty", "solutions_constructs", ""),
         ):
             note = ", ".join(f"{name} {min(seconds[name]):.2f} s at best" for name in (over, under))
             yield ratio(key, seconds[over], seconds[under], goal=goal, note=note)
