@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: loaded once, called with one event after the other, which ``processes.Worker`` sends."""
+"""A function as Lambda runs it: loaded once, called with one event after the other. ``processes`` starts it."""
 
 import cProfile
 import importlib
