@@ -27,9 +27,10 @@ MAX_MESSAGE_BYTES = 1_048_576
 QUEUED = "queued/"
 STORED = "stored/"
 
-# SQS takes these characters as they are and may silently replace any other, which would break a signature.
+# What SQS may silently replace, which would break a signature; any other character it takes as it is.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_NOT_SQS_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Written as the few that it does not take: the others take Python ten times as long to compile.
+_NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # SQS refuses an empty body, so an empty payload travels as this, and ``encoding=empty`` says so.
 _EMPTY_BODY = "-"
