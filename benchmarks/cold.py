@@ -8,12 +8,14 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from events import request, signed
+from postgres_server import USER, running
+
+from events import requests, signed
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import PEERS, Function, deployed, secret
 from processes import serving
@@ -29,43 +31,55 @@ Start = tuple[Function, dict[str, Any]]
 _GOAL = "<= 1.10"
 _FIRST_CALL = Path(__file__).with_name("first_call.py")
 
+# The fastest of so many starts counts: what disturbs one can only make it slower.
+_STARTS = 3
+
 
 def measure(rounds: int = 5) -> Iterable[Figure]:
-    """Our two functions; and for information those that need a second client, and what it costs that Lambda has no
-    bytecode of ours.
+    """Our two functions; and for information those that need a second client or a connection, and what it costs that
+    Lambda has no bytecode of ours.
 
     Args:
-        rounds: How often each is started.
+        rounds: How often each is started, times three.
     """
-    with tempfile.TemporaryDirectory() as folder, serving("stub.py", secret()) as port:
-        starts = _starts(Path(folder))
-        took = interleaved({name: partial(_first_call, *start, port) for name, start in starts.items()}, rounds)
-        yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3 dynamodb"], goal=_GOAL)
-        yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3 sqs"], goal=_GOAL)
-        for name, values in took.items():
-            yield figure(f"cold.{name.replace(' ', '_')}_ms", values, unit="ms")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running() as postgres,
+        serving("stub.py", secret(USER, postgres.password)) as port,
+    ):
+        starts = _starts(Path(folder), postgres.port)
+        one_each = {name: partial(_first_call, *start, port) for name, start in starts.items()}
+        interleaved(one_each, 1)  # the first of all finds nothing in the file system's cache
+        took = {name: _fastest(values) for name, values in interleaved(one_each, rounds * _STARTS).items()}
+    yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3_dynamodb"], goal=_GOAL)
+    yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3_sqs"], goal=_GOAL)
+    for name, values in took.items():
+        yield figure(f"cold.{name}_ms", values, unit="ms")
 
 
-def _starts(folder: Path) -> dict[str, Start]:
+def _fastest(values: Sequence[float]) -> list[float]:
+    return [min(values[start : start + _STARTS]) for start in range(0, len(values), _STARTS)]
+
+
+def _starts(folder: Path, postgres: int) -> dict[str, Start]:
     """Functions, and the event that each gets first: one webhook, which makes both sides do the same call."""
-    ours = deployed(folder)
-    posted, webhook = request(), signed()
+    ours = deployed(folder, port=postgres)
+    (posted,), webhook = requests(1), signed()
     queued = sqs_event(webhook)
     compileall.compile_dir(PEERS, quiet=1)
     sink = DynamoDBSink(DynamoDBSettings("Webhooks"), _Recorder())
     publisher = Publisher(PublisherSettings("Queue", None), _Recorder())
+    put, send = _call(lambda: [*sink.store([webhook], Clock(Context()))]), _call(lambda: publisher.handle(posted, None))
     return {
         "consumer": (ours["OpenConsumer"].compiled(), queued),
-        "boto3 dynamodb": (
-            Function(PEERS / "bare", "bare_dynamodb.handler"),
-            _call(lambda: [*sink.store([webhook], Clock(Context()))]),
-        ),
+        "boto3_dynamodb": (Function(PEERS / "bare", "bare_dynamodb.handler"), put),
         "publisher": (ours["OpenPublisher"].compiled(), posted),
-        "boto3 sqs": (Function(PEERS / "bare", "bare_sqs.handler"), _call(lambda: publisher.handle(posted, None))),
-        "consumer without bytecode": (ours["OpenConsumer"], queued),
-        "publisher without bytecode": (ours["OpenPublisher"], posted),
-        "consumer that verifies": (ours["BehindConsumer"].compiled(), queued),
-        "publisher that verifies": (ours["SignedPublisher"].compiled(), posted),
+        "boto3_sqs": (Function(PEERS / "bare", "bare_sqs.handler"), send),
+        "consumer_without_bytecode": (ours["OpenConsumer"], queued),
+        "publisher_without_bytecode": (ours["OpenPublisher"], posted),
+        "consumer_that_verifies": (ours["BehindConsumer"].compiled(), queued),
+        "publisher_that_verifies": (ours["SignedPublisher"].compiled(), posted),
+        "consumer_postgres": (ours["PostgresConsumer"].compiled(), queued),
     }
 
 

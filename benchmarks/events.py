@@ -72,8 +72,16 @@ def _record() -> dict[str, Any]:
     return {**record, "body": body, "messageAttributes": {}}
 
 
-def request() -> dict[str, Any]:
-    """An event of API Gateway, with one webhook in it."""
+def requests(count: int) -> list[dict[str, Any]]:
+    """Events of API Gateway, each with one webhook.
+
+    Args:
+        count: How many events.
+    """
+    return [_request() for _ in range(count)]
+
+
+def _request() -> dict[str, Any]:
     sent = signed()
     headers, body = dict(sent.headers), base64.b64encode(sent.body).decode()
     return {

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from functions import Function
 from worker import Run
@@ -86,7 +86,7 @@ class Worker:
         self.send(events, profile=profile)
         return self.receive()
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: Any) -> None:
