@@ -13,23 +13,19 @@ from webhook_runtime.testing import sqs_event, webhook
 BATCH_SIZE = 10
 
 _PATH = "orders"
-# Of the usual size: some 20 headers, of which API Gateway adds a few, and 1 KB of JSON.
+# Of the usual size: what GitHub sends and a regional API adds, and 1 KB of JSON.
 _PAYLOAD = {
     "action": "created",
     "order": {"id": 4711, "currency": "EUR", "items": [{"sku": f"A-{number:05}", "count": 2} for number in range(30)]},
 }
 _HEADERS = {
     "Accept": "*/*",
-    "Accept-Encoding": "gzip, deflate, br",
-    "CloudFront-Forwarded-Proto": "https",
-    "CloudFront-Viewer-Country": "US",
+    "Accept-Encoding": "gzip",
     "Content-Type": "application/json",
     "Host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
     "User-Agent": "GitHub-Hookshot/8b9f3c1",
-    "Via": "1.1 0123456789abcdef0123456789abcdef.cloudfront.net (CloudFront)",
-    "X-Amz-Cf-Id": "Zx0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ==",
     "X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678",
-    "X-Forwarded-For": "203.0.113.7, 198.51.100.9",
+    "X-Forwarded-For": "203.0.113.7",
     "X-Forwarded-Port": "443",
     "X-Forwarded-Proto": "https",
     "X-GitHub-Event": "push",

@@ -127,15 +127,30 @@ def _postgres(function: Function, server: PostgresServer, port: int, rounds: int
 
 
 def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
-    """The local AWS, whose one process takes its own time for each call; and for information a stand-in that takes next
-    to none."""
-    original = Function(PEERS / "original" / "handler", "subscribe.handler", {"TABLE_NAME": "original"})
-    tables = (function.environment["WEBHOOK_TABLE_NAME"], "original")
+    """A stand-in, of which a call takes what the link takes; and for information the local AWS, whose one process takes
+    longer for a batch than the link does."""
+    with serving("stub.py", secret()) as port:
+        rates, _, _ = _against(f"http://127.0.0.1:{port}", function, rounds, events)
+    yield ratio("sink.dynamodb_rate_over_original", *rates, goal=_GOAL)
+    yield from _rates("dynamodb", "original", *rates)
     with running_emulator() as emulator:
         server = psutil.Process(emulator.processes[0].pid)
         # Past the door, as the local AWS's own functions do.
-        direct = server.environ()["AWS_ENDPOINT_URL"]
-        dynamodb = boto3.client("dynamodb", "us-east-1", endpoint_url=direct, **_NOBODY)
+        rates, ours, theirs = _against(server.environ()["AWS_ENDPOINT_URL"], function, rounds, events, server)
+    yield ratio("sink.local_aws_rate_over_original", *rates, note="for information: see benchmarks/README.md")
+    for name, side in {"ours": ours, "original": theirs}.items():
+        note = "processor time of the local AWS, for 10 webhooks"
+        yield figure(f"sink.local_aws_{name}_ms_per_batch", side.server_ms[1:], unit="ms", note=note)
+
+
+def _against(
+    direct: str, function: Function, rounds: int, events: int, server: psutil.Process | None = None
+) -> tuple[tuple[list[float], list[float]], _Side, _Side]:
+    """The rates at which both store there, and who stored."""
+    peer = Function(PEERS / "original" / "handler", "subscribe.handler", {"TABLE_NAME": "original"})
+    tables = (function.environment["WEBHOOK_TABLE_NAME"], "original")
+    dynamodb = boto3.client("dynamodb", "us-east-1", endpoint_url=direct, **_NOBODY)
+    if server is not None:
         for table in tables:
             dynamodb.create_table(
                 TableName=table,
@@ -143,23 +158,12 @@ def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
                 KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-        with _slow(int(direct.rpartition(":")[2])) as port:
-            endpoint = f"http://127.0.0.1:{port}"
-            ours = _Side(function, endpoint, batches, server)
-            theirs = _Side(original, endpoint, messages, server)
-            rates = _compare(ours, theirs, rounds, events)
-        stored = [_count(dynamodb, table) for table in tables]
-    _require_all(ours, theirs, stored)
-    yield ratio("sink.dynamodb_rate_over_original", *rates, goal=_GOAL)
-    yield from _rates("dynamodb", "original", *rates)
-    for name, side in {"dynamodb": ours, "original": theirs}.items():
-        note = "processor time of the local AWS, for 10 webhooks"
-        yield figure(f"sink.{name}_emulator_ms_per_batch", side.server_ms[1:], unit="ms", note=note)
-    with serving("stub.py", secret()) as services, _slow(services) as port:
+    with _slow(int(direct.rpartition(":")[2])) as port:
         endpoint = f"http://127.0.0.1:{port}"
-        rates = _compare(_Side(function, endpoint, batches), _Side(original, endpoint, messages), rounds, events)
-    note = "for information: a stand-in instead of the local AWS"
-    yield ratio("sink.dynamodb_rate_over_original_stand_in", *rates, note=note)
+        ours, theirs = _Side(function, endpoint, batches, server), _Side(peer, endpoint, messages, server)
+        rates = _compare(ours, theirs, rounds, events)
+    _require_all(ours, theirs, [_count(dynamodb, table) for table in tables])
+    return rates, ours, theirs
 
 
 def _compare(ours: _Side, theirs: _Side, rounds: int, events: int) -> tuple[list[float], list[float]]:

@@ -1,6 +1,7 @@
 """A stand-in for the services that a function calls: it answers as they do where all is well, at next to no cost.
 
-It is no emulator: what is measured against it is the function alone.
+It is no emulator. It knows the calls that our functions and the peers' make of it, and no other, so that what is
+measured against it is the function alone; and of what is stored in it, it keeps the ids, each once.
 
     python stub.py SECRET
 """
@@ -8,6 +9,7 @@ It is no emulator: what is measured against it is the function alone.
 import hashlib
 import json
 import sys
+from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,6 +25,7 @@ class _Services(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # headers and body in one piece
     secret = ""
+    tables: dict[str, set[str]] = defaultdict(set)
 
     def do_POST(self) -> None:
         """One call."""
@@ -41,12 +44,23 @@ class _Services(BaseHTTPRequestHandler):
         return 200, {"MessageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "MD5OfMessageBody": md5}
 
     def BatchExecuteStatement(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of DynamoDB."""
-        return 200, {"Responses": [{"TableName": "Webhooks"} for _ in request["Statements"]]}
+        """Of DynamoDB, with inserts into one table whose first column is the key."""
+        ids = self.tables[request["Statements"][0]["Statement"].split('"')[1]]
+        responses = []
+        for statement in request["Statements"]:
+            id = statement["Parameters"][0]["S"]
+            responses.append({"Error": {"Code": "DuplicateItem"}} if id in ids else {})
+            ids.add(id)
+        return 200, {"Responses": responses}
 
-    def PutItem(self, _request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of DynamoDB."""
+    def PutItem(self, request: dict[str, Any]) -> Answer:  # noqa: N802
+        """Of DynamoDB, without a condition."""
+        self.tables[request["TableName"]].add(request["Item"]["id"]["S"])
         return 200, {}
+
+    def Scan(self, request: dict[str, Any]) -> Answer:  # noqa: N802
+        """Of DynamoDB: how many items there are."""
+        return 200, {"Count": len(self.tables[request["TableName"]])}
 
     def GetSecretValue(self, request: dict[str, Any]) -> Answer:  # noqa: N802
         """Of Secrets Manager: a secret that was never rotated."""
