@@ -1,7 +1,7 @@
 """How many webhooks a second our consumer takes to its sink, against one that stores one record after the other: as
 many workers, the same server, and 5 milliseconds a round trip between.
 
-    python benchmarks/sinks.py
+    PYTHONPATH=examples python benchmarks/sinks.py
 """
 
 import socketserver

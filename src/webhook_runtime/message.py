@@ -69,8 +69,10 @@ class Headers(Mapping[str, str]):
         return list(self._values.get(name.lower(), ()))
 
     def without(self, name: str | None) -> "Headers":
-        """The headers but one."""
-        return Headers((each, value) for each, value in self.pairs() if name is None or each != name.lower())
+        """The headers but one, if it is named."""
+        if name is None:
+            return self
+        return Headers((each, value) for each, value in self.pairs() if each != name.lower())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Name and value, one pair for each value."""
