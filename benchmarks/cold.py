@@ -32,7 +32,7 @@ _GOAL = "<= 1.10"
 _FIRST_CALL = Path(__file__).with_name("first_call.py")
 
 # The fastest of so many starts counts: what disturbs one can only make it slower.
-_STARTS = 3
+STARTS = 3
 
 
 def measure(rounds: int = 5) -> Iterable[Figure]:
@@ -48,17 +48,22 @@ def measure(rounds: int = 5) -> Iterable[Figure]:
         serving("stub.py", secret(USER, postgres.password)) as port,
     ):
         starts = _starts(Path(folder), postgres.port)
-        one_each = {name: partial(_first_call, *start, port) for name, start in starts.items()}
+        one_each = {name: partial(first_call, *start, port) for name, start in starts.items()}
         interleaved(one_each, 1)  # the first of all finds nothing in the file system's cache
-        took = {name: _fastest(values) for name, values in interleaved(one_each, rounds * _STARTS).items()}
+        took = {name: fastest(values) for name, values in interleaved(one_each, rounds * STARTS).items()}
     yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3_dynamodb"], goal=_GOAL)
     yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3_sqs"], goal=_GOAL)
     for name, values in took.items():
         yield figure(f"cold.{name}_ms", values, unit="ms")
 
 
-def _fastest(values: Sequence[float]) -> list[float]:
-    return [min(values[start : start + _STARTS]) for start in range(0, len(values), _STARTS)]
+def fastest(values: Sequence[float]) -> list[float]:
+    """Of each round's starts.
+
+    Args:
+        values: Those of all rounds, in their order.
+    """
+    return [min(values[start : start + STARTS]) for start in range(0, len(values), STARTS)]
 
 
 def _starts(folder: Path, postgres: int) -> dict[str, Start]:
@@ -106,8 +111,14 @@ def _call(work: Callable[[], object]) -> dict[str, Any]:
     raise AssertionError("it called nobody")
 
 
-def _first_call(function: Function, event: dict[str, Any], port: int) -> float:
-    """In milliseconds."""
+def first_call(function: Function, event: dict[str, Any], port: int) -> float:
+    """How long a cold start takes, in milliseconds.
+
+    Args:
+        function: What starts.
+        event: Its first event.
+        port: Where the services are.
+    """
     environment = {**function.variables(f"http://127.0.0.1:{port}"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(_FIRST_CALL), function.handler]
     run = subprocess.run(

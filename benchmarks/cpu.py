@@ -18,7 +18,7 @@ from worker import Run
 _TOP = 5
 
 
-class _Side(Worker):
+class Side(Worker):
     """One function, which is given so many webhooks in a turn."""
 
     def __init__(self, function: Function, endpoint: str, webhooks: int) -> None:
@@ -58,7 +58,7 @@ def measure(rounds: int = 5, webhooks: int = 500) -> Iterable[Figure]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         endpoint = f"http://127.0.0.1:{stack.enter_context(serving('stub.py', secret()))}"
         functions = deployed(Path(folder))
-        sides = {key: stack.enter_context(_Side(functions[name], endpoint, webhooks)) for key, name in names.items()}
+        sides = {key: stack.enter_context(Side(functions[name], endpoint, webhooks)) for key, name in names.items()}
         for side in sides.values():
             side.turn()  # what happens once an environment is not what is measured
         used = interleaved({key: side.microseconds for key, side in sides.items()}, rounds)
