@@ -104,7 +104,7 @@ pyproject.add_override(
     {
         "line-length": 120,
         "target-version": "py311",
-        "src": ["src", "tests"],
+        "src": ["src", "tests", "benchmarks"],
         "lint": {
             "select": [
                 "E",
@@ -143,6 +143,7 @@ pyproject.add_override(
                 "tests/synth/test_filters.py": ["E501"],
                 "examples/**": ["D"],
                 "faults/**": ["D"],
+                "benchmarks/peers/**": ["D"],  # written as their own documentation has it
                 "tools/**": ["D"],
                 "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
                 f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
@@ -155,7 +156,7 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": "src:tests:tests/sinks:examples:faults",
+        "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults",
         "explicit_package_bases": True,
         "overrides": [
             {
@@ -179,7 +180,7 @@ pyproject.add_override(
     {
         "testpaths": ["tests"],
         "addopts": "-ra --strict-markers --import-mode=importlib",
-        "pythonpath": ["tests", "tests/sinks", "examples", "faults"],
+        "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults"],
         "filterwarnings": ["ignore::DeprecationWarning"],
     },
 )
@@ -240,7 +241,7 @@ pyproject.add_override(
 )
 
 project.gitignore.exclude(
-    ".venv/", "build/", "cdk.out/", "uv.lock", "node_modules/", ".hypothesis/", ".import_linter_cache/"
+    ".venv/", ".venv-bench/", "build/", "cdk.out/", "uv.lock", "node_modules/", ".hypothesis/", ".import_linter_cache/"
 )
 
 assert project.github

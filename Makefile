@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
+# How often each side of a comparison is measured.
+ROUNDS ?= 5
 
 # The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -13,13 +16,14 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo faults test check format generate lock authorities clean
+.PHONY: help demo faults test check bench format generate lock authorities clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
 	@echo "make faults    10,000 webhooks while everything fails; SEED=42 repeats a run, WEBHOOKS=700 makes it short"
 	@echo "make test      run every test"
 	@echo "make check     format, lint, types, layers, generated files"
+	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
 	@echo "make format    mend what a machine can"
 	@echo "make generate  write pyproject.toml, the workflow, API.md"
 	@echo "make lock      pin the newest of what development needs"
@@ -38,10 +42,13 @@ test: $(READY)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults examples/demo.py examples/demo_postgres.py
+	$(BIN)/mypy src tests tools faults examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
+
+bench: $(BENCH)/.ready
+	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 format: $(READY)
 	$(BIN)/ruff check --fix --exit-zero --quiet .
@@ -54,19 +61,29 @@ generate: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 	  --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
+	  --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.txt
+	$(call environment,$(VENV),$<)
+
+# One of its own: AWS Solutions Constructs want another release of the CDK than development does.
+$(BENCH)/.ready: benchmarks/requirements.txt
+	$(call environment,$(BENCH),$<)
+
+define environment
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "make: $(PYTHON) must be Python 3.11 or newer with venv; name another: make PYTHON=python3.13 …"; exit 1; }
-	@echo "making .venv (the first time, half a minute to two)"
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements-dev.txt)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirements requirements-dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@touch $@
+	@echo "making $(1) (the first time, half a minute to two)"
+	@$(PYTHON) -m venv --clear $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' $(2))
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --requirements $(2)
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $(1)/.ready
+endef

@@ -19,6 +19,7 @@ from cdk_scalable_webhook.local.observe import ObservedWebhook
 from cdk_scalable_webhook.local.rest_api import client
 
 EXAMPLES = Path(__file__).parent
+WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"
 WEBHOOKS = 1000
 CONCURRENCY = 64
 MAX_CONNECTIONS = 20
@@ -76,8 +77,8 @@ def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
 
 
 def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
-    say("deploying examples/without_queue, as one would do it first: API Gateway, Lambda, Postgres")
-    deploy(emulator, EXAMPLES / "without_queue", context=server.context())
+    say("deploying what one would do first: API Gateway, Lambda, Postgres")
+    deploy(emulator, WITHOUT_QUEUE, context=server.context())
     server.query("CREATE TABLE orders_without_queue (id text PRIMARY KEY, payload text)")
     server.query(f"GRANT SELECT, INSERT ON orders_without_queue TO {postgres_server.USER}")
     cloudformation = client("cloudformation", emulator.endpoint, emulator.region)

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import database as databases
 from database import SLOW_COMMIT, Database
 from effects import ConsumerLog, Effect, of_errors
+from late_link import LateLink
 from plan import Plan
 from rich.markup import escape
 from rich.table import Table
 from sender import Sender
-from slow_link import SlowLink
 from strikes import SQS_PATIENCE, Strikes
 from verdict import Letter, Row, Verdict
 
@@ -103,7 +103,7 @@ def run(seed: int, webhooks: int) -> Run:
 
 
 @contextmanager
-def _world() -> Iterator[tuple[Emulator, Database, SlowLink]]:
+def _world() -> Iterator[tuple[Emulator, Database, LateLink]]:
     with ExitStack() as stack:
         say("starting a local AWS and a Postgres")
         emulator = stack.enter_context(emulators.running())
@@ -111,7 +111,7 @@ def _world() -> Iterator[tuple[Emulator, Database, SlowLink]]:
         database.create_table(create_table("postgres", "webhooks"))
         port = urlsplit(emulator.endpoint).port
         assert port
-        yield emulator, database, stack.enter_context(closing(SlowLink(port)))
+        yield emulator, database, stack.enter_context(closing(LateLink(port)))
 
 
 def _rows(database: Database) -> list[Row]:
@@ -124,7 +124,7 @@ def _effects(
     sender: Sender,
     strikes: Strikes,
     database: Database,
-    link: SlowLink,
+    link: LateLink,
     log: ConsumerLog,
     verdict: Verdict,
 ) -> list[Effect]:

@@ -11,9 +11,9 @@ from random import Random
 
 import psutil
 from database import Database
+from late_link import LateLink
 from plan import Fault, Plan, Strike
 from sender import Sender
-from slow_link import SlowLink
 
 from cdk_scalable_webhook.local.commands import say
 from cdk_scalable_webhook.local.emulator import Emulator
@@ -53,7 +53,7 @@ class Strikes:
         emulator: Emulator,
         webhook: ObservedWebhook,
         database: Database,
-        link: SlowLink,
+        link: LateLink,
     ) -> None:
         self.struck = Struck()
         self._plan = plan

@@ -9,15 +9,14 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.clients import client
+from webhook_runtime.admission import Answer, Unverifiable, Unverified
+from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock, Context
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import MalformedMessage, Webhook, read_message, sqs_text
 from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Answer, Unverified
-from webhook_runtime.secrets import Unverifiable
 from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
 from webhook_runtime.source import Sources
 
@@ -121,7 +120,7 @@ class Consumer:
     def from_environment(cls, sink: Sink) -> "Consumer":
         """The consumer of a deployed function."""
         settings = ConsumerSettings.from_environment()
-        sqs = client("sqs")
+        sqs = Later("sqs")  # which is needed for what failed, and for nothing else
         return cls(
             sink,
             Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
@@ -290,7 +289,7 @@ class Consumer:
         line |= {"error": outcome.error, "reason": outcome.reason}
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
         if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line):
-            message.outcome = replace(outcome, kind=Kind.PERMANENT)
+            message.outcome = outcome._replace(kind=Kind.PERMANENT)
             logs.logger.warning(Kind.PERMANENT.value, extra=line)
             return True
         message.delay = self._redelivery.delay(message.attempt, outcome.retry_after)

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Answer, Unverified
 
 
 class Handshake(Protocol):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode
+from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
 ATTRIBUTE = "webhook"
 VERSION = "1"
@@ -27,9 +27,10 @@ MAX_MESSAGE_BYTES = 1_048_576
 QUEUED = "queued/"
 STORED = "stored/"
 
-# SQS takes these characters as they are and may silently replace any other, which would break a signature.
+# What SQS may silently replace, which would break a signature; any other character it takes as it is.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_NOT_SQS_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Written as the few that it does not take: the others take Python ten times as long to compile.
+_NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 # SQS refuses an empty body, so an empty payload travels as this, and ``encoding=empty`` says so.
 _EMPTY_BODY = "-"
@@ -68,8 +69,10 @@ class Headers(Mapping[str, str]):
         return list(self._values.get(name.lower(), ()))
 
     def without(self, name: str | None) -> "Headers":
-        """The headers but one."""
-        return Headers((each, value) for each, value in self.pairs() if name is None or each != name.lower())
+        """The headers but one, if it is named."""
+        if name is None:
+            return self
+        return Headers((each, value) for each, value in self.pairs() if each != name.lower())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Name and value, one pair for each value."""
@@ -181,7 +184,7 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
     """The webhook in a record; and where its payload is in S3, with an empty one, the payload's key. Raises
     MalformedMessage."""
     try:
-        pairs = parse_qsl(record["messageAttributes"][ATTRIBUTE]["stringValue"], keep_blank_values=True)
+        pairs = form_pairs(record["messageAttributes"][ATTRIBUTE]["stringValue"])
     except KeyError:
         raise MalformedMessage(
             f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message"
@@ -211,6 +214,16 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
         raise MalformedMessage(f"message metadata has no {missing}") from None
     except (ValueError, OverflowError, OSError) as error:
         raise MalformedMessage(f"message metadata does not fit its body: {error}") from None
+
+
+def form_pairs(form: str) -> list[tuple[str, str]]:
+    """What ``parse_qsl`` makes of it with ``keep_blank_values``, in a third of the time: most of it is not escaped."""
+    pairs = (pair.partition("=") for pair in form.replace("+", " ").split("&") if pair)
+    return [(_unescaped(name), _unescaped(value)) for name, _, value in pairs]
+
+
+def _unescaped(text: str) -> str:
+    return unquote_to_bytes(text.encode(errors="replace")).decode(errors="replace") if "%" in text else text
 
 
 def _encode(payload: bytes) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What becomes of a webhook at its sink, and what a handler raises to say so."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Permanent(Exception):
@@ -55,8 +55,7 @@ class Kind(Enum):
     PERMANENT = "dead-lettered"  # no retry will ever help this message
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one webhook. Where it was not stored: the class of the error, the reason for a person, and after
     how many seconds it may come back if somebody asked for a time."""
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.clients import client
+from webhook_runtime.clients import Later
 from webhook_runtime.message import QUEUED, STORED
 from webhook_runtime.outcome import SinkDown
 
@@ -34,7 +34,7 @@ class Payloads:
     @classmethod
     def in_bucket(cls, bucket: str | None, days: int | None = None) -> Self | None:
         """Those of a deployed function; None where large payloads are not enabled."""
-        return None if bucket is None else cls(client("s3"), bucket, days or 0)
+        return None if bucket is None else cls(Later("s3"), bucket, days or 0)
 
     def put(self, key: str, body: bytes) -> None:
         """Keep a payload for as long as it is on its way. Raises what boto3 raises."""

@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
+from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
-from webhook_runtime.schemes import Answer, Unverified
-from webhook_runtime.secrets import Unverifiable
 from webhook_runtime.settings import PublisherSettings
 from webhook_runtime.source import Sources
 

@@ -3,8 +3,7 @@
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,8 +16,7 @@ LONGEST = 11 * 3600
 _ENTRIES = 10
 
 
-@dataclass(frozen=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Exponential, with full jitter: anything up to ``initial`` x 2^(attempt - 1), never above ``maximum``.
 
     See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/

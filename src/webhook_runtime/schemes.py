@@ -14,41 +14,13 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 from webhook_runtime import logs
+from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Headers, Webhook
-from webhook_runtime.secrets import NoSecret, Unverifiable
-
-
-class Unverified(Exception):
-    """The request is not known to be of its sender.
-
-    Args:
-        reason: Why. It is for the sender too, and is logged, so no secret and no payload in it.
-        sure: Whether no other secret could make a difference.
-    """
-
-    def __init__(self, reason: str, *, sure: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.sure = sure
+from webhook_runtime.secrets import NoSecret
 
 
 class SourceFailed(Unverifiable):
     """The user's function failed, so nobody is let in."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a sender is answered that only wants to know whether somebody is there: nothing is stored.
-
-    Attributes:
-        body: The answer's body, for the sender.
-        content_type: Its content type.
-        status: The HTTP status.
-    """
-
-    body: str
-    content_type: str = "text/plain"
-    status: int = 200
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from webhook_runtime.admission import Unverifiable
+
 # A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
 _KNOWN_SECONDS = 300
 _PROVOKED_SECONDS = 10
-
-
-class Unverifiable(Exception):
-    """Whether the request is of its sender cannot be told at present, so nobody is let in."""
 
 
 class NoSecret(Unverifiable):

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from webhook_runtime import handshakes, schemes
+from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.clients import client
-from webhook_runtime.handshakes import Handshake
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Answer, Scheme, Unverified, Verdict
 from webhook_runtime.secrets import Secrets
 from webhook_runtime.settings import SourceSettings
+
+if TYPE_CHECKING:
+    from webhook_runtime.handshakes import Handshake
+    from webhook_runtime.schemes import Scheme, Verdict
 
 
 class Source:
@@ -19,9 +21,9 @@ class Source:
 
     def __init__(
         self,
-        scheme: Scheme,
+        scheme: "Scheme",
         secrets: Secrets | None,
-        handshake: Handshake | None = None,
+        handshake: "Handshake | None" = None,
         tokens: Secrets | None = None,
     ) -> None:
         self._scheme = scheme
@@ -32,6 +34,8 @@ class Source:
     @classmethod
     def described(cls, description: Mapping[str, Any], secrets_manager: Any) -> "Source":
         """The source that synth time has described. ``secrets_manager`` is a boto3 client."""
+        # Every kind there is, which a function that verifies nothing need not load at each cold start.
+        from webhook_runtime import handshakes, schemes
 
         def secrets(name: str) -> Secrets | None:
             where = description.get(name)
@@ -61,7 +65,7 @@ class Source:
         id = verdict.id or self._scheme.delivery_id(webhook) or webhook.id
         return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
-    def _verify(self, webhook: Webhook) -> Verdict:
+    def _verify(self, webhook: Webhook) -> "Verdict":
         try:
             return self._scheme.check(webhook, _all(self._secrets))
         except Unverified as unverified:

@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pytest
 from effects import ConsumerLog, Effect
+from late_link import LateLink
 from plan import POISONS, Plan
 from run import Run, run, show
-from slow_link import SlowLink
 from verdict import Letter, Row, Verdict
 
 FAULTS = Path(__file__).parents[2] / "faults"
@@ -226,11 +226,11 @@ def _ask(send: Callable[[bytes], None], receive: Callable[[int], bytes], questio
     return receive(1000)
 
 
-def test_a_slow_link_holds_each_answer_back_and_changes_nothing() -> None:
+def test_a_late_link_holds_each_answer_back_and_changes_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = threading.Thread(target=echo, args=(listener,))
         server.start()
-        link = SlowLink(listener.getsockname()[1])
+        link = LateLink(listener.getsockname()[1])
         try:
             link.delay = iter([0.01, 0, 0.02]).__next__
             assert asked(link.port, b"one", b"two", b"\0\xff") == [b"one", b"two", b"\0\xff"]

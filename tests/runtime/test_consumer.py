@@ -9,12 +9,12 @@ import pytest
 from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
+from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Answer, Unverified
 from webhook_runtime.secrets import NoSecret
 from webhook_runtime.source import Sources
 from webhook_runtime.testing import sqs_event

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.handshakes import KINDS
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Answer, ClientState, Hmac, Token, Unverified
+from webhook_runtime.schemes import ClientState, Hmac, Token
 from webhook_runtime.secrets import Secrets
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook

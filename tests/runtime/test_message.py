@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 from hypothesis import given
@@ -41,6 +41,19 @@ def test_what_is_read_is_what_was_written(webhook: Webhook) -> None:
     assert all(read.headers.get_all(name) == webhook.headers.get_all(name) for name in webhook.headers)
     assert dict(read.headers) == dict(webhook.headers)
     assert read == Webhook(**{**vars(webhook), "headers": read.headers})
+
+
+@given(st.one_of(st.text("%+&=;C3aA9E2820é€ "), texts))
+def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
+    assert message.form_pairs(form) == parse_qsl(form, keep_blank_values=True)
+
+
+def test_what_sqs_takes_is_what_its_documentation_says() -> None:
+    """#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"""
+    documented = {0x9, 0xA, 0xD, *range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x110000)}
+    every = (chr(code) for code in range(0x110000))
+
+    assert {ord(each) for each in every if message.sqs_text(each) == each} == documented
 
 
 @given(webhooks)

@@ -13,6 +13,7 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from runtime.doubles import REFUSED, S3, Invocation, Sqs, client_error
 from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
+from webhook_runtime.admission import Unverified
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.filters import EventFilters
@@ -21,7 +22,6 @@ from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Unverified
 from webhook_runtime.settings import PublisherSettings
 from webhook_runtime.testing import webhook as a_webhook
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Answer, Custom, Hmac, Scheme, Unverified
-from webhook_runtime.secrets import NoSecret, Secrets, Unverifiable
+from webhook_runtime.schemes import Custom, Hmac, Scheme
+from webhook_runtime.secrets import NoSecret, Secrets
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
 

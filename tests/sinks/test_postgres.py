@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import socket
 import ssl
 import threading
 import time
@@ -73,6 +74,13 @@ class TestConnection:
         store(sink, webhook())
         names = world.server.query("SELECT application_name FROM pg_stat_activity WHERE usename = :user", user=USER)
         assert names == [["cdk-scalable-webhook"]]
+        sink.close()
+
+    def test_the_last_piece_of_a_batch_does_not_wait_for_an_acknowledgement(self, world: PostgresWorld) -> None:
+        sink = world.sink()
+        store(sink, webhook(b"{}"))
+        wire = sink._connection._wire  # type: ignore[union-attr]
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         sink.close()
 
     @pytest.mark.parametrize("size", [1, 10, 300])

@@ -180,6 +180,23 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
     assert result.stdout.strip() == "True", result.stderr
 
 
+@pytest.mark.parametrize(("handler", "service"), [("dynamodb", "dynamodb"), ("publisher", "sqs")])
+def test_a_cold_start_makes_the_one_client_that_it_needs_and_loads_no_scheme(handler: str, service: str) -> None:
+    code = f"""
+import sys
+import botocore.session
+make, made = botocore.session.Session.create_client, []
+def create_client(session, service, *arguments, **settings):
+    made.append(service)
+    return make(session, service, *arguments, **settings)
+botocore.session.Session.create_client = create_client
+import webhook_runtime.handlers.{handler}
+print(*made, {{"boto3", "webhook_runtime.schemes", "webhook_runtime.handshakes"}} & {{*sys.modules}})
+"""
+    result = run(code, **dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}, "1"))
+    assert result.stdout.split() == [service, "set()"], result.stderr
+
+
 def test_the_run_time_imports_the_standard_library_boto3_and_a_sinks_own_driver_only() -> None:
     allowed = sys.stdlib_module_names | {"boto3", "botocore", "webhook_runtime"}
     # Its driver comes into the asset with the sink; urllib3 is what botocore itself sends with.

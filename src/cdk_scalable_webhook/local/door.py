@@ -15,6 +15,7 @@ import base64
 import json
 import logging
 import re
+import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -131,7 +132,9 @@ class Door:
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(base_url=upstream, timeout=None, limits=limits, trust_env=False)  # noqa: S113
         # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
-        self._sqs_http = URLLib3Session(timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50)
+        # Without the option, the call's body waits 40 milliseconds for the acknowledgement of its headers.
+        at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        self._sqs_http = URLLib3Session(timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50, socket_options=at_once)
 
     async def handle(self, request: Request) -> Response:
         """One request to the local AWS."""

@@ -51,6 +51,8 @@ class PostgresDriver:
         # Not the driver's own socket, which would give a statement no longer than a connection.
         wire = socket.create_connection((settings.host, settings.port), CONNECT_SECONDS)
         wire.settimeout(SOCKET_SECONDS)
+        # A batch is sent in pieces, and the last would wait up to 40 milliseconds for the server's acknowledgement.
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             connection = pg8000.native.Connection(
                 user,

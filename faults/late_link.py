@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 
-class SlowLink:
+class LateLink:
     """``delay`` says by how many seconds the next answer comes late; set it at any time. ``delays`` are those that came
     late so far."""
 

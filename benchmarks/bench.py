@@ -1,0 +1,84 @@
+"""`make bench`: ours beside what a user would pick instead, on one local AWS, in one run.
+
+It prints a table and writes ``build/bench.json``, flat: the value of each key, and beside it ``key.low`` and
+``key.high``, the least and the greatest of the rounds. What must hold on any machine decides the exit status; goals of
+time are shown, and missed ones do not fail.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cold
+import cpu
+import doors
+import protection
+import sinks
+import synth
+from figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from cdk_scalable_webhook.local.emulator import running
+
+OUTPUT = Path(__file__).parents[1] / "build" / "bench.json"
+# Whatever the machine: the rest are times.
+HOLDS_ANYWHERE = ("protection.lost", "protection.lost_without", "protection.peak_connections_over_limit")
+
+
+def figures(rounds: int) -> Iterator[Figure]:
+    # The local AWS ends before the processes are timed.
+    with running() as emulator:
+        yield from doors.measure(emulator, rounds)
+    with running() as emulator:
+        yield from protection.measure(emulator, rounds)
+    yield from synth.measure(rounds)
+    for module in (sinks, cold, cpu):
+        yield from module.measure(rounds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured (default: 5)")
+    rounds = parser.parse_args().rounds
+    console, began = Console(), time.monotonic()
+    found = []
+    for each in figures(rounds):
+        found.append(each)
+        console.log(each.key, f"{each.value:.4g}")
+    console.print(_table(found, rounds))
+    console.print("\n".join(f"{each.key}: {each.note}" for each in found if each.note), soft_wrap=True)
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps(_flat(found), indent=2) + "\n")
+    console.print(f"{time.monotonic() - began:.0f} seconds; written to {OUTPUT.relative_to(Path.cwd())}")
+    if broken := [each.key for each in found if each.key in HOLDS_ANYWHERE and not each.met]:
+        sys.exit(f"bench: broken: {', '.join(broken)}")
+
+
+def _table(found: list[Figure], rounds: int) -> Table:
+    where = f"{os.cpu_count()} cores, Python {platform.python_version()}, {rounds} rounds"
+    table = Table(title=f"Median of the rounds, and their spread ({where})", title_justify="left")
+    for heading, justify in {"": "left", "median": "right", "spread": "right", "goal": "right", "met": "left"}.items():
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for each in found:
+        met = {None: "", True: "[green]yes[/green]", False: "[red]no[/red]"}[each.met]
+        value, spread = f"{each.value:.4g} {each.unit}", f"{each.low:.4g} to {each.high:.4g}"
+        table.add_row(each.key, value.strip(), spread if each.low != each.high else "", each.goal, met)
+    return table
+
+
+def _flat(found: list[Figure]) -> dict[str, float]:
+    return {
+        name: value
+        for each in found
+        for name, value in {each.key: each.value, f"{each.key}.low": each.low, f"{each.key}.high": each.high}.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A cold start of our functions against that of the one client that each cannot do without.
+
+python benchmarks/cold.py
+"""
+
+import compileall
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from postgres_server import USER, running
+
+from events import requests, signed
+from figure import Figure, figure, interleaved, print_figures, ratio
+from functions import PEERS, Function, deployed, secret
+from processes import serving
+from webhook_runtime.clock import Clock
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.settings import DynamoDBSettings, PublisherSettings
+from webhook_runtime.sinks.dynamodb import DynamoDBSink
+from webhook_runtime.testing import sqs_event
+from worker import Context
+
+Start = tuple[Function, dict[str, Any]]
+
+_GOAL = "<= 1.10"
+_FIRST_CALL = Path(__file__).with_name("first_call.py")
+
+# The fastest of so many starts counts: what disturbs one can only make it slower.
+STARTS = 3
+
+
+def measure(rounds: int = 5) -> Iterable[Figure]:
+    """Our two functions; and for information those that need a second client or a connection, and what it costs that
+    Lambda has no bytecode of ours.
+
+    Args:
+        rounds: How often each is started, times three.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running() as postgres,
+        serving("stub.py", secret(USER, postgres.password)) as port,
+    ):
+        starts = _starts(Path(folder), postgres.port)
+        one_each = {name: partial(first_call, *start, port) for name, start in starts.items()}
+        interleaved(one_each, 1)  # the first of all finds nothing in the file system's cache
+        took = {name: fastest(values) for name, values in interleaved(one_each, rounds * STARTS).items()}
+    yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3_dynamodb"], goal=_GOAL)
+    yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3_sqs"], goal=_GOAL)
+    for name, values in took.items():
+        yield figure(f"cold.{name}_ms", values, unit="ms")
+
+
+def fastest(values: Sequence[float]) -> list[float]:
+    """Of each round's starts.
+
+    Args:
+        values: Those of all rounds, in their order.
+    """
+    return [min(values[start : start + STARTS]) for start in range(0, len(values), STARTS)]
+
+
+def _starts(folder: Path, postgres: int) -> dict[str, Start]:
+    """Functions, and the event that each gets first: one webhook, which makes both sides do the same call."""
+    ours = deployed(folder, port=postgres)
+    (posted,), webhook = requests(1), signed()
+    queued = sqs_event(webhook)
+    compileall.compile_dir(PEERS, quiet=1)
+    sink = DynamoDBSink(DynamoDBSettings("Webhooks"), _Recorder())
+    publisher = Publisher(PublisherSettings("Queue", None), _Recorder())
+    put, send = _call(lambda: [*sink.store([webhook], Clock(Context()))]), _call(lambda: publisher.handle(posted, None))
+    return {
+        "consumer": (ours["OpenConsumer"].compiled(), queued),
+        "boto3_dynamodb": (Function(PEERS / "bare", "bare_dynamodb.handler"), put),
+        "publisher": (ours["OpenPublisher"].compiled(), posted),
+        "boto3_sqs": (Function(PEERS / "bare", "bare_sqs.handler"), send),
+        "consumer_without_bytecode": (ours["OpenConsumer"], queued),
+        "publisher_without_bytecode": (ours["OpenPublisher"], posted),
+        "consumer_that_verifies": (ours["BehindConsumer"].compiled(), queued),
+        "publisher_that_verifies": (ours["SignedPublisher"].compiled(), posted),
+        "consumer_postgres": (ours["PostgresConsumer"].compiled(), queued),
+    }
+
+
+class _Recorded(Exception):
+    """What a client was called with."""
+
+
+class _Recorder:
+    """A client that is never there."""
+
+    def __getattr__(self, _operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> None:
+            raise _Recorded(arguments)
+
+        return call
+
+
+def _call(work: Callable[[], object]) -> dict[str, Any]:
+    """The arguments of the first call that some work does."""
+    try:
+        work()
+    except _Recorded as recorded:
+        return dict(recorded.args[0])
+    raise AssertionError("it called nobody")
+
+
+def first_call(function: Function, event: dict[str, Any], port: int) -> float:
+    """How long a cold start takes, in milliseconds.
+
+    Args:
+        function: What starts.
+        event: Its first event.
+        port: Where the services are.
+    """
+    environment = {**function.variables(f"http://127.0.0.1:{port}"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(_FIRST_CALL), function.handler]
+    run = subprocess.run(
+        command, input=json.dumps(event), stdout=subprocess.PIPE, env=environment, text=True, check=True
+    )
+    return float(run.stdout)
+
+
+if __name__ == "__main__":
+    print_figures(measure)

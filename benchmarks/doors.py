@@ -1,0 +1,71 @@
+"""How long a sender waits for the answer, one request after the other, and what a million webhooks cost.
+
+Nothing is let out of the queues while the doors are timed, so that only doors are: sink and consumer come after.
+"""
+
+import hmac
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from statistics import median
+
+import cost
+import httpx
+from figure import Figure, figure, interleaved, print_figures, ratio
+from side import OURS, PEERS, Side, side
+
+from cdk_scalable_webhook.local.emulator import Emulator, running
+
+REQUESTS = 100
+_BODY = b'{"action":"opened","number":1}'
+_SIGNATURE = "sha256=" + hmac.new(b"shh", _BODY, "sha256").hexdigest()
+
+
+def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> Iterator[Figure]:
+    sides = {
+        "direct": side(emulator, OURS / "direct"),
+        "lambda": side(emulator, OURS / "signed"),
+        "original": side(emulator, PEERS / "original"),
+        "solutions_constructs": side(emulator, PEERS / "solutions_constructs"),
+    }
+    for each in sides.values():
+        each.pause()
+    timed = {name: _timing(each, requests) for name, each in sides.items()}
+    for warm_up in timed.values():
+        warm_up()
+    p50 = interleaved(timed, rounds)
+
+    yield ratio("door.direct_p50_over_original", p50["direct"], p50["original"], goal="<= 0.5")
+    yield ratio("door.lambda_p50_over_original", p50["lambda"], p50["original"], goal="<= 1.05")
+    for name, values in p50.items():
+        yield figure(f"door.{name}_p50_ms", values, unit="ms")
+    for each in sides.values():
+        each.drain()
+    yield from cost.measure(ours=sides["direct"], original=sides["original"])
+
+
+def _timing(each: Side, requests: int) -> Callable[[], float]:
+    """Milliseconds of the median request, over one kept connection."""
+
+    def p50() -> float:
+        seconds = []
+        with httpx.Client(timeout=30, trust_env=False) as http:
+            for _ in range(requests):
+                headers = {
+                    "Content-Type": "application/json",
+                    "X-GitHub-Delivery": str(uuid.uuid4()),
+                    "X-Hub-Signature-256": _SIGNATURE,
+                }
+                began = time.perf_counter()
+                answer = http.post(each.url, content=_BODY, headers=headers)
+                seconds.append(time.perf_counter() - began)
+                if not answer.is_success:
+                    raise RuntimeError(f"{each.stack} answered {answer.status_code}: {answer.text}")
+        return median(seconds) * 1000
+
+    return p50
+
+
+if __name__ == "__main__":
+    with running() as local_aws:
+        print_figures(lambda: measure(local_aws))

@@ -1,0 +1,104 @@
+"""What the functions are called with: requests of a sender that signs as GitHub does, and batches of them."""
+
+import base64
+import hmac
+import json
+import uuid
+from typing import Any
+
+from functions import SIGNING_SECRET
+from webhook_runtime.message import Webhook
+from webhook_runtime.testing import sqs_event, webhook
+
+BATCH_SIZE = 10
+
+_PATH = "orders"
+# Of the usual size: what GitHub sends and a regional API adds, and 1 KB of JSON.
+_PAYLOAD = {
+    "action": "created",
+    "order": {"id": 4711, "currency": "EUR", "items": [{"sku": f"A-{number:05}", "count": 2} for number in range(30)]},
+}
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip",
+    "Content-Type": "application/json",
+    "Host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
+    "User-Agent": "GitHub-Hookshot/8b9f3c1",
+    "X-Amzn-Trace-Id": "Root=1-67891233-abcdef012345678912345678",
+    "X-Forwarded-For": "203.0.113.7",
+    "X-Forwarded-Port": "443",
+    "X-Forwarded-Proto": "https",
+    "X-GitHub-Event": "push",
+    "X-GitHub-Hook-ID": "292430182",
+    "X-GitHub-Hook-Installation-Target-ID": "79929171",
+    "X-GitHub-Hook-Installation-Target-Type": "repository",
+}
+
+
+def signed() -> Webhook:
+    """A webhook that no other is, signed."""
+    id = str(uuid.uuid4())
+    body = json.dumps({"id": id, **_PAYLOAD}).encode()
+    signature = hmac.new(SIGNING_SECRET.encode(), body, "sha256").hexdigest()
+    headers = {**_HEADERS, "X-GitHub-Delivery": id, "X-Hub-Signature-256": f"sha256={signature}"}
+    return webhook(body, id=id, path=f"/{_PATH}", headers=headers)
+
+
+def batches(count: int) -> list[dict[str, Any]]:
+    """Events of the queue, each with a full batch of webhooks.
+
+    Args:
+        count: How many events.
+    """
+    return [sqs_event(*(signed() for _ in range(BATCH_SIZE))) for _ in range(count)]
+
+
+def messages(count: int) -> list[dict[str, Any]]:
+    """What the original pattern's publisher would have queued, in batches as large.
+
+    Args:
+        count: How many events.
+    """
+    return [{"Records": [_record() for _ in range(BATCH_SIZE)]} for _ in range(count)]
+
+
+def _record() -> dict[str, Any]:
+    (record,) = sqs_event(webhook())["Records"]
+    body = json.dumps({"id": str(uuid.uuid4()), "message": f"hello from /{_PATH}"})
+    return {**record, "body": body, "messageAttributes": {}}
+
+
+def requests(count: int) -> list[dict[str, Any]]:
+    """Events of API Gateway, each with one webhook.
+
+    Args:
+        count: How many events.
+    """
+    return [_request() for _ in range(count)]
+
+
+def _request() -> dict[str, Any]:
+    sent = signed()
+    headers, body = dict(sent.headers), base64.b64encode(sent.body).decode()
+    return {
+        "resource": "/{proxy+}",
+        "path": sent.path,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": {"proxy": _PATH},
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": sent.request_id,
+            "stage": "prod",
+            "domainName": headers["host"],
+            "path": f"/prod{sent.path}",
+            "httpMethod": "POST",
+            "requestTimeEpoch": round(sent.received_at.timestamp() * 1000),
+            "identity": {"sourceIp": sent.source_ip, "userAgent": headers["user-agent"]},
+        },
+        "body": body,
+        "isBase64Encoded": True,
+    }

@@ -1,0 +1,106 @@
+"""A figure of the benchmarks: a value, how far it spread over the rounds, and the goal that it is held to."""
+
+import operator
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+_COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table, and one key of ``build/bench.json``.
+
+    Attributes:
+        key: The name, such as ``sink.dynamodb_rate_over_original``.
+        value: The median over the rounds.
+        low: The least of the rounds.
+        high: The greatest of the rounds.
+        unit: What the value counts. Default: a ratio.
+        goal: What the value is held to, such as ``>= 5``. Default: it is reported only.
+        note: What a reader needs to know beside it. Default: nothing.
+    """
+
+    key: str
+    value: float
+    low: float
+    high: float
+    unit: str = ""
+    goal: str = ""
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None where there is none."""
+        if not self.goal:
+            return None
+        sign, _, bound = self.goal.partition(" ")
+        return bool(_COMPARISONS[sign](self.value, float(bound)))
+
+    def __str__(self) -> str:
+        verdict = {None: "", True: "met", False: "NOT MET"}[self.met]
+        parts = [
+            f"{self.key:40} {self.value:>8.4g} {self.unit:4}",
+            f"({self.low:.4g} to {self.high:.4g})",
+            f"{self.goal} {verdict}".strip(),
+            self.note,
+        ]
+        return "  ".join(part for part in parts if part)
+
+
+def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """The measurement of every side in every round: A B, B A, A B …
+
+    What disturbs a machine for a while then disturbs all sides alike, and no side is always the first.
+
+    Args:
+        sides: What measures each, by its name.
+        rounds: How often.
+    """
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds):
+        order = list(sides.items())
+        for name, measure in order if number % 2 == 0 else reversed(order):
+            values[name].append(measure())
+    return values
+
+
+def figure(key: str, values: Sequence[float], *, unit: str = "", goal: str = "", note: str = "") -> Figure:
+    """The figure of one side's rounds.
+
+    Args:
+        key: Its name.
+        values: One for each round.
+        unit: What they count. Default: ratios.
+        goal: What the median is held to. Default: nothing.
+        note: What a reader needs to know beside it. Default: nothing.
+    """
+    return Figure(key, median(values), min(values), max(values), unit, goal, note)
+
+
+def ratio(key: str, over: Sequence[float], under: Sequence[float], *, goal: str = "", note: str = "") -> Figure:
+    """The figure of one side against another: the median of the ratios of each round.
+
+    Args:
+        key: Its name.
+        over: One side, a value for each round.
+        under: The other, of the same rounds.
+        goal: What the median is held to. Default: nothing.
+        note: What a reader needs to know beside it. Default: nothing.
+    """
+    return figure(key, [a / b for a, b in zip(over, under, strict=True)], goal=goal, note=note)
+
+
+def print_figures(measure: Callable[[], Iterable[Figure]]) -> None:
+    """What a module does that is run alone.
+
+    Args:
+        measure: What measures.
+    """
+    started = time.perf_counter()
+    for each in measure():
+        print(each, flush=True)
+    print(f"{time.perf_counter() - started:.0f} seconds", file=sys.stderr)

@@ -1,0 +1,124 @@
+"""The functions that are measured: ours as they are deployed, with the code and the environment of a real synth."""
+
+import compileall
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PEERS = Path(__file__).parent / "peers"
+
+# Of one secret: what the senders sign with, and the login of the database.
+SIGNING_SECRET = "benchmark"  # noqa: S105
+DATABASE_NAME = "postgres"
+
+# No profile or instance metadata may bring somebody's account into it, and no proxy may stand before loopback.
+_SURROUNDINGS = {
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "127.0.0.1",
+}
+
+
+@dataclass(frozen=True)
+class Function:
+    """What Lambda is given of a function.
+
+    Attributes:
+        folder: Its code.
+        handler: ``module.function``.
+        environment: Its variables.
+    """
+
+    folder: Path
+    handler: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def variables(self, endpoint: str) -> dict[str, str]:
+        """The whole environment of its process.
+
+        Args:
+            endpoint: Where it finds AWS.
+        """
+        surroundings = {**_SURROUNDINGS, "AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": str(self.folder)}
+        return {"PATH": os.environ["PATH"], **surroundings, **self.environment}
+
+    def compiled(self) -> "Function":
+        """The same with bytecode beside the code, in a folder of its own."""
+        folder = self.folder.with_name(f"{self.folder.name}.compiled")
+        if not folder.exists():
+            shutil.copytree(self.folder, folder)
+            compileall.compile_dir(folder, quiet=1)
+        return Function(folder, self.handler, self.environment)
+
+
+def secret(user: str = "", password: str = "") -> str:
+    """The value of the secret that the functions are deployed with.
+
+    Args:
+        user: The database's.
+        password: The database's.
+    """
+    return json.dumps({"signing": SIGNING_SECRET, "username": user, "password": password})
+
+
+def deployed(folder: Path, *, port: int = 5432) -> dict[str, Function]:
+    """Ours, by webhook and function, such as ``OpenConsumer``: ``Open`` takes webhooks from anybody, ``Signed``
+    verifies at the door, ``Behind`` behind it, and ``Postgres`` stores into a server on loopback.
+
+    Args:
+        folder: Where their code goes.
+        port: The Postgres server's.
+    """
+    # Not before it is needed: it takes a second, and no worker needs it.
+    from aws_cdk import App, Stack
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
+    from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+
+    app = App(outdir=str(folder), context={"aws:cdk:enable-asset-metadata": True})
+    stack = Stack(app, "Benchmark")
+    kept = secretsmanager.Secret(stack, "Secret")
+    github, direct = Source.github(kept, secret_field="signing"), Ingress.direct_integration()  # noqa: S106
+    sink = Sink.postgres(
+        host="127.0.0.1", port=port, database_name=DATABASE_NAME, create_table=True, secret=kept, tls=False
+    )
+    ScalableWebhook(stack, "Open")
+    ScalableWebhook(stack, "Signed", source=github)
+    ScalableWebhook(stack, "Behind", ingress=direct, source=github)
+    ScalableWebhook(stack, "Postgres", ingress=direct, sink=sink)
+    resources = app.synth().get_stack_by_name(stack.stack_name).template["Resources"]
+    return {
+        id[:-8]: _function(folder, resource)  # without the hash
+        for id, resource in resources.items()
+        if resource["Type"] == "AWS::Lambda::Function"
+    }
+
+
+def _function(folder: Path, resource: Mapping[str, Any]) -> Function:
+    properties = resource["Properties"]
+    variables = properties["Environment"]["Variables"]
+    environment = {name: _value(value) for name, value in variables.items()}
+    return Function(folder / resource["Metadata"]["aws:asset:path"], properties["Handler"], environment)
+
+
+def _value(value: Any) -> str:
+    """What deployment would make of it, where each resource is named by its id."""
+    match value:
+        case str():
+            return value
+        case {"Ref": id}:
+            return str(id)
+        case {"Fn::GetAtt": [id, attribute]}:
+            return f"{id}.{attribute}"
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(_value, parts))
+    raise ValueError(f"an environment variable that nobody has resolved yet: {value}")

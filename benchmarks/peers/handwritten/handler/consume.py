@@ -1,0 +1,23 @@
+"""Stores each message once, and names those that failed."""
+
+import json
+import os
+
+import boto3
+
+table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
+duplicate = table.meta.client.exceptions.ConditionalCheckFailedException
+
+
+def handler(event, _context):
+    """One conditional put a record."""
+    failed = []
+    for record in event["Records"]:
+        try:
+            table.put_item(Item=json.loads(record["body"]), ConditionExpression="attribute_not_exists(id)")
+        except duplicate:
+            print(f"duplicate {record['messageId']}")
+        except Exception as error:
+            print(f"failed {record['messageId']}: {error}")
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}

@@ -1,0 +1,16 @@
+"""Queues each request."""
+
+import json
+import os
+
+import boto3
+
+sqs = boto3.client("sqs")
+
+
+def handler(event, _context):
+    """One request, one message."""
+    id = event["requestContext"]["requestId"]
+    message = {"id": id, "path": event["path"], "body": event["body"]}
+    sqs.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(message))
+    return {"statusCode": 202, "body": json.dumps({"id": id})}

@@ -1,0 +1,118 @@
+"""What a burst does to a database that bears 20 connections, with the queue and without one; and whether the queue is
+worked off as fast as the database allows."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import postgres_server
+from figure import Figure, figure, interleaved, print_figures
+from postgres_server import PostgresServer
+from side import PEERS, Side, side
+
+from cdk_scalable_webhook.local.burst import ID_HEADER, Request, send
+from cdk_scalable_webhook.local.emulator import Emulator, running
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "postgres"
+MAX_CONNECTIONS = 20
+WEBHOOKS, CONCURRENCY = 400, 64
+# For the drain: a database that takes so long for a batch, whatever is in it.
+BACKLOG, BATCH_SECONDS = 500, 0.25
+_DRAIN_SECONDS = 120
+_SLOW = (
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN PERFORM pg_sleep({BATCH_SECONDS}); RETURN NULL; END $$",
+    "CREATE TRIGGER slow AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+)
+_INSERT = """
+INSERT INTO orders SELECT 'probe-' || clock_timestamp() || n, '', now(), '', '', '', '{}', '', ''
+FROM generate_series(1, 10) AS n
+"""
+
+
+@dataclass
+class Burst:
+    """A side with a server of its own, whose connections nobody else takes. ``peak`` is the most that were seen."""
+
+    side: Side
+    server: PostgresServer
+    table: str
+    peak: int = 0
+
+    def lost(self, webhooks: int) -> int:
+        """Of the webhooks that were sent, how many are not in the database once nothing is under way."""
+        run = uuid.uuid4().hex[:8]
+        with self.server.watched() as peak:
+            send(self.side.url, requests(run, webhooks), concurrency=CONCURRENCY)
+            if not wait_for(lambda: self.side.backlog() == 0, _DRAIN_SECONDS):
+                raise TimeoutError(f"{self.side.stack} is not done after {_DRAIN_SECONDS} seconds")
+        self.peak = max(self.peak, peak.highest)
+        ((stored,),) = self.server.query(f"SELECT count(*) FROM {self.table} WHERE id LIKE '{run}-%'")  # noqa: S608
+        return webhooks - int(stored)
+
+
+def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backlog: int = BACKLOG) -> Iterator[Figure]:
+    with ExitStack() as servers:
+        ours, without = (
+            servers.enter_context(postgres_server.running(max_connections=MAX_CONNECTIONS)) for _ in range(2)
+        )
+        without.query("CREATE TABLE orders_without_queue (id text PRIMARY KEY, payload text)")
+        without.query(f"GRANT SELECT, INSERT ON orders_without_queue TO {postgres_server.USER}")
+        peer = Burst(side(emulator, PEERS / "no_queue", without.context()), without, "orders_without_queue")
+        queue = Burst(side(emulator, EXAMPLE, ours.context()), ours, "orders")
+
+        # No retries: a sender that has none is a sender all the same.
+        lost = interleaved({"ours": lambda: queue.lost(webhooks), "peer": lambda: peer.lost(webhooks)}, rounds)
+        told = f"of {webhooks} webhooks, {CONCURRENCY} at a time"
+        # The worst of each, not the median: one that is lost is one too many.
+        yield replace(figure("protection.lost", lost["ours"], goal="== 0", note=told), value=max(lost["ours"]))
+        yield replace(figure("protection.lost_without", lost["peer"], goal="> 0", note=told), value=min(lost["peer"]))
+        observed = ObservedWebhook(emulator, queue.side.stack, "Webhook")
+        limit = observed.max_concurrency()
+        over = queue.peak / limit
+        note = f"{queue.peak} connections of {limit}; without a queue {peer.peak} of {MAX_CONNECTIONS}"
+        yield Figure("protection.peak_connections_over_limit", over, over, over, goal="<= 1.0", note=note)
+        yield _drain(queue, observed, limit, rounds, backlog)
+
+
+def _drain(queue: Burst, observed: ObservedWebhook, limit: int, rounds: int, backlog: int) -> Figure:
+    for statement in _SLOW:
+        queue.server.query(statement)
+    batch_seconds = median(_timed(queue.server, _INSERT) for _ in range(3))
+    ideal = backlog / (10 * limit) * batch_seconds
+    values = []
+    for _ in range(rounds):
+        queue.side.pause()
+        began = time.time()
+        send(queue.side.url, requests(uuid.uuid4().hex[:8], backlog), concurrency=CONCURRENCY)
+        queue.side.drain(_DRAIN_SECONDS)
+        lines = observed.log("ConsumerLogs")
+        batches = [line for line in lines if line["message"] == "batch" and line["started"] >= began * 1000]
+        seconds = (max(line["ended"] for line in batches) - min(line["started"] for line in batches)) / 1000
+        values.append(seconds / ideal)
+    note = f"{backlog} webhooks, {limit} batches of 10 at a time, {batch_seconds * 1000:.0f} ms each at the sink"
+    return figure("protection.drain_over_ideal", values, goal="<= 1.25", note=note)
+
+
+def requests(run: str, count: int) -> Iterator[Request]:
+    return (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(count))
+
+
+def _timed(server: PostgresServer, statement: str) -> float:
+    connection = server.connect()
+    try:
+        began = time.perf_counter()
+        connection.run(statement)
+        return time.perf_counter() - began
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    with running() as local_aws:
+        print_figures(lambda: measure(local_aws))

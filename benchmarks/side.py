@@ -1,0 +1,89 @@
+"""One side of a comparison: an app that is deployed to the local AWS, ours or a peer's."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdk_scalable_webhook.local.deploy import deploy, local_url
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import wait_for
+from cdk_scalable_webhook.local.rest_api import client
+
+HERE = Path(__file__).parent
+OURS, PEERS = HERE / "ours", HERE / "peers"
+_BILLED = re.compile(r"^REPORT .*Billed Duration: (\d+) ms", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A deployed stack with one API, and functions behind it."""
+
+    emulator: Emulator
+    stack: str
+    url: str
+
+    def client(self, service: str) -> Any:
+        return client(service, self.emulator.endpoint, self.emulator.region)
+
+    def physical(self, type: str) -> list[str]:
+        """The names of the stack's resources of a type."""
+        resources = self.client("cloudformation").describe_stack_resources(StackName=self.stack)["StackResources"]
+        return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == type]
+
+    def pause(self, paused: bool = True) -> None:
+        """Let nothing out of the queue; or, with False, let it out again."""
+        functions = self.client("lambda")
+        for uuid in self.physical("AWS::Lambda::EventSourceMapping"):
+            functions.update_event_source_mapping(UUID=uuid, Enabled=not paused)
+
+    def backlog(self) -> int:
+        """How many messages the stack's queues hold, dead letters included."""
+        sqs = self.client("sqs")
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        return sum(
+            int(value)
+            for url in self.physical("AWS::SQS::Queue")
+            for value in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()
+        )
+
+    def drain(self, seconds: float = 120) -> None:
+        """Let everything out of the queue, and wait until it is."""
+        self.pause(False)
+        if not wait_for(lambda: self.backlog() == 0, seconds):
+            raise TimeoutError(f"{self.stack} still holds {self.backlog()} messages after {seconds:g} seconds")
+
+    def functions(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The functions that are the stack's own, by name, with their configuration."""
+        functions = self.client("lambda")
+        for name in self.physical("AWS::Lambda::Function"):
+            yield name, functions.get_function_configuration(FunctionName=name)
+
+    def billed_milliseconds(self, function: str, configuration: dict[str, Any]) -> list[int]:
+        """What each invocation of a function would be billed for, by its REPORT lines."""
+        group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
+        logs, found = self.client("logs"), []
+        for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=group):
+            for stream in page["logStreams"]:
+                at: dict[str, Any] = {"startFromHead": True}
+                while (answer := logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], **at))[
+                    "events"
+                ]:
+                    found += [int(ms) for event in answer["events"] for ms in _BILLED.findall(event["message"])]
+                    at["nextToken"] = answer["nextForwardToken"]
+        return found
+
+
+def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Side:
+    """Deploy an app that has one stack with one API."""
+    before = _stacks(emulator)
+    deploy(emulator, app, context=context or [])
+    ((name, stack),) = (found for found in _stacks(emulator).items() if found[0] not in before)
+    url = next(output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"])
+    return Side(emulator, name, local_url(emulator, url))
+
+
+def _stacks(emulator: Emulator) -> dict[str, Any]:
+    pages = client("cloudformation", emulator.endpoint, emulator.region).get_paginator("describe_stacks").paginate()
+    return {stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] != "CDKToolkit"}

@@ -1,0 +1,212 @@
+"""How many webhooks a second our consumer takes to its sink, against one that stores one record after the other: as
+many workers, the same server, and 5 milliseconds a round trip between.
+
+    PYTHONPATH=examples python benchmarks/sinks.py
+"""
+
+import socketserver
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pg8000.native
+import psutil
+from postgres_server import USER, PostgresServer
+from postgres_server import running as running_postgres
+
+from cdk_scalable_webhook.local.emulator import running as running_emulator
+from events import BATCH_SIZE, batches, messages
+from figure import Figure, figure, interleaved, print_figures, ratio
+from functions import DATABASE_NAME, PEERS, Function, deployed, secret
+from processes import Worker, serving
+from slow_link import round_trips
+from webhook_runtime.sinks.table import create_table
+
+ROUND_TRIP_MS = 5
+WORKERS = 2
+
+_GOAL = ">= 5"
+_NOBODY = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+class _Side:
+    """Workers of one function. ``make`` makes so many events for it; ``server`` is the process of the sink's server,
+    if it is known."""
+
+    def __init__(
+        self,
+        function: Function,
+        endpoint: str,
+        make: Callable[[int], Sequence[Any]],
+        server: psutil.Process | None = None,
+    ) -> None:
+        self._workers = [Worker(function, endpoint) for _ in range(WORKERS)]
+        self._make = make
+        self._server = server
+        self.sent = 0
+        self.server_ms: list[float] = []
+
+    def rate(self, events: int) -> float:
+        """Webhooks a second, until the last worker has worked off so many events."""
+        work = [self._make(events) for _ in self._workers]
+        server = self._server_ms()
+        for worker, share in zip(self._workers, work, strict=True):
+            worker.send(share)
+        runs = [worker.receive() for worker in self._workers]
+        if any(answer and answer["batchItemFailures"] for run in runs for answer in run.answers):
+            raise RuntimeError("a webhook was not stored")
+        self.server_ms.append((self._server_ms() - server) / events / WORKERS)
+        webhooks = events * WORKERS * BATCH_SIZE
+        self.sent += webhooks
+        return webhooks / (max(run.ended for run in runs) - min(run.began for run in runs))
+
+    def _server_ms(self) -> float:
+        if self._server is None:
+            return 0.0
+        used = self._server.cpu_times()
+        return float(used.user + used.system) * 1000
+
+    def __enter__(self) -> "_Side":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for worker in self._workers:
+            worker.__exit__(*error)
+
+
+def measure(rounds: int = 5, webhooks: int = 400) -> Iterable[Figure]:
+    """DynamoDB against the original pattern's consumer, Postgres against a statement a record.
+
+    Args:
+        rounds: How often each side takes its turn.
+        webhooks: How many it stores in one.
+    """
+    events = webhooks // BATCH_SIZE // WORKERS
+    yield _round_trip()
+    with tempfile.TemporaryDirectory() as folder, running_postgres() as postgres, _slow(postgres.port) as port:
+        functions = deployed(Path(folder), port=port)
+        yield from _postgres(functions["PostgresConsumer"], postgres, port, rounds, events)
+        yield from _dynamodb(functions["OpenConsumer"], rounds, events)
+
+
+def _round_trip() -> Figure:
+    """That the link is as slow as it says."""
+    with _echo() as port, _slow(port) as slow:
+        took = interleaved({"link": lambda: round_trips(slow), "none": lambda: round_trips(port)}, 3)
+    added = [link - none for link, none in zip(took["link"], took["none"], strict=True)]
+    return figure("sink.round_trip_ms", added, unit="ms", note="what the link adds to a round trip, measured")
+
+
+def _postgres(function: Function, server: PostgresServer, port: int, rounds: int, events: int) -> Iterable[Figure]:
+    """Real Postgres. The other side has the same columns, and keeps its connection and its prepared statement too."""
+    peer_environment = {
+        "DATABASE_USER": USER,
+        "DATABASE_PASSWORD": server.password,
+        "DATABASE_NAME": DATABASE_NAME,
+        "DATABASE_PORT": str(port),
+        "TABLE_NAME": "sequential",
+    }
+    peer = Function(PEERS / "sequential", "sequential_postgres.handler", peer_environment)
+    tables = (function.environment["WEBHOOK_TABLE_NAME"], "sequential")
+    owner = pg8000.native.Connection(USER, "127.0.0.1", DATABASE_NAME, server.port, server.password)
+    for table in tables:
+        owner.run(create_table("postgres", table))
+    with serving("stub.py", secret(USER, server.password)) as services:
+        endpoint = f"http://127.0.0.1:{services}"
+        ours, theirs = _Side(function, endpoint, batches), _Side(peer, endpoint, batches)
+        rates = _compare(ours, theirs, rounds, events)
+    stored = [owner.run(f"SELECT count(*) FROM {table}")[0][0] for table in tables]  # noqa: S608
+    owner.close()
+    _require_all(ours, theirs, stored)
+    yield ratio("sink.postgres_rate_over_sequential", *rates, goal=_GOAL)
+    yield from _rates("postgres", "sequential", *rates)
+
+
+def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
+    """A stand-in, of which a call takes what the link takes; and for information the local AWS, whose one process takes
+    longer for a batch than the link does."""
+    with serving("stub.py", secret()) as port:
+        rates, _, _ = _against(f"http://127.0.0.1:{port}", function, rounds, events)
+    yield ratio("sink.dynamodb_rate_over_original", *rates, goal=_GOAL)
+    yield from _rates("dynamodb", "original", *rates)
+    with running_emulator() as emulator:
+        server = psutil.Process(emulator.processes[0].pid)
+        # Past the door, as the local AWS's own functions do.
+        rates, ours, theirs = _against(server.environ()["AWS_ENDPOINT_URL"], function, rounds, events, server)
+    yield ratio("sink.local_aws_rate_over_original", *rates, note="for information: see benchmarks/README.md")
+    for name, side in {"ours": ours, "original": theirs}.items():
+        note = "processor time of the local AWS, for 10 webhooks"
+        yield figure(f"sink.local_aws_{name}_ms_per_batch", side.server_ms[1:], unit="ms", note=note)
+
+
+def _against(
+    direct: str, function: Function, rounds: int, events: int, server: psutil.Process | None = None
+) -> tuple[tuple[list[float], list[float]], _Side, _Side]:
+    """The rates at which both store there, and who stored."""
+    peer = Function(PEERS / "original" / "handler", "subscribe.handler", {"TABLE_NAME": "original"})
+    tables = (function.environment["WEBHOOK_TABLE_NAME"], "original")
+    dynamodb = boto3.client("dynamodb", "us-east-1", endpoint_url=direct, **_NOBODY)
+    if server is not None:
+        for table in tables:
+            dynamodb.create_table(
+                TableName=table,
+                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                BillingMode="PAY_PER_REQUEST",
+            )
+    with _slow(int(direct.rpartition(":")[2])) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        ours, theirs = _Side(function, endpoint, batches, server), _Side(peer, endpoint, messages, server)
+        rates = _compare(ours, theirs, rounds, events)
+    _require_all(ours, theirs, [_count(dynamodb, table) for table in tables])
+    return rates, ours, theirs
+
+
+def _compare(ours: _Side, theirs: _Side, rounds: int, events: int) -> tuple[list[float], list[float]]:
+    """The rates of both."""
+    with ours, theirs:
+        for side in (ours, theirs):
+            side.rate(1)  # what happens once an environment is not what is measured
+        rates = interleaved({"ours": lambda: ours.rate(events), "theirs": lambda: theirs.rate(events)}, rounds)
+    return rates["ours"], rates["theirs"]
+
+
+def _rates(sink: str, peer: str, ours: Sequence[float], theirs: Sequence[float]) -> Iterable[Figure]:
+    yield figure(f"sink.{sink}_rate", ours, unit="/s")
+    yield figure(f"sink.{peer}_rate", theirs, unit="/s")
+
+
+def _require_all(ours: _Side, theirs: _Side, stored: Sequence[int]) -> None:
+    if [ours.sent, theirs.sent] != list(stored):
+        raise RuntimeError(f"{ours.sent} and {theirs.sent} webhooks were sent, and {stored} are stored")
+
+
+def _count(dynamodb: Any, table: str) -> int:
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table, Select="COUNT")
+    return sum(int(page["Count"]) for page in pages)
+
+
+def _slow(port: int) -> AbstractContextManager[int]:
+    """A link to what listens there; its own port."""
+    return serving("slow_link.py", port, ROUND_TRIP_MS)
+
+
+@contextmanager
+def _echo() -> Iterator[int]:
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while data := self.request.recv(16):
+                self.request.sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    print_figures(measure)

@@ -1,0 +1,97 @@
+"""How long `cdk synth` waits for the app: whole processes, import included, each side's bytecode compiled. And what comes
+out: how many resources, and how large the functions' code."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from figure import Figure, interleaved, print_figures, ratio
+from side import OURS, PEERS
+
+APPS = {
+    "empty": PEERS / "empty",
+    "default": OURS / "default",
+    "handwritten": PEERS / "handwritten",
+    "direct": OURS / "direct",
+    "solutions_constructs": PEERS / "solutions_constructs",
+}
+_QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", "JSII_DEPRECATED": "quiet"}
+
+
+def measure(rounds: int = 5) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {name: Path(folder, name) for name in APPS}
+        synths: dict[str, Callable[[], float]] = {name: _synth(APPS[name], outputs[name]) for name in APPS}
+        for warm_up in synths.values():
+            warm_up()  # compiles what is not compiled, and unpacks jsii's modules
+        ours, handwritten = (_resources(outputs[name]) for name in ("default", "handwritten"))
+        if ours != handwritten:
+            raise RuntimeError(f"handwritten is to have the resources of ours: {ours - handwritten} {handwritten - ours}")
+        seconds = interleaved(synths, rounds)
+        for key, over, under, goal in (
+            ("synth.over_handwritten", "default", "handwritten", "<= 1.10"),
+            ("synth.over_solutions_constructs", "direct", "solutions_constructs", "<= 0.60"),
+            # What is left to anybody: an app with nothing in it.
+            ("synth.empty_over_solutions_constructs", "empty", "solutions_constructs", ""),
+        ):
+            note = ", ".join(f"{name} {min(seconds[name]):.2f} s at best" for name in (over, under))
+            yield ratio(key, seconds[over], seconds[under], goal=goal, note=note)
+        for name, suffix in {"direct": "", "solutions_constructs": "_solutions_constructs"}.items():
+            yield _figure(f"template.resources{suffix}", sum(_resources(outputs[name]).values()))
+            yield _figure(f"asset.kib{suffix}", round(_asset_kib(outputs[name]), 1), unit="KiB")
+
+
+def _synth(app: Path, output: Path) -> Callable[[], float]:
+    # The built-in validator is on, as it is for a user.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_"))}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment = {**kept, **_QUIET, "CDK_OUTDIR": str(output)}
+    # The Node of this environment, whichever else the machine has.
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+
+    def seconds() -> float:
+        began = time.perf_counter()
+        run = subprocess.run(
+            [sys.executable, "app.py"], cwd=app, env=environment, capture_output=True, text=True, check=False
+        )
+        took = time.perf_counter() - began
+        if run.returncode:
+            raise RuntimeError(f"{app.name} does not synthesise:\n{run.stderr}")
+        return took
+
+    return seconds
+
+
+def _resources(output: Path) -> Counter[str]:
+    """How many resources of each type the template has."""
+    (template,) = output.glob("*.template.json")
+    resources = json.loads(template.read_text())["Resources"].values()
+    return Counter(resource["Type"] for resource in resources)
+
+
+def _asset_kib(output: Path) -> float:
+    """What is uploaded for the functions, zipped as it will be."""
+    total = 0
+    for asset in output.glob("asset.*"):
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for file in sorted(asset.rglob("*")):
+                archive.write(file, file.relative_to(asset))
+        total += packed.tell()
+    return total / 1024
+
+
+def _figure(key: str, value: float, **more: str) -> Figure:
+    return Figure(key, value, value, value, **more)
+
+
+if __name__ == "__main__":
+    print_figures(measure)

@@ -1,0 +1,63 @@
+"""The benchmarks measure what they say; how fast anything is, no test asserts."""
+
+from collections.abc import Iterable
+
+import pytest
+
+import cold
+import cpu
+import sinks
+from figure import Figure, figure, interleaved, ratio
+
+
+def by_key(figures: Iterable[Figure]) -> dict[str, Figure]:
+    return {each.key: each for each in figures}
+
+
+def test_sides_take_turns_and_neither_is_always_first() -> None:
+    order: list[str] = []
+
+    def side(name: str, value: float) -> float:
+        order.append(name)
+        return value
+
+    values = interleaved({"a": lambda: side("a", 6), "b": lambda: side("b", 2)}, 3)
+    assert "".join(order) == "abbaab"
+    assert values == {"a": [6, 6, 6], "b": [2, 2, 2]}
+
+
+def test_a_ratio_is_the_median_of_those_of_each_round() -> None:
+    found = ratio("key", [10, 30, 100], [10, 10, 20], goal=">= 3")
+    assert (found.low, found.value, found.high) == (1, 3, 5)
+    assert found.met
+
+
+@pytest.mark.parametrize(
+    ("goal", "value", "met"),
+    [(">= 5", 5, True), (">= 5", 4.99, False), ("<= 1.10", 1.1, True), ("<= 1.10", 1.11, False), ("", 1, None)],
+)
+def test_a_goal_is_met_or_not_or_there_is_none(goal: str, value: float, met: bool | None) -> None:
+    assert figure("key", [value], goal=goal).met is met
+
+
+def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
+    # It raises where one has not.
+    figures = by_key(sinks.measure(rounds=1, webhooks=40))
+    assert figures["sink.dynamodb_rate_over_original"].goal == ">= 5"
+    assert figures["sink.postgres_rate_over_sequential"].goal == ">= 5"
+    assert figures["sink.round_trip_ms"].value >= sinks.ROUND_TRIP_MS
+    assert figures["sink.local_aws_ours_ms_per_batch"].value > 0
+
+
+def test_a_cold_start_is_measured_to_its_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cold, "STARTS", 1)
+    figures = by_key(cold.measure(rounds=1))
+    for name in ("consumer", "publisher"):
+        assert figures[f"cold.{name}_over_boto3"].goal == "<= 1.10"
+        assert figures[f"cold.{name}_ms"].value > 0
+
+
+def test_processor_time_comes_with_the_profiles_top_five() -> None:
+    for each in cpu.measure(rounds=1, webhooks=20):
+        assert each.value > 0
+        assert each.note.count("%") == 5

@@ -1,0 +1,65 @@
+"""The clients of the handlers."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from webhook_runtime import clients
+from webhook_runtime.clients import Later, client
+
+
+@pytest.fixture(autouse=True)
+def _region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "us-east-1")
+
+
+def test_what_is_rarely_needed_is_made_when_it_is_called_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make(service: str) -> object:
+        made.append(service)
+        return client(service)
+
+    monkeypatch.setattr(clients, "client", make)
+    sqs = Later("sqs")
+    assert made == []
+    assert sqs.meta.service_model.service_name == sqs.meta.service_model.service_name == "sqs"
+    assert made == ["sqs"]
+
+
+def test_a_client_gives_up_well_before_its_function() -> None:
+    config = client("sqs").meta.config
+    assert config.connect_timeout + config.read_timeout < 10
+    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    agents: list[str] = []
+
+    def do_POST(self) -> None:
+        self.agents.append(self.headers["User-Agent"])
+        self.send_response(400)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    server = HTTPServer(("127.0.0.1", 0), _Refuses)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield _Refuses.agents
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_call_says_whose_it_is(agents: list[str]) -> None:
+    sqs = client("sqs")
+    with pytest.raises(sqs.exceptions.ClientError):
+        sqs.send_message(QueueUrl="http://sqs/Queue", MessageBody="-")
+    assert agents == ["cdk-scalable-webhook"]
