@@ -69,7 +69,8 @@ class Strikes:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Until every fault has struck, and is over; where the block fails, what has not struck does not any more.
+        """Until every fault has struck, and is over; where the block or a lane fails, what has not struck does not any
+        more.
 
         Raises what went wrong in a lane.
         """
@@ -112,6 +113,7 @@ class Strikes:
                 self.struck.times[strike.fault] += 1
         except BaseException as error:
             self._errors.append(error)
+            self._over.set()
         finally:
             self._sender.limits[name] = inf
 
