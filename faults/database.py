@@ -4,7 +4,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -17,7 +17,10 @@ _DEAD_SECONDS = 30
 # One of them may be lucky, and be flushed with the commit of somebody else.
 _PROBES = 10
 
-Wait = Callable[[float], object]
+_AT_WORK = f"SELECT 1 FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
+
+# Waits for so many seconds, and says whether it shall be all over.
+Wait = Callable[[float], bool]
 
 
 class Database(PostgresServer):
@@ -77,11 +80,15 @@ class Database(PostgresServer):
 
     def commit_milliseconds(self) -> list[float]:
         """How long each of some commits takes now."""
-        connection = self.connect()
-        try:
+        with closing(self.connect()) as connection:
             return [_milliseconds(lambda: connection.run("INSERT INTO probe VALUES (1)")) for _ in range(_PROBES)]
-        finally:
-            connection.close()
+
+    def wait_until_at_work(self, seconds: float, wait: Wait) -> None:
+        """Until it has a statement of the sink's under way, or for so many seconds."""
+        give_up = time.monotonic() + seconds
+        with closing(self.connect()) as connection:
+            while time.monotonic() < give_up and not connection.run(_AT_WORK) and not wait(0.01):
+                pass
 
     def _configure(self, **settings: int) -> None:
         for name, value in settings.items():

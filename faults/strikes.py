@@ -128,20 +128,21 @@ class Strikes:
                     self._publisher, self._link.port, lambda: self._sender.refused[502], chance
                 )
             case "database killed":
-                self._database.kill()
-                self._over.wait(strike.seconds)
-                self._database.start()
+                with self._at_work():
+                    self._database.kill()
+                    self._over.wait(strike.seconds)
+                    self._database.start()
             case "connections terminated":
-                self._wait_for_connections(1)
-                self._database.terminate_connections()
+                with self._at_work():
+                    self._database.terminate_connections()
             case "disk slow":
                 self.struck.commits_before.extend(self._database.commit_milliseconds())
                 with self._database.slow_disk():
                     self.struck.commits_meanwhile.extend(self._database.commit_milliseconds())
                     self._over.wait(strike.seconds)
             case "disk hangs":
-                self._wait_for_connections(1)
-                self._database.hang(strike.seconds, self._over.wait)
+                with self._at_work():
+                    self._database.hang(strike.seconds, self._over.wait)
             case "redelivered early":
                 self._redeliver_early(strike.seconds, chance)
             case "SQS slow":
@@ -180,6 +181,13 @@ class Strikes:
                         found.append(child)
         return found
 
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """While a batch is being stored: on a slow disk that takes long enough to be hit."""
+        with self._database.slow_disk():
+            self._database.wait_until_at_work(_STRIKE_SECONDS, self._over.wait)
+            yield
+
     def _wait_for_connections(self, count: int) -> None:
         """Until consumers have so many, or for so long: a fault needs something to strike."""
         give_up = time.monotonic() + _STRIKE_SECONDS
@@ -207,8 +215,12 @@ class Strikes:
             late = chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 5)
             return chance.choice([0, *late])
 
+        before, give_up = len(self._link.delays), time.monotonic() + _STRIKE_SECONDS
         self._link.delay = delay
         self._over.wait(seconds)
+        while max(self._link.delays[before:], default=0) < SQS_PATIENCE and time.monotonic() < give_up:
+            if self._over.wait(0.1):
+                break
         self._link.delay = lambda: 0
 
 
