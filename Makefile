@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# It wants older versions than the rest, so it has an environment of its own.
+CHECKOV := $(VENV)/checkov/.ready
 
 # The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -28,7 +30,7 @@ help:
 demo: $(READY)
 	@$(BIN)/python examples/demo.py examples/demo_postgres.py
 
-test: $(READY)
+test: $(READY) $(CHECKOV)
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -50,6 +52,8 @@ generate: $(READY)
 lock: $(READY)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
 	  --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	echo checkov | $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --no-header - --output-file requirements-checkov.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
@@ -65,4 +69,9 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' requirements-dev.txt)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirements requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(CHECKOV): requirements-checkov.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --compile-bytecode --requirements requirements-checkov.txt
 	@touch $@

@@ -39,7 +39,7 @@ NO_EXECUTION_LOGS = Finding(
     ("AwsSolutions-APIG6",),
     "Execution logs hold headers, in which signatures and tokens are. The access log has a line for every request.",
 )
-NO_TRACING = Finding(("CKV_AWS_73",), "tracing=Tracing.ACTIVE traces every stage; it costs by the trace.")
+NO_TRACING = Finding(("CKV_AWS_73",), "tracing=Tracing.ACTIVE turns it on; it costs by the trace.")
 NO_WEB_ACL = Finding(("AwsSolutions-APIG3",), "web_acl=True puts one before the API; it costs by the rule and request.")
 
 # A method of the door. Who may send is said by one of the last three, or by iam_authorization.
@@ -47,7 +47,7 @@ NO_COGNITO = Finding(("AwsSolutions-COG4",), "The sender is a service, which has
 _UNAUTHORIZED = ("AwsSolutions-APIG4", "CKV_AWS_59")
 SIGNED = Finding(
     _UNAUTHORIZED,
-    "The source verifies each webhook by its payload, which no authorizer sees: what is not signed is not stored.",
+    "The source verifies each webhook, most of them by a payload, which no authorizer sees. Nothing else is stored.",
 )
 CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in nobody but clients of the authorities in the truststore.")
 OPEN = Finding(
@@ -62,8 +62,8 @@ SYNCHRONOUS = Finding(
 )
 THROTTLED_BY_MAPPING = Finding(
     ("CKV_AWS_115",),
-    "max_concurrency of its event source mapping is the limit; a reservation, which the account's other functions "
-    "miss, is reserved_concurrent_executions.",
+    "max_concurrency of the event source mapping limits it; reserved_concurrent_executions would as well, and take "
+    "from the account's other functions.",
 )
 THROTTLED_BY_STAGE = Finding(
     ("CKV_AWS_115",),
@@ -74,11 +74,12 @@ NO_SECRETS = Finding(
     ("CKV_AWS_173",), "It holds names, ARNs and settings; secrets stay in Secrets Manager. Lambda encrypts it anyway."
 )
 LOGS_ENCRYPTED = Finding(
-    ("CKV_AWS_158",), "CloudWatch Logs encrypts it by a key of its own; no payload, header or secret is in it."
+    ("CKV_AWS_158",),
+    "CloudWatch Logs encrypts it by a key of its own; nothing of ours writes a payload or a secret to it.",
 )
 NETWORK_INTERFACES = Finding(
-    ("AwsSolutions-IAM5[Resource::*]",),
-    "Lambda makes a function's network interfaces by its role, and EC2 describes them for all resources or none.",
+    ("AwsSolutions-IAM5[Resource::*]", "CKV_AWS_111"),
+    "Lambda makes a function's network interfaces by its role, and asks for them as AWS documents it: for any.",
 )
 TRACES = Finding(("AwsSolutions-IAM5[Resource::*]",), "X-Ray has no resource that a trace could be written to.")
 OBJECTS = Finding(
@@ -95,7 +96,8 @@ NO_BUCKET_LOGS = Finding(
     "Two functions reach it, and log each webhook by its id. With a bucket for logs, bring one that has them.",
 )
 NO_VERSIONS = Finding(
-    ("CKV_AWS_21",), "A payload is deleted when it is stored, and has to be gone then; none is ever overwritten."
+    ("CKV_AWS_21",),
+    "A payload on its way is deleted once it is stored, and has to be gone then; none is ever overwritten.",
 )
 
 
@@ -107,7 +109,7 @@ def acknowledge(construct: IConstruct, *findings: Finding) -> None:
     if of_checkov:
         resource.add_metadata("checkov", {"skip": of_checkov})
     if reasons:
-        # What Validations.acknowledge() writes. It refuses the ARN of a policy in a rule before aws-cdk-lib 2.262.
+        # What Validations.acknowledge() writes, which at the floor of our range refuses a rule with an ARN in it.
         resource.node.add_metadata(Validations.ACKNOWLEDGED_RULES_METADATA_KEY, reasons)
 
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 # A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
 _KNOWN_SECONDS = 300
@@ -59,7 +57,7 @@ class Secrets:
         except Exception as error:
             if stage == "AWSPREVIOUS":  # one that was never rotated has none
                 return None
-            # Not the whole of it: what json says would quote the secret.
-            raise NoSecret(
-                error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-            ) from None
+            # Not the whole of it: what json says would quote the secret. A ClientError has a response; botocore, which
+            # has the ClientError, is not there where an app is synthesised, which imports this package.
+            said: dict[str, Any] = getattr(error, "response", {})
+            raise NoSecret(said["Error"]["Code"] if "Error" in said else type(error).__name__) from None
