@@ -183,6 +183,7 @@ webhook.add_source("/okta", Source.okta(secret_of_sender), ingress=Ingress.direc
 ScalableWebhook(
     signed,
     "Certified",
+    allowed_ip_ranges=["203.0.113.0/24"],
     domain_name=apigateway.DomainNameOptions(
         domain_name="certified.example.com",
         certificate=acm.Certificate(signed, "Certificate", domain_name="certified.example.com"),
