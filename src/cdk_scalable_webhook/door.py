@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import cast
 
-from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
@@ -79,11 +78,12 @@ def create_api(
 
 
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
-    findings.acknowledge(cast(IConstruct, api.node.default_child), findings.ANY_PAYLOAD)
+    findings.acknowledge(api, findings.ANY_PAYLOAD)
     role = api.node.find_child("CloudWatchRole").node.default_child
     assert isinstance(role, iam.CfnRole)
-    (policy,) = Stack.of(api).resolve(role.managed_policy_arns)
-    findings.acknowledge(role, findings.LOG_ROLE.about(Stack.of(api), policy))
+    stack = api.stack
+    (policy,) = stack.resolve(role.managed_policy_arns)
+    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy))
     of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
     if tracing is not lambda_.Tracing.ACTIVE:
         of_stage.append(findings.NO_TRACING)

@@ -6,6 +6,7 @@ the template. Neither is needed to synthesise.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, cast
 
 from aws_cdk import CfnResource, Stack, Validations
@@ -52,7 +53,7 @@ SIGNED = Finding(
 CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in nobody but clients of the authorities in the truststore.")
 OPEN = Finding(
     _UNAUTHORIZED,
-    "No source was named, so anybody may send. Synth warns of just that: cdk-scalable-webhook:openDoor.",
+    "No source was named, so whoever reaches it may send. Synth warns of just that: cdk-scalable-webhook:openDoor.",
 )
 
 # A function, its logs and its role.
@@ -103,14 +104,19 @@ NO_VERSIONS = Finding(
 
 def acknowledge(construct: IConstruct, *findings: Finding) -> None:
     """Say of a resource why it is as it is. Once each: checkov keeps what was said last."""
-    resource = cast(CfnResource, construct.node.default_child or construct)
+    resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
     reasons = {rule: finding.reason for finding in findings for rule in finding.rules}
     of_checkov = [{"id": rule, "comment": reasons.pop(rule)} for rule in list(reasons) if rule.startswith("CKV")]
     if of_checkov:
         resource.add_metadata("checkov", {"skip": of_checkov})
     if reasons:
         # What Validations.acknowledge() writes, which at the floor of our range refuses a rule with an ARN in it.
-        resource.node.add_metadata(Validations.ACKNOWLEDGED_RULES_METADATA_KEY, reasons)
+        resource.node.add_metadata(_key(), reasons)
+
+
+@cache
+def _key() -> str:
+    return Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
 
 def _flat(value: Any) -> str:

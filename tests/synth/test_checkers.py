@@ -15,6 +15,8 @@ import pytest
 from aws_cdk import App, CfnResource, Environment, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
@@ -191,6 +193,15 @@ def test_the_program_of_the_documentation_has_the_reasons_in_its_template(tmp_pa
         for rule in resource.get("Metadata", {}).get("cdk_nag", {}).get("rules_to_suppress", [])
     ]
     assert {"AwsSolutions-APIG2", "AwsSolutions-APIG4", "AwsSolutions-COG4"} < set(rules)
+
+
+@pytest.mark.parametrize("env", [None, Environment(account="123456789012", region="eu-central-1")])
+@pytest.mark.parametrize("context", [{}, apps.INIT_FLAGS], ids=["no feature flags", "flags of cdk init"])
+def test_a_bucket_of_another_app_is_known_by_its_arn(env: Environment | None, context: dict[str, object]) -> None:
+    stack = Stack(App(context=context), "Stack", env=env)
+    bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "payloads")
+    ScalableWebhook(stack, "Webhook", large_payloads=bucket, tracing=lambda_.Tracing.PASS_THROUGH)
+    assert of_cdk_nag(stack) == set()
 
 
 def test_what_you_add_is_found_all_the_same() -> None:
