@@ -1,8 +1,8 @@
 """What checkers find in what this library makes, and why it is as it is.
 
 Each finding is acknowledged by its exact rule, at the one resource that has it, where it is made: a checker still tells
-what your own code adds. cdk-nag reads it from the construct's metadata, which is in no template; checkov reads it from
-the template. Neither is needed to synthesise.
+what your own code adds. cdk-nag reads it from the construct's metadata, which is in no template; checkov and cfn-lint
+read it from the template. None of them is needed to synthesise.
 """
 
 from dataclasses import dataclass, replace
@@ -71,6 +71,9 @@ THROTTLED_BY_STAGE = Finding(
     "The stage's throttle answers 429; a reservation would answer 500, and take from the account's other functions.",
 )
 NO_VPC = Finding(("CKV_AWS_117",), "It calls nothing but public endpoints, by TLS; a VPC is where the sink needs one.")
+AFTER_ITS_ROLE = Finding(
+    ("W3005",), "The CDK lets a function wait for its role by name as well, which it refers to anyway: no harm is done."
+)
 NO_SECRETS = Finding(
     ("CKV_AWS_173",), "It holds names, ARNs and settings; secrets stay in Secrets Manager. Lambda encrypts it anyway."
 )
@@ -103,15 +106,21 @@ NO_VERSIONS = Finding(
 
 
 def acknowledge(construct: IConstruct, *findings: Finding) -> None:
-    """Say of a resource why it is as it is. Once each: checkov keeps what was said last."""
+    """Say of a resource why it is as it is. Once each: of what is in the template, the last is kept."""
     resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
     reasons = {rule: finding.reason for finding in findings for rule in finding.rules}
-    of_checkov = [{"id": rule, "comment": reasons.pop(rule)} for rule in list(reasons) if rule.startswith("CKV")]
-    if of_checkov:
-        resource.add_metadata("checkov", {"skip": of_checkov})
-    if reasons:
+
+    def of(checker: str) -> dict[str, str]:
+        return {rule: reason for rule, reason in reasons.items() if rule.startswith(checker)}
+
+    if of_cdk_nag := of("AwsSolutions-"):
         # What Validations.acknowledge() writes, which at the floor of our range refuses a rule with an ARN in it.
-        resource.node.add_metadata(_key(), reasons)
+        resource.node.add_metadata(_key(), of_cdk_nag)
+    if of_checkov := of("CKV_"):
+        skip = [{"id": rule, "comment": reason} for rule, reason in of_checkov.items()]
+        resource.add_metadata("checkov", {"skip": skip})
+    if of_cfn_lint := of("W"):
+        resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(of_cfn_lint)}})
 
 
 @cache

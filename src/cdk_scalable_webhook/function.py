@@ -63,7 +63,7 @@ def runtime_function(
         role=role,
         **place,
     )
-    everywhere = [findings.SYNCHRONOUS, findings.NO_SECRETS]
+    everywhere = [findings.SYNCHRONOUS, findings.NO_SECRETS, findings.AFTER_ITS_ROLE]
     findings.acknowledge(function, *everywhere, *accepted, *([] if place else [findings.NO_VPC]))
     if place:
         # At the role itself, not at the policies beside it, to which you may add what a checker should tell.

@@ -204,7 +204,7 @@ brought_along: dict[IConstruct, tuple[str, ...]] = {
     api.node.find_child("CloudWatchRole"): (
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
     ),
-    consumer: ("CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117"),
+    consumer: ("CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "W3005"),
     consumer.node.find_child("ServiceRole"): (
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
     ),

@@ -41,8 +41,7 @@ def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -
     templates = sorted(tmp_path.glob("cdk.out/*.template.json"))
     assert templates
     for template in templates:
-        # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given.
-        config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
+        config = ManualArgs(regions=["us-east-1"])
         assert [str(finding) for finding in lint(template.read_text(), config=config)] == []
 
 
