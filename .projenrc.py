@@ -233,7 +233,7 @@ pyproject.add_override(
                     f"{MODULE}.sinks : {MODULE}.sink",
                     f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
                     f" | {MODULE}.edge | {MODULE}.acknowledgement | {MODULE}.payloads",
-                    f"{MODULE}.checks",
+                    f"{MODULE}.checks | {MODULE}.findings | {MODULE}.grants",
                 ],
             },
         ],

@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 BENCH := .venv-bench
 # How often each side of a comparison is measured.
 ROUNDS ?= 5
+# It wants older versions than the rest, so it has an environment of its own.
+CHECKOV := $(VENV)/checkov/.ready
+PIN := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
 
 # The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -36,7 +39,7 @@ demo: $(READY)
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
-test: $(READY)
+test: $(READY) $(CHECKOV)
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -59,10 +62,9 @@ generate: $(READY)
 	$(BIN)/python tools/api_md.py
 
 lock: $(READY)
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-	  --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header \
-	  --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	$(PIN) --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	$(PIN) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	echo checkov | $(PIN) - --output-file requirements-checkov.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
@@ -87,3 +89,8 @@ define environment
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $(1)/.ready
 endef
+
+$(CHECKOV): requirements-checkov.txt | $(READY)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --compile-bytecode --requirements requirements-checkov.txt
+	@touch $@

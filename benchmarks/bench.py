@@ -14,17 +14,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
 import cold
 import cpu
 import doors
 import protection
 import sinks
 import synth
-from figure import Figure
-from rich.console import Console
-from rich.table import Table
-
 from cdk_scalable_webhook.local.emulator import running
+from figure import Figure
 
 OUTPUT = Path(__file__).parents[1] / "build" / "bench.json"
 # Whatever the machine: the rest are times.
@@ -32,6 +33,7 @@ HOLDS_ANYWHERE = ("protection.lost", "protection.lost_without", "protection.peak
 
 
 def figures(rounds: int) -> Iterator[Figure]:
+    """All of them, in the order of the table."""
     # The local AWS ends before the processes are timed.
     with running() as emulator:
         yield from doors.measure(emulator, rounds)
@@ -43,14 +45,16 @@ def figures(rounds: int) -> Iterator[Figure]:
 
 
 def main() -> None:
+    """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured (default: 5)")
     rounds = parser.parse_args().rounds
     console, began = Console(), time.monotonic()
     found = []
-    for each in figures(rounds):
-        found.append(each)
-        console.log(each.key, f"{each.value:.4g}")
+    with console.status("measuring") as status:
+        for each in figures(rounds):
+            found.append(each)
+            status.update(f"measuring: {len(found)} figures by now, the last {each.key}")
     console.print(_table(found, rounds))
     console.print("\n".join(f"{each.key}: {each.note}" for each in found if each.note), soft_wrap=True)
     OUTPUT.parent.mkdir(exist_ok=True)
@@ -61,10 +65,12 @@ def main() -> None:
 
 
 def _table(found: list[Figure], rounds: int) -> Table:
-    where = f"{os.cpu_count()} cores, Python {platform.python_version()}, {rounds} rounds"
-    table = Table(title=f"Median of the rounds, and their spread ({where})", title_justify="left")
-    for heading, justify in {"": "left", "median": "right", "spread": "right", "goal": "right", "met": "left"}.items():
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    table = Table(title=f"Median of {rounds}, and their spread ({where})", title_justify="left", box=box.SIMPLE)
+    table.add_column("", overflow="fold")
+    for heading in ("median", "spread", "goal"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("met")
     for each in found:
         met = {None: "", True: "[green]yes[/green]", False: "[red]no[/red]"}[each.met]
         value, spread = f"{each.value:.4g} {each.unit}", f"{each.low:.4g} to {each.high:.4g}"

@@ -1,6 +1,6 @@
-"""What a million webhooks cost by AWS's list prices: requests at API Gateway, Lambda's requests and GB-seconds, requests
-to SQS and writes to DynamoDB. Logs, tracing and data transfer are not in it, nor is the polling of an empty queue, which
-is the same on every side.
+"""What a million webhooks cost by AWS's list prices: requests at API Gateway, Lambda's requests and GB-seconds,
+requests to SQS and writes to DynamoDB. Logs, tracing and data transfer are not in it, nor is the polling of an empty
+queue, which is the same on every side.
 
 What is measured: how long the functions ran, by the REPORT lines of the local AWS, and how large the stored items are.
 The local AWS is nearer than AWS's services are, so the GB-seconds are less than they would be there, on every side.

@@ -9,12 +9,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from statistics import median
 
-import cost
 import httpx
+
+import cost
+from cdk_scalable_webhook.local.emulator import Emulator, running
 from figure import Figure, figure, interleaved, print_figures, ratio
 from side import OURS, PEERS, Side, side
-
-from cdk_scalable_webhook.local.emulator import Emulator, running
 
 REQUESTS = 100
 _BODY = b'{"action":"opened","number":1}'
@@ -22,6 +22,7 @@ _SIGNATURE = "sha256=" + hmac.new(b"shh", _BODY, "sha256").hexdigest()
 
 
 def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> Iterator[Figure]:
+    """What a sender waits, and then what the webhooks have cost."""
     sides = {
         "direct": side(emulator, OURS / "direct"),
         "lambda": side(emulator, OURS / "signed"),

@@ -10,13 +10,13 @@ from pathlib import Path
 from statistics import median
 
 import postgres_server
-from figure import Figure, figure, interleaved, print_figures
 from postgres_server import PostgresServer
-from side import PEERS, Side, side
 
 from cdk_scalable_webhook.local.burst import ID_HEADER, Request, send
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from figure import Figure, figure, interleaved, print_figures
+from side import PEERS, Side, side
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "postgres"
 MAX_CONNECTIONS = 20
@@ -57,6 +57,7 @@ class Burst:
 
 
 def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backlog: int = BACKLOG) -> Iterator[Figure]:
+    """The bursts, and then the drain."""
     with ExitStack() as servers:
         ours, without = (
             servers.enter_context(postgres_server.running(max_connections=MAX_CONNECTIONS)) for _ in range(2)
@@ -100,6 +101,7 @@ def _drain(queue: Burst, observed: ObservedWebhook, limit: int, rounds: int, bac
 
 
 def requests(run: str, count: int) -> Iterator[Request]:
+    """So many webhooks, whose ids begin like this."""
     return (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(count))
 
 

@@ -25,6 +25,7 @@ class Side:
     url: str
 
     def client(self, service: str) -> Any:
+        """A client of the local AWS."""
         return client(service, self.emulator.endpoint, self.emulator.region)
 
     def physical(self, type: str) -> list[str]:
@@ -86,4 +87,6 @@ def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Sid
 
 def _stacks(emulator: Emulator) -> dict[str, Any]:
     pages = client("cloudformation", emulator.endpoint, emulator.region).get_paginator("describe_stacks").paginate()
-    return {stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] != "CDKToolkit"}
+    return {
+        stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] != "CDKToolkit"
+    }

@@ -1,5 +1,5 @@
-"""How long `cdk synth` waits for the app: whole processes, import included, each side's bytecode compiled. And what comes
-out: how many resources, and how large the functions' code."""
+"""How long `cdk synth` waits for the app: whole processes, import included, each side's bytecode compiled. And what
+comes out: how many resources, and how large the functions' code."""
 
 import io
 import json
@@ -27,6 +27,7 @@ _QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", "JSII_DEPRECATE
 
 
 def measure(rounds: int = 5) -> Iterator[Figure]:
+    """Whole processes, and what they have written."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder, name) for name in APPS}
         synths: dict[str, Callable[[], float]] = {name: _synth(APPS[name], outputs[name]) for name in APPS}
@@ -34,7 +35,9 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
             warm_up()  # compiles what is not compiled, and unpacks jsii's modules
         ours, handwritten = (_resources(outputs[name]) for name in ("default", "handwritten"))
         if ours != handwritten:
-            raise RuntimeError(f"handwritten is to have the resources of ours: {ours - handwritten} {handwritten - ours}")
+            raise RuntimeError(
+                f"handwritten is to have the resources of ours: {ours - handwritten} {handwritten - ours}"
+            )
         seconds = interleaved(synths, rounds)
         for key, over, under, goal in (
             ("synth.over_handwritten", "default", "handwritten", "<= 1.10"),

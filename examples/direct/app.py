@@ -16,8 +16,14 @@ class Orders(Stack):
             "Orders",
             partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
             removal_policy=RemovalPolicy.DESTROY,  # an example leaves nothing behind; keep your orders
         )
+        # checkov would have a key of yours. This is how a resource of your own tells it why not.
+        reason = {"id": "CKV_AWS_119", "comment": "DynamoDB encrypts it by a key of its own, at no cost."}
+        table.node.default_child.add_metadata("checkov", {"skip": [reason]})
         webhook = ScalableWebhook(
             self,
             "Webhook",

@@ -5,6 +5,7 @@ All of it is copied from what is installed where the app is synthesised: no Dock
 
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ def packed(
         for name, source in [*packed_files, *(files or {}).items()]:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target / name)
+        _make_readable(Path(folder))
         yield lambda_.Code.from_asset(folder)
     finally:
         # With `cdk synth --no-staging` the template names the folder itself.
@@ -89,6 +91,13 @@ class RuntimeLayer(lambda_.LayerVersion):
                 description="webhook_runtime of cdk-scalable-webhook",
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13, lambda_.Runtime.PYTHON_3_14],
             )
+
+
+def _make_readable(folder: Path) -> None:
+    """Lambda runs it as a user of its own, who could read nothing of what was installed here by somebody with a strict
+    umask: the CDK packs files with the modes that they have."""
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def _copy(code: Path, target: Path) -> None:

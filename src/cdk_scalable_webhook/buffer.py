@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.retry import Retry
 
 _MAX_RECEIVE_COUNT = 5
@@ -73,8 +73,8 @@ def create_buffer(
     if retry is not None:
         _check_outage(scope, retry, tries, checks.retention(retention_period))
 
-    def queue(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
-        return sqs.Queue(
+    def create(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
+        queue = sqs.Queue(
             scope,
             id,
             encryption=sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED,
@@ -85,10 +85,13 @@ def create_buffer(
             removal_policy=removal_policy,
             **properties,  # type: ignore[arg-type]
         )
+        if encryption_key is None:
+            findings.acknowledge(queue, findings.QUEUE_ENCRYPTED)
+        return queue
 
-    dead_letters = dead_letter_queue or queue("DeadLetterQueue", _DEAD_LETTER_RETENTION)
+    dead_letters = dead_letter_queue or create("DeadLetterQueue", _DEAD_LETTER_RETENTION)
     return Buffer(
-        queue(
+        create(
             "Queue",
             retention_period,
             visibility_timeout=visibility_timeout or _visibility_timeout(consumer_timeout, max_batching_window),

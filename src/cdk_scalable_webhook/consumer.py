@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, findings, grants
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
@@ -86,6 +86,7 @@ def create_consumer(
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
+            accepted=[findings.THROTTLED_BY_MAPPING] if reserved_concurrent_executions is None else [],
             **_place(config.network),
         )
     sink.grant_write(consumer)
@@ -96,7 +97,7 @@ def create_consumer(
     if payload_bucket is not None:
         grant_take(payload_bucket, consumer)
     if buffer.dead_letter_queue is not None:
-        buffer.dead_letter_queue.grant_send_messages(consumer)
+        grants.send(buffer.dead_letter_queue, consumer)
     if config.network is not None:
         for connectable in config.network.reaches:
             # That a rule for what may go out adds nothing to "anything may" is true, and is not the user's affair.
@@ -152,7 +153,7 @@ def throttle(
     ``event_filters`` want."""
     checks.free_queue(buffer.queue)
     Construct(cast(Construct, buffer.queue), checks.TAKEN)
-    buffer.queue.grant_consume_messages(consumer)
+    grants.consume(buffer.queue, consumer)
     lambda_.EventSourceMapping(
         scope,
         "EventSourceMapping",

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
@@ -71,7 +72,24 @@ def create_api(
         domain = api.domain_name.node.default_child
         assert isinstance(domain, apigateway.CfnDomainName)
         domain.security_policy = "TLS_1_2"
+    findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
+    _acknowledge(api, edge, tracing)
     return api
+
+
+def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
+    findings.acknowledge(api, findings.ANY_PAYLOAD)
+    role = api.node.find_child("CloudWatchRole").node.default_child
+    assert isinstance(role, iam.CfnRole)
+    stack = api.stack
+    (policy,) = stack.resolve(role.managed_policy_arns)
+    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy))
+    of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
+    if tracing is not lambda_.Tracing.ACTIVE:
+        of_stage.append(findings.NO_TRACING)
+    if not edge.web_acl:
+        of_stage.append(findings.NO_WEB_ACL)
+    findings.acknowledge(api.deployment_stage, *of_stage)
 
 
 def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi:
@@ -83,8 +101,9 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     return api
 
 
-def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: Edge) -> None:
-    """Any method on the mount and on every path below it, for whom the edge lets pass."""
+def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: Edge, *, verified: bool) -> None:
+    """Any method on the mount and on every path below it, for whom the edge lets pass. ``verified`` is whether there is
+    a source."""
     mount = api.root.resource_for_path(path) if path != "/" else api.root
     taken = mount.get_resource("{proxy+}") or mount.node.try_find_child("ANY")
     if taken is not None:
@@ -95,8 +114,17 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: E
     for resource in resources:
         for method, each in {"ANY": config, **config.methods}.items():
             responses = list(each.method_responses)
-            resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+            opened = resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+            findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(edge, verified=verified))
     add_preflights(resources, edge)
+
+
+def _who_may_send(edge: Edge, *, verified: bool) -> list[findings.Finding]:
+    if edge.iam_authorization:
+        return []
+    if verified:
+        return [findings.SIGNED]
+    return [findings.CERTIFIED if edge.proves_sender else findings.OPEN]
 
 
 def has_stage(api: apigateway.RestApi) -> bool:

@@ -1,15 +1,15 @@
 """The Lambda functions of this library: one way to make them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from aws_cdk import Duration, RemovalPolicy, Token, Tokenization
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Token, Tokenization
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, findings
 
 
 def runtime_function(
@@ -25,23 +25,27 @@ def runtime_function(
     tracing: lambda_.Tracing | None,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy | None,
+    accepted: Sequence[findings.Finding],
     reserved_concurrent_executions: float | None = None,
     **place: Any,
 ) -> lambda_.Function:
     """A function that runs a handler of ``webhook_runtime``, with a log group and a role of its own.
 
     The role may write to that log group and nothing else; the CDK's default role may write to any. ``place`` is where
-    it runs: ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``.
+    it runs: ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``. ``accepted`` is what checkers
+    find in this function alone.
     """
     checks.environment_size(environment)
     log_group = logs.LogGroup(scope, f"{id}Logs", retention=log_retention, removal_policy=removal_policy)
-    role = iam.Role(scope, f"{id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    findings.acknowledge(log_group, findings.LOGS_ENCRYPTED)
+    role = iam.Role(
+        scope,
+        f"{id}Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        inline_policies={"NetworkInterfaces": _network_interfaces()} if place else None,
+    )
     log_group.grant_write(role)
-    if place:
-        # As the CDK's default role has it: Lambda makes its network interfaces by the function's own role.
-        vpc_access = iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSLambdaVPCAccessExecutionRole")
-        role.add_managed_policy(vpc_access)
-    return lambda_.Function(
+    function = lambda_.Function(
         scope,
         id,
         description=description,
@@ -59,6 +63,31 @@ def runtime_function(
         role=role,
         **place,
     )
+    everywhere = [findings.SYNCHRONOUS, findings.NO_SECRETS, findings.AFTER_ITS_ROLE]
+    findings.acknowledge(function, *everywhere, *accepted, *([] if place else [findings.NO_VPC]))
+    if place:
+        # At the role itself, not at the policies beside it, to which you may add what a checker should tell.
+        findings.acknowledge(cast(CfnResource, role.node.default_child), findings.NETWORK_INTERFACES)
+    if tracing in (lambda_.Tracing.ACTIVE, lambda_.Tracing.PASS_THROUGH):
+        of_flag = function.node.try_find_child("inlinePolicyAddedToExecutionRole-0")
+        findings.acknowledge(of_flag or role.node.find_child("DefaultPolicy"), findings.TRACES)
+    return function
+
+
+def _network_interfaces() -> iam.PolicyDocument:
+    """Lambda makes them by the function's own role. AWS's managed policy would let it write to any log group as well.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    """
+    actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    ]
+    return iam.PolicyDocument(statements=[iam.PolicyStatement(actions=actions, resources=["*"])])
 
 
 def number_text(number: float) -> str:

@@ -16,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
@@ -214,8 +215,9 @@ class _LambdaIntegration(Ingress):
                 tracing=options.tracing,
                 log_retention=options.log_retention,
                 removal_policy=options.removal_policy,
+                accepted=[findings.THROTTLED_BY_STAGE],
             )
-        options.queue.grant_send_messages(publisher)
+        grants.send(options.queue, publisher)
         if source is not None:
             source.grant_read(publisher)
         if options.event_filters is not None:
@@ -253,7 +255,7 @@ class _DirectIntegration(Ingress):
                 f"Ingress.direct_integration() and Source.{handshake}(); take the Lambda door for this source"
             )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
-        queue.grant_send_messages(role)
+        grants.send(queue, role)
         header = options.delivery_id_header or ""
         request = mapping_template(
             "request",

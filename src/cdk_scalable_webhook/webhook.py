@@ -395,7 +395,8 @@ class ScalableWebhook(Construct):
         return self._url_of(mount)
 
     def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
-        open_door(self._api, options.mount, ingress.bind(scope, options), self._edge)
+        config, verified = ingress.bind(scope, options), options.source is not None
+        open_door(self._api, options.mount, config, self._edge, verified=verified)
         if has_stage(self._api):
             url = self._url_of(options.mount)
             CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")

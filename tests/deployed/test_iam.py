@@ -1,24 +1,27 @@
-"""Least privilege, executed: examples on a local AWS that evaluates policies. With the roles as they were synthesised
-everything works, and without any one of their statements something does not."""
+"""Least privilege, executed: the examples on a local AWS that evaluates policies. With the roles as they were
+synthesised everything works, and without any one of their actions something does not."""
 
 import hmac
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import postgres_server
 import pytest
+from postgres_server import PostgresServer
 
+import apps
 from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
 SECONDS = 20
 
@@ -30,10 +33,22 @@ DIALECT = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-# The emulator writes a function's lines by itself, and asks nobody; and its S3 says 404 to everybody.
-NOT_ASKED_FOR = {"logs:CreateLogStream", "s3:ListBucket"}
+# What the emulator asks nobody for, and AWS does.
+NOT_ASKED_FOR = {
+    # It writes a function's lines by itself.
+    *("logs:CreateLogStream", "logs:PutLogEvents"),
+    # Its event source mappings have no role.
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    # Its S3 says 404 to everybody.
+    "s3:ListBucket",
+    # Of the CDK's grant to read a secret; it says nothing of what is in it.
+    "secretsmanager:DescribeSecret",
+}
 
 Statement = dict[str, Any]
+# Where an action stands: role, policy, number of the statement, and its name.
+Place = tuple[str, str, int, str]
 
 
 @dataclass
@@ -59,19 +74,22 @@ class Roles:
             document = {"Version": "2012-10-17", "Statement": translated}
             self.iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
-    def statements(self) -> list[tuple[str, str, int]]:
-        """Where each one stands that the emulator asks for."""
+    def allowed(self) -> list[Place]:
+        """Where each action stands that the emulator asks for."""
         return [
-            (*place, number)
+            (*place, number, action)
             for place, statements in self.synthesised.items()
             for number, each in enumerate(statements)
-            if not NOT_ASKED_FOR & set(actions(each))
+            for action in actions(each)
+            if action not in NOT_ASKED_FOR
         ]
 
     @contextmanager
-    def without(self, role: str, policy: str, number: int) -> Iterator[None]:
-        left = [each for position, each in enumerate(self.synthesised[role, policy]) if position != number]
-        self.put({(role, policy): left})
+    def without(self, role: str, policy: str, number: int, action: str) -> Iterator[None]:
+        changed = list(self.synthesised[role, policy])
+        left = [each for each in actions(changed[number]) if each != action]
+        changed[number : number + 1] = [changed[number] | {"Action": left}] if left else []
+        self.put({(role, policy): changed})
         try:
             yield
         finally:
@@ -111,14 +129,22 @@ def strict() -> Iterator[Emulator]:
 
 
 @dataclass
+class Stored:
+    """The sink of an app: the ids that are in it, and trouble with it."""
+
+    ids: Callable[[], list[str]]
+    trouble: Callable[[], AbstractContextManager[None]]
+
+
+@dataclass
 class Deployed:
     webhook: ObservedWebhook
     url: str
     roles: Roles
     consumer_role: str
-    table: str
     functions: list[str]
     bucket: str | None
+    sink: Stored = field(init=False)
 
     def works(self) -> dict[str, bool]:
         """What works: the door, the sink, the dead-letter queue, the redelivery, and S3 where there is a bucket."""
@@ -128,12 +154,12 @@ class Deployed:
         found["door"] = self.send(id) == 202
         if not found["door"]:
             return found
-        found["sink"] = wait_for(lambda: id in self.ids(), SECONDS)
+        found["sink"] = wait_for(lambda: id in self.sink.ids(), SECONDS)
         if not found["sink"]:
             return found
         found["dead letters"] = self.buries()
         found["S3"] = self.takes_large_ones()
-        with self.roles.denying(self.consumer_role, "dynamodb:PartiQLInsert"):
+        with self.sink.trouble():
             id = str(uuid.uuid4())
             self.send(id)
             # A batch says what failed, and before that whether it could be postponed.
@@ -155,7 +181,7 @@ class Deployed:
         if self.bucket is None:
             return True
         id, s3 = str(uuid.uuid4()), client("s3", self.webhook.emulator.endpoint, self.webhook.emulator.region)
-        if self.send(id, b"x" * 1_200_000) != 202 or not wait_for(lambda: id in self.ids(), SECONDS / 2):
+        if self.send(id, b"x" * 1_200_000) != 202 or not wait_for(lambda: id in self.sink.ids(), SECONDS / 2):
             return False
         on_its_way = {"Bucket": self.bucket, "Prefix": "queued/"}
         return wait_for(lambda: not s3.list_objects_v2(**on_its_way).get("Contents"), SECONDS / 4)
@@ -168,22 +194,19 @@ class Deployed:
             variables["RESTARTED"] = str(uuid.uuid4())
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
-    def ids(self) -> list[str]:
-        return [item["id"] for item in self.webhook.items(self.table)]
-
     def lines_since(self, id: str) -> list[dict[str, Any]]:
         lines = self.webhook.log("ConsumerLogs")
         first = next((number for number, line in enumerate(lines) if line.get("id") == id), len(lines))
         return lines[first:]
 
-    def send(self, id: str, body: bytes = b'{"order": "1", "total": 1}') -> int:
+    def send(self, id: str, body: bytes = b'{"items": [{"price": 1, "quantity": 1}]}') -> int:
         signature = hmac.new(b"shh", body, "sha256").hexdigest()
         headers = {"Idempotency-Key": id, "Content-Type": "application/json", "X-Signature": signature}
         return httpx.post(self.url, content=body, headers=headers, timeout=30).status_code
 
 
-def deployed(emulator: Emulator, app: Path, table: str) -> Deployed:
-    (webhook,) = deploy(emulator, app)
+def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
+    (webhook,) = deploy(emulator, app, context=context)
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     resources = client("cloudformation", emulator.endpoint, emulator.region).describe_stack_resources(
         StackName=webhook.stack
@@ -196,24 +219,73 @@ def deployed(emulator: Emulator, app: Path, table: str) -> Deployed:
     roles.read([name for name in names("AWS::IAM::Role") if "CloudWatchRole" not in name])
     consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
     buckets = [*names("AWS::S3::Bucket"), None]
-    return Deployed(observed, webhook.url, roles, consumer_role, table, names("AWS::Lambda::Function"), buckets[0])
+    return Deployed(observed, webhook.url, roles, consumer_role, names("AWS::Lambda::Function"), buckets[0])
 
 
-@pytest.mark.parametrize(
-    ("app_dir", "table"),
-    [(EXAMPLES / "hello", "WebhookTable"), (EXAMPLES / "direct", "Orders"), (STRICT, "WebhookTable")],
-    ids=["hello", "direct", "strict"],
-)
-def test_no_statement_is_missing_and_none_is_superfluous(app_dir: Path, table: str, strict: Emulator) -> None:
-    app = deployed(strict, app_dir, table)
+def in_table(app: Deployed, table: str, action: str) -> Stored:
+    """A table of DynamoDB, whose trouble is that the consumer may not write to it."""
+
+    def ids() -> list[str]:
+        return [item["id"] for item in app.webhook.items(table)]
+
+    return Stored(ids, lambda: app.roles.denying(app.consumer_role, action))
+
+
+def in_server(server: PostgresServer) -> Stored:
+    """A server of Postgres, whose trouble is that it is down."""
+
+    def ids() -> list[str]:
+        ((there,),) = server.query("SELECT to_regclass('orders')")
+        return [id for (id,) in server.query("SELECT id FROM orders")] if there else []
+
+    @contextmanager
+    def down() -> Iterator[None]:
+        server.stop()
+        try:
+            yield
+        finally:
+            server.start()
+
+    return Stored(ids, down)
+
+
+def everything_is_needed(app: Deployed) -> None:
     everything = app.works()
     assert everything == dict.fromkeys(everything, True), json.dumps(app.webhook.log("ConsumerLogs")[-5:])
 
     superfluous = []
-    for place in app.roles.statements():
+    for place in app.roles.allowed():
         with app.roles.without(*place):
             found = app.works()
         if found == everything:
-            superfluous.append(app.roles.synthesised[place[:2]][place[2]])
+            superfluous.append(place)
     assert superfluous == []
-    assert len(app.roles.statements()) >= 4
+    assert len(app.roles.allowed()) >= 4
+
+
+@pytest.mark.parametrize(
+    ("app_dir", "table", "action"),
+    [
+        (EXAMPLES / "hello", "WebhookTable", "dynamodb:PartiQLInsert"),
+        (EXAMPLES / "direct", "Orders", "dynamodb:PartiQLInsert"),
+        (EXAMPLES / "python_handler", "Totals", "dynamodb:PutItem"),
+        (STRICT, "WebhookTable", "dynamodb:PartiQLInsert"),
+    ],
+    ids=["hello", "direct", "python_handler", "strict"],
+)
+def test_no_action_is_missing_and_none_is_superfluous(app_dir: Path, table: str, action: str, strict: Emulator) -> None:
+    app = deployed(strict, app_dir, [])
+    app.sink = in_table(app, table, action)
+    everything_is_needed(app)
+
+
+def test_nor_is_any_with_a_database(strict: Emulator) -> None:
+    with postgres_server.running() as server:
+        app = deployed(strict, EXAMPLES / "postgres", server.context())
+        app.sink = in_server(server)
+        everything_is_needed(app)
+
+
+def test_each_example_is_among_them() -> None:
+    deployed_here = {"hello", "direct", "python_handler", "postgres"}
+    assert {folder.name for folder in apps.EXAMPLES} == deployed_here

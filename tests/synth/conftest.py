@@ -13,19 +13,8 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 from constructs import Construct
 
+from apps import INIT_FLAGS
 from cdk_scalable_webhook import ScalableWebhook
-
-# What an app made by `cdk init` sets, as far as it changes a template of ours.
-INIT_FLAGS = {
-    "@aws-cdk/core:newStyleStackSynthesis": True,
-    "@aws-cdk/aws-iam:minimizePolicies": True,
-    "@aws-cdk/aws-apigateway:disableCloudWatchRole": True,
-    "@aws-cdk/aws-apigateway:requestValidatorUniqueId": True,
-    "@aws-cdk/aws-lambda:createNewPoliciesWithAddToRolePolicy": True,
-    "@aws-cdk/aws-lambda:useCdkManagedLogGroup": True,
-    "@aws-cdk/core:enablePartitionLiterals": True,
-    "@aws-cdk/aws-dynamodb:resourcePolicyPerReplica": True,
-}
 
 
 @pytest.fixture(params=[{}, INIT_FLAGS], ids=["no feature flags", "flags of cdk init"])

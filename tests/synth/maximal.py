@@ -1,6 +1,6 @@
 """An app with every argument of ScalableWebhook in use, in as many stacks as their exclusions need."""
 
-from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
@@ -12,8 +12,10 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+from constructs import IConstruct
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook.findings import Finding, acknowledge
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -46,48 +48,54 @@ ScalableWebhook(
     throttling_rate_limit=1.5,
     throttling_burst_limit=1,
     encryption_key=kms.Key(created, "Key", enable_key_rotation=True),
-    log_retention=logs.RetentionDays.INFINITE,
+    log_retention=logs.RetentionDays.TEN_YEARS,
     removal_policy=RemovalPolicy.RETAIN,
     tracing=lambda_.Tracing.ACTIVE,
 )
 
 brought = Stack(app, "Brought")
-letters = sqs.Queue(brought, "Letters", fifo=True)
+letters = sqs.Queue(brought, "Letters", fifo=True, enforce_ssl=True)
+api = apigateway.RestApi(brought, "Api", binary_media_types=["*/*"], cloud_watch_role=True)
+bucket = s3.Bucket(brought, "Bucket", enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
+table = dynamodb.Table(
+    brought,
+    "Table",
+    partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+    point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
+)
 ScalableWebhook(
     brought,
     "Webhook",
-    api=apigateway.RestApi(brought, "Api", binary_media_types=["*/*"]),
+    api=api,
     path="/fifo",
     queue=sqs.Queue(
         brought,
         "Queue",
         fifo=True,
+        enforce_ssl=True,
         visibility_timeout=Duration.minutes(3),
         dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
     ),
-    large_payloads=s3.Bucket(brought, "Bucket", enforce_ssl=True),
-    sink=Sink.dynamodb(
-        dynamodb.Table(
-            brought, "Table", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
-        )
-    ),
+    large_payloads=bucket,
+    sink=Sink.dynamodb(table),
 )
 
 own = Stack(app, "Own")
+consumer = lambda_.Function(
+    own,
+    "Consumer",
+    runtime=lambda_.Runtime.PYTHON_3_14,
+    handler="index.handler",
+    layers=[RuntimeLayer(own, "Runtime")],
+    code=lambda_.Code.from_inline("def handler(event, context):\n    return {'batchItemFailures': []}\n"),
+    timeout=Duration.seconds(10),
+)
 ScalableWebhook(
     own,
     "Webhook",
     event_filters=[{"headers": {"X-Event": ["push"]}}],
     ingress=Ingress.lambda_integration(),
-    consumer=lambda_.Function(
-        own,
-        "Consumer",
-        runtime=lambda_.Runtime.PYTHON_3_14,
-        handler="index.handler",
-        layers=[RuntimeLayer(own, "Runtime")],
-        code=lambda_.Code.from_inline("def handler(event, context):\n    return {'batchItemFailures': []}\n"),
-        timeout=Duration.seconds(10),
-    ),
+    consumer=consumer,
 )
 
 mapped = Stack(app, "Mapped")
@@ -131,8 +139,12 @@ for name, sink in {
     ScalableWebhook(databases, name, sink=sink)
 
 edge = Stack(app, "Edge")
-truststore = s3.Bucket(edge, "Truststore", versioned=True, enforce_ssl=True)
-certificate = acm.Certificate(edge, "Certificate", domain_name="*.example.com")
+truststore = s3.Bucket(
+    edge, "Truststore", versioned=True, enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL
+)
+certificate = acm.Certificate(
+    edge, "Certificate", domain_name="lambda.example.com", subject_alternative_names=["direct.example.com"]
+)
 for name, ingress in {"Lambda": Ingress.lambda_integration(), "Direct": Ingress.direct_integration()}.items():
     ScalableWebhook(
         edge,
@@ -159,4 +171,61 @@ large = Stack(app, "Large")
 key = kms.Key(large, "Key", enable_key_rotation=True)
 ScalableWebhook(large, "Owned", large_payloads=True)
 ScalableWebhook(large, "Keyed", large_payloads=True, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
+
+signed = Stack(app, "Signed")
+secret_of_sender = secretsmanager.Secret(
+    signed, "Sender", encryption_key=kms.Key(signed, "Key", enable_key_rotation=True)
+)
+webhook = ScalableWebhook(
+    signed, "Webhook", path="/github", source=Source.github(secret_of_sender), tracing=lambda_.Tracing.ACTIVE
+)
+webhook.add_source("/okta", Source.okta(secret_of_sender), ingress=Ingress.direct_integration(binary=True))
+ScalableWebhook(
+    signed,
+    "Certified",
+    allowed_ip_ranges=["203.0.113.0/24"],
+    domain_name=apigateway.DomainNameOptions(
+        domain_name="certified.example.com",
+        certificate=acm.Certificate(signed, "Certificate", domain_name="certified.example.com"),
+        mtls=apigateway.MTLSConfig(
+            bucket=s3.Bucket.from_bucket_name(signed, "Truststore", "truststore"), key="authorities.pem"
+        ),
+    ),
+)
+
+secrets = [secret, *(database.node.find_child("Secret") for database in (postgres, aurora))]
+# What was brought is its owner's affair.
+brought_along: dict[IConstruct, tuple[str, ...]] = {
+    api: ("AwsSolutions-APIG2",),
+    api.deployment_stage: (
+        *("AwsSolutions-APIG1", "AwsSolutions-APIG3", "AwsSolutions-APIG6"),
+        *("CKV_AWS_73", "CKV_AWS_76", "CKV_AWS_120"),
+    ),
+    api.node.find_child("CloudWatchRole"): (
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs]",
+    ),
+    consumer: ("CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "W3005"),
+    consumer.node.find_child("ServiceRole"): (
+        "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
+    ),
+    letters: ("CKV_AWS_27",),
+    brought.node.find_child("Queue"): ("CKV_AWS_27",),
+    created.node.find_child("Letters"): ("CKV_AWS_27",),
+    table: ("CKV_AWS_119",),
+    bucket: ("AwsSolutions-S1", "CKV_AWS_18", "CKV_AWS_21"),
+    truststore: ("AwsSolutions-S1", "CKV_AWS_18"),
+    vpc: ("AwsSolutions-VPC7",),
+    postgres: ("AwsSolutions-RDS3", "AwsSolutions-RDS10", "AwsSolutions-RDS11", "CKV_AWS_118", "CKV_AWS_157"),
+    aurora: (
+        *("AwsSolutions-RDS6", "AwsSolutions-RDS10", "AwsSolutions-RDS11", "AwsSolutions-RDS14"),
+        "CKV_AWS_162",
+    ),
+    aurora.node.find_child("Writer"): ("CKV_AWS_118",),
+    **dict.fromkeys(secrets, ("AwsSolutions-SMG4", "CKV_AWS_149")),
+    secret_of_sender: ("AwsSolutions-SMG4",),
+}
+for construct, rules in brought_along.items():
+    acknowledge(construct, Finding(rules, "It was brought, and stands here for what anybody may bring."))
+# Most of them say nothing of who sends.
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
 app.synth()

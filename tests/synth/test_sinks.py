@@ -241,7 +241,11 @@ class TestDatabase:
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders"))
         roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
         (role,) = [role for id, role in roles.items() if id.startswith("WebhookConsumerRole")]
-        assert "AWSLambdaVPCAccessExecutionRole" in json.dumps(role["Properties"]["ManagedPolicyArns"])
+        assert "ManagedPolicyArns" not in role["Properties"]
+        (policy,) = role["Properties"]["Policies"]
+        (statement,) = policy["PolicyDocument"]["Statement"]
+        assert {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"} <= set(statement["Action"])
+        assert all(action.startswith("ec2:") for action in statement["Action"])
 
     def test_a_consumer_that_ends_before_its_statement_is_warned_of(self, stack: Stack) -> None:
         sink = Sink.postgres(host="h", database_name="d", secret=secretsmanager.Secret(stack, "Secret"))

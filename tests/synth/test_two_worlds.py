@@ -225,3 +225,15 @@ def test_every_run_time_test_passes_where_aws_cdk_cannot_be_imported() -> None:
     result = run(code)
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
+
+
+def test_an_app_is_synthesised_where_there_is_no_boto3() -> None:
+    code = """
+import sys
+sys.modules.update(boto3=None, botocore=None)
+import webhook_runtime.testing
+from cdk_scalable_webhook import ScalableWebhook
+from cdk_scalable_webhook.sinks import data_api, database, dynamodb, http, python
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr

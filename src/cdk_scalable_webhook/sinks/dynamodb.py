@@ -6,12 +6,22 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.payloads import grant_keep
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
+
+_KEY_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
 
 
 class DynamoDBSink(Sink):
@@ -52,13 +62,15 @@ class DynamoDBSink(Sink):
         # No ready-made grant has PartiQL's insert without a right to read, overwrite or delete.
         self.table.grant(grantee, "dynamodb:PartiQLInsert")
         if self.table.encryption_key is not None:
-            self.table.encryption_key.grant_encrypt_decrypt(grantee)
+            # What DynamoDB asks for, without the wildcards of the key's own grant.
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+            self.table.encryption_key.grant(grantee, *_KEY_ACTIONS)
         if self._payload_bucket is not None:
             grant_keep(self._payload_bucket, grantee)
 
 
 def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
-    return dynamodb.Table(
+    table = dynamodb.Table(
         scope,
         "Table",
         partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
@@ -73,3 +85,6 @@ def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
         ),
         removal_policy=options.removal_policy,
     )
+    if options.encryption_key is None:
+        findings.acknowledge(table, findings.TABLE_ENCRYPTED)
+    return table
