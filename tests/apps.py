@@ -8,7 +8,6 @@ import aws_cdk
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# What is to be avoided is not checked.
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/cdk.json"))
 APPS = {
     **{folder.name: folder / "app.py" for folder in EXAMPLES},
