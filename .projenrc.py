@@ -142,6 +142,7 @@ pyproject.add_override(
                 "tests/synth/test_checks.py": ["E501"],
                 "tests/synth/test_filters.py": ["E501"],
                 "examples/**": ["D"],
+                "faults/**": ["D"],
                 "benchmarks/peers/**": ["D"],  # written as their own documentation has it
                 "tools/**": ["D"],
                 "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
@@ -155,7 +156,7 @@ pyproject.add_override(
     {
         "strict": True,
         "python_version": "3.11",
-        "mypy_path": "src:tests:tests/sinks:examples:benchmarks",
+        "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults",
         "explicit_package_bases": True,
         "overrides": [
             {
@@ -179,7 +180,7 @@ pyproject.add_override(
     {
         "testpaths": ["tests"],
         "addopts": "-ra --strict-markers --import-mode=importlib",
-        "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks"],
+        "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults"],
         "filterwarnings": ["ignore::DeprecationWarning"],
     },
 )

@@ -39,14 +39,16 @@ class Peak:
 
 
 class PostgresServer:
-    """The server. ``password`` is that of the user ``webhooks``, who owns the database's public schema."""
+    """The server. ``password`` is that of the user ``webhooks``, who owns the database's public schema. With ``fsync``
+    it waits for its disk; there is no need, since its data is gone when it ends."""
 
-    def __init__(self, folder: Path, *, max_connections: int = 20) -> None:
+    def __init__(self, folder: Path, *, max_connections: int = 20, fsync: bool = False) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.password = secrets.token_urlsafe(12)
         self.max_connections = max_connections
+        self._fsync = "on" if fsync else "off"
         self._administrator = secrets.token_urlsafe(12)
         # The package knows how to make a database as root, who must not run one.
         self._package = get_server(folder / "postgres", cleanup_mode=None, start=False)
@@ -69,7 +71,7 @@ class PostgresServer:
         """Start it, and wait until it takes connections."""
         options = f"-h 127.0.0.1 -p {self.port} -c max_connections={self.max_connections} -c unix_socket_directories=''"
         log = self._package.pgdata / "log"
-        self._control("start", "-w", "-o", f"{options} -c fsync=off", "-l", str(log))
+        self._control("start", "-w", "-o", f"{options} -c fsync={self._fsync}", "-l", str(log))
 
     def stop(self) -> None:
         """End it and every connection, as a failover does."""
@@ -78,6 +80,17 @@ class PostgresServer:
     def crash(self) -> None:
         """End it as a power failure does: it recovers when it is started."""
         self._control("stop", "-w", "-m", "immediate")
+
+    @property
+    def pid(self) -> int | None:
+        """The server's own process, of which all others are children; None where it does not run."""
+        with suppress(FileNotFoundError):
+            return int((self._package.pgdata / "postmaster.pid").read_text().split()[0])
+        return None
+
+    def log(self) -> str:
+        """What it has logged since it was first started."""
+        return (self._package.pgdata / "log").read_text(errors="replace")
 
     def connect(self) -> pg8000.native.Connection:
         """A connection of the administrator, for whom some are always kept."""
@@ -106,7 +119,7 @@ class PostgresServer:
 
     def turned_away(self) -> int:
         """How often it had no connection left for somebody, by its own log."""
-        log = (self._package.pgdata / "log").read_text(errors="replace")
+        log = self.log()
         return log.count("FATAL:  sorry, too many clients already") + log.count("FATAL:  remaining connection slots")
 
     def terminate_connections(self) -> int:

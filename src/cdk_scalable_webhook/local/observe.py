@@ -49,12 +49,16 @@ class ObservedWebhook:
 
     def log(self, construct: str) -> list[dict[str, Any]]:
         """The structured lines that one stage has logged: AccessLogs, PublisherLogs or ConsumerLogs."""
+        lines = [line for invocation in self.invocations(construct) for line in invocation]
+        return sorted(lines, key=lambda line: str(line.get("timestamp", "")))
+
+    def invocations(self, construct: str) -> Iterator[list[dict[str, Any]]]:
+        """The same, the lines of one invocation together: the local AWS gives each a log stream of its own."""
         logs, group = self._client("logs"), self.physical("AWS::Logs::LogGroup", self.id + construct)
         pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
-        streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
-        texts = (text.strip() for stream in streams for text in _messages(logs, group, stream))
-        lines = [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
-        return sorted(lines, key=lambda line: str(line.get("timestamp", "")))
+        for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
+            texts = (text.strip() for text in _messages(logs, group, stream))
+            yield [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
 
     def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
         """The most batches that the consumer worked on at the same time, by its own records: all, or these."""

@@ -1,0 +1,50 @@
+"""`make faults`: webhooks, while everything behind the door fails, and what became of each.
+
+The consumer and the publisher are killed, the database is killed, its connections are terminated, its disk is slow and
+hangs, the queue delivers early, SQS is slow, 1 % of the webhooks are poison and 5 % are sent twice. In the end every
+accepted webhook is in the table once, or in the dead-letter queue with its reason; and each fault is counted, as is
+what it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a run, as far as processes ever
+do the same twice.
+"""
+
+import argparse
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "examples"))  # where the Postgres is
+
+from run import run, show, write
+
+from cdk_scalable_webhook.local.commands import say
+from cdk_scalable_webhook.local.emulator import LocalError
+
+FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
+
+
+def main() -> int:
+    """Returns the exit status: 0 where nothing was lost or stored twice, and every fault had an effect."""
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: another each time")
+    parser.add_argument("--webhooks", type=int, default=10_000)
+    arguments = parser.parse_args()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    outcome = run(arguments.seed, arguments.webhooks)
+    show(outcome)
+    write(outcome, FIGURES)
+    verdict = outcome.verdict
+    say(
+        f"faults: {'ok' if outcome.ok else 'FAILED'} seed={outcome.plan.seed} accepted={verdict.accepted}"
+        f" stored={verdict.stored} dead_lettered={verdict.dead_lettered} lost={verdict.lost}"
+        f" stored_twice={verdict.stored_twice}"
+    )
+    return 0 if outcome.ok else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except LocalError as error:
+        sys.exit(f"faults: FAILED {error}")

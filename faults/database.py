@@ -1,0 +1,141 @@
+"""A Postgres that can be killed, hung and slowed down. It waits for its disk, as a real one does."""
+
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import psutil
+from postgres_server import USER, PostgresServer
+
+# A commit waits for that long before it is flushed, in microseconds: the most that Postgres has.
+SLOW_COMMIT = 100_000
+_DEAD_SECONDS = 30
+# One of them may be lucky, and be flushed with the commit of somebody else.
+_PROBES = 10
+
+_AT_WORK = f"SELECT 1 FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
+
+# Waits for so many seconds, and says whether it shall be all over.
+Wait = Callable[[float], bool]
+
+
+class Database(PostgresServer):
+    """The server, and the table of the sink, which refuses some webhooks for good."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, max_connections=40, fsync=True)
+
+    def start(self) -> None:
+        super().start()
+        assert self.pid
+        # Remembered with its time: a process id that is in a file may be somebody else's by now.
+        self._server = psutil.Process(self.pid)
+
+    def create_table(self, statement: str) -> None:
+        """The table of the sink, with a constraint and a trigger of its owner's."""
+        for step in (
+            statement,
+            "ALTER TABLE webhooks ADD CONSTRAINT not_refused CHECK (payload NOT LIKE 'REFUSED%'::bytea)",
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'this customer has no account'; END $$",
+            "CREATE TRIGGER no_account BEFORE INSERT ON webhooks FOR EACH ROW "
+            """WHEN (position('"refused": "a trigger"'::bytea in NEW.payload) > 0) EXECUTE FUNCTION refuse()""",
+            f"GRANT SELECT, INSERT ON webhooks TO {USER}",
+            "CREATE TABLE probe (n int)",
+        ):
+            self.query(step)
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it."""
+        family = self._family()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=_DEAD_SECONDS)
+
+    def hang(self, seconds: float, wait: Wait) -> None:
+        """Stop every process of it for so long: whoever waits for it waits, and whoever comes is not greeted."""
+        with _stopped(self._family()):
+            wait(seconds)
+
+    def hang_some(self, count: int, seconds: float, wait: Wait, chance: Random) -> None:
+        """The same, for some of the connections only."""
+        rows = self.query("SELECT pid FROM pg_stat_activity WHERE usename = :user", user=USER)
+        some = chance.sample(rows, min(count, len(rows)))
+        with _stopped(_processes([pid for (pid,) in some])):
+            wait(seconds)
+
+    @contextmanager
+    def slow_disk(self) -> Iterator[None]:
+        """Each commit is late."""
+        self._configure(commit_delay=SLOW_COMMIT, commit_siblings=0)
+        try:
+            yield
+        finally:
+            self._configure(commit_delay=0, commit_siblings=5)
+
+    def commit_milliseconds(self) -> list[float]:
+        """How long each of some commits takes now."""
+        with closing(self.connect()) as connection:
+            return [_milliseconds(lambda: connection.run("INSERT INTO probe VALUES (1)")) for _ in range(_PROBES)]
+
+    def wait_until_at_work(self, seconds: float, wait: Wait) -> None:
+        """Until it has a statement of the sink's under way, or for so many seconds."""
+        give_up = time.monotonic() + seconds
+        with closing(self.connect()) as connection:
+            while time.monotonic() < give_up and not connection.run(_AT_WORK) and not wait(0.01):
+                pass
+
+    def _configure(self, **settings: int) -> None:
+        for name, value in settings.items():
+            self.query(f"ALTER SYSTEM SET {name} = {value}")
+        self.query("SELECT pg_reload_conf()")
+
+    def _family(self) -> list[psutil.Process]:
+        """The server's own process first: it starts no others once it is gone."""
+        try:
+            return [self._server, *self._server.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+def _processes(pids: list[int]) -> list[psutil.Process]:
+    found = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(pid))
+    return found
+
+
+def _milliseconds(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return (time.perf_counter() - started) * 1000
+
+
+@contextmanager
+def _stopped(processes: list[psutil.Process]) -> Iterator[None]:
+    try:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def running() -> Iterator[Database]:
+    """A server for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder))
+        try:
+            yield database
+        finally:
+            database.kill()

@@ -1,0 +1,78 @@
+"""The sender: it sends what was not accepted again, with the same id, and gives up in the end as senders do."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from math import inf
+from random import Random
+
+import httpx
+from plan import Plan, Planned
+
+CONCURRENCY = 12
+# How often it tries, and how long it waits for an answer: less or more than a publisher waits for SQS.
+_TRIES = 12
+_ANSWER_SECONDS = (8, 15)
+_LONGEST_PAUSE = 4
+
+
+class Sender:
+    """Sends every delivery of the plan, ``CONCURRENCY`` at a time.
+
+    ``accepted`` is how often each webhook was accepted, by its number, and ``through`` is how many deliveries have come
+    to an end. The faults of a lane hold it back by ``limits``: each shall strike where the seed says, even when the one
+    before it took long.
+    """
+
+    def __init__(self, url: str, plan: Plan) -> None:
+        self.accepted: Counter[int] = Counter()
+        self.refused: Counter[int] = Counter()
+        self.unanswered: Counter[str] = Counter()
+        self.requests = 0
+        self.through = 0
+        self.seconds = 0.0
+        self.limits: dict[str, float] = {}
+        self._url = url.rstrip("/")
+        self._plan = plan
+        self._chance = Random(f"sender {plan.seed}")  # noqa: S311 (no secret)
+
+    def run(self, on_through: Callable[[], object] = lambda: None) -> None:
+        """Until all are through; ``on_through`` is called after each."""
+        started = time.monotonic()
+        asyncio.run(self._run(on_through))
+        self.seconds = time.monotonic() - started
+
+    async def _run(self, on_through: Callable[[], object]) -> None:
+        deliveries = iter(enumerate(self._plan.deliveries))
+
+        async def work() -> None:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                for position, number in deliveries:
+                    while position >= min(list(self.limits.values()), default=inf):
+                        await asyncio.sleep(0.1)
+                    is_accepted = await self._deliver(http, self._plan.webhooks[number])
+                    self.accepted[number] += is_accepted
+                    self.through += 1
+                    on_through()
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+
+    async def _deliver(self, http: httpx.AsyncClient, webhook: Planned) -> bool:
+        """Whether it was accepted in the end."""
+        target = self._url + webhook.path.replace("\0", "%00") + "?" + webhook.query
+        headers = {"Idempotency-Key": webhook.id, "Content-Type": webhook.content_type, "X-Number": str(webhook.number)}
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(min(0.2 * 2**attempt, _LONGEST_PAUSE) * self._chance.uniform(0.5, 1))
+            self.requests += 1
+            try:
+                timeout = self._chance.choice(_ANSWER_SECONDS)
+                answer = await http.post(target, headers=headers, content=webhook.body, timeout=timeout)
+            except httpx.HTTPError as error:
+                self.unanswered[type(error).__name__] += 1
+                continue
+            if answer.status_code == 202:
+                return True
+            self.refused[answer.status_code] += 1
+        return False

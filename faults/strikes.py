@@ -1,0 +1,239 @@
+"""The faults: how each strikes. Nothing is made up here: processes are killed and stopped, settings are changed."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+
+import psutil
+from database import Database
+from late_link import LateLink
+from plan import Fault, Plan, Strike
+from sender import Sender
+
+from cdk_scalable_webhook.local.commands import say
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook
+from cdk_scalable_webhook.local.rest_api import client
+
+# The boto3 clients of the functions wait for an answer of SQS for 5 seconds, twice.
+SQS_PATIENCE = 5
+# While messages are delivered early, they come back after so many seconds. Some connections then hang for longer.
+_EARLY_SECONDS = 1
+_HUNG_SECONDS = 3
+# A function is killed until it was at work, so long apart. No fault waits any longer for something to strike.
+_KILL_PAUSE = 0.3
+_STRIKE_SECONDS = 40
+# What the emulator's log says of a batch whose function was killed: at work, while it started, or just before.
+_DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
+
+
+@dataclass
+class Struck:
+    """How often what was done. Commits are in milliseconds, before the disk was slow and meanwhile."""
+
+    times: Counter[Fault] = field(default_factory=Counter)
+    consumers_killed: int = 0
+    publishers_killed: int = 0
+    commits_before: list[float] = field(default_factory=list)
+    commits_meanwhile: list[float] = field(default_factory=list)
+
+
+class Strikes:
+    """Strikes as the plan says, each lane in a thread of its own, while the sender makes progress."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        sender: Sender,
+        emulator: Emulator,
+        webhook: ObservedWebhook,
+        database: Database,
+        link: LateLink,
+    ) -> None:
+        self.struck = Struck()
+        self._plan = plan
+        self._sender = sender
+        self._emulator = emulator
+        self._webhook = webhook
+        self._database = database
+        self._link = link
+        self._consumer = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Consumer")
+        self._publisher = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Publisher")
+        self._over = threading.Event()
+        self._errors: list[BaseException] = []
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Until every fault has struck, and is over; where the block or a lane fails, what has not struck does not any
+        more.
+
+        Raises what went wrong in a lane.
+        """
+        lanes = [threading.Thread(target=self._run, args=lane) for lane in self._plan.lanes.items()]
+        for lane in lanes:
+            lane.start()
+        try:
+            yield
+        except BaseException:
+            self._over.set()
+            raise
+        finally:
+            self._join(lanes)
+        for error in self._errors:
+            raise error
+
+    def _join(self, lanes: list[threading.Thread]) -> None:
+        try:
+            for lane in lanes:
+                lane.join()
+        except BaseException:  # Ctrl-C
+            self._over.set()
+            for lane in lanes:
+                lane.join()
+            raise
+
+    def _run(self, name: str, strikes: list[Strike]) -> None:
+        chance = Random(f"{name} {self._plan.seed}")  # noqa: S311 (no secret)
+        # The sender waits for a fault that lasts, and for the others not: a killed function needs something to do.
+        ats = [*(strike.at for strike in strikes[1:]), inf]
+        limits = [at if strike.seconds else inf for strike, at in zip(strikes, ats, strict=True)]
+        try:
+            for strike, limit in zip(strikes, limits, strict=True):
+                self._sender.limits[name] = limit
+                while self._sender.through < strike.at:
+                    if self._over.wait(0.05):
+                        return
+                say(f"  {self._sender.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
+                self._strike(strike, chance)
+                self.struck.times[strike.fault] += 1
+        except BaseException as error:
+            self._errors.append(error)
+            self._over.set()
+        finally:
+            self._sender.limits[name] = inf
+
+    def _strike(self, strike: Strike, chance: Random) -> None:
+        match strike.fault:
+            case "consumer killed":
+                self.struck.consumers_killed += self._kill(
+                    self._consumer, self._database.port, self.batches_lost, chance
+                )
+            case "publisher killed":
+                self.struck.publishers_killed += self._kill(
+                    self._publisher, self._link.port, lambda: self._sender.refused[502], chance
+                )
+            case "database killed":
+                with self._at_work():
+                    self._database.kill()
+                    self._over.wait(strike.seconds)
+                    self._database.start()
+            case "connections terminated":
+                with self._at_work():
+                    self._database.terminate_connections()
+            case "disk slow":
+                self.struck.commits_before.extend(self._database.commit_milliseconds())
+                with self._database.slow_disk():
+                    self.struck.commits_meanwhile.extend(self._database.commit_milliseconds())
+                    self._over.wait(strike.seconds)
+            case "disk hangs":
+                with self._at_work():
+                    self._database.hang(strike.seconds, self._over.wait)
+            case "redelivered early":
+                self._redeliver_early(strike.seconds, chance)
+            case "SQS slow":
+                self._slow_sqs(strike.seconds, chance)
+
+    def batches_lost(self) -> int:
+        """How many batches ended with the process that was at work on them, as the emulator tells it."""
+        log = (self._emulator.home / "ministack.log").read_text(errors="replace")
+        return sum(self._consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
+
+    def _kill(self, function: str, port: int, hits: Callable[[], int], chance: Random) -> int:
+        """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
+        before, kills = hits(), 0
+        give_up = time.monotonic() + _STRIKE_SECONDS
+        while hits() == before and time.monotonic() < give_up and not self._over.is_set():
+            workers = self._workers(function, port)
+            used = {worker: _processor_time(worker) for worker in workers}
+            self._over.wait(_KILL_PAUSE * chance.uniform(0.2, 1.8))
+            # One that was at work just now will be again; where all of them wait, anyone will do.
+            busy = [worker for worker in workers if _processor_time(worker) > used[worker]]
+            for worker in chance.sample(busy or workers, min(1, len(workers))):
+                with suppress(psutil.NoSuchProcess):
+                    worker.kill()
+                    kills += 1
+        return kills
+
+    def _workers(self, function: str, port: int) -> list[psutil.Process]:
+        """The processes that run a function, children of our own emulator, and have a connection to this port: where
+        one is killed that only starts, the emulator ends all others as well."""
+        found = []
+        for process in self._emulator.processes:
+            emulator = process.find()
+            for child in emulator.children(recursive=True) if emulator else []:
+                with suppress(psutil.Error):
+                    if child.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function and _is_connected(child, port):
+                        found.append(child)
+        return found
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """While a batch is being stored: on a slow disk that takes long enough to be hit."""
+        with self._database.slow_disk():
+            self._database.wait_until_at_work(_STRIKE_SECONDS, self._over.wait)
+            yield
+
+    def _wait_for_connections(self, count: int) -> None:
+        """Until consumers have so many, or for so long: a fault needs something to strike."""
+        give_up = time.monotonic() + _STRIKE_SECONDS
+        while self._database.connections() < count and time.monotonic() < give_up and not self._over.wait(0.1):
+            pass
+
+    def _redeliver_early(self, seconds: float, chance: Random) -> None:
+        """Messages become visible again while they are worked on."""
+        self._wait_for_connections(2)
+        sqs, queue = client("sqs", self._emulator.endpoint, self._emulator.region), self._webhook.queue_url
+        usual = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
+        try:
+            give_up = time.monotonic() + seconds
+            while time.monotonic() < give_up and not self._over.is_set():
+                self._over.wait(0.5)
+                self._database.hang_some(2, _HUNG_SECONDS, self._over.wait, chance)
+        finally:
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes=usual)
+
+    def _slow_sqs(self, seconds: float, chance: Random) -> None:
+        """Two of three answers are late, and one of those later than anybody waits."""
+
+        def delay() -> float:
+            late = chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 5)
+            return chance.choice([0, *late])
+
+        before, give_up = len(self._link.delays), time.monotonic() + _STRIKE_SECONDS
+        self._link.delay = delay
+        self._over.wait(seconds)
+        while max(self._link.delays[before:], default=0) < SQS_PATIENCE and time.monotonic() < give_up:
+            if self._over.wait(0.1):
+                break
+        self._link.delay = lambda: 0
+
+
+def _is_connected(process: psutil.Process, port: int) -> bool:
+    return any(connection.raddr and connection.raddr.port == port for connection in process.net_connections("tcp"))
+
+
+def _processor_time(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _lasting(seconds: float) -> str:
+    return f" for {seconds:g} seconds" if seconds else ""

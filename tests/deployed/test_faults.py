@@ -1,0 +1,241 @@
+"""`make faults` in its short form, and what would make it fail."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from effects import ConsumerLog, Effect
+from late_link import LateLink
+from plan import POISONS, Plan
+from run import Run, run, show
+from verdict import Letter, Row, Verdict
+
+FAULTS = Path(__file__).parents[2] / "faults"
+# Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.
+SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
+
+
+def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_with_its_reason() -> None:
+    outcome = run(SEED, WEBHOOKS)
+    show(outcome)
+    verdict = outcome.verdict
+    assert dict(verdict.problems) == {}
+    assert outcome.without_effect == []
+    assert verdict.accepted > WEBHOOKS * 0.9
+    assert verdict.stored + verdict.dead_lettered == verdict.accepted + verdict.unaccepted
+    assert verdict.dead_lettered == len(outcome.plan.poison)
+    assert outcome.figures()["ok"] is True
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(folder) in " ".join([process.cwd(), *process.cmdline()]):
+                found.append(process)
+    return found
+
+
+def test_ctrl_c_in_the_middle_of_the_faults_leaves_no_process() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run = subprocess.Popen(
+            [sys.executable, str(FAULTS), "--seed", str(SEED), "--webhooks", str(WEBHOOKS)],
+            env={**os.environ, "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert run.stdout
+        said = list(takewhile(lambda line: "killed" not in line, run.stdout))
+        assert len(processes_in(Path(folder))) > 5, said
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode != 0
+        assert processes_in(Path(folder)) == []
+
+
+SMALL = Plan(7, 400)
+GOOD = next(webhook for webhook in SMALL.webhooks if not webhook.poison)
+BAD = next(webhook for webhook in SMALL.webhooks if webhook.poison)
+EVERYONE = Counter({webhook.number: 1 for webhook in SMALL.webhooks})
+
+
+def row(**differences: Any) -> Row:
+    return replace(Row(GOOD.id, str(GOOD.number), GOOD.path, GOOD.query, GOOD.body), **differences)
+
+
+def letter(**differences: Any) -> Letter:
+    good = Letter(BAD.id, str(BAD.number), BAD.body, f"SQLSTATE {POISONS[BAD.poison or '']}", "refused")
+    return replace(good, **differences)
+
+
+def all_but(*absent: int) -> tuple[list[Row], list[Letter]]:
+    """What there has to be, without these webhooks."""
+    present = [webhook for webhook in SMALL.webhooks if webhook.number not in absent]
+    rows = [Row(w.id, str(w.number), w.path, w.query, w.body) for w in present if not w.poison]
+    letters = [
+        Letter(w.id, str(w.number), w.body, f"SQLSTATE {POISONS[w.poison]}", "refused") for w in present if w.poison
+    ]
+    return rows, letters
+
+
+def judged(rows: list[Row], letters: list[Letter], accepted: Counter[int] = EVERYONE) -> dict[str, list[str]]:
+    others, other_letters = all_but(GOOD.number, BAD.number)
+    return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_letters, *letters]).problems)
+
+
+def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
+    verdict = Verdict(SMALL, EVERYONE, *all_but())
+    assert dict(verdict.problems) == {}
+    poison = len(SMALL.poison)
+    assert (verdict.accepted, verdict.stored, verdict.dead_lettered) == (400, 400 - poison, poison)
+    assert sum(verdict.reasons.values()) == poison
+
+
+@pytest.mark.parametrize(
+    ("rows", "letters", "problem", "id"),
+    [
+        ([], [letter()], "lost", GOOD.id),
+        ([row()], [], "lost", BAD.id),
+        ([row(), row()], [letter()], "stored twice", GOOD.id),
+        ([row(), row(id="by another id")], [letter()], "stored twice", GOOD.id),
+        ([row(body=b"another")], [letter()], "stored otherwise than it was sent", GOOD.id),
+        ([row(path="/")], [letter()], "stored otherwise than it was sent", GOOD.id),
+        ([row(), row(number="400", id="x")], [letter()], "never sent", "x"),
+        ([row(), row(number=None, id="x")], [letter()], "never sent", "x"),
+        ([row()], [letter(), letter(number="-1", id="x")], "never sent", "x"),
+        ([row(), row(number=str(BAD.number))], [letter()], "poison, and stored", BAD.id),
+        ([row()], [letter(reason="")], "in the dead-letter queue without a reason", BAD.id),
+        ([row()], [letter(error="")], "in the dead-letter queue without a reason", BAD.id),
+        ([row()], [letter(body=b"another")], "in the dead-letter queue with another payload", BAD.id),
+        ([row()], [letter(error="T")], "in the dead-letter queue for another reason than its poison", BAD.id),
+        (
+            [row()],
+            [letter(), letter(number=str(GOOD.number), body=GOOD.body)],
+            "stored and in the dead-letter queue",
+            GOOD.id,
+        ),
+    ],
+)
+def test_what_is_lost_twice_altered_foreign_or_without_a_reason_is_named(
+    rows: list[Row], letters: list[Letter], problem: str, id: str
+) -> None:
+    assert judged(rows, letters)[problem] == [id]
+
+
+def test_a_webhook_that_was_never_accepted_may_be_there_or_not_but_not_twice() -> None:
+    accepted = EVERYONE - Counter({GOOD.number: 1})
+    assert judged([], [letter()], accepted) == {}
+    assert judged([row()], [letter()], accepted) == {}
+    assert "stored twice" in judged([row(), row()], [letter()], accepted)
+
+
+def test_a_good_webhook_may_be_dead_lettered_with_a_reason_and_poison_more_than_once() -> None:
+    other = letter(number=str(GOOD.number), body=GOOD.body, error="SinkDown", reason="at the last try")
+    assert judged([], [letter(), letter(), other]) == {}
+
+
+def test_a_letter_is_read_as_it_was_sent() -> None:
+    def message(body: str, webhook: str, **more: str) -> dict[str, Any]:
+        attributes = {"webhook": webhook, **more}
+        return {"Body": body, "MessageAttributes": {name: {"StringValue": text} for name, text in attributes.items()}}
+
+    text = message("Zoë", "v=1&encoding=text&id=7-1&h.X-Number=1", error="E", reason="R")
+    assert Letter.read(text) == Letter("7-1", "1", "Zoë".encode(), "E", "R")
+    assert Letter.read(message("AAE=", "encoding=base64&id=7-2&h.x-number=2")) == Letter("7-2", "2", b"\0\1", "", "")
+    assert Letter.read(message("-", "encoding=empty&id=7-3")) == Letter("7-3", None, b"", "", "")
+
+
+def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
+    one, again, other = Plan(1, 300), Plan(1, 300), Plan(2, 300)
+    for part in ("webhooks", "deliveries", "lanes"):
+        assert getattr(one, part) == getattr(again, part)
+        assert getattr(one, part) != getattr(other, part)
+
+
+@pytest.mark.parametrize("webhooks", [WEBHOOKS, 10_000])
+def test_a_plan_has_every_fault_and_some_poison_and_sends_some_twice(webhooks: int) -> None:
+    plan = Plan(SEED, webhooks)
+    faults = {strike.fault for lane in plan.lanes.values() for strike in lane}
+    assert len(faults) == 8
+    assert all(0 <= strike.at < webhooks for lane in plan.lanes.values() for strike in lane)
+    assert set(plan.poison.values()) == set(POISONS)
+    assert len(plan.poison) == webhooks // 100
+    assert len(plan.deliveries) == webhooks + len(plan.twice)
+    assert len({webhook.body for webhook in plan.webhooks}) > webhooks * 0.9
+
+
+def invocation(started: int, ended: int | None, *lines: tuple[str, str, int]) -> list[dict[str, Any]]:
+    said = [{"message": m, "id": id, "message_id": f"m{id}", "attempt": attempt} for m, id, attempt in lines]
+    return said + ([{"message": "batch", "started": started, "ended": ended}] if ended else [])
+
+
+def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
+    log = ConsumerLog(
+        [
+            invocation(0, 10, ("stored", "a", 1), ("failed", "b", 1)),
+            invocation(20, 30, ("duplicate", "b", 3)),  # nobody said what became of the second try, nor that it stored
+            invocation(40, 90, ("stored", "c", 1)),
+            invocation(50, 60, ("duplicate", "c", 2), ("stored", "d", 1)),  # while the other still had it
+            invocation(60, None, ("stored", "e", 1)),
+        ]
+    )
+    assert log.came_back_untold() == 1
+    assert log.stored_untold() == 1
+    assert log.two_at_once() == 1
+    assert log.messages_of_each() == Counter("abcde")
+    assert len(log.lines("stored", attempt=1)) == 4
+
+
+@pytest.mark.parametrize(("times", "figure", "ok"), [(1, 1, True), (0, 1, False), (1, 0, False)])
+def test_a_fault_that_never_struck_or_had_no_effect_fails_the_run(times: int, figure: int, ok: bool) -> None:
+    verdict = Verdict(SMALL, EVERYONE, *all_but())
+    effects = [Effect("disk slow", times, "commits", {"commits": figure})]
+    outcome = Run(SMALL, verdict, effects, requests=400, seconds=1, sending_seconds=1, untold=0)
+    assert outcome.ok is ok
+    assert outcome.figures()["disk_slow_commits"] == figure
+    assert Run(SMALL, Verdict(SMALL, EVERYONE, [], []), effects, 400, 1, 1, 0).ok is False
+
+
+def echo(listener: socket.socket) -> None:
+    with listener.accept()[0] as client:
+        while data := client.recv(1000):
+            client.sendall(data)
+
+
+def asked(port: int, *questions: bytes) -> list[bytes]:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        return [_ask(client.sendall, client.recv, question) for question in questions]
+
+
+def _ask(send: Callable[[bytes], None], receive: Callable[[int], bytes], question: bytes) -> bytes:
+    send(question)
+    return receive(1000)
+
+
+def test_a_late_link_holds_each_answer_back_and_changes_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=echo, args=(listener,))
+        server.start()
+        link = LateLink(listener.getsockname()[1])
+        try:
+            link.delay = iter([0.01, 0, 0.02]).__next__
+            assert asked(link.port, b"one", b"two", b"\0\xff") == [b"one", b"two", b"\0\xff"]
+            assert link.delays == [0.01, 0.02]
+        finally:
+            link.close()
+            server.join(10)
+    assert not server.is_alive()
