@@ -232,6 +232,7 @@ pyproject.add_override(
                     f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
                     f" | {MODULE}.edge | {MODULE}.acknowledgement | {MODULE}.payloads",
                     f"{MODULE}.checks",
+                    f"{MODULE}.arguments",
                 ],
             },
         ],

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
@@ -30,6 +31,20 @@ _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
 _MAX_ENVIRONMENT = 4096
 _TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
+
+
+def place(scope: Construct, id: str) -> None:
+    """A place in the tree where a construct can be."""
+    if "${Token[" in id or not id:
+        raise ValueError(f"id must be a text that is known at synth, got {id!r}; for example 'Webhook'")
+    if scope.node.try_find_child(id) is not None:
+        raise ValueError(f"id must be new in {scope.node.path!r}, got {id!r}, which is there already; choose another")
+    try:
+        Stack.of(scope)
+    except RuntimeError:  # the CDK's
+        raise ValueError(
+            f"scope must be a Stack, or a construct in one, got {scope.node.path!r}, which is in none; pass a Stack"
+        ) from None
 
 
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
@@ -206,7 +221,7 @@ def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
     """CIDR ranges of IPv4 or IPv6."""
     if values is None:
         return
-    if isinstance(values, str) or not values:
+    if not values:
         raise ValueError(
             f"{argument} must be a list of one CIDR range or more, got {values!r}; "
             "for example ['203.0.113.0/24'], or leave it out: anybody may call"

@@ -38,9 +38,8 @@ class EventFilters:
         Raises:
             ValueError: They are not filters, or more than Lambda takes.
         """
-        if isinstance(filters, str | Mapping) or not 1 <= len(filters) <= _MAX_FILTERS:
-            got = "something else" if isinstance(filters, str | Mapping) else f"{len(filters)}"
-            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", got, "join some by $or, or leave it out")
+        if not 1 <= len(filters) <= _MAX_FILTERS:
+            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", "join some by $or, or leave it out")
         self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
         texts = [_dumps(pattern) for pattern in self._patterns]
         if len(set(texts)) < len(texts):
@@ -149,9 +148,9 @@ def metric_dropped(scope: Construct, period: Duration | None) -> "cloudwatch.Met
     )
 
 
-def _pattern(filter: object, where: str) -> dict[str, Any]:
-    if not isinstance(filter, Mapping) or not filter or not set(filter) <= {"body", "headers"}:
-        got = ", ".join(map(str, filter)) or "nothing" if isinstance(filter, Mapping) else repr(filter)
+def _pattern(filter: Mapping[str, object], where: str) -> dict[str, Any]:
+    if not filter or not set(filter) <= {"body", "headers"}:
+        got = ", ".join(filter) or "nothing"
         _refuse("be a dict with the keys body, headers or both", got, "put fields of the payload below body", where)
     return {key: _fields(fields, f"{where}[{key!r}]", text_only=key == "headers") for key, fields in filter.items()}
 

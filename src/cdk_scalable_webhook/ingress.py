@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
@@ -80,6 +81,7 @@ class IngressConfig:
     methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
 
 
+@typed
 class Ingress(ABC):
     """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
 

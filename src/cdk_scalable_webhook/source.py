@@ -9,6 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import typed
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # importing it costs every synth
 _TOLERANCE = Duration.minutes(5)
 
 
+@typed
 class Source:
     """Who sends: how requests are signed, and which of them is which delivery.
 

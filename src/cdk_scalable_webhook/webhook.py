@@ -16,6 +16,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
@@ -39,6 +40,7 @@ _OTHER_VARIABLES = 1000
 _URL_DESCRIPTION = "Webhook URL"
 
 
+@typed
 @jsii.implements(iam.IGrantable)
 class ScalableWebhook(Construct):
     """A webhook endpoint in front of something that does not scale.
@@ -188,6 +190,7 @@ class ScalableWebhook(Construct):
             ValueError: An argument is out of its limits, or two of them contradict each other. The message names the
                 argument, the limit, what it got and what to do.
         """
+        checks.place(scope, id)
         super().__init__(scope, id)
         ingress = ingress or Ingress.lambda_integration()
         busy = consumer_timeout(consumer, timeout)

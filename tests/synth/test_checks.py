@@ -230,7 +230,7 @@ ROWS = [
     Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
     Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}),
-    Row("IP range that is no list", "allowed_ip_ranges must be a list of one CIDR range or more, got '203.0.113.0/24'", {"allowed_ip_ranges": "203.0.113.0/24"}),
+    Row("IP range that is no list", "allowed_ip_ranges must be a list, each a text, got '203.0.113.0/24' (str); put a single one into a list, too, or leave allowed_ip_ranges out", {"allowed_ip_ranges": "203.0.113.0/24"}),
     Row("IP range that is none", "allowed_ip_ranges must hold CIDR ranges of IPv4 or IPv6, got '203.0.113.0/33'", {"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/33"]}),
     Row("IP range with a host in it", "got '203.0.113.7/24': 203.0.113.7/24 has host bits set; for example", {"allowed_ip_ranges": ["203.0.113.7/24"]}),
     Row("web ACL of CloudFront", "web_acl must have the scope REGIONAL, got CLOUDFRONT; create it with scope='REGIONAL'", {}, {"web_acl": global_web_acl}),

@@ -159,8 +159,8 @@ field = "event_filters[0]['body']['a']"
 REFUSED: dict[str, tuple[Any, str]] = {
     "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; join some by $or, or leave it out"),
     "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or"),
-    "one, not in a list": (BODY[0], "event_filters must be a list of 1 to 5 filters, got something else"),
-    "text": (["push"], "event_filters[0] must be a dict with the keys body, headers or both, got 'push'; put fields"),
+    "one, not in a list": (BODY[0], "event_filters must be a list, each a dict, got {'body': {'ref': [{'prefix': 'refs/heads/'}]}} (dict); put a single one into a list, too"),
+    "text": (["push"], "event_filters[0] must be a dict, got 'push' (str); pass one, or leave event_filters out"),
     "empty": ([{}], "event_filters[0] must be a dict with the keys body, headers or both, got nothing"),
     "another key": ([*BODY, {"path": ["/"]}], "event_filters[1] must be a dict with the keys body, headers or both, got path"),
     "no fields": ([{"body": {}}], "event_filters[0]['body'] must be a dict with one field or more, got {}; for example"),
