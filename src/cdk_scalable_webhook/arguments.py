@@ -181,6 +181,8 @@ _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: 
 def _described(option: Any, value: object) -> str:
     if option is str and isinstance(value, str):
         return "a text without NUL and lone surrogates"
+    if option in (int, float) and type(value) is int:
+        return f"{_KINDS[option]} between -2^53 and 2^53"
     if get_origin(option) is Mapping:
         return "a dict"
     if get_origin(option) is Sequence:
