@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -60,11 +61,37 @@ def is_below(value: int | None, limit: int) -> bool:
 
 
 def duration(argument: str, value: Duration | None, low: Duration, high: Duration, remedy: str = "") -> None:
-    """Refuse a duration outside its limits."""
+    """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
     seconds = known_seconds(value)
-    if seconds is None or known(low) <= seconds <= known(high):
+    if seconds is None:
         return
-    raise ValueError(_sentence(f"{argument} must be between {show(low)} and {show(high)}, got {show(value)}", remedy))
+    if not known(low) <= seconds <= known(high):
+        limits = f"between {show(low)} and {show(high)}"
+        raise ValueError(_sentence(f"{argument} must be {limits}, got {show(value)}", remedy))
+    if seconds % 1:
+        raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
+
+
+def period(value: Duration | None) -> None:
+    """What one point of a metric may stand for.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html
+    """
+    seconds = known_seconds(value)
+    if seconds is not None and not (seconds in (1, 5, 10, 20, 30) or (seconds >= 60 and seconds % 60 == 0)):
+        raise ValueError(
+            f"period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got {seconds:g} seconds; "
+            "for example Duration.minutes(1)"
+        )
+
+
+def removal_policy(value: RemovalPolicy | None) -> None:
+    """Nothing that a webhook has can be kept as a snapshot."""
+    if value is RemovalPolicy.SNAPSHOT:
+        raise ValueError(
+            "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither table, "
+            "queues, bucket nor log groups have; take RemovalPolicy.RETAIN"
+        )
 
 
 def max_concurrency(value: int) -> None:
@@ -126,6 +153,18 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
         )
 
 
+def consumer_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQueue | None) -> None:
+    """The consumer's permissions name the queue, and what delivers the queue names the consumer: neither of two stacks
+    could be deployed before the other."""
+    is_here = queue is None or (queue.node.default_child is not None and Stack.of(queue) is Stack.of(scope))
+    if is_here and Stack.of(consumer) is not Stack.of(scope):
+        raise ValueError(
+            f"consumer must be in the stack of the queue, got {consumer.node.path} for a queue of "
+            f"{Stack.of(scope).node.path}; put the ScalableWebhook into the stack of the consumer, or bring a queue "
+            "of that stack"
+        )
+
+
 # The child of a queue that has its consumer.
 TAKEN = "Webhook consumer"
 
@@ -177,9 +216,12 @@ def nothing_set(brought: str, **settings: object) -> None:
     """Refuse settings that would shape a thing which was brought, and which nobody would apply."""
     given = [name for name, value in settings.items() if value is not None]
     if given:
+        them = "it" if len(given) == 1 else "them"
+        remedy = f"set {them} on what you pass as {brought}, or leave {brought} out"
+        if brought.startswith("no "):
+            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {them} out"
         raise ValueError(
-            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; "
-            f"set {'it' if len(given) == 1 else 'them'} on what you pass as {brought}, or leave {brought} out"
+            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; {remedy}"
         )
 
 
@@ -209,7 +251,7 @@ def header_name(argument: str, value: str | None) -> None:
 def mount_path(value: str) -> None:
     """The path of a door: fixed segments, since the door itself is every path below."""
     segments = value.strip("/").split("/")
-    if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._~:@-]+", name) for name in segments)):
+    if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
         return
     raise ValueError(
         f"path must be '/' or fixed segments such as '/hooks/github', got {value!r}; "

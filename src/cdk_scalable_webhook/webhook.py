@@ -217,6 +217,9 @@ class ScalableWebhook(Construct):
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
+        checks.removal_policy(removal_policy)
+        if consumer is not None:
+            checks.consumer_stack(self, consumer, queue)
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
 
@@ -513,6 +516,7 @@ class ScalableWebhook(Construct):
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
+        checks.period(period)
         return self._queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=period)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
@@ -534,6 +538,7 @@ class ScalableWebhook(Construct):
                 "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
+        checks.period(period)
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
 
     def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
@@ -556,6 +561,7 @@ class ScalableWebhook(Construct):
                 "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
                 "leave the metric out"
             )
+        checks.period(period)
         return metric_dropped(self, period)
 
 
