@@ -35,7 +35,7 @@ def typed(kind: _T) -> _T:
     return kind
 
 
-def shown(value: object) -> str:
+def brief(value: object) -> str:
     """A value for a person: never long, and no address in memory."""
     name = type(value).__name__
     try:
@@ -44,7 +44,7 @@ def shown(value: object) -> str:
         text = ""
     if not text:
         return f"{_article(name)} {name}"
-    return f"{text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '…'} ({name})"
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
 class _Wrong(NamedTuple):
@@ -172,7 +172,10 @@ def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     remedy = next(filter(None, remedies), "pass one")
     if optional:
         remedy += f", or leave {wrong.argument.partition('[')[0]} out"
-    raise ValueError(f"{wrong.argument} must be {kinds}, got {shown(wrong.value)}; {remedy}")
+    got, kind = brief(wrong.value), type(wrong.value).__name__
+    raise ValueError(
+        f"{wrong.argument} must be {kinds}, got {got if got.endswith(kind) else f'{got} ({kind})'}; {remedy}"
+    )
 
 
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}

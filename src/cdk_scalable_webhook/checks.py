@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 """
 
 import ast
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
@@ -21,8 +22,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook.arguments import brief
+
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_ec2 as ec2
 
 _STANDARD_MAX_BATCH = 10_000
 _FIFO_MAX_BATCH = 10
@@ -32,6 +36,15 @@ _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
 _MAX_ENVIRONMENT = 4096
 _TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
+_MAX_ID = 200
+# What CloudFormation refuses to set.
+_OF_LAMBDA = {
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"),
+    *("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE"),
+    *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API"),
+    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+}
 
 
 def place(scope: Construct, id: str) -> None:
@@ -41,11 +54,18 @@ def place(scope: Construct, id: str) -> None:
     if scope.node.try_find_child(id) is not None:
         raise ValueError(f"id must be new in {scope.node.path!r}, got {id!r}, which is there already; choose another")
     try:
-        Stack.of(scope)
+        stack = Stack.of(scope)
     except RuntimeError:  # the CDK's
         raise ValueError(
             f"scope must be a Stack, or a construct in one, got {scope.node.path!r}, which is in none; pass a Stack"
         ) from None
+    # The CDK makes names of it, of which the longest ends in Api, Deployment and two hashes.
+    size = len(re.sub("[^A-Za-z0-9]", "", scope.node.path.removeprefix(stack.node.path) + id))
+    if size > _MAX_ID:
+        raise ValueError(
+            f"id must be {_MAX_ID} letters and digits at most together with the path of scope in the stack, "
+            f"got {size:,}; shorten it"
+        )
 
 
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
@@ -243,7 +263,7 @@ def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
         raise ValueError(
-            f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {value!r}; "
+            f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {brief(value)}; "
             "name one header, for example 'Idempotency-Key'"
         )
 
@@ -254,7 +274,7 @@ def mount_path(value: str) -> None:
     if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
         return
     raise ValueError(
-        f"path must be '/' or fixed segments such as '/hooks/github', got {value!r}; "
+        f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; "
         "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
     )
 
@@ -275,7 +295,7 @@ def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
             ip_network(value)
         except ValueError as error:
             raise ValueError(
-                f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {value!r}: {error}; "
+                f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {brief(value)}: {error}; "
                 "for example '203.0.113.0/24' or '2001:db8::/32'"
             ) from None
 
@@ -338,6 +358,31 @@ def acknowledgement(status: int, body: str, content_type: str) -> None:
         )
 
 
+def subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
+    """Subnets that there are, and that a function can be in."""
+    argument = "vpc" if vpc_subnets is None else "vpc_subnets"
+    try:
+        selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
+    except RuntimeError as refusal:
+        raise ValueError(
+            f"{argument} must have subnets for the function, got {vpc.node.path}: {said(refusal)}; "
+            "pass vpc_subnets that there are"
+        ) from None
+    if selected.has_public or not selected.subnets:
+        got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
+        raise ValueError(f"{argument} must have private or isolated subnets, got {got}; pass such vpc_subnets")
+
+
+def properties(struct: object) -> dict[str, Any]:
+    """The properties of a struct of the CDK's, to be passed as keywords."""
+    return {name: getattr(struct, name) for name in inspect.signature(type(struct)).parameters}
+
+
+def said(refusal: RuntimeError) -> str:
+    """What the CDK said, in one line."""
+    return " ".join(str(refusal).split())
+
+
 def table_key(table: "dynamodb.ITable") -> None:
     """The table's key is the webhook's id, or an insert cannot be conditional on it."""
     from aws_cdk import aws_dynamodb as dynamodb
@@ -380,7 +425,7 @@ def table_name(value: str) -> None:
     if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
         raise ValueError(
             f"table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, "
-            f"got {value!r}; for example 'webhooks' or 'orders.webhooks'"
+            f"got {brief(value)}; for example 'webhooks' or 'orders.webhooks'"
         )
 
 
@@ -432,13 +477,23 @@ def url(argument: str, value: str) -> None:
     """An absolute URL of HTTP's."""
     if Token.is_unresolved(value):
         return
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        is_absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address that is none
+        is_absolute = False
     # A password in it would be in the template, and in the environment.
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or re.search(r"\s", value):
+    if not is_absolute or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]{1,2048}", value):
         raise ValueError(
-            f"{argument} must be an absolute http or https URL without user and password, got {value!r}; "
-            "for example 'https://orders.example.com/webhooks'"
+            f"{argument} must be an absolute http or https URL without user and password, got {brief(value)}; "
+            "for example 'https://orders.example.com/webhooks', with everything but ASCII percent-encoded"
         )
+
+
+def text(argument: str, value: str | None, high: int) -> None:
+    """A text that is neither empty nor longer than what it names can be."""
+    if value is not None and not Token.is_unresolved(value) and not 1 <= len(value) <= high:
+        raise ValueError(f"{argument} must be 1 to {high} characters, got {brief(value)}; take one of that length")
 
 
 def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
@@ -454,18 +509,24 @@ def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
 
 def python_code(code: Path, handler: str) -> None:
     """A function that is there to be called."""
-    if not code.is_dir() and code.suffix != ".py":
-        raise ValueError(f"code must be a folder or a .py file, got {str(code)!r}; name one that holds your modules")
-    if not code.exists():
-        raise ValueError(f"code must exist, got {str(code)!r}, which does not; the path counts from where cdk runs")
+    if not _there(code.is_dir) and code.suffix != ".py":
+        raise ValueError(
+            f"code must be a folder or a .py file, got {brief(str(code))}; name one that holds your modules"
+        )
+    if not _there(code.exists):
+        raise ValueError(
+            f"code must exist, got {brief(str(code))}, which does not; the path counts from where cdk runs"
+        )
     module, _, function = handler.rpartition(".")
     if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
-        raise ValueError(f"handler must be 'module.function', got {handler!r}; for example 'orders.handle'")
+        raise ValueError(f"handler must be 'module.function', got {brief(handler)}; for example 'orders.handle'")
     root = code if code.is_dir() else code.parent
     path = root.joinpath(*module.split("."))
-    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()), None)
+    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if _there(found.is_file)), None)
     if file is None or (code.is_file() and file != code):
-        raise ValueError(f"handler must be in code, got {handler!r}, and {str(code)!r} has no module {module}")
+        raise ValueError(
+            f"handler must be in code, got {brief(handler)}, and {str(code)!r} has no module {module[:100]}"
+        )
     if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
         raise ValueError("code must not hold a webhook_runtime, got one; it is packed beside your modules")
     try:
@@ -474,6 +535,8 @@ def python_code(code: Path, handler: str) -> None:
         raise ValueError(
             f"code must be Python, got {file.name} with {error.msg} in line {error.lineno}; mend it"
         ) from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
+        raise ValueError(f"code must be Python, got {file.name} with {error}; mend it") from None
     if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
         raise ValueError(
             f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
@@ -481,14 +544,25 @@ def python_code(code: Path, handler: str) -> None:
         )
     defined = {name for node in tree.body for name in _defined(node)}
     if function not in defined and "*" not in defined:
-        raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")
+        raise ValueError(
+            f"handler must name a function of {file.name}, got {brief(function)}, which it does not define; "
+            "name one that is there"
+        )
+
+
+def _there(look: Callable[[], bool]) -> bool:
+    """Whether something is there, which a name that is too long for the file system never is."""
+    try:
+        return look()
+    except OSError:
+        return False
 
 
 def is_installed(package: str) -> bool:
     """Whether a distribution is there to be packed."""
     try:
         metadata.distribution(package)
-    except metadata.PackageNotFoundError:
+    except (metadata.PackageNotFoundError, ValueError):  # the latter is for no name at all
         return False
     return True
 
@@ -498,8 +572,8 @@ def packages(names: Sequence[str]) -> None:
     for name in names:
         if not is_installed(name):
             raise ValueError(
-                f"packages must be installed where the app is synthesised, got {name!r}, which is not; "
-                f"pip install {name}"
+                f"packages must be installed where the app is synthesised, got {brief(name)}, which is not; "
+                "install it there"
             )
 
 
@@ -518,7 +592,9 @@ def _defined(node: ast.stmt) -> list[str]:
 def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
     """One of a few words."""
     if value not in among:
-        raise ValueError(f"{argument} must be one of {', '.join(among)}, got {value!r}; choose what the sender uses")
+        raise ValueError(
+            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; choose what the sender uses"
+        )
 
 
 def signed_content(value: str, *, timestamp_header: str | None, id_header: str | None) -> None:
@@ -526,7 +602,7 @@ def signed_content(value: str, *, timestamp_header: str | None, id_header: str |
     rest = re.sub(r"{(body|timestamp|id)}", "", value)
     if value.count("{body}") != 1 or "{" in rest or "}" in rest:
         raise ValueError(
-            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {value!r}; "
+            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {brief(value)}; "
             "for example '{timestamp}.{body}'"
         )
     for name, header in {"timestamp": timestamp_header, "id": id_header}.items():
@@ -536,18 +612,25 @@ def signed_content(value: str, *, timestamp_header: str | None, id_header: str |
             )
     if timestamp_header is not None and "{timestamp}" not in value:
         raise ValueError(
-            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {value!r}; "
+            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {brief(value)}; "
             "leave timestamp_header out: a time that is not signed proves nothing"
         )
 
 
 def environment(values: Mapping[str, str]) -> None:
-    """Names that Lambda does not take, or that are the construct's own."""
-    bad = [name for name in values if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_")]
+    """Names that Lambda does not take, or that are the construct's own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    bad = [
+        name
+        for name in values
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_") or name in _OF_LAMBDA
+    ]
     if bad:
         raise ValueError(
-            "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, "
-            f"got {', '.join(bad)}; choose others"
+            "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ "
+            f"nor are Lambda's own, got {', '.join(map(brief, bad))}; choose others"
         )
 
 
@@ -562,17 +645,17 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
     size = beside + sum(len(text.encode()) for text in texts)
     if size > _MAX_ENVIRONMENT:
         raise ValueError(
-            f"source and event_filters must fit into the {_MAX_ENVIRONMENT:,} bytes of a function's environment "
-            f"together, got about {size:,}; take Ingress.lambda_integration(), where each source has a function of its "
-            "own, or fewer filters"
+            "source, event_filters, acknowledgement and what is given to sink must fit into the "
+            f"{_MAX_ENVIRONMENT:,} bytes of a function's environment together, got about {size:,}; take "
+            "Ingress.lambda_integration(), where each source has a function of its own, or less of them"
         )
 
 
 def file(argument: str, value: str | None) -> Path | None:
     """A file that is there."""
-    if value is not None and not Path(value).is_file():
+    if value is not None and not _there(Path(value).is_file):
         raise ValueError(
-            f"{argument} must be a file, got {value!r}, which is none; the path counts from where cdk runs"
+            f"{argument} must be a file, got {brief(value)}, which is none; the path counts from where cdk runs"
         )
     return None if value is None else Path(value)
 

@@ -734,7 +734,13 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         **{name: DATABASE[name] for name in ("database_name", "table_name", "create_table", "secret")},
     },
     "Sink.http": {
-        "url": texts("https://orders.example.com/webhooks", "http://10.0.0.1:8080/x?y=z", required=True),
+        "url": Argument(
+            st.sampled_from(["https://orders.example.com/webhooks", "http://10.0.0.1:8080/x?y=z"]) | TEXT_TOKENS,
+            st.sampled_from(["http://[", "http://h:99999", "http://h:x", "https://", "http:///x", "HTTP://H", "//h"])
+            | odd_texts,
+            (str,),
+            required=True,
+        ),
         "timeout": durations(1, 900, tokens=False),
         "signing_secret": OPTIONAL_SECRET,
         **{name: DATABASE[name] for name in ("vpc", "vpc_subnets", "security_groups", "ca_certificates")},
@@ -787,7 +793,8 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 
 # What is refused beside the argument before it: mostly left out, or hardly any call would be more than that refusal.
 _EDGE = ("api_key", "allowed_ip_ranges", "iam_authorization", "web_acl", "domain_name", "cors")
-APART: dict[str, dict[str, Sequence[str]]] = {
+_SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
+APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
         "consumer": ("sink", "retry", "timeout", "memory_size", "reserved_concurrent_executions", "large_payloads"),
         "queue": (
@@ -797,7 +804,8 @@ APART: dict[str, dict[str, Sequence[str]]] = {
         "api": ("throttling_rate_limit", "throttling_burst_limit", *_EDGE),
         "source": ("delivery_id_header",),
     },
-    **dict.fromkeys(("Sink.postgres", "Sink.mysql"), {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}),
+    "Sink.postgres": _SERVER,
+    "Sink.mysql": _SERVER,
 }
 
 
@@ -856,7 +864,7 @@ ARGUMENTS["ScalableWebhook"] = {
     "sink": Argument(one_call("Sink."), kinds=(Sink,)),
     "consumer": Argument(made(**FUNCTIONS_BROUGHT), made(**BAD_FUNCTIONS)),
     "api": Argument(made(**APIS), made(**BAD_APIS)),
-    "path": Argument(paths, odd_texts | TEXT_TOKENS | st.just("/taken"), (str,)),
+    "path": Argument(paths, odd_texts | TEXT_TOKENS | st.sampled_from(["/taken", "/" + "x" * 300, "/.."]), (str,)),
     "delivery_id_header": HEADER,
     "queue": Argument(made(**QUEUES), made(**BAD_QUEUES), (sqs.QueueBase,)),
     "dead_letter_queue": Argument(made(**LETTERS), made(**BAD_LETTERS), (sqs.QueueBase,)),

@@ -215,8 +215,8 @@ ROWS = [
     Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}),
     Row("handler that is async", "handler must be an ordinary function, got 'handle' of orders.py, which is async; call asyncio.run()", {}, {"sink": code("orders.handle", text="async def handle(webhook): ...")}),
     Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
-    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, got WEBHOOK_X, A; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1"})}),
-    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; pip install none-such", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
+    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ nor are Lambda's own, got 'WEBHOOK_X', 'A', 'AWS_REGION'; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1", "AWS_REGION": "x"})}),
+    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; install it there", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
     Row("delivery id beside a source", "delivery_id_header must not be set together with source", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}),
     Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}),
     Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}),
@@ -286,7 +286,7 @@ def test_a_value_that_only_deployment_knows_passes(argument: str) -> None:
 @pytest.mark.parametrize("argument", ["timeout", "max_batching_window"])
 def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argument: str) -> None:
     durations: dict[str, Any] = {argument: seconds(number())}
-    with pytest.raises(ValueError, match="visibility_timeout must be set where"):
+    with pytest.raises(ValueError, match="visibility_timeout must be given where the consumer's timeout"):
         ScalableWebhook(Stack(App(), "Refused"), "Webhook", **durations)
 
     stack = Stack(App(), "Stack")

@@ -43,6 +43,9 @@ class DatabaseSink(Sink):
         ca_certificates: str | None,
     ) -> None:
         checks.table_name(table_name)
+        checks.text("database_name", database_name, 64)
+        checks.text("host", host, 253)
+        checks.text("iam_user", iam_user, 63)
         checks.one_of(database=database, host=host)
         if not checks.is_installed(_DRIVERS[engine]):
             raise ValueError(
