@@ -126,13 +126,13 @@ def made(**recipes: Any) -> SearchStrategy[Made]:
 
 
 @jsii.implements(aws_cdk.IStableStringProducer)
-class _LazyText:
+class LazyText:
     def produce(self) -> str:
         return "lazy"
 
 
 @jsii.implements(aws_cdk.IStableNumberProducer)
-class _LazyNumber:
+class LazyNumber:
     def produce(self) -> float:
         return 200
 
@@ -144,12 +144,12 @@ def parameter(stack: Stack, type: str) -> CfnParameter:
 TEXT_TOKENS = made(
     parameter=lambda stack: parameter(stack, "String").value_as_string,
     joined=lambda stack: f"a-{parameter(stack, 'String').value_as_string}",
-    lazy=lambda _: Lazy.string(_LazyText()),
+    lazy=lambda _: Lazy.string(LazyText()),
     region=lambda stack: stack.region,
 )
 NUMBER_TOKENS = made(
     parameter=lambda stack: parameter(stack, "Number").value_as_number,
-    lazy=lambda _: Lazy.number(_LazyNumber()),
+    lazy=lambda _: Lazy.number(LazyNumber()),
 )
 
 # Texts that somebody, some day, passes.
@@ -356,7 +356,7 @@ def function(stack: Stack, **properties: Any) -> lambda_.Function:
     )
 
 
-FUNCTIONS_BROUGHT = {
+CONSUMERS = {
     "own": function,
     "slow": lambda stack: function(stack, timeout=Duration.minutes(1)),
     "of another stack": lambda stack: function(elsewhere(stack)),
@@ -365,7 +365,7 @@ FUNCTIONS_BROUGHT = {
     ),
     "in a VPC": lambda stack: function(stack, vpc=vpc(stack)),
 }
-BAD_FUNCTIONS = {"slowest": lambda stack: function(stack, timeout=Duration.minutes(15))}
+BAD_CONSUMERS = {"slowest": lambda stack: function(stack, timeout=Duration.minutes(15))}
 
 
 def vpc(stack: Stack, **properties: Any) -> ec2.Vpc:
@@ -543,6 +543,20 @@ BUCKETS = {
     "of another stack": lambda stack: s3.Bucket(elsewhere(stack), new(stack)),
     "imported": lambda stack: s3.Bucket.from_bucket_name(stack, new(stack), "brought"),
     "imported by a token": lambda stack: s3.Bucket.from_bucket_arn(stack, new(stack), Fn.import_value("bucket")),
+}
+
+
+API_KEYS: dict[str, Any] = {
+    "own": lambda stack: apigateway.ApiKey(stack, new(stack)),
+    "imported": lambda stack: apigateway.ApiKey.from_api_key_id(stack, new(stack), "brought"),
+}
+GRANTEES: dict[str, Any] = {
+    "role": lambda stack: iam.Role(stack, new(stack), assumed_by=iam.AccountRootPrincipal()),
+    "user": lambda stack: iam.User(stack, new(stack)),
+    "function": function,
+    "imported": lambda stack: iam.Role.from_role_arn(stack, new(stack), "arn:aws:iam::222222222222:role/brought"),
+    "account": lambda _: iam.AccountPrincipal("222222222222"),
+    "anybody": lambda _: iam.AnyPrincipal(),
 }
 
 
@@ -862,7 +876,7 @@ ARGUMENTS["ScalableWebhook"] = {
     "source": Argument(one_call("Source."), kinds=(Source,)),
     "event_filters": FILTERS,
     "sink": Argument(one_call("Sink."), kinds=(Sink,)),
-    "consumer": Argument(made(**FUNCTIONS_BROUGHT), made(**BAD_FUNCTIONS)),
+    "consumer": Argument(made(**CONSUMERS), made(**BAD_CONSUMERS)),
     "api": Argument(made(**APIS), made(**BAD_APIS)),
     "path": Argument(paths, odd_texts | TEXT_TOKENS | st.sampled_from(["/taken", "/" + "x" * 300, "/.."]), (str,)),
     "delivery_id_header": HEADER,
@@ -882,11 +896,7 @@ ARGUMENTS["ScalableWebhook"] = {
     "throttling_rate_limit": numbers(1, 100_000, 1.5, 99_999.9, fractions=True),
     "throttling_burst_limit": numbers(1, 100_000),
     "api_key": Argument(
-        st.booleans()
-        | made(
-            own=lambda stack: apigateway.ApiKey(stack, new(stack)),
-            imported=lambda stack: apigateway.ApiKey.from_api_key_id(stack, new(stack), "brought"),
-        ),
+        st.booleans() | made(**API_KEYS),
         kinds=(bool,),
     ),
     "allowed_ip_ranges": Argument(
@@ -934,16 +944,7 @@ METHODS: dict[str, dict[str, Argument]] = {
     },
     "ScalableWebhook.grant_invoke": {
         "grantee": Argument(
-            made(
-                role=lambda stack: iam.Role(stack, new(stack), assumed_by=iam.AccountRootPrincipal()),
-                user=lambda stack: iam.User(stack, new(stack)),
-                function=lambda stack: function(stack),
-                imported=lambda stack: iam.Role.from_role_arn(
-                    stack, new(stack), "arn:aws:iam::222222222222:role/brought"
-                ),
-                account=lambda _: iam.AccountPrincipal("222222222222"),
-                anybody=lambda _: iam.AnyPrincipal(),
-            ),
+            made(**GRANTEES),
             required=True,
         )
     },
