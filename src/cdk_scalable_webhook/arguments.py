@@ -24,6 +24,10 @@ _T = TypeVar("_T", bound=type)
 _MAX_NUMBER = 2**53
 _MAX_SHOWN = 100
 
+# Control characters, lone surrogates and what is no character at all: a template is YAML, even where it is JSON.
+# https://yaml.org/spec/1.2.2/#51-character-set
+_IN_NO_TEMPLATE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
 
 def typed(kind: _T) -> _T:
     """Check what the constructor and the public methods of a class are given, by their type hints."""
@@ -134,7 +138,7 @@ def _is(value: Any, hint: Any) -> bool:
     if hint is int or hint is float:
         return _is_number(value, hint)
     if hint is str:
-        return isinstance(value, str) and _is_text(value)
+        return isinstance(value, str) and not _IN_NO_TEMPLATE.search(value)
     name = getattr(hint, "__jsii_type__", None)
     if name is None:
         return isinstance(value, hint)
@@ -150,11 +154,6 @@ def _is_number(value: Any, kind: type) -> bool:
         return True
     # One that only deployment knows is a float as well, and far beyond.
     return isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)
-
-
-def _is_text(value: str) -> bool:
-    """Whether it has nothing in it that no template and no environment variable holds."""
-    return value.isprintable() or not any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value)
 
 
 @functools.cache
@@ -183,7 +182,7 @@ _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: 
 
 def _described(option: Any, value: object) -> str:
     if option is str and isinstance(value, str):
-        return "a text without NUL and lone surrogates"
+        return "a text without control characters and lone surrogates"
     if option in (int, float) and type(value) is int:
         return f"{_KINDS[option]} between -2^53 and 2^53"
     if get_origin(option) is Mapping:

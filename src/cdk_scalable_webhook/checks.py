@@ -9,7 +9,8 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 import ast
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
@@ -49,10 +50,12 @@ _OF_LAMBDA = {
 
 def place(scope: Construct, id: str) -> None:
     """A place in the tree where a construct can be."""
-    if "${Token[" in id or not id:
-        raise ValueError(f"id must be a text that is known at synth, got {id!r}; for example 'Webhook'")
+    if "${Token[" in id or not id or not id.isprintable():
+        raise ValueError(f"id must be printable and known at synth, got {brief(id)}; for example 'Webhook'")
     if scope.node.try_find_child(id) is not None:
-        raise ValueError(f"id must be new in {scope.node.path!r}, got {id!r}, which is there already; choose another")
+        raise ValueError(
+            f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; choose another"
+        )
     try:
         stack = Stack.of(scope)
     except RuntimeError:  # the CDK's
@@ -170,6 +173,15 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
         raise ValueError(
             f"the visibility timeout of queue must not be shorter than the consumer's timeout of {show(timeout)}, "
             f"got {visible:g} seconds; set visibility_timeout of the queue to at least {6 * busy:g} seconds"
+        )
+
+
+def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
+    """The API's methods name the function or the role of the door, whose permission names the API."""
+    if Stack.of(api) is not Stack.of(scope):
+        raise ValueError(
+            f"api must be in the stack of the ScalableWebhook, got {api.node.path} for {scope.node.path}; "
+            "put the ScalableWebhook into the stack of the API, and bring queue or sink from another"
         )
 
 
@@ -361,13 +373,8 @@ def acknowledgement(status: int, body: str, content_type: str) -> None:
 def subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
     """Subnets that there are, and that a function can be in."""
     argument = "vpc" if vpc_subnets is None else "vpc_subnets"
-    try:
+    with taken_by_the_cdk(argument):
         selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
-    except RuntimeError as refusal:
-        raise ValueError(
-            f"{argument} must have subnets for the function, got {vpc.node.path}: {said(refusal)}; "
-            "pass vpc_subnets that there are"
-        ) from None
     if selected.has_public or not selected.subnets:
         got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
         raise ValueError(f"{argument} must have private or isolated subnets, got {got}; pass such vpc_subnets")
@@ -378,9 +385,14 @@ def properties(struct: object) -> dict[str, Any]:
     return {name: getattr(struct, name) for name in inspect.signature(type(struct)).parameters}
 
 
-def said(refusal: RuntimeError) -> str:
-    """What the CDK said, in one line."""
-    return " ".join(str(refusal).split())
+@contextmanager
+def taken_by_the_cdk(argument: str) -> Iterator[None]:
+    """The CDK checks what is handed on to it, and refuses it with a trace of JavaScript's."""
+    try:
+        yield
+    except RuntimeError as refusal:
+        said = " ".join(str(refusal).split())
+        raise ValueError(f"{argument} must be what the CDK takes, got one of which it says: {said}") from None
 
 
 def table_key(table: "dynamodb.ITable") -> None:
@@ -492,8 +504,10 @@ def url(argument: str, value: str) -> None:
 
 def text(argument: str, value: str | None, high: int) -> None:
     """A text that is neither empty nor longer than what it names can be."""
-    if value is not None and not Token.is_unresolved(value) and not 1 <= len(value) <= high:
-        raise ValueError(f"{argument} must be 1 to {high} characters, got {brief(value)}; take one of that length")
+    if value is None or Token.is_unresolved(value):
+        return
+    if not (1 <= len(value) <= high and value.isprintable()):
+        raise ValueError(f"{argument} must be 1 to {high} printable characters, got {brief(value)}; take such a one")
 
 
 def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
@@ -533,7 +547,7 @@ def python_code(code: Path, handler: str) -> None:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:
         raise ValueError(
-            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno}; mend it"
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; mend it"
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
         raise ValueError(f"code must be Python, got {file.name} with {error}; mend it") from None

@@ -107,7 +107,8 @@ def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> Non
     if edge.cors is None:
         return
     for resource in resources:
-        preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
+        with checks.taken_by_the_cdk("cors"):
+            preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
         method = preflight.node.default_child
         assert isinstance(method, apigateway.CfnMethod)
         # Where every media type is binary, API Gateway else fails on the mock's own template with 500.

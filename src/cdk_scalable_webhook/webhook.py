@@ -323,6 +323,7 @@ class ScalableWebhook(Construct):
                 throttling_burst_limit=throttling_burst_limit,
                 **edge.settings(),
             )
+            checks.api_stack(self, api)
             self._api = brought_api(api, ingress)
         self._options = IngressOptions(
             queue=buffer.queue,

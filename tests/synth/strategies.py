@@ -79,7 +79,7 @@ class Argument:
             case int() | float():
                 return isinstance(value, self.kinds) and abs(value) <= 2**53
             case str():
-                return str in self.kinds and "\0" not in value and value.isprintable()
+                return str in self.kinds and value.isprintable()
             case list() | tuple():
                 return self.element is not None and dict not in self.kinds and all(map(self.element.may_be, value))
             case dict():
@@ -107,6 +107,8 @@ def built(value: Any, stack: Stack) -> Any:
         return FUNCTIONS[value.function](**{name: built(each, stack) for name, each in value.arguments.items()})
     if isinstance(value, list):
         return [built(each, stack) for each in value]
+    if isinstance(value, dict):
+        return {name: built(each, stack) for name, each in value.items()}
     return value
 
 
@@ -847,15 +849,32 @@ def calls(draw: DrawFn, function: str, *, bad: bool = True, rich: int = 4) -> Ca
     return Call(function, {name: draw(_value(arguments[name], bad=name == wrong)) for name in given})
 
 
+@st.composite
+def one_bad(draw: DrawFn, function: str) -> Call:
+    """A call with what must be given, and one argument that is bad."""
+    arguments = ARGUMENTS[function]
+    wrong = draw(st.sampled_from([name for name, each in arguments.items() if not each.bad.is_empty]))
+    given = [name for name, each in arguments.items() if each.required or name == wrong]
+    return Call(function, {name: draw(_value(arguments[name], bad=name == wrong)) for name in given})
+
+
 def _value(argument: Argument, *, bad: bool) -> SearchStrategy[Any]:
     return argument.good if not bad or argument.bad.is_empty else argument.bad
 
 
-def one_call(prefix: str) -> SearchStrategy[Any]:
+def one_call(*prefixes: str) -> SearchStrategy[Call]:
     """A call of one of those that start so."""
-    return st.sampled_from([name for name in ARGUMENTS if name.startswith(prefix)]).flatmap(
+    return st.sampled_from([name for name in ARGUMENTS if name.startswith(prefixes)]).flatmap(
         lambda name: calls(name, rich=3)
     )
+
+
+def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
+    """The same with nothing but what must be given, and one argument that is bad."""
+    may_be_bad = [
+        name for name, each in ARGUMENTS.items() if not all(argument.bad.is_empty for argument in each.values())
+    ]
+    return st.sampled_from([name for name in may_be_bad if name.startswith(prefixes)]).flatmap(one_bad)
 
 
 ids = st.sampled_from(["Webhook", "W", "Größe", "a b", "a/b", "Default", "Resource", "x" * 200, "-", "${X}", "'", "%"])

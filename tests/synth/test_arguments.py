@@ -48,7 +48,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "text for a bucket": ({"large_payloads": "yes"}, "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported"),
     "number in a list": ({"allowed_ip_ranges": ["10.0.0.0/8", 10]}, "allowed_ip_ranges[1] must be a text, got 10 (int); pass one, or leave allowed_ip_ranges out"),
     "set for a list": ({"allowed_ip_ranges": {"10.0.0.0/8"}}, "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)"),
-    "text that no template holds": ({"id": "a\ud800"}, "id must be a text without NUL and lone surrogates, got 'a\\ud800' (str); pass one"),
+    "text that no template holds": ({"id": "a\ud800"}, "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); pass one"),
 }  # fmt: skip
 
 

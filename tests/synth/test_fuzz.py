@@ -1,7 +1,7 @@
 """Any arguments: a template that passes cfn-lint, or a ValueError that names the argument, and nothing else.
 
-An example is 0.1 s of the CDK's and 0.5 s of cfn-lint's, so CI runs the same few hundred each time.
-``HYPOTHESIS_PROFILE=long`` draws others until it has had thousands, and prints what makes a failure come again.
+An example is 0.1 s of the CDK's and 0.5 s of cfn-lint's, so the same few hundred run each time. ``FUZZ_EXAMPLES=5000``
+draws as many others of each kind, and prints what makes a failure come again.
 """
 
 import inspect
@@ -46,19 +46,27 @@ from synth.strategies import (
     cluster,
     function,
     names,
+    one_bad,
+    one_bad_call,
+    one_call,
     secret,
 )
 
-LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-SETTINGS = settings(
-    max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5000")) if LONG else 150,
-    derandomize=not LONG,
-    print_blob=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-    phases=[Phase.explicit, Phase.generate, Phase.shrink],
-)
+MORE = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+
+
+def examples(number: int) -> settings:
+    """So many, the same each time; or more, and others each time."""
+    return settings(
+        max_examples=MORE or number,
+        derandomize=not MORE,
+        print_blob=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+
 
 # For who writes sinks and doors of their own: what they are given, and what they give.
 OF_AUTHORS = {"IngressConfig", "IngressOptions", "SinkConfig", "SinkNetwork", "SinkOptions"}
@@ -230,12 +238,7 @@ def findings(stack: Stack) -> list[str]:
     return [str(finding) for finding in lint(template, config=config)]
 
 
-@SETTINGS
-@given(steps=webhooks(), with_flags=st.booleans(), region=st.sampled_from([None, *REGIONS]))
-def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
-    steps: list[Call], with_flags: bool, region: str | None
-) -> None:
-    stack = fresh(with_flags=with_flags, region=region)
+def assert_clean_or_refused(steps: list[Call], stack: Stack) -> None:
     try:
         webhook = made(steps, stack)
     except ValueError as refusal:
@@ -244,3 +247,33 @@ def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
         return
     event("synthesised")
     assert findings(Stack.of(webhook)) == []
+
+
+flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([None, *REGIONS])}
+
+
+@examples(100)
+@given(steps=webhooks(), **flags_and_regions)
+def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
+    steps: list[Call], with_flags: bool, region: str | None
+) -> None:
+    assert_clean_or_refused(steps, fresh(with_flags=with_flags, region=region))
+
+
+@examples(100)
+@given(call=one_bad("ScalableWebhook"), **flags_and_regions)
+def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flags: bool, region: str | None) -> None:
+    assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
+
+
+FOR_A_WEBHOOK = ("Sink.", "Source.", "Retry", "Acknowledgement")
+
+
+@examples(500)
+@given(call=one_call(*FOR_A_WEBHOOK) | one_bad_call(*FOR_A_WEBHOOK))
+def test_what_is_made_for_a_webhook_is_made_or_refused(call: Call) -> None:
+    try:
+        built(call, fresh())
+    except ValueError as refusal:
+        event("refused")
+        assert_named(refusal, [call])
