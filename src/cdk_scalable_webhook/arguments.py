@@ -21,7 +21,7 @@ from aws_cdk import Duration, Token
 _T = TypeVar("_T", bound=type)
 
 # JavaScript counts no further.
-_MAX_NUMBER = 2**53
+MAX_NUMBER = 2**53
 _MAX_SHOWN = 100
 
 # Control characters, lone surrogates and what is no character at all: a template is YAML, even where it is JSON.
@@ -49,6 +49,11 @@ def brief(value: object) -> str:
     if not text:
         return f"{_article(name)} {name}"
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
+def is_text(value: str) -> bool:
+    """Whether a template can hold all of a text."""
+    return not _IN_NO_TEMPLATE.search(value)
 
 
 class _Wrong(NamedTuple):
@@ -138,7 +143,7 @@ def _is(value: Any, hint: Any) -> bool:
     if hint is int or hint is float:
         return _is_number(value, hint)
     if hint is str:
-        return isinstance(value, str) and not _IN_NO_TEMPLATE.search(value)
+        return isinstance(value, str) and is_text(value)
     name = getattr(hint, "__jsii_type__", None)
     if name is None:
         return isinstance(value, hint)
@@ -150,7 +155,7 @@ def _is(value: Any, hint: Any) -> bool:
 def _is_number(value: Any, kind: type) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if isinstance(value, kind | int) and abs(value) <= _MAX_NUMBER:
+    if isinstance(value, kind | int) and abs(value) <= MAX_NUMBER:
         return True
     # One that only deployment knows is a float as well, and far beyond.
     return isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)

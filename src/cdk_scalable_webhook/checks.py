@@ -162,7 +162,7 @@ def visibility_timeout(value: Duration | None, timeout: Duration | None, window:
     if visible < 6 * busy + waiting:
         raise ValueError(
             "visibility_timeout must be at least 6 x timeout + max_batching_window, "
-            f"here {6 * busy + waiting:g} seconds, got {show(value)}; leave it out, or shorten timeout"
+            f"here {6 * busy + waiting:.0f} seconds, got {show(value)}; leave it out, or shorten timeout"
         )
 
 
@@ -172,7 +172,7 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
     if visible is not None and busy is not None and visible < busy:
         raise ValueError(
             f"the visibility timeout of queue must not be shorter than the consumer's timeout of {show(timeout)}, "
-            f"got {visible:g} seconds; set visibility_timeout of the queue to at least {6 * busy:g} seconds"
+            f"got {visible:.0f} seconds; set visibility_timeout of the queue to at least {6 * busy:.0f} seconds"
         )
 
 
@@ -228,8 +228,8 @@ def dead_letter_retention(dead_letter_queue: sqs.IQueue, retention: Duration | N
     needed = _QUEUE_DEFAULT_RETENTION if retention is None else known_seconds(retention)
     if kept is not None and needed is not None and kept < needed:
         raise ValueError(
-            f"the retention period of dead_letter_queue must not be shorter than the queue's {needed:g} seconds, "
-            f"got {kept:g} seconds; give the dead-letter queue retention_period=Duration.days(14)"
+            f"the retention period of dead_letter_queue must not be shorter than the queue's {needed:.0f} seconds, "
+            f"got {kept:.0f} seconds; give the dead-letter queue retention_period=Duration.days(14)"
         )
 
 

@@ -82,7 +82,8 @@ class DatabaseSink(Sink):
         if host is not None:
             self._host, self._port = host, port or usual_port
         else:
-            self._host, self._port = _endpoint(database, usual_port)
+            with checks.taken_by_the_cdk("database"):
+                self._host, self._port = _endpoint(database, usual_port)
         self._secret = secret
         self._iam_user = iam_user
         self._vpc = vpc
@@ -140,7 +141,8 @@ class DatabaseSink(Sink):
         if self._secret is not None:
             self._secret.grant_read(grantee)
         if self._iam_user is not None:
-            self._database.grant_connect(grantee, self._iam_user)
+            with checks.taken_by_the_cdk("database"):
+                self._database.grant_connect(grantee, self._iam_user)
 
 
 def _endpoint(database: Any, default_port: int) -> tuple[str, float]:
