@@ -37,7 +37,7 @@ _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
 _MAX_ENVIRONMENT = 4096
 _TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
-_MAX_ID = 200
+_MAX_ID = 190
 # What CloudFormation refuses to set.
 _OF_LAMBDA = {
     *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"),
@@ -57,17 +57,16 @@ def place(scope: Construct, id: str) -> None:
             f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; choose another"
         )
     try:
-        stack = Stack.of(scope)
+        Stack.of(scope)
     except RuntimeError:  # the CDK's
         raise ValueError(
             f"scope must be a Stack, or a construct in one, got {scope.node.path!r}, which is in none; pass a Stack"
         ) from None
-    # The CDK makes names of it, of which the longest ends in Api, Deployment and two hashes.
-    size = len(re.sub("[^A-Za-z0-9]", "", scope.node.path.removeprefix(stack.node.path) + id))
+    # The CDK makes names and descriptions of it, with more around it, which AWS limits to 255.
+    size = len(re.sub("[^A-Za-z0-9]", "", scope.node.path + id))
     if size > _MAX_ID:
         raise ValueError(
-            f"id must be {_MAX_ID} letters and digits at most together with the path of scope in the stack, "
-            f"got {size:,}; shorten it"
+            f"id must be {_MAX_ID} letters and digits at most together with the path of scope, got {size:,}; shorten it"
         )
 
 

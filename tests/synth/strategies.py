@@ -877,7 +877,7 @@ def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
     return st.sampled_from([name for name in may_be_bad if name.startswith(prefixes)]).flatmap(one_bad)
 
 
-ids = st.sampled_from(["Webhook", "W", "Größe", "a b", "a/b", "Default", "Resource", "x" * 200, "-", "${X}", "'", "%"])
+ids = st.sampled_from(["Webhook", "W", "Größe", "a b", "a/b", "Default", "Resource", "x" * 160, "-", "${X}", "'", "%"])
 paths = st.sampled_from(["/", "/hooks", "/hooks/github/", "/a.b/c:d", "/v1/hooks"])
 ARGUMENTS["ScalableWebhook"] = {
     "scope": Argument(
