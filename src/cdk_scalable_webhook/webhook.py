@@ -375,6 +375,11 @@ class ScalableWebhook(Construct):
         ingress = ingress or self._ingress
         checks.mount_path(path)
         mount = "/" + path.strip("/")
+        door = f"Source {mount.strip('/') or mount}"
+        if self.node.try_find_child(door) is not None:
+            raise ValueError(
+                f"path must be free in api, got {mount!r}, which another source has already; choose another path"
+            )
         _require_verifier(ingress, None if self._sink else self._consumer)
         brought_api(self._api, ingress)
         if not ingress.verifies and (source.code or source.packages):
@@ -393,7 +398,7 @@ class ScalableWebhook(Construct):
         checks.environment_size(told, beside=_OTHER_VARIABLES)
         header = source.delivery_id_header
         options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
-        self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
+        self._open(Construct(self, door), ingress, options)
         self._sources = sources
         for name, value in told.items():
             self._consumer.add_environment(name, value)

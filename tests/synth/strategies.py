@@ -437,7 +437,7 @@ POSTGRES = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion
 MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.of("8.0.42", "8.0"))
 MARIADB = rds.DatabaseInstanceEngine.maria_db(version=rds.MariaDbEngineVersion.VER_10_11)
 ORACLE = rds.DatabaseInstanceEngine.oracle_se2(version=rds.OracleEngineVersion.VER_19)
-AURORA_POSTGRES = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
+AURORA_POSTGRES = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_8)
 AURORA_MYSQL = rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0)
 
 

@@ -434,6 +434,16 @@ class TestAddSource:
         with pytest.raises(ValueError, match=r"queue must have one consumer.*add_source\(\)"):
             ScalableWebhook(stack, "Second", path="/second", queue=first.queue)
 
+    def test_two_sources_have_two_paths(self, stack: Stack) -> None:
+        webhook = ScalableWebhook(stack, "Webhook")
+        secret = secretsmanager.Secret(stack, "Key")
+        webhook.add_source("/a/b", Source.github(secret))
+        for path in ("/a/b", "/a/b/", "/a--b"):  # the CDK writes a slash as two hyphens
+            with pytest.raises(
+                ValueError, match="path must be free in api, got '/a.*b', which another source has alre"
+            ):
+                webhook.add_source(path, Source.github(secret))
+
     def test_what_does_not_suit_is_refused(self, stack: Stack, secrets: Any, tmp_path: Path) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/github", source=Source.github(secrets[0]), ingress=DIRECT)
         with pytest.raises(ValueError, match="path must be free in api"):
