@@ -232,7 +232,7 @@ def every(steps: list[Any]) -> Iterator[str]:
 
 def findings(stack: Stack) -> list[str]:
     # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given, and W3010, a
-    # zone by its name, what its Vpc writes where the region is known. Which engines are too old (W369) is not our affair.
+    # zone by its name, what its Vpc writes where the region is known. Which engines are too old (W369) is the user's.
     config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005", "W3010", "W369"])
     template = json.dumps(Template.from_stack(stack).to_json(), ensure_ascii=False)
     return [str(finding) for finding in lint(template, config=config)]
