@@ -207,5 +207,5 @@ def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
         scope="REGIONAL",
         default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
         rules=[rule(priority, *group) for priority, group in enumerate(_MANAGED_RULES.items())],
-        visibility_config=visible(Names.unique_id(scope)),
+        visibility_config=visible(Names.unique_resource_name(scope, max_length=128)),
     )
