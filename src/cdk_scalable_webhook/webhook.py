@@ -113,10 +113,11 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
-                ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
+                ``batchItemFailures``; an exception fails the whole batch. In the stack of the queue. Default: the
+                function of the sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-            api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any
-                bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
+            api: A REST API of yours, in this stack, to put the door into; throttling, stage and access logs stay yours.
+                To carry any bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
             path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
                 with the webhook. Default: ``/``, so every path.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
@@ -182,13 +183,13 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             encryption_key: The key for queues, table and bucket. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues, bucket and log groups when the stack goes. Default: the CDK's
-                own for each: table, bucket and log groups stay, queues go.
+            removal_policy: What happens to table, queues, bucket and log groups when the stack goes; none of them has
+                snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues go.
             tracing: X-Ray tracing of functions and API. Default: none.
 
         Raises:
-            ValueError: An argument is out of its limits, or two of them contradict each other. The message names the
-                argument, the limit, what it got and what to do.
+            ValueError: An argument is of another type or out of its limits, or two of them contradict each other. The
+                message names the argument, the limit, what it got and what to do.
         """
         checks.place(scope, id)
         super().__init__(scope, id)
@@ -515,10 +516,13 @@ class ScalableWebhook(Construct):
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateAgeOfOldestMessage``.
+
+        Raises:
+            ValueError: ``period`` is none of those.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -529,13 +533,13 @@ class ScalableWebhook(Construct):
         """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
 
         Raises:
-            ValueError: No dead-letter queue is known, since you brought the queue.
+            ValueError: ``period`` is none of those, or no dead-letter queue is known, since you brought the queue.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -551,14 +555,14 @@ class ScalableWebhook(Construct):
         """How many webhooks were dropped, since none of ``event_filters`` wants them.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
             source mapping drops.
 
         Raises:
-            ValueError: There are no ``event_filters``.
+            ValueError: ``period`` is none of those, or there are no ``event_filters``.
 
         See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
         """
