@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, IStableStringProducer, Lazy, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -368,7 +368,7 @@ class ScalableWebhook(Construct):
                 ``large_payloads`` says. Default: that of the webhook.
 
         Returns:
-            The URL to give to the sender.
+            The URL to give to the sender. In an ``api`` that has no stage yet, a token of that of its stage.
 
         Raises:
             ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
@@ -416,7 +416,7 @@ class ScalableWebhook(Construct):
     def _url_of(self, mount: str) -> str:
         domain = self._edge.domain_name
         if domain is None:
-            return self._api.url_for_path(mount)
+            return self._api.url_for_path(mount) if has_stage(self._api) else Lazy.string(_LaterUrl(self._api, mount))
         base = (domain.base_path or "").strip("/")
         return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
@@ -573,6 +573,18 @@ class ScalableWebhook(Construct):
             )
         checks.period(period)
         return metric_dropped(self, period)
+
+
+@jsii.implements(IStableStringProducer)
+class _LaterUrl:
+    """The URL in an API of yours whose stage is set after the door is made."""
+
+    def __init__(self, api: apigateway.RestApi, mount: str) -> None:
+        self._api = api
+        self._mount = mount
+
+    def produce(self) -> str:
+        return self._api.url_for_path(self._mount)
 
 
 def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
