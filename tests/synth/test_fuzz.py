@@ -252,7 +252,7 @@ def assert_clean_or_refused(steps: list[Call], stack: Stack) -> None:
 flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([None, *REGIONS])}
 
 
-@examples(80)
+@examples(150)
 @given(steps=webhooks(), **flags_and_regions)
 def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
     steps: list[Call], with_flags: bool, region: str | None
@@ -260,7 +260,7 @@ def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
     assert_clean_or_refused(steps, fresh(with_flags=with_flags, region=region))
 
 
-@examples(80)
+@examples(120)
 @given(call=one_bad("ScalableWebhook"), **flags_and_regions)
 def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flags: bool, region: str | None) -> None:
     assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
