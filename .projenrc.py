@@ -139,6 +139,7 @@ pyproject.add_override(
             "per-file-ignores": {
                 "tests/**": ["D", "S", "ARG", "N"],
                 # Tables, one row a line.
+                "tests/synth/test_arguments.py": ["E501"],
                 "tests/synth/test_checks.py": ["E501"],
                 "tests/synth/test_filters.py": ["E501"],
                 "examples/**": ["D"],
@@ -234,6 +235,7 @@ pyproject.add_override(
                     f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
                     f" | {MODULE}.edge | {MODULE}.acknowledgement | {MODULE}.payloads",
                     f"{MODULE}.checks | {MODULE}.findings | {MODULE}.grants",
+                    f"{MODULE}.arguments",
                 ],
             },
         ],

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import typed
 
 
+@typed
 @dataclass(frozen=True)
 class Acknowledgement:
     """The answer to an accepted webhook, where the sender wants another than 202 and ``{"id": …}``.

@@ -16,6 +16,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import typed
 
 _RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
 
@@ -65,6 +66,7 @@ def packed(
             shutil.rmtree(folder)
 
 
+@typed
 class RuntimeLayer(lambda_.LayerVersion):
     """A Lambda layer with ``webhook_runtime``, for a function of your own that is brought as ``consumer``.
 
@@ -83,6 +85,7 @@ class RuntimeLayer(lambda_.LayerVersion):
             scope: The stack, or the construct that this one belongs to.
             id: The id within the scope.
         """
+        checks.place(scope, id)
         with packed(scope, root="python") as code:
             super().__init__(
                 scope,

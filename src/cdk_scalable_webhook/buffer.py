@@ -140,7 +140,8 @@ def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duratio
     window = max_batching_window or Duration.seconds(0)
     if consumer_timeout.is_unresolved() or window.is_unresolved():
         raise ValueError(
-            "visibility_timeout must be set where timeout or max_batching_window is known only at deployment, "
+            "visibility_timeout must be given where the consumer's timeout or max_batching_window is known only at "
+            "deployment, "
             "got none; set it to at least 6 x timeout + max_batching_window"
         )
     return Duration.seconds(6 * checks.known(consumer_timeout)).plus(window)

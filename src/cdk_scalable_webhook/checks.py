@@ -7,20 +7,27 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 """
 
 import ast
+import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook.arguments import brief
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
+    from aws_cdk import aws_ec2 as ec2
 
 _STANDARD_MAX_BATCH = 10_000
 _FIFO_MAX_BATCH = 10
@@ -30,6 +37,37 @@ _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
 _MAX_ENVIRONMENT = 4096
 _TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
+_MAX_ID = 190
+# What CloudFormation refuses to set.
+_OF_LAMBDA = {
+    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"),
+    *("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE"),
+    *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API"),
+    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+}
+
+
+def place(scope: Construct, id: str) -> None:
+    """A place in the tree where a construct can be."""
+    if "${Token[" in id or not id or not id.isprintable():
+        raise ValueError(f"id must be printable and known at synth, got {brief(id)}; for example 'Webhook'")
+    if scope.node.try_find_child(id) is not None:
+        raise ValueError(
+            f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; choose another"
+        )
+    try:
+        Stack.of(scope)
+    except RuntimeError:  # the CDK's
+        raise ValueError(
+            f"scope must be a Stack, or a construct in one, got {scope.node.path!r}, which is in none; pass a Stack"
+        ) from None
+    # The CDK makes names and descriptions of it, with more around it, which AWS limits to 255.
+    size = len(re.sub("[^A-Za-z0-9]", "", scope.node.path + id))
+    if size > _MAX_ID:
+        raise ValueError(
+            f"id must be {_MAX_ID} letters and digits at most together with the path of scope, got {size:,}; shorten it"
+        )
 
 
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
@@ -45,11 +83,37 @@ def is_below(value: int | None, limit: int) -> bool:
 
 
 def duration(argument: str, value: Duration | None, low: Duration, high: Duration, remedy: str = "") -> None:
-    """Refuse a duration outside its limits."""
+    """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
     seconds = known_seconds(value)
-    if seconds is None or known(low) <= seconds <= known(high):
+    if seconds is None:
         return
-    raise ValueError(_sentence(f"{argument} must be between {show(low)} and {show(high)}, got {show(value)}", remedy))
+    if not known(low) <= seconds <= known(high):
+        limits = f"between {show(low)} and {show(high)}"
+        raise ValueError(_sentence(f"{argument} must be {limits}, got {show(value)}", remedy))
+    if seconds % 1:
+        raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
+
+
+def period(value: Duration | None) -> None:
+    """What one point of a metric may stand for.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html
+    """
+    seconds = known_seconds(value)
+    if seconds is not None and not (seconds in (1, 5, 10, 20, 30) or (seconds >= 60 and seconds % 60 == 0)):
+        raise ValueError(
+            f"period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got {seconds:g} seconds; "
+            "for example Duration.minutes(1)"
+        )
+
+
+def removal_policy(value: RemovalPolicy | None) -> None:
+    """Nothing that a webhook has can be kept as a snapshot."""
+    if value is RemovalPolicy.SNAPSHOT:
+        raise ValueError(
+            "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither table, "
+            "queues, bucket nor log groups have; take RemovalPolicy.RETAIN"
+        )
 
 
 def max_concurrency(value: int) -> None:
@@ -97,7 +161,7 @@ def visibility_timeout(value: Duration | None, timeout: Duration | None, window:
     if visible < 6 * busy + waiting:
         raise ValueError(
             "visibility_timeout must be at least 6 x timeout + max_batching_window, "
-            f"here {6 * busy + waiting:g} seconds, got {show(value)}; leave it out, or shorten timeout"
+            f"here {6 * busy + waiting:.0f} seconds, got {show(value)}; leave it out, or shorten timeout"
         )
 
 
@@ -107,7 +171,28 @@ def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> Non
     if visible is not None and busy is not None and visible < busy:
         raise ValueError(
             f"the visibility timeout of queue must not be shorter than the consumer's timeout of {show(timeout)}, "
-            f"got {visible:g} seconds; set visibility_timeout of the queue to at least {6 * busy:g} seconds"
+            f"got {visible:.0f} seconds; set visibility_timeout of the queue to at least {6 * busy:.0f} seconds"
+        )
+
+
+def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
+    """The API's methods name the function or the role of the door, whose permission names the API."""
+    if Stack.of(api) is not Stack.of(scope):
+        raise ValueError(
+            f"api must be in the stack of the ScalableWebhook, got {api.node.path} for {scope.node.path}; "
+            "put the ScalableWebhook into the stack of the API, and bring queue or sink from another"
+        )
+
+
+def consumer_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQueue | None) -> None:
+    """The consumer's permissions name the queue, and what delivers the queue names the consumer: neither of two stacks
+    could be deployed before the other."""
+    is_here = queue is None or (queue.node.default_child is not None and Stack.of(queue) is Stack.of(scope))
+    if is_here and Stack.of(consumer) is not Stack.of(scope):
+        raise ValueError(
+            f"consumer must be in the stack of the queue, got {consumer.node.path} for a queue of "
+            f"{Stack.of(scope).node.path}; put the ScalableWebhook into the stack of the consumer, or bring a queue "
+            "of that stack"
         )
 
 
@@ -142,8 +227,8 @@ def dead_letter_retention(dead_letter_queue: sqs.IQueue, retention: Duration | N
     needed = _QUEUE_DEFAULT_RETENTION if retention is None else known_seconds(retention)
     if kept is not None and needed is not None and kept < needed:
         raise ValueError(
-            f"the retention period of dead_letter_queue must not be shorter than the queue's {needed:g} seconds, "
-            f"got {kept:g} seconds; give the dead-letter queue retention_period=Duration.days(14)"
+            f"the retention period of dead_letter_queue must not be shorter than the queue's {needed:.0f} seconds, "
+            f"got {kept:.0f} seconds; give the dead-letter queue retention_period=Duration.days(14)"
         )
 
 
@@ -162,9 +247,12 @@ def nothing_set(brought: str, **settings: object) -> None:
     """Refuse settings that would shape a thing which was brought, and which nobody would apply."""
     given = [name for name, value in settings.items() if value is not None]
     if given:
+        them = "it" if len(given) == 1 else "them"
+        remedy = f"set {them} on what you pass as {brought}, or leave {brought} out"
+        if brought.startswith("no "):
+            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {them} out"
         raise ValueError(
-            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; "
-            f"set {'it' if len(given) == 1 else 'them'} on what you pass as {brought}, or leave {brought} out"
+            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; {remedy}"
         )
 
 
@@ -186,7 +274,7 @@ def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
         raise ValueError(
-            f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {value!r}; "
+            f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {brief(value)}; "
             "name one header, for example 'Idempotency-Key'"
         )
 
@@ -194,10 +282,10 @@ def header_name(argument: str, value: str | None) -> None:
 def mount_path(value: str) -> None:
     """The path of a door: fixed segments, since the door itself is every path below."""
     segments = value.strip("/").split("/")
-    if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._~:@-]+", name) for name in segments)):
+    if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
         return
     raise ValueError(
-        f"path must be '/' or fixed segments such as '/hooks/github', got {value!r}; "
+        f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; "
         "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
     )
 
@@ -206,7 +294,7 @@ def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
     """CIDR ranges of IPv4 or IPv6."""
     if values is None:
         return
-    if isinstance(values, str) or not values:
+    if not values:
         raise ValueError(
             f"{argument} must be a list of one CIDR range or more, got {values!r}; "
             "for example ['203.0.113.0/24'], or leave it out: anybody may call"
@@ -218,7 +306,7 @@ def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
             ip_network(value)
         except ValueError as error:
             raise ValueError(
-                f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {value!r}: {error}; "
+                f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {brief(value)}: {error}; "
                 "for example '203.0.113.0/24' or '2001:db8::/32'"
             ) from None
 
@@ -281,6 +369,31 @@ def acknowledgement(status: int, body: str, content_type: str) -> None:
         )
 
 
+def subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
+    """Subnets that there are, and that a function can be in."""
+    argument = "vpc" if vpc_subnets is None else "vpc_subnets"
+    with taken_by_the_cdk(argument):
+        selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
+    if selected.has_public or not selected.subnets:
+        got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
+        raise ValueError(f"{argument} must have private or isolated subnets, got {got}; pass such vpc_subnets")
+
+
+def properties(struct: object) -> dict[str, Any]:
+    """The properties of a struct of the CDK's, to be passed as keywords."""
+    return {name: getattr(struct, name) for name in inspect.signature(type(struct)).parameters}
+
+
+@contextmanager
+def taken_by_the_cdk(argument: str) -> Iterator[None]:
+    """The CDK checks what is handed on to it, and refuses it with a trace of JavaScript's."""
+    try:
+        yield
+    except RuntimeError as refusal:
+        said = " ".join(str(refusal).split())
+        raise ValueError(f"{argument} must be what the CDK takes, got one of which it says: {said}") from None
+
+
 def table_key(table: "dynamodb.ITable") -> None:
     """The table's key is the webhook's id, or an insert cannot be conditional on it."""
     from aws_cdk import aws_dynamodb as dynamodb
@@ -323,7 +436,7 @@ def table_name(value: str) -> None:
     if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
         raise ValueError(
             f"table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, "
-            f"got {value!r}; for example 'webhooks' or 'orders.webhooks'"
+            f"got {brief(value)}; for example 'webhooks' or 'orders.webhooks'"
         )
 
 
@@ -375,13 +488,25 @@ def url(argument: str, value: str) -> None:
     """An absolute URL of HTTP's."""
     if Token.is_unresolved(value):
         return
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+        is_absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address that is none
+        is_absolute = False
     # A password in it would be in the template, and in the environment.
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or re.search(r"\s", value):
+    if not is_absolute or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]{1,2048}", value):
         raise ValueError(
-            f"{argument} must be an absolute http or https URL without user and password, got {value!r}; "
-            "for example 'https://orders.example.com/webhooks'"
+            f"{argument} must be an absolute http or https URL without user and password, got {brief(value)}; "
+            "for example 'https://orders.example.com/webhooks', with everything but ASCII percent-encoded"
         )
+
+
+def text(argument: str, value: str | None, high: int) -> None:
+    """A text that is neither empty nor longer than what it names can be."""
+    if value is None or Token.is_unresolved(value):
+        return
+    if not (1 <= len(value) <= high and value.isprintable()):
+        raise ValueError(f"{argument} must be 1 to {high} printable characters, got {brief(value)}; take such a one")
 
 
 def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
@@ -397,26 +522,34 @@ def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
 
 def python_code(code: Path, handler: str) -> None:
     """A function that is there to be called."""
-    if not code.is_dir() and code.suffix != ".py":
-        raise ValueError(f"code must be a folder or a .py file, got {str(code)!r}; name one that holds your modules")
-    if not code.exists():
-        raise ValueError(f"code must exist, got {str(code)!r}, which does not; the path counts from where cdk runs")
+    if not _there(code.is_dir) and code.suffix != ".py":
+        raise ValueError(
+            f"code must be a folder or a .py file, got {brief(str(code))}; name one that holds your modules"
+        )
+    if not _there(code.exists):
+        raise ValueError(
+            f"code must exist, got {brief(str(code))}, which does not; the path counts from where cdk runs"
+        )
     module, _, function = handler.rpartition(".")
     if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
-        raise ValueError(f"handler must be 'module.function', got {handler!r}; for example 'orders.handle'")
+        raise ValueError(f"handler must be 'module.function', got {brief(handler)}; for example 'orders.handle'")
     root = code if code.is_dir() else code.parent
     path = root.joinpath(*module.split("."))
-    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if found.is_file()), None)
+    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if _there(found.is_file)), None)
     if file is None or (code.is_file() and file != code):
-        raise ValueError(f"handler must be in code, got {handler!r}, and {str(code)!r} has no module {module}")
+        raise ValueError(
+            f"handler must be in code, got {brief(handler)}, and {str(code)!r} has no module {module[:100]}"
+        )
     if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
         raise ValueError("code must not hold a webhook_runtime, got one; it is packed beside your modules")
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:
         raise ValueError(
-            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno}; mend it"
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; mend it"
         ) from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
+        raise ValueError(f"code must be Python, got {file.name} with {error}; mend it") from None
     if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
         raise ValueError(
             f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
@@ -424,14 +557,25 @@ def python_code(code: Path, handler: str) -> None:
         )
     defined = {name for node in tree.body for name in _defined(node)}
     if function not in defined and "*" not in defined:
-        raise ValueError(f"handler must name a function of {file.name}, got {function!r}, which it does not define")
+        raise ValueError(
+            f"handler must name a function of {file.name}, got {brief(function)}, which it does not define; "
+            "name one that is there"
+        )
+
+
+def _there(look: Callable[[], bool]) -> bool:
+    """Whether something is there, which a name that is too long for the file system never is."""
+    try:
+        return look()
+    except OSError:
+        return False
 
 
 def is_installed(package: str) -> bool:
     """Whether a distribution is there to be packed."""
     try:
         metadata.distribution(package)
-    except metadata.PackageNotFoundError:
+    except (metadata.PackageNotFoundError, ValueError):  # the latter is for no name at all
         return False
     return True
 
@@ -441,8 +585,8 @@ def packages(names: Sequence[str]) -> None:
     for name in names:
         if not is_installed(name):
             raise ValueError(
-                f"packages must be installed where the app is synthesised, got {name!r}, which is not; "
-                f"pip install {name}"
+                f"packages must be installed where the app is synthesised, got {brief(name)}, which is not; "
+                "install it there"
             )
 
 
@@ -461,7 +605,9 @@ def _defined(node: ast.stmt) -> list[str]:
 def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
     """One of a few words."""
     if value not in among:
-        raise ValueError(f"{argument} must be one of {', '.join(among)}, got {value!r}; choose what the sender uses")
+        raise ValueError(
+            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; choose what the sender uses"
+        )
 
 
 def signed_content(value: str, *, timestamp_header: str | None, id_header: str | None) -> None:
@@ -469,7 +615,7 @@ def signed_content(value: str, *, timestamp_header: str | None, id_header: str |
     rest = re.sub(r"{(body|timestamp|id)}", "", value)
     if value.count("{body}") != 1 or "{" in rest or "}" in rest:
         raise ValueError(
-            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {value!r}; "
+            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {brief(value)}; "
             "for example '{timestamp}.{body}'"
         )
     for name, header in {"timestamp": timestamp_header, "id": id_header}.items():
@@ -479,18 +625,25 @@ def signed_content(value: str, *, timestamp_header: str | None, id_header: str |
             )
     if timestamp_header is not None and "{timestamp}" not in value:
         raise ValueError(
-            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {value!r}; "
+            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {brief(value)}; "
             "leave timestamp_header out: a time that is not signed proves nothing"
         )
 
 
 def environment(values: Mapping[str, str]) -> None:
-    """Names that Lambda does not take, or that are the construct's own."""
-    bad = [name for name in values if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_")]
+    """Names that Lambda does not take, or that are the construct's own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    bad = [
+        name
+        for name in values
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_") or name in _OF_LAMBDA
+    ]
     if bad:
         raise ValueError(
-            "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, "
-            f"got {', '.join(bad)}; choose others"
+            "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ "
+            f"nor are Lambda's own, got {', '.join(map(brief, bad))}; choose others"
         )
 
 
@@ -505,17 +658,17 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
     size = beside + sum(len(text.encode()) for text in texts)
     if size > _MAX_ENVIRONMENT:
         raise ValueError(
-            f"source and event_filters must fit into the {_MAX_ENVIRONMENT:,} bytes of a function's environment "
-            f"together, got about {size:,}; take Ingress.lambda_integration(), where each source has a function of its "
-            "own, or fewer filters"
+            "source, event_filters, acknowledgement and what is given to sink must fit into the "
+            f"{_MAX_ENVIRONMENT:,} bytes of a function's environment together, got about {size:,}; take "
+            "Ingress.lambda_integration(), where each source has a function of its own, or less of them"
         )
 
 
 def file(argument: str, value: str | None) -> Path | None:
     """A file that is there."""
-    if value is not None and not Path(value).is_file():
+    if value is not None and not _there(Path(value).is_file):
         raise ValueError(
-            f"{argument} must be a file, got {value!r}, which is none; the path counts from where cdk runs"
+            f"{argument} must be a file, got {brief(value)}, which is none; the path counts from where cdk runs"
         )
     return None if value is None else Path(value)
 

@@ -50,7 +50,6 @@ def create_api(
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
         policy=edge.resource_policy(),
-        domain_name=edge.domain_name,
         # Nothing gets in beside the domain: neither past its mutual TLS nor by another name.
         disable_execute_api_endpoint=True if edge.domain_name else None,
         # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since
@@ -67,11 +66,13 @@ def create_api(
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, edge)
-    if edge.domain_name is not None and edge.domain_name.security_policy is None:
-        assert api.domain_name
-        domain = api.domain_name.node.default_child
+    if edge.domain_name is not None:
+        with checks.taken_by_the_cdk("domain_name"):
+            named = api.add_domain_name("CustomDomain", **checks.properties(edge.domain_name))
+        domain = named.node.default_child
         assert isinstance(domain, apigateway.CfnDomainName)
-        domain.security_policy = "TLS_1_2"
+        if edge.domain_name.security_policy is None:
+            domain.security_policy = "TLS_1_2"
     findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
     _acknowledge(api, edge, tracing)
     return api

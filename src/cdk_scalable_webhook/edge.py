@@ -1,6 +1,5 @@
 """The edge: who may come to the door at all, by what API Gateway and WAF check before any code of ours runs."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -107,9 +106,9 @@ def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> Non
     """The answers to a browser that asks before it sends."""
     if edge.cors is None:
         return
-    options = {name: getattr(edge.cors, name) for name in inspect.signature(apigateway.CorsOptions).parameters}
     for resource in resources:
-        preflight = resource.add_cors_preflight(**options)
+        with checks.taken_by_the_cdk("cors"):
+            preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
         method = preflight.node.default_child
         assert isinstance(method, apigateway.CfnMethod)
         # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
@@ -208,5 +207,5 @@ def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
         scope="REGIONAL",
         default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
         rules=[rule(priority, *group) for priority, group in enumerate(_MANAGED_RULES.items())],
-        visibility_config=visible(Names.unique_id(scope)),
+        visibility_config=visible(Names.unique_resource_name(scope, max_length=128)),
     )

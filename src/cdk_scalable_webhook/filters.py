@@ -1,7 +1,6 @@
 """Which webhooks are wanted: event filters in Lambda's syntax, who applies them, and the count of what was dropped."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -13,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import MAX_NUMBER, brief, is_text
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -38,10 +38,12 @@ class EventFilters:
         Raises:
             ValueError: They are not filters, or more than Lambda takes.
         """
-        if isinstance(filters, str | Mapping) or not 1 <= len(filters) <= _MAX_FILTERS:
-            got = "something else" if isinstance(filters, str | Mapping) else f"{len(filters)}"
-            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", got, "join some by $or, or leave it out")
-        self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
+        if not 1 <= len(filters) <= _MAX_FILTERS:
+            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", "join some by $or, or leave it out")
+        try:
+            self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
+        except RecursionError:
+            _refuse("be less deep", "one without end", "write out the fields that count")
         texts = [_dumps(pattern) for pattern in self._patterns]
         if len(set(texts)) < len(texts):
             _refuse("be different filters", "one of them twice", "leave it out")
@@ -149,17 +151,17 @@ def metric_dropped(scope: Construct, period: Duration | None) -> "cloudwatch.Met
     )
 
 
-def _pattern(filter: object, where: str) -> dict[str, Any]:
-    if not isinstance(filter, Mapping) or not filter or not set(filter) <= {"body", "headers"}:
-        got = ", ".join(map(str, filter)) or "nothing" if isinstance(filter, Mapping) else repr(filter)
+def _pattern(filter: Mapping[str, object], where: str) -> dict[str, Any]:
+    if not filter or not set(filter) <= {"body", "headers"}:
+        got = ", ".join(filter) or "nothing"
         _refuse("be a dict with the keys body, headers or both", got, "put fields of the payload below body", where)
     return {key: _fields(fields, f"{where}[{key!r}]", text_only=key == "headers") for key, fields in filter.items()}
 
 
 def _fields(fields: object, where: str, *, text_only: bool) -> dict[str, Any]:
     """``text_only`` are headers, whose values are text and whose names are in any case."""
-    if not isinstance(fields, Mapping) or not fields or not all(isinstance(name, str) for name in fields):
-        _refuse("be a dict with one field or more", repr(fields), "for example {'type': ['order.paid']}", where)
+    if not isinstance(fields, Mapping) or not fields or not all(_is(name, str) for name in fields):
+        _refuse("be a dict with one field or more", brief(fields), "for example {'type': ['order.paid']}", where)
     known: dict[str, Any] = {}
     for name, wanted in fields.items():
         below = f"{where}[{name!r}]"
@@ -180,7 +182,7 @@ def _fields(fields: object, where: str, *, text_only: bool) -> dict[str, Any]:
 
 def _alternatives(wanted: object, where: str, *, text_only: bool) -> list[dict[str, Any]]:
     if not isinstance(wanted, list | tuple) or len(wanted) < 2:
-        _refuse("be a list of two dicts or more", repr(wanted), "for example [{'a': [1]}, {'b': [2]}]", where)
+        _refuse("be a list of two dicts or more", brief(wanted), "for example [{'a': [1]}, {'b': [2]}]", where)
     for each in wanted:
         reserved = sorted(set(_OPERATORS) & set(each)) if isinstance(each, Mapping) else []
         if reserved:
@@ -191,7 +193,7 @@ def _alternatives(wanted: object, where: str, *, text_only: bool) -> list[dict[s
 
 def _rules(wanted: object, where: str, *, text_only: bool) -> list[Any]:
     if not isinstance(wanted, list | tuple) or not wanted:
-        _refuse("be a list of one value or more", repr(wanted), "put a single value into a list, too", where)
+        _refuse("be a list of one value or more", brief(wanted), "put a single value into a list, too", where)
     return [_rule(rule, where, text_only=text_only) for rule in wanted]
 
 
@@ -201,13 +203,13 @@ def _rule(rule: object, where: str, *, text_only: bool) -> Any:
     if isinstance(rule, float):
         _refuse(
             "have numbers with a fraction below numeric, since AWS compares others as they are written",
-            repr(rule),
-            f"write {{'numeric': ['=', {rule!r}]}}",
+            brief(rule),
+            f"write {{'numeric': ['=', {brief(rule)}]}}",
             where,
         )
-    if not (isinstance(rule, str) or (not text_only and (rule is None or isinstance(rule, bool | int)))):
+    if not (_is(rule, str) or (not text_only and (rule is None or isinstance(rule, bool) or _is(rule, int)))):
         kinds = "texts and operators, since a header is text" if text_only else "texts, numbers, booleans and None"
-        _refuse(f"have {kinds}", repr(rule), "write the value as JSON has it", where)
+        _refuse(f"have {kinds}", brief(rule), "write the value as JSON has it", where)
     return rule
 
 
@@ -216,20 +218,20 @@ def _operation(rule: Mapping[Any, Any], where: str, *, text_only: bool) -> dict[
         got = ", ".join(map(str, rule)) or "none"
         _refuse(f"have one operator a dict, of {', '.join(_OPERATORS)}", got, "write a dict for each", where)
     ((operator, operand),) = rule.items()
-    if operator in _TEXT_OPERATORS and not isinstance(operand, str):
-        _refuse(f"have a text for {operator}", repr(operand), f"write a dict with {operator} for each text", where)
+    if operator in _TEXT_OPERATORS and not _is(operand, str):
+        _refuse(f"have a text for {operator}", brief(operand), f"write a dict with {operator} for each text", where)
     if operator == "exists" and not isinstance(operand, bool):
-        _refuse("have True or False for exists", repr(operand), "write {'exists': True}", where)
+        _refuse("have True or False for exists", brief(operand), "write {'exists': True}", where)
     if operator == "anything-but":
         values = list(operand) if isinstance(operand, list | tuple) else [operand]
         kinds = (str,) if text_only else (str, int)
         if not values or not any(all(_is(value, kind) for value in values) for kind in kinds):
             allowed = "texts" if text_only else "texts alone or whole numbers alone"
-            _refuse(f"have {allowed} for anything-but", repr(operand), "other operators cannot stand in it", where)
+            _refuse(f"have {allowed} for anything-but", brief(operand), "other operators cannot stand in it", where)
         return {operator: values}
     if operator == "numeric":
         if text_only:
-            _refuse("have no numeric, since a header is text", repr(operand), "list the texts", where)
+            _refuse("have no numeric, since a header is text", brief(operand), "list the texts", where)
         return {operator: _comparison(operand, where)}
     return {operator: operand}
 
@@ -241,21 +243,20 @@ def _comparison(operand: object, where: str) -> list[Any]:
     signs, limits = terms[::2], terms[1::2]
     is_one = len(signs) == 1 and signs[0] in ("=", "<", "<=", ">", ">=")
     is_range = len(signs) == 2 and signs[0] in (">", ">=") and signs[1] in ("<", "<=")
-    if (
-        not (is_one or is_range)
-        or len(signs) != len(limits)
-        or not all(_is(each, int, float) and math.isfinite(each) for each in limits)
-    ):
-        _refuse(shape, repr(operand), "numbers are written without quotes", where)
+    if not (is_one or is_range) or len(signs) != len(limits) or not all(_is(each, int, float) for each in limits):
+        _refuse(shape, brief(operand), "numbers are written without quotes", where)
     for limit in limits:
         checks.number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
     if is_range and limits[0] >= limits[1]:
-        _refuse("have the lower limit of a range first", repr(operand), "swap them", where)
+        _refuse("have the lower limit of a range first", brief(operand), "swap them", where)
     return terms
 
 
 def _is(value: object, *kinds: type) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
+    """Whether a value is a text or number of these types that JSON holds as well as a template."""
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        return False
+    return is_text(value) if isinstance(value, str) else isinstance(value, int | float) and abs(value) <= MAX_NUMBER
 
 
 def _dumps(value: object) -> str:

@@ -18,6 +18,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
@@ -81,6 +82,7 @@ class IngressConfig:
     methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
 
 
+@typed
 class Ingress(ABC):
     """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
 

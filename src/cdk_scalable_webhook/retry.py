@@ -3,6 +3,7 @@
 from aws_cdk import Duration
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import typed
 
 # SQS hides a message for 12 hours at most, and a batch may take 15 minutes of them.
 _LONGEST = Duration.hours(11)
@@ -11,6 +12,7 @@ _INITIAL = Duration.seconds(30)
 _MAXIMUM = Duration.minutes(15)
 
 
+@typed
 class Retry:
     """How long a webhook that failed waits before it is tried again: exponentially longer, with full jitter.
 

@@ -11,6 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from cdk_scalable_webhook.arguments import typed
+
 if TYPE_CHECKING:  # importing them costs every synth, and most need none of them
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_ec2 as ec2
@@ -23,8 +25,6 @@ if TYPE_CHECKING:  # importing them costs every synth, and most need none of the
     from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
     from cdk_scalable_webhook.sinks.http import HttpSink
     from cdk_scalable_webhook.sinks.python import PythonSink
-
-    Database = rds.IDatabaseInstance | rds.IDatabaseCluster | rds.IDatabaseProxy
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,7 @@ class SinkConfig:
     network: SinkNetwork | None = None
 
 
+@typed
 class Sink(ABC):
     """Where a webhook ends. One sink serves one ``ScalableWebhook``."""
 
@@ -114,7 +115,7 @@ class Sink(ABC):
 
     @staticmethod
     def postgres(
-        database: "Database | None" = None,
+        database: "rds.IDatabaseInstance | rds.IDatabaseCluster | rds.IDatabaseProxy | None" = None,
         *,
         database_name: str,
         table_name: str = "webhooks",
@@ -192,7 +193,7 @@ class Sink(ABC):
 
     @staticmethod
     def mysql(
-        database: "Database | None" = None,
+        database: "rds.IDatabaseInstance | rds.IDatabaseCluster | rds.IDatabaseProxy | None" = None,
         *,
         database_name: str,
         table_name: str = "webhooks",

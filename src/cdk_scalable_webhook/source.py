@@ -9,6 +9,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.arguments import typed
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -16,7 +17,11 @@ if TYPE_CHECKING:  # importing it costs every synth
 # What Stripe, Slack and Standard Webhooks recommend.
 _TOLERANCE = Duration.minutes(5)
 
+# Characters. They go into a function's environment.
+_MAX_FIELD = 256
 
+
+@typed
 class Source:
     """Who sends: how requests are signed, and which of them is which delivery.
 
@@ -56,6 +61,7 @@ class Source:
             packages: The distributions that the function that verifies imports beside boto3.
             code: A folder or file of the user's that goes into that function.
         """
+        checks.text("secret_field", secret_field, _MAX_FIELD)
         self._kind = kind
         self._scheme = scheme
         self._secret = secret
@@ -228,6 +234,8 @@ class Source:
             checks.header_name(name, value)
         checks.choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
         checks.choice("encoding", encoding, ("hex", "base64"))
+        checks.text("prefix", prefix or None, _MAX_FIELD)
+        checks.text("signed_content", signed_content, _MAX_FIELD)
         checks.signed_content(signed_content, timestamp_header=timestamp_header, id_header=id_header)
         if timestamp_header is None:
             checks.nothing_set("no timestamp_header", tolerance=tolerance)
@@ -283,6 +291,7 @@ class Source:
 
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
+        checks.text("verify_token_field", verify_token_field, _MAX_FIELD)
         return Source("hmac", _HUB_SIGNATURE, secret, secret_field, handshake="meta", token_field=verify_token_field)
 
     @staticmethod

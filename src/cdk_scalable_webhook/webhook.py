@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, IStableStringProducer, Lazy, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -16,6 +16,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
@@ -39,6 +40,7 @@ _OTHER_VARIABLES = 1000
 _URL_DESCRIPTION = "Webhook URL"
 
 
+@typed
 @jsii.implements(iam.IGrantable)
 class ScalableWebhook(Construct):
     """A webhook endpoint in front of something that does not scale.
@@ -111,10 +113,11 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
             sink: Where webhooks end. Not together with ``consumer``. Default: ``Sink.dynamodb()``, a new table.
             consumer: A function of yours, in any language, that gets the batches instead of a sink. It answers with
-                ``batchItemFailures``; an exception fails the whole batch. Default: the function of the sink.
+                ``batchItemFailures``; an exception fails the whole batch. In the stack of the queue. Default: the
+                function of the sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-            api: A REST API of yours to put the door into; throttling, stage and access logs stay yours. To carry any
-                bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
+            api: A REST API of yours, in this stack, to put the door into; throttling, stage and access logs stay yours.
+                To carry any bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
             path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
                 with the webhook. Default: ``/``, so every path.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
@@ -180,14 +183,15 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             encryption_key: The key for queues, table and bucket. Default: encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues, bucket and log groups when the stack goes. Default: the CDK's
-                own for each: table, bucket and log groups stay, queues go.
+            removal_policy: What happens to table, queues, bucket and log groups when the stack goes; none of them has
+                snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues go.
             tracing: X-Ray tracing of functions and API. Default: none.
 
         Raises:
-            ValueError: An argument is out of its limits, or two of them contradict each other. The message names the
-                argument, the limit, what it got and what to do.
+            ValueError: An argument is of another type or out of its limits, or two of them contradict each other. The
+                message names the argument, the limit, what it got and what to do.
         """
+        checks.place(scope, id)
         super().__init__(scope, id)
         ingress = ingress or Ingress.lambda_integration()
         busy = consumer_timeout(consumer, timeout)
@@ -214,6 +218,9 @@ class ScalableWebhook(Construct):
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
+        checks.removal_policy(removal_policy)
+        if consumer is not None:
+            checks.consumer_stack(self, consumer, queue)
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
 
@@ -317,6 +324,7 @@ class ScalableWebhook(Construct):
                 throttling_burst_limit=throttling_burst_limit,
                 **edge.settings(),
             )
+            checks.api_stack(self, api)
             self._api = brought_api(api, ingress)
         self._options = IngressOptions(
             queue=buffer.queue,
@@ -360,7 +368,7 @@ class ScalableWebhook(Construct):
                 ``large_payloads`` says. Default: that of the webhook.
 
         Returns:
-            The URL to give to the sender.
+            The URL to give to the sender. In an ``api`` that has no stage yet, a token of that of its stage.
 
         Raises:
             ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
@@ -368,6 +376,11 @@ class ScalableWebhook(Construct):
         ingress = ingress or self._ingress
         checks.mount_path(path)
         mount = "/" + path.strip("/")
+        door = f"Source {mount.strip('/') or mount}"
+        if self.node.try_find_child(door) is not None:
+            raise ValueError(
+                f"path must be free in api, got {mount!r}, which another source has already; choose another path"
+            )
         _require_verifier(ingress, None if self._sink else self._consumer)
         brought_api(self._api, ingress)
         if not ingress.verifies and (source.code or source.packages):
@@ -386,7 +399,7 @@ class ScalableWebhook(Construct):
         checks.environment_size(told, beside=_OTHER_VARIABLES)
         header = source.delivery_id_header
         options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
-        self._open(Construct(self, f"Source {mount.strip('/') or mount}"), ingress, options)
+        self._open(Construct(self, door), ingress, options)
         self._sources = sources
         for name, value in told.items():
             self._consumer.add_environment(name, value)
@@ -404,7 +417,7 @@ class ScalableWebhook(Construct):
     def _url_of(self, mount: str) -> str:
         domain = self._edge.domain_name
         if domain is None:
-            return self._api.url_for_path(mount)
+            return self._api.url_for_path(mount) if has_stage(self._api) else Lazy.string(_LaterUrl(self._api, mount))
         base = (domain.base_path or "").strip("/")
         return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
@@ -504,26 +517,30 @@ class ScalableWebhook(Construct):
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateAgeOfOldestMessage``.
 
+        Raises:
+            ValueError: ``period`` is none of those.
+
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
+        checks.period(period)
         return self._queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=period)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
 
         Raises:
-            ValueError: No dead-letter queue is known, since you brought the queue.
+            ValueError: ``period`` is none of those, or no dead-letter queue is known, since you brought the queue.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -532,20 +549,21 @@ class ScalableWebhook(Construct):
                 "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
                 "call metric_approximate_number_of_messages_visible() on yours"
             )
+        checks.period(period)
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
 
     def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """How many webhooks were dropped, since none of ``event_filters`` wants them.
 
         Args:
-            period: Over how long one point is. Default: 5 minutes.
+            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
 
         Returns:
             The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
             source mapping drops.
 
         Raises:
-            ValueError: There are no ``event_filters``.
+            ValueError: ``period`` is none of those, or there are no ``event_filters``.
 
         See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
         """
@@ -554,7 +572,20 @@ class ScalableWebhook(Construct):
                 "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
                 "leave the metric out"
             )
+        checks.period(period)
         return metric_dropped(self, period)
+
+
+@jsii.implements(IStableStringProducer)
+class _LaterUrl:
+    """The URL in an API of yours whose stage is set after the door is made."""
+
+    def __init__(self, api: apigateway.RestApi, mount: str) -> None:
+        self._api = api
+        self._mount = mount
+
+    def produce(self) -> str:
+        return self._api.url_for_path(self._mount)
 
 
 def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:

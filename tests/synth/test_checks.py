@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from aws_cdk import App, Duration, Stack, Token
+from aws_cdk import App, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
@@ -61,6 +62,10 @@ def api(**properties: Any) -> Make:
 
 def vpc(stack: Stack) -> ec2.Vpc:
     return ec2.Vpc(stack, "Vpc")
+
+
+def other(stack: Stack) -> Stack:
+    return Stack(cast(App, stack.node.root), "Other")
 
 
 def secret(stack: Stack) -> secretsmanager.Secret:
@@ -215,8 +220,8 @@ ROWS = [
     Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}),
     Row("handler that is async", "handler must be an ordinary function, got 'handle' of orders.py, which is async; call asyncio.run()", {}, {"sink": code("orders.handle", text="async def handle(webhook): ...")}),
     Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
-    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that do not start with WEBHOOK_, got WEBHOOK_X, A; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1"})}),
-    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; pip install none-such", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
+    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ nor are Lambda's own, got 'WEBHOOK_X', 'A', 'AWS_REGION'; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1", "AWS_REGION": "x"})}),
+    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; install it there", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
     Row("delivery id beside a source", "delivery_id_header must not be set together with source", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}),
     Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}),
     Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}),
@@ -230,7 +235,7 @@ ROWS = [
     Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
     Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}),
-    Row("IP range that is no list", "allowed_ip_ranges must be a list of one CIDR range or more, got '203.0.113.0/24'", {"allowed_ip_ranges": "203.0.113.0/24"}),
+    Row("IP range that is no list", "allowed_ip_ranges must be a list, each a text, got '203.0.113.0/24' (str); put a single one into a list, too, or leave allowed_ip_ranges out", {"allowed_ip_ranges": "203.0.113.0/24"}),
     Row("IP range that is none", "allowed_ip_ranges must hold CIDR ranges of IPv4 or IPv6, got '203.0.113.0/33'", {"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/33"]}),
     Row("IP range with a host in it", "got '203.0.113.7/24': 203.0.113.7/24 has host bits set; for example", {"allowed_ip_ranges": ["203.0.113.7/24"]}),
     Row("web ACL of CloudFront", "web_acl must have the scope REGIONAL, got CLOUDFRONT; create it with scope='REGIONAL'", {}, {"web_acl": global_web_acl}),
@@ -245,16 +250,40 @@ ROWS = [
     Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}),
     Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}),
     Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl and cors must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True, "cors": cors("*")}, {"api": api()}),
+    Row("duration of less than a second", "timeout must be in whole seconds, got 1.5 seconds; round it", {"timeout": Duration.millis(1500)}),
+    Row("snapshots of what has none", "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither", {"removal_policy": RemovalPolicy.SNAPSHOT}),
+    Row("path that API Gateway does not have", "path must be '/' or fixed segments such as '/hooks/github', got '/~a'", {"path": "/~a"}),
+    Row("id of nothing", "id must be printable and known at synth, got ''; for example 'Webhook'", {"id": ""}),
+    Row("id of two lines", "id must be printable and known at synth, got 'a\\nb'", {"id": "a\nb"}),
+    Row("id that only deployment knows", "id must be printable and known at synth, got '${Token[", {"id": Token.as_string({"Ref": "X"})}),
+    Row("id that is there", "id must be new in 'Stack', got 'Brought', which is there already; choose another", {"id": "Brought"}, {"dead_letter_queue": queue(retention_period=days(14))}),
+    Row("id without room", "id must be 190 letters and digits at most together with the path of scope, got 191; shorten it", {"id": "x" * 186}),
+    Row("no stack", "scope must be a Stack, or a construct in one, got '', which is in none; pass a Stack", {"scope": App()}),
+    Row("consumer of another stack", "consumer must be in the stack of the queue, got Other/Function for a queue of Stack; put the ScalableWebhook", {}, {"consumer": lambda stack: function()(other(stack))}),
+    Row("API of another stack", "api must be in the stack of the ScalableWebhook, got Other/Brought for Stack/Webhook; put", {"path": "/free"}, {"api": lambda stack: api(binary_media_types=["*/*"])(other(stack))}),
+    Row("domain in capitals", "domain_name must be what the CDK takes, got one of which it says: ", {}, {"domain_name": lambda stack: apigateway.DomainNameOptions(domain_name="A.example", certificate=acm.Certificate(stack, "Certificate", domain_name="a.example"))}),
+    Row("preflight that is kept and not kept", "cors must be what the CDK takes, got one of which it says: ", {"cors": cors("*", max_age=days(1), disable_cache=True)}),
+    Row("public subnets", "vpc_subnets must have private or isolated subnets, got public ones, from which a function reaches nothing", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC))}),
+    Row("subnets that are not there", "vpc_subnets must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_group_name="nowhere"))}),
+    Row("cluster without an address", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.postgres(rds.DatabaseCluster.from_database_cluster_attributes(stack, "Imported", cluster_identifier="c"), database_name="d", vpc=vpc(stack), secret=secret(stack))}),
+    Row("user of IAM's on an instance that cannot be granted", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.mysql(imported_instance(stack), database_name="d", vpc=vpc(stack), iam_user="u")}),
+    Row("database of no name", "database_name must be 1 to 64 printable characters, got ''", {}, {"sink": lambda stack: on_host(stack, database_name="")}),
+    Row("URL that is none", "url must be an absolute http or https URL without user and password, got 'http://['", {}, {"sink": lambda stack: Sink.http("http://[")}),
+    Row("URL with a port that is none", "got 'http://h:99999'", {}, {"sink": lambda stack: Sink.http("http://h:99999")}),
+    Row("URL beyond ASCII", "got 'https://h/é'; for example", {}, {"sink": lambda stack: Sink.http("https://h/é")}),
+    Row("code with a NUL", "code must be Python, got orders.py with ", {}, {"sink": code("orders.handle", text="def handle(webhook): ...\n\0")}),
+    Row("code of a name that no file can have", "code must be a folder or a .py file, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}),
+    Row("package without a name", "packages must be installed where the app is synthesised, got ''", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}),
+    Row("secret of no field", "secret_field must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.github(secret(stack), secret_field="")}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_what_cannot_work_is_refused_in_the_constructor(row: Row) -> None:
     stack = Stack(App(), "Stack")
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the row is about)
-        ScalableWebhook(
-            stack, "Webhook", **row.arguments, **{argument: make(stack) for argument, make in row.brought.items()}
-        )
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011, PT012 (the message is what the row is about)
+        brought = {argument: make(stack) for argument, make in row.brought.items()}
+        ScalableWebhook(**{"scope": stack, "id": "Webhook", **row.arguments, **brought})
     assert row.message in str(refusal.value)
     assert "got" in str(refusal.value)
 
@@ -286,9 +315,18 @@ def test_a_value_that_only_deployment_knows_passes(argument: str) -> None:
 @pytest.mark.parametrize("argument", ["timeout", "max_batching_window"])
 def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argument: str) -> None:
     durations: dict[str, Any] = {argument: seconds(number())}
-    with pytest.raises(ValueError, match="visibility_timeout must be set where"):
+    with pytest.raises(ValueError, match="visibility_timeout must be given where the consumer's timeout"):
         ScalableWebhook(Stack(App(), "Refused"), "Webhook", **durations)
 
     stack = Stack(App(), "Stack")
     ScalableWebhook(stack, "Webhook", visibility_timeout=minutes(30), **durations)
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
+
+
+@pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped"])
+def test_a_metric_has_points_of_whole_minutes_or_a_few_seconds(metric: str) -> None:
+    webhook = ScalableWebhook(Stack(App(), "Stack"), "Webhook", event_filters=[{"body": {"a": [1]}}])
+    assert getattr(webhook, metric)(period=seconds(30)).period.to_seconds() == 30
+    for wrong in (seconds(7), seconds(90), Duration.millis(500)):
+        with pytest.raises(ValueError, match="period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got "):
+            getattr(webhook, metric)(period=wrong)

@@ -16,6 +16,8 @@ from webhook_runtime.testing import webhook
 
 Synth = Callable[..., Template]
 
+ENDLESS: dict[str, Any] = {}
+ENDLESS["a"] = ENDLESS
 BODY = [{"body": {"ref": [{"prefix": "refs/heads/"}]}}]
 HEADERS = [{"headers": {"X-GitHub-Event": ["push"]}}, *BODY]
 LAMBDA, TEXT, BINARY = (
@@ -159,8 +161,8 @@ field = "event_filters[0]['body']['a']"
 REFUSED: dict[str, tuple[Any, str]] = {
     "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; join some by $or, or leave it out"),
     "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or"),
-    "one, not in a list": (BODY[0], "event_filters must be a list of 1 to 5 filters, got something else"),
-    "text": (["push"], "event_filters[0] must be a dict with the keys body, headers or both, got 'push'; put fields"),
+    "one, not in a list": (BODY[0], "event_filters must be a list, each a dict, got {'body': {'ref': [{'prefix': 'refs/heads/'}]}} (dict); put a single one into a list, too"),
+    "text": (["push"], "event_filters[0] must be a dict, got 'push' (str); pass one, or leave event_filters out"),
     "empty": ([{}], "event_filters[0] must be a dict with the keys body, headers or both, got nothing"),
     "another key": ([*BODY, {"path": ["/"]}], "event_filters[1] must be a dict with the keys body, headers or both, got path"),
     "no fields": ([{"body": {}}], "event_filters[0]['body'] must be a dict with one field or more, got {}; for example"),
@@ -202,6 +204,11 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "header by its number": ([{"headers": {"X-A": [{"numeric": [">", 1]}]}}], "must have no numeric, since a header is text, got ['>', 1]"),
     "header but a number": ([{"headers": {"X-A": [{"anything-but": [1]}]}}], "must have texts for anything-but, got [1]"),
     "token": ([{"body": {"a": [Token.as_string({"Ref": "X"})]}}], "event_filters must be known at synth, got a value that only deployment knows; write the value itself"),
+    "text that no template holds": ([{"body": {"a": ["\ud800"]}}], f"{field} must have texts, numbers, booleans and None, got '\\ud800'"),
+    "name that no template holds": ([{"body": {"\0": ["x"]}}], "event_filters[0]['body'] must be a dict with one field or more, got {'\\x00': ['x']}"),
+    "number without end": ([{"body": {"a": [10**5000]}}], f"{field} must have texts, numbers, booleans and None, got an int"),
+    "comparison without end": ([{"body": {"a": [{"numeric": [">", 10**5000]}]}}], "for numeric, got a list; numbers"),
+    "filter without end": ([{"body": ENDLESS}], "event_filters must be less deep, got one without end; write out"),
     "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since the function has them in its environment, got 3,0"),
 }  # fmt: skip
 

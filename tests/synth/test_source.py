@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, Duration, Stack
+from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import HealthCheck, given, settings
@@ -418,7 +419,7 @@ class TestAddSource:
         webhook = ScalableWebhook(stack, "Webhook", path="/0", source=Source.stripe(secrets[0]), ingress=DIRECT)
         for number in range(1, 8):
             webhook.add_source(f"/{number}", Source.stripe(secrets[0]))
-        with pytest.raises(ValueError, match=r"source and event_filters must fit .* got about 4,\d+; take Ingress"):
+        with pytest.raises(ValueError, match=r"source, event_filters.* must fit .* got about 4,\d+; take Ingress"):
             [webhook.add_source(f"/{number}", Source.stripe(secrets[0])) for number in range(8, 50)]
         webhook.add_source("/slack", Source.slack(secrets[0]), ingress=Ingress.lambda_integration())
 
@@ -433,6 +434,22 @@ class TestAddSource:
         first = ScalableWebhook(stack, "First", path="/first", source=Source.github(secrets[0]))
         with pytest.raises(ValueError, match=r"queue must have one consumer.*add_source\(\)"):
             ScalableWebhook(stack, "Second", path="/second", queue=first.queue)
+
+    def test_a_url_is_that_of_the_stage_that_an_api_gets_later(self, stack: Stack) -> None:
+        api = apigateway.RestApi(stack, "Api", deploy=False, binary_media_types=["*/*"])
+        webhook = ScalableWebhook(stack, "Webhook", api=api, path="/first")
+        url = webhook.add_source("/second", Source.github(secretsmanager.Secret(stack, "Key")))
+        api.deployment_stage = apigateway.Stage(stack, "Stage", deployment=apigateway.Deployment(stack, "Now", api=api))
+        assert "/second" in json.dumps(stack.resolve(url))
+        assert "/first" in json.dumps(stack.resolve(webhook.url))
+
+    def test_two_sources_have_two_paths(self, stack: Stack) -> None:
+        webhook = ScalableWebhook(stack, "Webhook")
+        secret = secretsmanager.Secret(stack, "Key")
+        webhook.add_source("/a/b", Source.github(secret))
+        for path in ("/a/b", "/a/b/", "/a--b"):  # the CDK writes a slash as two hyphens
+            with pytest.raises(ValueError, match=r"path must be free in api, got '/a.*b', which another source has"):
+                webhook.add_source(path, Source.github(secret))
 
     def test_what_does_not_suit_is_refused(self, stack: Stack, secrets: Any, tmp_path: Path) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/github", source=Source.github(secrets[0]), ingress=DIRECT)

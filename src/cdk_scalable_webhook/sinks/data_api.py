@@ -25,6 +25,7 @@ class DataApiSink(Sink):
         secret: secretsmanager.ISecret | None,
     ) -> None:
         checks.table_name(table_name)
+        checks.text("database_name", database_name, 64)
         checks.data_api(cluster)
         self._cluster = cluster
         self._engine = _ENGINES[checks.engine_family(cluster)]

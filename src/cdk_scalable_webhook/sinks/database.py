@@ -43,6 +43,9 @@ class DatabaseSink(Sink):
         ca_certificates: str | None,
     ) -> None:
         checks.table_name(table_name)
+        checks.text("database_name", database_name, 64)
+        checks.text("host", host, 253)
+        checks.text("iam_user", iam_user, 63)
         checks.one_of(database=database, host=host)
         if not checks.is_installed(_DRIVERS[engine]):
             raise ValueError(
@@ -79,7 +82,8 @@ class DatabaseSink(Sink):
         if host is not None:
             self._host, self._port = host, port or usual_port
         else:
-            self._host, self._port = _endpoint(database, usual_port)
+            with checks.taken_by_the_cdk("database"):
+                self._host, self._port = _endpoint(database, usual_port)
         self._secret = secret
         self._iam_user = iam_user
         self._vpc = vpc
@@ -137,7 +141,8 @@ class DatabaseSink(Sink):
         if self._secret is not None:
             self._secret.grant_read(grantee)
         if self._iam_user is not None:
-            self._database.grant_connect(grantee, self._iam_user)
+            with checks.taken_by_the_cdk("database"):
+                self._database.grant_connect(grantee, self._iam_user)
 
 
 def _endpoint(database: Any, default_port: int) -> tuple[str, float]:

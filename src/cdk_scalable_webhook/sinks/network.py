@@ -32,6 +32,7 @@ def network(
     isolated = ec2.SubnetType.PRIVATE_ISOLATED
     if vpc_subnets is None and not vpc.private_subnets and vpc.isolated_subnets:
         vpc_subnets = ec2.SubnetSelection(subnet_type=isolated)
+    checks.subnets(vpc, vpc_subnets)
     if vpc_subnets is not None and vpc_subnets.subnet_type == isolated:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:isolatedSubnets",

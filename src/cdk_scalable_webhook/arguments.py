@@ -1,0 +1,219 @@
+"""An argument is what its type hint says, or a ValueError says what it is instead.
+
+mypy says so too, to those who run it. Unchecked, a text for a ``Duration`` is an AttributeError far from its cause, an
+ARN for an ``IQueue`` a stack trace of JavaScript's, and NaN the end of the CDK's process. typeguard, by which jsii
+checks its own arguments, takes any object for an interface of jsii's and True for a whole number, and cannot read hints
+whose module nobody has imported.
+"""
+
+import builtins
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+
+from aws_cdk import Duration, Token
+
+_T = TypeVar("_T", bound=type)
+
+# JavaScript counts no further.
+MAX_NUMBER = 2**53
+_MAX_SHOWN = 100
+
+# Control characters, lone surrogates and what is no character at all: a template is YAML, even where it is JSON.
+# https://yaml.org/spec/1.2.2/#51-character-set
+_IN_NO_TEMPLATE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def typed(kind: _T) -> _T:
+    """Check what the constructor and the public methods of a class are given, by their type hints."""
+    for name, member in list(vars(kind).items()):
+        function = member.__func__ if isinstance(member, staticmethod) else member
+        if inspect.isfunction(function) and (name == "__init__" or not name.startswith("_")):
+            checked = _checked(function)
+            setattr(kind, name, staticmethod(checked) if isinstance(member, staticmethod) else checked)
+    return kind
+
+
+def brief(value: object) -> str:
+    """A value for a person: never long, and no address in memory."""
+    name = type(value).__name__
+    try:
+        text = "" if type(value).__repr__ is object.__repr__ else repr(value)
+    except Exception:  # it is somebody's own, or a number with too many digits to write
+        text = ""
+    if not text:
+        return f"{_article(name)} {name}"
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
+def is_text(value: str) -> bool:
+    """Whether a template can hold all of a text."""
+    return not _IN_NO_TEMPLATE.search(value)
+
+
+class _Wrong(NamedTuple):
+    """An argument, or an element of one, that is not what its hint says."""
+
+    argument: str
+    value: object
+    hint: Any
+
+
+def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    names = function.__code__.co_varnames
+
+    @functools.wraps(function)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        hints = _hints(function)
+        for name, value in [*zip(names, args, strict=False), *kwargs.items()]:
+            wrong = _mismatch(name, value, hints[name]) if name in hints else None
+            if wrong is not None:
+                default = inspect.signature(function).parameters[name].default
+                _refuse(wrong, optional=default is not inspect.Parameter.empty)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+@functools.cache
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The hints of the arguments. Those in quotes name modules that only a type checker has imported."""
+    names = _Names(function.__globals__)
+    return {
+        name: eval(hint, {}, names) if isinstance(hint, str) else hint  # noqa: S307 (our own signatures)
+        for name, hint in function.__annotations__.items()
+        if name != "return"
+    }
+
+
+class _Names(dict[str, Any]):
+    """What a hint may name: what its module has, Python's own, and modules of the CDK by the names that we import them
+    by, since importing them costs every synth."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, None) or _Module(f"aws-cdk-lib.aws_{name.rstrip('_')}")
+
+
+class _Module:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> type:
+        return type(name, (), {"__jsii_type__": f"{self._name}.{name}"})
+
+
+def _mismatch(argument: str, value: object, hint: Any) -> _Wrong | None:
+    nearest = _Wrong(argument, value, hint)
+    for option in _options(hint):
+        origin = get_origin(option)
+        if origin is None and _is(value, option):
+            return None
+        if origin is None or not isinstance(value, origin) or isinstance(value, str | bytes):
+            continue
+        # The last argument of the hint: that of a sequence, or of a mapping's values, whose keys are texts.
+        element = get_args(option)[-1]
+        keys = value.keys() if isinstance(value, Mapping) else range(len(value))
+        if origin is Mapping and not all(_is(key, str) for key in keys):
+            continue
+        inner = (_mismatch(f"{argument}[{key!r}]", value[key], element) for key in keys)
+        wrong = next((each for each in inner if each is not None), None)
+        if wrong is None:
+            return None
+        nearest = wrong
+    return nearest
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if isinstance(hint, UnionType) else (hint,)
+
+
+def _is(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type, or of one of several."""
+    if isinstance(hint, UnionType):
+        return any(_is(value, option) for option in _options(hint))
+    if hint in (None, NoneType):
+        return value is None
+    if hint is Any or hint is object:
+        return True
+    if hint is int or hint is float:
+        return _is_number(value, hint)
+    if hint is str:
+        return isinstance(value, str) and is_text(value)
+    name = getattr(hint, "__jsii_type__", None)
+    if name is None:
+        return isinstance(value, hint)
+    # What the kernel hands out is, at times, one proxy for each interface.
+    objects = getattr(value, "__dict__", {}).get("_delegates", [value])
+    return any(name in _jsii_types(each.__class__) for each in objects)
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if isinstance(value, kind | int) and abs(value) <= MAX_NUMBER:
+        return True
+    # One that only deployment knows is a float as well, and far beyond.
+    return isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)
+
+
+@functools.cache
+def _jsii_types(kind: type) -> frozenset[str]:
+    """The names of the classes, interfaces, structs or enums of jsii's that a class is."""
+    interfaces = [each for base in kind.__mro__ for each in vars(base).get("__jsii_ifaces__", ())]
+    bases = [base for each in (kind, *interfaces) for base in each.__mro__]
+    return frozenset(vars(base).get("__jsii_type__") or "" for base in bases)
+
+
+def _refuse(wrong: _Wrong, *, optional: bool) -> None:
+    options = [option for option in _options(wrong.hint) if option is not NoneType]
+    kinds = " or ".join(dict.fromkeys(_described(option, wrong.value) for option in options))
+    remedies = [_remedy(option, wrong.value) for option in options]
+    remedy = next(filter(None, remedies), "pass one")
+    if optional:
+        remedy += f", or leave {wrong.argument.partition('[')[0]} out"
+    got, kind = brief(wrong.value), type(wrong.value).__name__
+    raise ValueError(
+        f"{wrong.argument} must be {kinds}, got {got if got.endswith(kind) else f'{got} ({kind})'}; {remedy}"
+    )
+
+
+_KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _described(option: Any, value: object) -> str:
+    if option is str and isinstance(value, str):
+        return "a text without control characters and lone surrogates"
+    if option in (int, float) and type(value) is int:
+        return f"{_KINDS[option]} between -2^53 and 2^53"
+    if get_origin(option) is Mapping:
+        return "a dict"
+    if get_origin(option) is Sequence:
+        return f"a list, each {_described(get_args(option)[0], None)}"
+    return _KINDS.get(option) or f"{_article(option.__name__)} {option.__name__}"
+
+
+def _remedy(option: Any, value: object) -> str:
+    """What to do, where that can be said."""
+    if get_origin(option) is Sequence:
+        return "put a single one into a list, too"
+    if isinstance(option, type) and issubclass(option, Enum):
+        return f"for example {option.__name__}.{next(iter(option)).name}"
+    if re.match(r"I[A-Z][a-z]", getattr(option, "__name__", "")) and isinstance(value, str):
+        return "what exists already is imported, by a method from_…() of its class"
+    return _REMEDIES.get(option, "")
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "AEIOUaeiou" else "a"
+
+
+_REMEDIES = {
+    Duration: "for example Duration.seconds(30)",
+    int: "write one without quotes and fraction",
+    float: "write one without quotes",
+}

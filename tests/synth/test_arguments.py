@@ -1,0 +1,171 @@
+"""Type hints hold at synth: what is of another type is refused, and what is of the right one never is."""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import jsii
+import pytest
+from aws_cdk import App, Duration, Lazy, RemovalPolicy, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook.arguments import typed
+from synth import strategies
+from synth.strategies import parameter, security_group
+
+ARN = "arn:aws:sqs:us-east-1:111111111111:q"
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Stack")
+
+
+ROWS: dict[str, tuple[dict[str, Any], str]] = {
+    "number for a duration": ({"timeout": 30}, "timeout must be a Duration, got 30 (int); for example Duration.seconds(30), or leave timeout out"),
+    "text for a duration": ({"timeout": "30 s"}, "timeout must be a Duration, got '30 s' (str); for example Duration.seconds(30)"),
+    "None for a number": ({"batch_size": None}, "batch_size must be a whole number, got None (NoneType); write one without quotes and fraction, or leave"),
+    "text for a number": ({"max_concurrency": "5"}, "max_concurrency must be a whole number, got '5' (str); write one without quotes and fraction"),
+    "truth for a number": ({"max_concurrency": True}, "max_concurrency must be a whole number, got True (bool); write one"),
+    "fraction for a whole number": ({"max_concurrency": 2.0}, "max_concurrency must be a whole number, got 2.0 (float); write one without quotes and fraction"),
+    "no number": ({"throttling_rate_limit": math.nan}, "throttling_rate_limit must be a number, got nan (float); write one without quotes"),
+    "number without end": ({"memory_size": 10**5000}, "memory_size must be a whole number between -2^53 and 2^53, got an int; write"),
+    "number for a truth": ({"iam_authorization": 1}, "iam_authorization must be True or False, got 1 (int); pass one"),
+    "ARN for a queue": ({"queue": ARN}, f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class"),
+    "text for a door": ({"ingress": "direct"}, "ingress must be an Ingress, got 'direct' (str); pass one, or leave ingress out"),
+    "factory that nobody called": ({"ingress": Ingress.direct_integration}, "ingress must be an Ingress, got <function Ingress.direct_integration at"),
+    "retry as a number": ({"retry": 3}, "retry must be a Retry, got 3 (int); pass one, or leave retry out"),
+    "dict for a struct": ({"domain_name": {"domain_name": "x"}}, "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)"),
+    "text for an enum": ({"log_retention": "ONE_WEEK"}, "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY"),
+    "another enum": ({"log_retention": RemovalPolicy.RETAIN}, "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)"),
+    "text for a bucket": ({"large_payloads": "yes"}, "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported"),
+    "number in a list": ({"allowed_ip_ranges": ["10.0.0.0/8", 10]}, "allowed_ip_ranges[1] must be a text, got 10 (int); pass one, or leave allowed_ip_ranges out"),
+    "set for a list": ({"allowed_ip_ranges": {"10.0.0.0/8"}}, "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)"),
+    "text that no template holds": ({"id": "a\ud800"}, "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); pass one"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_a_refusal_says_argument_type_value_and_remedy(stack: Stack, row: tuple[dict[str, Any], str]) -> None:
+    arguments, message = row
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the row is about)
+        ScalableWebhook(**{"scope": stack, "id": "Webhook", **arguments})
+    assert str(refusal.value).startswith(message)
+
+
+def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack: Stack) -> None:
+    wrong: Any = s3.Bucket(stack, "Bucket")
+    with pytest.raises(ValueError, match=r"^queue must be an IQueue, got a Bucket; pass one, or leave queue out$"):
+        ScalableWebhook(stack, "Webhook", queue=wrong)
+
+
+def test_elements_of_a_dict_are_checked_by_their_key() -> None:
+    wrong: Any = {"STAGE": 1}
+    with pytest.raises(
+        ValueError, match=r"^environment\['STAGE'\] must be a text, got 1 \(int\); pass one, or leave envi"
+    ):
+        Sink.python("code", "orders.handle", environment=wrong)
+
+
+def taken(function: Callable[..., Any], argument: str) -> Callable[[Any], Any]:
+    """What takes anything that an argument of a function may be, and gives it back."""
+
+    take = FunctionType((lambda value: value).__code__, inspect.unwrap(function).__globals__)
+    take.__annotations__ = {"value": function.__annotations__[argument]}
+    probe: Any = typed(type("Probe", (), {"take": staticmethod(take)}))
+    return probe.take  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Right:
+    """Values of the right type for an argument, each made in a stack."""
+
+    function: Callable[..., Any]
+    argument: str
+    recipes: dict[str, Any]
+
+
+MAKE = vars(ScalableWebhook)["__init__"]
+POSTGRES, AURORA = strategies.POSTGRES, strategies.AURORA_POSTGRES
+NUMBERS = {
+    "token": lambda stack: Token.as_number({"Ref": "X"}),
+    "parameter": lambda stack: parameter(stack, "Number").value_as_number,
+    "lazy": lambda stack: Lazy.number(strategies.LazyNumber()),
+}
+TEXTS = {
+    "token": lambda stack: Token.as_string({"Ref": "X"}),
+    "lazy": lambda stack: Lazy.string(strategies.LazyText()),
+    "characters": lambda stack: "Größe\n😀",
+}
+RIGHT = [
+    Right(MAKE, "scope", {"stack": lambda stack: stack, "app": lambda stack: stack.node.root}),
+    Right(MAKE, "queue", {**strategies.QUEUES, **strategies.BAD_QUEUES}),
+    Right(MAKE, "dead_letter_queue", {**strategies.LETTERS, **strategies.BAD_LETTERS}),
+    Right(MAKE, "consumer", strategies.CONSUMERS),
+    Right(MAKE, "api", {**strategies.APIS, **strategies.BAD_APIS}),
+    Right(MAKE, "large_payloads", strategies.BUCKETS),
+    Right(MAKE, "encryption_key", strategies.KEYS),
+    Right(MAKE, "api_key", strategies.API_KEYS),
+    Right(MAKE, "web_acl", {"own": lambda stack: strategies.web_acl(stack, "REGIONAL")}),
+    Right(MAKE, "domain_name", {**strategies.DOMAINS, **strategies.BAD_DOMAINS}),
+    Right(MAKE, "max_concurrency", NUMBERS),
+    Right(MAKE, "throttling_rate_limit", {**NUMBERS, "int": lambda _: 1, "float": lambda _: 1.5}),
+    Right(MAKE, "timeout", {"token": lambda stack: Duration.seconds(Token.as_number({"Ref": "X"}))}),
+    Right(MAKE, "path", TEXTS),
+    Right(MAKE, "allowed_ip_ranges", {"tuple": lambda _: ("x",), "lazy": lambda _: Token.as_list({"Ref": "X"})}),
+    Right(MAKE, "removal_policy", {each.name: lambda _, each=each: each for each in RemovalPolicy}),
+    Right(MAKE, "log_retention", {each.name: lambda _, each=each: each for each in logs.RetentionDays}),
+    Right(MAKE, "ingress", {"own": strategies.own_ingress}),
+    Right(ScalableWebhook.grant_invoke, "grantee", strategies.GRANTEES),
+    Right(ScalableWebhook.metric_dropped, "period", {"none": lambda _: None}),
+    Right(Source.github, "secret", strategies.SECRETS),
+    Right(Sink.dynamodb, "table", {**strategies.TABLES, **strategies.BAD_TABLES}),
+    Right(Sink.postgres, "database", {**strategies.databases(POSTGRES, AURORA), **strategies.BAD_DATABASES}),
+    Right(Sink.data_api, "cluster", {**strategies.CLUSTERS, **strategies.BAD_CLUSTERS}),
+    Right(Sink.http, "vpc", {**strategies.VPCS, **strategies.BAD_VPCS}),
+    Right(Sink.http, "security_groups", {"imported": lambda stack: [security_group(stack)]}),
+    Right(Sink.http, "vpc_subnets", {str(number): lambda _, each=each: each for number, each in enumerate(strategies.SELECTIONS)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.argument)
+def test_what_is_of_the_right_type_passes(stack: Stack, right: Right) -> None:
+    take = taken(right.function, right.argument)
+    for make in right.recipes.values():
+        value = make(stack)
+        assert take(value) is value
+
+
+def test_a_class_of_ones_own_that_implements_an_interface_passes(stack: Stack) -> None:
+    @jsii.implements(iam.IGrantable)
+    class Caller:
+        @property
+        def grant_principal(self) -> iam.IPrincipal:
+            return iam.AccountPrincipal("222222222222")
+
+    class Queue(sqs.Queue):
+        pass
+
+    webhook = ScalableWebhook(stack, "Webhook", iam_authorization=True, dead_letter_queue=Queue(stack, "Letters"))
+    assert webhook.grant_invoke(Caller()).success
+    assert webhook.grant_invoke(webhook).success
+
+
+def test_a_checked_function_looks_as_it_is_written() -> None:
+    parameters = inspect.signature(MAKE).parameters
+    assert (parameters["max_concurrency"].default, parameters["max_concurrency"].kind) == (
+        2,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
+    assert list(inspect.signature(Acknowledgement).parameters) == ["status", "body", "content_type"]
+    assert (inspect.getdoc(Sink.http) or "").startswith("An HTTP service")
+    assert Retry.__init__.__qualname__ == "Retry.__init__"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'max_concurency'"):
+        ScalableWebhook(Stack(App(), "Stack"), "Webhook", max_concurency=5)  # type: ignore[call-arg]

@@ -1,0 +1,279 @@
+"""Any arguments: a template that passes cfn-lint, or a ValueError that names the argument, and nothing else.
+
+An example is 0.1 s of the CDK's and 0.5 s of cfn-lint's, so the same few hundred run each time. ``FUZZ_EXAMPLES=5000``
+draws as many others of each kind, and prints what makes a failure come again.
+"""
+
+import inspect
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnOutput, Duration, Environment, RemovalPolicy, Size, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Template
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+import cdk_scalable_webhook
+from apps import INIT_FLAGS
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from synth.strategies import (
+    ARGUMENTS,
+    AURORA_POSTGRES,
+    FOLDER,
+    FUNCTIONS,
+    METHODS,
+    REGIONS,
+    Call,
+    Made,
+    built,
+    calls,
+    cluster,
+    function,
+    names,
+    one_bad,
+    one_bad_call,
+    one_call,
+    secret,
+)
+
+MORE = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+
+
+def examples(number: int) -> settings:
+    """So many, the same each time; or more, and others each time."""
+    return settings(
+        max_examples=MORE or number,
+        derandomize=not MORE,
+        print_blob=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    )
+
+
+# For who writes sinks and doors of their own: what they are given, and what they give.
+OF_AUTHORS = {"IngressConfig", "IngressOptions", "SinkConfig", "SinkNetwork", "SinkOptions"}
+# Made by Sink.…().
+OF_FACTORIES = {"DataApiSink", "DatabaseSink", "DynamoDBSink", "HttpSink", "PythonSink"}
+
+
+def public() -> dict[str, Any]:
+    """The constructors, factories and methods that somebody calls to make or shape a webhook, by name."""
+    found = {}
+    for name in set(cdk_scalable_webhook.__all__) - OF_AUTHORS - OF_FACTORIES:
+        kind = getattr(cdk_scalable_webhook, name)
+        factories = {
+            member: function
+            for member, function in vars(kind).items()
+            if isinstance(function, staticmethod) or (kind is ScalableWebhook and inspect.isfunction(function))
+        }
+        if not any(isinstance(function, staticmethod) for function in factories.values()):
+            found[name] = kind
+        found |= {f"{name}.{member}": getattr(kind, member) for member in factories if not member.startswith("_")}
+    return found
+
+
+def parameters(call: Any) -> dict[str, inspect.Parameter]:
+    signature = inspect.signature(vars(call)["__init__"] if isinstance(call, type) else call)
+    return {name: parameter for name, parameter in signature.parameters.items() if name != "self"}
+
+
+def test_every_argument_is_drawn() -> None:
+    """Or a new one would be held to nothing."""
+    assert {name: sorted(each) for name, each in ARGUMENTS.items()} == {
+        name: sorted(parameters(call)) for name, call in public().items()
+    }
+
+
+def test_an_argument_is_required_where_the_signature_says_so() -> None:
+    said = {
+        name: {argument for argument, each in parameters(call).items() if each.default is each.empty}
+        for name, call in public().items()
+    }
+    assert said == {
+        name: {argument for argument, each in arguments.items() if each.required}
+        for name, arguments in ARGUMENTS.items()
+    }
+
+
+class Number(IntEnum):
+    TWO = 2
+
+
+class Text(StrEnum):
+    DIRECT = "direct"
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+def junk(stack: Stack) -> Iterator[Any]:
+    """Values of types that somebody takes for the right one, and of some that nobody does."""
+    yield from ["", "x", "30", "true", "direct", "arn:aws:sqs:us-east-1:111111111111:q", Text.DIRECT, b"x"]
+    yield from [0, 1, 2, -1, 30, 10**400, 10**5000, Number.TWO, True, False]
+    yield from [2.0, 2.5, math.nan, math.inf, -math.inf, 1e308, 1j, Decimal(2)]
+    yield from [[], ["x"], [None], [[]], ["\ud800"], (), (1,), {"x"}, {}, {"a": 1}, {1: "a"}, {"a": "\0"}, iter(["x"])]
+    yield from [None, object(), lambda: None, ..., timedelta(seconds=30), Path("x"), Unprintable(), json]
+    yield from [
+        Duration,
+        Duration.seconds,
+        Duration.seconds(30),
+        Size.kibibytes(1),
+        Ingress,
+        Sink.dynamodb,
+        Source.github,
+    ]
+    yield from [Ingress.direct_integration(), Sink.dynamodb(), Retry(), Acknowledgement()]
+    yield from [RemovalPolicy.DESTROY, logs.RetentionDays.ONE_DAY, stack, stack.node, App()]
+    yield sqs.Queue.from_queue_arn(stack, "Imported", "arn:aws:sqs:us-east-1:111111111111:q")
+    queue = sqs.Queue(stack, "Queue")
+    yield from [queue, queue.node.default_child, sqs.DeadLetterQueue(queue=queue, max_receive_count=1)]
+    yield from [s3.Bucket(stack, "Bucket"), kms.Key(stack, "Key"), CfnOutput(stack, "Output", value="x")]
+
+
+def fresh(*, with_flags: bool = False, region: str | None = None) -> Stack:
+    env = Environment(account="111111111111", region=region) if region else None
+    return Stack(App(context=INIT_FLAGS if with_flags else {}), "Stack", env=env)
+
+
+def needed(function: str, stack: Stack) -> dict[str, Any]:
+    """Good values for what must be given."""
+    arguments = {name: each for name, each in ARGUMENTS[function].items() if each.required}
+    return {name: built(SAMPLES[name], stack) for name in arguments}
+
+
+SAMPLES: dict[str, Any] = {
+    "scope": Made("stack", lambda stack: stack),
+    "id": "Webhook",
+    "secret": Made("secret", secret),
+    "header": "X-Signature",
+    "database_name": "orders",
+    "cluster": Made("cluster", lambda stack: cluster(stack, AURORA_POSTGRES, enable_data_api=True)),
+    "url": "https://orders.example.com",
+    "code": FOLDER.name,
+    "handler": "orders.handle",
+    "path": "/second",
+    "source": Call("Source.github", {"secret": Made("secret", secret)}),
+    "grantee": Made("function", function),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_what_is_of_another_type_is_refused_by_the_name_of_its_argument(name: str) -> None:
+    stack = fresh()
+    call = getattr(ScalableWebhook(stack, "There"), name.partition(".")[2]) if name in METHODS else FUNCTIONS[name]
+    others, values = needed(name, stack), list(junk(stack))
+    for argument, meant in ARGUMENTS[name].items():
+        may_be_left_out = parameters(call)[argument].default is None
+        for value in values:
+            if meant.may_be(value) or (value is None and may_be_left_out):
+                continue
+            with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*, got .*") as refusal:
+                call(**{**others, argument: value})
+            assert "\n" not in str(refusal.value)
+            assert len(str(refusal.value)) < 500
+
+
+@st.composite
+def webhooks(draw: DrawFn) -> list[Call]:
+    """A webhook, and what is done to it then."""
+    made = draw(calls("ScalableWebhook", rich=2))
+    return [made, *(draw(calls(name)) for name in draw(st.lists(st.sampled_from(list(METHODS)), max_size=2)))]
+
+
+def made(steps: list[Call], stack: Stack) -> Any:
+    """What comes of a call and of those after it."""
+    first, *later = steps
+    thing = built(first, stack)
+    for each in later:
+        arguments = {name: built(value, stack) for name, value in each.arguments.items()}
+        getattr(thing, each.function.partition(".")[2])(**arguments)
+    return thing
+
+
+def assert_named(refusal: ValueError, steps: list[Call]) -> None:
+    """A refusal names an argument that was given, or one that has to be, in one line of ours."""
+    message = str(refusal)
+    words = set(re.findall(r"\w+", message.partition(", got ")[0]))
+    given = {name for each in steps for name in names(each)}
+    is_missed = "must be given" in message or " needs " in message
+    assert words & given or (is_missed and words & set(every(steps))), message
+    assert ", got " in message
+    assert "\n" not in message
+    assert "jsii" not in message
+
+
+def every(steps: list[Any]) -> Iterator[str]:
+    """The names of all arguments that there are."""
+    for each in steps:
+        if isinstance(each, Call):
+            yield from ARGUMENTS[each.function]
+            yield from every(list(each.arguments.values()))
+
+
+def findings(stack: Stack) -> list[str]:
+    # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given, and W3010, a
+    # zone by its name, what its Vpc writes where the region is known. Which engines are too old (W369) is the user's.
+    config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005", "W3010", "W369"])
+    template = json.dumps(Template.from_stack(stack).to_json(), ensure_ascii=False)
+    return [str(finding) for finding in lint(template, config=config)]
+
+
+def assert_clean_or_refused(steps: list[Call], stack: Stack) -> None:
+    try:
+        webhook = made(steps, stack)
+    except ValueError as refusal:
+        event("refused")
+        assert_named(refusal, steps)
+        return
+    event("synthesised")
+    assert findings(Stack.of(webhook)) == []
+
+
+flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([None, *REGIONS])}
+
+
+@examples(150)
+@given(steps=webhooks(), **flags_and_regions)
+def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
+    steps: list[Call], with_flags: bool, region: str | None
+) -> None:
+    assert_clean_or_refused(steps, fresh(with_flags=with_flags, region=region))
+
+
+@examples(120)
+@given(call=one_bad("ScalableWebhook"), **flags_and_regions)
+def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flags: bool, region: str | None) -> None:
+    assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
+
+
+FOR_A_WEBHOOK = ("Sink.", "Source.", "Retry", "Acknowledgement")
+
+
+@examples(500)
+@given(call=one_call(*FOR_A_WEBHOOK) | one_bad_call(*FOR_A_WEBHOOK))
+def test_what_is_made_for_a_webhook_is_made_or_refused(call: Call) -> None:
+    try:
+        built(call, fresh())
+    except ValueError as refusal:
+        event("refused")
+        assert_named(refusal, [call])
