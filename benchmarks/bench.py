@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from rich import box
@@ -56,7 +57,9 @@ def main() -> None:
             found.append(each)
             status.update(f"measuring: {len(found)} figures by now, the last {each.key}")
     console.print(_table(found, rounds))
-    console.print("\n".join(f"{each.key}: {each.note}" for each in found if each.note), soft_wrap=True)
+    for each in found:
+        if each.note:
+            console.print(f"[bold]{each.key}[/bold]: {each.note}", highlight=False)
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps(_flat(found), indent=2) + "\n")
     console.print(f"{time.monotonic() - began:.0f} seconds; written to {OUTPUT.relative_to(Path.cwd())}")
@@ -65,16 +68,21 @@ def main() -> None:
 
 
 def _table(found: list[Figure], rounds: int) -> Table:
+    """A section for what stands before the dot of a key, so that it fits 80 columns."""
     where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    table = Table(title=f"Median of {rounds}, and their spread ({where})", title_justify="left", box=box.SIMPLE)
-    table.add_column("", overflow="fold")
+    title = f"Median of {rounds}, and their spread ({where})"
+    table = Table(title=title, title_justify="left", box=box.HORIZONTALS, padding=(0, 1, 0, 0))
+    table.add_column("")
     for heading in ("median", "spread", "goal"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("met")
-    for each in found:
-        met = {None: "", True: "[green]yes[/green]", False: "[red]no[/red]"}[each.met]
-        value, spread = f"{each.value:.4g} {each.unit}", f"{each.low:.4g} to {each.high:.4g}"
-        table.add_row(each.key, value.strip(), spread if each.low != each.high else "", each.goal, met)
+    for section, figures in groupby(found, lambda each: each.key.partition(".")[0]):
+        table.add_row(f"[bold]{section}[/bold]")
+        for each in figures:
+            met = {None: "", True: "[green]yes[/green]", False: "[red]no[/red]"}[each.met]
+            spread = f"{each.low:.4g} to {each.high:.4g}" if each.low != each.high else ""
+            name = each.key.partition(".")[2]
+            table.add_row(f"  {name}", f"{each.value:.4g} {each.unit}".strip(), spread, each.goal, met)
     return table
 
 

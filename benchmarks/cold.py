@@ -82,8 +82,8 @@ def _starts(folder: Path, postgres: int) -> dict[str, Start]:
         "boto3_sqs": (Function(PEERS / "bare", "bare_sqs.handler"), send),
         "consumer_without_bytecode": (ours["OpenConsumer"], queued),
         "publisher_without_bytecode": (ours["OpenPublisher"], posted),
-        "consumer_that_verifies": (ours["BehindConsumer"].compiled(), queued),
-        "publisher_that_verifies": (ours["SignedPublisher"].compiled(), posted),
+        "consumer_verifying": (ours["BehindConsumer"].compiled(), queued),
+        "publisher_verifying": (ours["SignedPublisher"].compiled(), posted),
         "consumer_postgres": (ours["PostgresConsumer"].compiled(), queued),
     }
 

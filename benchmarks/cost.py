@@ -35,7 +35,7 @@ def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
     )
     # What both pay for the request that comes and for the item that is written is nobody's to save.
     between = {name: bill["Lambda"] + bill["SQS"] for name, bill in bills.items()}
-    yield _figure("cost.between_door_and_table_over_original", between["ours"] / between["original"])
+    yield _figure("cost.lambda_and_sqs_over_original", between["ours"] / between["original"])
     for name, total in totals.items():
         yield _figure(f"cost.per_million_{name}_usd", total, unit="USD")
 

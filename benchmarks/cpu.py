@@ -50,9 +50,9 @@ def measure(rounds: int = 5, webhooks: int = 500) -> Iterable[Figure]:
     """
     names = {
         "consumer": "OpenConsumer",
-        "consumer_that_verifies": "BehindConsumer",
+        "consumer_verifying": "BehindConsumer",
         "publisher": "OpenPublisher",
-        "publisher_that_verifies": "SignedPublisher",
+        "publisher_verifying": "SignedPublisher",
     }
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
