@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Resource, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -182,6 +182,26 @@ def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
             f"api must be in the stack of the ScalableWebhook, got {api.node.path} for {scope.node.path}; "
             "put the ScalableWebhook into the stack of the API, and bring queue or sink from another"
         )
+
+
+def same_environment(scope: Construct, **things: object) -> None:
+    """What was made in this app for another account or region: the CDK would say so at the end of the synth, and not
+    which argument it was. What is imported is where its ARN says."""
+    own = Stack.of(scope)
+    for argument, thing in things.items():
+        if not isinstance(thing, Construct) or not Resource.is_owned_resource(thing):
+            continue
+        other = Stack.of(thing)
+        if other.environment != own.environment:
+            raise ValueError(
+                f"{argument} must be of the account and the region of the ScalableWebhook, {_place(own)}, got "
+                f"{thing.node.path} of {_place(other)}; give both stacks the same env, or import it by a method "
+                "from_…() of its class"
+            )
+
+
+def _place(stack: Stack) -> str:
+    return stack.environment.removeprefix("aws://")
 
 
 def consumer_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQueue | None) -> None:

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.arguments import typed
@@ -473,6 +474,7 @@ class Source:
             grantee: The function that verifies.
         """
         if self._secret is not None:
+            checks.same_environment(cast(Construct, grantee), secret=self._secret)
             self._secret.grant_read(grantee)
 
 

@@ -221,6 +221,14 @@ class ScalableWebhook(Construct):
         checks.removal_policy(removal_policy)
         if consumer is not None:
             checks.consumer_stack(self, consumer, queue)
+        checks.same_environment(
+            self,
+            queue=queue,
+            dead_letter_queue=dead_letter_queue,
+            encryption_key=encryption_key,
+            large_payloads=large_payloads,
+            api_key=api_key,
+        )
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from aws_cdk import App, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import App, Duration, Environment, RemovalPolicy, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
@@ -17,6 +17,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
@@ -330,3 +331,77 @@ def test_a_metric_has_points_of_whole_minutes_or_a_few_seconds(metric: str) -> N
     for wrong in (seconds(7), seconds(90), Duration.millis(500)):
         with pytest.raises(ValueError, match="period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got "):
             getattr(webhook, metric)(period=wrong)
+
+
+HERE, THERE = Environment(account="1" * 12, region="us-east-1"), Environment(account="1" * 12, region="eu-west-1")
+BROUGHT: dict[str, Callable[[Stack], dict[str, Any]]] = {
+    "queue": lambda stack: {"queue": sqs.Queue(stack, "Made", visibility_timeout=minutes(3))},
+    "dead_letter_queue": lambda stack: {"dead_letter_queue": sqs.Queue(stack, "Made", retention_period=days(14))},
+    "encryption_key": lambda stack: {"encryption_key": kms.Key(stack, "Made")},
+    "large_payloads": lambda stack: {"large_payloads": s3.Bucket(stack, "Made")},
+    "table": lambda stack: {
+        "sink": Sink.dynamodb(
+            dynamodb.Table(
+                stack, "Made", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+            )
+        )
+    },
+    "database": lambda stack: {
+        "sink": Sink.postgres(
+            rds.DatabaseInstance(
+                stack,
+                "Made",
+                engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6),
+                vpc=ec2.Vpc(stack, "Vpc"),
+            ),
+            database_name="orders",
+        )
+    },
+    "cluster": lambda stack: {
+        "sink": Sink.data_api(
+            rds.DatabaseCluster(
+                stack,
+                "Made",
+                engine=rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0),
+                writer=rds.ClusterInstance.serverless_v2("Writer"),
+                vpc=ec2.Vpc(stack, "Vpc"),
+                enable_data_api=True,
+            ),
+            database_name="orders",
+        )
+    },
+    "vpc": lambda stack: {"sink": Sink.python(__file__, "test_checks.queue", vpc=ec2.Vpc(stack, "Made"))},
+    "signing_secret": lambda stack: {
+        "sink": Sink.http("https://example.com", signing_secret=secretsmanager.Secret(stack, "Made"))
+    },
+    "secret": lambda stack: {"source": Source.github(secretsmanager.Secret(stack, "Made"))},
+}
+
+
+@pytest.mark.parametrize("argument", BROUGHT)
+@pytest.mark.parametrize("env", [THERE, Environment(account="2" * 12, region="us-east-1"), None])
+def test_what_is_made_for_another_account_or_region_is_refused_by_its_name(
+    argument: str, env: Environment | None
+) -> None:
+    app = App()
+    other, own = Stack(app, "Other", env=env), Stack(app, "Own", env=HERE)
+    with pytest.raises(ValueError, match=f"^{argument} must be of the account and the region") as refused:
+        ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
+    assert "111111111111/us-east-1, got Other/Made of " in str(refused.value)
+    assert "import it by a method from_…()" in str(refused.value)
+
+
+@pytest.mark.parametrize("argument", BROUGHT)
+def test_what_is_made_in_another_stack_of_the_same_account_and_region_is_taken(argument: str) -> None:
+    app = App()
+    other, own = Stack(app, "Other", env=HERE), Stack(app, "Own", env=HERE)
+    ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
+    app.synth()
+
+
+def test_what_is_imported_may_be_imported_by_the_stack_of_another_region() -> None:
+    app = App()
+    other, own = Stack(app, "Other", env=THERE), Stack(app, "Own", env=HERE)
+    imported = sqs.Queue.from_queue_arn(other, "Queue", f"arn:aws:sqs:us-east-1:{'1' * 12}:orders")
+    ScalableWebhook(own, "Webhook", queue=imported)
+    app.synth()

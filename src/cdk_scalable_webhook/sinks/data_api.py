@@ -42,8 +42,9 @@ class DataApiSink(Sink):
         """The SQL of the table that the consumer stores into: run it once, or let ``create_table=True`` do so."""
         return create_table(self._engine, self._table_name)
 
-    def bind(self, _scope: Construct, _options: SinkOptions) -> SinkConfig:
+    def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
+        checks.same_environment(scope, cluster=self._cluster, secret=self._secret)
         return SinkConfig(
             "data_api",
             {

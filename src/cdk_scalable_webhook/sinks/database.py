@@ -99,6 +99,7 @@ class DatabaseSink(Sink):
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
+        checks.same_environment(scope, database=self._database, secret=self._secret)
         if (timeout := checks.known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",

@@ -54,6 +54,7 @@ class DynamoDBSink(Sink):
                     "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
                 )
             self._table = _table(scope, options)
+        checks.same_environment(scope, table=self._brought)
         self._payload_bucket = options.payload_bucket
         return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
 

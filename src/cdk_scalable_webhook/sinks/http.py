@@ -42,6 +42,7 @@ class HttpSink(Sink):
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
+        checks.same_environment(scope, signing_secret=self._signing_secret)
         checks.http_timeout(self._timeout, options.timeout)
         if not Token.is_unresolved(self._url) and urlsplit(self._url).scheme == "http":
             Annotations.of(scope).add_warning_v2(

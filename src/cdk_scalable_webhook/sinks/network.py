@@ -27,6 +27,7 @@ def network(
     if vpc is None:
         checks.nothing_set("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
         return None
+    checks.same_environment(scope, vpc=vpc)
     from aws_cdk import aws_ec2 as ec2
 
     isolated = ec2.SubnetType.PRIVATE_ISOLATED
