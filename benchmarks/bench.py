@@ -24,14 +24,14 @@ import cpu
 import doors
 import protection
 import sinks
-import synth
+import synths
 from cdk_scalable_webhook.local.emulator import running
 from figure import Figure
 
 BESIDE = (
     "The local AWS does not model that an event source mapping fetches more than a small reserved concurrency lets "
-    "through, which sends valid messages of the original pattern to a dead-letter queue: it looks better here than it is. "
-    "Nothing was measured on AWS; what is behind each figure is in benchmarks/README.md."
+    "through, which sends valid messages of the original pattern to a dead-letter queue: it looks better here than it "
+    "is. Nothing was measured on AWS. What is behind each figure: benchmarks/README.md."
 )
 OUTPUT = Path(__file__).parents[1] / "build" / "bench.json"
 # Whatever the machine: the rest are times.
@@ -45,7 +45,7 @@ def figures(rounds: int) -> Iterator[Figure]:
         yield from doors.measure(emulator, rounds)
     with running() as emulator:
         yield from protection.measure(emulator, rounds)
-    yield from synth.measure(rounds)
+    yield from synths.measure(rounds)
     for module in (sinks, cold, cpu):
         yield from module.measure(rounds)
 
