@@ -115,6 +115,7 @@ class Consumer:
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
+        self._letters_answer = True
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -134,6 +135,7 @@ class Consumer:
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
         started = time.time()
+        self._letters_answer = True
         messages = [self._read(record) for record in event["Records"]]
         in_order = event["Records"][0]["eventSourceARN"].endswith(".fifo")
         process = self._process_in_order if in_order else self._process
@@ -299,11 +301,17 @@ class Consumer:
     def _bury(self, message: _Message, line: dict[str, object]) -> bool:
         if self._dead_letters is None:
             return False
+        if not self._letters_answer:
+            line["dead_letter_queue_error"] = "not asked again in this batch"
+            return False
         try:
             self._dead_letters.send(message.record, message.outcome)
         except (ClientError, BotoCoreError) as error:
             # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
             line["dead_letter_queue_error"] = str(error)
+            # SQS may refuse one message and take the next. Where it does not answer, each call costs the function time
+            # in which it has to say what is stored.
+            self._letters_answer = isinstance(error, ClientError)
             return False
         return True
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
@@ -363,6 +364,24 @@ def test_that_the_dead_letter_queue_did_not_take_a_message_is_in_its_log_line(ca
     (line,) = [line for line in caplog.records if line.message == "failed"]
     assert vars(line)["dead_letter_queue_error"] == str(REFUSED)
     assert vars(line)["error"] == "TooLarge"
+
+
+@pytest.mark.parametrize(("error", "asked"), [(ReadTimeoutError(endpoint_url="http://sqs"), 1), (REFUSED, 3)])
+def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: Exception, asked: int) -> None:
+    sink, letters = Memory(a=HOPELESS, b=HOPELESS, c=HOPELESS), Sqs(error=error)
+    records = [sqs_record(id) for id in ("a", "b", "c")]
+    assert consume(sink, *records, dead_letters=letters) == ["message-a", "message-b", "message-c"]
+    assert len(letters.sent) == asked
+
+
+def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
+    letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
+    consumer = Consumer(
+        Memory(a=HOPELESS), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(letters, "letters")
+    )
+    for _ in range(2):
+        consumer.handle({"Records": [sqs_record("a")]}, Invocation())
+    assert len(letters.sent) == 2
 
 
 class Signed:
