@@ -254,7 +254,7 @@ build.add_job(
     Job(
         runs_on=["ubuntu-latest"],
         permissions=JobPermissions(contents=JobPermission.READ),
-        timeout_minutes=60,
+        timeout_minutes=90,
         strategy=JobStrategy(matrix={"domain": {"python": ["3.11", "3.14"]}}),
         steps=[
             JobStep(uses="actions/checkout@v5"),
