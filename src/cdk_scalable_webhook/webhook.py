@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Annotations, CfnOutput, Duration, IStableStringProducer, Lazy, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, IResolveContext, IStringProducer, Lazy, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -424,8 +424,10 @@ class ScalableWebhook(Construct):
 
     def _url_of(self, mount: str) -> str:
         domain = self._edge.domain_name
+        if domain is None and has_stage(self._api):
+            return self._api.url_for_path(mount)
         if domain is None:
-            return self._api.url_for_path(mount) if has_stage(self._api) else Lazy.string(_LaterUrl(self._api, mount))
+            return Lazy.uncached_string(_LaterUrl(self._api, mount))
         base = (domain.base_path or "").strip("/")
         return f"https://{domain.domain_name}{base and '/' + base}{mount}"
 
@@ -584,7 +586,7 @@ class ScalableWebhook(Construct):
         return metric_dropped(self, period)
 
 
-@jsii.implements(IStableStringProducer)
+@jsii.implements(IStringProducer)
 class _LaterUrl:
     """The URL in an API of yours whose stage is set after the door is made."""
 
@@ -592,7 +594,7 @@ class _LaterUrl:
         self._api = api
         self._mount = mount
 
-    def produce(self) -> str:
+    def produce(self, _context: IResolveContext) -> str:
         return self._api.url_for_path(self._mount)
 
 
