@@ -28,6 +28,7 @@ def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> It
         "lambda": side(emulator, OURS / "signed"),
         "original": side(emulator, PEERS / "original"),
         "solutions_constructs": side(emulator, PEERS / "solutions_constructs"),
+        "handwritten": side(emulator, PEERS / "handwritten"),
     }
     for each in sides.values():
         each.pause()

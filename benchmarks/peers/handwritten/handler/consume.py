@@ -15,6 +15,7 @@ def handler(event, _context):
     for record in event["Records"]:
         try:
             table.put_item(Item=json.loads(record["body"]), ConditionExpression="attribute_not_exists(id)")
+            print(f"stored {record['messageId']}")
         except duplicate:
             print(f"duplicate {record['messageId']}")
         except Exception as error:

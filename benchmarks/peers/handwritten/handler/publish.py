@@ -13,4 +13,5 @@ def handler(event, _context):
     id = event["requestContext"]["requestId"]
     message = {"id": id, "path": event["path"], "body": event["body"]}
     sqs.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(message))
+    print(f"queued {id}")
     return {"statusCode": 202, "body": json.dumps({"id": id})}
