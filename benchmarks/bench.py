@@ -43,7 +43,6 @@ def figures(rounds: int) -> Iterator[Figure]:
     # The local AWS ends before the processes are timed.
     with running() as emulator:
         yield from doors.measure(emulator, rounds)
-    with running() as emulator:
         yield from protection.measure(emulator, rounds)
     yield from synths.measure(rounds)
     for module in (sinks, cold, cpu):

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from figure import Figure
+from figure import Figure, figure
 from side import Side
 
 MILLION = 1_000_000
@@ -27,17 +27,17 @@ def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
     totals = {name: sum(bill.values()) for name, bill in bills.items()}
     told = "; ".join(f"{name} {_told(bill)}" for name, bill in bills.items())
     floor = bills["ours"]["API Gateway"] / totals["original"]
-    yield _figure(
+    yield figure(
         "cost.per_million_over_original",
-        totals["ours"] / totals["original"],
+        [totals["ours"] / totals["original"]],
         goal="<= 0.4",
         note=f"API Gateway alone is {floor:.2f} of the original's bill, whatever is behind it; {told}",
     )
     # What both pay for the request that comes and for the item that is written is nobody's to save.
     between = {name: bill["Lambda"] + bill["SQS"] for name, bill in bills.items()}
-    yield _figure("cost.lambda_and_sqs_over_original", between["ours"] / between["original"])
+    yield figure("cost.lambda_and_sqs_over_original", [between["ours"] / between["original"]])
     for name, total in totals.items():
-        yield _figure(f"cost.per_million_{name}_usd", total, unit="USD")
+        yield figure(f"cost.per_million_{name}_usd", [total], unit="USD")
 
 
 def _bill(each: Side) -> dict[str, float]:
@@ -85,7 +85,3 @@ def _usd(name: str) -> float:
 
 def _told(bill: Mapping[str, float]) -> str:
     return " + ".join(f"{usd:.2f} {service}" for service, usd in bill.items())
-
-
-def _figure(key: str, value: float, **more: str) -> Figure:
-    return Figure(key, value, value, value, **more)

@@ -10,20 +10,20 @@ from pathlib import Path
 from statistics import median
 
 import postgres_server
+from demo_postgres import TABLE_WITHOUT_QUEUE, WITHOUT_QUEUE, create_table
 from postgres_server import PostgresServer
 
 from cdk_scalable_webhook.local.burst import ID_HEADER, Request, send
 from cdk_scalable_webhook.local.emulator import Emulator, running
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from cdk_scalable_webhook.local.observe import ObservedWebhook
 from figure import Figure, figure, interleaved, print_figures
-from side import PEERS, Side, side
+from side import Side, side
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "postgres"
 MAX_CONNECTIONS = 20
 WEBHOOKS, CONCURRENCY = 400, 64
 # For the drain: a database that takes so long for a batch, whatever is in it.
 BACKLOG, BATCH_SECONDS = 500, 0.25
-_DRAIN_SECONDS = 120
 _SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
     f"$$ BEGIN PERFORM pg_sleep({BATCH_SECONDS}); RETURN NULL; END $$",
@@ -49,8 +49,7 @@ class Burst:
         run = uuid.uuid4().hex[:8]
         with self.server.watched() as peak:
             send(self.side.url, requests(run, webhooks), concurrency=CONCURRENCY)
-            if not wait_for(lambda: self.side.backlog() == 0, _DRAIN_SECONDS):
-                raise TimeoutError(f"{self.side.stack} is not done after {_DRAIN_SECONDS} seconds")
+            self.side.wait_until_drained()
         self.peak = max(self.peak, peak.highest)
         ((stored,),) = self.server.query(f"SELECT count(*) FROM {self.table} WHERE id LIKE '{run}-%'")  # noqa: S608
         return webhooks - int(stored)
@@ -62,9 +61,8 @@ def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backl
         ours, without = (
             servers.enter_context(postgres_server.running(max_connections=MAX_CONNECTIONS)) for _ in range(2)
         )
-        without.query("CREATE TABLE orders_without_queue (id text PRIMARY KEY, payload text)")
-        without.query(f"GRANT SELECT, INSERT ON orders_without_queue TO {postgres_server.USER}")
-        peer = Burst(side(emulator, PEERS / "no_queue", without.context()), without, "orders_without_queue")
+        create_table(without)
+        peer = Burst(side(emulator, WITHOUT_QUEUE, without.context()), without, TABLE_WITHOUT_QUEUE)
         queue = Burst(side(emulator, EXAMPLE, ours.context()), ours, "orders")
 
         # No retries: a sender that has none is a sender all the same.
@@ -75,9 +73,8 @@ def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backl
         yield replace(figure("protection.lost_without", lost["peer"], goal="> 0", note=told), value=min(lost["peer"]))
         observed = ObservedWebhook(emulator, queue.side.stack, "Webhook")
         limit = observed.max_concurrency()
-        over = queue.peak / limit
         note = f"{queue.peak} connections of {limit}; without a queue {peer.peak} of {MAX_CONNECTIONS}"
-        yield Figure("protection.peak_connections_over_limit", over, over, over, goal="<= 1.0", note=note)
+        yield figure("protection.peak_connections_over_limit", [queue.peak / limit], goal="<= 1.0", note=note)
         yield _drain(queue, observed, limit, rounds, backlog)
 
 
@@ -91,7 +88,7 @@ def _drain(queue: Burst, observed: ObservedWebhook, limit: int, rounds: int, bac
         queue.side.pause()
         began = time.time()
         send(queue.side.url, requests(uuid.uuid4().hex[:8], backlog), concurrency=CONCURRENCY)
-        queue.side.drain(_DRAIN_SECONDS)
+        queue.side.drain()
         lines = observed.log("ConsumerLogs")
         batches = [line for line in lines if line["message"] == "batch" and line["started"] >= began * 1000]
         seconds = (max(line["ended"] for line in batches) - min(line["started"] for line in batches)) / 1000

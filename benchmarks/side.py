@@ -8,7 +8,7 @@ from typing import Any
 
 from cdk_scalable_webhook.local.deploy import deploy, local_url
 from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import wait_for
+from cdk_scalable_webhook.local.observe import depth, log_streams, wait_for
 from cdk_scalable_webhook.local.rest_api import client
 
 HERE = Path(__file__).parent
@@ -42,16 +42,15 @@ class Side:
     def backlog(self) -> int:
         """How many messages the stack's queues hold, dead letters included."""
         sqs = self.client("sqs")
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        return sum(
-            int(value)
-            for url in self.physical("AWS::SQS::Queue")
-            for value in sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values()
-        )
+        return sum(depth(sqs, url) for url in self.physical("AWS::SQS::Queue"))
 
-    def drain(self, seconds: float = 120) -> None:
+    def drain(self) -> None:
         """Let everything out of the queue, and wait until it is."""
         self.pause(False)
+        self.wait_until_drained()
+
+    def wait_until_drained(self, seconds: float = 120) -> None:
+        """Wait until nothing is in a queue; at once where the stack has none."""
         if not wait_for(lambda: self.backlog() == 0, seconds):
             raise TimeoutError(f"{self.stack} still holds {self.backlog()} messages after {seconds:g} seconds")
 
@@ -64,16 +63,8 @@ class Side:
     def billed_milliseconds(self, function: str, configuration: dict[str, Any]) -> list[int]:
         """What each invocation of a function would be billed for, by its REPORT lines."""
         group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
-        logs, found = self.client("logs"), []
-        for page in logs.get_paginator("describe_log_streams").paginate(logGroupName=group):
-            for stream in page["logStreams"]:
-                at: dict[str, Any] = {"startFromHead": True}
-                while (answer := logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], **at))[
-                    "events"
-                ]:
-                    found += [int(ms) for event in answer["events"] for ms in _BILLED.findall(event["message"])]
-                    at["nextToken"] = answer["nextForwardToken"]
-        return found
+        streams = log_streams(self.client("logs"), group)
+        return [int(ms) for stream in streams for message in stream for ms in _BILLED.findall(message)]
 
 
 def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Side:

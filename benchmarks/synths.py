@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from figure import Figure, interleaved, print_figures, ratio
+from figure import Figure, figure, interleaved, print_figures, ratio
 from side import OURS, PEERS
 
 APPS = {
@@ -50,9 +50,9 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
             yield ratio(key, seconds[over], seconds[under], goal=goal, note=note)
         sides = {"direct": "", "solutions_constructs": "_solutions_constructs"}
         for name, suffix in sides.items():
-            yield _figure(f"template.resources{suffix}", sum(_resources(outputs[name]).values()))
+            yield figure(f"template.resources{suffix}", [sum(_resources(outputs[name]).values())])
         for name, suffix in sides.items():
-            yield _figure(f"asset.kib{suffix}", round(_asset_kib(outputs[name]), 1), unit="KiB")
+            yield figure(f"asset.kib{suffix}", [round(_asset_kib(outputs[name]), 1)], unit="KiB")
 
 
 def _synth(app: Path, output: Path) -> Callable[[], float]:
@@ -93,10 +93,6 @@ def _asset_kib(output: Path) -> float:
                 archive.write(file, file.relative_to(asset))
         total += packed.tell()
     return total / 1024
-
-
-def _figure(key: str, value: float, **more: str) -> Figure:
-    return Figure(key, value, value, value, **more)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from cdk_scalable_webhook.local.rest_api import client
 
 EXAMPLES = Path(__file__).parent
 WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"
+TABLE_WITHOUT_QUEUE = "orders_without_queue"
 WEBHOOKS = 1000
 CONCURRENCY = 64
 MAX_CONNECTIONS = 20
@@ -79,14 +80,19 @@ def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
 def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
     say("deploying what one would do first: API Gateway, Lambda, Postgres")
     deploy(emulator, WITHOUT_QUEUE, context=server.context())
-    server.query("CREATE TABLE orders_without_queue (id text PRIMARY KEY, payload text)")
-    server.query(f"GRANT SELECT, INSERT ON orders_without_queue TO {postgres_server.USER}")
+    create_table(server)
     cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
     (stack,) = cloudformation.describe_stacks(StackName="WithoutQueue")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
-    with _measured(server, "orders_without_queue") as measured:
+    with _measured(server, TABLE_WITHOUT_QUEUE) as measured:
         report, run = _burst("sending to the function", local_url(emulator, url))
     return measured(report, run)
+
+
+def create_table(server: PostgresServer) -> None:
+    """The table that the function without a queue inserts into."""
+    server.query(f"CREATE TABLE {TABLE_WITHOUT_QUEUE} (id text PRIMARY KEY, payload text)")
+    server.query(f"GRANT SELECT, INSERT ON {TABLE_WITHOUT_QUEUE} TO {postgres_server.USER}")
 
 
 def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side) -> Act:

@@ -141,7 +141,6 @@ def _visibility_timeout(consumer_timeout: Duration, max_batching_window: Duratio
     if consumer_timeout.is_unresolved() or window.is_unresolved():
         raise ValueError(
             "visibility_timeout must be given where the consumer's timeout or max_batching_window is known only at "
-            "deployment, "
-            "got none; set it to at least 6 x timeout + max_batching_window"
+            "deployment, got none; set it to at least 6 x timeout + max_batching_window"
         )
     return Duration.seconds(6 * checks.known(consumer_timeout)).plus(window)

@@ -194,13 +194,13 @@ def same_environment(scope: Construct, **things: object) -> None:
         other = Stack.of(thing)
         if other.environment != own.environment:
             raise ValueError(
-                f"{argument} must be of the account and the region of the ScalableWebhook, {_place(own)}, got "
-                f"{thing.node.path} of {_place(other)}; give both stacks the same env, or import it by a method "
+                f"{argument} must be of the account and the region of the ScalableWebhook, {_env(own)}, got "
+                f"{thing.node.path} of {_env(other)}; give both stacks the same env, or import it by a method "
                 "from_…() of its class"
             )
 
 
-def _place(stack: Stack) -> str:
+def _env(stack: Stack) -> str:
     return stack.environment.removeprefix("aws://")
 
 

@@ -55,9 +55,8 @@ class ObservedWebhook:
     def invocations(self, construct: str) -> Iterator[list[dict[str, Any]]]:
         """The same, the lines of one invocation together: the local AWS gives each a log stream of its own."""
         logs, group = self._client("logs"), self.physical("AWS::Logs::LogGroup", self.id + construct)
-        pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
-        for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
-            texts = (text.strip() for text in _messages(logs, group, stream))
+        for stream in log_streams(logs, group):
+            texts = (text.strip() for text in stream)
             yield [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
 
     def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
@@ -98,12 +97,24 @@ class ObservedWebhook:
         raise LocalError(f"stack {self.stack} has no {type} {logical_id}")
 
     def _depth(self, queue_url: str) -> int:
-        names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
-        attributes = self._client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-        return sum(int(attributes[name]) for name in names)
+        return depth(self._client("sqs"), queue_url)
 
     def _client(self, service: str) -> Any:
         return client(service, self.emulator.endpoint, self.emulator.region)
+
+
+def depth(sqs: Any, queue_url: str) -> int:
+    """How many messages are in a queue, those that are worked on or delayed included."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
+def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:
+    """The messages of a log group, those of one stream together."""
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
+        yield _messages(logs, group, stream)
 
 
 def _messages(logs: Any, group: str, stream: str) -> Iterator[str]:
