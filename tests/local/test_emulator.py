@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -163,6 +165,19 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
     assert emulator.environment()["no_proxy"] == "127.0.0.1,localhost,intranet.example"
     assert emulator.environment()["NO_PROXY"] == emulator.environment()["no_proxy"]
     assert emulators.find(home) == emulator
+
+
+def test_a_connection_that_rested_is_still_good(home: Path) -> None:
+    address = urlsplit(emulators.up(home).endpoint)
+    kept = HTTPConnection(address.netloc, timeout=30)
+    for pause in (0, 6):  # servers end an idle connection after 5 seconds, where nobody tells them otherwise
+        time.sleep(pause)
+        kept.request("GET", "/_ministack/health")
+        answer = kept.getresponse()
+        answer.read()
+        assert answer.status == 200
+        assert kept.sock is not None, "it is closed after an answer"
+    kept.close()
 
 
 def test_users_own_credentials_reach_neither_emulator_nor_functions(

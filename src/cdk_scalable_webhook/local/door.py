@@ -49,6 +49,7 @@ HEALTH_PATH = "/_door/health"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _MAX_PAYLOAD = 10 * 1024 * 1024
 _INTEGRATION_TIMEOUT = 29.0
+_KEEP_ALIVE_SECONDS = 3600
 
 # What Lambda says itself: "Request must be smaller than 6291456 bytes for the InvokeFunction operation".
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -297,6 +298,8 @@ def main() -> None:
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
+        # A kept connection that ends just as it is used again fails its call, and who invokes must not try twice.
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         # The emulator has its own Date and Server, and a second Date confuses its clients.
         date_header=False,
         server_header=False,
