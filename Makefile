@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo faults test check bench format generate lock authorities clean
+.PHONY: help demo faults test check bench format generate lock authorities dist release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -28,9 +28,10 @@ help:
 	@echo "make check     format, lint, types, layers, generated files"
 	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
 	@echo "make format    mend what a machine can"
-	@echo "make generate  write pyproject.toml, the workflow, API.md"
+	@echo "make generate  write what projen owns, and API.md"
 	@echo "make lock      pin the newest of what development needs"
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
+	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)
@@ -45,8 +46,11 @@ test: $(READY) $(CHECKOV)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
+	$(BIN)/mypy src tests tools faults .projenrc.py projenrc examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/zizmor --quiet --offline --no-progress .github
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
 
@@ -68,6 +72,12 @@ lock: $(READY)
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
+
+# What it made is kept, for the next version to be held to.
+release: $(READY)
+	@$(BIN)/python tools/release.py --prepare $(VERSION)
+	@$(BIN)/python tools/last_release.py $(VERSION)
+	@echo "commit it, and push the tag v$(VERSION): the release workflow does the rest"
 
 clean:
 	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

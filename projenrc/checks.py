@@ -60,7 +60,7 @@ RUFF = {
 MYPY = {
     "strict": True,
     "python_version": PYTHONS[0],
-    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults",
+    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools",
     "explicit_package_bases": True,
     "overrides": [
         {
@@ -82,7 +82,7 @@ MYPY = {
 PYTEST = {
     "testpaths": ["tests"],
     "addopts": "-ra --strict-markers --import-mode=importlib",
-    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults"],
+    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools"],
     "filterwarnings": ["ignore::DeprecationWarning"],
 }
 

@@ -15,7 +15,7 @@ import pytest
 
 import apps
 
-PARTS = ("src", "examples", "tests/synth/maximal.py")
+PARTS = ("src", "examples", "tests/synth/everything.py", "tests/synth/maximal.py")
 
 
 def assemble(root: Path, library: Path, *, umask: int = 0o022, **environment: str) -> list[dict[str, str]]:

@@ -1,0 +1,99 @@
+"""What the last release made, and users have in their accounts, is what today's code makes of it, unless the changelog
+says so.
+
+A new logical id or a changed name is another resource: CloudFormation makes it anew, and deletes the queue or the table
+with what is in it.
+"""
+
+import ast
+import copy
+import inspect
+import json
+from typing import Any
+
+import last_release
+import pytest
+import release
+from last_release import Resources, differences
+
+from cdk_scalable_webhook import ScalableWebhook
+from webhook_runtime.message import read_message
+
+KEPT = json.loads(last_release.TEMPLATES.read_text())
+UNRELEASED = release.sections(release.CHANGELOG.read_text())[release.UNRELEASED]
+ANEW = "make release keeps it; a change between releases belongs under '### Templates' of [Unreleased], as '- `Queue`: "
+
+
+@pytest.fixture(scope="module")
+def today() -> Resources:
+    """What today's code makes of the app of the last release, as it was written then."""
+    return last_release.resources(last_release.APP)
+
+
+def told(changed: dict[str, str], changelog: dict[str, str]) -> tuple[dict[str, str], set[str]]:
+    """The differences that the changelog does not tell, and what it tells that is not so.
+
+    A name stands for all that is below it.
+    """
+    covering = {
+        name: next((told for told in changelog if name == told or name.startswith(f"{told}/")), None)
+        for name in changed
+    }
+    untold = {name: became for name, became in changed.items() if changelog.get(covering[name] or "") != became}
+    return untold, changelog.keys() - set(covering.values())
+
+
+def test_what_the_last_release_made_is_made_today_unless_the_changelog_says_so(today: Resources) -> None:
+    untold, untrue = told(differences(KEPT["resources"], today), UNRELEASED.templates)
+    assert untold == {}, f"the templates of users change; {ANEW}changed, since …'"
+    assert untrue == set(), "the changelog tells of changes that there are not"
+
+
+def test_a_queue_with_another_logical_id_is_replaced_and_that_has_to_be_told(today: Resources) -> None:
+    before = copy.deepcopy(today)
+    before["/Own/Webhook/Queue/Resource"]["LogicalId"] = "AnotherQueue"
+    del before["/Own/Webhook/DeadLetterQueue/Resource"]
+    before["/Own/Webhook/Gone"] = before["/Own/Webhook/Queue/Resource"]
+    changed = differences(before, today)
+    assert changed == {"DeadLetterQueue": "added", "Gone": "removed", "Queue": "replaced"}
+    assert told(changed, {"Queue": "replaced"})[0].keys() == {"DeadLetterQueue", "Gone"}
+    assert told(changed, {"Queue": "changed", "Gone": "removed", "DeadLetterQueue": "added"})[0] == {
+        "Queue": "replaced"
+    }
+
+
+def _queue(**properties: Any) -> Resources:
+    return {"/S/W/Queue/Resource": {"LogicalId": "Q", "Type": "AWS::SQS::Queue", "Properties": properties}}
+
+
+def test_a_property_that_cannot_change_replaces_its_resource() -> None:
+    before = _queue(QueueName="a", DelaySeconds=1)
+    assert differences(before, _queue(QueueName="a", DelaySeconds=2)) == {"Queue": "changed"}
+    assert differences(before, _queue(QueueName="b", DelaySeconds=1)) == {"Queue": "replaced"}
+    assert differences(before, before) == {}
+
+
+def test_a_name_stands_for_what_is_below_it_and_nothing_is_told_that_is_not_so() -> None:
+    changed = {"Consumer/Role/DefaultPolicy": "changed", "Consumer": "changed", "ConsumerLogs": "added"}
+    assert told(changed, {"Consumer": "changed", "ConsumerLogs": "added"}) == ({}, set())
+    assert told(changed, {"Consumer": "changed", "Queue": "changed"}) == ({"ConsumerLogs": "added"}, {"Queue"})
+
+
+@pytest.mark.parametrize("kept", json.loads(last_release.MESSAGES.read_text()), ids=lambda kept: kept["record"]["body"])
+def test_a_message_that_waits_while_a_newer_version_is_deployed_is_read_as_it_was_written(kept: dict[str, Any]) -> None:
+    webhook, payload_key = read_message(kept["record"])
+    assert payload_key == kept["payload_key"]
+    assert json.loads(json.dumps(last_release.plain(webhook))) == kept["webhook"]
+
+
+def test_version_changelog_and_what_is_kept_are_of_one_release() -> None:
+    _, newest, *_ = release.sections(release.CHANGELOG.read_text()).values()
+    assert newest.date
+    assert newest.version == release.current() == KEPT["version"]
+
+
+def test_the_app_that_a_release_keeps_uses_every_argument() -> None:
+    calls = [node for node in ast.walk(ast.parse(last_release.TODAY.read_text())) if isinstance(node, ast.Call)]
+    webhooks = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "ScalableWebhook"]
+    used = {keyword.arg for call in webhooks for keyword in call.keywords}
+    assert set(inspect.signature(ScalableWebhook.__init__).parameters) - used == {"self", "scope", "id"}

@@ -1,0 +1,145 @@
+"""What the last release made, kept in tests/released: an app that users may have, its templates, and messages.
+
+`make release` writes it; tests/released holds today's code to it. A template is kept by the paths of its resources,
+since a path that gets another logical id is another resource: CloudFormation makes it anew and deletes the old one.
+"""
+
+import json
+import re
+import runpy
+import shutil
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
+from webhook_runtime import message, testing
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tests" / "released"
+APP, TEMPLATES, MESSAGES = FOLDER / "app.py", FOLDER / "templates.json", FOLDER / "messages.json"
+TODAY = ROOT / "tests" / "synth" / "everything.py"
+
+# What an asset, an API's deployment and a function's version are called after: their content.
+_HASH = re.compile(r"[0-9a-f]{64}|(?<=Deployment[0-9A-F]{8})[0-9a-f]{32}")
+
+Resources = dict[str, dict[str, Any]]
+
+
+def resources(file: Path) -> Resources:
+    """The resources that an app comes to, by path; those of a webhook by the path below it, with its id before."""
+    app = runpy.run_path(str(file))["app"]
+    assert isinstance(app, App)
+    folder = Path(app.synth().directory)
+    found = {}
+    for name, artifact in json.loads((folder / "manifest.json").read_text())["artifacts"].items():
+        if artifact["type"] != "aws:cloudformation:stack":
+            continue
+        template = json.loads(_HASH.sub("HASH", (folder / artifact["properties"]["templateFile"]).read_text()))
+        for path, id in _logical_ids(folder, artifact).items():
+            if resource := template["Resources"].get(_HASH.sub("HASH", id)):
+                resource.pop("Metadata", None)  # nothing that is deployed
+                found[path] = {"LogicalId": _HASH.sub("HASH", id), **resource}
+        assert len(template["Resources"]) == sum(path.startswith(f"/{name}/") for path in found), name
+    return found
+
+
+def _logical_ids(folder: Path, artifact: dict[str, Any]) -> dict[str, str]:
+    metadata = dict(artifact.get("metadata", {}))
+    if more := artifact.get("additionalMetadataFile"):
+        metadata |= json.loads((folder / more).read_text())
+    told = ((path, entry) for path, entries in metadata.items() for entry in entries)
+    return {path: entry["data"] for path, entry in told if entry["type"] == "aws:cdk:logicalId"}
+
+
+def differences(before: Resources, after: Resources) -> dict[str, str]:
+    """What became of each resource that is not what it was, by the name that a changelog has for it."""
+    found: dict[str, set[str]] = {}
+    for path in before.keys() | after.keys():
+        if before.get(path) != after.get(path):
+            found.setdefault(_name(path), set()).add(_kind(before.get(path), after.get(path)))
+    # One name stands for the same part of several webhooks: what is worst for one of them.
+    return {name: next(kind for kind in KINDS if kind in kinds) for name, kinds in sorted(found.items())}
+
+
+KINDS = ("removed", "replaced", "changed", "added")
+
+
+def _kind(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
+    if before is None:
+        return "added"
+    if after is None:
+        return "removed"
+    if any(before[key] != after[key] for key in ("LogicalId", "Type")):
+        return "replaced"
+    old, new = before.get("Properties", {}), after.get("Properties", {})
+    return "replaced" if any(old.get(name) != new.get(name) for name in _fixed(after["Type"])) else "changed"
+
+
+def _fixed(type: str) -> set[str]:
+    """The properties that CloudFormation can only set by making the resource anew."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type).schema
+    return {pointer.split("/")[2] for pointer in schema.get("createOnlyProperties", [])}
+
+
+def _name(path: str) -> str:
+    """`/Stack/Webhook/Queue/Resource` is `Queue`: stack and webhook are called whatever the app calls them."""
+    return "/".join(part for part in path.split("/")[3:] if part not in ("Resource", "Default"))
+
+
+def messages() -> list[dict[str, Any]]:
+    """A message of each encoding, as it waits in a queue while a newer version is deployed."""
+    made = []
+    for body, key in [
+        (b'{"a": 1}', None),
+        ("Grüße & mehr".encode(), None),
+        (b"\x00\xff", None),
+        (b"", None),
+        (b"", "s3"),
+    ]:
+        webhook = testing.webhook(
+            body,
+            id="delivery-1",
+            path="/hooks/a b",
+            query=[("q", "1"), ("q", "ä&=")],
+            headers=[("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")],
+            received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
+        )
+        webhook = replace(webhook, request_id="request-1")
+        payload_key = f"{message.QUEUED}{key}" if key else None
+        text, attribute = message.write(webhook, payload_key)
+        record = {
+            "messageId": "message-1",
+            "body": text,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {message.ATTRIBUTE: {"dataType": "String", "stringValue": attribute}},
+        }
+        made.append({"record": record, "payload_key": payload_key, "webhook": plain(webhook)})
+    return made
+
+
+def plain(webhook: message.Webhook) -> dict[str, Any]:
+    """What a consumer has of a webhook, as JSON; but for what SQS adds."""
+    fields = {name: value for name, value in vars(webhook).items() if name not in ("message_id", "attempt")}
+    return fields | {
+        "headers": list(webhook.headers.pairs()),
+        "body": webhook.body.hex(),
+        "received_at": webhook.received_at.isoformat(),
+    }
+
+
+def write(version: str) -> None:
+    """Keep what this version makes."""
+    FOLDER.mkdir(exist_ok=True)
+    shutil.copyfile(TODAY, APP)
+    kept = {"version": version, "resources": resources(APP)}
+    TEMPLATES.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    MESSAGES.write_text(json.dumps(messages(), indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    write(sys.argv[1])
