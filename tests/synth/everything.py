@@ -1,0 +1,219 @@
+"""An app with every argument of ScalableWebhook in use, in as many stacks as their exclusions need.
+
+It is what users may have written: public names only. `make release` keeps a copy, of which every later version has to
+make the same (tests/released).
+"""
+
+from pathlib import Path
+
+from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+
+from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+
+# Findings of the CDK's own validator are errors.
+app = App(
+    context={
+        "@aws-cdk/core:validateAgainstDefaultRules": True,
+        "@aws-cdk/core:strictCfnValidateErrors": True,
+    }
+)
+
+created = Stack(app, "Created")
+ScalableWebhook(
+    created,
+    "Webhook",
+    ingress=Ingress.direct_integration(binary=True),
+    event_filters=[{"headers": {"X-Event": ["push"]}, "body": {"ref": [{"prefix": "refs/"}]}}, {"body": {"a": [None]}}],
+    sink=Sink.dynamodb(),
+    path="/hooks/all",
+    delivery_id_header="Idempotency-Key",
+    dead_letter_queue=sqs.Queue(created, "Letters", retention_period=Duration.days(14), enforce_ssl=True),
+    max_concurrency=1000,
+    batch_size=10_000,
+    max_batching_window=Duration.minutes(5),
+    max_receive_count=1000,
+    retry=Retry(initial=Duration.seconds(1), maximum=Duration.minutes(20)),
+    retention_period=Duration.days(14),
+    visibility_timeout=Duration.hours(12),
+    timeout=Duration.minutes(15),
+    memory_size=10_240,
+    reserved_concurrent_executions=1000,
+    throttling_rate_limit=1.5,
+    throttling_burst_limit=1,
+    encryption_key=kms.Key(created, "Key", enable_key_rotation=True),
+    log_retention=logs.RetentionDays.TEN_YEARS,
+    removal_policy=RemovalPolicy.RETAIN,
+    tracing=lambda_.Tracing.ACTIVE,
+)
+
+brought = Stack(app, "Brought")
+letters = sqs.Queue(brought, "Letters", fifo=True, enforce_ssl=True)
+api = apigateway.RestApi(brought, "Api", binary_media_types=["*/*"], cloud_watch_role=True)
+bucket = s3.Bucket(brought, "Bucket", enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
+table = dynamodb.Table(
+    brought,
+    "Table",
+    partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+    point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
+)
+ScalableWebhook(
+    brought,
+    "Webhook",
+    api=api,
+    path="/fifo",
+    queue=sqs.Queue(
+        brought,
+        "Queue",
+        fifo=True,
+        enforce_ssl=True,
+        visibility_timeout=Duration.minutes(3),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+    ),
+    large_payloads=bucket,
+    sink=Sink.dynamodb(table),
+)
+
+own = Stack(app, "Own")
+consumer = lambda_.Function(
+    own,
+    "Consumer",
+    runtime=lambda_.Runtime.PYTHON_3_14,
+    handler="index.handler",
+    layers=[RuntimeLayer(own, "Runtime")],
+    code=lambda_.Code.from_inline("def handler(event, context):\n    return {'batchItemFailures': []}\n"),
+    timeout=Duration.seconds(10),
+)
+ScalableWebhook(
+    own,
+    "Webhook",
+    event_filters=[{"headers": {"X-Event": ["push"]}}],
+    ingress=Ingress.lambda_integration(),
+    consumer=consumer,
+)
+
+mapped = Stack(app, "Mapped")
+ScalableWebhook(
+    mapped,
+    "Webhook",
+    ingress=Ingress.direct_integration(),
+    event_filters=[{"body": {"type": [{"prefix": type}]}} for type in ("order", "refund", "shop", "stock", "user")],
+    encryption_key=kms.Key(mapped, "Key", enable_key_rotation=True),
+).metric_dropped().create_alarm(mapped, "Dropped", threshold=1, evaluation_periods=1)
+
+databases = Stack(app, "Databases")
+vpc = ec2.Vpc(databases, "Vpc", max_azs=2)
+postgres = rds.DatabaseInstance(
+    databases,
+    "Postgres",
+    engine=rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6),
+    vpc=vpc,
+    storage_encrypted=True,
+    iam_authentication=True,
+)
+aurora = rds.DatabaseCluster(
+    databases,
+    "Aurora",
+    engine=rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0),
+    writer=rds.ClusterInstance.serverless_v2("Writer"),
+    vpc=vpc,
+    storage_encrypted=True,
+    enable_data_api=True,
+)
+secret = secretsmanager.Secret(databases, "Secret")
+for name, sink in {
+    "Instance": Sink.postgres(postgres, database_name="postgres", table_name="public.hooks", create_table=True),
+    "Iam": Sink.postgres(postgres, database_name="postgres", iam_user="webhook"),
+    "Cluster": Sink.mysql(aurora, database_name="orders"),
+    "DataApi": Sink.data_api(aurora, database_name="orders", create_table=True),
+    "OnPrem": Sink.mysql(host="mainframe.internal", port=3307, database_name="orders", secret=secret, vpc=vpc),
+    "Http": Sink.http("https://orders.internal/in", signing_secret=secret, vpc=vpc),
+    "Code": Sink.python(
+        __file__, f"{Path(__file__).stem}.created", packages=["PyMySQL"], environment={"LEVEL": "1"}, vpc=vpc
+    ),
+}.items():
+    ScalableWebhook(databases, name, sink=sink)
+
+edge = Stack(app, "Edge")
+truststore = s3.Bucket(
+    edge, "Truststore", versioned=True, enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL
+)
+certificate = acm.Certificate(
+    edge, "Certificate", domain_name="lambda.example.com", subject_alternative_names=["direct.example.com"]
+)
+for name, ingress in {"Lambda": Ingress.lambda_integration(), "Direct": Ingress.direct_integration()}.items():
+    ScalableWebhook(
+        edge,
+        name,
+        ingress=ingress,
+        path="/hooks",
+        throttling_rate_limit=10,
+        throttling_burst_limit=20,
+        api_key=True,
+        allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
+        iam_authorization=True,
+        web_acl=True,
+        domain_name=apigateway.DomainNameOptions(
+            domain_name=f"{name.lower()}.example.com",
+            certificate=certificate,
+            base_path="v1",
+            mtls=apigateway.MTLSConfig(bucket=truststore, key="authorities.pem"),
+        ),
+        acknowledgement=Acknowledgement(200, '{"ok": true}', "application/json"),
+        cors=apigateway.CorsOptions(allow_origins=["https://example.com"], allow_credentials=True),
+    )
+
+large = Stack(app, "Large")
+key = kms.Key(large, "Key", enable_key_rotation=True)
+ScalableWebhook(large, "Owned", large_payloads=True)
+ScalableWebhook(large, "Keyed", large_payloads=True, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
+
+signed = Stack(app, "Signed")
+secret_of_sender = secretsmanager.Secret(
+    signed, "Sender", encryption_key=kms.Key(signed, "Key", enable_key_rotation=True)
+)
+webhook = ScalableWebhook(
+    signed, "Webhook", path="/github", source=Source.github(secret_of_sender), tracing=lambda_.Tracing.ACTIVE
+)
+webhook.add_source("/okta", Source.okta(secret_of_sender), ingress=Ingress.direct_integration(binary=True))
+ScalableWebhook(
+    signed,
+    "Certified",
+    allowed_ip_ranges=["203.0.113.0/24"],
+    domain_name=apigateway.DomainNameOptions(
+        domain_name="certified.example.com",
+        certificate=acm.Certificate(signed, "Certificate", domain_name="certified.example.com"),
+        mtls=apigateway.MTLSConfig(
+            bucket=s3.Bucket.from_bucket_name(signed, "Truststore", "truststore"), key="authorities.pem"
+        ),
+    ),
+)
+
+senders = Stack(app, "Senders")
+secret_of_each = secretsmanager.Secret(
+    senders, "Secret", encryption_key=kms.Key(senders, "Key", enable_key_rotation=True)
+)
+webhook = ScalableWebhook(senders, "Webhook", path="/stripe", source=Source.stripe(secret_of_each))
+for path, source in {
+    "/slack": Source.slack(secret_of_each),
+    "/shopify": Source.shopify(secret_of_each),
+    "/twilio": Source.twilio(secret_of_each),
+    "/standard": Source.standard_webhooks(secret_of_each),
+    "/meta": Source.meta(secret_of_each),
+    "/graph": Source.microsoft_graph(secret_of_each),
+    "/zoom": Source.zoom(secret_of_each),
+    "/x": Source.x(secret_of_each),
+    "/own": Source.hmac(secret_of_each, header="X-Signature"),
+}.items():
+    webhook.add_source(path, source)
+ScalableWebhook(senders, "Custom", source=Source.custom(__file__, f"{Path(__file__).stem}.created"))
