@@ -8,9 +8,9 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import botocore.session
-import click
 import typer.main
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
@@ -98,16 +98,14 @@ def _make(arguments: Sequence[str]) -> None:
 
 
 def _scalable_webhook(arguments: Sequence[str]) -> None:
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     rest = list(arguments)
     try:
-        while isinstance(command, click.Group):
-            _, found, rest = command.resolve_command(click.Context(command), rest)
-            assert found
-            command = found
+        while hasattr(command, "resolve_command"):
+            _, command, rest = command.resolve_command(command.context_class(command), rest)
         command.make_context(command.name, rest)
-    except click.UsageError as error:
-        raise Wrong(error.format_message()) from None
+    except Exception as error:  # typer has a click of its own, which is not public
+        raise Wrong(str(error)) from None
 
 
 def _python(arguments: Sequence[str]) -> None:

@@ -15,13 +15,13 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.cx_api import CloudAssembly, CloudFormationStackArtifact
-from docs.commands import check, shown
-from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 from platformdirs import user_cache_path
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook import Sink
 from cdk_scalable_webhook.local.emulator import down, end
+from docs.commands import check, shown
+from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
 FENCES = list(every_fence())
 LANGUAGES = {"console", "js", "json", "python", "sh", "sql", "text"}
