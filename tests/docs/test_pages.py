@@ -5,9 +5,11 @@ import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import postgres_server
@@ -19,7 +21,7 @@ from platformdirs import user_cache_path
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook import Sink
-from cdk_scalable_webhook.local.emulator import down, end
+from cdk_scalable_webhook.local.emulator import down
 from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
@@ -189,7 +191,9 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
         try:
             run.wait(SECONDS)
         finally:
-            end([run.pid])
+            # The shell and what it has left running: a session of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
             down(Path(variables["SCALABLE_WEBHOOK_HOME"]))
     told = "\n".join(file.read_text() for file in [*said, folder / ".errors"] if file.exists())
     assert run.returncode == 0, told
