@@ -62,12 +62,12 @@ def every_fence() -> Iterator[Fence]:
 
 
 def write_files(page: Path, folder: Path) -> None:
-    """Make the page's folder: its blocks with a title."""
+    """Make the page's folder: its blocks with a title; a file that it quotes, whole."""
     for fence in fences(page):
-        if fence.title and not fence.is_quotation:
+        if fence.title:
             file = folder / fence.title
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(fence.text)
+            file.write_text((ROOT / fence.title).read_text() if fence.is_quotation else fence.text)
 
 
 def links(page: Path) -> list[str]:
