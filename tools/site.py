@@ -27,9 +27,10 @@ def stage() -> None:
     for source in sources:
         _copy(source)
     sources += (ROOT / "docs").rglob("*.md")
-    _index_of_decisions()
     for source in sources:
         _place(source).write_text(_mended(source))
+    _index_of_decisions()
+    _one_title(PAGES / "API.md")
 
 
 def _place(source: Path) -> Path:
@@ -51,13 +52,7 @@ def _mended(page: Path) -> str:
 
     def mend(link: re.Match[str]) -> str:
         target = (page.parent / link["file"]).resolve()
-        if target == ROOT / "decisions":
-            place = PAGES / "decisions" / "index.md"
-        elif target.is_dir():
-            target = target / "README.md"
-            place = _place(target)
-        else:
-            place = _place(target)
+        place = _place(target) / "index.md" if target.is_dir() else _place(target)
         if target.is_file() and not place.exists():
             _copy(target)
         return Path(os.path.relpath(place, _place(page).parent)).as_posix()
@@ -77,6 +72,14 @@ def _index_of_decisions() -> None:
         for file in sorted((ROOT / "decisions").glob("*.md"))
     ]
     (PAGES / "decisions" / "index.md").write_text("\n".join(["# Decisions", "", *rows, ""]))
+
+
+def _one_title(page: Path) -> None:
+    """The site lists what is below the first heading; the other first-level ones are a level lower here."""
+    title, _, rest = page.read_text().partition("\n")
+    parts = re.split(r"(^```.*?^```$)", rest, flags=re.DOTALL | re.MULTILINE)
+    parts[::2] = [re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in parts[::2]]
+    page.write_text("\n".join([title, "".join(parts)]))
 
 
 def build() -> None:
