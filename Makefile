@@ -74,7 +74,7 @@ authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.txt
 	$(call environment,$(VENV),$<)
