@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo faults test check bench format generate lock authorities dist release clean
+.PHONY: help demo faults test check bench docs format generate lock authorities dist release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -27,6 +27,7 @@ help:
 	@echo "make test      run every test"
 	@echo "make check     format, lint, types, layers, generated files"
 	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
+	@echo "make docs      build the site, and say how to look at it"
 	@echo "make format    mend what a machine can"
 	@echo "make generate  write what projen owns, and API.md"
 	@echo "make lock      pin the newest of what development needs"
@@ -57,6 +58,9 @@ check: $(READY)
 bench: $(BENCH)/.ready
 	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
+docs: $(READY)
+	@$(BIN)/python tools/site.py
+
 format: $(READY)
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
@@ -80,7 +84,7 @@ release: $(READY)
 	@echo "commit it, and push the tag v$(VERSION): the release workflow does the rest"
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.txt
 	$(call environment,$(VENV),$<)

@@ -82,6 +82,11 @@ class PostgresServer:
         self._control("stop", "-w", "-m", "immediate")
 
     @property
+    def programs(self) -> Path:
+        """The folder of psql and its like."""
+        return Path(self._package.bin_path)
+
+    @property
     def pid(self) -> int | None:
         """The server's own process, of which all others are children; None where it does not run."""
         with suppress(FileNotFoundError):

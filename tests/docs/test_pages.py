@@ -1,0 +1,236 @@
+"""Every code block of every page does what it says: README.md and docs/."""
+
+import json
+import os
+import re
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import postgres_server
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.cx_api import CloudAssembly, CloudFormationStackArtifact
+from platformdirs import user_cache_path
+from postgres_server import DATABASE, USER, PostgresServer
+
+from cdk_scalable_webhook import Sink
+from cdk_scalable_webhook.local.emulator import down
+from docs.commands import check, shown
+from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
+
+FENCES = list(every_fence())
+LANGUAGES = {"console", "js", "json", "python", "sh", "sql", "text"}
+# A deploy takes a quarter of a minute, if nobody else is at work; a page has one or two.
+SECONDS = 400
+
+
+def each(fences: list[Fence]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("fence", fences, ids=str)
+
+
+def of(language: str) -> list[Fence]:
+    return [fence for fence in FENCES if fence.language == language]
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the page, and we are in it."""
+    page = request.getfixturevalue("page") if "page" in request.fixturenames else request.getfixturevalue("fence").page
+    write_files(page, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server.running(max_connections=20) as server:
+        yield server
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
+    known = fences(page)
+    assert [(str(fence), fence.language) for fence in known if fence.language not in LANGUAGES] == []
+    # One that is indented, or whose title is written otherwise, is seen by readers and not by us.
+    assert len(re.findall(r"^\s*```", page.read_text(), re.MULTILINE)) == 2 * len(known)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), f"{page.name} links to {target}"
+        if anchor and file.suffix == ".md":
+            assert anchor in anchors(file), f"{page.name} links to {link}"
+
+
+def anchors(page: Path) -> set[str]:
+    """As code hosts and the site make them of headings: both the same, for the characters that ours have."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each([fence for fence in FENCES if fence.is_program])
+def test_a_program_synthesises_to_a_webhook(fence: Fence, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = folder / "app.py"
+    file.write_text(fence.text)
+    made = stacks(runpy.run_path(str(file))["app"].synth())
+    assert any("AWS::SQS::Queue" in str(stack.template) for stack in made)
+    assert any("AWS::Lambda::EventSourceMapping" in str(stack.template) for stack in made)
+    errors = [message.entry.data for stack in made for message in stack.messages if message.level.name == "ERROR"]
+    assert errors == []
+    # What the program prints is what stands beside it.
+    said = re.findall(r"^print\(.*\)  # ([\w ]+)", fence.text, re.MULTILINE)
+    assert capsys.readouterr().out.splitlines()[: len(said)] == said
+
+
+def stacks(assembly: CloudAssembly) -> list[CloudFormationStackArtifact]:
+    """Those of its stages too."""
+    nested = [stack for stage in assembly.nested_assemblies for stack in stacks(stage.nested_assembly)]
+    return [*assembly.stacks, *nested]
+
+
+@each([fence for fence in FENCES if fence.language == "python" and fence.title and not fence.is_quotation])
+def test_a_file_is_python(fence: Fence) -> None:
+    compile(fence.text, fence.title, "exec")
+
+
+@each([fence for fence in FENCES if fence.has_tests])
+def test_the_tests_of_a_page_pass(fence: Fence, folder: Path) -> None:
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", fence.title or "app.py"],
+        env={**environment(folder), "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+
+
+@each([fence for fence in FENCES if fence.is_quotation])
+def test_a_quotation_is_what_stands_there(fence: Fence) -> None:
+    file = (ROOT / fence.title).read_text()
+    found = 0
+    for part in re.split(r"^.*…\n", fence.text, flags=re.MULTILINE):
+        found = file.find(part, found)
+        assert found >= 0, f"{fence.title} does not have, or not there:\n{part}"
+
+
+@each(of("json"))
+def test_json_is_json(fence: Fence) -> None:
+    json.loads(fence.text)
+
+
+@each(of("js"))
+def test_a_file_for_node_is_one_that_node_reads(fence: Fence, folder: Path) -> None:
+    node = shutil.which("node", path=environment(folder)["PATH"])
+    assert node
+    run = subprocess.run([node, "--check", fence.title], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@each([fence for fence in of("sql") if fence.text.startswith("CREATE TABLE")])
+def test_the_table_is_the_one_that_the_sink_expects(fence: Fence) -> None:
+    secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
+    makers = Sink.postgres, Sink.mysql
+    assert fence.text in [make(host="h", database_name="d", secret=secret).create_table_statement for make in makers]
+
+
+@each([fence for fence in of("sql") if not fence.text.startswith("CREATE TABLE")])
+def test_a_statement_is_one_that_postgres_takes(fence: Fence, postgres: PostgresServer) -> None:
+    secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
+    table = Sink.postgres(host="h", database_name="d", secret=secret).create_table_statement
+    connection = postgres.connect()
+    try:
+        for statement in ["BEGIN", table, *filter(str.strip, fence.text.split(";")), "ROLLBACK"]:
+            connection.run(statement)
+    finally:
+        connection.close()
+
+
+@each(of("console"))
+def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None:
+    commands = list(shown(fence.text))
+    assert commands, "a console block has commands behind a prompt"
+    for command in commands:
+        check(command)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if any(fence.language == "sh" for fence in fences(page))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+    blocks = fences(page)
+    commands = [fence for fence in blocks if fence.language == "sh"]
+    said = [folder / f".said-{fence.line}" for fence in commands]
+    # One shell for all: what a block sets, the next ones have.
+    script = "\n".join(f"exec > {file.name}\n{fence.text}" for fence, file in zip(commands, said, strict=True))
+    variables = environment(folder)
+    if "curl " in script and not shutil.which("curl", path=variables["PATH"]):
+        pytest.skip("the page sends by curl, and there is none")
+    if "$PG" in script or "psql" in script:
+        variables |= postgres_variables(request.getfixturevalue("postgres"), variables["PATH"])
+    with (folder / ".errors").open("w+") as errors:
+        run = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+        try:
+            run.wait(SECONDS)
+        finally:
+            # The shell and what it has left running: a session of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(run.pid, signal.SIGKILL)
+            down(Path(variables["SCALABLE_WEBHOOK_HOME"]))
+    told = "\n".join(file.read_text() for file in [*said, folder / ".errors"] if file.exists())
+    assert run.returncode == 0, told
+    for fence, file in zip(commands, said, strict=True):
+        following = blocks[blocks.index(fence) + 1 :][:1]
+        if following and following[0].language == "text":
+            assert re.fullmatch(pattern(following[0].text), file.read_text().strip(), re.DOTALL), told
+
+
+def pattern(text: str) -> str:
+    """What a page shows of a command's output; an ellipsis stands for what differs."""
+    return re.escape(text.strip()).replace("…", ".*?")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing of the user's: an empty home, and a local AWS of its own."""
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    return {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "SCALABLE_WEBHOOK_HOME": str(folder / "local-aws"),
+        # Not unpacked anew for each home.
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(user_cache_path("aws") / "jsii" / "package-cache"),
+    }
+
+
+def postgres_variables(server: PostgresServer, path: str) -> dict[str, str]:
+    """The server as libpq's programs want it named, psql among them."""
+    return {
+        "PATH": os.pathsep.join([path, str(server.programs)]),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(server.port),
+        "PGUSER": USER,
+        "PGPASSWORD": server.password,
+        "PGDATABASE": DATABASE,
+    }

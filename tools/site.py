@@ -1,0 +1,97 @@
+"""Build the site: `make docs`.
+
+Its pages are docs/ and those that live elsewhere in the repository. They are put side by side into build/docs, with
+their links between them mended, so that in the repository every link is one that a code host follows.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGES, SITE = ROOT / "build" / "docs", ROOT / "build" / "site"
+ELSEWHERE = ["API.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "decisions/*.md"]
+
+LINK = re.compile(r"(?<=\]\()(?!\w+:|#)(?P<file>[^)#\s]+)")
+FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+
+
+def stage() -> None:
+    """Put the pages, and whatever they link to, where the site is built from."""
+    shutil.rmtree(PAGES, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", PAGES)
+    sources = [file for pattern in ELSEWHERE for file in sorted(ROOT.glob(pattern))]
+    for source in sources:
+        _copy(source)
+    sources += (ROOT / "docs").rglob("*.md")
+    for source in sources:
+        _place(source).write_text(_mended(source))
+    _index_of_decisions()
+    _one_title(PAGES / "API.md")
+
+
+def _place(source: Path) -> Path:
+    """Where a file of the repository is among the pages. The README's place is that of the first page."""
+    if source == ROOT / "README.md":
+        return PAGES / "index.md"
+    within = source.relative_to(ROOT / "docs") if source.is_relative_to(ROOT / "docs") else source.relative_to(ROOT)
+    return PAGES / within
+
+
+def _copy(source: Path) -> None:
+    target = _place(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _mended(page: Path) -> str:
+    """The page's text, in which each link leads to where its target is among the pages."""
+
+    def mend(link: re.Match[str]) -> str:
+        target = (page.parent / link["file"]).resolve()
+        place = _place(target) / "index.md" if target.is_dir() else _place(target)
+        if target.is_file() and not place.exists():
+            _copy(target)
+        return Path(os.path.relpath(place, _place(page).parent)).as_posix()
+
+    parts, text = [], page.read_text()
+    end = 0
+    for fence in FENCE.finditer(text):  # in which there is nothing to mend
+        parts += [LINK.sub(mend, text[end : fence.start()]), fence[0]]
+        end = fence.end()
+    return "".join([*parts, LINK.sub(mend, text[end:])])
+
+
+def _index_of_decisions() -> None:
+    """A code host lists a folder by itself."""
+    rows = [
+        f"- [{file.read_text().partition(chr(10))[0].removeprefix('# ')}]({file.name})"
+        for file in sorted((ROOT / "decisions").glob("*.md"))
+    ]
+    (PAGES / "decisions" / "index.md").write_text("\n".join(["# Decisions", "", *rows, ""]))
+
+
+def _one_title(page: Path) -> None:
+    """The site lists what is below the first heading; the other first-level ones are a level lower here."""
+    title, _, rest = page.read_text().partition("\n")
+    parts = re.split(r"(^```.*?^```$)", rest, flags=re.DOTALL | re.MULTILINE)
+    parts[::2] = [re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in parts[::2]]
+    page.write_text("\n".join([title, "".join(parts)]))
+
+
+def build() -> None:
+    """Build it; a dead link is a failure."""
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(run.stdout + run.stderr)
+
+
+if __name__ == "__main__":
+    stage()
+    build()
+    here = SITE.relative_to(Path.cwd()) if SITE.is_relative_to(Path.cwd()) else SITE
+    print(f"The site is in {here}. To look at it: python -m http.server --bind 127.0.0.1 --directory {here}")
