@@ -59,7 +59,7 @@ bench: $(BENCH)/.ready
 	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 docs: $(READY)
-	@$(BIN)/python tools/site.py
+	@$(BIN)/python tools/docs_site.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix --exit-zero --quiet .

@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copyfile(ROOT / name, copy / name)
     for name in ["docs", "decisions", "benchmarks", "examples", "tools"]:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    run = subprocess.run([sys.executable, "tools/site.py"], cwd=copy, capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, "tools/docs_site.py"], cwd=copy, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     yield copy / "build" / "site"
     shutil.rmtree(copy)
