@@ -50,6 +50,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests tools faults examples/demo.py examples/demo_postgres.py examples/pictures.py $(wildcard benchmarks/*.py)
+	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
