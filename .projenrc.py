@@ -169,6 +169,7 @@ pyproject.add_override(
                     "botocore.*",
                     "cfnlint.*",
                     "griffe2md.*",
+                    "jedi.*",
                     "ministack.*",
                     "pg8000.*",
                     "twilio.*",
