@@ -1,6 +1,6 @@
 """A webhook endpoint in front of something that does not scale, for the AWS CDK."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING  # one of our own would do, but jedi completes nothing behind it
 
 if TYPE_CHECKING:
     from cdk_scalable_webhook.acknowledgement import Acknowledgement

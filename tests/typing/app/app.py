@@ -79,6 +79,7 @@ class Settings(Stack):
             tracing=lambda_.Tracing.ACTIVE,
         )
         sender = iam.User(self, "Sender")
+        webhook.grant_invoke(iam.AccountPrincipal("123456789012"))
         grant: iam.Grant = webhook.grant_invoke(sender)
         grant.assert_success()
         metrics: list[cloudwatch.Metric] = [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aws_cdk import App, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
@@ -45,4 +46,8 @@ class MockIngress(Ingress):
 
 
 stack = Stack(App(), "Own")
-ScalableWebhook(stack, "Webhook", ingress=MockIngress(), sink=StreamSink(kinesis.Stream(stack, "Stream")))
+vpc = ec2.Vpc(stack, "Vpc")
+group = ec2.SecurityGroup(stack, "Group", vpc=vpc)
+network = SinkNetwork(vpc, security_groups=[group], reaches=[ec2.SecurityGroup(stack, "Server", vpc=vpc)])
+sink = StreamSink(kinesis.Stream(stack, "Stream"), network)
+ScalableWebhook(stack, "Webhook", ingress=MockIngress(), sink=sink)
