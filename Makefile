@@ -19,10 +19,11 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo faults test check bench docs format generate lock authorities dist release clean
+.PHONY: help demo pictures faults test check bench docs format generate lock authorities dist release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
+	@echo "make pictures  the same, and its pictures into docs/pictures"
 	@echo "make faults    10,000 webhooks while everything fails; SEED=42 repeats a run, WEBHOOKS=700 makes it short"
 	@echo "make test      run every test"
 	@echo "make check     format, lint, types, layers, generated files"
@@ -36,7 +37,10 @@ help:
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)
-	@$(BIN)/python examples/demo.py examples/demo_postgres.py
+	@$(BIN)/python examples/demo.py --pictures build
+
+pictures: $(READY)
+	@$(BIN)/python examples/demo.py --pictures docs/pictures
 
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
@@ -47,7 +51,8 @@ test: $(READY) $(CHECKOV)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults .projenrc.py projenrc examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
+	$(BIN)/mypy src tests tools faults .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
+	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/zizmor --quiet --offline --no-progress .github
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml

@@ -2,9 +2,11 @@
 a burst into Postgres, without a queue and with one.
 
 Run it with `make demo`. Everything in the last line is measured: at the doors, in the tables, in the dead-letter
-queues, in the consumers' own records, and in Postgres.
+queues, in the consumers' own records, and in Postgres. The tables are kept as a picture as well, and what happened to
+Postgres over time is drawn.
 """
 
+import argparse
 import sys
 import uuid
 from collections import Counter
@@ -14,6 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import demo_postgres
+import pictures
+from rich import box
 from rich.table import Table
 
 from cdk_scalable_webhook.local import emulator as emulators
@@ -105,10 +109,15 @@ def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
     return item["headers"].get(ID_HEADER.lower(), "").startswith(f"{run}-")
 
 
-def show(outcomes: list[Outcome]) -> None:
-    """The table of what became of the bursts."""
+def tabled(outcomes: list[Outcome]) -> Table:
+    """What became of the bursts."""
     columns = [f"{outcome.door}" for outcome in outcomes]
-    table = Table("", *columns, title=f"{WEBHOOKS} webhooks to each door, a tenth of them sent twice, 1 % unstorable")
+    table = Table(
+        "",
+        *columns,
+        box=box.HORIZONTALS,
+        title=f"{WEBHOOKS} webhooks to each door, a tenth of them sent twice, 1 % unstorable",
+    )
     for name, cells in {
         "requests accepted": [f"{o.report.accepted} of {o.report.sent}" for o in outcomes],
         "deliveries": [str(o.delivered) for o in outcomes],
@@ -123,11 +132,11 @@ def show(outcomes: list[Outcome]) -> None:
         ],
     }.items():
         table.add_row(name, *cells)
-    console.print(table)
+    return table
 
 
-def main() -> int:
-    """Returns the exit status: 0 where nothing was lost, stored twice or overrun."""
+def main(folder: Path) -> int:
+    """Draws into the folder. Returns the exit status: 0 where nothing was lost, stored twice or overrun."""
     say("starting the local AWS")
     emulator = emulators.up()
     say(f"local AWS at {emulator.endpoint}")
@@ -137,9 +146,15 @@ def main() -> int:
         (webhook,) = deploy(emulator, EXAMPLES / name)
         webhooks.append(webhook)
         outcomes.append(run_burst(emulator, webhook, table))
-    show(outcomes)
+    tables = [tabled(outcomes)]
+    console.print(tables[0])
     act = demo_postgres.play(emulator)
-    demo_postgres.show(act)
+    tables.append(demo_postgres.tabled(act))
+    console.print(tables[1])
+    pictures.save_tables(folder / "demo.svg", tables, title="make demo")
+    drawn = folder / "protection.svg"
+    pictures.save_protection(drawn, act.without_queue, act.with_queue, max_connections=demo_postgres.MAX_CONNECTIONS)
+    say(f"As pictures: {_short(folder / 'demo.svg')}, {_short(drawn)}")
     command = Path(sys.executable).parent / "scalable-webhook"
     say("The local AWS still runs. Type next:")
     say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
@@ -165,7 +180,17 @@ def _short(path: Path) -> Path:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description="Deploy the examples to a local AWS, and count what became of each webhook."
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        default=EXAMPLES.parent / "build",
+        metavar="FOLDER",
+        help="where they go; default: build",
+    )
     try:
-        sys.exit(main())
+        sys.exit(main(parser.parse_args().pictures.resolve()))
     except LocalError as error:
         sys.exit(f"demo: FAILED {error}")

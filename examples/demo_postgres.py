@@ -3,19 +3,29 @@
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import postgres_server
 from postgres_server import PostgresServer
+from rich import box
 from rich.table import Table
 
 from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.commands import console, counted, progress, say
+from cdk_scalable_webhook.local.commands import counted, progress, say
 from cdk_scalable_webhook.local.deploy import deploy, local_url
 from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from cdk_scalable_webhook.local.observe import (
+    ObservedWebhook,
+    Point,
+    Samples,
+    depth,
+    functions_at_work,
+    physical,
+    sampled,
+)
 from cdk_scalable_webhook.local.rest_api import client
 
 EXAMPLES = Path(__file__).parent
@@ -29,13 +39,21 @@ DRAIN_SECONDS = 120
 
 @dataclass(frozen=True)
 class Side:
-    """What became of the burst: measured at the door, and in the database."""
+    """What became of the burst: measured at the door, and in the database; and over time, how many connections the
+    database had, functions were at work, and messages in the queue, if there is one."""
 
     report: Report
     stored: int
     duplicates: int
-    peak_connections: int
     turned_away: int
+    connections: list[Point]
+    functions: list[Point]
+    backlog: list[Point] | None
+
+    @property
+    def peak_connections(self) -> int:
+        """The most that the database had at a time."""
+        return max((count for _, count in self.connections), default=0)
 
     @property
     def lost(self) -> int:
@@ -86,7 +104,9 @@ def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
     (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
     with _measured(server, TABLE_WITHOUT_QUEUE) as measured:
         report, run = _burst("sending to the function", local_url(emulator, url))
-    return measured(report, run)
+    group = physical(cloudformation, "WithoutQueue", "AWS::Logs::LogGroup", "Logs")
+    logs = client("logs", emulator.endpoint, emulator.region)
+    return measured(report, run, functions_at_work(logs, group, report.began))
 
 
 def create_table(server: PostgresServer) -> None:
@@ -99,10 +119,11 @@ def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side)
     say("deploying examples/postgres: the same with a queue")
     (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=server.context())
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
-    with _measured(server, "orders") as measured:
+    backlog = partial(depth, client("sqs", emulator.endpoint, emulator.region), observed.queue_url)
+    with _measured(server, "orders", sampled(backlog, every=0.1)) as measured:
         report, run = _burst("sending to the queue", webhook.url)
         observed.wait_until_drained(DRAIN_SECONDS)
-    with_queue = measured(report, run)
+    with_queue = measured(report, run, observed.at_work("ConsumerLogs", report.began))
     return Act(without_queue, with_queue, observed.max_concurrency(), observed.dead_letters())
 
 
@@ -114,24 +135,33 @@ def _burst(what: str, url: str) -> tuple[Report, str]:
 
 
 @contextmanager
-def _measured(server: PostgresServer, table: str) -> Iterator[Callable[[Report, str], Side]]:
-    """Watches the server. Yields what makes a side of a burst, once it is over."""
+def _measured(
+    server: PostgresServer, table: str, backlog: AbstractContextManager[Samples] | None = None
+) -> Iterator[Callable[[Report, str, list[Point]], Side]]:
+    """Watches the server, and the queue if there is one. Yields what makes a side of a burst, once it is over."""
     turned_away_before = server.turned_away()
 
-    def side(report: Report, run: str) -> Side:
+    def side(report: Report, run: str, functions: list[Point]) -> Side:
         rows = Counter(id for (id,) in server.query(f"SELECT id FROM {table} WHERE id LIKE '{run}-%'"))  # noqa: S608
-        duplicates = sum(rows.values()) - len(rows)
-        return Side(report, len(rows), duplicates, peak.highest, server.turned_away() - turned_away_before)
+        return Side(
+            report,
+            stored=len(rows),
+            duplicates=sum(rows.values()) - len(rows),
+            turned_away=server.turned_away() - turned_away_before,
+            connections=connections.points,
+            functions=functions,
+            backlog=waiting.points if waiting else None,
+        )
 
-    with server.watched() as peak:
+    with server.watched() as connections, backlog or nullcontext() as waiting:
         yield side
 
 
-def show(act: Act) -> None:
+def tabled(act: Act) -> Table:
     """Both sides in one table."""
     sides = [act.without_queue, act.with_queue]
     title = f"{WEBHOOKS} webhooks, {CONCURRENCY} at a time, into a Postgres that takes {MAX_CONNECTIONS} connections"
-    table = Table("", "API Gateway, Lambda, Postgres", "ScalableWebhook", title=title)
+    table = Table("", "API Gateway, Lambda, Postgres", "ScalableWebhook", box=box.HORIZONTALS, title=title)
     for name, cells in {
         "accepted": [f"{side.report.accepted} of {side.report.sent}" for side in sides],
         "refused": [_refused(side.report) for side in sides],
@@ -145,7 +175,7 @@ def show(act: Act) -> None:
         ],
     }.items():
         table.add_row(name, *cells)
-    console.print(table)
+    return table
 
 
 def _refused(report: Report) -> str:

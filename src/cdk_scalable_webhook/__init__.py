@@ -1,6 +1,7 @@
 """A webhook endpoint in front of something that does not scale, for the AWS CDK."""
 
-TYPE_CHECKING = False  # what typing.TYPE_CHECKING is, without importing it
+from typing import TYPE_CHECKING  # one of our own would do, but jedi completes nothing behind it
+
 if TYPE_CHECKING:
     from cdk_scalable_webhook.acknowledgement import Acknowledgement
     from cdk_scalable_webhook.asset import RuntimeLayer

@@ -171,6 +171,9 @@ def _jsii_types(kind: type) -> frozenset[str]:
 
 def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     options = [option for option in _options(wrong.hint) if option is not NoneType]
+    interfaces = {option.__name__ for option in options if isinstance(option, type)}
+    # A hint names a class beside its interface where pyright takes the one for no other (decisions/0015).
+    options = [option for option in options if f"I{getattr(option, '__name__', '')}" not in interfaces]
     kinds = " or ".join(dict.fromkeys(_described(option, wrong.value) for option in options))
     remedies = [_remedy(option, wrong.value) for option in options]
     remedy = next(filter(None, remedies), "pass one")

@@ -33,10 +33,10 @@ class Retry:
         Raises:
             ValueError: A delay is out of its limits, or is known only at deployment.
         """
-        self.initial = checks.known_duration("retry initial", initial) or _INITIAL
+        self.initial: Duration = checks.known_duration("retry initial", initial) or _INITIAL
         checks.duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
         usual = self.initial if checks.known(self.initial) > checks.known(_MAXIMUM) else _MAXIMUM
-        self.maximum = checks.known_duration("retry maximum", maximum) or usual
+        self.maximum: Duration = checks.known_duration("retry maximum", maximum) or usual
         checks.duration("retry maximum", self.maximum, self.initial, _LONGEST)
 
     def longest(self, max_receive_count: int) -> Duration:

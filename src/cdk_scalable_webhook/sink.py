@@ -122,7 +122,7 @@ class Sink(ABC):
         create_table: bool = False,
         host: str | None = None,
         port: int | None = None,
-        secret: "secretsmanager.ISecret | None" = None,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
         iam_user: str | None = None,
         vpc: "ec2.IVpc | None" = None,
         vpc_subnets: "ec2.SubnetSelection | None" = None,
@@ -200,7 +200,7 @@ class Sink(ABC):
         create_table: bool = False,
         host: str | None = None,
         port: int | None = None,
-        secret: "secretsmanager.ISecret | None" = None,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
         iam_user: str | None = None,
         vpc: "ec2.IVpc | None" = None,
         vpc_subnets: "ec2.SubnetSelection | None" = None,
@@ -267,7 +267,7 @@ class Sink(ABC):
         database_name: str,
         table_name: str = "webhooks",
         create_table: bool = False,
-        secret: "secretsmanager.ISecret | None" = None,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
     ) -> "DataApiSink":
         """A table of an Aurora cluster, Postgres or MySQL, by the RDS Data API: without VPC, driver or connection.
 
@@ -301,7 +301,7 @@ class Sink(ABC):
         url: str,
         *,
         timeout: Duration | None = None,
-        signing_secret: "secretsmanager.ISecret | None" = None,
+        signing_secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
         vpc: "ec2.IVpc | None" = None,
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,

@@ -42,7 +42,7 @@ class Source:
         self,
         kind: str,
         scheme: Mapping[str, object],
-        secret: "secretsmanager.ISecret | None",
+        secret: "secretsmanager.ISecret | secretsmanager.Secret | None",
         secret_field: str | None = None,
         *,
         handshake: str | None = None,
@@ -73,7 +73,9 @@ class Source:
         self._code = code
 
     @staticmethod
-    def github(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+    def github(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> "Source":
         """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored as any
         event.
 
@@ -91,7 +93,10 @@ class Source:
 
     @staticmethod
     def stripe(
-        secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str | None = None,
+        tolerance: Duration | None = None,
     ) -> "Source":
         """Stripe: ``Stripe-Signature``, and the event's ``id`` as the delivery's id.
 
@@ -119,7 +124,10 @@ class Source:
 
     @staticmethod
     def slack(
-        secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str | None = None,
+        tolerance: Duration | None = None,
     ) -> "Source":
         """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
         answered once its own signature is verified.
@@ -148,7 +156,9 @@ class Source:
         return Source("hmac", scheme, secret, secret_field, handshake="slack")
 
     @staticmethod
-    def shopify(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+    def shopify(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> "Source":
         """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id.
 
         Args:
@@ -165,7 +175,10 @@ class Source:
 
     @staticmethod
     def standard_webhooks(
-        secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str | None = None,
+        tolerance: Duration | None = None,
     ) -> "Source":
         """Standard Webhooks, which many follow: ``webhook-signature``, ``webhook-timestamp``, and ``webhook-id`` as the
         delivery's id.
@@ -197,7 +210,7 @@ class Source:
 
     @staticmethod
     def hmac(
-        secret: "secretsmanager.ISecret",
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
         *,
         header: str,
         algorithm: str = "sha256",
@@ -253,7 +266,9 @@ class Source:
         return Source("hmac", scheme, secret, secret_field)
 
     @staticmethod
-    def twilio(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+    def twilio(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> "Source":
         """Twilio: ``X-Twilio-Signature`` of URL and payload, and ``I-Twilio-Idempotency-Token`` as the delivery's id.
 
         The URL is the one that API Gateway was called by, so it has to be the one that Twilio was given: no proxy
@@ -273,7 +288,7 @@ class Source:
 
     @staticmethod
     def meta(
-        secret: "secretsmanager.ISecret",
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
         *,
         secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
         verify_token_field: str = "verify_token",  # noqa: S107
@@ -296,7 +311,9 @@ class Source:
         return Source("hmac", _HUB_SIGNATURE, secret, secret_field, handshake="meta", token_field=verify_token_field)
 
     @staticmethod
-    def microsoft_graph(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+    def microsoft_graph(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> "Source":
         """Microsoft Graph: the ``clientState`` of every notification. The ``validationToken`` is answered.
 
         Each request is its own delivery: it may hold several notifications. The encrypted resource data of rich
@@ -315,7 +332,10 @@ class Source:
 
     @staticmethod
     def okta(
-        secret: "secretsmanager.ISecret", *, header: str = "Authorization", secret_field: str | None = None
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        header: str = "Authorization",
+        secret_field: str | None = None,
     ) -> "Source":
         """Okta's event hooks: the secret itself in a header, and the ``eventId`` as the delivery's id. The one-time
         verification is answered.
@@ -341,7 +361,10 @@ class Source:
 
     @staticmethod
     def zoom(
-        secret: "secretsmanager.ISecret", *, secret_field: str | None = None, tolerance: Duration | None = None
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str | None = None,
+        tolerance: Duration | None = None,
     ) -> "Source":
         """Zoom: ``x-zm-signature`` with its time. The ``endpoint.url_validation`` is answered once its own signature is
         verified.
@@ -371,7 +394,7 @@ class Source:
         return Source("hmac", scheme, secret, secret_field, handshake="zoom")
 
     @staticmethod
-    def x(secret: "secretsmanager.ISecret", *, secret_field: str | None = None) -> "Source":
+    def x(secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None) -> "Source":
         """X: ``x-twitter-webhooks-signature``. The challenge-response check is answered.
 
         That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
@@ -399,7 +422,7 @@ class Source:
         code: str,
         handler: str,
         *,
-        secret: "secretsmanager.ISecret | None" = None,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
         secret_field: str | None = None,
         packages: Sequence[str] = (),
     ) -> "Source":
@@ -488,7 +511,7 @@ def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     return {"WEBHOOK_SOURCES": json.dumps(described, separators=(",", ":"))} if any(described.values()) else {}
 
 
-def _secret(secret: "secretsmanager.ISecret", field: str | None) -> dict[str, str]:
+def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str | None) -> dict[str, str]:
     return {"arn": secret.secret_arn} | ({"field": field} if field else {})
 
 

@@ -93,7 +93,7 @@ class ScalableWebhook(Construct):
         domain_name: apigateway.DomainNameOptions | None = None,
         acknowledgement: Acknowledgement | None = None,
         cors: apigateway.CorsOptions | None = None,
-        encryption_key: kms.IKey | None = None,
+        encryption_key: kms.IKey | kms.Key | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
         removal_policy: RemovalPolicy | None = None,
         tracing: lambda_.Tracing | None = None,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from webhook_runtime.message import Webhook
 
-logger = logging.getLogger("webhook")
+logger: logging.Logger = logging.getLogger("webhook")
 
 _NO_EXTRA = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

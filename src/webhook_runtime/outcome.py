@@ -27,7 +27,7 @@ class RetryAfter(Exception):
     def __init__(self, seconds: float, reason: str = "") -> None:
         super().__init__(reason or f"asked to come back in {seconds:g} seconds")
         self.seconds = seconds
-        self.reason = reason or str(self)
+        self.reason: str = reason or str(self)
 
 
 class SinkDown(Exception):

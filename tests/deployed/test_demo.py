@@ -16,6 +16,8 @@ import pytest
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.burst import Report
 
+# What a README may ask of whoever reads it on a phone.
+PICTURE_BYTES = 60_000
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
 
@@ -27,7 +29,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
-    run = subprocess.run([sys.executable, str(DEMO)], env=environment, capture_output=True, text=True, check=False)
+    folder = home / "pictures"
+    run = subprocess.run(
+        [sys.executable, str(DEMO), "--pictures", str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
     assert run.returncode == 0, run.stdout + run.stderr
     lines = run.stdout.splitlines()
@@ -36,6 +45,12 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
         r"peak_concurrency=[1-4] max_concurrency=[24] peak_connections=[1-5] lost_without_queue=[1-9]\d*",
         lines[-1],
     )
+    assert sorted(path.name for path in folder.iterdir()) == ["demo.svg", "protection.svg"]
+    assert (folder / "protection.svg").stat().st_size < PICTURE_BYTES
+    demo_svg = (folder / "demo.svg").read_text()
+    assert "in&#160;the&#160;dead-letter&#160;queue" in demo_svg
+    assert "too&#160;many&#160;connections" in demo_svg
+    assert len(demo_svg) < PICTURE_BYTES
     # What to type next works as it stands there.
     curl = next(line for line in lines if line.startswith("  curl "))
     answer = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=True)
@@ -74,7 +89,13 @@ def test_anything_lost_stored_twice_overrun_or_refused_is_a_failure(differences:
 
 def act(**differences: Any) -> Any:
     side = demo_postgres.Side(
-        Report(sent=2, accepted_ids=["a", "b"]), stored=2, duplicates=0, peak_connections=5, turned_away=0
+        Report(sent=2, accepted_ids=["a", "b"]),
+        stored=2,
+        duplicates=0,
+        turned_away=0,
+        connections=[(0.0, 1), (1.0, 5)],
+        functions=[(0.0, 5)],
+        backlog=[(0.0, 2)],
     )
     without = replace(side, stored=1)
     return demo_postgres.Act(without, replace(side, **differences), limit=5, dead_lettered=0)
@@ -86,8 +107,8 @@ def act(**differences: Any) -> Any:
         ({}, True),
         ({"stored": 1}, False),
         ({"duplicates": 1}, False),
-        ({"peak_connections": 6}, False),
-        ({"peak_connections": 0}, False),
+        ({"connections": [(0.0, 6), (1.0, 5)]}, False),
+        ({"connections": []}, False),
     ],
 )
 def test_the_second_act_fails_for_what_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:

@@ -78,6 +78,8 @@ def test_refusals_are_counted_by_status_and_never_retried(server: Server) -> Non
     report = send(server.url, uniform(4), concurrency=1)
     assert (report.accepted, dict(report.refused)) == (1, {429: 2, 503: 1})
     assert len(server.got) == 4
+    assert len(report.failed_at) == 3
+    assert [report.began, *report.failed_at] == sorted([report.began, *report.failed_at])
 
 
 def test_a_request_has_its_own_method_path_headers_and_content(server: Server) -> None:
@@ -89,6 +91,7 @@ def test_a_request_has_its_own_method_path_headers_and_content(server: Server) -
 def test_nobody_there_is_no_answer() -> None:
     report = send("http://127.0.0.1:9/", uniform(2), concurrency=2)
     assert (report.accepted, dict(report.unanswered)) == (0, {"ConnectError": 2})
+    assert len(report.failed_at) == 2
     assert report.percentile(50) == 0
 
 
@@ -96,6 +99,7 @@ def test_an_answer_of_202_without_an_id_is_no_acceptance(server: Server) -> None
     server.answer = json.dumps({"message": "no id"}).encode()
     report = send(server.url, uniform(1), concurrency=1)
     assert (report.accepted, dict(report.unanswered)) == (0, {"no id in the answer": 1})
+    assert len(report.failed_at) == 1
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])

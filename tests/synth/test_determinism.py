@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -117,10 +116,7 @@ def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str
 
 
 def test_the_wheel_comes_to_the_same(here: list[dict[str, str]], tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=apps.ROOT, capture_output=True, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    apps.install(tmp_path / "site")
     assert assemble(apps.ROOT, tmp_path / "site") == here
 
 

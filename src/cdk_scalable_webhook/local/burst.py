@@ -30,14 +30,17 @@ class Request:
 
 @dataclass
 class Report:
-    """What a burst met with."""
+    """What a burst met with. It ``began``, and requests that were not accepted ``failed_at``, so many seconds after the
+    epoch."""
 
     sent: int = 0
     accepted_ids: list[str] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
+    began: float = 0.0
     seconds: float = 0.0
+    failed_at: list[float] = field(default_factory=list)
 
     @property
     def accepted(self) -> int:
@@ -115,16 +118,18 @@ async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answ
         # burst must not be what is slow in it.
         async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=False) as http:
             for request in requests:  # the workers share one iterator
-                await _send_one(http, url, request, report)
+                if not await _is_accepted(http, url, request, report):
+                    report.failed_at.append(time.time())
                 on_answer()
 
-    started = time.perf_counter()
+    report.began, started = time.time(), time.perf_counter()
     await asyncio.gather(*(work() for _ in range(concurrency)))
     report.seconds = time.perf_counter() - started
     return report
 
 
-async def _send_one(http: httpx.AsyncClient, url: str, request: Request, report: Report) -> None:
+async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, report: Report) -> bool:
+    """Send one, and take down what became of it."""
     report.sent += 1
     started = time.perf_counter()
     target = url.rstrip("/") + request.path
@@ -132,12 +137,14 @@ async def _send_one(http: httpx.AsyncClient, url: str, request: Request, report:
         answer = await http.request(request.method, target, headers=dict(request.headers), content=request.content)
     except httpx.HTTPError as error:
         report.unanswered[type(error).__name__] += 1
-        return
+        return False
     report.milliseconds.append((time.perf_counter() - started) * 1000)
     if answer.status_code != 202:
         report.refused[answer.status_code] += 1
-        return
+        return False
     try:
         report.accepted_ids.append(answer.json()["id"])
     except (ValueError, KeyError, TypeError):
         report.unanswered["no id in the answer"] += 1
+        return False
+    return True

@@ -24,17 +24,17 @@ from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
 from cdk_scalable_webhook.local.rest_api import client
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Webhooks in front of something that does not scale: try them on your own machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-local = typer.Typer(help="An AWS on loopback: no account, no Docker.", no_args_is_help=True)
+local: typer.Typer = typer.Typer(help="An AWS on loopback: no account, no Docker.", no_args_is_help=True)
 app.add_typer(local, name="local")
 
-console = Console()
-errors = Console(stderr=True)
+console: Console = Console()
+errors: Console = Console(stderr=True)
 
 # How long after it was written a log line may still come.
 _LATE_MILLISECONDS = 10_000

@@ -1,13 +1,62 @@
 """What became of webhooks in the local AWS, measured at the services themselves: for the demo and the tests."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
 from cdk_scalable_webhook.local.rest_api import client
+
+# A point of something that changes: when, in seconds since the epoch, and how many from then on.
+Point = tuple[float, int]
+
+_REPORT = re.compile(r"^REPORT .*?Duration: ([\d.]+) ms", re.MULTILINE)
+
+
+@dataclass
+class Samples:
+    """What a sampler has seen so far."""
+
+    points: list[Point] = field(default_factory=list)
+
+    @property
+    def highest(self) -> int:
+        return max((value for _, value in self.points), default=0)
+
+
+@contextmanager
+def sampled(
+    look: Callable[[], int], *, every: float = 0.02, unanswered: tuple[type[Exception], ...] = ()
+) -> Iterator[Samples]:
+    """Looks so often, in a thread, for as long as the block takes.
+
+    Args:
+        look: Tells how many there are now.
+        every: How many seconds are between two looks.
+        unanswered: What ``look`` may raise, for which there is no sample.
+    """
+    samples, end = Samples(), Event()
+
+    def watch() -> None:
+        while not end.is_set():
+            with suppress(*unanswered):
+                value = look()
+                samples.points.append((time.time(), value))
+            end.wait(every)
+
+    with ThreadPoolExecutor(1) as thread:
+        watching = thread.submit(watch)
+        try:
+            yield samples
+        finally:
+            end.set()
+            watching.result()
 
 
 @dataclass(frozen=True)
@@ -59,6 +108,11 @@ class ObservedWebhook:
             texts = (text.strip() for text in stream)
             yield [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
 
+    def at_work(self, construct: str, since: float) -> list[Point]:
+        """How many invocations were under way of the function that logs there: PublisherLogs or ConsumerLogs."""
+        group = self.physical("AWS::Logs::LogGroup", self.id + construct)
+        return functions_at_work(self._client("logs"), group, since)
+
     def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
         """The most batches that the consumer worked on at the same time, by its own records: all, or these."""
         return peak(self.log("ConsumerLogs") if lines is None else lines)
@@ -90,11 +144,7 @@ class ObservedWebhook:
 
     def physical(self, type: str, logical_id: str) -> str:
         """The name or URL of a resource whose logical id starts like this."""
-        resources = self._client("cloudformation").describe_stack_resources(StackName=self.stack)["StackResources"]
-        for resource in resources:
-            if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
-                return str(resource["PhysicalResourceId"])
-        raise LocalError(f"stack {self.stack} has no {type} {logical_id}")
+        return physical(self._client("cloudformation"), self.stack, type, logical_id)
 
     def _depth(self, queue_url: str) -> int:
         return depth(self._client("sqs"), queue_url)
@@ -110,14 +160,40 @@ def depth(sqs: Any, queue_url: str) -> int:
     return sum(int(attributes[name]) for name in names)
 
 
+def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str:
+    """The name or URL of a stack's resource whose logical id starts like this."""
+    for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
+        if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
+            return str(resource["PhysicalResourceId"])
+    raise LocalError(f"stack {stack} has no {type} {logical_id}")
+
+
 def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:
     """The messages of a log group, those of one stream together."""
+    for events in _streams(logs, group):
+        yield (event["message"] for event in events)
+
+
+def functions_at_work(logs: Any, group: str, since: float) -> list[Point]:
+    """How many invocations of a function were under way, from each moment at which that changed, by their REPORT lines:
+    when it was written, and how long the invocation had taken."""
+    return steps(
+        (ended - float(milliseconds) / 1000, ended)
+        for events in _streams(logs, group)
+        for event in events
+        for milliseconds in _REPORT.findall(event["message"])
+        for ended in [event["timestamp"] / 1000]
+        if ended >= since
+    )
+
+
+def _streams(logs: Any, group: str) -> Iterator[Iterator[dict[str, Any]]]:
     pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
     for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
-        yield _messages(logs, group, stream)
+        yield _events(logs, group, stream)
 
 
-def _messages(logs: Any, group: str, stream: str) -> Iterator[str]:
+def _events(logs: Any, group: str, stream: str) -> Iterator[dict[str, Any]]:
     """Every event of a stream. Not by FilterLogEvents, of which MiniStack gives 10,000 and says nothing of the rest."""
     answer: dict[str, Any] = {}
     while True:
@@ -125,19 +201,26 @@ def _messages(logs: Any, group: str, stream: str) -> Iterator[str]:
         answer = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **token)
         if not answer["events"]:
             return
-        yield from (event["message"] for event in answer["events"])
+        yield from answer["events"]
 
 
 def peak(lines: Iterable[Mapping[str, Any]]) -> int:
     """The most batches under way at the same time, by when they started and ended."""
-    batches = [line for line in lines if line.get("message") == "batch"]
-    # A batch that starts in the millisecond in which another ends comes after it.
-    changes = sorted([(b["started"], 1) for b in batches] + [(b["ended"], -1) for b in batches])
-    highest = running = 0
-    for _, change in changes:
+    batches = [(line["started"], line["ended"]) for line in lines if line.get("message") == "batch"]
+    return max((count for _, count in steps(batches)), default=0)
+
+
+def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
+    """How many are under way, from each moment at which that changed. One that starts at the moment at which another
+    ends comes after it."""
+    points: list[Point] = []
+    running = 0
+    for moment, change in sorted([step for began, ended in spans for step in ((began, 1), (ended, -1))]):
         running += change
-        highest = max(highest, running)
-    return highest
+        if points and points[-1][0] == moment:
+            points.pop()
+        points.append((moment, running))
+    return points
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:

@@ -1,0 +1,175 @@
+"""What the demo has measured, as pictures: its tables, and what a burst did to the database over time.
+
+They are SVG without anything from the network, so they look the same everywhere, and from the same samples comes the
+same file. matplotlib is loaded only to draw, and opens no window.
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, RenderableType
+
+from cdk_scalable_webhook.local.emulator import LocalError
+from cdk_scalable_webhook.local.observe import Point
+
+if TYPE_CHECKING:
+    from demo_postgres import Side
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# The columns of a terminal as it opens, so that the tables fit every one, and are read on a phone.
+_COLUMNS = 80
+# As wide as a README, 830 pixels, in inches of 72 points.
+_WIDTH, _HEIGHT = 8.64, 7.0
+_STEPS = 160
+# Okabe and Ito's, which colour-blind people tell apart; the red is darker, to be read on white.
+_BLUE, _SKY, _ORANGE, _RED = "#0072b2", "#56b4e9", "#e69f00", "#c4320a"
+_BLACK, _GREY, _PALE = "#1b1b1b", "#6b6b6b", "#e4e4e4"
+_TITLE: Any = {"loc": "left", "fontsize": 13.5, "pad": 8}
+_LEGEND: Any = {"loc": "upper left", "ncols": 4, "fontsize": 11.5, "columnspacing": 1.3, "handlelength": 1.6}
+_STYLE: Any = {
+    "svg.hashsalt": "demo",  # else the ids in the file are random
+    "svg.fonttype": "path",  # a viewer's own fonts are wider or narrower
+    "font.family": "DejaVu Sans",
+    "font.size": 12.5,
+    "text.color": _BLACK,
+    "axes.labelcolor": _BLACK,
+    "xtick.color": _BLACK,
+    "ytick.color": _BLACK,
+    "axes.edgecolor": _GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "legend.frameon": False,
+}
+
+_FONT_OF_THE_NETWORK = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
+# What matplotlib writes and nobody sees: half of the file.
+_COMPACT = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in {
+        r" *\n *": "\n",
+        r" ?<!--.*?-->\n": "",
+        r'<g id="[^"]*"': "<g",
+        r'(?<=[MLQz "])(-?\d+\.\d\d)\d+(?=[ "\n])': r"\1",
+        r'(href="#\S+") transform="translate\((\d+)[.\d]* 0\)"': r'\1 x="\2"',  # hundredths of a letter's size
+        r"DejaVuSans-": "g",
+    }.items()
+]
+
+
+def save_tables(path: Path, tables: Sequence[RenderableType], *, title: str) -> None:
+    """The tables as a terminal shows them."""
+    terminal = Console(record=True, width=_COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor")
+    terminal.print(*tables, sep="\n")
+    svg = terminal.export_svg(title=title, unique_id="demo")
+    _save(path, _FONT_OF_THE_NETWORK.sub("", svg).replace("Fira Code, monospace", "monospace"))
+
+
+def save_protection(path: Path, without_queue: "Side", with_queue: "Side", *, max_connections: int) -> None:
+    """Both sides beside each other, over the same seconds, under what there is to see.
+
+    Raises:
+        LocalError: Of a side nothing was measured.
+    """
+    import matplotlib
+
+    buffer = StringIO()
+    with matplotlib.rc_context(_STYLE):
+        figure = draw_protection(without_queue, with_queue, max_connections=max_connections)
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    for pattern, replacement in _COMPACT:
+        svg = pattern.sub(replacement, svg)
+    _save(path, svg)
+
+
+def draw_protection(without_queue: "Side", with_queue: "Side", *, max_connections: int) -> "Figure":
+    """The picture, before it is a file."""
+    from matplotlib.figure import Figure
+
+    sides = {"Without a queue": without_queue, "ScalableWebhook": with_queue}
+    for name, side in sides.items():
+        if not side.connections or not side.functions or side.backlog == []:
+            raise LocalError(f"{name}: nothing was measured, so there is nothing to draw")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
+    sent, lost, kept = without_queue.report.sent, without_queue.lost, with_queue.lost or "none"
+    finding = f"Without a queue {lost:,} of {sent:,} webhooks are lost; with it {kept}"
+    figure.suptitle(finding, x=0.015, y=0.975, ha="left", fontsize=15.5, fontweight="bold")
+    loads, fates = figure.subplots(2, 2, sharex=True, sharey="row")
+    for (name, side), load, fate in zip(sides.items(), loads, fates, strict=True):
+        load.set_title(f"{name}: {side.peak_connections} of {max_connections} connections", **_TITLE)
+        _draw_load(load, side, max_connections)
+        stored = f"{side.stored:,}" if side.lost else "all"
+        fate.set_title(f"{stored} stored after {_span(side)[1]:.0f} seconds", **_TITLE)
+        _draw_fate(fate, side)
+    firsts, lasts = zip(*(_span(side) for side in sides.values()), strict=True)
+    for axes in figure.axes:
+        axes.set_xlim(min(firsts), max(lasts))
+        axes.set_ylim(bottom=0)
+        axes.tick_params(length=0)
+        axes.grid(axis="y", color=_PALE, linewidth=0.8)
+        axes.set_axisbelow(True)
+    loads[0].set_ylabel("at the same time")
+    fates[0].set_ylabel("webhooks")
+    figure.align_ylabels()
+    figure.supxlabel("seconds since the burst began", fontsize=12.5, y=0.01)
+    for axes, top in ((loads[1], 0.935), (fates[1], 0.485)):
+        figure.legend(*axes.get_legend_handles_labels(), bbox_to_anchor=(0.005, top), **_LEGEND)
+    figure.subplots_adjust(left=0.085, right=0.985, top=0.82, bottom=0.085, hspace=0.5, wspace=0.08)
+    return figure
+
+
+def _draw_load(axes: "Axes", side: "Side", max_connections: int) -> None:
+    """What asks the database for connections, and how many it has."""
+    axes.step(*_highest(side, side.functions), where="post", color=_BLUE, linewidth=1.3, label="functions at work")
+    connections = _highest(side, side.connections)
+    axes.fill_between(*connections, step="post", color=_ORANGE, linewidth=0, label="connections")
+    limit = "limit, 3 kept for administrators"  # Postgres's superuser_reserved_connections
+    axes.axhline(max_connections, color=_BLACK, linewidth=1.5, linestyle=(0, (4, 2)), label=limit)
+    size = 2 * _span(side)[1] / _STEPS  # of a mark: those upon each other are one
+    marks = {int((moment - side.report.began) / size): moment - side.report.began for moment in side.report.failed_at}
+    axes.plot([*marks.values()], [max_connections] * len(marks), "x", color=_RED, markersize=7, label="refused")
+
+
+def _draw_fate(axes: "Axes", side: "Side") -> None:
+    """Where the webhooks are that are not in the database."""
+    backlog = _highest(side, side.backlog) if side.backlog else ([], [])
+    axes.fill_between(*backlog, step="post", color=_SKY, linewidth=0, label="wait in the queue")
+    failed = [(moment, count) for count, moment in enumerate(sorted(side.report.failed_at), 1)]
+    refused = [(side.report.began, 0), *failed, (side.report.began + _span(side)[1], len(failed))]
+    axes.step(*_highest(side, refused), where="post", color=_RED, linewidth=2.2, label="refused so far")
+
+
+def _highest(side: "Side", points: Sequence[Point]) -> tuple[list[float], list[int]]:
+    """Steps as fine as one sees, so that the file stays small: a moment, and the most there were until the next."""
+    first, last = points[0][0], points[-1][0]
+    width = (last - first) / _STEPS or 1.0
+    seconds: list[float] = []
+    highest: list[int] = []
+    rest, current = deque(points), 0
+    for step in range(_STEPS + 1):
+        most = current
+        while rest and (step == _STEPS or rest[0][0] < first + (step + 1) * width):
+            current = rest.popleft()[1]
+            most = max(most, current)
+        if step in (0, _STEPS) or most != highest[-1]:
+            seconds.append(first + step * width - side.report.began)
+            highest.append(most)
+    return seconds, highest
+
+
+def _span(side: "Side") -> tuple[float, float]:
+    """When the first and the last thing was measured, in seconds since the burst began."""
+    moments = [moment for points in (side.connections, side.functions, side.backlog or []) for moment, _ in points]
+    moments += [side.report.began, *side.report.failed_at]
+    return min(moments) - side.report.began, max(moments) - side.report.began
+
+
+def _save(path: Path, svg: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(svg.rstrip() + "\n", encoding="utf-8")

@@ -1,0 +1,88 @@
+"""What type checkers say of a user's app, with the wheel installed: nothing of what is right, and of each mistake."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import apps
+
+HERE = Path(__file__).parent
+APP = sorted((HERE / "app").glob("*.py"))
+WRONG = HERE / "wrong.py"
+BIN = Path(sys.executable).parent
+
+# A line of a file, and what is wrong there, by the checker's own name.
+Found = set[tuple[str, int, str]]
+
+
+def mypy(python: Path, files: list[Path]) -> Found:
+    # Most of it is the CDK, which is always the same.
+    cache = apps.ROOT / ".mypy_cache" / "installed"
+    options = ["--strict", "--config-file=", "--output=json", f"--python-executable={python}", f"--cache-dir={cache}"]
+    command = [sys.executable, "-m", "mypy", *options, *map(str, files)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=python.parent)
+    assert not run.stderr
+    errors = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert run.returncode == (1 if errors else 0), run.stdout
+    return {(Path(each["file"]).name, each["line"], each["code"]) for each in errors if each["severity"] == "error"}
+
+
+def pyright(python: Path, files: list[Path]) -> Found:
+    command = [str(BIN / "pyright"), "--outputjson", "--pythonpath", str(python), *map(str, files)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=python.parent)
+    report = json.loads(run.stdout)
+    assert report["summary"]["filesAnalyzed"] == len(files)
+    return {
+        (Path(each["file"]).name, each["range"]["start"]["line"] + 1, each.get("rule", each["message"]))
+        for each in report["generalDiagnostics"]
+    }
+
+
+CHECKERS = pytest.mark.parametrize("check", [mypy, pyright], ids=["mypy", "pyright"])
+Check = Callable[[Path, list[Path]], Found]
+
+
+@CHECKERS
+def test_an_app_that_uses_everything_is_clean(check: Check, installed: Path) -> None:
+    assert check(installed, APP) == set()
+
+
+@CHECKERS
+def test_each_mistake_is_found_where_it_is_and_nothing_else(check: Check, installed: Path) -> None:
+    remarks = re.compile(rf"# .*\b{check.__name__}: ([a-zA-Z, -]+)")
+    expected = {
+        (WRONG.name, number, code)
+        for number, line in enumerate(WRONG.read_text().splitlines(), 1)
+        for remark in remarks.findall(line)
+        for code in remark.split(", ")
+    }
+    assert len(expected) > 50
+    assert check(installed, [WRONG]) == expected
+
+
+def test_what_is_checked_is_the_wheel_and_by_its_marker(installed: Path, tmp_path: Path) -> None:
+    unmarked = tmp_path / "venv"
+    shutil.copytree(installed.parent.parent, unmarked, symlinks=True)
+    for marker in unmarked.glob("lib/*/site-packages/*/py.typed"):
+        marker.unlink()
+    assert {code for _, _, code in mypy(unmarked / "bin" / "python", APP)} >= {"import-untyped"}
+
+
+@pytest.mark.parametrize("package", ["cdk_scalable_webhook", "webhook_runtime"])
+def test_everything_that_a_user_may_name_has_a_type_of_its_own(package: str, installed: Path, tmp_path: Path) -> None:
+    """None that a checker would have to infer, as another one might not."""
+    command = [str(BIN / "pyright"), "--outputjson", "--ignoreexternal", "--verifytypes", package]
+    environment = {**os.environ, "PATH": f"{installed.parent}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    symbols = json.loads(run.stdout)["typeCompleteness"]["symbols"]
+    assert len(symbols) > 100
+    # Its handlers are Lambda's to call.
+    mine = [each for each in symbols if each["isExported"] and ".handlers." not in each["name"]]
+    assert [each["name"] for each in mine if not each["isTypeKnown"] or each["isTypeAmbiguous"]] == []
