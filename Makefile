@@ -50,7 +50,7 @@ test: $(READY) $(CHECKOV)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults .projenrc.py projenrc examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
+	$(BIN)/mypy src tests tools faults hatch_build.py .projenrc.py projenrc examples/demo.py examples/demo_postgres.py $(wildcard benchmarks/*.py)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/zizmor --quiet --offline --no-progress .github
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
