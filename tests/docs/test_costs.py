@@ -14,7 +14,8 @@ from cdk_scalable_webhook import Ingress, ScalableWebhook
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "limits-and-costs.md").read_text()
 PRICES = {
-    name: price["usd"] for name, price in json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"].items()
+    name: price["usd"]
+    for name, price in json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"].items()
 }
 MILLION = 1_000_000
 DOORS = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
