@@ -27,6 +27,9 @@ INTRODUCTION = """\
 Written from the docstrings by `make generate`. What belongs to the stack is imported from `cdk_scalable_webhook`; what
 a handler or a function of yours is given, from `webhook_runtime`, and for its tests from `webhook_runtime.testing`.
 
+Every argument of `cdk_scalable_webhook` that is of another type than its hint is a `ValueError` as well, which is not
+said again at each.
+
 """
 
 

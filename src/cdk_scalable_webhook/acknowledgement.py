@@ -19,6 +19,8 @@ class Acknowledgement:
 
     Raises:
         ValueError: A value is out of its limits.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-integration-settings-integration-response.html
     """
 
     status: int = 200

@@ -76,6 +76,8 @@ class RuntimeLayer(lambda_.LayerVersion):
         ```python
         lambda_.Function(self, "Consumer", layers=[RuntimeLayer(self, "Runtime")], ...)
         ```
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
     """
 
     def __init__(self, scope: Construct, id: str) -> None:
@@ -84,6 +86,9 @@ class RuntimeLayer(lambda_.LayerVersion):
         Args:
             scope: The stack, or the construct that this one belongs to.
             id: The id within the scope.
+
+        Raises:
+            ValueError: ``id`` is not printable, too long, or known only at deployment.
         """
         checks.place(scope, id)
         with packed(scope, root="python") as code:

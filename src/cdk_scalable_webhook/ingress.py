@@ -50,8 +50,10 @@ class IngressOptions:
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
-        acknowledgement: What an accepted webhook is answered; None: 202 and its id.
-        response_headers: What every answer has for browsers; empty without CORS.
+        acknowledgement: What an accepted webhook is answered. Default: 202 and its id.
+        response_headers: What every answer has for browsers. Default: nothing, as without CORS.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-integration-types.html
     """
 
     queue: sqs.IQueue
@@ -73,8 +75,10 @@ class IngressConfig:
 
     Attributes:
         integration: The integration of every method of the door.
-        method_responses: The answers that the integration can give; empty for a proxy integration.
-        methods: HTTP methods that have an integration of their own instead.
+        method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
+        methods: HTTP methods that have an integration of their own instead. Default: none has.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
 
     integration: apigateway.Integration

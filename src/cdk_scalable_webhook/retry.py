@@ -20,6 +20,10 @@ class Retry:
     tried is ``max_receive_count``. A sink that says when it wants to be asked again is asked then.
 
     See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+
+    The wait is the visibility timeout of the message.
+
+    See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
     """
 
     def __init__(self, *, initial: Duration | None = None, maximum: Duration | None = None) -> None:
@@ -43,7 +47,10 @@ class Retry:
         """How long all the delays of a webhook take together that is tried so often, if each is as long as it may be.
 
         Args:
-            max_receive_count: How often it is tried.
+            max_receive_count: How often it is tried: 1 to 1000.
+
+        Returns:
+            The sum of the longest delays.
         """
         initial, maximum = checks.known(self.initial), checks.known(self.maximum)
         # The exponent is bounded, since a float is.
@@ -51,9 +58,12 @@ class Retry:
         return Duration.seconds(round(sum(delays)))
 
     def average(self, max_receive_count: int) -> Duration:
-        """How long they take on average, and so how long an outage of the sink is survived: half of the longest.
+        """How long they take on average, and so how long an outage of the sink is survived.
 
         Args:
-            max_receive_count: How often it is tried.
+            max_receive_count: How often it is tried: 1 to 1000.
+
+        Returns:
+            Half of ``longest``.
         """
         return Duration.seconds(round(checks.known(self.longest(max_receive_count)) / 2))

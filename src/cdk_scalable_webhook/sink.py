@@ -32,10 +32,12 @@ class SinkOptions:
     """What a sink is given to work with.
 
     Attributes:
-        timeout: How long the consumer may work on one batch.
+        timeout: How long the consumer may work on one batch: 1 second to 15 minutes.
         encryption_key: The key for what the sink creates; None: AWS's own.
         removal_policy: What happens to what the sink creates when the stack goes; None: the CDK's default.
         payload_bucket: Where a sink may keep, below ``stored/``, payloads that it cannot hold; None: nowhere.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
 
     timeout: Duration
@@ -50,9 +52,11 @@ class SinkNetwork:
 
     Attributes:
         vpc: The VPC.
-        vpc_subnets: Which of its subnets; None: those that are private with a way out.
-        security_groups: Those of the function; None: a new one.
-        reaches: What the function connects to, on its default port.
+        vpc_subnets: Which of its subnets. Default: those that are private with a way out.
+        security_groups: Those of the function. Default: a new one.
+        reaches: What the function connects to, on its default port. Default: nothing, so no security group changes.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """
 
     vpc: "ec2.IVpc"
@@ -68,10 +72,12 @@ class SinkConfig:
     Attributes:
         handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
         environment: The environment variables that it reads.
-        packages: The distributions that it imports beside boto3, from where they are installed.
-        code: A folder whose content goes into the asset as well, or a file.
-        files: Files that go into the asset as well, by their name there.
-        network: Where the function has to be; None: outside of any VPC.
+        packages: The distributions that it imports beside boto3, from where they are installed. Default: none.
+        code: A folder whose content goes into the asset as well, or a file. Default: none.
+        files: Files that go into the asset as well, by their name there. Default: none.
+        network: Where the function has to be. Default: outside of any VPC.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
     """
 
     handler: str
@@ -151,7 +157,7 @@ class Sink(ABC):
             create_table: Whether the consumer makes the table where there is none. The user then needs CREATE on the
                 schema. Default: no; run ``create_table_statement`` yourself.
             host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
-            port: The server's port, with ``host``. Default: 5432.
+            port: The server's port, 1 to 65,535, with ``host``. Default: 5432.
             secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
                 read again. Default: that of ``database``.
             iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
@@ -222,7 +228,7 @@ class Sink(ABC):
             create_table: Whether the consumer makes the table where there is none. The user then needs CREATE.
                 Default: no; run ``create_table_statement`` yourself.
             host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
-            port: The server's port, with ``host``. Default: 3306.
+            port: The server's port, 1 to 65,535, with ``host``. Default: 3306.
             secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
                 read again. Default: that of ``database``.
             iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
@@ -317,11 +323,13 @@ class Sink(ABC):
 
         Args:
             url: Where to post.
-            timeout: How long one answer may take, below the consumer's ``timeout``. Default: 10 seconds.
+            timeout: How long one answer may take: 1 second to 15 minutes, and below the consumer's ``timeout``.
+                Default: 10 seconds.
             signing_secret: A secret, as plain text ``whsec_…`` or base64, by which every request is signed as Standard
                 Webhooks has it: ``webhook-id``, ``webhook-timestamp``, ``webhook-signature``. Default: not signed.
                 See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
             vpc: The VPC of the function, for a service that is reached from there only. Default: none.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
                 the isolated ones.
             security_groups: The function's. Default: a new one.
@@ -376,6 +384,7 @@ class Sink(ABC):
                 Python only. boto3 is there already. Default: none.
             environment: Environment variables for it. Default: none.
             vpc: The VPC of the function. Default: none.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
             vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
                 the isolated ones.
             security_groups: The function's. Default: a new one.

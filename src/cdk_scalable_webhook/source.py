@@ -31,11 +31,14 @@ class Source:
     Where the secret cannot be read nobody is let in. After a rotation in Secrets Manager both secrets are good, the new
     one and the one before it.
 
-    Every ``secret`` is one of Secrets Manager, as plain text, or JSON with the secret in ``secret_field``.
+    Every ``secret`` is one of Secrets Manager, as plain text, or JSON with the secret in ``secret_field``. It need
+    not be there yet when the stack is deployed.
 
     Some senders ask before they send whether somebody is there. Such a handshake is answered, and not stored. It mostly
     takes code, so ``Ingress.lambda_integration()``; those of ``okta`` and ``microsoft_graph`` API Gateway answers by
     itself with ``Ingress.direct_integration()`` as well.
+
+    See: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
     """
 
     def __init__(
@@ -56,11 +59,14 @@ class Source:
             kind: How the sender proves who it is, of ``webhook_runtime.schemes.KINDS``.
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
-            secret_field: Its key, where the secret is JSON.
-            handshake: What the sender asks before it sends, of ``webhook_runtime.handshakes.KINDS``.
-            token_field: The key of the token that only the handshake knows, in the same secret.
-            packages: The distributions that the function that verifies imports beside boto3.
-            code: A folder or file of the user's that goes into that function.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            handshake: What the sender asks before it sends, of ``webhook_runtime.handshakes.KINDS``. Default: nothing.
+            token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
+            packages: The distributions that the function that verifies imports beside boto3. Default: none.
+            code: A folder or file of the user's that goes into that function. Default: none.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
         """
         checks.text("secret_field", secret_field, _MAX_FIELD)
         self._kind = kind
@@ -81,10 +87,13 @@ class Source:
 
         Args:
             secret: The webhook's secret.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
 
         See: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
         """
@@ -102,14 +111,14 @@ class Source:
 
         Args:
             secret: The endpoint's signing secret, ``whsec_…``.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
             tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``tolerance`` is out of its limits.
+            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
 
         See: https://docs.stripe.com/webhooks/signature
         """
@@ -134,14 +143,14 @@ class Source:
 
         Args:
             secret: The app's signing secret.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
             tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``tolerance`` is out of its limits.
+            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
 
         See: https://docs.slack.dev/authentication/verifying-requests-from-slack
         """
@@ -163,10 +172,13 @@ class Source:
 
         Args:
             secret: The app's client secret.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
 
         See: https://shopify.dev/docs/apps/build/webhooks/subscribe/https
         """
@@ -185,14 +197,14 @@ class Source:
 
         Args:
             secret: The signing secret, ``whsec_…`` or its base64 alone.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
             tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``tolerance`` is out of its limits.
+            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
 
         See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
         """
@@ -229,14 +241,15 @@ class Source:
             header: The header with the signature.
             algorithm: ``sha1``, ``sha256``, ``sha384`` or ``sha512``. Default: ``sha256``.
             encoding: ``hex``, in lower case, or ``base64``. Default: ``hex``.
-            prefix: What stands before the signature in its header, such as ``sha256=``. Default: nothing.
-            signed_content: What is signed: ``{body}``, and around it ``{timestamp}`` and ``{id}``, the values of their
-                headers. Default: the payload alone.
-            timestamp_header: The header with the time of signing, in seconds since 1970. Default: none, so that a
-                request may be replayed; its ``id_header`` then has to keep it from being stored again.
+            prefix: What stands before the signature in its header, such as ``sha256=``, up to 256 characters. Default:
+                nothing.
+            signed_content: What is signed, up to 256 characters: ``{body}``, and around it ``{timestamp}`` and
+                ``{id}``, the values of their headers. Default: the payload alone.
+            timestamp_header: The header with the time of signing, in seconds since 1970. Default: none, so that what
+                was recorded may be sent again; it is stored once only where it has the same ``id_header``.
             tolerance: How far that time may be from the arrival, 1 second to 1 day. Default: 5 minutes.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -277,10 +290,13 @@ class Source:
 
         Args:
             secret: The account's auth token.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
 
         See: https://www.twilio.com/docs/usage/security
         """
@@ -299,11 +315,14 @@ class Source:
 
         Args:
             secret: A JSON secret with the app's secret and the verify token that you chose.
-            secret_field: The key of the app's secret in it. Default: ``app_secret``.
-            verify_token_field: The key of the verify token in it. Default: ``verify_token``.
+            secret_field: The key of the app's secret in it, up to 256 characters. Default: ``app_secret``.
+            verify_token_field: The key of the verify token in it, up to 256 characters. Default: ``verify_token``.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
+
+        Raises:
+            ValueError: ``secret_field`` or ``verify_token_field`` is too long or not printable.
 
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
@@ -321,10 +340,13 @@ class Source:
 
         Args:
             secret: The ``clientState`` that the subscription was created with.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
 
         See: https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
         """
@@ -345,13 +367,13 @@ class Source:
         Args:
             secret: The authentication secret of the event hook.
             header: The authentication field of the event hook. Default: ``Authorization``.
-            secret_field: The secret's key, where it is JSON. Default: plain text.
+            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``header`` is not the name of one.
+            ValueError: ``header`` is not the name of one, or ``secret_field`` out of its limits.
 
         See: https://developer.okta.com/docs/concepts/event-hooks/
         """
@@ -373,14 +395,14 @@ class Source:
 
         Args:
             secret: The app's secret token.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
             tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
 
         Raises:
-            ValueError: ``tolerance`` is out of its limits.
+            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
 
         See: https://developers.zoom.us/docs/api/webhooks/
         """
@@ -402,10 +424,13 @@ class Source:
 
         Args:
             secret: The app's consumer secret.
-            secret_field: Its key, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
 
         See: https://docs.x.com/x-api/webhooks/quickstart
         """
@@ -437,7 +462,7 @@ class Source:
             code: The folder whose content goes into the function that verifies, or one ``.py`` file.
             handler: ``module.function`` in it.
             secret: What it needs to know. Default: nothing, so its list is empty.
-            secret_field: The secret's key, where it is JSON. Default: plain text.
+            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
             packages: Distributions that it imports, pure Python and installed where the app is synthesised, without
                 boto3, which is there. Default: none.
 
@@ -480,7 +505,11 @@ class Source:
         return self._code
 
     def described(self) -> Mapping[str, Any]:
-        """What the function that verifies has to know, to be written as JSON."""
+        """Tell the function that verifies what it has to know.
+
+        Returns:
+            What can be written as JSON: the scheme, the handshake, and where the secret is. Never the secret itself.
+        """
         described: dict[str, Any] = {"kind": self._kind, "scheme": self._scheme}
         if self._secret is not None:
             described["secret"] = _secret(self._secret, self._secret_field)
@@ -495,6 +524,9 @@ class Source:
 
         Args:
             grantee: The function that verifies.
+
+        Raises:
+            ValueError: The secret is of another account or region than the function.
         """
         if self._secret is not None:
             checks.same_environment(cast(Construct, grantee), secret=self._secret)

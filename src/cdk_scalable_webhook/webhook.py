@@ -152,13 +152,13 @@ class ScalableWebhook(Construct):
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
             memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
-            reserved_concurrent_executions: Concurrency reserved for the consumer, at least ``max_concurrency``.
-                Default: none; ``max_concurrency`` throttles without it.
-            throttling_rate_limit: Requests a second that the door lets in before it answers 429. Default: the account's
-                limit.
+            reserved_concurrent_executions: Concurrency reserved for the consumer: at least ``max_concurrency``, so 2
+                or more. Default: none; ``max_concurrency`` throttles without it.
+            throttling_rate_limit: Requests a second that the door lets in before it answers 429: 1 to 100,000.
+                Default: the account's limit.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
-            throttling_burst_limit: Requests at once that the door lets in before it answers 429. Default: the account's
-                limit.
+            throttling_burst_limit: Requests at once that the door lets in before it answers 429: 1 to 100,000.
+                Default: the account's limit.
             api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
                 identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
                 rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.

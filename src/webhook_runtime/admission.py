@@ -8,7 +8,8 @@ class Unverified(Exception):
 
     Args:
         reason: Why. It is for the sender too, and is logged, so no secret and no payload in it.
-        sure: Whether no other secret could make a difference.
+        sure: Whether no other secret could make a difference. Default: yes; with False the secret is read again where
+            it may have been rotated.
     """
 
     def __init__(self, reason: str, *, sure: bool = True) -> None:
@@ -27,8 +28,8 @@ class Answer:
 
     Attributes:
         body: The answer's body, for the sender.
-        content_type: Its content type.
-        status: The HTTP status.
+        content_type: Its content type. Default: ``text/plain``.
+        status: The HTTP status, 200 to 599. Default: 200.
     """
 
     body: str

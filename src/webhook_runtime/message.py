@@ -42,7 +42,11 @@ class MalformedMessage(Exception):
 
 class Headers(Mapping[str, str]):
     """The request's headers: a mapping whose names are compared without regard to case. The values of a repeated header
-    are joined by a comma."""
+    are joined by a comma.
+
+    Args:
+        pairs: Name and value, one pair for each value. Default: no headers.
+    """
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._values: dict[str, list[str]] = {}
@@ -65,17 +69,35 @@ class Headers(Mapping[str, str]):
         return f"Headers({dict(self)!r})"
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of a repeated header, in the order of arrival."""
+        """Every value of a repeated header.
+
+        Args:
+            name: The header's name, in any case.
+
+        Returns:
+            The values in the order of arrival; none where there is no such header.
+        """
         return list(self._values.get(name.lower(), ()))
 
     def without(self, name: str | None) -> "Headers":
-        """The headers but one, if it is named."""
+        """The headers but one.
+
+        Args:
+            name: The name of that one, in any case; None: nothing is left out.
+
+        Returns:
+            The others.
+        """
         if name is None:
             return self
         return Headers((each, value) for each, value in self.pairs() if each != name.lower())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Name and value, one pair for each value."""
+        """Each value by itself, as it came.
+
+        Returns:
+            Name in lower case and value, one pair for each value.
+        """
         return ((name, value) for name, values in self._values.items() for value in values)
 
 
@@ -96,8 +118,9 @@ class Webhook:
         body: The payload, byte for byte.
         source_ip: The sender's address, as API Gateway saw it.
         received_at: When it arrived at API Gateway, in UTC.
-        message_id: SQS's id of the message.
-        attempt: How often SQS has delivered the message, this time included.
+        message_id: SQS's id of the message. Default: empty, as long as SQS has not taken it.
+        attempt: How often SQS has delivered the message, this time included, so 1 at least. Default: 0, as long as it
+            has not.
     """
 
     id: str
@@ -116,11 +139,22 @@ class Webhook:
 
     @property
     def text(self) -> str:
-        """The payload as text. Raises UnicodeDecodeError where it is not UTF-8."""
+        """The payload as text.
+
+        Raises:
+            UnicodeDecodeError: It is not UTF-8.
+        """
         return self.body.decode()
 
     def json(self) -> Any:
-        """The payload parsed as JSON. Raises ValueError where it is not JSON."""
+        """Parse the payload as JSON.
+
+        Returns:
+            What it says.
+
+        Raises:
+            ValueError: It is not JSON.
+        """
         return json.loads(self.body)
 
     @property

@@ -21,7 +21,7 @@ class RetryAfter(Exception):
 
     Args:
         seconds: How long to wait: 0 to 11 hours; a longer wait is cut to that.
-        reason: Why. It is logged, so no payload in it.
+        reason: Why. It is logged, so no payload in it. Default: that it asked to come back.
     """
 
     def __init__(self, seconds: float, reason: str = "") -> None:
@@ -36,7 +36,8 @@ class SinkDown(Exception):
 
     Args:
         reason: Why. It is logged, so no payload in it.
-        retry_after: How many seconds the sink asked for. Default: the delay of ``Retry``.
+        retry_after: How many seconds the sink asked for: 0 to 11 hours; a longer wait is cut to that. Default: the
+            delay of ``Retry``.
         error: The class of the error. Default: ``SinkDown``.
     """
 

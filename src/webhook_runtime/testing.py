@@ -42,7 +42,10 @@ def webhook(
         headers: The headers, in any case. Default: none.
         source_ip: The sender's address. Default: one that is reserved for examples.
         received_at: When it arrived. Default: now.
-        attempt: How often it was delivered, this time included. Default: 1.
+        attempt: How often it was delivered, this time included, so 1 at least. Default: 1.
+
+    Returns:
+        The webhook, with a request id and a message id of its own.
 
     Example:
         ```python

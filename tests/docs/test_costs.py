@@ -1,0 +1,95 @@
+"""docs/limits-and-costs.md says what benchmarks/prices.json and the templates come to."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "limits-and-costs.md").read_text()
+PRICES = {
+    name: price["usd"]
+    for name, price in json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"].items()
+}
+MILLION = 1_000_000
+DOORS = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
+
+
+def told(pattern: str) -> float:
+    """A number of the page's text."""
+    (number,) = re.findall(pattern, PAGE.replace("\n", " "))
+    return float(number.replace(",", ""))
+
+
+def functions(door: str) -> dict[str, Any]:
+    """What the template says of each function: memory and batch size."""
+    stack = Stack(App(), "Stack")
+    ScalableWebhook(stack, "Webhook", ingress=DOORS[door]())
+    template = Template.from_stack(stack)
+    found = {
+        name.removeprefix("Webhook").rstrip("0123456789ABCDEF"): each["Properties"]
+        for name, each in template.find_resources("AWS::Lambda::Function").items()
+    }
+    assert all(each["Architectures"] == ["arm64"] for each in found.values())
+    (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
+    return {"batch": mapping["Properties"]["BatchSize"]} | {name: each["MemorySize"] for name, each in found.items()}
+
+
+def bill(door: str) -> dict[str, float]:
+    """Dollars for a million webhooks."""
+    known = functions(door)
+    invocations = 1 / known["batch"]
+    gigabyte_seconds = known["Consumer"] / 1024 * told(r"a consumer (\d+) a batch") / 1000 / known["batch"]
+    if door == "Lambda":
+        invocations += 1
+        gigabyte_seconds += known["Publisher"] / 1024 * told(r"a publisher takes (\d+) ms") / 1000
+    return {
+        "API Gateway": MILLION * PRICES["api_gateway_rest_request"],
+        "Lambda": MILLION
+        * (invocations * PRICES["lambda_request"] + gigabyte_seconds * PRICES["lambda_gb_second_arm64"]),
+        "SQS": MILLION * (1 + 2 / known["batch"]) * PRICES["sqs_standard_request"],
+        "DynamoDB": MILLION * PRICES["dynamodb_write_request_unit"],
+    }
+
+
+@pytest.mark.parametrize(("door", "column"), [("direct", 0), ("Lambda", 1)])
+def test_a_million_webhooks_cost_what_the_table_says(door: str, column: int) -> None:
+    rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|.*?\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
+    table = {name: amounts[column] for name, *amounts in rows}
+    expected = bill(door)
+    expected["Together"] = sum(expected.values())
+    assert table == {name: f"{usd:.3f}" for name, usd in expected.items()}
+
+
+def test_the_memory_is_what_the_functions_have() -> None:
+    known = functions("Lambda")
+    assert told(r"(\d+) MiB each") == known["Publisher"] == known["Consumer"]
+    assert told(r"batches of (\d+)") == known["batch"]
+
+
+def test_an_empty_queue_is_polled_for_what_the_page_says() -> None:
+    requests = told(r"(\d+) pollers") * 30 * 24 * 3600 / told(r"of (\d+) seconds each")
+    assert told(r"([\d,]+) requests a month") == requests
+    assert told(r"at most \$ ([\d.]+) a month") == round(requests * PRICES["sqs_standard_request"], 2)
+
+
+def test_a_large_payload_counts_as_many_requests_as_the_page_says() -> None:
+    at_once, chunk = told(r"A payload of (\d+) KB"), told(r"for each (\d+) KB")
+    assert told(r"is (\d+) requests to send") == -(-at_once // chunk)
+    write_units = told(r"and (\d+) write units")
+    # Base64 for what is no text, and the headers, are not in it.
+    assert write_units == at_once
+    assert told(r"so \$ ([\d.]+) a million of them") == round(
+        MILLION * write_units * PRICES["dynamodb_write_request_unit"], 2
+    )
+
+
+def test_every_price_has_its_source_on_the_page() -> None:
+    prices = json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"]
+    assert [name for name, price in prices.items() if price["source"] not in PAGE] == []

@@ -1,0 +1,93 @@
+"""What docs/operations.md says of the log is in the log: each field of its queries and tables, and each message."""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cdk_scalable_webhook.door import _ACCESS_LOG
+from runtime.doubles import Invocation, Sqs
+from runtime.events import request
+from webhook_runtime import logs
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.filters import EventFilters
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.testing import sqs_event, webhook
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+QUERIES = [text for text in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL) if re.match(r"fields|filter|stats", text)]
+ROWS = re.findall(r"^\| (.+?) \| (publisher|consumer|API Gateway) \| (.+) \|$", PAGE, re.MULTILINE)
+
+# What a webhook's path in a test makes of it.
+OUTCOMES = {
+    "/stored": STORED,
+    "/duplicate": DUPLICATE,
+    "/failed": Outcome(Kind.RETRY, "Down", "it is down"),
+    "/dead-lettered": Outcome(Kind.PERMANENT, "Bad", "it is bad"),
+}
+
+
+class _Sink:
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterable[Outcome]:
+        return [OUTCOMES[each.path] for each in webhooks]
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
+    """What publisher and consumer log of webhooks that come to every end, as JSON."""
+    caplog.set_level(logging.INFO, "webhook")
+    publisher = Publisher(PublisherSettings("https://sqs/queue", None), Sqs())
+    publisher.handle(request(), None)
+    publisher.handle(request(b"x" * 2**21), None)
+    sqs = Sqs()
+    consumer = Consumer(
+        _Sink(),
+        Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)),
+        DeadLetters(sqs, "https://sqs/letters"),
+        event_filters=EventFilters([{"body": {"wanted": [True]}}]),
+    )
+    wanted = [webhook(json={"wanted": True}, path=path) for path in OUTCOMES]
+    consumer.handle(sqs_event(*wanted, webhook(json={"wanted": False})), Invocation())
+    formatter = logs._JsonLines()
+    for record in caplog.records:
+        yield json.loads(formatter.format(record))
+
+
+@pytest.fixture
+def fields(caplog: pytest.LogCaptureFixture) -> dict[str, set[str]]:
+    """The fields of each line, by its message."""
+    return {line["message"]: set(line) for line in lines(caplog)} | {"": set(_ACCESS_LOG)}
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(QUERIES) == 3
+    assert len(ROWS) == 6
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_asks_for_fields_and_messages_that_there_are(query: str, fields: dict[str, set[str]]) -> None:
+    without_texts = re.sub(r'"[^"]*"|/[^/]*/', "", query)
+    made = {name.strip() for name in re.findall(r" as (\w+)", without_texts)}
+    syntax = {"fields", "filter", "sort", "stats", "like", "asc", "desc", "in", "by", "as", "count", "max"}
+    asked = set(re.findall(r"(?<![@\w])[a-z_]+\b", without_texts)) - syntax - made
+    assert asked <= set().union(*fields.values())
+    assert set(re.findall(r'"([^"]*)"', query)) <= set(fields)
+
+
+@pytest.mark.parametrize(("line", "stage", "told"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_line_has_what_the_table_says(line: str, stage: str, told: str, fields: dict[str, set[str]]) -> None:
+    messages = [""] if stage == "API Gateway" else re.findall(r"`([\w-]+)`", line)
+    for message in messages:
+        names = set(re.findall(r"`(\w+)`", told))
+        if told.startswith("the same"):
+            names |= fields["stored"] - {"timestamp", "level", "message"}
+        known = fields[message] - {"timestamp", "level", "message", "time"}
+        assert names == known, message

@@ -1,0 +1,99 @@
+"""A page for each sender, in one order, and what it says of the sender is what its source does."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+
+FOLDER = Path(__file__).parents[2] / "docs" / "sources"
+NAMES = [name for name, each in vars(Source).items() if isinstance(each, staticmethod)]
+HEADINGS = ["Set it up", "What is checked", "A new secret", "Try it"]
+
+
+def page(name: str) -> str:
+    return (FOLDER / f"{name.replace('_', '-')}.md").read_text()
+
+
+def checked(name: str) -> dict[str, str]:
+    """The table of what is checked."""
+    return dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page(name), re.MULTILINE))
+
+
+def source(name: str) -> Source:
+    secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
+    required = {"hmac": {"header": "X-Partner-Signature"}}.get(name, {})
+    made: Source = getattr(Source, name)(secret, **required)
+    return made
+
+
+def senders() -> list[str]:
+    return [name for name in NAMES if name != "custom"]
+
+
+def test_each_source_has_a_page_and_each_page_a_source() -> None:
+    pages = {file.stem.replace("-", "_") for file in FOLDER.glob("*.md")} - {"index"}
+    assert pages == set(NAMES)
+    listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", (FOLDER / "index.md").read_text(), re.MULTILINE)
+    assert sorted(name.replace("-", "_") for name in listed) == sorted(pages)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_app_has_the_source(name: str) -> None:
+    app = page(name).partition("```python")[2].partition("```")[0]
+    assert f"Source.{name}(" in app
+    assert set(re.findall(r"^    +(\w+)=", app.partition("Source.hmac(")[2].partition(")")[0], re.MULTILINE)) <= set(
+        inspect.signature(Source.hmac).parameters
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_chapters_are_those_of_every_other(name: str) -> None:
+    assert re.findall(r"^## (.+)$", page(name), re.MULTILINE) == HEADINGS
+
+
+@pytest.mark.parametrize("name", senders())
+def test_the_time_window_is_what_the_source_has(name: str) -> None:
+    tolerance = source(name).described()["scheme"].get("tolerance")
+    told = checked(name)["time window"]
+    if name == "hmac":
+        assert "none without a `timestamp_header`" in told
+    else:
+        assert told.startswith(f"{tolerance / 60:g} minutes" if tolerance else "none")
+
+
+@pytest.mark.parametrize("name", senders())
+def test_it_says_by_what_a_delivery_is_stored_once(name: str) -> None:
+    made = source(name)
+    unique = made.delivery_id_header or made.described()["scheme"].get("id_field")
+    told = checked(name)["stored once by"]
+    if name == "hmac":
+        assert "`id_header`" in told
+    elif unique:
+        assert f"`{unique}`" in told
+    else:
+        assert "is its own delivery" in told
+
+
+@pytest.mark.parametrize("name", senders())
+def test_it_says_which_doors_there_are(name: str) -> None:
+    made = source(name)
+
+    def behind_a_direct_door() -> None:
+        ScalableWebhook(Stack(App(), "Stack"), "Webhook", source=made, ingress=Ingress.direct_integration())
+
+    if checked(name)["doors"].startswith("both"):
+        behind_a_direct_door()
+    else:
+        assert checked(name)["doors"].startswith("the Lambda door")
+        with pytest.raises(ValueError, match="ingress"):
+            behind_a_direct_door()
+
+
+@pytest.mark.parametrize("name", senders())
+def test_a_handshake_is_told(name: str) -> None:
+    assert checked(name)["handshake"].startswith("none") == (source(name).handshake is None)
