@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 BENCH := .venv-bench
 # How often each side of a comparison is measured.
 ROUNDS ?= 5
+# Where the files of a release go; the release workflow uploads them from there.
+DIST ?= dist/python
 # It wants older versions than the rest, so it has an environment of its own.
 CHECKOV := $(VENV)/checkov/.ready
 PIN := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
@@ -19,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures faults test check bench docs format generate lock authorities dist release clean
+.PHONY: help demo faults test check bench docs format generate lock authorities dist release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -34,6 +36,8 @@ help:
 	@echo "make lock      pin the newest of what development needs"
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
 	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
+	@echo "make dist      build the files of a release, in dist/python"
+	@echo "make release-check  build, upload to a registry here, install from it, deploy and use: oldest and newest"
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)
@@ -81,6 +85,14 @@ lock: $(READY)
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
+
+# By what is pinned, and without the network. The wheel is built from the sdist.
+dist: $(READY)
+	@rm -rf $(DIST)
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --no-create-gitignore --out-dir $(DIST) $(DIST_OPTIONS)
+
+release-check: dist
+	@PYTHONPATH=tools:examples $(BIN)/python -m release_check
 
 # What it made is kept, for the next version to be held to.
 release: $(READY)

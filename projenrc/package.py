@@ -57,9 +57,12 @@ def package() -> PythonProject:
             build_system=BuildSystem(requires=["hatchling>=1.27"], build_backend="hatchling.build"),
             project=PyprojectTomlProject(
                 name=NAME,
-                dynamic=[PyprojectTomlProjectDynamic.VERSION],
+                dynamic=[
+                    PyprojectTomlProjectDynamic.VERSION,
+                    PyprojectTomlProjectDynamic.README,
+                    PyprojectTomlProjectDynamic.URLS,
+                ],
                 description=DESCRIPTION,
-                readme="README.md",
                 license=LICENSE,
                 license_files=["LICENSE"],
                 requires_python=f">={PYTHONS[0]}",
@@ -92,8 +95,11 @@ def _build(project: PythonProject) -> None:
     pyproject.add_deletion_override("dependency-groups")
     pyproject.add_override("project.authors", [{"name": f"The {NAME} maintainers"}])
     pyproject.add_override("tool.hatch.version", {"path": f"src/{MODULE}/version.py"})
+    pyproject.add_deletion_override("project.readme")
+    pyproject.add_override("tool.hatch.metadata.hooks.custom.path", "hatch_build.py")  # README and addresses
     pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": [f"src/{MODULE}", "src/webhook_runtime"]})
-    pyproject.add_override("tool.hatch.build.targets.sdist", {"include": ["src", "API.md", "CHANGELOG.md"]})
+    files = ["/src", "/README.md", "/API.md", "/CHANGELOG.md"]
+    pyproject.add_override("tool.hatch.build.targets.sdist", {"include": files})
     for target in ("wheel", "sdist"):
         # The release tool's twine refuses anything newer.
         pyproject.add_override(f"tool.hatch.build.targets.{target}.core-metadata-version", "2.4")

@@ -1,0 +1,28 @@
+"""An app that needs every extra: a webhook for each driver, and the smallest beside them, which the local AWS takes."""
+
+import json
+
+from aws_cdk import Annotations, App, SecretValue, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+
+app = App()
+stack = Stack(app, "Extras")
+host, port = app.node.get_context("server").split(":")
+login = json.dumps({"username": "webhooks", "password": app.node.get_context("password")})
+secret = secretsmanager.Secret(stack, "Login", secret_string_value=SecretValue.unsafe_plain_text(login))
+
+ScalableWebhook(stack, "DynamoDB", sink=Sink.dynamodb())
+ScalableWebhook(
+    stack,
+    "Postgres",
+    ingress=Ingress.direct_integration(binary=True),
+    sink=Sink.postgres(
+        host=host, port=int(port), database_name="postgres", create_table=True, secret=secret, tls=False
+    ),
+)
+# No server of its kind comes from PyPI. That it stores is tried in tests/sinks; here, that its driver is packed.
+ScalableWebhook(stack, "MySQL", sink=Sink.mysql(host=host, database_name="orders", secret=secret))
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+app.synth()

@@ -1,0 +1,166 @@
+"""What is in the files of a release. Each check says what it has seen, or refuses them."""
+
+import hashlib
+import sys
+import tarfile
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.metadata import Metadata
+from readme_renderer.markdown import render
+
+from release_check.refused import ROOT, Refused, inherited, run
+
+_BIN = Path(sys.executable).parent
+# Without these it installs, and does not work: by what they are called where it is told.
+_NEEDED = {
+    "handlers": "webhook_runtime/handlers/*.py",
+    "templates of the direct door": "cdk_scalable_webhook/mapping/*.vtl",
+    "tables": "webhook_runtime/sinks/*.sql",
+    "authorities": "webhook_runtime/sinks/*.pem",
+    "py.typed": "*/py.typed",
+}
+_BESIDE_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}
+_WRITTEN_BY_HATCHLING = {"PKG-INFO", ".gitignore"}
+
+
+def build(target: Path, *options: str) -> None:
+    """Build as `make dist` does, from the very same line."""
+    # What depends on zone, locale or umask of a machine differs here.
+    elsewhere = inherited() | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
+    command = ["make", "--silent", "dist", f"DIST={target}", f"DIST_OPTIONS={' '.join(options)}"]
+    run(command, env=elsewhere, umask=0o077)
+
+
+def digest(file: Path) -> str:
+    """Its SHA-256, as pip writes it."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def same_again(built: Path, scratch: Path) -> str:
+    """Both files are built a second time, and the wheel from the checkout instead of the sdist."""
+    again, straight = scratch / "again", scratch / "straight"
+    build(again)
+    build(straight, "--wheel")
+    first = {file.name: digest(file) for file in built.iterdir()}
+    for folder in (again, straight):
+        other = {file.name: digest(file) for file in folder.iterdir()}
+        if not other.items() <= first.items() or not other:
+            differs = sorted(set(other.items()) ^ set(first.items()))
+            raise Refused(f"a second build has other bytes in {', '.join(dict.fromkeys(name for name, _ in differs))}")
+    return "twice, the wheel from the sdist and from the checkout: the same bytes"
+
+
+def checked_by_others(wheel: Path, sdist: Path) -> str:
+    """What twine and check-wheel-contents know of good files."""
+    run([_BIN / "twine", "check", "--strict", wheel, sdist])
+    packages = ",".join(sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir()))
+    run([_BIN / "check-wheel-contents", "--no-config", "--toplevel", packages, wheel])
+    return "twine check --strict and check-wheel-contents have no complaint"
+
+
+def source() -> dict[str, bytes]:
+    """The files of src as git has them, or would."""
+    listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "src"])
+    files = [ROOT / name for name in listed.split("\0") if name]
+    return {str(file.relative_to(ROOT / "src")): file.read_bytes() for file in files if file.exists()}
+
+
+def wheel_is(wheel: Path, source: Mapping[str, bytes]) -> str:
+    """Each file of the source is in the wheel, and nothing that is not of the source."""
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    packages = {name: data for name, data in content.items() if not name.split("/")[0].endswith(".dist-info")}
+    _same(wheel, packages, source)
+    return f"the wheel has the {len(source)} files of src, byte for byte, and no other"
+
+
+def sdist_is(sdist: Path, source: Mapping[str, bytes]) -> str:
+    """The sdist has the source, and what it is built with; no tests, no caches."""
+    with tarfile.open(sdist) as archive:
+        members = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive if member.isfile()}
+        content = {name: data.read() for name, data in members.items() if data}
+    beside = {name: (ROOT / name).read_bytes() for name in _BESIDE_SOURCE}
+    own = {name: content.pop(name) for name in _WRITTEN_BY_HATCHLING if name in content}
+    _same(sdist, content, {f"src/{name}": data for name, data in source.items()} | beside)
+    if "PKG-INFO" not in own:
+        raise Refused(f"{sdist.name} has no PKG-INFO")
+    return f"the sdist has them too, and {', '.join(sorted(beside))}"
+
+
+def _same(file: Path, got: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> None:
+    for what, names in {
+        "lacks": wanted.keys() - got.keys(),
+        "has, and nobody asked for it,": got.keys() - wanted.keys(),
+        "has something else in": {name for name in got.keys() & wanted.keys() if got[name] != wanted[name]},
+    }.items():
+        if names:
+            raise Refused(f"{file.name} {what} {', '.join(sorted(names))}")
+
+
+def wheel_has_what_runs(wheel: Path) -> str:
+    """Nothing is forgotten that only a deployed function, a type checker or a database would miss."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    packages = {name.split("/")[0] for name in names if name.endswith("/__init__.py") and name.count("/") == 1}
+    counts = Counter({what: sum(fnmatch(name, pattern) for name in names) for what, pattern in _NEEDED.items()})
+    missing = [_NEEDED[what] for what, count in counts.items() if not count]
+    if counts["py.typed"] < len(packages):
+        missing.append(_NEEDED["py.typed"])
+    if missing:
+        raise Refused(f"{wheel.name} lacks {', '.join(dict.fromkeys(missing))}")
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
+
+
+def metadata(wheel: Path) -> Metadata:
+    """What the wheel says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Metadata.from_email(archive.read(name))
+
+
+class _Links(HTMLParser):
+    """Where a page leads, and the places in it."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+        self.places: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.targets.append(value)
+            if name == "id" and value:
+                self.places.add(f"#{value}")
+
+
+def links(text: str) -> list[str]:
+    """Where a page at PyPI leads that says this, rendered as there.
+
+    Raises:
+        Refused: A link is dead there.
+    """
+    page = render(text)
+    if page is None:
+        raise Refused("PyPI would not render the page")
+    found = _Links(page)
+    dead = [to for to in found.targets if not urlsplit(to).scheme and to not in found.places]
+    if dead:
+        raise Refused(f"the page at PyPI would have dead links to {', '.join(dict.fromkeys(dead))}")
+    return [to for to in found.targets if to not in found.places]
+
+
+def page_is_whole(wheel: Path) -> str:
+    """The page at PyPI."""
+    said = metadata(wheel)
+    if said.description_content_type != "text/markdown" or not said.description:
+        raise Refused(f"{wheel.name} has no page in Markdown")
+    beside = ", ".join(said.project_urls or {}) or "none beside it, since no code host builds this"
+    return f"the page at PyPI has {len(links(said.description))} links, none of them dead; {beside}"
