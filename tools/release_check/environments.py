@@ -104,7 +104,16 @@ class Environment:
         report.unlink(missing_ok=True)
         constraints: list[str | Path] = ["--constraint", self.constraints] if self.constraints else []
         found_by: list[str | Path] = ["--extra-index-url", registry.index, "--report", report]
-        self._pip("install", "--quiet", "--no-warn-script-location", *found_by, *constraints, *options, requirement)
+        self._pip(
+            "install",
+            "--progress-bar",
+            "off",
+            "--no-warn-script-location",
+            *found_by,
+            *constraints,
+            *options,
+            requirement,
+        )
         return list(json.loads(report.read_text())["install"])
 
     def distributions(self) -> tuple[dict[str, "Distribution"], dict[str, str]]:

@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 _OURS = {"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 
 
+_LAST_LINES = 30
+
+
 class Refused(Exception):
     """What is wrong with a release, for who makes it."""
 
@@ -40,5 +43,6 @@ def run(
         check=False,
     )
     if done.returncode:
-        raise Refused(f"{' '.join(words)} ended with {done.returncode}\n{done.stdout}{done.stderr}".rstrip())
+        said = [line for line in f"{done.stdout}{done.stderr}".splitlines() if not line.startswith("WARNING")]
+        raise Refused("\n".join([f"{' '.join(words)} ended with {done.returncode}", *said[-_LAST_LINES:]]))
     return done.stdout

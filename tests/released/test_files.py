@@ -1,0 +1,165 @@
+"""Each check of a release's files is shown files that are as they must not be."""
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from release_check import files, registry
+from release_check.refused import Refused
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make dist` builds."""
+    folder = tmp_path_factory.mktemp("dist")
+    uv = Path(sys.executable).with_name("uv")
+    plainly = ["--quiet", "--offline", "--no-build-isolation", "--python", sys.executable, "--no-create-gitignore"]
+    subprocess.run([uv, "build", *plainly, "--out-dir", folder], cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def source() -> dict[str, bytes]:
+    return files.source()
+
+
+@pytest.fixture
+def wheel(built: Path) -> Path:
+    (file,) = built.glob("*.whl")
+    return file
+
+
+@pytest.fixture
+def sdist(built: Path) -> Path:
+    (file,) = built.glob("*.tar.gz")
+    return file
+
+
+Change = Callable[[dict[str, bytes]], None]
+
+
+def remade(wheel: Path, folder: Path, change: Change) -> Path:
+    """The wheel with something else in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    change(content)
+    other = folder / wheel.name
+    with zipfile.ZipFile(other, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return other
+
+
+def adding(name: str) -> Change:
+    return lambda content: content.update({name: b""})
+
+
+def without(name: str) -> Change:
+    return lambda content: content.__delitem__(name)
+
+
+def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, bytes]) -> None:
+    assert f"the {len(source)} files" in files.wheel_is(wheel, source)
+    assert "pyproject.toml" in files.sdist_is(sdist, source)
+    assert "2 py.typed" in files.wheel_has_what_runs(wheel)
+    assert "no complaint" in files.checked_by_others(wheel, sdist)
+    assert "none of them dead" in files.page_is_whole(wheel)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (adding("webhook_runtime/__pycache__/clock.cpython-311.pyc"), r"nobody asked for it, .*clock.cpython-311.pyc"),
+        (adding("tests/test_it.py"), r"nobody asked for it, tests/test_it.py"),
+        (without("webhook_runtime/handlers/dynamodb.py"), r"lacks webhook_runtime/handlers/dynamodb.py"),
+        (without("cdk_scalable_webhook/mapping/request.vtl"), r"lacks cdk_scalable_webhook/mapping/request.vtl"),
+        (adding("webhook_runtime/clock.py"), r"has something else in webhook_runtime/clock.py"),
+    ],
+)
+def test_a_wheel_that_is_not_the_source_is_refused(
+    wheel: Path, source: dict[str, bytes], tmp_path: Path, change: Change, told: str
+) -> None:
+    with pytest.raises(Refused, match=told):
+        files.wheel_is(remade(wheel, tmp_path, change), source)
+
+
+@pytest.mark.parametrize(
+    ("gone", "told"),
+    [
+        ("webhook_runtime/py.typed", r"lacks \*/py.typed"),
+        (".vtl", r"lacks cdk_scalable_webhook/mapping/\*.vtl"),
+        (".sql", r"lacks webhook_runtime/sinks/\*.sql"),
+        (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
+        ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\*.py"),
+    ],
+)
+def test_a_wheel_of_a_source_that_lacks_what_only_a_user_would_miss_is_refused(
+    wheel: Path, tmp_path: Path, gone: str, told: str
+) -> None:
+    def change(content: dict[str, bytes]) -> None:
+        for name in [name for name in content if gone in name]:
+            del content[name]
+
+    with pytest.raises(Refused, match=told):
+        files.wheel_has_what_runs(remade(wheel, tmp_path, change))
+
+
+def test_an_sdist_with_a_test_in_it_or_without_the_readme_is_refused(
+    sdist: Path, source: dict[str, bytes], tmp_path: Path
+) -> None:
+    def other(change: Change) -> Path:
+        with tarfile.open(sdist) as archive:
+            members = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
+            content = {name.partition("/")[2]: data.read() for name, data in members.items() if data}
+        change(content)
+        file = tmp_path / sdist.name
+        with tarfile.open(file, "w:gz") as archive:
+            for name, data in content.items():
+                member = tarfile.TarInfo(f"it-1/{name}")
+                member.size = len(data)
+                archive.addfile(member, BytesIO(data))
+        return file
+
+    assert files.sdist_is(other(lambda content: None), source)
+    for change, told in [
+        (adding("tests/test_it.py"), "nobody asked for it, tests/test_it.py"),
+        (without("README.md"), "lacks README.md"),
+        (without("hatch_build.py"), "lacks hatch_build.py"),
+        (without("src/webhook_runtime/py.typed"), "lacks src/webhook_runtime/py.typed"),
+        (without("PKG-INFO"), "has no PKG-INFO"),
+    ]:
+        with pytest.raises(Refused, match=told):
+            files.sdist_is(other(change), source)
+
+
+def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None:
+    def change(content: dict[str, bytes]) -> None:
+        (name,) = (name for name in content if name.endswith("/METADATA"))
+        content[name] += b"\n[more](docs/more.md)\n"
+
+    with pytest.raises(Refused, match=r"dead links to docs/more\.md"):
+        files.page_is_whole(remade(wheel, tmp_path, change))
+
+
+def test_what_twine_or_check_wheel_contents_complains_of_is_refused(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"check-wheel-contents (?s:.)*W002"):
+        twice = remade(wheel, tmp_path, lambda content: content.update({"webhook_runtime/two.py": b"x = 1\n" * 2}))
+        files.checked_by_others(remade(twice, tmp_path, adding("webhook_runtime/one.pyc")), sdist)
+
+
+def test_the_upload_is_the_line_of_the_release_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = registry.command()
+    assert line in (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    assert line.endswith(" publib-pypi dist/python")
+    without_it = tmp_path / "release.yml"
+    without_it.write_text("jobs: {}\n")
+    monkeypatch.setattr(registry, "_WORKFLOW", without_it)
+    with pytest.raises(Refused, match="does 0 times"):
+        registry.command()
