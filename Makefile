@@ -37,7 +37,7 @@ help:
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
 	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
 	@echo "make dist      build the files of a release, in dist/python"
-	@echo "make release-check  build, upload to a registry here, install from it, deploy and use: oldest and newest"
+	@echo "make release-check  a release built, uploaded to a registry here, installed from it and used"
 	@echo "make clean     remove the environment and what was built"
 
 demo: $(READY)

@@ -148,10 +148,23 @@ def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None
         files.page_is_whole(remade(wheel, tmp_path, change))
 
 
-def test_what_twine_or_check_wheel_contents_complains_of_is_refused(wheel: Path, sdist: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"check-wheel-contents (?s:.)*W002"):
-        twice = remade(wheel, tmp_path, lambda content: content.update({"webhook_runtime/two.py": b"x = 1\n" * 2}))
-        files.checked_by_others(remade(twice, tmp_path, adding("webhook_runtime/one.pyc")), sdist)
+@pytest.mark.parametrize(
+    ("file", "before", "after", "told"),
+    [
+        ("RECORD", b"webhook_runtime/clock.py,", b"webhook_runtime/clock.pyc,", r"check-wheel-contents (?s:.)*W001"),
+        ("METADATA", b"\nName: cdk-scalable-webhook\n", b"\n", r"twine check (?s:.)*name"),
+    ],
+)
+def test_what_others_complain_of_is_refused(
+    wheel: Path, sdist: Path, tmp_path: Path, file: str, before: bytes, after: bytes, told: str
+) -> None:
+    def change(content: dict[str, bytes]) -> None:
+        (name,) = (name for name in content if name.endswith(f".dist-info/{file}"))
+        assert before in content[name]
+        content[name] = content[name].replace(before, after, 1)
+
+    with pytest.raises(Refused, match=told):
+        files.checked_by_others(remade(wheel, tmp_path, change), sdist)
 
 
 def test_the_upload_is_the_line_of_the_release_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

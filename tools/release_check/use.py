@@ -112,7 +112,7 @@ def stored(webhook: ObservedWebhook, id: str) -> str:
     def payloads() -> list[object]:
         return [item["payload"] for item in webhook.items() if item["id"] == id]
 
-    return _seen(f"{webhook.stack}/{webhook.id}", payloads)
+    return stored_once(f"{webhook.stack}/{webhook.id}", payloads)
 
 
 def in_postgres(server: postgres_server.PostgresServer, id: str) -> str:
@@ -124,10 +124,11 @@ def in_postgres(server: postgres_server.PostgresServer, id: str) -> str:
             [row[0] for row in server.query("SELECT payload FROM webhooks WHERE id = :id", id=id)] if there[0] else []
         )
 
-    return _seen("Extras/Postgres", payloads)
+    return stored_once("Extras/Postgres", payloads)
 
 
-def _seen(name: str, payloads: Callable[[], list[object]]) -> str:
+def stored_once(name: str, payloads: Callable[[], list[object]]) -> str:
+    """Wait for it, and look again: there is one, and it has the bytes that were sent."""
     wait_for(lambda: bool(payloads()), SECONDS)
     found = payloads()
     if found != [PAYLOAD]:
