@@ -23,7 +23,7 @@ STARTED = time.monotonic()
 
 def tell(what: str, seen: str) -> None:
     """One thing that is proven."""
-    print(f"{time.monotonic() - STARTED:4.0f} s  {what:<9} {seen}", flush=True)
+    print(f"{time.monotonic() - STARTED:4.0f} s  {what:<13} {seen}", flush=True)
 
 
 def interpreters() -> list[Interpreter]:
