@@ -21,7 +21,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
-.PHONY: help demo faults test check bench docs format generate lock authorities dist release-check release clean
+.PHONY: help demo pictures faults test check bench docs format generate lock authorities dist release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -55,7 +55,7 @@ test: $(READY) $(CHECKOV)
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
+	$(BIN)/mypy src tests tools faults hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/zizmor --quiet --offline --no-progress .github

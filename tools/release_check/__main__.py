@@ -26,16 +26,18 @@ def tell(what: str, seen: str) -> None:
     print(f"{time.monotonic() - STARTED:4.0f} s  {what:<13} {seen}", flush=True)
 
 
-def interpreters() -> list[Interpreter]:
-    """The oldest and the newest Python that are here; which of those promised are not, is said."""
+def interpreters() -> tuple[Interpreter, Interpreter]:
+    """The oldest and the newest Python that are here. Which of those promised are not is said, since the newest that is
+    tried is not the newest then."""
     promised = environments.promised_pythons()
     found = environments.interpreters(promised[0])
+    if not found:
+        raise Refused("no Python of those that are promised answers here")
     here = {python.version[:2] for python in found}
     missing = [".".join(map(str, version)) for version in promised if version not in here]
-    tell(
-        "pythons", f"{', '.join(map(str, found))} are here" + (f"; NOT TRIED: {', '.join(missing)}" if missing else "")
-    )
-    return [found[0], found[-1]]
+    tried = f"{found[0]} and {found[-1]} are tried" if len(found) > 1 else f"{found[0]} ALONE is tried"
+    tell("pythons", tried + (f"; promised, and NOT HERE: {', '.join(missing)}" if missing else ""))
+    return found[0], found[-1]
 
 
 def leg(served: Registry, python: Interpreter, constraints: Path | None, wheel: Path, folder: Path) -> Environment:

@@ -104,6 +104,11 @@ def upload(registry: Registry, scratch: Path) -> str:
 def holds(registry: Registry, files: list[Path]) -> str:
     """What was uploaded is what was built."""
     stored = {file.name: file.read_bytes() for file in registry.folder.iterdir()}
-    if stored != {file.name: file.read_bytes() for file in files}:
-        raise Refused(f"the registry holds {', '.join(sorted(stored))}, or other bytes than were built")
+    built = {file.name: file.read_bytes() for file in files}
+    if stored.keys() != built.keys():
+        raise Refused(
+            f"{' and '.join(sorted(built))} were uploaded, and the registry holds {sorted(stored) or 'nothing'}"
+        )
+    if other := sorted(name for name in built if stored[name] != built[name]):
+        raise Refused(f"the registry holds other bytes of {' and '.join(other)} than were built")
     return f"the registry holds {' and '.join(sorted(stored))}, as they were built"
