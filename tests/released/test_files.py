@@ -97,7 +97,7 @@ def test_a_wheel_that_is_not_the_source_is_refused(
         (".vtl", r"lacks cdk_scalable_webhook/mapping/\*.vtl"),
         (".sql", r"lacks webhook_runtime/sinks/\*.sql"),
         (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
-        ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\*.py"),
+        ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),
     ],
 )
 def test_a_wheel_of_a_source_that_lacks_what_only_a_user_would_miss_is_refused(

@@ -19,10 +19,10 @@ from release_check.refused import ROOT, Refused, inherited, run
 _BIN = Path(sys.executable).parent
 # Without these it installs, and does not work: by what they are called where it is told.
 _NEEDED = {
-    "handlers": "webhook_runtime/handlers/*.py",
+    "handlers": "webhook_runtime/handlers/[!_]*.py",
     "templates of the direct door": "cdk_scalable_webhook/mapping/*.vtl",
     "tables": "webhook_runtime/sinks/*.sql",
-    "authorities": "webhook_runtime/sinks/*.pem",
+    "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",
 }
 _BESIDE_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}
@@ -162,5 +162,5 @@ def page_is_whole(wheel: Path) -> str:
     said = metadata(wheel)
     if said.description_content_type != "text/markdown" or not said.description:
         raise Refused(f"{wheel.name} has no page in Markdown")
-    beside = ", ".join(said.project_urls or {}) or "none beside it, since no code host builds this"
-    return f"the page at PyPI has {len(links(said.description))} links, none of them dead; {beside}"
+    beside = " and ".join(said.project_urls or {}) or "no address of the repository, since no code host builds this"
+    return f"the page at PyPI has {len(links(said.description))} links, none of them dead, and {beside}"

@@ -64,6 +64,9 @@ def extras(environment: Environment) -> Iterator[str]:
     # Nothing of the user's: no settings, no caches, no program that is not of the system or the environment.
     own = {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.defpath}", "SCALABLE_WEBHOOK_HOME": str(aws)}
     own |= {"LANG": "C.UTF-8", "TMPDIR": str(work)}
+    for program in ("scalable-webhook", "cdk", "node"):
+        if shutil.which(program, path=own["PATH"]) != str(programs / program):
+            raise Refused(f"the extras bring no {program}")
     command = programs / "scalable-webhook"
     with postgres_server.running() as server, _ended(aws, work):
         yield packed(environment, app, own, server.context())
@@ -119,10 +122,9 @@ def in_postgres(server: postgres_server.PostgresServer, id: str) -> str:
     """The same in Postgres, whose table the function makes."""
 
     def payloads() -> list[object]:
-        (there,) = server.query("SELECT to_regclass('webhooks') IS NOT NULL")
-        return (
-            [row[0] for row in server.query("SELECT payload FROM webhooks WHERE id = :id", id=id)] if there[0] else []
-        )
+        ((made,),) = server.query("SELECT to_regclass('webhooks') IS NOT NULL")
+        rows = server.query("SELECT payload FROM webhooks WHERE id = :id", id=id) if made else []
+        return [payload for (payload,) in rows]
 
     return stored_once("Extras/Postgres", payloads)
 
