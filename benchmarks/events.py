@@ -92,6 +92,7 @@ def _request() -> dict[str, Any]:
         "stageVariables": None,
         "requestContext": {
             "requestId": sent.request_id,
+            "extendedRequestId": sent.request_id,
             "stage": "prod",
             "domainName": headers["host"],
             "path": f"/prod{sent.path}",

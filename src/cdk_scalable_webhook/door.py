@@ -14,9 +14,10 @@ from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
-# One line a request, without payload, headers or query. request_id is in the lines of every later stage too.
+# One line a request, without payload, headers or query. request_id is in the lines of every later stage
+# too: API Gateway's own, since the other one, requestId, a sender may choose.
 _ACCESS_LOG = {
-    "request_id": "$context.requestId",
+    "request_id": "$context.extendedRequestId",
     "time": "$context.requestTime",
     "method": "$context.httpMethod",
     "path": "$context.path",

@@ -269,7 +269,9 @@ class _DirectIntegration(Ingress):
             DELIVERY_ID_HEADER=header,
             MOUNT=quote(options.mount, safe=""),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
-            FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" if queue.fifo else "",
+            FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
+            if queue.fifo
+            else "",
         )
         status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
         if options.acknowledgement is not None:

@@ -108,7 +108,7 @@ class Webhook:
     Attributes:
         id: What makes the delivery unique: the value of the delivery id header where the sender gave one, else API
             Gateway's request id. Store by it, and what is delivered twice is stored once.
-        request_id: API Gateway's request id, which is in the log of every stage.
+        request_id: API Gateway's extended request id, which is in the log of every stage.
         method: The HTTP method.
         mount: The path of the door that it came through, which tells senders apart that have a door each.
         path: The path below the stage, mount included.

@@ -72,7 +72,7 @@ class Publisher:
             logs.logger.warning(
                 "refused",
                 extra={
-                    "request_id": event["requestContext"]["requestId"],
+                    "request_id": _request_id(event),
                     "status": refusal.status,
                     "reason": refusal.reason,
                 },
@@ -97,8 +97,8 @@ class Publisher:
         context = event["requestContext"]
         headers = Headers(_pairs(event.get("multiValueHeaders")))
         return Webhook(
-            id=self._delivery_id(headers) or context["requestId"],
-            request_id=context["requestId"],
+            id=self._delivery_id(headers) or _request_id(event),
+            request_id=_request_id(event),
             method=event["httpMethod"],
             mount=_mount(event),
             path=_path(event),
@@ -186,8 +186,16 @@ def _payload(event: Event) -> bytes:
     return body.encode()
 
 
+def _request_id(event: Event) -> str:
+    """The request's id that API Gateway made. The other one, ``requestId``, a sender may choose, by a header.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+    """
+    return str(event["requestContext"]["extendedRequestId"])
+
+
 def _handshake(event: Event, answer: Answer) -> Response:
-    logs.logger.info("handshake", extra={"request_id": event["requestContext"]["requestId"], "status": answer.status})
+    logs.logger.info("handshake", extra={"request_id": _request_id(event), "status": answer.status})
     # What it echoes was chosen by whoever asked: no browser may take it for a page.
     headers = {"Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}

@@ -125,6 +125,18 @@ def test_one_delivery_sent_twice_is_stored_once(door: str, urls: Urls, observe: 
 
 
 @pytest.mark.parametrize("door", DOORS)
+def test_a_sender_cannot_make_two_webhooks_one_by_choosing_the_id_of_the_request(
+    door: str, urls: Urls, observe: Observe
+) -> None:
+    headers = {"X-Amzn-RequestId": "chosen"}
+    answers = [httpx.post(urls[door], content=body, headers=headers) for body in (b"one", b"another")]
+    assert [answer.headers["x-amzn-requestid"] for answer in answers] == ["chosen"] * 2
+    ids = [answer.json()["id"] for answer in answers]
+    assert len(set(ids)) == 2
+    stored(observe(door), *ids)
+
+
+@pytest.mark.parametrize("door", DOORS)
 def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(door: str, urls: Urls, observe: Observe) -> None:
     marked = "secret-payload"
     answer = httpx.post(f"{urls[door]}/hello?token={marked}", content=marked, headers={"X-Token": marked})

@@ -28,7 +28,8 @@ def request(
         "pathParameters": None if proxy is None else {"proxy": proxy},
         "stageVariables": None,
         "requestContext": {
-            "requestId": REQUEST_ID,
+            "requestId": "what-the-sender-chose",
+            "extendedRequestId": REQUEST_ID,
             "stage": "prod",
             "domainName": "abc.execute-api.us-east-1.amazonaws.com",
             "path": "/prod" + (mount if proxy is None else f"{mount.rstrip('/')}/{proxy}"),

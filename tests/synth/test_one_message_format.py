@@ -53,7 +53,8 @@ def through_direct(
         querystring=query,
         path={"proxy": path},
         context={
-            "requestId": REQUEST_ID,
+            "requestId": "what-the-sender-chose",
+            "extendedRequestId": REQUEST_ID,
             "requestTimeEpoch": 1_763_000_000_123,
             "httpMethod": "POST",
             "resourcePath": "/{proxy+}",

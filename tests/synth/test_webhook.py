@@ -157,7 +157,7 @@ class TestAQueueOfOnesOwn:
         own = sqs.Queue.from_queue_arn(stack, "Own", "arn:aws:sqs:us-east-1:111122223333:orders.fifo")
         ScalableWebhook(stack, "Webhook", queue=own, ingress=Ingress.direct_integration())
         template = request_template(Template.from_stack(stack))
-        assert "&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId" in template
+        assert "&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)" in template
 
     def test_without_a_known_dead_letter_queue_gives_a_warning_and_no_metric(self, stack: Stack) -> None:
         own = sqs.Queue.from_queue_arn(stack, "Own", "arn:aws:sqs:us-east-1:111122223333:orders")
@@ -195,7 +195,7 @@ class TestTheDoor:
         template = synth(log_retention=logs.RetentionDays.ONE_WEEK)
         (stage,) = resources(template, "AWS::ApiGateway::Stage").values()
         line = json.loads(stage["AccessLogSetting"]["Format"])
-        assert line["request_id"] == "$context.requestId"
+        assert line["request_id"] == "$context.extendedRequestId"
         assert not any(word in str(line) for word in ("$input", "header", "querystring", "body"))
         groups = resources(template, "AWS::Logs::LogGroup").values()
         assert [group["RetentionInDays"] for group in groups] == [7, 7, 7]

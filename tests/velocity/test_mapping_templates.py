@@ -16,9 +16,10 @@ from runtime.events import record
 from velocity.engine import Velocity, why_not
 from webhook_runtime import message
 
-FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$context.requestId"
+FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
 CONTEXT = {
-    "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "requestId": "what-the-sender-chose",
+    "extendedRequestId": "JKJaXmPLvHcESHA=",
     "requestTimeEpoch": 1_763_000_000_123,
     "httpMethod": "POST",
     "resourcePath": "/hooks/{proxy+}",
@@ -111,7 +112,7 @@ def test_any_request_is_the_same_call_by_both_engines(
 def test_any_answer_is_the_same_by_both_engines(velocity: Velocity, request: dict[str, Any], error: str) -> None:
     accepted, _ = both(velocity, mapping_template("accepted", DELIVERY_ID_HEADER="idempotency-key"), **request)
     ids = [value for name, value in request["header"].items() if name.lower() == "idempotency-key" and value]
-    assert json.loads(accepted) == {"id": ids[-1] if ids else CONTEXT["requestId"]}
+    assert json.loads(accepted) == {"id": ids[-1] if ids else CONTEXT["extendedRequestId"]}
     both(velocity, mapping_template("rejected"), **request | {"body": error})
 
 
@@ -145,7 +146,7 @@ def test_a_request_has_all_its_fields(velocity: Velocity) -> None:
         path={"proxy": "hello/world"},
     )
     read = webhook(call)
-    assert (read.id, read.request_id) == ("order-7", CONTEXT["requestId"])
+    assert (read.id, read.request_id) == ("order-7", CONTEXT["extendedRequestId"])
     assert (read.method, read.path, read.source_ip) == ("POST", "/hooks/hello/world", "203.0.113.7")
     assert read.text == '{"a": "Zoë & $x"}'
     assert read.query == {"a": ["1"], "b": ["&="]}
@@ -155,7 +156,7 @@ def test_a_request_has_all_its_fields(velocity: Velocity) -> None:
 
 def test_a_query_parameter_cannot_pose_as_the_delivery_id_header(velocity: Velocity) -> None:
     call, _ = both(velocity, request_template(), body="x", querystring={"idempotency-key": "spoofed"})
-    assert webhook(call).id == CONTEXT["requestId"]
+    assert webhook(call).id == CONTEXT["extendedRequestId"]
 
 
 def test_no_header_adds_a_parameter_to_the_call(velocity: Velocity) -> None:
@@ -202,7 +203,7 @@ def test_what_sqs_can_carry_goes_in(velocity: Velocity, body: str) -> None:
 def test_a_fifo_queue_gets_group_and_deduplication_id(velocity: Velocity) -> None:
     call, _ = both(velocity, request_template(fifo=True), body="x")
     assert parse_qs(call)["MessageGroupId"] == ["webhook"]
-    assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["requestId"]]
+    assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["extendedRequestId"]]
 
 
 def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
@@ -256,7 +257,7 @@ class TestHandshakes:
         assert webhook(call).body == b'{"value": []}'
         accepted = mapping_template("validation_accepted", ACCEPTED=mapping_template("accepted", DELIVERY_ID_HEADER=""))
         answer, context = both(velocity, accepted, body="of SQS", querystring=query)
-        assert json.loads(answer) == {"id": CONTEXT["requestId"]}
+        assert json.loads(answer) == {"id": CONTEXT["extendedRequestId"]}
         assert context["responseOverride"] == {"header": {}}
 
     def test_the_token_of_microsoft_graph_comes_back_and_is_no_message(self, velocity: Velocity) -> None:

@@ -15,6 +15,7 @@ import base64
 import json
 import logging
 import re
+import secrets
 import socket
 import time
 import uuid
@@ -167,6 +168,7 @@ class Door:
             response = _json(answer.status, {answer.field: answer.message})
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
         response.headers["x-amzn-requestid"] = context["requestId"]
+        response.headers["x-amz-apigw-id"] = context["extendedRequestId"]
         self._access_log.write(api, context)
         return response
 
@@ -363,8 +365,9 @@ async def _payload(request: Request) -> bytes:
 def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
-        "requestId": str(uuid.uuid4()),
-        "extendedRequestId": str(uuid.uuid4()),
+        # As at AWS, the sender may choose the one, and not the other.
+        "requestId": request.headers.get("x-amzn-requestid") or str(uuid.uuid4()),
+        "extendedRequestId": base64.urlsafe_b64encode(secrets.token_bytes(11)).decode(),
         "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S %z"),
         "requestTimeEpoch": round(now.timestamp() * 1000),
         "accountId": "000000000000",
