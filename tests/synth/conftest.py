@@ -9,11 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import (
-    App,
-    Stack,
-    cloud_assembly_schema,  # noqa: F401 (jsii knows the types of a construct's metadata once they are imported)
-)
+from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 from constructs import Construct
 
