@@ -116,6 +116,8 @@ define environment
 	@echo "making $(1) (the first time, half a minute to two)"
 	@$(PYTHON) -m venv --clear $(1)
 	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' $(2))
+	@# It has a module of aws-cdk-lib's name, which is written over it, and not by chance the other way round.
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps $$(grep '^aws-cdk-cloud-assembly-schema==' $(2))
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --requirements $(2)
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $(1)/.ready

@@ -37,7 +37,7 @@ def new_app(folder: Path, code: str, python: Path) -> None:
 
 def first_code(page: str) -> str:
     """The app with which the page at PyPI begins."""
-    found = re.search(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    found = re.search(r'^```python(?: title="app\.py")?\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
     if found is None:
         raise Refused("the page at PyPI shows no app")
     return found[1]

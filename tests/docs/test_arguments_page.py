@@ -1,4 +1,4 @@
-"""The README's table of arguments. Its programs, commands and links are run by tests/docs."""
+"""The page of arguments has each of them, and no other."""
 
 import inspect
 import re
@@ -7,11 +7,11 @@ from pathlib import Path
 from cdk_scalable_webhook import ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "arguments.md").read_text()
 
 
 def test_the_table_has_every_argument_with_its_default() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(ScalableWebhook.__init__).parameters.items()
