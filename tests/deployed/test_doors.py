@@ -51,7 +51,7 @@ def test_any_method_on_any_path_is_stored_with_all_that_it_had(
     assert (item["method"], item["path"], item["query"]) == (method, "/hello/world", "a=1&b=%26")
     assert (item["payload"], item["source_ip"]) == ("Zoë", "127.0.0.1")
     assert (item["headers"]["x-thing"], item["headers"]["content-type"]) == ("1", "text/x-odd")
-    assert item["request_id"] == answer.headers["x-amzn-requestid"]
+    assert item["request_id"] == answer.headers["x-amz-apigw-id"]
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -114,7 +114,7 @@ class Sender(threading.local):
         connection.endheaders(request.body or None)
         answer = connection.getresponse()
         body = answer.read()
-        return Answered(request, answer.status, answer.getheader("x-amzn-requestid", ""), body)
+        return Answered(request, answer.status, answer.getheader("x-amz-apigw-id", ""), body)
 
 
 @pytest.mark.parametrize("door", REQUESTS)

@@ -46,10 +46,12 @@ def leg(served: Registry, python: Interpreter, constraints: Path | None, wheel: 
     what = f"{python} {'oldest' if constraints else 'newest'}"
     environment = Environment(folder, constraints)
     environment.make(python)
+    began = time.monotonic()
     report = environment.install(served, f"{environments.NAME}=={version}")
     tell(what, environments.came_from(served, wheel, report))
     tell(what, environments.nothing_else(environment))
     told(what, use.base(environment, said.description or ""))
+    tell(what, f"that was {time.monotonic() - began:.0f} seconds after pip began to install")
     every = ",".join(said.provides_extra or [])
     more = environment.install(served, f"{environments.NAME}[{every}]=={version}")
     tell(what, f"with [{every}] {len(more)} distributions more")
