@@ -51,7 +51,7 @@ def test_a_build_that_knows_no_repository_invents_none() -> None:
     readme, urls = page()
     assert urls == {}
     assert links(readme)
-    assert "is in docs/refusals.md." in readme
+    assert "where the time goes: benchmarks/." in readme
     assert "architecture" not in readme
 
 
