@@ -9,6 +9,7 @@ import re
 import runpy
 import shutil
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,12 +59,34 @@ def _logical_ids(folder: Path, artifact: dict[str, Any]) -> dict[str, str]:
 
 def differences(before: Resources, after: Resources) -> dict[str, str]:
     """What became of each resource that is not what it was, by the name that a changelog has for it."""
+    both = before.keys() & after.keys()
+    before, after = _named(before, both), _named(after, both)
     found: dict[str, set[str]] = {}
     for path in before.keys() | after.keys():
         if before.get(path) != after.get(path):
             found.setdefault(_name(path), set()).add(_kind(before.get(path), after.get(path)))
     # One name stands for the same part of several webhooks: what is worst for one of them.
     return {name: next(kind for kind in KINDS if kind in kinds) for name, kinds in sorted(found.items())}
+
+
+def _named(resources: Resources, both: Collection[str]) -> Resources:
+    """Whatever refers to a resource does so by its path; by its type alone where the other side has no such path. Else
+    all that refers to a queue with another logical id would count as changed, beside the queue."""
+    names = {
+        (_stack(path), resource["LogicalId"]): path if path in both else resource["Type"]
+        for path, resource in resources.items()
+    }
+
+    def named(path: str, resource: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({key: value for key, value in resource.items() if key != "LogicalId"}, sort_keys=True)
+        body = re.sub(r'(?<=")\w+(?=")', lambda word: names.get((_stack(path), word[0]), word[0]), body)
+        return {"LogicalId": resource["LogicalId"], **json.loads(body)}
+
+    return {path: named(path, resource) for path, resource in resources.items()}
+
+
+def _stack(path: str) -> str:
+    return path.split("/")[1]
 
 
 KINDS = ("removed", "replaced", "changed", "added")

@@ -6,7 +6,6 @@ with what is in it.
 """
 
 import ast
-import copy
 import inspect
 import json
 from typing import Any
@@ -50,14 +49,14 @@ def test_what_the_last_release_made_is_made_today_unless_the_changelog_says_so(t
 
 
 def test_a_queue_with_another_logical_id_is_replaced_and_that_has_to_be_told(today: Resources) -> None:
-    before = copy.deepcopy(today)
-    before["/Own/Webhook/Queue/Resource"]["LogicalId"] = "AnotherQueue"
-    del before["/Own/Webhook/DeadLetterQueue/Resource"]
-    before["/Own/Webhook/Gone"] = before["/Own/Webhook/Queue/Resource"]
+    id = today["/Own/Webhook/Queue/Resource"]["LogicalId"]
+    before: Resources = json.loads(json.dumps(today).replace(f'"{id}"', '"AnotherQueue"'))
+    del before["/Own/Webhook/EventSourceMapping/Resource"]
+    before["/Own/Webhook/Gone"] = {"LogicalId": "Gone", "Type": "AWS::SQS::Queue"}
     changed = differences(before, today)
-    assert changed == {"DeadLetterQueue": "added", "Gone": "removed", "Queue": "replaced"}
-    assert told(changed, {"Queue": "replaced"})[0].keys() == {"DeadLetterQueue", "Gone"}
-    assert told(changed, {"Queue": "changed", "Gone": "removed", "DeadLetterQueue": "added"})[0] == {
+    assert changed == {"EventSourceMapping": "added", "Gone": "removed", "Queue": "replaced"}
+    assert told(changed, {"Queue": "replaced"})[0].keys() == {"EventSourceMapping", "Gone"}
+    assert told(changed, {"Queue": "changed", "Gone": "removed", "EventSourceMapping": "added"})[0] == {
         "Queue": "replaced"
     }
 
@@ -71,6 +70,25 @@ def test_a_property_that_cannot_change_replaces_its_resource() -> None:
     assert differences(before, _queue(QueueName="a", DelaySeconds=2)) == {"Queue": "changed"}
     assert differences(before, _queue(QueueName="b", DelaySeconds=1)) == {"Queue": "replaced"}
     assert differences(before, before) == {}
+
+
+def test_what_refers_to_another_resource_changes_only_where_it_refers_to_something_else() -> None:
+    def mapping(queue: str) -> Resources:
+        properties = {"EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]}}
+        return {"/S/W/Mapping": {"LogicalId": "M", "Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}}
+
+    def other(path: str, id: str) -> Resources:
+        return {f"/S/W/{path}/Resource": {"LogicalId": id, "Type": "AWS::SQS::Queue", "Properties": {}}}
+
+    one = other("Queue", "Q") | other("DeadLetterQueue", "D")
+    assert differences(one | mapping("Q"), other("Queue", "Q2") | other("DeadLetterQueue", "D") | mapping("Q2")) == {
+        "Queue": "replaced"
+    }
+    assert differences(one | mapping("Q"), other("Buffer", "B") | other("DeadLetterQueue", "D") | mapping("B")) == {
+        "Buffer": "added",
+        "Queue": "removed",
+    }
+    assert differences(one | mapping("Q"), one | mapping("D")) == {"Mapping": "replaced"}
 
 
 def test_a_name_stands_for_what_is_below_it_and_nothing_is_told_that_is_not_so() -> None:
