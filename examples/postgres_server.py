@@ -6,7 +6,6 @@ examples/postgres. It comes from PyPI and needs no installation; its data is gon
 
 import secrets
 import signal
-import socket
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 
 import pg8000.native
 
+from cdk_scalable_webhook.local.emulator import free_ports
 from cdk_scalable_webhook.local.observe import Samples, sampled
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
@@ -32,9 +32,7 @@ class PostgresServer:
     it waits for its disk; there is no need, since its data is gone when it ends."""
 
     def __init__(self, folder: Path, *, max_connections: int = 20, fsync: bool = False) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.password = secrets.token_urlsafe(12)
         self.max_connections = max_connections
         self._fsync = "on" if fsync else "off"

@@ -25,26 +25,29 @@ FOLDER = ROOT / "tests" / "released"
 APP, TEMPLATES, MESSAGES = FOLDER / "app.py", FOLDER / "templates.json", FOLDER / "messages.json"
 TODAY = ROOT / "tests" / "synth" / "everything.py"
 
-# What an asset, an API's deployment and a function's version are called after: their content.
+# What an asset and an API's deployment are called after: their content.
 _HASH = re.compile(r"[0-9a-f]{64}|(?<=Deployment[0-9A-F]{8})[0-9a-f]{32}")
+
+# What may become of a resource, the worst first.
+KINDS = ("removed", "replaced", "changed", "added")
 
 Resources = dict[str, dict[str, Any]]
 
 
 def resources(file: Path) -> Resources:
-    """The resources that an app comes to, by path; those of a webhook by the path below it, with its id before."""
+    """The resources that an app comes to, by path."""
     app = runpy.run_path(str(file))["app"]
     assert isinstance(app, App)
     folder = Path(app.synth().directory)
     found = {}
-    for name, artifact in json.loads((folder / "manifest.json").read_text())["artifacts"].items():
+    for name, artifact in _read(folder / "manifest.json")["artifacts"].items():
         if artifact["type"] != "aws:cloudformation:stack":
             continue
-        template = json.loads(_HASH.sub("HASH", (folder / artifact["properties"]["templateFile"]).read_text()))
+        template = _read(folder / artifact["properties"]["templateFile"])
         for path, id in _logical_ids(folder, artifact).items():
-            if resource := template["Resources"].get(_HASH.sub("HASH", id)):
+            if resource := template["Resources"].get(id):
                 resource.pop("Metadata", None)  # nothing that is deployed
-                found[path] = {"LogicalId": _HASH.sub("HASH", id), **resource}
+                found[path] = {"LogicalId": id, **resource}
         assert len(template["Resources"]) == sum(path.startswith(f"/{name}/") for path in found), name
     return found
 
@@ -52,9 +55,15 @@ def resources(file: Path) -> Resources:
 def _logical_ids(folder: Path, artifact: dict[str, Any]) -> dict[str, str]:
     metadata = dict(artifact.get("metadata", {}))
     if more := artifact.get("additionalMetadataFile"):
-        metadata |= json.loads((folder / more).read_text())
+        metadata |= _read(folder / more)
     told = ((path, entry) for path, entries in metadata.items() for entry in entries)
     return {path: entry["data"] for path, entry in told if entry["type"] == "aws:cdk:logicalId"}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A file of an assembly, without the hashes that change with every asset."""
+    read: dict[str, Any] = json.loads(_HASH.sub("HASH", file.read_text()))
+    return read
 
 
 def differences(before: Resources, after: Resources) -> dict[str, str]:
@@ -87,9 +96,6 @@ def _named(resources: Resources, both: Collection[str]) -> Resources:
 
 def _stack(path: str) -> str:
     return path.split("/")[1]
-
-
-KINDS = ("removed", "replaced", "changed", "added")
 
 
 def _kind(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
@@ -132,15 +138,12 @@ def messages() -> list[dict[str, Any]]:
             headers=[("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")],
             received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
         )
-        webhook = replace(webhook, request_id="request-1")
+        webhook = replace(webhook, request_id="request-1", message_id="message-1")
         payload_key = f"{message.QUEUED}{key}" if key else None
-        text, attribute = message.write(webhook, payload_key)
-        record = {
-            "messageId": "message-1",
-            "body": text,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "messageAttributes": {message.ATTRIBUTE: {"dataType": "String", "stringValue": attribute}},
-        }
+        (record,) = testing.sqs_event(webhook)["Records"]
+        record["body"], record["messageAttributes"][message.ATTRIBUTE]["stringValue"] = message.write(
+            webhook, payload_key
+        )
         made.append({"record": record, "payload_key": payload_key, "webhook": plain(webhook)})
     return made
 

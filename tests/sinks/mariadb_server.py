@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+
+from cdk_scalable_webhook.local.emulator import free_ports
 
 NAMES = ("mariadbd", "mariadb-install-db")
 USER = "webhooks"
@@ -31,9 +32,7 @@ class MariaDbServer:
     """The server, with TLS where ``certificates`` (authority, certificate with key) are given."""
 
     def __init__(self, folder: Path, *, certificates: tuple[Path, Path] | None = None) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.password = secrets.token_hex(8)
         self._folder = folder
         self._options = []

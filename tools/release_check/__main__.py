@@ -42,18 +42,18 @@ def interpreters() -> tuple[Interpreter, Interpreter]:
 
 def leg(served: Registry, python: Interpreter, constraints: Path | None, wheel: Path, folder: Path) -> Environment:
     """An empty environment: base, then every extra."""
-    said, version = files.metadata(wheel), wheel.name.split("-")[1]
+    said = files.metadata(wheel)
     what = f"{python} {'oldest' if constraints else 'newest'}"
     environment = Environment(folder, constraints)
     environment.make(python)
     began = time.monotonic()
-    report = environment.install(served, f"{environments.NAME}=={version}")
+    report = environment.install(served, f"{environments.NAME}=={said.version}")
     tell(what, environments.came_from(served, wheel, report))
     tell(what, environments.nothing_else(environment))
     told(what, use.base(environment, said.description or ""))
     tell(what, f"that was {time.monotonic() - began:.0f} seconds after pip began to install")
     every = ",".join(said.provides_extra or [])
-    more = environment.install(served, f"{environments.NAME}[{every}]=={version}")
+    more = environment.install(served, f"{environments.NAME}[{every}]=={said.version}")
     tell(what, f"with [{every}] {len(more)} distributions more")
     told(what, use.extras(environment))
     return environment
@@ -85,8 +85,7 @@ def check(scratch: Path) -> None:
         leg(served, oldest, environments.floors(scratch), wheel, scratch / "oldest")
         shutil.rmtree(scratch / "oldest")
         last = leg(served, newest, None, wheel, scratch / "newest")
-        version = wheel.name.split("-")[1]
-        tell("sdist", environments.built_by_pip(last, served, wheel, sdist, version))
+        tell("sdist", environments.built_by_pip(last, served, wheel, sdist))
 
 
 def main() -> None:

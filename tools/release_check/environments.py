@@ -6,7 +6,6 @@ import re
 import shutil
 import sys
 import tomllib
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from release_check.files import digest
+from release_check.files import digest, installed, metadata
 from release_check.refused import ROOT, Refused, run
 from release_check.registry import Registry
 
@@ -177,17 +176,16 @@ def _and(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"
 
 
-def built_by_pip(environment: Environment, registry: Registry, wheel: Path, sdist: Path, version: str) -> str:
+def built_by_pip(environment: Environment, registry: Registry, wheel: Path, sdist: Path) -> str:
     """A distributor's way: pip builds the sdist, with a hatchling of its own choice."""
     target = environment.folder / "from-sdist"
     from_source = ["--no-binary", NAME, "--no-deps", "--target", str(target)]
-    report = environment.install(registry, f"{NAME}=={version}", *from_source)
+    report = environment.install(registry, f"{NAME}=={metadata(wheel).version}", *from_source)
     came_from(registry, sdist, report)
-    with zipfile.ZipFile(wheel) as archive:
-        code = [name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info")]
-        other = [
-            name for name in code if not (target / name).is_file() or (target / name).read_bytes() != archive.read(name)
-        ]
+    code = installed(wheel)
+    other = [
+        name for name, data in code.items() if not (target / name).is_file() or (target / name).read_bytes() != data
+    ]
     if other:
         raise Refused(f"what pip builds of {sdist.name} differs from {wheel.name} in {_and(other)}")
     return f"pip took {sdist.name} from there as well, and built of it the same {len(code)} files"

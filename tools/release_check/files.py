@@ -73,11 +73,15 @@ def source() -> dict[str, bytes]:
 
 def wheel_is(wheel: Path, source: Mapping[str, bytes]) -> str:
     """Each file of the source is in the wheel, and nothing that is not of the source."""
-    with zipfile.ZipFile(wheel) as archive:
-        content = {name: archive.read(name) for name in archive.namelist()}
-    packages = {name: data for name, data in content.items() if not name.split("/")[0].endswith(".dist-info")}
-    _same(wheel, packages, source)
+    _same(wheel, installed(wheel), source)
     return f"the wheel has the {len(source)} files of src, byte for byte, and no other"
+
+
+def installed(wheel: Path) -> dict[str, bytes]:
+    """What the wheel installs, but for what it says of itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = (name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info"))
+        return {name: archive.read(name) for name in names}
 
 
 def sdist_is(sdist: Path, source: Mapping[str, bytes]) -> str:

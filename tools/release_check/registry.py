@@ -1,7 +1,6 @@
 """A registry on loopback, and the upload to it."""
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from cdk_scalable_webhook.local.emulator import end
+from cdk_scalable_webhook.local.emulator import end, free_ports
 from release_check.refused import ROOT, Refused, inherited, run
 
 _WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
@@ -35,9 +34,7 @@ class Registry:
 @contextmanager
 def running(folder: Path) -> Iterator[Registry]:
     """A registry for as long as it is needed. It never answers with another's files."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     folder.mkdir()
     registry = Registry(f"http://127.0.0.1:{port}/", folder)
     open_to_all = ["--passwords", ".", "--authenticate", "."]

@@ -166,7 +166,7 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 
 
 def _start(home: Path, *, iam: bool) -> Emulator:
-    backend, door = _free_ports(2)
+    backend, door = free_ports(2)
     endpoint, upstream = (f"http://127.0.0.1:{port}" for port in (door, backend))
     environment = _backend_environment(home, backend)
     arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
@@ -327,7 +327,8 @@ def _identify(process: subprocess.Popen[bytes]) -> Process:
         return Process(process.pid, 0)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
     with ExitStack() as probes:
         sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:  # all held at once, so that they differ
