@@ -18,7 +18,9 @@ from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Source
 
-STATES = [{"clientState": "shh", "resource": "me"}, {"clientState": "shh", "resource": "you"}]
+# With a space: found in a log it is no part of an id, which are random and many.
+SECRET = "hush hush"
+STATES = [{"clientState": SECRET, "resource": "me"}, {"clientState": SECRET, "resource": "you"}]
 BODY = json.dumps({"id": "evt_1", "event_id": "Ev1", "eventId": "Ok1", "value": STATES, "name": "Zoë"}).encode()
 KEY = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 
@@ -42,7 +44,7 @@ class Sender:
 
 
 def hub(body: bytes, _: float, __: str) -> Signed:
-    mac = hmac.new(b"shh", body, hashlib.sha256).hexdigest()
+    mac = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     return {"X-Hub-Signature-256": f"sha256={mac}", "X-GitHub-Delivery": "72d3162e"}
 
 
@@ -52,7 +54,7 @@ def stripes(body: bytes, at: float, _: str) -> Signed:
 
 
 def slacks(body: bytes, at: float, _: str) -> Signed:
-    signature = SignatureVerifier("shh").generate_signature(timestamp=str(int(at)), body=body)
+    signature = SignatureVerifier(SECRET).generate_signature(timestamp=str(int(at)), body=body)
     assert signature
     return {"X-Slack-Signature": signature, "X-Slack-Request-Timestamp": str(int(at))}
 
@@ -65,7 +67,7 @@ def standard(body: bytes, at: float, _: str) -> Signed:
 
 
 def shopify(body: bytes, _: float, __: str) -> Signed:
-    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
+    mac = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
     return {"X-Shopify-Hmac-Sha256": mac, "X-Shopify-Webhook-Id": "b54557e4"}
 
 
@@ -75,24 +77,24 @@ def twilio_query(body: bytes) -> str:
 
 def twilios(body: bytes, _: float, url: str) -> Signed:
     called = f"{url}?{twilio_query(body)}" if body else url
-    signature = RequestValidator("shh").compute_signature(called, {})
+    signature = RequestValidator(SECRET).compute_signature(called, {})
     return {"X-Twilio-Signature": signature, "I-Twilio-Idempotency-Token": "Tw1", "Content-Type": "application/json"}
 
 
 def zooms(body: bytes, at: float, _: str) -> Signed:
     """https://developers.zoom.us/docs/api/webhooks/#verify-webhook-events"""
-    mac = hmac.new(b"shh", f"v0:{int(at)}:".encode() + body, hashlib.sha256).hexdigest()
+    mac = hmac.new(SECRET.encode(), f"v0:{int(at)}:".encode() + body, hashlib.sha256).hexdigest()
     return {"x-zm-signature": f"v0={mac}", "x-zm-request-timestamp": str(int(at))}
 
 
 def xs(body: bytes, _: float, __: str) -> Signed:
     """https://docs.x.com/x-api/webhooks/quickstart"""
-    mac = base64.b64encode(hmac.new(b"shh", body, hashlib.sha256).digest()).decode()
+    mac = base64.b64encode(hmac.new(SECRET.encode(), body, hashlib.sha256).digest()).decode()
     return {"x-twitter-webhooks-signature": f"sha256={mac}"}
 
 
 def other(body: bytes, at: float, _: str) -> Signed:
-    mac = hmac.new(b"shh", f"7|{int(at)}|".encode() + body, hashlib.sha512).hexdigest()
+    mac = hmac.new(SECRET.encode(), f"7|{int(at)}|".encode() + body, hashlib.sha512).hexdigest()
     return {"X-Sig": f"v9:{mac}", "X-At": str(int(at)), "X-Id": "7"}
 
 
@@ -109,23 +111,25 @@ def of_others(secret: Any) -> Source:
 
 
 SENDERS = {
-    "github": Sender(Source.github, "shh", hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
+    "github": Sender(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
     "stripe": Sender(Source.stripe, KEY, stripes, "evt_1"),
-    "slack": Sender(Source.slack, "shh", slacks, "Ev1"),
+    "slack": Sender(Source.slack, SECRET, slacks, "Ev1"),
     "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1"),
-    "shopify": Sender(Source.shopify, "shh", shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
+    "shopify": Sender(Source.shopify, SECRET, shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
     "twilio": Sender(
         Source.twilio,
-        "shh",
+        SECRET,
         twilios,
         "Tw1",
         query=twilio_query,
         unsigned=("I-Twilio-Idempotency-Token", "Content-Type"),
     ),
-    "meta": Sender(Source.meta, '{"app_secret":"shh","verify_token":"t"}', hub, unsigned=("X-GitHub-Delivery",)),
-    "microsoft_graph": Sender(Source.microsoft_graph, "shh", lambda *_: {}, is_body_signed=False),
-    "okta": Sender(Source.okta, "shh", lambda *_: {"Authorization": "shh"}, "Ok1", is_body_signed=False),
-    "zoom": Sender(Source.zoom, "shh", zooms),
-    "x": Sender(Source.x, "shh", xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
-    "hmac": Sender(of_others, "shh", other, "7"),
+    "meta": Sender(
+        Source.meta, json.dumps({"app_secret": SECRET, "verify_token": "t"}), hub, unsigned=("X-GitHub-Delivery",)
+    ),
+    "microsoft_graph": Sender(Source.microsoft_graph, SECRET, lambda *_: {}, is_body_signed=False),
+    "okta": Sender(Source.okta, SECRET, lambda *_: {"Authorization": SECRET}, "Ok1", is_body_signed=False),
+    "zoom": Sender(Source.zoom, SECRET, zooms),
+    "x": Sender(Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
+    "hmac": Sender(of_others, SECRET, other, "7"),
 }

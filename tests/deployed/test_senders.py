@@ -13,7 +13,7 @@ import pytest
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
-from senders import BODY, SENDERS, Signed
+from senders import BODY, SECRET, SENDERS, Signed
 
 Observe = Callable[[str], ObservedWebhook]
 
@@ -77,8 +77,8 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
 ) -> None:
     url, webhook = url_of(urls, door, name), observe(f"Senders/{door}")
     webhook.take_dead_letters()
-    forged = BODY.replace(b"shh", b"guess").replace(b"Zo", b"forged")
-    signed = {k: v.replace("shh", "guess") for k, v in SENDERS[name].sign(BODY, time.time(), called(url)).items()}
+    forged = BODY.replace(SECRET.encode(), b"guess").replace(b"Zo", b"forged")
+    signed = {k: v.replace(SECRET, "guess") for k, v in SENDERS[name].sign(BODY, time.time(), called(url)).items()}
     answer = post(url, name, forged, signed)
     if door == "Lambda":
         assert answer.status_code == 401
@@ -118,7 +118,7 @@ class TestHandshakes:
 
     @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
     def test_okta(self, door: str, urls: dict[str, str]) -> None:
-        headers = {"X-Okta-Verification-Challenge": "Me_rShK8\"<b>'", "Authorization": "shh"}
+        headers = {"X-Okta-Verification-Challenge": "Me_rShK8\"<b>'", "Authorization": SECRET}
         answer = httpx.get(url_of(urls, door, "okta"), headers=headers, timeout=30)
         assert (answer.status_code, answer.json()) == (200, {"verification": "Me_rShK8\"<b>'"})
         assert answer.headers["content-type"] == "application/json"
@@ -143,7 +143,7 @@ class TestHandshakes:
     def test_zoom(self, urls: dict[str, str]) -> None:
         body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8"}}'
         answer = post(url_of(urls, "Lambda", "zoom"), "zoom", body)
-        encrypted = hmac.new(b"shh", b"qgg8", hashlib.sha256).hexdigest()
+        encrypted = hmac.new(SECRET.encode(), b"qgg8", hashlib.sha256).hexdigest()
         assert (answer.status_code, answer.json()) == (200, {"plainToken": "qgg8", "encryptedToken": encrypted})
 
     def test_x(self, urls: dict[str, str]) -> None:
@@ -187,5 +187,5 @@ def test_no_stage_logs_payload_secret_or_signature(urls: dict[str, str], observe
         logged += json.dumps([observe(f"Senders/{door}").log(name) for name in names], ensure_ascii=False)
     assert '"stored"' in logged
     signed = [value for name in SENDERS for value in SENDERS[name].sign(BODY, time.time(), "").values()]
-    secret = [word for word in signed if len(word) > 20] + ["Zoë", "shh", "red wax", "candle", "forged"]
+    secret = [word for word in signed if len(word) > 20] + ["Zoë", SECRET, "red wax", "candle", "forged"]
     assert [word for word in secret if word in logged] == []
