@@ -17,7 +17,7 @@ _DEAD_SECONDS = 30
 # One of them may be lucky, and be flushed with the commit of somebody else.
 _PROBES = 10
 
-_AT_WORK = f"SELECT 1 FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
+_AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
 
 # Waits for so many seconds, and says whether it shall be all over.
 Wait = Callable[[float], bool]
@@ -62,11 +62,10 @@ class Database(PostgresServer):
         with _stopped(self._family()):
             wait(seconds)
 
-    def hang_some(self, count: int, seconds: float, wait: Wait, chance: Random) -> None:
-        """The same, for some of the connections only."""
-        rows = self.query("SELECT pid FROM pg_stat_activity WHERE usename = :user", user=USER)
-        some = chance.sample(rows, min(count, len(rows)))
-        with _stopped(_processes([pid for (pid,) in some])):
+    def hang_some_at_work(self, count: int, seconds: float, wait: Wait, chance: Random) -> None:
+        """The same, for some of the connections that have a statement under way."""
+        at_work = [pid for (pid,) in self.query(_AT_WORK)]
+        with _stopped(_processes(chance.sample(at_work, min(count, len(at_work))))):
             wait(seconds)
 
     @contextmanager

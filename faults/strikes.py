@@ -182,29 +182,23 @@ class Strikes:
         return found
 
     @contextmanager
-    def _at_work(self) -> Iterator[None]:
+    def _at_work(self, within: float = _STRIKE_SECONDS) -> Iterator[None]:
         """While a batch is being stored: on a slow disk that takes long enough to be hit."""
         with self._database.slow_disk():
-            self._database.wait_until_at_work(_STRIKE_SECONDS, self._over.wait)
+            self._database.wait_until_at_work(within, self._over.wait)
             yield
-
-    def _wait_for_connections(self, count: int) -> None:
-        """Until consumers have so many, or for so long: a fault needs something to strike."""
-        give_up = time.monotonic() + _STRIKE_SECONDS
-        while self._database.connections() < count and time.monotonic() < give_up and not self._over.wait(0.1):
-            pass
 
     def _redeliver_early(self, seconds: float, chance: Random) -> None:
         """Messages become visible again while they are worked on."""
-        self._wait_for_connections(2)
         sqs, queue = client("sqs", self._emulator.endpoint, self._emulator.region), self._webhook.queue_url
         usual = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
         try:
-            give_up = time.monotonic() + seconds
-            while time.monotonic() < give_up and not self._over.is_set():
-                self._over.wait(0.5)
-                self._database.hang_some(2, _HUNG_SECONDS, self._over.wait, chance)
+            within, give_up = float(_STRIKE_SECONDS), time.monotonic() + seconds
+            while within > 0 and not self._over.is_set():
+                with self._at_work(within):
+                    self._database.hang_some_at_work(2, _HUNG_SECONDS, self._over.wait, chance)
+                within = give_up - time.monotonic()
         finally:
             sqs.set_queue_attributes(QueueUrl=queue, Attributes=usual)
 
