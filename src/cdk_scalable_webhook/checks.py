@@ -340,6 +340,19 @@ def web_acl(value: Any) -> None:
         )
 
 
+def domain_name(value: apigateway.DomainNameOptions | None) -> None:
+    """A domain as DNS and a certificate have it, and no URL. Capitals the CDK refuses."""
+    name = "" if value is None else value.domain_name
+    label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    if value is None or Token.is_unresolved(name):
+        return
+    if len(name) > 253 or not re.fullmatch(rf"(\*\.)?({label}\.)+{label}", name):
+        raise ValueError(
+            f"domain_name must have a domain's name without scheme and path, got {brief(name)}; "
+            "for example 'hooks.example.com'"
+        )
+
+
 def cors(value: apigateway.CorsOptions | None) -> None:
     """One origin, since the answers of the door say it without having seen the request."""
     if value is None:

@@ -48,6 +48,7 @@ class Edge:
         """Check the values."""
         checks.ip_ranges("allowed_ip_ranges", self.allowed_ip_ranges)
         checks.web_acl(self.web_acl)
+        checks.domain_name(self.domain_name)
         checks.cors(self.cors)
 
     def settings(self) -> dict[str, object]:

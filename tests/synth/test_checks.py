@@ -94,6 +94,14 @@ def cors(*origins: str, **options: Any) -> apigateway.CorsOptions:
     return apigateway.CorsOptions(allow_origins=list(origins), **options)
 
 
+def domain(name: str) -> Make:
+    def make(stack: Stack) -> apigateway.DomainNameOptions:
+        certificate = acm.Certificate(stack, "Certificate", domain_name="a.example")
+        return apigateway.DomainNameOptions(domain_name=name, certificate=certificate)
+
+    return make
+
+
 def global_web_acl(stack: Stack) -> wafv2.CfnWebACL:
     visible = wafv2.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True, metric_name="Acl", sampled_requests_enabled=True
@@ -262,7 +270,10 @@ ROWS = [
     Row("no stack", "scope must be a Stack, or a construct in one, got '', which is in none; pass a Stack", {"scope": App()}),
     Row("consumer of another stack", "consumer must be in the stack of the queue, got Other/Function for a queue of Stack; put the ScalableWebhook", {}, {"consumer": lambda stack: function()(other(stack))}),
     Row("API of another stack", "api must be in the stack of the ScalableWebhook, got Other/Brought for Stack/Webhook; put", {"path": "/free"}, {"api": lambda stack: api(binary_media_types=["*/*"])(other(stack))}),
-    Row("domain in capitals", "domain_name must be what the CDK takes, got one of which it says: ", {}, {"domain_name": lambda stack: apigateway.DomainNameOptions(domain_name="A.example", certificate=acm.Certificate(stack, "Certificate", domain_name="a.example"))}),
+    Row("domain in capitals", "domain_name must be what the CDK takes, got one of which it says: ", {}, {"domain_name": domain("A.example")}),
+    Row("domain of no name", "domain_name must have a domain's name without scheme and path, got ''; for example", {}, {"domain_name": domain("")}),
+    Row("domain that is a URL", "got 'https://hooks.example.com/a'; for example", {}, {"domain_name": domain("https://hooks.example.com/a")}),
+    Row("domain of one label", "got 'hooks'; for example", {}, {"domain_name": domain("hooks")}),
     Row("preflight that is kept and not kept", "cors must be what the CDK takes, got one of which it says: ", {"cors": cors("*", max_age=days(1), disable_cache=True)}),
     Row("public subnets", "vpc_subnets must have private or isolated subnets, got public ones, from which a function reaches nothing", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC))}),
     Row("subnets that are not there", "vpc_subnets must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_group_name="nowhere"))}),
