@@ -11,7 +11,12 @@ ROUNDS ?= 5
 DIST ?= dist/python
 # It wants older versions than the rest, so it has an environment of its own.
 CHECKOV := $(VENV)/checkov/.ready
-PIN := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
+# The Python that functions run on, as WebAssembly: it need not be on the machine.
+LAMBDA := $(VENV)/lambda
+PYODIDE := 314.0.7
+ON_PYODIDE := --python-version 3.14 --python-platform wasm32-pyodide2024 --only-binary :all:
+PIN := $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header
+PIN_ALL := $(PIN) --universal --python-version 3.11
 
 # The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -49,7 +54,7 @@ pictures: $(READY)
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
-test: $(READY) $(CHECKOV)
+test: $(READY) $(CHECKOV) $(LAMBDA)/.ready
 	$(BIN)/python -m pytest
 
 check: $(READY)
@@ -79,9 +84,10 @@ generate: $(READY)
 	$(BIN)/python tools/api_md.py
 
 lock: $(READY)
-	$(PIN) --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
-	$(PIN) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
-	echo checkov | $(PIN) - --output-file requirements-checkov.txt
+	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	$(PIN_ALL) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
+	echo checkov | $(PIN_ALL) - --output-file requirements-checkov.txt
+	printf '%s\n' boto3 hypothesis pg8000 PyMySQL pytest | $(PIN) $(ON_PYODIDE) - --output-file requirements-lambda.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
@@ -126,4 +132,10 @@ endef
 $(CHECKOV): requirements-checkov.txt | $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --compile-bytecode --requirements requirements-checkov.txt
+	@touch $@
+
+$(LAMBDA)/.ready: requirements-lambda.txt | $(READY)
+	@rm -rf $(LAMBDA)
+	@$(BIN)/npm install --silent --no-fund --no-audit --no-package-lock --prefix $(LAMBDA) pyodide@$(PYODIDE)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(ON_PYODIDE) --target $(LAMBDA)/packages --requirements requirements-lambda.txt
 	@touch $@

@@ -87,6 +87,7 @@ PYTEST = {
     "addopts": "-ra --strict-markers --import-mode=importlib",
     "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools"],
     "filterwarnings": ["ignore::DeprecationWarning"],
+    "markers": ["processes: needs processes or threads, which WebAssembly has not: see tests/lambda_python"],
 }
 
 LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]

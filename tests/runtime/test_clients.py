@@ -58,6 +58,7 @@ def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     server.server_close()
 
 
+@pytest.mark.processes
 def test_a_call_says_whose_it_is(agents: list[str]) -> None:
     sqs = client("sqs")
     with pytest.raises(sqs.exceptions.ClientError):

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.processes
 SRC = Path(__file__).parents[2] / "src"
 
 LOG = """

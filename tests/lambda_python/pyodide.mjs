@@ -1,0 +1,25 @@
+// node pyodide.mjs HOME ROOT ARGUMENT…: pytest with these arguments in ROOT, by the Python in HOME.
+import { Worker, isMainThread, workerData } from "node:worker_threads";
+
+if (isMainThread) {
+  // Frames are large here: of Node's usual stack none is left before Python itself refuses what nests too deeply.
+  const options = { workerData: process.argv.slice(2), resourceLimits: { stackSizeMb: 256 } };
+  new Worker(new URL(import.meta.url), options).on("exit", (status) => (process.exitCode = status));
+} else {
+  const [home, root, ...options] = workerData;
+  const { loadPyodide } = await import(`${home}/node_modules/pyodide/pyodide.mjs`);
+  const python = await loadPyodide({ stdin: () => null, stdout: console.log, stderr: console.error });
+  python.mountNodeFS("/root", root);
+  python.mountNodeFS("/packages", `${home}/packages`);
+  python.globals.set("options", python.toPy(options));
+  process.exitCode = python.runPython(`
+import os, sys
+
+sys.path += ["/root/src", "/packages"]
+os.chdir("/root")
+print("python%d.%d" % sys.version_info[:2])
+import pytest
+
+int(pytest.main(options))
+`);
+}

@@ -1,0 +1,54 @@
+"""The tests of the run time once more, on the Python that Lambda runs it on.
+
+CPython of that version need not be on this machine: npm has it as WebAssembly, Pyodide. That has neither threads nor
+processes, so what needs them is left out.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aws_cdk import Stack
+from aws_cdk.assertions import Template
+
+from cdk_scalable_webhook import ScalableWebhook
+
+ROOT = Path(__file__).parents[2]
+HOME = Path(sys.prefix) / "lambda"
+SECONDS = 900
+
+
+@pytest.fixture(scope="module")
+def said() -> list[str]:
+    """The lines of the run, which has to be green."""
+    if not (HOME / ".ready").exists():
+        pytest.skip("the Python of Lambda is not installed; `make test` does so")
+    script = Path(__file__).with_name("pyodide.mjs")
+    # No descriptors are captured: a worker of Node's has none.
+    options = ["-p", "no:cacheprovider", "--quiet", "--capture=sys", "-m", "not processes", "tests/runtime"]
+    node = [str(Path(sys.prefix) / "bin" / "node"), str(script), str(HOME), str(ROOT)]
+    run = subprocess.run([*node, *options], capture_output=True, text=True, timeout=SECONDS)
+    assert run.returncode == 0, run.stdout[-10_000:] + run.stderr[-10_000:]
+    return run.stdout.splitlines()
+
+
+def test_the_run_time_is_tried_on_the_python_that_its_functions_have(said: list[str]) -> None:
+    stack = Stack()
+    ScalableWebhook(stack, "Webhook")
+    functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    assert {function["Properties"]["Runtime"] for function in functions} == {said[0]}
+
+
+def test_nothing_but_what_needs_processes_is_left_out(said: list[str]) -> None:
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "not processes", "tests/runtime"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    counts = collected.stdout.splitlines()[-1].split()[0]  # 500/503 tests collected (3 deselected) in 0.42s
+    selected, collected_in_all = map(int, counts.split("/"))
+    assert said[-1].startswith(f"{selected} passed, {collected_in_all - selected} deselected in ")
+    assert collected_in_all - selected < 5

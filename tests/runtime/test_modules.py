@@ -1,0 +1,18 @@
+import importlib
+import pkgutil
+
+import pytest
+
+import webhook_runtime
+
+# A handler is made when its module is imported, from the environment of its function.
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(webhook_runtime.__path__, "webhook_runtime.")
+    if not module.name.startswith("webhook_runtime.handlers.")
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_with_what_lambda_has_and_the_drivers_that_are_packed(name: str) -> None:
+    assert importlib.import_module(name).__name__ == name
