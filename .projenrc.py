@@ -3,6 +3,11 @@
 It needs no network. What development needs is pinned in requirements-dev.txt, which `make lock` writes.
 """
 
+import os
+
+# projen would install after it has written, and take everything out of .venv that is not in pyproject.toml.
+os.environ["PROJEN_DISABLE_POST"] = "true"
+
 from projenrc.checks import checks
 from projenrc.community import community
 from projenrc.package import package

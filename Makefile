@@ -22,8 +22,6 @@ PIN_ALL := $(PIN) --universal --python-version 3.11
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A synth takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
-# projen writes files, and installs nothing.
-export PROJEN_DISABLE_POST := true
 
 .DEFAULT_GOAL := help
 .PHONY: help demo pictures faults test check bench docs format generate lock authorities dist release-check release clean
