@@ -262,6 +262,9 @@ class _DirectIntegration(Ingress):
             )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         grants.send(queue, role)
+        if handshake == "microsoft_graph":
+            # What it asks SQS instead of sending (validation_request.vtl).
+            queue.grant(role, "sqs:GetQueueAttributes")
         header = options.delivery_id_header or ""
         request = mapping_template(
             "request",
