@@ -358,6 +358,9 @@ class _Answer:
         return apigateway.IntegrationResponse(
             status_code=self.status,
             selection_pattern=self.pattern,
+            # Where every media type is binary, the reply is bytes as well, of which no template can be rendered: each
+            # answer would be a 500, that to an accepted webhook too.
+            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
             response_templates={"application/json": self.template},
             response_parameters=values or None,
         )

@@ -9,11 +9,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
 
 Synth = Callable[..., Template]
 
@@ -246,6 +247,18 @@ class TestTheDoor:
             m["Integration"].get("ContentHandling") for m in resources(template, "AWS::ApiGateway::Method").values()
         ]
         assert sorted(map(str, handling)) == ["CONVERT_TO_TEXT"] * 2 + ["None"] * 2
+
+    def test_of_direct_makes_a_text_of_every_reply_that_a_template_answers(self, stack: Stack) -> None:
+        ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(binary=True)).add_source(
+            "/okta", Source.okta(secretsmanager.Secret(stack, "Secret"))
+        )
+        answers = [
+            answer
+            for method in resources(Template.from_stack(stack), "AWS::ApiGateway::Method").values()
+            for answer in method["Integration"]["IntegrationResponses"]
+        ]
+        assert len(answers) == 2 * 3 + 2 * 3 + 2
+        assert {answer.get("ContentHandling") for answer in answers} == {"CONVERT_TO_TEXT"}
 
     @pytest.mark.parametrize(
         "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]

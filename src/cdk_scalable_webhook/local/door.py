@@ -338,7 +338,7 @@ def _answer(call: _Call, status: int, reply: str) -> Response:
     """The integration response to what the integration has replied."""
     chosen = _integration_response(call.method.integration, status)
     content_type, template = _response_template(chosen, call.request.headers.get("accept", ""))
-    answer = reply if template is None else _render(template, call, reply)
+    answer = reply if template is None else _render(template, call, _reply_text(call, chosen, reply))
     override = call.context.pop("responseOverride", {})
     headers = {"content-type": content_type}
     headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
@@ -347,6 +347,18 @@ def _answer(call: _Call, status: int, reply: str) -> Response:
         status_code=int(override.get("status") or chosen["statusCode"]),
         headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
     )
+
+
+def _reply_text(call: _Call, response: Mapping[str, Any], reply: str) -> str:
+    """``$input.body`` in the template of an answer. Of bytes no template can be rendered.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+    """
+    if not call.api.is_binary("application/json"):
+        return reply
+    if response.get("contentHandling") != "CONVERT_TO_TEXT":
+        raise _GatewayResponse(500, "Internal server error")
+    return base64.b64encode(reply.encode()).decode()
 
 
 def _query(request: Request) -> str:
