@@ -8,7 +8,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
@@ -27,6 +27,9 @@ _ACCESS_LOG = {
     "integration_status": "$context.integration.status",
     "error": "$context.error.message",
 }
+
+# The child of a stack that has the account's role for logs.
+_LOGS = "ScalableWebhook Logs"
 
 
 def create_api(
@@ -53,9 +56,7 @@ def create_api(
         policy=edge.resource_policy(),
         # Nothing gets in beside the domain: neither past its mutual TLS nor by another name.
         disable_execute_api_endpoint=True if edge.domain_name else None,
-        # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since
-        # the account has but one.
-        cloud_watch_role=True,
+        cloud_watch_role=False,
         deploy_options=apigateway.StageOptions(
             access_log_destination=apigateway.LogGroupLogDestination(access_logs),
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
@@ -64,6 +65,7 @@ def create_api(
             tracing_enabled=tracing is lambda_.Tracing.ACTIVE,
         ),
     )
+    api.deployment_stage.node.add_dependency(_log_account(api))
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, edge)
@@ -79,13 +81,33 @@ def create_api(
     return api
 
 
+def _log_account(api: apigateway.RestApi) -> IConstruct:
+    """The role by which API Gateway writes the logs of all APIs of the account, without which it writes none. One a
+    stack, since AWS lets an account change it once in 20 seconds, and refuses the second of two webhooks. It stays when
+    the stack goes: other APIs may write by it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+    stack = api.stack
+    if (shared := stack.node.try_find_child(_LOGS)) is not None:
+        return shared.node.find_child("Account")
+    scope = Construct(stack, _LOGS)
+    policy = iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+    role = iam.Role(
+        scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[policy]
+    )
+    account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
+    # As the CDK's own account does: an account that never had an API has nothing to set.
+    account.node.add_dependency(api.node.find_child("Resource"))
+    for each in (role, account):
+        each.apply_removal_policy(RemovalPolicy.RETAIN)
+    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy.managed_policy_arn))
+    return account
+
+
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
     findings.acknowledge(api, findings.ANY_PAYLOAD)
-    role = api.node.find_child("CloudWatchRole").node.default_child
-    assert isinstance(role, iam.CfnRole)
-    stack = api.stack
-    (policy,) = stack.resolve(role.managed_policy_arns)
-    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy))
     of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
     if tracing is not lambda_.Tracing.ACTIVE:
         of_stage.append(findings.NO_TRACING)

@@ -200,7 +200,18 @@ class TestTheDoor:
         assert not any(word in str(line) for word in ("$input", "header", "querystring", "body"))
         groups = resources(template, "AWS::Logs::LogGroup").values()
         assert [group["RetentionInDays"] for group in groups] == [7, 7, 7]
-        template.resource_count_is("AWS::ApiGateway::Account", 1)
+
+    def test_logs_by_one_role_of_the_account_however_many_there_are_in_a_stack(self, stack: Stack) -> None:
+        for name in ("One", "Two", "Three"):
+            ScalableWebhook(stack, name)
+        template = Template.from_stack(stack)
+        ((account, found),) = template.find_resources("AWS::ApiGateway::Account").items()
+        (role,) = template.find_resources("AWS::IAM::Role", {"DeletionPolicy": "Retain"})
+        assert found["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": [role, "Arn"]}}
+        assert found["DeletionPolicy"] == "Retain"
+        assert [id[:6] for id in found["DependsOn"]] == ["OneApi"]
+        stages = template.find_resources("AWS::ApiGateway::Stage").values()
+        assert [stage["DependsOn"] for stage in stages] == [[account]] * 3
 
     def test_rejects_above_its_own_throttle(self, synth: Synth) -> None:
         synth(throttling_rate_limit=50, throttling_burst_limit=20).has_resource_properties(
