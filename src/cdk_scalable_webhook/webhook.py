@@ -221,6 +221,7 @@ class ScalableWebhook(Construct):
         checks.removal_policy(removal_policy)
         if consumer is not None:
             checks.consumer_stack(self, consumer, queue)
+            checks.brought_consumer_concurrency(consumer, max_concurrency, fifo=fifo)
         checks.same_environment(
             self,
             queue=queue,
@@ -527,13 +528,13 @@ class ScalableWebhook(Construct):
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateAgeOfOldestMessage``.
 
         Raises:
-            ValueError: ``period`` is none of those.
+            ValueError: ``period`` is not in whole minutes.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -544,13 +545,13 @@ class ScalableWebhook(Construct):
         """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
 
         Raises:
-            ValueError: ``period`` is none of those, or no dead-letter queue is known, since you brought the queue.
+            ValueError: ``period`` is not in whole minutes, or you brought the queue, and no dead-letter queue is known.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -566,14 +567,14 @@ class ScalableWebhook(Construct):
         """How many webhooks were dropped, since none of ``event_filters`` wants them.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes. Default: 5 minutes.
 
         Returns:
             The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
             source mapping drops.
 
         Raises:
-            ValueError: ``period`` is none of those, or there are no ``event_filters``.
+            ValueError: ``period`` is not in whole minutes, or there are no ``event_filters``.
 
         See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
         """
