@@ -54,8 +54,9 @@ def create_api(
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
         policy=edge.resource_policy(),
-        # Nothing gets in beside the domain: neither past its mutual TLS nor by another name.
-        disable_execute_api_endpoint=True if edge.domain_name else None,
+        # Nothing gets in beside the domain: neither past its mutual TLS nor by another name. Said in either case, since
+        # CloudFormation leaves what goes from a template, and an API that loses its domain would have no name at all.
+        disable_execute_api_endpoint=edge.domain_name is not None,
         cloud_watch_role=False,
         deploy_options=apigateway.StageOptions(
             access_log_destination=apigateway.LogGroupLogDestination(access_logs),
@@ -139,6 +140,7 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: E
         for method, each in {"ANY": config, **config.methods}.items():
             responses = list(each.method_responses)
             opened = resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+            opened.node.add_dependency(*each.after)
             findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(edge, verified=verified))
     add_preflights(resources, edge)
 

@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -77,6 +77,8 @@ class IngressConfig:
         integration: The integration of every method of the door.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
         methods: HTTP methods that have an integration of their own instead. Default: none has.
+        after: What has to be there before the first request, such as a permission that nothing refers to. Default:
+            nothing but what the integration refers to.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
@@ -84,6 +86,7 @@ class IngressConfig:
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
     methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
+    after: Sequence[IDependable] = ()
 
 
 @typed
@@ -310,7 +313,9 @@ class _DirectIntegration(Ingress):
         overrides = [_Answer("200", ""), _Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if handshake == "okta" else {}
-        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods)
+        # The role and its policy, to which the methods do not refer: a door that is changed would be open before it may
+        # send.
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[role])
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.

@@ -231,6 +231,12 @@ class TestTheDoor:
         template.resource_count_is("AWS::Lambda::Function", 1)
         assert actions(template, "WebhookIngressRole") == {"sqs:SendMessage"}
 
+    def test_of_direct_is_open_once_it_may_send(self, synth: Synth) -> None:
+        template = synth(ingress=Ingress.direct_integration())
+        (policy,) = [id for id in template.find_resources("AWS::IAM::Policy") if id.startswith("WebhookIngressRole")]
+        opened = template.find_resources("AWS::ApiGateway::Method").values()
+        assert [policy in method["DependsOn"] for method in opened] == [True, True]
+
     def test_of_direct_maps_every_content_type_and_passes_nothing_through(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
         assert request_template(template, "application/json") == request_template(template, "$default")
