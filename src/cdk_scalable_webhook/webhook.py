@@ -187,9 +187,9 @@ class ScalableWebhook(Construct):
             cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
                 no webhook. Default: none, and no answer has a header of CORS.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
-            encryption_key: The key for queues, table and bucket. With another one, what waits in queues and bucket stays
-                encrypted with that of before: let the webhook decrypt by it until they are empty. Default: encrypted
-                with keys that AWS owns.
+            encryption_key: The key for queues, table and bucket. Where it is changed, what waits in queues and bucket
+                stays encrypted with the old one: let the webhook decrypt by that until they are empty. Default:
+                encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
             removal_policy: What happens to table, queues, bucket and log groups when the stack goes; none of them has
                 snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues go.
