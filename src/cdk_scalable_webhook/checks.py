@@ -530,6 +530,19 @@ def engine(kind: str, database: Any) -> None:
         )
 
 
+def packed_authorities(bundle: Path, region: str) -> None:
+    """RDS certifies a database by an authority of its region; those of some regions are packed nowhere but at AWS.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+    """
+    if Token.is_unresolved(region) or f"Amazon RDS {region} Root CA" in bundle.read_text():
+        return
+    raise ValueError(
+        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region, "
+        "since no authority of it is packed here"
+    )
+
+
 def data_api(cluster: Any) -> None:
     """The Data API is off unless somebody turned it on, and speaks two languages."""
     resource = next((child for child in cluster.node.children if child.node.id == "Resource"), None)
