@@ -336,7 +336,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     made.deploy(
         **{
             "/accessLogSettings/destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
-            "/accessLogSettings/format": "$context.requestId $context.status $context.error.message $context.odd",
+            "/accessLogSettings/format": "$context.requestId $context.status $context.error.responseType $context.odd",
         }
     )
     taken, refused = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
@@ -347,7 +347,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     assert wait_for(lambda: len(lines()) == 2, 10)
     assert lines() == [
         f"{taken.headers['x-amzn-requestid']} 202 - -",
-        f"{refused.headers['x-amzn-requestid']} 415 Unsupported Media Type -",
+        f"{refused.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
     ]
 
 

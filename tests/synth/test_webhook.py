@@ -197,6 +197,8 @@ class TestTheDoor:
         (stage,) = resources(template, "AWS::ApiGateway::Stage").values()
         line = json.loads(stage["AccessLogSetting"]["Format"])
         assert line["request_id"] == "$context.extendedRequestId"
+        # The message of an error may quote a header.
+        assert line["error"] == "$context.error.responseType"
         assert not any(word in str(line) for word in ("$input", "header", "querystring", "body"))
         groups = resources(template, "AWS::Logs::LogGroup").values()
         assert [group["RetentionInDays"] for group in groups] == [7, 7, 7]

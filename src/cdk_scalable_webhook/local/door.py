@@ -67,6 +67,17 @@ _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(
 _STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
+# Any other message is of a policy, and names the resource.
+_RESPONSE_TYPES = {
+    "Endpoint request timed out": "INTEGRATION_TIMEOUT",
+    "Forbidden": "INVALID_API_KEY",
+    "Internal server error": "INTEGRATION_FAILURE",
+    "Missing Authentication Token": "MISSING_AUTHENTICATION_TOKEN",
+    "Request Too Long": "REQUEST_TOO_LARGE",
+    "Too Many Requests": "THROTTLED",
+    "Unsupported Media Type": "UNSUPPORTED_MEDIA_TYPE",
+}
+
 _log = logging.getLogger("door")
 
 
@@ -78,6 +89,11 @@ class _GatewayResponse(Exception):
         self.status = status
         self.message = message
         self.field = field
+
+    @property
+    def type(self) -> str:
+        """https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"""
+        return _RESPONSE_TYPES.get(self.message, "ACCESS_DENIED")
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ class Door:
             run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]
             response = await run(call)
         except _GatewayResponse as answer:
-            context["error"] = {"message": answer.message}
+            context["error"] = {"message": answer.message, "responseType": answer.type}
             response = _json(answer.status, {answer.field: answer.message})
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
         response.headers["x-amzn-requestid"] = context["requestId"]
