@@ -15,8 +15,8 @@ from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflight
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage
-# too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal: its message
-# may quote the Authorization header.
+# too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
+# message may quote the Authorization header.
 _ACCESS_LOG = {
     "request_id": "$context.extendedRequestId",
     "time": "$context.requestTime",
