@@ -147,8 +147,8 @@ class ScalableWebhook(Construct):
             retry: How long a webhook waits that failed. Not together with ``consumer``. Default: ``Retry()``, so
                 anything up to 30 seconds first, twice that each time, 15 minutes at most. Together with
                 ``max_receive_count`` it says how long an outage of the sink is survived: ``outage_tolerance``.
-            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default:
-                4 days.
+            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. A shorter
+                one than before deletes what waits and is older. Default: 4 days.
             visibility_timeout: How long a message that is worked on stays hidden, at least 6 x ``timeout`` +
                 ``max_batching_window``. Default: just that.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
