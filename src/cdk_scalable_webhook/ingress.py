@@ -313,9 +313,9 @@ class _DirectIntegration(Ingress):
         overrides = [_Answer("200", ""), _Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if handshake == "okta" else {}
-        # The role and its policy, to which the methods do not refer: a door that is changed would be open before it may
-        # send.
-        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[role])
+        # The methods refer to the role and not to its policy: a door that is changed would be open before it may send.
+        policy = role.node.find_child("DefaultPolicy")
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[policy])
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.
