@@ -62,6 +62,7 @@ def create_buffer(
     checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
     if dead_letter_queue is not None:
         checks.same_kind(False, dead_letter_queue)
+        checks.dead_letter_account(scope, dead_letter_queue)
         checks.dead_letter_retention(dead_letter_queue, retention_period)
     tries = max_receive_count or _MAX_RECEIVE_COUNT
     if checks.is_below(tries, _MAX_RECEIVE_COUNT):

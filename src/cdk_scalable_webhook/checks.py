@@ -95,15 +95,16 @@ def duration(argument: str, value: Duration | None, low: Duration, high: Duratio
 
 
 def period(value: Duration | None) -> None:
-    """What one point of a metric may stand for.
+    """What one point of a metric may stand for. Those of SQS, Lambda and a log come once a minute: an alarm that asks
+    more often finds none.
 
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricStat.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-cloudwatch-alarm-metricstat.html
     """
     seconds = known_seconds(value)
-    if seconds is not None and not (seconds in (1, 5, 10, 20, 30) or (seconds >= 60 and seconds % 60 == 0)):
+    if seconds is not None and (seconds < 60 or seconds % 60):
         raise ValueError(
-            f"period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got {seconds:g} seconds; "
-            "for example Duration.minutes(1)"
+            f"period must be in whole minutes, got {seconds:g} seconds; there is one point a minute: take "
+            "Duration.minutes(1)"
         )
 
 
@@ -186,10 +187,11 @@ def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
 
 def same_environment(scope: Construct, **things: object) -> None:
     """What was made in this app for another account or region: the CDK would say so at the end of the synth, and not
-    which argument it was. What is imported is where its ARN says."""
+    which argument it was. What is imported is where its ARN says, which may be another account."""
     own = Stack.of(scope)
     for argument, thing in things.items():
         if not isinstance(thing, Construct) or not Resource.is_owned_resource(thing):
+            _same_region(own, argument, thing)
             continue
         other = Stack.of(thing)
         if other.environment != own.environment:
@@ -198,6 +200,34 @@ def same_environment(scope: Construct, **things: object) -> None:
                 f"{thing.node.path} of {_env(other)}; give both stacks the same env, or import it by a method "
                 "from_…() of its class"
             )
+
+
+def _same_region(own: Stack, argument: str, imported: Any) -> None:
+    """Functions ask in their own region for what they are given, and Lambda polls no queue of another. The region is
+    known where the CDK reads it in an ARN.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+    """
+    region = getattr(getattr(imported, "env", None), "region", None)
+    if region is None or Token.is_unresolved(region) or Token.is_unresolved(own.region) or region == own.region:
+        return
+    raise ValueError(
+        f"{argument} must be of the region of the ScalableWebhook, {own.region}, got {imported.node.path} of {region}; "
+        "put the ScalableWebhook into a stack of that region, or import one of this"
+    )
+
+
+def dead_letter_account(scope: Construct, dead_letter_queue: sqs.IQueue) -> None:
+    """SQS moves messages within an account.
+
+    https://docs.aws.amazon.com/sdk-for-java/v1/developer-guide/examples-sqs-dead-letter-queues.html
+    """
+    own, other = Stack.of(scope).account, dead_letter_queue.env.account
+    if not Token.is_unresolved(own) and not Token.is_unresolved(other) and own != other:
+        raise ValueError(
+            f"dead_letter_queue must be of the account of the ScalableWebhook, {own}, got "
+            f"{dead_letter_queue.node.path} of {other}; bring one of this account, or leave it out"
+        )
 
 
 def _env(stack: Stack) -> str:
@@ -238,6 +268,19 @@ def reserved_concurrency(reserved: int | None, max_concurrency: int) -> None:
         raise ValueError(
             f"reserved_concurrent_executions must be at least max_concurrency ({max_concurrency:,}), got {reserved:,}; "
             "leave it out: max_concurrency alone throttles the consumer"
+        )
+
+
+def brought_consumer_concurrency(consumer: lambda_.Function, max_concurrency: int, *, fifo: bool) -> None:
+    """The same of a function that was brought. A FIFO queue has one batch at a time, whatever the maximum says."""
+    resource = consumer.node.default_child
+    reserved = resource.reserved_concurrent_executions if isinstance(resource, lambda_.CfnFunction) else None
+    if fifo or reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
+        return
+    if reserved < max_concurrency:
+        raise ValueError(
+            f"reserved_concurrent_executions of consumer must be at least max_concurrency ({max_concurrency:,}), got "
+            f"{reserved:,.0f}; raise it, or leave it out: max_concurrency alone throttles the consumer"
         )
 
 
@@ -498,6 +541,19 @@ def engine(kind: str, database: Any) -> None:
             f"database must be one that Sink.{kind}() can talk to, got one of the engine {family}; "
             f"take the sink of that engine, or Sink.python() with a driver of yours"
         )
+
+
+def packed_authorities(bundle: Path, region: str) -> None:
+    """RDS certifies a database by an authority of its region; those of some regions are packed nowhere but at AWS.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+    """
+    if Token.is_unresolved(region) or f"Amazon RDS {region} Root CA" in bundle.read_text():
+        return
+    raise ValueError(
+        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region, "
+        "since no authority of it is packed here"
+    )
 
 
 def data_api(cluster: Any) -> None:

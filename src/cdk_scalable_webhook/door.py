@@ -8,14 +8,15 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage
-# too: API Gateway's own, since the other one, requestId, a sender may choose.
+# too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
+# message may quote the Authorization header.
 _ACCESS_LOG = {
     "request_id": "$context.extendedRequestId",
     "time": "$context.requestTime",
@@ -25,8 +26,11 @@ _ACCESS_LOG = {
     "source_ip": "$context.identity.sourceIp",
     "latency": "$context.responseLatency",
     "integration_status": "$context.integration.status",
-    "error": "$context.error.message",
+    "error": "$context.error.responseType",
 }
+
+# The child of a stack that has the account's role for logs.
+_LOGS = "ScalableWebhook Logs"
 
 
 def create_api(
@@ -51,11 +55,10 @@ def create_api(
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
         policy=edge.resource_policy(),
-        # Nothing gets in beside the domain: neither past its mutual TLS nor by another name.
-        disable_execute_api_endpoint=True if edge.domain_name else None,
-        # API Gateway writes no logs in an account that never gave it a role. The role stays when the stack goes, since
-        # the account has but one.
-        cloud_watch_role=True,
+        # Nothing gets in beside the domain: neither past its mutual TLS nor by another name. Said in either case, since
+        # CloudFormation leaves what goes from a template, and an API that loses its domain would have no name at all.
+        disable_execute_api_endpoint=edge.domain_name is not None,
+        cloud_watch_role=False,
         deploy_options=apigateway.StageOptions(
             access_log_destination=apigateway.LogGroupLogDestination(access_logs),
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
@@ -64,6 +67,7 @@ def create_api(
             tracing_enabled=tracing is lambda_.Tracing.ACTIVE,
         ),
     )
+    api.deployment_stage.node.add_dependency(_log_account(api))
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, edge)
@@ -79,13 +83,33 @@ def create_api(
     return api
 
 
+def _log_account(api: apigateway.RestApi) -> IConstruct:
+    """The role by which API Gateway writes the logs of all APIs of the account, without which it writes none. One a
+    stack, since AWS lets an account change it once in 20 seconds, and refuses the second of two webhooks. It stays when
+    the stack goes: other APIs may write by it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+    stack = api.stack
+    if (shared := stack.node.try_find_child(_LOGS)) is not None:
+        return shared.node.find_child("Account")
+    scope = Construct(stack, _LOGS)
+    policy = iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+    role = iam.Role(
+        scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[policy]
+    )
+    account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
+    # As the CDK's own account does: an account that never had an API has nothing to set.
+    account.node.add_dependency(api.node.find_child("Resource"))
+    for each in (role, account):
+        each.apply_removal_policy(RemovalPolicy.RETAIN)
+    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy.managed_policy_arn))
+    return account
+
+
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
     findings.acknowledge(api, findings.ANY_PAYLOAD)
-    role = api.node.find_child("CloudWatchRole").node.default_child
-    assert isinstance(role, iam.CfnRole)
-    stack = api.stack
-    (policy,) = stack.resolve(role.managed_policy_arns)
-    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy))
     of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
     if tracing is not lambda_.Tracing.ACTIVE:
         of_stage.append(findings.NO_TRACING)
@@ -117,6 +141,7 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: E
         for method, each in {"ANY": config, **config.methods}.items():
             responses = list(each.method_responses)
             opened = resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
+            opened.node.add_dependency(*each.after)
             findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(edge, verified=verified))
     add_preflights(resources, edge)
 

@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -77,6 +77,8 @@ class IngressConfig:
         integration: The integration of every method of the door.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
         methods: HTTP methods that have an integration of their own instead. Default: none has.
+        after: What has to be there before the first request, such as a permission that nothing refers to. Default:
+            nothing but what the integration refers to.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
@@ -84,6 +86,7 @@ class IngressConfig:
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
     methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
+    after: Sequence[IDependable] = ()
 
 
 @typed
@@ -262,6 +265,9 @@ class _DirectIntegration(Ingress):
             )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         grants.send(queue, role)
+        if handshake == "microsoft_graph":
+            # What it asks SQS instead of sending (validation_request.vtl).
+            queue.grant(role, "sqs:GetQueueAttributes")
         header = options.delivery_id_header or ""
         request = mapping_template(
             "request",
@@ -307,7 +313,9 @@ class _DirectIntegration(Ingress):
         overrides = [_Answer("200", ""), _Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if handshake == "okta" else {}
-        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods)
+        # The methods refer to the role and not to its policy: a door that is changed would be open before it may send.
+        policy = role.node.find_child("DefaultPolicy")
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[policy])
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.
@@ -355,6 +363,9 @@ class _Answer:
         return apigateway.IntegrationResponse(
             status_code=self.status,
             selection_pattern=self.pattern,
+            # Where every media type is binary, the reply is bytes as well, of which no template can be rendered: each
+            # answer would be a 500, that to an accepted webhook too.
+            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
             response_templates={"application/json": self.template},
             response_parameters=values or None,
         )

@@ -124,7 +124,9 @@ class ScalableWebhook(Construct):
                 requests with the same value are stored once. Default: each request is its own delivery, and is stored
                 once however often SQS delivers it.
             queue: A queue of yours, standard or FIFO, instead of a new one. Not together with the settings of a queue.
-                Default: a new, encrypted standard queue that only TLS can reach.
+                One of another account has to permit what is granted here, in its own policy; an imported one with a key
+                of its own has to name it (``from_queue_attributes(key_arn=…)``). Where there was a new one before, that
+                goes with what is in it. Default: a new, encrypted standard queue that only TLS can reach.
             dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14
                 days.
             large_payloads: Whether a payload that no message holds (1 MiB) goes through S3, up to the 6 MB of a Lambda
@@ -145,15 +147,17 @@ class ScalableWebhook(Construct):
             retry: How long a webhook waits that failed. Not together with ``consumer``. Default: ``Retry()``, so
                 anything up to 30 seconds first, twice that each time, 15 minutes at most. Together with
                 ``max_receive_count`` it says how long an outage of the sink is survived: ``outage_tolerance``.
-            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. Default:
-                4 days.
+            retention_period: How long the queue keeps a message that nobody could store: 1 minute to 14 days. A shorter
+                one than before deletes what waits and is older. Default: 4 days.
             visibility_timeout: How long a message that is worked on stays hidden, at least 6 x ``timeout`` +
                 ``max_batching_window``. Default: just that.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
             timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
             memory_size: The consumer's memory in MiB: 128 to 10,240. Default: 256.
             reserved_concurrent_executions: Concurrency reserved for the consumer: at least ``max_concurrency``, so 2
-                or more. Default: none; ``max_concurrency`` throttles without it.
+                or more; the account has to keep 100 for functions without. Default: none; ``max_concurrency``
+                throttles without it.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
             throttling_rate_limit: Requests a second that the door lets in before it answers 429: 1 to 100,000.
                 Default: the account's limit.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
@@ -164,7 +168,8 @@ class ScalableWebhook(Construct):
                 rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
             allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; from anywhere
-                else it is 403. Default: any address.
+                else it is 403. To take them away later say ``["0.0.0.0/0", "::/0"]``, since CloudFormation leaves the
+                policy of an API that had one. Default: any address.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
             iam_authorization: Whether requests must be signed with AWS Signature Version 4, by somebody who has
                 ``grant_invoke()``; else 403. Default: no.
@@ -174,14 +179,17 @@ class ScalableWebhook(Construct):
                 Default: none.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html
             domain_name: A domain of yours with its certificate, and with ``mtls`` the authorities whose clients may
-                call. The API then has no other name. TLS 1.2 at least where it says nothing. The DNS record is yours
-                to make, to ``webhook.api.domain_name``. Default: API Gateway's own name.
+                call: their file has to be in its bucket before. The API then has no other name. TLS 1.2 at least where
+                it says nothing. The DNS record is yours to make, to ``webhook.api.domain_name``. Default: API
+                Gateway's own name.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
             acknowledgement: What an accepted webhook is answered. Default: 202 and ``{"id": …}``.
             cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
                 no webhook. Default: none, and no answer has a header of CORS.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
-            encryption_key: The key for queues, table and bucket. Default: encrypted with keys that AWS owns.
+            encryption_key: The key for queues, table and bucket. Where it is changed, what waits in queues and bucket
+                stays encrypted with the old one: let the webhook decrypt by that until they are empty. Default:
+                encrypted with keys that AWS owns.
             log_retention: How long the logs of functions and API are kept. Default: one month.
             removal_policy: What happens to table, queues, bucket and log groups when the stack goes; none of them has
                 snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues go.
@@ -221,6 +229,7 @@ class ScalableWebhook(Construct):
         checks.removal_policy(removal_policy)
         if consumer is not None:
             checks.consumer_stack(self, consumer, queue)
+            checks.brought_consumer_concurrency(consumer, max_concurrency, fifo=fifo)
         checks.same_environment(
             self,
             queue=queue,
@@ -527,13 +536,13 @@ class ScalableWebhook(Construct):
         """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateAgeOfOldestMessage``.
 
         Raises:
-            ValueError: ``period`` is none of those.
+            ValueError: ``period`` is not in whole minutes.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -544,13 +553,13 @@ class ScalableWebhook(Construct):
         """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
 
         Raises:
-            ValueError: ``period`` is none of those, or no dead-letter queue is known, since you brought the queue.
+            ValueError: ``period`` is not in whole minutes, or you brought the queue, and no dead-letter queue is known.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -566,14 +575,14 @@ class ScalableWebhook(Construct):
         """How many webhooks were dropped, since none of ``event_filters`` wants them.
 
         Args:
-            period: Over how long one point is: 1, 5, 10, 20 or 30 seconds, or whole minutes. Default: 5 minutes.
+            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
             The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
             source mapping drops.
 
         Raises:
-            ValueError: ``period`` is none of those, or there are no ``event_filters``.
+            ValueError: ``period`` is not in whole minutes, or there are no ``event_filters``.
 
         See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
         """

@@ -216,7 +216,7 @@ def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
         return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == kind]
 
     roles = Roles(client("iam", emulator.endpoint, emulator.region))
-    roles.read([name for name in names("AWS::IAM::Role") if "CloudWatchRole" not in name])
+    roles.read([name for name in names("AWS::IAM::Role") if "ScalableWebhookLogs" not in name])
     consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
     buckets = [*names("AWS::S3::Bucket"), None]
     return Deployed(observed, webhook.url, roles, consumer_role, names("AWS::Lambda::Function"), buckets[0])

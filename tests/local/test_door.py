@@ -293,6 +293,21 @@ def test_a_binary_type_is_base64_to_a_template(emulator: Emulator, content_type:
     assert base64.b64decode(one(made)).decode() == body
 
 
+@pytest.mark.parametrize(
+    ("handling", "status", "reply"),
+    [({"contentHandling": "CONVERT_TO_TEXT"}, 200, "SendMessageResponse"), ({}, 500, "Internal server error")],
+)
+def test_a_reply_is_as_binary_as_a_request_and_no_template_takes_bytes(
+    emulator: Emulator, handling: dict[str, str], status: int, reply: str
+) -> None:
+    made = make(emulator, f"replies-{status}", binaryMediaTypes=["*/*"])
+    answer = ACCEPTED | handling | {"responseTemplates": {JSON: "$util.base64Decode($input.body)"}}
+    made.add("/{proxy+}", contentHandling="CONVERT_TO_TEXT", responses={"200": answer})
+    made.deploy()
+    answered = httpx.post(f"{made.url}/a", content=b"x")
+    assert (answered.status_code, reply in answered.text) == (status, True)
+
+
 def test_what_is_deployed_anew_is_there_soon(emulator: Emulator) -> None:
     made = make(emulator, "anew")
     made.add("/old")
@@ -321,7 +336,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     made.deploy(
         **{
             "/accessLogSettings/destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:access",
-            "/accessLogSettings/format": "$context.requestId $context.status $context.error.message $context.odd",
+            "/accessLogSettings/format": "$context.requestId $context.status $context.error.responseType $context.odd",
         }
     )
     taken, refused = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
@@ -332,7 +347,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     assert wait_for(lambda: len(lines()) == 2, 10)
     assert lines() == [
         f"{taken.headers['x-amzn-requestid']} 202 - -",
-        f"{refused.headers['x-amzn-requestid']} 415 Unsupported Media Type -",
+        f"{refused.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
     ]
 
 

@@ -367,7 +367,10 @@ CONSUMERS = {
     ),
     "in a VPC": lambda stack: function(stack, vpc=vpc(stack)),
 }
-BAD_CONSUMERS = {"slowest": lambda stack: function(stack, timeout=Duration.minutes(15))}
+BAD_CONSUMERS = {
+    "slowest": lambda stack: function(stack, timeout=Duration.minutes(15)),
+    "throttled": lambda stack: function(stack, reserved_concurrent_executions=1),
+}
 
 
 def vpc(stack: Stack, **properties: Any) -> ec2.Vpc:

@@ -40,7 +40,7 @@ def table(name: str, type: dynamodb.AttributeType, sort: str | None = None) -> M
     )
 
 
-def function(timeout: Duration | None = None) -> Make:
+def function(timeout: Duration | None = None, *, reserved: int | None = None) -> Make:
     return lambda stack: lambda_.Function(
         stack,
         "Function",
@@ -48,6 +48,7 @@ def function(timeout: Duration | None = None) -> Make:
         handler="index.handler",
         code=lambda_.Code.from_inline("def handler(event, context): return {}"),
         timeout=timeout,
+        reserved_concurrent_executions=reserved,
     )
 
 
@@ -187,6 +188,7 @@ ROWS = [
     Row("dead-letter queue of a queue that was brought", "dead_letter_queue must not be set together with queue", {}, {"queue": queue(), "dead_letter_queue": lambda stack: sqs.Queue(stack, "Letters")}),
     Row("sink beside a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}),
     Row("settings of a consumer that was brought", "timeout and memory_size and reserved_concurrent_executions must not be set together with consumer", {"timeout": seconds(10), "memory_size": 128, "reserved_concurrent_executions": 9}, {"consumer": function()}),
+    Row("consumer that is throttled harder", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}),
     Row("throttling of an api that was brought", "throttling_rate_limit must not be set together with api", {"throttling_rate_limit": 10, "path": "/free"}, {"api": api()}),
     Row("taken root of an api that was brought", "path must be free in api, got '/', which has ANY already; choose another path", {}, {"api": api(binary_media_types=["*/*"])}),
     Row("taken path of an api that was brought", "path must be free in api, got '/taken', which has {proxy+} already", {"path": "/taken"}, {"api": api(binary_media_types=["*/*"])}),
@@ -336,11 +338,11 @@ def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argume
 
 
 @pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped"])
-def test_a_metric_has_points_of_whole_minutes_or_a_few_seconds(metric: str) -> None:
+def test_a_metric_has_points_of_whole_minutes_since_there_is_one_a_minute(metric: str) -> None:
     webhook = ScalableWebhook(Stack(App(), "Stack"), "Webhook", event_filters=[{"body": {"a": [1]}}])
-    assert getattr(webhook, metric)(period=seconds(30)).period.to_seconds() == 30
-    for wrong in (seconds(7), seconds(90), Duration.millis(500)):
-        with pytest.raises(ValueError, match="period must be 1, 5, 10, 20 or 30 seconds, or whole minutes, got "):
+    assert getattr(webhook, metric)(period=minutes(2)).period.to_seconds() == 120
+    for wrong in (seconds(30), seconds(90), seconds(0), Duration.millis(500)):
+        with pytest.raises(ValueError, match="period must be in whole minutes, got "):
             getattr(webhook, metric)(period=wrong)
 
 
@@ -416,3 +418,48 @@ def test_what_is_imported_may_be_imported_by_the_stack_of_another_region() -> No
     imported = sqs.Queue.from_queue_arn(other, "Queue", f"arn:aws:sqs:us-east-1:{'1' * 12}:orders")
     ScalableWebhook(own, "Webhook", queue=imported)
     app.synth()
+
+
+ELSEWHERE = f"eu-west-1:{'1' * 12}"
+IMPORTED: dict[str, Callable[[Stack], dict[str, Any]]] = {
+    "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:orders")},
+    "dead_letter_queue": lambda stack: {
+        "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:letters")
+    },
+    "encryption_key": lambda stack: {
+        "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{ELSEWHERE}:key/1234")
+    },
+    "secret": lambda stack: {
+        "source": Source.github(
+            secretsmanager.Secret.from_secret_complete_arn(
+                stack, "Its", f"arn:aws:secretsmanager:{ELSEWHERE}:secret:github-AbCdEf"
+            )
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("argument", IMPORTED)
+def test_what_is_imported_from_another_region_is_refused_by_its_name(argument: str) -> None:
+    stack = Stack(App(), "Own", env=HERE)
+    with pytest.raises(
+        ValueError, match=f"^{argument} must be of the region of the ScalableWebhook, us-east-1, got "
+    ) as refused:
+        ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack))
+    assert "Own/Its of eu-west-1" in str(refused.value)
+
+
+@pytest.mark.parametrize("argument", IMPORTED)
+def test_what_is_imported_into_a_stack_of_any_region_is_taken(argument: str) -> None:
+    app = App()
+    stack = Stack(app, "Own")
+    ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack))
+    app.synth()
+
+
+def test_a_queue_of_another_account_is_taken_and_a_dead_letter_queue_is_not() -> None:
+    stack = Stack(App(), "Own", env=HERE)
+    theirs = sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:us-east-1:{'2' * 12}:orders")
+    ScalableWebhook(stack, "Webhook", queue=theirs)
+    with pytest.raises(ValueError, match=r"^dead_letter_queue must be of the account of the ScalableWebhook, 1"):
+        ScalableWebhook(stack, "Another", dead_letter_queue=theirs)

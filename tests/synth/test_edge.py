@@ -63,7 +63,7 @@ def test_by_default_the_door_is_open_and_has_no_name_of_its_own(stack: Stack) ->
     ):
         template.resource_count_is(f"AWS::{type}", 0)
     template.resource_count_is("AWS::WAFv2::WebACLAssociation", 0)
-    template.has_resource_properties("AWS::ApiGateway::RestApi", {"DisableExecuteApiEndpoint": Match.absent()})
+    template.has_resource_properties("AWS::ApiGateway::RestApi", {"DisableExecuteApiEndpoint": False})
     assert "Access-Control" not in json.dumps(template.to_json())
     assert (webhook.api_key, webhook.usage_plan, webhook.web_acl) == (None, None, None)
 

@@ -116,10 +116,10 @@ def test_no_role_has_a_managed_policy_but_that_by_which_api_gateway_logs() -> No
         if resource["Type"] == "AWS::IAM::Role"
         for arn in resource["Properties"].get("ManagedPolicyArns", [])
     }
-    of_api = {policy for role, policy in managed if role.endswith("ApiCloudWatchRole")}
-    assert of_api == {"AmazonAPIGatewayPushToCloudWatchLogs"}
-    # A function that was brought has the CDK's own role.
-    assert {role for role, _ in managed if not role.endswith("ApiCloudWatchRole")} == {"ConsumerServiceRole"}
+    of_ours = {policy for role, policy in managed if role == "ScalableWebhookLogsRole"}
+    assert of_ours == {"AmazonAPIGatewayPushToCloudWatchLogs"}
+    # An API and a function that were brought have the CDK's own roles.
+    assert {role for role, _ in managed} == {"ScalableWebhookLogsRole", "ApiCloudWatchRole", "ConsumerServiceRole"}
 
 
 def test_a_statement_of_each_kind_is_among_them(allowed: list[tuple[str, Statement]]) -> None:

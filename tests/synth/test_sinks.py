@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Stack
+from aws_cdk import App, Duration, Environment, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
@@ -227,6 +227,31 @@ class TestDatabase:
         )
         ScalableWebhook(stack, "Webhook", sink=sink)
         assert (packed(stack) / "ca-certificates.pem").read_text() == "the authority"
+
+    @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "il-central-1"])
+    def test_where_no_authority_of_the_region_is_packed_one_has_to_be_given(self, region: str, tmp_path: Path) -> None:
+        stack = Stack(App(), "Stack", env=Environment(account="1" * 12, region=region))
+        vpc = ec2.Vpc(stack, "Vpc", max_azs=1)
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
+        authorities = tmp_path / "bundle.pem"
+        authorities.write_text("-----BEGIN CERTIFICATE-----")
+        with pytest.raises(ValueError, match=f"^ca_certificates must be given for a database in {region}, got none; "):
+            ScalableWebhook(stack, "Refused", sink=Sink.postgres(database, database_name="d"))
+        assert database.secret
+        proxy = database.add_proxy("Proxy", secrets=[database.secret], vpc=vpc)
+        for name, sink in {
+            "Given": Sink.postgres(database, database_name="d", ca_certificates=str(authorities)),
+            "Plain": Sink.postgres(database, database_name="d", tls=False),
+            "Proxied": Sink.postgres(proxy, database_name="d", secret=database.secret, vpc=vpc),
+            "Elsewhere": Sink.postgres(host="db.example.com", database_name="d", secret=database.secret),
+        }.items():
+            ScalableWebhook(stack, name, sink=sink)
+
+    @pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", None])
+    def test_where_one_is_packed_or_only_deployment_knows_none_has_to_be_given(self, region: str | None) -> None:
+        stack = Stack(App(), "Stack", env=Environment(region=region))
+        database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=ec2.Vpc(stack, "Vpc", max_azs=1))
+        ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="d"))
 
     def test_where_all_subnets_are_isolated_the_endpoints_are_asked_for(self, stack: Stack) -> None:
         isolated = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -359,6 +360,21 @@ class TestTemplate:
         assert methods(template) == ["ANY", "ANY", "GET", "GET"]
         mocks = template.find_resources("AWS::ApiGateway::Method", {"Properties": {"Integration": {"Type": "MOCK"}}})
         assert len(mocks) == 2
+
+    @pytest.mark.parametrize("name", ["github", "microsoft_graph"])
+    def test_what_a_direct_door_asks_of_sqs_it_may_ask_and_nothing_else(
+        self, name: str, stack: Stack, secret: Any
+    ) -> None:
+        ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=getattr(Source, name)(secret))
+        template = Template.from_stack(stack).to_json()["Resources"]
+        integrations = [each["Properties"]["Integration"] for each in template.values() if "Method" in each["Type"]]
+        (asked,) = {
+            frozenset(re.findall(r"Action=(\w+)", each["RequestTemplates"]["$default"])) for each in integrations
+        }
+        (role,) = {each["Credentials"]["Fn::GetAtt"][0] for each in integrations}
+        (policy,) = [each for each in template.values() if each["Properties"].get("Roles") == [{"Ref": role}]]
+        allowed = [each["Action"] for each in policy["Properties"]["PolicyDocument"]["Statement"]]
+        assert sorted(json.dumps(allowed).split('"')[1::2]) == sorted(f"sqs:{action}" for action in asked)
 
     def test_the_token_of_microsoft_graph_is_answered_without_a_message(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.microsoft_graph(secret))

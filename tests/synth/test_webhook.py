@@ -9,11 +9,12 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
 
 Synth = Callable[..., Template]
 
@@ -196,10 +197,23 @@ class TestTheDoor:
         (stage,) = resources(template, "AWS::ApiGateway::Stage").values()
         line = json.loads(stage["AccessLogSetting"]["Format"])
         assert line["request_id"] == "$context.extendedRequestId"
+        # The message of an error may quote a header.
+        assert line["error"] == "$context.error.responseType"
         assert not any(word in str(line) for word in ("$input", "header", "querystring", "body"))
         groups = resources(template, "AWS::Logs::LogGroup").values()
         assert [group["RetentionInDays"] for group in groups] == [7, 7, 7]
-        template.resource_count_is("AWS::ApiGateway::Account", 1)
+
+    def test_logs_by_one_role_of_the_account_however_many_there_are_in_a_stack(self, stack: Stack) -> None:
+        for name in ("One", "Two", "Three"):
+            ScalableWebhook(stack, name)
+        template = Template.from_stack(stack)
+        ((account, found),) = template.find_resources("AWS::ApiGateway::Account").items()
+        (role,) = template.find_resources("AWS::IAM::Role", {"DeletionPolicy": "Retain"})
+        assert found["Properties"] == {"CloudWatchRoleArn": {"Fn::GetAtt": [role, "Arn"]}}
+        assert found["DeletionPolicy"] == "Retain"
+        assert [id[:6] for id in found["DependsOn"]] == ["OneApi"]
+        stages = template.find_resources("AWS::ApiGateway::Stage").values()
+        assert [stage["DependsOn"] for stage in stages] == [[account]] * 3
 
     def test_rejects_above_its_own_throttle(self, synth: Synth) -> None:
         synth(throttling_rate_limit=50, throttling_burst_limit=20).has_resource_properties(
@@ -218,6 +232,12 @@ class TestTheDoor:
         template = synth(ingress=Ingress.direct_integration())
         template.resource_count_is("AWS::Lambda::Function", 1)
         assert actions(template, "WebhookIngressRole") == {"sqs:SendMessage"}
+
+    def test_of_direct_is_open_once_it_may_send(self, synth: Synth) -> None:
+        template = synth(ingress=Ingress.direct_integration())
+        (policy,) = [id for id in template.find_resources("AWS::IAM::Policy") if id.startswith("WebhookIngressRole")]
+        opened = template.find_resources("AWS::ApiGateway::Method").values()
+        assert [policy in method["DependsOn"] for method in opened] == [True, True]
 
     def test_of_direct_maps_every_content_type_and_passes_nothing_through(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
@@ -246,6 +266,18 @@ class TestTheDoor:
             m["Integration"].get("ContentHandling") for m in resources(template, "AWS::ApiGateway::Method").values()
         ]
         assert sorted(map(str, handling)) == ["CONVERT_TO_TEXT"] * 2 + ["None"] * 2
+
+    def test_of_direct_makes_a_text_of_every_reply_that_a_template_answers(self, stack: Stack) -> None:
+        ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(binary=True)).add_source(
+            "/okta", Source.okta(secretsmanager.Secret(stack, "Secret"))
+        )
+        answers = [
+            answer
+            for method in resources(Template.from_stack(stack), "AWS::ApiGateway::Method").values()
+            for answer in method["Integration"]["IntegrationResponses"]
+        ]
+        assert len(answers) == 2 * 3 + 2 * 3 + 2
+        assert {answer.get("ContentHandling") for answer in answers} == {"CONVERT_TO_TEXT"}
 
     @pytest.mark.parametrize(
         "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]

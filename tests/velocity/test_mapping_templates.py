@@ -236,10 +236,12 @@ def test_where_sqs_fails_the_sender_may_try_again(velocity: Velocity) -> None:
         ("<html>", 503, "try again"),
     ],
 )
+@pytest.mark.parametrize("as_base64", [False, True])
 def test_a_refusal_of_sqs_becomes_the_senders_fault_or_ours(
-    velocity: Velocity, error: str, status: int, says: str
+    velocity: Velocity, error: str, status: int, says: str, as_base64: bool
 ) -> None:
-    answer, context = both(velocity, mapping_template("rejected"), body=error)
+    body = base64.b64encode(error.encode()).decode() if as_base64 else error
+    answer, context = both(velocity, mapping_template("rejected"), body=body)
     assert context["responseOverride"]["status"] == status
     assert says in json.loads(answer)["message"]
     assert "\n" not in answer

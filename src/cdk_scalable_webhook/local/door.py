@@ -67,6 +67,17 @@ _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(
 _STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
+# Any other message is of a policy, and names the resource.
+_RESPONSE_TYPES = {
+    "Endpoint request timed out": "INTEGRATION_TIMEOUT",
+    "Forbidden": "INVALID_API_KEY",
+    "Internal server error": "INTEGRATION_FAILURE",
+    "Missing Authentication Token": "MISSING_AUTHENTICATION_TOKEN",
+    "Request Too Long": "REQUEST_TOO_LARGE",
+    "Too Many Requests": "THROTTLED",
+    "Unsupported Media Type": "UNSUPPORTED_MEDIA_TYPE",
+}
+
 _log = logging.getLogger("door")
 
 
@@ -78,6 +89,11 @@ class _GatewayResponse(Exception):
         self.status = status
         self.message = message
         self.field = field
+
+    @property
+    def type(self) -> str:
+        """https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"""
+        return _RESPONSE_TYPES.get(self.message, "ACCESS_DENIED")
 
 
 @dataclass(frozen=True)
@@ -164,7 +180,7 @@ class Door:
             run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]
             response = await run(call)
         except _GatewayResponse as answer:
-            context["error"] = {"message": answer.message}
+            context["error"] = {"message": answer.message, "responseType": answer.type}
             response = _json(answer.status, {answer.field: answer.message})
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
         response.headers["x-amzn-requestid"] = context["requestId"]
@@ -338,7 +354,7 @@ def _answer(call: _Call, status: int, reply: str) -> Response:
     """The integration response to what the integration has replied."""
     chosen = _integration_response(call.method.integration, status)
     content_type, template = _response_template(chosen, call.request.headers.get("accept", ""))
-    answer = reply if template is None else _render(template, call, reply)
+    answer = reply if template is None else _render(template, call, _reply_text(call, chosen, reply))
     override = call.context.pop("responseOverride", {})
     headers = {"content-type": content_type}
     headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
@@ -347,6 +363,18 @@ def _answer(call: _Call, status: int, reply: str) -> Response:
         status_code=int(override.get("status") or chosen["statusCode"]),
         headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
     )
+
+
+def _reply_text(call: _Call, response: Mapping[str, Any], reply: str) -> str:
+    """``$input.body`` in the template of an answer. Of bytes no template can be rendered.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+    """
+    if not call.api.is_binary("application/json"):
+        return reply
+    if response.get("contentHandling") != "CONVERT_TO_TEXT":
+        raise _GatewayResponse(500, "Internal server error")
+    return base64.b64encode(reply.encode()).decode()
 
 
 def _query(request: Request) -> str:

@@ -292,7 +292,7 @@ class _Util:
 
     @staticmethod
     def base64Decode(text: str) -> _String:  # noqa: N802
-        return _String(base64.b64decode(text).decode())
+        return _String(base64.b64decode(text).decode(errors="replace"))
 
     @staticmethod
     def escapeJavaScript(text: str) -> _String:  # noqa: N802

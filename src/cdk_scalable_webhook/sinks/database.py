@@ -1,9 +1,10 @@
 """A table of a Postgres or MySQL server."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from aws_cdk import Annotations
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -19,6 +20,8 @@ _PORTS = {"postgres": 5432, "mysql": 3306}
 # In seconds: the consumer gives a statement up after 20, and has to tell SQS then.
 _LEAST_TIMEOUT = 25
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
+# Those that make the certificates of RDS's databases.
+_AUTHORITIES = Path(__file__).parents[2] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
 
 
 class DatabaseSink(Sink):
@@ -100,6 +103,8 @@ class DatabaseSink(Sink):
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         checks.same_environment(scope, database=self._database, secret=self._secret)
+        if self._tls and self._ca_certificates is None and _is_certified_by_rds(self._database):
+            checks.packed_authorities(_AUTHORITIES, Stack.of(scope).region)
         if (timeout := checks.known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",
@@ -144,6 +149,11 @@ class DatabaseSink(Sink):
         if self._iam_user is not None:
             with checks.taken_by_the_cdk("database"):
                 self._database.grant_connect(grantee, self._iam_user)
+
+
+def _is_certified_by_rds(database: Any) -> bool:
+    """Whether it is an instance or a cluster. A proxy has a certificate that everybody knows."""
+    return any(hasattr(database, name) for name in ("instance_endpoint", "cluster_endpoint"))
 
 
 def _endpoint(database: Any, default_port: int) -> tuple[str, float]:
