@@ -290,6 +290,7 @@ class TestAnswer:
             ("1.5", None),
             ("", None),
             ("Wed, 99 Foo 2026 99:99:99 GMT", None),
+            ("Wed, 01 Jan 9999999999 00:00:00 GMT", None),
             (None, None),
         ],
         ids=str,
