@@ -142,8 +142,8 @@ class DatabaseSink:
         rds = None if settings.secret_arn else client("rds")
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert)
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, clock)
 
     def close(self) -> None:
         """Give the connection back to the server."""
