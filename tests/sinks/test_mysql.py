@@ -393,8 +393,10 @@ class TestTable:
             ({"like": "latin1"}, "MySQL error 1366"),
             ({"more": ", more int GENERATED ALWAYS AS (substr(path, 2)) STORED"}, "MySQL error 1366"),
             ({"path": "enum('/', '/a')"}, "MySQL error 1265"),
+            ({"more": ", more int GENERATED ALWAYS AS (1 DIV (length(path) - 19)) STORED"}, "MySQL error 1365"),
+            ({"more": ", more bigint AS (9223372036854775807 + (length(path) DIV 19)) STORED"}, "MySQL error 1690"),
         ],
-        ids=["too long", "check", "encoding", "computed", "enum"],
+        ids=["too long", "check", "encoding", "computed", "enum", "division by zero", "out of range"],
     )
     def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
         self, world: MySqlWorld, table: dict[str, str], error: str

@@ -34,6 +34,8 @@ from webhook_runtime.testing import webhook
 
 S, P = Kind.STORED, Kind.PERMANENT
 
+SECRET_NUMBER = "31415926535"
+
 
 @pytest.fixture(name="server")
 def _server(request: pytest.FixtureRequest) -> PostgresServer:
@@ -447,19 +449,25 @@ class TestTable:
                 {"more": ", more int NOT NULL GENERATED ALWAYS AS (length(path) / (length(path) - 20)) STORED"},
                 "SQLSTATE 22012",
             ),
+            ({"more": ", more int GENERATED ALWAYS AS (('0' || (headers->>'x-amount'))::int) STORED"}, "SQLSTATE 22003"),
+            (
+                {"more": ", more real GENERATED ALWAYS AS (('0' || (headers->>'x-ratio'))::real) STORED"},
+                "SQLSTATE 22003",
+            ),
         ],
-        ids=["too long", "check", "computed"],
+        ids=["too long", "check", "computed", "a number that is too large", "a ratio that is too large"],
     )
     def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
         self, world: PostgresWorld, table: dict[str, str], error: str
     ) -> None:
         create(world, **table)
         webhooks = [webhook(path="/a") for _ in range(9)]
-        webhooks[4] = webhook("payload-secret", path="/path-secret-1234567")
+        large = {"X-Amount": SECRET_NUMBER, "X-Ratio": f"1e{SECRET_NUMBER}"}
+        webhooks[4] = webhook("payload-secret", path="/path-secret-1234567", headers=large)
         outcomes = store(world.sink(create_table=False), *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
         assert outcomes[4].error == error
-        assert "secret" not in outcomes[4].reason
+        assert not any(part in outcomes[4].reason for part in ("secret", SECRET_NUMBER))
         assert outcomes[4].reason
 
     def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld) -> None:

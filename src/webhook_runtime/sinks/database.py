@@ -39,7 +39,7 @@ IDLE_SECONDS = 360
 
 _TRIES = 3
 
-_QUOTED = re.compile(r""": *(["']).*\1""", re.DOTALL)
+_QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
 
 
 class Meaning(Enum):
@@ -204,5 +204,6 @@ class DatabaseSink:
 
 
 def without_values(message: str) -> str:
-    """A database's message for the log: what it quotes after a colon is of the payload."""
-    return _QUOTED.sub(": …", message)
+    """A database's message for the log: what it begins with in quotes, or quotes after a colon or as a value, is of the
+    payload. Other quotes are around names."""
+    return _QUOTED.sub(r"\1…", message)
