@@ -470,18 +470,25 @@ class TestTable:
         assert not any(part in outcomes[4].reason for part in ("secret", SECRET_NUMBER))
         assert outcomes[4].reason
 
-    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld) -> None:
+    @pytest.mark.parametrize(
+        ("refusal", "error"),
+        [
+            ("IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF", "SQLSTATE P0001"),
+            ("ASSERT NEW.path <> '/bad', 'no such order'", "SQLSTATE P0004"),
+        ],
+    )
+    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld, refusal: str, error: str) -> None:
         create(world)
         world.server.query(
             f"CREATE FUNCTION refuse_{world.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            "IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF; RETURN NEW; END $$"
+            f"{refusal}; RETURN NEW; END $$"
         )
         world.server.query(
             f"CREATE TRIGGER refuse BEFORE INSERT ON {world.table} FOR EACH ROW EXECUTE FUNCTION refuse_{world.table}()"
         )
         outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
-        assert (outcomes[1].error, outcomes[1].reason) == ("SQLSTATE P0001", "no such order")
+        assert (outcomes[1].error, outcomes[1].reason) == (error, "no such order")
 
     @pytest.mark.parametrize("bad", [{"path": "/a\x00b"}, {"headers": {"X-A": "a\x00b"}}, {"id": "a\x00b"}])
     def test_a_text_with_nul_fails_alone(self, world: PostgresWorld, bad: dict[str, Any]) -> None:
