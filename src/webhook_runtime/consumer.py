@@ -53,10 +53,11 @@ class DeadLetters:
             # SQS takes neither an empty value nor every character.
             "reason": {"DataType": "String", "StringValue": sqs_text(outcome.reason)[:1024] or outcome.error},
         }
-        group = record["attributes"].get("MessageGroupId")
-        fifo = {"MessageGroupId": group, "MessageDeduplicationId": record["messageId"]} if group else {}
+        more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
+        if _is_fifo(record):  # a standard queue may have groups, too
+            more["MessageDeduplicationId"] = record["messageId"]
         self._sqs.send_message(
-            QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **fifo
+            QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **more
         )
 
 
@@ -137,8 +138,7 @@ class Consumer:
         started = time.time()
         self._letters_answer = True
         messages = [self._read(record) for record in event["Records"]]
-        in_order = event["Records"][0]["eventSourceARN"].endswith(".fifo")
-        process = self._process_in_order if in_order else self._process
+        process = self._process_in_order if _is_fifo(event["Records"][0]) else self._process
         failed = process(messages, Clock(context))
         self._redelivery.postpone([(message.record, message.delay) for message in failed])
         self._delete_payloads(messages)
@@ -314,6 +314,10 @@ class Consumer:
             self._letters_answer = isinstance(error, ClientError)
             return False
         return True
+
+
+def _is_fifo(record: Record) -> bool:
+    return bool(record["eventSourceARN"].endswith(".fifo"))
 
 
 def _tell(messages: Sequence[_Message], outcome: Outcome) -> None:

@@ -219,6 +219,14 @@ def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
     assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
 
 
+def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:
+    """Such a queue has groups for fairness. It refuses a deduplication id."""
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=letters) == []
+    assert letters.sent[0]["MessageGroupId"] == "tenant"
+    assert "MessageDeduplicationId" not in letters.sent[0]
+
+
 def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue() -> None:
     sink, letters = Memory(), Sqs()
     assert consume(sink, record("hello", None), dead_letters=letters) == []

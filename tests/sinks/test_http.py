@@ -1,6 +1,7 @@
 """What only the HTTP sink promises, against a real service."""
 
 import base64
+import hmac
 import ssl
 import time
 from collections.abc import Iterator
@@ -332,6 +333,39 @@ class TestSigning:
         body, headers = request.body + b" ", dict(request.headers.items())
         with pytest.raises(standardwebhooks.WebhookVerificationError):
             standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(body, headers)
+
+    def test_a_secret_that_is_rotated_is_read_again_after_a_while(
+        self, world: HttpWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Rotated(Secrets):
+            is_down = False
+
+            def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+                if self.is_down:
+                    raise TimeoutError
+                return super().get_secret_value(SecretId=SecretId)
+
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now)
+        secrets = Rotated(*(base64.b64encode(key).decode() for key in (b"old", b"new")))
+        to = sink(world, secrets=secrets)
+
+        def is_signed_with(key: bytes) -> bool:
+            assert kinds(to, webhook("x")) == [S]
+            headers = world.service.requests[-1].headers
+            content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.x".encode()
+            mac = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+            return bool(headers["webhook-signature"] == f"v1,{mac}")
+
+        assert is_signed_with(b"old")
+        now += 200
+        assert is_signed_with(b"old")
+        now += 101
+        secrets.is_down = True
+        assert is_signed_with(b"old")
+        now += 301
+        secrets.is_down = False
+        assert is_signed_with(b"new")
 
     @pytest.mark.parametrize("secret", ["s3cr3t!", "whsec_", "", "whsec_s3cr3t!", "s3cr3"])
     def test_a_secret_that_is_none_sends_nothing_and_is_told_to_nobody(self, world: HttpWorld, secret: str) -> None:

@@ -449,7 +449,10 @@ class TestTable:
                 {"more": ", more int NOT NULL GENERATED ALWAYS AS (length(path) / (length(path) - 20)) STORED"},
                 "SQLSTATE 22012",
             ),
-            ({"more": ", more int GENERATED ALWAYS AS (('0' || (headers->>'x-amount'))::int) STORED"}, "SQLSTATE 22003"),
+            (
+                {"more": ", more int GENERATED ALWAYS AS (('0' || (headers->>'x-amount'))::int) STORED"},
+                "SQLSTATE 22003",
+            ),
             (
                 {"more": ", more real GENERATED ALWAYS AS (('0' || (headers->>'x-ratio'))::real) STORED"},
                 "SQLSTATE 22003",

@@ -50,6 +50,9 @@ _COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _NAME = re.compile(r"[!-9;-~]+")
 _VALUE = re.compile(r"[^\r\n]*")
 
+# The signing secret is taken at its word for so long: it may be rotated.
+_KNOWN_SECONDS = 300
+
 # Of an answer nothing is needed but its end, after which the connection can be used again.
 _MAX_ANSWER = 64 * 1024
 
@@ -64,6 +67,7 @@ class Signer:
         self._secrets = secrets
         self._secret_arn = secret_arn
         self._key: bytes | None = None
+        self._read_at = float("-inf")
 
     def headers(self, id: str, body: bytes) -> dict[str, str]:
         """Raises SinkDown where the secret cannot be had: nothing is sent unsigned."""
@@ -73,18 +77,27 @@ class Signer:
         return {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": f"v1,{signature}"}
 
     def _secret(self) -> bytes:
-        if self._key is None:
+        if self._key is None or time.time() - self._read_at > _KNOWN_SECONDS:
             try:
-                text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
-                text = text.strip().removeprefix("whsec_").rstrip("=")
-                self._key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-            except binascii.Error:
-                raise SinkDown("the signing secret is not base64", error="BadSecret") from None
-            except Exception as error:
-                raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
-        if not self._key:
-            raise SinkDown("the signing secret is empty", error="BadSecret")
+                self._key = self._read()
+            except SinkDown:
+                if self._key is None:  # else the one that is known is the best there is
+                    raise
+            self._read_at = time.time()
         return self._key
+
+    def _read(self) -> bytes:
+        try:
+            text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
+            text = text.strip().removeprefix("whsec_").rstrip("=")
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            raise SinkDown("the signing secret is not base64", error="BadSecret") from None
+        except Exception as error:
+            raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
+        if not key:
+            raise SinkDown("the signing secret is empty", error="BadSecret")
+        return key
 
 
 class HttpSink:
