@@ -43,7 +43,9 @@ _OF_THE_CONNECTION = frozenset(
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+# 409 is the answer to an Idempotency-Key whose first request is still under way: the one that was given up for a time-out.
+# https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY})
 
 # What the client would refuse. That a value may be folded into several lines is no longer so.
 # https://www.rfc-editor.org/rfc/rfc9112#section-5.2
