@@ -3,6 +3,7 @@
 import base64
 import hmac
 import ssl
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -134,6 +135,20 @@ class TestConnection:
         assert kinds(to, webhook(), webhook()) == [S if status == 200 else R, S]
         assert time.monotonic() - before < 2
         assert world.link.attempts == 2
+
+    def test_an_answer_that_comes_piece_by_piece_is_not_waited_for(self, world: HttpWorld) -> None:
+        ended = threading.Event()
+
+        def drip(handler: BaseHTTPRequestHandler) -> None:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(100):
+                handler.wfile.write(b"1\r\nx\r\n")
+                time.sleep(0.1)
+            ended.set()
+
+        world.service.answers = [drip]
+        assert kinds(sink(world, timeout=0.3), webhook(), webhook()) == [S, S]
+        assert not ended.is_set()
 
     def test_an_answer_that_stops_in_the_middle_is_none(self, world: HttpWorld) -> None:
         world.service.answers = [stop_in_the_middle]

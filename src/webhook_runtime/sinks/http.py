@@ -43,7 +43,7 @@ _OF_THE_CONNECTION = frozenset(
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-# 409 is the answer to an Idempotency-Key whose first request is still under way: the one that was given up for a time-out.
+# 409 is said of an Idempotency-Key whose first request is still under way: one that was given up for a time-out.
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 _COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY})
 
@@ -156,8 +156,13 @@ class HttpSink:
             redirect=False,
             preload_content=False,
         )
-        if len(response.read(_MAX_ANSWER + 1, decode_content=False)) > _MAX_ANSWER:
-            response.close()
+        size, end = 0, time.monotonic() + timeout
+        for part in response.stream(_MAX_ANSWER + 1, decode_content=False):
+            size += len(part)
+            # In pieces it may come for ever, each of them in time.
+            if size > _MAX_ANSWER or time.monotonic() > end:
+                response.close()
+                break
         response.release_conn()
         return response
 
