@@ -204,6 +204,27 @@ def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None
     assert attributes(letters.sent[0])["reason"] == told
 
 
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        (100, {"error": "TooLarge", "reason": "the item is too large"}),
+        (39, {"error": "TooLarge", "reason": "the item"}),
+        (31, {"error": "TooLarge"}),
+        (11, {}),
+        (0, {}),
+    ],
+)
+def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: dict[str, str]) -> None:
+    fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
+    body = b"x" * (message.MAX_MESSAGE_BYTES - fixed - room)
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=letters) == []
+    (letter,) = letters.sent
+    written = attributes(letter)
+    assert message.read(record(letter["MessageBody"], written.pop("webhook"))).body == body
+    assert written == told
+
+
 def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
     """As after a redrive: the attributes of the first time are there."""
     again = sqs_record("a")
