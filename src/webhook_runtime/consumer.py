@@ -142,8 +142,9 @@ class Consumer:
         self._letters_answer = True
         messages = [self._read(record) for record in event["Records"]]
         process = self._process_in_order if _is_fifo(event["Records"][0]) else self._process
-        failed = process(messages, Clock(context))
-        self._redelivery.postpone([(message.record, message.delay) for message in failed])
+        clock = Clock(context)
+        failed = process(messages, clock)
+        self._redelivery.postpone([(message.record, message.delay) for message in failed], clock)
         self._delete_payloads(messages)
         logs.logger.info(
             "batch",
@@ -167,7 +168,7 @@ class Consumer:
                 message.outcome = down
             else:
                 down = self._store_alone(message, clock)
-        return [message for message in messages if not self._settle(message)]
+        return [message for message in messages if not self._settle(message, clock)]
 
     def _process_in_order(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
         """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
@@ -177,7 +178,7 @@ class Consumer:
                 message.outcome = down
             elif message.outcome is _NOT_REACHED:
                 down = self._store_alone(message, clock)
-            if not self._settle(message):
+            if not self._settle(message, clock):
                 behind = messages[position + 1 :]
                 for other in behind:
                     other.outcome = Outcome(Kind.RETRY, "NotReached", "one before it has to come back first")
@@ -285,7 +286,7 @@ class Consumer:
         wanted = self._event_filters is None or self._event_filters.want(webhook)
         return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
 
-    def _settle(self, message: _Message) -> bool:
+    def _settle(self, message: _Message, clock: Clock) -> bool:
         """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
         if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
@@ -293,7 +294,7 @@ class Consumer:
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
-        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line):
+        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, clock):
             message.outcome = outcome._replace(kind=Kind.PERMANENT)
             logs.logger.warning(Kind.PERMANENT.value, extra=line)
             return True
@@ -301,11 +302,14 @@ class Consumer:
         logs.logger.warning("failed", extra=line | {"retry_in": message.delay})
         return False
 
-    def _bury(self, message: _Message, line: dict[str, object]) -> bool:
+    def _bury(self, message: _Message, line: dict[str, object], clock: Clock) -> bool:
         if self._dead_letters is None:
             return False
         if not self._letters_answer:
             line["dead_letter_queue_error"] = "not asked again in this batch"
+            return False
+        if clock.is_over():
+            line["dead_letter_queue_error"] = "the function had no time left for it"
             return False
         try:
             self._dead_letters.send(message.record, message.outcome)

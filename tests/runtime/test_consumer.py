@@ -403,6 +403,30 @@ def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: E
     assert len(letters.sent) == asked
 
 
+def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_of_it() -> None:
+    """Or whoever fills a queue with what is not signed would have all of its batches end without an answer."""
+
+    class Slow(Sqs):
+        left = 30.0
+
+        def send_message(self, **call: Any) -> dict[str, str]:
+            self.left -= 7
+            return super().send_message(**call)
+
+        def get_remaining_time_in_millis(self) -> int:
+            return round(self.left * 1000)
+
+    letters, sqs = Slow(), Sqs()
+    consumer = Consumer(
+        Memory(**dict.fromkeys("abcdef", HOPELESS)),
+        Redelivery(sqs, "queue", Backoff(10, 900)),
+        DeadLetters(letters, "letters"),
+    )
+    answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, letters)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-f"]
+    assert letters.left < 0.5
+
+
 def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
     letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
     consumer = Consumer(
