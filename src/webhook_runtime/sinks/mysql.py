@@ -121,7 +121,8 @@ class _Connection:
         with self._connection.cursor() as cursor:
             values = ", ".join(cursor.mogrify(_ROW, _values(row)) for row in rows)
             statement = self._insert.replace("{rows}", values, 1)
-            if len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
+            # With the byte before it that says that it is a statement.
+            if 1 + len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
                 # The server would end the connection, and not say why.
                 raise BadWebhook("TooLarge", f"the statement is larger than max_allowed_packet of {self._max_bytes}")
             new = cursor.execute(statement)
