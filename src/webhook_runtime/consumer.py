@@ -50,7 +50,7 @@ class DeadLetters:
         }
         # SQS takes neither an empty value nor every character, and no more of them than a message holds.
         reason = sqs_text(outcome.reason)[:1024] or outcome.error
-        room = MAX_MESSAGE_BYTES - len(record["body"].encode()) - sum(_size(*each) for each in attributes.items())
+        room = MAX_MESSAGE_BYTES - _bytes(record["body"]) - sum(_size(*each) for each in attributes.items())
         for name, text in (("error", outcome.error), ("reason", reason)):
             fits = text.encode()[: max(room - len(name) - len("String"), 0)].decode(errors="ignore")
             if fits:
@@ -325,7 +325,11 @@ class Consumer:
 
 def _size(name: str, attribute: Mapping[str, str]) -> int:
     """What SQS counts of an attribute."""
-    return len((name + attribute["DataType"] + attribute["StringValue"]).encode())
+    return _bytes(name + attribute["DataType"] + attribute["StringValue"])
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))  # whatever somebody else has written into the queue
 
 
 def _is_fifo(record: Record) -> bool:

@@ -248,9 +248,10 @@ def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_que
     assert "MessageDeduplicationId" not in letters.sent[0]
 
 
-def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue() -> None:
+@pytest.mark.parametrize("body", ["hello", "\ud800"])
+def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue(body: str) -> None:
     sink, letters = Memory(), Sqs()
-    assert consume(sink, record("hello", None), dead_letters=letters) == []
+    assert consume(sink, record(body, None), dead_letters=letters) == []
     assert attributes(letters.sent[0])["error"] == "MalformedMessage"
     assert sink.calls == []
 
