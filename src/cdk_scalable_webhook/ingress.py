@@ -284,6 +284,7 @@ class _DirectIntegration(Ingress):
             status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
             accepted_headers = {"Content-Type": options.acknowledgement.content_type}
         if handshake == "microsoft_graph":
+            queue.grant(role, "sqs:GetQueueAttributes")
             request = mapping_template("validation_request", REQUEST=request)
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         answers = [

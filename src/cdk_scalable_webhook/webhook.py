@@ -376,7 +376,8 @@ class ScalableWebhook(Construct):
         """Another sender, at a door of its own: the same API, queue, consumer and sink.
 
         A handler tells them apart by ``webhook.mount``, which is ``path``. Each door has its own check: what one sender
-        has signed is refused at another's.
+        has signed is refused at another's. Ids are of all doors together: what two senders give the same id is stored
+        once, so a sender whose ids are not random wants a ``ScalableWebhook`` of its own.
 
         Args:
             path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.

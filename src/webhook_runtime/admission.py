@@ -14,7 +14,7 @@ class Unverified(Exception):
 
     def __init__(self, reason: str, *, sure: bool = True) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason: str = str(reason)
         self.sure = sure
 
 

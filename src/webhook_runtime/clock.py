@@ -28,6 +28,10 @@ class Clock:
         """Seconds that a step may take."""
         return max(self._context.get_remaining_time_in_millis() / 1000 - _RESERVE, 0.0)
 
+    def is_over(self) -> bool:
+        """Whether there is no time but for the answer to Lambda: half of what telling SQS may take."""
+        return self._context.get_remaining_time_in_millis() / 1000 < _RESERVE / 2
+
     @contextmanager
     def step(self) -> Iterator[None]:
         """One call to the sink. Raises SinkDown where one as long as the longest so far would not end in time; the

@@ -13,7 +13,7 @@ from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock, Context
 from webhook_runtime.filters import EventFilters
-from webhook_runtime.message import MalformedMessage, Webhook, read_message, sqs_text
+from webhook_runtime.message import MAX_MESSAGE_BYTES, MalformedMessage, Webhook, read_message, sqs_text
 from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
@@ -48,15 +48,19 @@ class DeadLetters:
             for name, value in record["messageAttributes"].items()
             if "stringValue" in value and name not in ("error", "reason")
         }
-        attributes |= {
-            "error": {"DataType": "String", "StringValue": outcome.error},
-            # SQS takes neither an empty value nor every character.
-            "reason": {"DataType": "String", "StringValue": sqs_text(outcome.reason)[:1024] or outcome.error},
-        }
-        group = record["attributes"].get("MessageGroupId")
-        fifo = {"MessageGroupId": group, "MessageDeduplicationId": record["messageId"]} if group else {}
+        # SQS takes neither an empty value nor every character, and no more of them than a message holds.
+        reason = sqs_text(outcome.reason)[:1024] or outcome.error
+        room = MAX_MESSAGE_BYTES - _bytes(record["body"]) - sum(_size(*each) for each in attributes.items())
+        for name, text in (("error", outcome.error), ("reason", reason)):
+            fits = text.encode()[: max(room - len(name) - len("String"), 0)].decode(errors="ignore")
+            if fits:
+                attributes[name] = {"DataType": "String", "StringValue": fits}
+                room -= _size(name, attributes[name])
+        more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
+        if _is_fifo(record):  # a standard queue may have groups, too
+            more["MessageDeduplicationId"] = record["messageId"]
         self._sqs.send_message(
-            QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **fifo
+            QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **more
         )
 
 
@@ -137,10 +141,10 @@ class Consumer:
         started = time.time()
         self._letters_answer = True
         messages = [self._read(record) for record in event["Records"]]
-        in_order = event["Records"][0]["eventSourceARN"].endswith(".fifo")
-        process = self._process_in_order if in_order else self._process
-        failed = process(messages, Clock(context))
-        self._redelivery.postpone([(message.record, message.delay) for message in failed])
+        process = self._process_in_order if _is_fifo(event["Records"][0]) else self._process
+        clock = Clock(context)
+        failed = process(messages, clock)
+        self._redelivery.postpone([(message.record, message.delay) for message in failed], clock)
         self._delete_payloads(messages)
         logs.logger.info(
             "batch",
@@ -164,7 +168,7 @@ class Consumer:
                 message.outcome = down
             else:
                 down = self._store_alone(message, clock)
-        return [message for message in messages if not self._settle(message)]
+        return [message for message in messages if not self._settle(message, clock)]
 
     def _process_in_order(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
         """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
@@ -174,7 +178,7 @@ class Consumer:
                 message.outcome = down
             elif message.outcome is _NOT_REACHED:
                 down = self._store_alone(message, clock)
-            if not self._settle(message):
+            if not self._settle(message, clock):
                 behind = messages[position + 1 :]
                 for other in behind:
                     other.outcome = Outcome(Kind.RETRY, "NotReached", "one before it has to come back first")
@@ -282,7 +286,7 @@ class Consumer:
         wanted = self._event_filters is None or self._event_filters.want(webhook)
         return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
 
-    def _settle(self, message: _Message) -> bool:
+    def _settle(self, message: _Message, clock: Clock) -> bool:
         """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
         if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
@@ -290,7 +294,7 @@ class Consumer:
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
-        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line):
+        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, clock):
             message.outcome = outcome._replace(kind=Kind.PERMANENT)
             logs.logger.warning(Kind.PERMANENT.value, extra=line)
             return True
@@ -298,11 +302,14 @@ class Consumer:
         logs.logger.warning("failed", extra=line | {"retry_in": message.delay})
         return False
 
-    def _bury(self, message: _Message, line: dict[str, object]) -> bool:
+    def _bury(self, message: _Message, line: dict[str, object], clock: Clock) -> bool:
         if self._dead_letters is None:
             return False
         if not self._letters_answer:
             line["dead_letter_queue_error"] = "not asked again in this batch"
+            return False
+        if clock.is_over():
+            line["dead_letter_queue_error"] = "the function had no time left for it"
             return False
         try:
             self._dead_letters.send(message.record, message.outcome)
@@ -314,6 +321,19 @@ class Consumer:
             self._letters_answer = isinstance(error, ClientError)
             return False
         return True
+
+
+def _size(name: str, attribute: Mapping[str, str]) -> int:
+    """What SQS counts of an attribute."""
+    return _bytes(name + attribute["DataType"] + attribute["StringValue"])
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))  # whatever somebody else has written into the queue
+
+
+def _is_fifo(record: Record) -> bool:
+    return bool(record["eventSourceARN"].endswith(".fifo"))
 
 
 def _tell(messages: Sequence[_Message], outcome: Outcome) -> None:

@@ -46,7 +46,7 @@ class Zoom:
         token = asked.get("plainToken") if isinstance(asked, dict) else None
         if payload.get("event") != "endpoint.url_validation" or not isinstance(token, str):
             return None
-        encrypted = hmac.new(secrets[0].encode(), token.encode(), "sha256").hexdigest()
+        encrypted = hmac.new(secrets[0].encode(), token.encode(errors="surrogatepass"), "sha256").hexdigest()
         return _json({"plainToken": token, "encryptedToken": encrypted})
 
 

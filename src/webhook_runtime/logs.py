@@ -28,6 +28,29 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class _Utf8(logging.Filter):
+    """Escapes what UTF-8 does not have: half of a surrogate pair, which JSON may hold, and so what a function of the
+    user's says of a payload. Lambda's own handler fails on it, and the batch would fail with it.
+
+    See: https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        vars(record).update({name: _utf8(value) for name, value in vars(record).items() if isinstance(value, str)})
+        if record.exc_info and record.exc_info[0]:
+            kind, error, traceback = record.exc_info
+            if _utf8(text := str(error)) != text:
+                record.exc_info = (kind, Exception(_utf8(text)), traceback)
+        return True
+
+
+def _utf8(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+logger.addFilter(_Utf8())
+
+
 def configure() -> None:
     """Give the logger a handler where the environment brought none; Lambda brings its own."""
     if not logging.getLogger().handlers and not logger.handlers:

@@ -13,7 +13,8 @@ class Permanent(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason
+        # It may be anything where nobody checks types, such as the error that was the cause.
+        self.reason: str = str(reason)
 
 
 class RetryAfter(Exception):
@@ -25,9 +26,10 @@ class RetryAfter(Exception):
     """
 
     def __init__(self, seconds: float, reason: str = "") -> None:
-        super().__init__(reason or f"asked to come back in {seconds:g} seconds")
-        self.seconds = seconds
-        self.reason: str = reason or str(self)
+        # What is no number is an error here, in the handler, and not later, where it would be the whole batch's.
+        self.seconds: float = float(seconds)
+        super().__init__(reason or f"asked to come back in {self.seconds:g} seconds")
+        self.reason: str = str(self)
 
 
 class SinkDown(Exception):
@@ -43,9 +45,9 @@ class SinkDown(Exception):
 
     def __init__(self, reason: str, *, retry_after: float | None = None, error: str = "SinkDown") -> None:
         super().__init__(reason)
-        self.reason = reason
-        self.retry_after = retry_after
-        self.error = error
+        self.reason: str = str(reason)
+        self.retry_after: float | None = None if retry_after is None else float(retry_after)
+        self.error: str = str(error)
 
 
 class Kind(Enum):

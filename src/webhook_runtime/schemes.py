@@ -1,7 +1,6 @@
 """How senders prove who they are, each kind in a class: what a request claims, and whether a secret bears it out."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import importlib
@@ -47,8 +46,13 @@ class Scheme(ABC):
         """Raises Unverified, or Unverifiable."""
         claim = self.claim(webhook)
         for secret in secrets:
-            if claim(secret):
-                return Verdict(secret)
+            try:
+                if claim(secret):
+                    return Verdict(secret)
+            except NoSecret:
+                # The one before it may have been of another kind: the random one that it was created with.
+                if secret == secrets[0]:
+                    raise
         raise Unverified(self.mismatch, sure=False)
 
     @property
@@ -136,9 +140,12 @@ class Hmac(Scheme):
         if self.key == "text":
             return secret.encode()
         try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
+            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except ValueError:
             raise NoSecret("the secret is not base64") from None
+        if not key:  # which would be one that everybody knows
+            raise NoSecret("the secret is empty")
+        return key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +251,9 @@ class Custom(Scheme):
             said = function(webhook, list(secrets))
         except Unverified as refusal:
             raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an exit too: it would end the function, and with it the batch
             logs.logger.exception("the source's function raised")
             raise SourceFailed(type(error).__name__) from None
         if isinstance(said, Answer):

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime.admission import Unverifiable
 
@@ -13,6 +13,9 @@ from webhook_runtime.admission import Unverifiable
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
 _KNOWN_SECONDS = 300
 _PROVOKED_SECONDS = 10
+# One that cannot be had is not asked for again by the rest of a batch: each call that times out costs the function time
+# in which it has to say what failed.
+_REFUSED_SECONDS = 5
 
 
 class NoSecret(Unverifiable):
@@ -28,7 +31,8 @@ class Secrets:
         self._field = field
         self._now = now
         self._known: list[str] = []
-        self._asked_at = self._provoked_at = float("-inf")
+        self._asked_at = self._provoked_at = self._refused_at = float("-inf")
+        self._refusal = self._missing = ""
 
     def current(self) -> list[str]:
         """The newest first. Raises NoSecret."""
@@ -38,26 +42,51 @@ class Secrets:
 
     def are_newer_than(self, at: float) -> bool:
         """Whether what is known was asked for after that time; it is asked for now, unless that was just done for
-        another request."""
-        if self._asked_at < at and self._now() - self._provoked_at >= _PROVOKED_SECONDS:
+        another request. Raises NoSecret where the one before the newest, which there may be, is not known."""
+        if (self._asked_at < at or self._missing) and self._now() - self._provoked_at >= _PROVOKED_SECONDS:
             self._provoked_at = self._now()
             self._ask()
+        if self._missing:
+            raise NoSecret(self._missing)
         return self._asked_at >= at
 
     def _ask(self) -> None:
-        known = [value for stage in ("AWSCURRENT", "AWSPREVIOUS") if (value := self._value(stage))]
-        if not known:
+        if self._now() - self._refused_at < _REFUSED_SECONDS:
+            raise NoSecret(self._refusal)
+        try:
+            known = [self._value("AWSCURRENT")]
+        except NoSecret as refusal:
+            self._refusal, self._refused_at = str(refusal), self._now()
+            raise
+        try:
+            known.append(self._value("AWSPREVIOUS"))
+            self._missing = ""
+        except NoSecret as refusal:
+            self._missing = str(refusal)
+        if not any(known):
             raise NoSecret("the secret is empty")
-        self._known, self._asked_at = known, self._now()
+        self._known, self._asked_at = [value for value in known if value], self._now()
 
     def _value(self, stage: str) -> str | None:
         try:
             text = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)["SecretString"]
-            return str(json.loads(text)[self._field]) if self._field else str(text)
+            value = json.loads(text)[self._field] if self._field else text
+            if type(value) not in (str, int):  # null, as text, is one that anybody can guess
+                raise TypeError
+            return str(value)
         except Exception as error:
-            if stage == "AWSPREVIOUS":  # one that was never rotated has none
+            # One that was never rotated has none; but whether it has one, a call that failed does not say.
+            if stage == "AWSPREVIOUS" and not _may_pass(error):
                 return None
             # Not the whole of it: what json says would quote the secret.
             raise NoSecret(
                 error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             ) from None
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether Secrets Manager may say something else when it is asked again."""
+    if not isinstance(error, ClientError):
+        return isinstance(error, BotoCoreError)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return bool(status >= 500) or error.response["Error"]["Code"] == "ThrottlingException"

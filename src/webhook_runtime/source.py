@@ -1,6 +1,7 @@
 """Who sends: what each request has to pass before it is a webhook, at the door or, where none verifies, behind it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from webhook_runtime.settings import SourceSettings
 if TYPE_CHECKING:
     from webhook_runtime.handshakes import Handshake
     from webhook_runtime.schemes import Scheme, Verdict
+
+
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Source:
@@ -62,7 +66,10 @@ class Source:
             answer = self._handshake.answer(webhook, [verdict.secret], [])
             if answer is not None:
                 return answer
-        id = verdict.id or self._scheme.delivery_id(webhook) or webhook.id
+        id = verdict.id or self._scheme.delivery_id(webhook)
+        # JSON may hold half of a surrogate pair: no message can, and no sink.
+        if not id or _HALF_A_PAIR.search(id):
+            id = webhook.id
         return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
     def _verify(self, webhook: Webhook) -> "Verdict":

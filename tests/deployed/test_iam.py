@@ -286,6 +286,28 @@ def test_nor_is_any_with_a_database(strict: Emulator) -> None:
         everything_is_needed(app)
 
 
+GRAPH = """
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+
+app = App()
+stack = Stack(app, "Graph")
+source = Source.microsoft_graph(secretsmanager.Secret(stack, "Secret"))
+ScalableWebhook(stack, "Webhook", source=source, ingress=Ingress.direct_integration())
+app.synth()
+"""
+
+
+def test_a_direct_door_may_do_what_its_handshake_asks_of_sqs(strict: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(GRAPH)
+    (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
+    (webhook,) = deploy(strict, tmp_path)
+    asked = httpx.post(webhook.url, params={"validationToken": "a token"}, timeout=30)
+    assert (asked.status_code, asked.text) == (200, "a token")
+    assert httpx.post(webhook.url, json={"value": []}, timeout=30).status_code == 202
+
+
 def test_each_example_is_among_them() -> None:
     deployed_here = {"hello", "direct", "python_handler", "postgres"}
     assert {folder.name for folder in apps.EXAMPLES} == deployed_here

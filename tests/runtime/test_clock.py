@@ -1,11 +1,15 @@
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 
 from runtime.doubles import Invocation
 from webhook_runtime.clock import Clock
-from webhook_runtime.outcome import SinkDown
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import Outcome, SinkDown
+from webhook_runtime.sinks.splitting import BadWebhook, insert_each
+from webhook_runtime.testing import webhook
 
 
 class Time:
@@ -60,3 +64,20 @@ def test_the_first_step_is_always_begun(left: float) -> None:
 @pytest.mark.parametrize(("left", "remaining"), [(30, 29), (1.5, 0.5), (1, 0), (0, 0), (-3, 0)])
 def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
     assert Clock(Invocation(left)).remaining() == remaining
+
+
+def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passing = Time(30, monkeypatch)
+    outcomes: list[Outcome] = []
+
+    def insert(webhooks: Sequence[Webhook]) -> list[Outcome]:
+        passing.now += 0.1
+        raise BadWebhook("TooLong", "the id is too long")
+
+    with pytest.raises(SinkDown) as down:
+        outcomes.extend(insert_each([webhook() for _ in range(1000)], insert, Clock(passing)))
+
+    assert down.value.error == "OutOfTime"
+    assert passing.now < 29.1

@@ -204,6 +204,27 @@ def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None
     assert attributes(letters.sent[0])["reason"] == told
 
 
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        (100, {"error": "TooLarge", "reason": "the item is too large"}),
+        (39, {"error": "TooLarge", "reason": "the item"}),
+        (31, {"error": "TooLarge"}),
+        (11, {}),
+        (0, {}),
+    ],
+)
+def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: dict[str, str]) -> None:
+    fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
+    body = b"x" * (message.MAX_MESSAGE_BYTES - fixed - room)
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=letters) == []
+    (letter,) = letters.sent
+    written = attributes(letter)
+    assert message.read(record(letter["MessageBody"], written.pop("webhook"))).body == body
+    assert written == told
+
+
 def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
     """As after a redrive: the attributes of the first time are there."""
     again = sqs_record("a")
@@ -219,9 +240,18 @@ def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
     assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
 
 
-def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue() -> None:
+def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:
+    """Such a queue has groups for fairness. It refuses a deduplication id."""
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=letters) == []
+    assert letters.sent[0]["MessageGroupId"] == "tenant"
+    assert "MessageDeduplicationId" not in letters.sent[0]
+
+
+@pytest.mark.parametrize("body", ["hello", "\ud800"])
+def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue(body: str) -> None:
     sink, letters = Memory(), Sqs()
-    assert consume(sink, record("hello", None), dead_letters=letters) == []
+    assert consume(sink, record(body, None), dead_letters=letters) == []
     assert attributes(letters.sent[0])["error"] == "MalformedMessage"
     assert sink.calls == []
 
@@ -372,6 +402,30 @@ def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: E
     records = [sqs_record(id) for id in ("a", "b", "c")]
     assert consume(sink, *records, dead_letters=letters) == ["message-a", "message-b", "message-c"]
     assert len(letters.sent) == asked
+
+
+def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_of_it() -> None:
+    """Or whoever fills a queue with what is not signed would have all of its batches end without an answer."""
+
+    class Slow(Sqs):
+        left = 30.0
+
+        def send_message(self, **call: Any) -> dict[str, str]:
+            self.left -= 7
+            return super().send_message(**call)
+
+        def get_remaining_time_in_millis(self) -> int:
+            return round(self.left * 1000)
+
+    letters, sqs = Slow(), Sqs()
+    consumer = Consumer(
+        Memory(**dict.fromkeys("abcdef", HOPELESS)),
+        Redelivery(sqs, "queue", Backoff(10, 900)),
+        DeadLetters(letters, "letters"),
+    )
+    answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, letters)
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-f"]
+    assert letters.left < 0.5
 
 
 def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:

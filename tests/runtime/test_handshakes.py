@@ -88,6 +88,10 @@ class TestZoom:
         assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": encrypted}
         assert answer.content_type == "application/json"
 
+    def test_a_token_that_is_no_text_is_answered_and_fails_nothing(self) -> None:
+        body = b'{"payload": {"plainToken": "\\ud800"}, "event": "endpoint.url_validation"}'
+        assert json.loads(answered(source("zoom", SIGNED), signed(body)).body)["plainToken"] == "\ud800"
+
     def test_nothing_is_signed_for_a_stranger(self) -> None:
         with pytest.raises(Unverified):
             source("zoom", SIGNED).admit(signed(self.BODY, "guess"))

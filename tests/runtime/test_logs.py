@@ -33,6 +33,37 @@ def test_in_lambda_the_handler_that_is_there_stays_the_only_one() -> None:
     assert _lines(there + LOG.split("try:")[0]) == [{"there": "stored"}]
 
 
+# What Lambda does with a line: it has no handler around it that would take an error of the encoding.
+LAMBDA = """
+import json, logging, sys
+
+class InLambda(logging.Handler):
+    def emit(self, record):
+        line = {"message": record.getMessage(), "id": vars(record).get("id")}
+        if record.exc_info:
+            line |= {"errorType": record.exc_info[0].__name__, "errorMessage": str(record.exc_info[1])}
+        sys.stderr.buffer.write(json.dumps(line, ensure_ascii=False).encode() + b"\\n")
+
+logging.getLogger().addHandler(InLambda())
+logging.getLogger().setLevel("INFO")
+"""
+
+HALF_A_PAIR = r"""
+logs.logger.info("stored", extra={"id": "Zo\xeb \ud800"})
+try:
+    raise ValueError("Zo\xeb \ud800")
+except ValueError:
+    logs.logger.exception("failed", extra={"id": "a"})
+"""
+
+
+def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
+    """JSON may hold half of a surrogate pair."""
+    stored, failed = _lines(LAMBDA + "from webhook_runtime import logs" + HALF_A_PAIR)
+    assert stored == {"message": "stored", "id": r"Zoë \ud800"}
+    assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
+
+
 def _lines(code: str) -> list[dict[str, Any]]:
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.doubles import client_error
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.handshakes import Slack
@@ -206,8 +207,10 @@ class SecretsManager:
         self._secret = secret
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        if self._secret is None or VersionStage == "AWSPREVIOUS":
+        if self._secret is None:
             raise ConnectTimeoutError(endpoint_url="https://secretsmanager")
+        if VersionStage == "AWSPREVIOUS":
+            raise client_error("ResourceNotFoundException")
         return {"SecretString": self._secret}
 
 

@@ -2,13 +2,16 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import REFUSED, Sqs
+from runtime.doubles import REFUSED, Invocation, Sqs
+from webhook_runtime.clock import Clock
 from webhook_runtime.redelivery import LONGEST, Backoff, Redelivery
 
 
-def postpone(sqs: Sqs, count: int) -> None:
+def postpone(sqs: Sqs, count: int, *seconds: float) -> None:
     records: list[dict[str, Any]] = [{"receiptHandle": f"handle-{n}"} for n in range(count)]
-    Redelivery(sqs, "http://sqs/Queue", Backoff(1, 1)).postpone([(each, n) for n, each in enumerate(records)])
+    Redelivery(sqs, "http://sqs/Queue", Backoff(1, 1)).postpone(
+        [(each, n) for n, each in enumerate(records)], Clock(Invocation(*seconds))
+    )
 
 
 @pytest.mark.parametrize("attempt", [*range(1, 12), 60, 1000, 100_000])
@@ -60,3 +63,11 @@ def test_an_sqs_that_fails_is_not_asked_again(caplog: pytest.LogCaptureFixture) 
     assert len(sqs.postponed) == 1
     (line,) = caplog.records
     assert vars(line)["messages"] == 25
+
+
+def test_a_function_that_has_no_time_left_postpones_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    sqs = Sqs()
+    postpone(sqs, 35, 2, 0.7, 0.4)
+    assert [len(entries) for entries in sqs.postponed] == [10, 10]
+    (line,) = caplog.records
+    assert (vars(line)["error"], vars(line)["messages"]) == ("OutOfTime", 15)

@@ -1,5 +1,6 @@
 """Signatures: those of each sender are known, and nothing else is."""
 
+import asyncio
 import base64
 import hmac
 import sys
@@ -9,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
+from runtime.doubles import client_error
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
 from webhook_runtime.schemes import Custom, Hmac, Scheme
@@ -18,20 +21,29 @@ from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
 
 NOW = 1_763_000_000.0
+# What Secrets Manager answers when it has no answer.
+PASSING = [
+    ConnectTimeoutError(endpoint_url="https://secretsmanager"),
+    client_error("ThrottlingException"),
+    client_error("InternalServiceError", 500),
+]
 BODY = '{"id": "evt_1", "event_id": "Ev1", "name": "Zoë"}'.encode()
 
 
 class SecretsManager:
-    """Secrets Manager: a secret by its stages."""
+    """Secrets Manager: a secret by its stages, or what it answers instead."""
 
-    def __init__(self, **stages: str) -> None:
+    def __init__(self, **stages: str | Exception) -> None:
         self.stages = stages
         self.asked = 0
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
         assert SecretId == "arn"
         self.asked += 1
-        return {"SecretString": self.stages[VersionStage]}
+        secret = self.stages.get(VersionStage, client_error("ResourceNotFoundException"))
+        if isinstance(secret, Exception):
+            raise secret
+        return {"SecretString": secret}
 
 
 class Time:
@@ -42,7 +54,7 @@ class Time:
         return self.now
 
 
-def source(scheme: Scheme, secret: str = "shh", **stages: str) -> Source:
+def source(scheme: Scheme, secret: str = "shh", **stages: str | Exception) -> Source:
     return Source(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
 
 
@@ -152,7 +164,7 @@ def test_a_time_is_signed_with_the_payload() -> None:
 
 
 class TestRotation:
-    def secrets(self, **stages: str) -> tuple[Secrets, SecretsManager, Time]:
+    def secrets(self, **stages: str | Exception) -> tuple[Secrets, SecretsManager, Time]:
         manager, time = SecretsManager(**stages), Time()
         return Secrets(manager, "arn", None, time), manager, time
 
@@ -203,6 +215,36 @@ class TestRotation:
         time.now += 301
         assert not self.accepts(secrets, b"leaked", time.now)
 
+    @pytest.mark.parametrize("trouble", PASSING, ids=str)
+    def test_while_the_one_before_cannot_be_read_nobody_is_refused_for_it(self, trouble: Exception) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT="new", AWSPREVIOUS=trouble)
+        assert self.accepts(secrets, b"new", NOW)
+        with pytest.raises(NoSecret):
+            self.accepts(secrets, b"old", NOW)
+        manager.stages["AWSPREVIOUS"] = "old"
+        time.now += 11
+        assert self.accepts(secrets, b"old", NOW)
+        assert not self.accepts(secrets, b"older", NOW)
+
+    def test_one_before_it_that_is_of_another_kind_is_none(self) -> None:
+        """As the random one that it was created with, before the sender gave one."""
+        signed = base64_of(BODY, b"new")
+        scheme = Hmac(header="X-Signature", encoding="base64", key="base64")
+        checked = source(scheme, base64.b64encode(b"new").decode(), AWSPREVIOUS="*random*")
+        admitted(checked, [("X-Signature", signed)], BODY)
+        with pytest.raises(Unverified):
+            admitted(checked, [("X-Signature", signed[1:])], BODY)
+
+    def test_one_that_cannot_be_read_is_not_asked_for_again_by_the_rest_of_a_batch(self) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT=PASSING[0])
+        for _ in range(10):
+            with pytest.raises(NoSecret, match="ConnectTimeoutError"):
+                self.accepts(secrets, b"new", NOW)
+        assert manager.asked == 1
+        manager.stages = {"AWSCURRENT": "new"}
+        time.now += 6
+        assert self.accepts(secrets, b"new", NOW)
+
 
 @pytest.mark.parametrize(
     ("stages", "field"),
@@ -212,13 +254,26 @@ class TestRotation:
         ({"AWSCURRENT": "no JSON"}, "key"),
         ({"AWSCURRENT": '{"other": "x"}'}, "key"),
         ({"AWSCURRENT": '{"key": ""}'}, "key"),
+        ({"AWSCURRENT": '{"key": null}'}, "key"),
+        ({"AWSCURRENT": '{"key": true}'}, "key"),
+        ({"AWSCURRENT": '{"key": {}}'}, "key"),
     ],
 )
-def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(stages: dict[str, str], field: str | None) -> None:
+@pytest.mark.parametrize("guess", [b"", b"None", b"True", b"{}"])
+def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(
+    stages: dict[str, str | Exception], field: str | None, guess: bytes
+) -> None:
     checked = Source(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
     with pytest.raises(NoSecret) as error:
-        admitted(checked, [("X-Signature", hex_of(BODY, b""))], BODY)
+        admitted(checked, [("X-Signature", hex_of(BODY, guess))], BODY)
     assert "no JSON" not in str(error.value)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "*random*", "Zoë"])
+def test_a_secret_that_holds_no_key_lets_nobody_in(secret: str) -> None:
+    checked = source(Hmac(header="X-Signature", encoding="base64", key="base64"), secret)
+    with pytest.raises(NoSecret):
+        admitted(checked, [("X-Signature", base64_of(BODY, b""))], BODY)
 
 
 def test_a_secret_may_be_a_field_of_json() -> None:
@@ -239,6 +294,12 @@ def test_a_secret_may_be_a_field_of_json() -> None:
 )
 def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
     assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
+
+
+def test_an_id_that_no_message_can_hold_is_none() -> None:
+    body = b'{"id": "\\ud800"}'
+    checked = source(Hmac(header="X-Signature", id_field="id"))
+    assert admitted(checked, [("X-Signature", hex_of(body))], body) == "its request"
 
 
 class TestCustom:
@@ -287,6 +348,22 @@ class TestCustom:
             source.admit(sent([], payload.encode()))
         assert "ZeroDivisionError" in caplog.text
         assert payload not in caplog.text
+
+    @pytest.mark.parametrize("exit", [SystemExit(), asyncio.CancelledError()])
+    def test_what_exits_lets_nobody_in_and_ends_no_batch(self, exit: BaseException) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise exit
+
+        with pytest.raises(Unverifiable):
+            self.source(verify).admit(sent([], b""))
+
+    def test_a_reason_may_be_the_error_that_was_the_cause(self) -> None:
+        def verify(webhook: Webhook, secrets: list[str]) -> None:
+            raise Unverified(ValueError("The seal is broken."))  # type: ignore[arg-type]
+
+        with pytest.raises(Unverified) as error:
+            self.source(verify).admit(sent([], b""))
+        assert error.value.reason == "The seal is broken."
 
     def test_an_async_function_has_verified_nothing(self) -> None:
         async def verify(webhook: Webhook, secrets: list[str]) -> None:

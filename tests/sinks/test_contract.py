@@ -228,6 +228,30 @@ class Watched:
             yield outcome
 
 
+class Ending:
+    """Lambda's context of a function that has no time left once the sink has stored something."""
+
+    def __init__(self, sink: Watched) -> None:
+        self._sink = sink
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 0 if self._sink.order else 30_000
+
+
+def test_in_a_fifo_queue_a_function_whose_time_runs_out_says_what_is_stored_by_then(world: World) -> None:
+    """Or it would be ended, and a sink that is slow would lose to the dead-letter queue what it has stored."""
+    queue, webhooks = Queue(fifo=True), some(10)
+    queue.send(*webhooks)
+    sink = Watched(world.sink())
+    consumer = queue.consumer(sink)
+    failed = queue.deliver(consumer.handle, context=Ending(sink))
+    assert failed == [each.message_id for each in webhooks[1:]]
+    assert_stored_once(world, webhooks[:1])
+    queue.drain(consumer)
+    assert_stored_once(world, webhooks)
+    assert queue.letters == []
+
+
 def test_a_fifo_queue_keeps_its_order_through_an_outage(world: World) -> None:
     webhooks = some(20)
     queue = Queue(fifo=True, max_receive_count=10)

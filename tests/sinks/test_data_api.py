@@ -259,7 +259,8 @@ class TestMySql:
         "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') */ INTO `{table}` "
         "(id, request_id, received_at, method, path, query, headers, payload, source_ip) "
         "VALUES (:id, :request_id, :received_at, :method, :path, :query, :headers, :payload, :source_ip) "
-        "ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id) OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
+        "ON DUPLICATE KEY UPDATE id = IF(CAST(id AS BINARY) = CAST(VALUES(id) AS BINARY) "
+        "OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
     )
 
     @pytest.fixture

@@ -374,6 +374,15 @@ class TestTable:
         assert (outcomes[2].error, outcomes[2].reason) == ("MySQL error 1406", "Data too long for column 'id' at row 1")
         assert dict(world.rows()) == {each.id: each.body for each in webhooks[:2]}
 
+    @pytest.mark.parametrize("other", ["Order-1", "order-1 ", "ordér-1"])
+    def test_ids_that_the_users_table_takes_for_one_are_no_duplicates(self, world: MySqlWorld, other: str) -> None:
+        create(world, like="utf8mb4 COLLATE utf8mb4_general_ci")
+        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY id varchar(191)")
+        sink = world.sink(create_table=False)
+        one, another = webhook(id="order-1"), webhook(id=other)
+        assert store(sink, one) == [STORED]
+        assert kinds(sink, webhook(), another, one) == [S, P, Kind.DUPLICATE]
+
     def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, world: MySqlWorld) -> None:
         create(world, path="varchar(64) UNIQUE")
         sink = world.sink(create_table=False)
@@ -393,8 +402,10 @@ class TestTable:
             ({"like": "latin1"}, "MySQL error 1366"),
             ({"more": ", more int GENERATED ALWAYS AS (substr(path, 2)) STORED"}, "MySQL error 1366"),
             ({"path": "enum('/', '/a')"}, "MySQL error 1265"),
+            ({"more": ", more int GENERATED ALWAYS AS (1 DIV (length(path) - 19)) STORED"}, "MySQL error 1365"),
+            ({"more": ", more bigint AS (9223372036854775807 + (length(path) DIV 19)) STORED"}, "MySQL error 1690"),
         ],
-        ids=["too long", "check", "encoding", "computed", "enum"],
+        ids=["too long", "check", "encoding", "computed", "enum", "division by zero", "out of range"],
     )
     def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
         self, world: MySqlWorld, table: dict[str, str], error: str
@@ -435,8 +446,13 @@ class TestTable:
         with world.server.variables(max_allowed_packet=MIB):
             sink = world.sink()
             store(sink, webhook())
-            sizes = range(MIB // 2 - 600, MIB // 2 - 100, 5)
-            found = [kinds(sink, webhook("x" * size, id=f"size-{size}"))[0] for size in sizes]
+
+            def kind(length: int) -> Kind:
+                """The payload takes the statement near the limit, and each character of the path a byte further."""
+                return kinds(sink, webhook("x" * (MIB // 2 - 500), path="/" * length))[0]
+
+            too_long = next(length for length in range(100, 1000, 25) if kind(length) is P)
+            found = [kind(length) for length in range(too_long - 30, too_long + 5)]
             edge = found.index(P)
             assert edge > 0
             assert set(found[:edge]) == {S}

@@ -34,6 +34,8 @@ from webhook_runtime.testing import webhook
 
 S, P = Kind.STORED, Kind.PERMANENT
 
+SECRET_NUMBER = "31415926535"
+
 
 @pytest.fixture(name="server")
 def _server(request: pytest.FixtureRequest) -> PostgresServer:
@@ -447,33 +449,49 @@ class TestTable:
                 {"more": ", more int NOT NULL GENERATED ALWAYS AS (length(path) / (length(path) - 20)) STORED"},
                 "SQLSTATE 22012",
             ),
+            (
+                {"more": ", more int GENERATED ALWAYS AS (('0' || (headers->>'x-amount'))::int) STORED"},
+                "SQLSTATE 22003",
+            ),
+            (
+                {"more": ", more real GENERATED ALWAYS AS (('0' || (headers->>'x-ratio'))::real) STORED"},
+                "SQLSTATE 22003",
+            ),
         ],
-        ids=["too long", "check", "computed"],
+        ids=["too long", "check", "computed", "a number that is too large", "a ratio that is too large"],
     )
     def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
         self, world: PostgresWorld, table: dict[str, str], error: str
     ) -> None:
         create(world, **table)
         webhooks = [webhook(path="/a") for _ in range(9)]
-        webhooks[4] = webhook("payload-secret", path="/path-secret-1234567")
+        large = {"X-Amount": SECRET_NUMBER, "X-Ratio": f"1e{SECRET_NUMBER}"}
+        webhooks[4] = webhook("payload-secret", path="/path-secret-1234567", headers=large)
         outcomes = store(world.sink(create_table=False), *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
         assert outcomes[4].error == error
-        assert "secret" not in outcomes[4].reason
+        assert not any(part in outcomes[4].reason for part in ("secret", SECRET_NUMBER))
         assert outcomes[4].reason
 
-    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld) -> None:
+    @pytest.mark.parametrize(
+        ("refusal", "error"),
+        [
+            ("IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF", "SQLSTATE P0001"),
+            ("ASSERT NEW.path <> '/bad', 'no such order'", "SQLSTATE P0004"),
+        ],
+    )
+    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld, refusal: str, error: str) -> None:
         create(world)
         world.server.query(
             f"CREATE FUNCTION refuse_{world.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            "IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF; RETURN NEW; END $$"
+            f"{refusal}; RETURN NEW; END $$"
         )
         world.server.query(
             f"CREATE TRIGGER refuse BEFORE INSERT ON {world.table} FOR EACH ROW EXECUTE FUNCTION refuse_{world.table}()"
         )
         outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
-        assert (outcomes[1].error, outcomes[1].reason) == ("SQLSTATE P0001", "no such order")
+        assert (outcomes[1].error, outcomes[1].reason) == (error, "no such order")
 
     @pytest.mark.parametrize("bad", [{"path": "/a\x00b"}, {"headers": {"X-A": "a\x00b"}}, {"id": "a\x00b"}])
     def test_a_text_with_nul_fails_alone(self, world: PostgresWorld, bad: dict[str, Any]) -> None:

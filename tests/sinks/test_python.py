@@ -25,7 +25,7 @@ CUSTOMERS = [webhook(name, id=name) for name in "abcde"]
 class Handler:
     """The user's: notes what it is given, and raises ``troubles`` by the webhook's id."""
 
-    def __init__(self, **troubles: Exception) -> None:
+    def __init__(self, **troubles: BaseException) -> None:
         self.given: list[Any] = []
         self._troubles = troubles
 
@@ -82,8 +82,21 @@ def test_what_the_handler_raises_decides_what_becomes_of_a_webhook() -> None:
     assert [outcome.retry_after for outcome in outcomes[:3]] == [None, 30, None]
 
 
-@pytest.mark.parametrize("trouble", [KeyError("customer"), StopIteration(), AssertionError(), RecursionError()])
-def test_what_the_handler_did_not_mean_to_raise_is_logged(trouble: Exception, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        KeyError("customer"),
+        StopIteration(),
+        AssertionError(),
+        RecursionError(),
+        SystemExit(1),
+        asyncio.CancelledError(),
+    ],
+    ids=repr,
+)
+def test_what_the_handler_did_not_mean_to_raise_is_logged(
+    trouble: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     assert kinds(PythonSink(Handler(b=trouble).one), *CUSTOMERS) == [S, R, S, S, S]
     (line,) = caplog.records
     assert line.exc_info
@@ -93,6 +106,36 @@ def test_what_the_handler_did_not_mean_to_raise_is_logged(trouble: Exception, ca
 def test_what_the_handler_meant_to_raise_leaves_no_stack_trace(caplog: pytest.LogCaptureFixture) -> None:
     store(PythonSink(Handler(a=Permanent("no"), b=RetryAfter(3)).one), *CUSTOMERS)
     assert caplog.records == []
+
+
+def test_what_the_handler_says_may_be_of_another_type_where_nobody_checks_types() -> None:
+    wrong: Any = ValueError("no such customer"), "30", "soon", None
+    error, number, word, nothing = wrong
+
+    def handle(webhook: Webhook) -> None:
+        match webhook.id:
+            case "a":
+                raise Permanent(error)
+            case "b":
+                raise RetryAfter(number, error)
+            case "c":
+                raise RetryAfter(word, "maintenance")
+            case "d":
+                raise Permanent(nothing)
+            case "e":
+                raise SinkDown(error, retry_after=number)
+
+    queue = Queue(max_receive_count=1)
+    queue.send(*CUSTOMERS)
+    assert queue.deliver(queue.consumer(PythonSink(handle)).handle) == []
+    assert [reason(letter) for letter in queue.letters] == [
+        ("Permanent", "no such customer"),
+        ("RetryAfter", "no such customer"),
+        ("ValueError", "could not convert string to float: 'soon'"),
+        ("Permanent", "None"),
+        ("SinkDown", "no such customer"),
+    ]
+    assert RetryAfter(number).seconds == 30
 
 
 @pytest.mark.parametrize("batch", [False, True])

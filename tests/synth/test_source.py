@@ -380,7 +380,11 @@ class TestTemplate:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.microsoft_graph(secret))
         template = Template.from_stack(stack)
         assert methods(template) == ["ANY", "ANY"]
-        assert "Action=GetQueueAttributes" in json.dumps(template.to_json())
+        of_the_door = {"Properties": {"Roles": [{"Ref": Match.string_like_regexp("IngressRole")}]}}
+        (permitted,) = template.find_resources("AWS::IAM::Policy", of_the_door).values()
+        for action in ("GetQueueAttributes", "SendMessage"):
+            assert f"Action={action}&" in json.dumps(template.to_json())
+            assert f'"sqs:{action}"' in json.dumps(permitted)
 
 
 class TestAddSource:

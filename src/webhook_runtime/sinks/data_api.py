@@ -49,8 +49,8 @@ class DataApiSink:
             f"VALUES ({', '.join(values)}) {UNLESS_THERE[settings.engine]}"
         )
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert)
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, clock)
 
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""

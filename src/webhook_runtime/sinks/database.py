@@ -39,7 +39,7 @@ IDLE_SECONDS = 360
 
 _TRIES = 3
 
-_QUOTED = re.compile(r""": *(["']).*\1""", re.DOTALL)
+_QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
 
 
 class Meaning(Enum):
@@ -142,8 +142,8 @@ class DatabaseSink:
         rds = None if settings.secret_arn else client("rds")
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert)
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, clock)
 
     def close(self) -> None:
         """Give the connection back to the server."""
@@ -204,5 +204,6 @@ class DatabaseSink:
 
 
 def without_values(message: str) -> str:
-    """A database's message for the log: what it quotes after a colon is of the payload."""
-    return _QUOTED.sub(": …", message)
+    """A database's message for the log: what it begins with in quotes, or quotes after a colon or as a value, is of the
+    payload. Other quotes are around names."""
+    return _QUOTED.sub(r"\1…", message)

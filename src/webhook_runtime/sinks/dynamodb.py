@@ -36,12 +36,12 @@ class DynamoDBSink:
         self._dynamodb = dynamodb
         self._payloads = payloads
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
         throttled = None
         for start in range(0, len(webhooks), _MAX_STATEMENTS):
             if throttled:
                 raise SinkDown(throttled.reason, error=throttled.error)
-            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert):
+            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, clock):
                 yield outcome
                 throttled = outcome if outcome.kind is Kind.RETRY else throttled
 

@@ -43,12 +43,17 @@ _OF_THE_CONNECTION = frozenset(
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+# 409 is said of an Idempotency-Key whose first request is still under way: one that was given up for a time-out.
+# https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY})
 
 # What the client would refuse. That a value may be folded into several lines is no longer so.
 # https://www.rfc-editor.org/rfc/rfc9112#section-5.2
 _NAME = re.compile(r"[!-9;-~]+")
 _VALUE = re.compile(r"[^\r\n]*")
+
+# The signing secret is taken at its word for so long: it may be rotated.
+_KNOWN_SECONDS = 300
 
 # Of an answer nothing is needed but its end, after which the connection can be used again.
 _MAX_ANSWER = 64 * 1024
@@ -64,6 +69,7 @@ class Signer:
         self._secrets = secrets
         self._secret_arn = secret_arn
         self._key: bytes | None = None
+        self._read_at = float("-inf")
 
     def headers(self, id: str, body: bytes) -> dict[str, str]:
         """Raises SinkDown where the secret cannot be had: nothing is sent unsigned."""
@@ -73,18 +79,27 @@ class Signer:
         return {"webhook-id": id, "webhook-timestamp": now, "webhook-signature": f"v1,{signature}"}
 
     def _secret(self) -> bytes:
-        if self._key is None:
+        if self._key is None or time.time() - self._read_at > _KNOWN_SECONDS:
             try:
-                text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
-                text = text.strip().removeprefix("whsec_").rstrip("=")
-                self._key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-            except binascii.Error:
-                raise SinkDown("the signing secret is not base64", error="BadSecret") from None
-            except Exception as error:
-                raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
-        if not self._key:
-            raise SinkDown("the signing secret is empty", error="BadSecret")
+                self._key = self._read()
+            except SinkDown:
+                if self._key is None:  # else the one that is known is the best there is
+                    raise
+            self._read_at = time.time()
         return self._key
+
+    def _read(self) -> bytes:
+        try:
+            text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
+            text = text.strip().removeprefix("whsec_").rstrip("=")
+            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            raise SinkDown("the signing secret is not base64", error="BadSecret") from None
+        except Exception as error:
+            raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
+        if not key:
+            raise SinkDown("the signing secret is empty", error="BadSecret")
+        return key
 
 
 class HttpSink:
@@ -141,8 +156,13 @@ class HttpSink:
             redirect=False,
             preload_content=False,
         )
-        if len(response.read(_MAX_ANSWER + 1, decode_content=False)) > _MAX_ANSWER:
-            response.close()
+        size, end = 0, time.monotonic() + timeout
+        for part in response.stream(_MAX_ANSWER + 1, decode_content=False):
+            size += len(part)
+            # In pieces it may come for ever, each of them in time.
+            if size > _MAX_ANSWER or time.monotonic() > end:
+                response.close()
+                break
         response.release_conn()
         return response
 
@@ -182,5 +202,5 @@ def _seconds(retry_after: str | None) -> float | None:
         return float(retry_after)
     try:
         return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

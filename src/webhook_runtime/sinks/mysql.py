@@ -24,6 +24,8 @@ from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _MEANING = {
     ER.BAD_NULL_ERROR: Meaning.BAD_ROW,
+    ER.DATETIME_FUNCTION_OVERFLOW: Meaning.BAD_ROW,
+    ER.DIVISION_BY_ZERO: Meaning.BAD_ROW,
     ER.DATA_TOO_LONG: Meaning.BAD_ROW,
     ER.INVALID_CHARACTER_STRING: Meaning.BAD_ROW,
     ER.NO_REFERENCED_ROW_2: Meaning.BAD_ROW,
@@ -31,8 +33,13 @@ _MEANING = {
     ER.TRUNCATED_WRONG_VALUE_FOR_FIELD: Meaning.BAD_ROW,
     ER.WARN_DATA_OUT_OF_RANGE: Meaning.BAD_ROW,
     ER.WARN_DATA_TRUNCATED: Meaning.BAD_ROW,
+    ER.WRONG_VALUE_FOR_TYPE: Meaning.BAD_ROW,
     1644: Meaning.BAD_ROW,  # raised by a trigger
+    1690: Meaning.BAD_ROW,  # a number that is out of range
     3140: Meaning.BAD_ROW,  # not JSON
+    3141: Meaning.BAD_ROW,  # not JSON either, in a column that is computed from it
+    3156: Meaning.BAD_ROW,  # JSON, and not of the type that is wanted
+    3854: Meaning.BAD_ROW,  # bytes that are not of the character set
     3819: Meaning.BAD_ROW,  # a check constraint, of MySQL
     ER.CONSTRAINT_FAILED: Meaning.BAD_ROW,  # and of MariaDB
     ER.LOCK_DEADLOCK: Meaning.CONFLICT,
@@ -114,7 +121,8 @@ class _Connection:
         with self._connection.cursor() as cursor:
             values = ", ".join(cursor.mogrify(_ROW, _values(row)) for row in rows)
             statement = self._insert.replace("{rows}", values, 1)
-            if len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
+            # With the byte before it that says that it is a statement.
+            if 1 + len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
                 # The server would end the connection, and not say why.
                 raise BadWebhook("TooLarge", f"the statement is larger than max_allowed_packet of {self._max_bytes}")
             new = cursor.execute(statement)

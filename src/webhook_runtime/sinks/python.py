@@ -47,13 +47,13 @@ class PythonSink:
             return Outcome(Kind.PERMANENT, _name(error), error.reason)
         except RetryAfter as error:
             return Outcome(Kind.RETRY, _name(error), error.reason, error.seconds)
-        except SinkDown:
+        except (SinkDown, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # an exit too: it would end the function, and nobody would know what is stored
             logs.logger.exception("the handler raised")
             return Outcome(Kind.RETRY, _name(error), str(error))
         return STORED
 
 
-def _name(error: Exception) -> str:
+def _name(error: BaseException) -> str:
     return type(error).__name__

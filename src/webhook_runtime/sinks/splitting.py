@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from webhook_runtime.clock import Clock
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome
 
@@ -18,14 +19,16 @@ class BadWebhook(Exception):
 Insert = Callable[[Sequence[Webhook]], Sequence[Outcome]]
 
 
-def insert_each(webhooks: Sequence[Webhook], insert: Insert) -> Iterator[Outcome]:
+def insert_each(webhooks: Sequence[Webhook], insert: Insert, clock: Clock) -> Iterator[Outcome]:
     """One outcome for each, in their order. What is refused is halved until the bad one stands alone."""
     try:
-        yield from insert(webhooks)
+        with clock.step():
+            outcomes = insert(webhooks)
+        yield from outcomes
     except BadWebhook as bad:
         if len(webhooks) == 1:
             yield Outcome(Kind.PERMANENT, bad.error, bad.reason)
             return
         half = len(webhooks) // 2
-        yield from insert_each(webhooks[:half], insert)
-        yield from insert_each(webhooks[half:], insert)
+        yield from insert_each(webhooks[:half], insert, clock)
+        yield from insert_each(webhooks[half:], insert, clock)

@@ -4,7 +4,7 @@ from webhook_runtime.sinks.database import Meaning
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {
-    ("22", "23", "54", "P0001"): Meaning.BAD_ROW,  # data, constraint, limit of an index; raised by a trigger
+    ("22", "23", "54", "P0"): Meaning.BAD_ROW,  # data, constraint, limit of an index; raised by a trigger
     ("45000",): Meaning.BAD_ROW,  # raised by a trigger of MySQL's
     ("40",): Meaning.CONFLICT,
     ("28",): Meaning.LOGIN,

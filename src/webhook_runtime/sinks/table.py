@@ -10,10 +10,14 @@ COLUMNS = ("id", "request_id", "received_at", "method", "path", "query", "header
 # What an insert does with a row whose id is there already: nothing. Any other key that is there already is no
 # duplicate, and must not be taken for one: Postgres is told which key is meant, and MySQL, which cannot be told, gets
 # an id of NULL to refuse; but only a strict session refuses it, and any other would take the id from the row that is
-# there. Not its INSERT IGNORE, which turns every error into a warning, and cuts what is too long.
+# there. Bytes are compared, since to MySQL's text types Order and order are one. Not its INSERT IGNORE, which turns
+# every error into a warning, and cuts what is too long.
 UNLESS_THERE = {
     "postgres": "ON CONFLICT (id) DO NOTHING",
-    "mysql": "ON DUPLICATE KEY UPDATE id = IF(id = VALUES(id) OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)",
+    "mysql": (
+        "ON DUPLICATE KEY UPDATE id = IF(CAST(id AS BINARY) = CAST(VALUES(id) AS BINARY) "
+        "OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
+    ),
 }
 
 _QUOTE = {"postgres": '"', "mysql": "`"}
