@@ -30,7 +30,7 @@ def test_a_command_that_there_is_passes(command: str) -> None:
         "make coffee",
         "make faults SEEDS=42",
         "scalable-webhook local fly",
-        "scalable-webhook burst",
+        "scalable-webhook local deploy",
         "scalable-webhook burst URL --counts 500",
         'eval "$(scalable-webhook local envy)"',
         "python examples/oracle_server.py",
