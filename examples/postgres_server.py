@@ -153,9 +153,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with running() as server:
-        print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. It is at")
-        print(f"  postgresql://{USER}:{server.password}@127.0.0.1:{server.port}/{DATABASE}")
-        print("Type next, elsewhere:")
+        print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. For psql, elsewhere:")
+        print(
+            f"  export PGHOST=127.0.0.1 PGPORT={server.port} PGUSER={USER} PGDATABASE={DATABASE} PGPASSWORD={server.password}"
+        )
+        print("For the example:")
         print(f"  scalable-webhook local deploy examples/postgres --context {' --context '.join(server.context())}")
         try:
             Event().wait()

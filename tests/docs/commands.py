@@ -174,5 +174,7 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], None]] = {
     "make": _make,
     "pip": _pip,
     "python": _python,
+    "python3": _python,
     "scalable-webhook": _scalable_webhook,
+    "source": _anything,
 }
