@@ -31,8 +31,8 @@ class Wrong(Exception):
 
 
 def shown(text: str) -> Iterator[str]:
-    """The commands of a block: what stands behind its prompts, those of more than one line put together."""
-    for match in re.finditer(r"^\$ ((?:.*\\\n)*.*)$", text, re.MULTILINE):
+    """The commands of a block, those of more than one line put together."""
+    for match in re.finditer(r"^((?:.*\\\n)*.+)$", text, re.MULTILINE):
         yield match[1].replace("\\\n", " ")
 
 
