@@ -154,7 +154,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with running() as server:
         print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. It is at")
-        print(f"  postgresql://{USER}:{server.password}@127.0.0.1:{server.port}/{DATABASE}")
+        print(f"  export PGHOST=127.0.0.1 PGPORT={server.port} PGDATABASE={DATABASE}")
+        print(f"  export PGUSER={USER} PGPASSWORD={server.password}")
         print("Type next, elsewhere:")
         print(f"  scalable-webhook local deploy examples/postgres --context {' --context '.join(server.context())}")
         try:

@@ -10,7 +10,7 @@ from griffe2md import ConfigDict, render_object_docs
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "API.md"
 CONFIG = ConfigDict(
-    docstring_section_style="table",
+    docstring_section_style="list",
     heading_level=2,
     show_signature_annotations=True,
     line_length=100,
@@ -18,7 +18,7 @@ CONFIG = ConfigDict(
     show_object_full_path=False,
     members_order="source",
     inherited_members=False,
-    show_if_no_docstring=False,  # the fields of a dataclass are in the table of its class
+    show_if_no_docstring=False,  # the fields of a dataclass are in the list of its class
     summary=False,
 )
 INTRODUCTION = """\
@@ -37,6 +37,9 @@ said again at each.
 ORDER = ["ScalableWebhook", "Ingress", "Source", "Sink", "Retry"]
 
 
+# In a list, so that no screen is too narrow for it; a name is code there too.
+ITEM = re.compile(r"^- \*\*(\w+)\*\* ", re.MULTILINE)
+
 HEADING = re.compile(r"^(#+ )`(?:[a-z_]+\.)*([A-Z]\w*(?:\.\w+)?|[a-z_]+)`$", re.MULTILINE)
 
 
@@ -47,7 +50,7 @@ def api() -> str:
     sections += ["# webhook_runtime.testing", *documented("webhook_runtime.testing")]
     text = re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", "\n\n".join(sections))
     # Users import from the package, whichever module a name lives in.
-    return HEADING.sub(r"\1`\2`", text).strip() + "\n"
+    return ITEM.sub(r"- **`\1`** ", HEADING.sub(r"\1`\2`", text)).strip() + "\n"
 
 
 def documented(module: str) -> list[str]:

@@ -42,6 +42,8 @@ def typed(kind: _T) -> _T:
 def brief(value: object) -> str:
     """A value for a person: never long, and no address in memory."""
     name = type(value).__name__
+    if inspect.isfunction(value):
+        return value.__qualname__
     try:
         text = "" if type(value).__repr__ is object.__repr__ else repr(value)
     except Exception:  # it is somebody's own, or a number with too many digits to write
@@ -179,7 +181,9 @@ def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     remedy = next(filter(None, remedies), "pass one")
     if optional:
         remedy += f", or leave {wrong.argument.partition('[')[0]} out"
-    got, kind = brief(wrong.value), type(wrong.value).__name__
+    kind = type(wrong.value).__name__
+    # Somebody has put the secret itself there, and an error ends in a log.
+    got = f"{_article(kind)} {kind}" if "ISecret" in interfaces else brief(wrong.value)
     raise ValueError(
         f"{wrong.argument} must be {kinds}, got {got if got.endswith(kind) else f'{got} ({kind})'}; {remedy}"
     )
@@ -202,11 +206,16 @@ def _described(option: Any, value: object) -> str:
 
 def _remedy(option: Any, value: object) -> str:
     """What to do, where that can be said."""
+    if inspect.isfunction(value):
+        return f"call it: {value.__qualname__}()"
     if get_origin(option) is Sequence:
         return "put a single one into a list, too"
     if isinstance(option, type) and issubclass(option, Enum):
         return f"for example {option.__name__}.{next(iter(option)).name}"
-    if re.match(r"I[A-Z][a-z]", getattr(option, "__name__", "")) and isinstance(value, str):
+    name = getattr(option, "__name__", "")
+    if name in _EXAMPLES:
+        return f"for example {_EXAMPLES[name]}"
+    if re.match(r"I[A-Z][a-z]", name) and isinstance(value, str):
         return "what exists already is imported, by a method from_…() of its class"
     return _REMEDIES.get(option, "")
 
@@ -219,4 +228,12 @@ _REMEDIES = {
     Duration: "for example Duration.seconds(30)",
     int: "write one without quotes and fraction",
     float: "write one without quotes",
+}
+
+# By the names of the classes, whose modules import this one, or take time to import.
+_EXAMPLES = {
+    "ISecret": "secretsmanager.Secret.from_secret_name_v2(scope, id, name)",
+    "Ingress": "Ingress.direct_integration()",
+    "Sink": "Sink.dynamodb()",
+    "Source": "Source.github(secret)",
 }

@@ -45,7 +45,7 @@ _URL_DESCRIPTION = "Webhook URL"
 class ScalableWebhook(Construct):
     """A webhook endpoint in front of something that does not scale.
 
-    API Gateway takes every request and answers 202 once it is in a queue; a consumer works the queue off, never more
+    API Gateway takes every request and answers 202 once it is in a queue; a consumer empties the queue, never more
     than ``max_concurrency`` batches at a time, and stores each webhook once. Nothing accepted is lost: what cannot be
     stored ends in the dead-letter queue.
 

@@ -31,8 +31,8 @@ class Wrong(Exception):
 
 
 def shown(text: str) -> Iterator[str]:
-    """The commands of a block: what stands behind its prompts, those of more than one line put together."""
-    for match in re.finditer(r"^\$ ((?:.*\\\n)*.*)$", text, re.MULTILINE):
+    """The commands of a block, those of more than one line put together."""
+    for match in re.finditer(r"^((?:.*\\\n)*.+)$", text, re.MULTILINE):
         yield match[1].replace("\\\n", " ")
 
 
@@ -174,5 +174,7 @@ _PROGRAMS: dict[str, Callable[[Sequence[str]], None]] = {
     "make": _make,
     "pip": _pip,
     "python": _python,
+    "python3": _python,
     "scalable-webhook": _scalable_webhook,
+    "source": _anything,
 }

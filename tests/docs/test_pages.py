@@ -26,7 +26,7 @@ from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
 FENCES = list(every_fence())
-LANGUAGES = {"console", "js", "json", "python", "sh", "sql", "text"}
+LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
 # A deploy takes a quarter of a minute, if nobody else is at work; a page has one or two.
 SECONDS = 400
 
@@ -157,10 +157,10 @@ def test_a_statement_is_one_that_postgres_takes(fence: Fence, postgres: Postgres
         connection.close()
 
 
-@each(of("console"))
+@each(of("bash"))
 def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None:
     commands = list(shown(fence.text))
-    assert commands, "a console block has commands behind a prompt"
+    assert commands, "a bash block has commands"
     for command in commands:
         check(command)
 

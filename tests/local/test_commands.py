@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cdk_scalable_webhook.local import commands
+from cdk_scalable_webhook.local.burst import Report
+from cdk_scalable_webhook.local.deploy import DeployedWebhook
 from cdk_scalable_webhook.local.emulator import Emulator
 
 
@@ -113,3 +120,97 @@ def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest
     assert result.exit_code == 1
     assert "Permission denied" in result.stderr
     assert isinstance(result.exception, SystemExit)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes these the webhooks of a local AWS that runs."""
+
+    def deploy(*names: str) -> None:
+        webhooks = [DeployedWebhook(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
+        monkeypatch.setattr("cdk_scalable_webhook.local.emulator.find", lambda: Emulator(tmp_path, "http://[::1]", ()))
+        monkeypatch.setattr("cdk_scalable_webhook.local.deploy.webhooks", lambda _: webhooks)
+
+    return deploy
+
+
+def test_the_url_of_the_only_webhook_needs_no_name(deployed: Callable[..., None]) -> None:
+    deployed("Hello/Webhook")
+    assert CliRunner().invoke(commands.app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
+
+
+def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None:
+    deployed("One/Webhook", "Two/Webhook")
+    named = CliRunner().invoke(commands.app, ["local", "url", "Two/Webhook"])
+    assert named.stdout == "http://127.0.0.1:9/Two/Webhook\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "arguments", "said"),
+    [
+        ([], [], "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"),
+        (["A/W", "B/W"], [], "which webhook? there is A/W, B/W"),
+        (["A/W"], ["B/W"], "no webhook is called B/W; there is A/W"),
+    ],
+)
+def test_without_one_webhook_to_choose_its_url_is_not_guessed(
+    deployed: Callable[..., None], there: list[str], arguments: list[str], said: str
+) -> None:
+    deployed(*there)
+    result = CliRunner().invoke(commands.app, ["local", "url", *arguments])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
+
+
+def test_a_burst_without_a_url_goes_to_the_only_webhook(
+    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed("Hello/Webhook")
+    urls = []
+
+    def send(url: str, *_: object, **__: object) -> Report:
+        urls.append(url)
+        return Report(sent=2, accepted_ids=["1", "2"], seconds=1, milliseconds=[1, 3])
+
+    monkeypatch.setattr("cdk_scalable_webhook.local.burst.send", send)
+    result = CliRunner().invoke(commands.app, ["burst", "--count", "2"])
+    assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
+    assert result.stdout.splitlines() == [
+        "2 of 2 accepted, 2 requests a second",
+        "answered within 2 / 3 / 3 ms: half, 95 %, 99 % of them",
+    ]
+
+
+def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    commands.show_report(Report(sent=5, refused=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 5 accepted, 5 requests a second",
+        "refused: 2 x 429",
+        "no answer: 3 x ConnectError",
+    ]
+
+
+def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALABLE_WEBHOOK_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(commands.app, ["local", "deploy", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has a cdk.json" in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("arguments", [["local", "logs"], ["local", "logs", "--follow"]])
+def test_a_reader_who_has_seen_enough_is_no_error(arguments: list[str]) -> None:
+    """In a process of its own, whose stdout nobody reads any more."""
+    program = f"""
+from cdk_scalable_webhook.local import commands, deploy, emulator
+event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
+commands._running = lambda: None
+commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
+commands.app({arguments})
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        run = subprocess.run(
+            [sys.executable, "-c", program], stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -39,8 +39,8 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "number without end": ({"memory_size": 10**5000}, "memory_size must be a whole number between -2^53 and 2^53, got an int; write"),
     "number for a truth": ({"iam_authorization": 1}, "iam_authorization must be True or False, got 1 (int); pass one"),
     "ARN for a queue": ({"queue": ARN}, f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class"),
-    "text for a door": ({"ingress": "direct"}, "ingress must be an Ingress, got 'direct' (str); pass one, or leave ingress out"),
-    "factory that nobody called": ({"ingress": Ingress.direct_integration}, "ingress must be an Ingress, got <function Ingress.direct_integration at"),
+    "text for a door": ({"ingress": "direct"}, "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out"),
+    "factory that nobody called": ({"ingress": Ingress.direct_integration}, "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out"),
     "retry as a number": ({"retry": 3}, "retry must be a Retry, got 3 (int); pass one, or leave retry out"),
     "dict for a struct": ({"domain_name": {"domain_name": "x"}}, "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)"),
     "text for an enum": ({"log_retention": "ONE_WEEK"}, "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY"),
@@ -64,6 +64,13 @@ def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack
     wrong: Any = s3.Bucket(stack, "Bucket")
     with pytest.raises(ValueError, match=r"^queue must be an IQueue, got a Bucket; pass one, or leave queue out$"):
         ScalableWebhook(stack, "Webhook", queue=wrong)
+
+
+def test_a_secret_that_is_given_as_text_is_in_no_error() -> None:
+    wrong: Any = "whsec_1"
+    with pytest.raises(ValueError, match=r"^secret must be an ISecret, got a str; for example secretsm") as refusal:
+        Source.stripe(wrong)
+    assert wrong not in str(refusal.value)
 
 
 def test_elements_of_a_dict_are_checked_by_their_key() -> None:

@@ -1,8 +1,10 @@
 """The commands of ``scalable-webhook``."""
 
 import functools
+import os
 import re
 import shlex
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,6 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from cdk_scalable_webhook.local import burst as bursts
 from cdk_scalable_webhook.local import deploy as deployments
@@ -29,11 +30,25 @@ app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
 )
-local: typer.Typer = typer.Typer(help="An AWS on loopback: no account, no Docker.", no_args_is_help=True)
+local: typer.Typer = typer.Typer(
+    help="An AWS on loopback: no account, no Docker.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(local, name="local")
 
-console: Console = Console()
+
+class _Output(Console):
+    """What a command prints. Whoever reads it may have seen enough, as in ``… logs | head``: that is no error, and the
+    command goes on without a word."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+console: Console = _Output()
+# What is for the person alone, and not for a pipe: how far it is, and what went wrong.
 errors: Console = Console(stderr=True)
 
 # How long after it was written a log line may still come.
@@ -56,8 +71,6 @@ def _in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
     def run(*arguments: P.args, **options: P.kwargs) -> R:
         try:
             return command(*arguments, **options)
-        except BrokenPipeError:  # whoever read this has seen enough, as in `… logs | head`
-            raise
         except (LocalError, BotoCoreError, ClientError, OSError) as error:
             errors.print(f"scalable-webhook: {error}", markup=False, highlight=False, style="red", soft_wrap=True)
             raise typer.Exit(1) from None
@@ -77,7 +90,10 @@ def _root(
 @local.command()
 @_in_one_sentence
 def up() -> None:
-    """Start the local AWS in the background, or find the one that runs."""
+    """Start the local AWS, or find the one that runs.
+
+    In the background: it runs until `down`.
+    """
     emulator = emulators.find()
     if emulator is None:
         with _status("starting the local AWS"):
@@ -89,14 +105,20 @@ def up() -> None:
 @local.command()
 @_in_one_sentence
 def down() -> None:
-    """Stop the local AWS and every process that it started. What was deployed is gone with it."""
+    """Stop it with every process that it started.
+
+    What was deployed is gone with it.
+    """
     say("local AWS stopped" if emulators.down() else "no local AWS was running")
 
 
 @local.command()
 @_in_one_sentence
 def status() -> None:
-    """Show whether the local AWS runs, and the webhooks in it. Exits with 1 where it does not run."""
+    """Show where it is, and the webhooks in it.
+
+    Exits with 1 where it does not run.
+    """
     emulator = _running()
     say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
     _show_webhooks(deployments.webhooks(emulator))
@@ -104,8 +126,25 @@ def status() -> None:
 
 @local.command()
 @_in_one_sentence
+def url(
+    name: Annotated[
+        str | None, typer.Argument(help="Which, by its name in `status`. Default: the only one.", metavar="NAME")
+    ] = None,
+) -> None:
+    """Print the URL of a webhook, and nothing else.
+
+    url=$(scalable-webhook local url)
+    """
+    say(_only(name).url)
+
+
+@local.command()
+@_in_one_sentence
 def env() -> None:
-    """Print what points boto3, the AWS CLI and the CDK CLI at the local AWS: eval "$(scalable-webhook local env)"."""
+    """Print what points boto3 and cdk at it.
+
+    And the AWS CLI, in this shell: eval "$(scalable-webhook local env)"
+    """
     for name, value in _running().environment().items():
         say(f"export {name}={shlex.quote(value)}")
 
@@ -113,7 +152,11 @@ def env() -> None:
 @local.command()
 @_in_one_sentence
 def deploy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
-    """Deploy a CDK app with the real CDK CLI, and print the URL of each of its webhooks."""
+    """Deploy a CDK app, and print its webhooks' URLs.
+
+    By the real CDK CLI. Starts the local AWS where it does not run.
+    """
+    deployments.require_app(app_dir)
     already = emulators.find()
     with _status("starting the local AWS"):
         emulator = already or emulators.up()
@@ -124,7 +167,7 @@ def deploy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -
         if already is None:  # what this command started ends with it
             emulators.down()
         raise typer.Exit(130) from None
-    _show_webhooks(webhooks)
+    _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
 
 
 @local.command()
@@ -143,7 +186,10 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
     stack: Annotated[str | None, typer.Option(help="Of this stack alone.", metavar="NAME")] = None,
 ) -> None:
-    """Print the logs of every stage, access logs and functions, in the order of time."""
+    """Print the logs of every stage, oldest first.
+
+    Those of API Gateway, and those of the functions.
+    """
     emulator = _running()
     groups = deployments.log_groups(emulator, stack) if stack else None
     printed: set[tuple[Any, ...]] = set()
@@ -158,7 +204,7 @@ def logs(
                         say(f"{at} {event['source']}: {line}")
                     # A line may arrive later than one that was written after it.
                     since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
-            if not follow:
+            if not follow or console.quiet:
                 return
             time.sleep(1)
     except KeyboardInterrupt:
@@ -168,18 +214,25 @@ def logs(
 @app.command()
 @_in_one_sentence
 def burst(
-    url: Annotated[str, typer.Argument(help="The webhook's URL.", metavar="URL")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="The webhook's URL. Default: that of the only one in the local AWS.", metavar="URL"),
+    ] = None,
     count: Annotated[int, typer.Option(min=1, help="How many requests to send.")] = 100,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at the same time.")] = 16,
     body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the payload.")] = None,
     duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percent that repeat an id.")] = 0,
     id_header: Annotated[str, typer.Option(help="The header with the delivery id.")] = bursts.ID_HEADER,
 ) -> None:
-    """Send many webhooks at once. Exits with 1 where not all were accepted."""
+    """Send many webhooks at once.
+
+    Exits with 1 where not all were accepted.
+    """
+    target = url or _only().url
     payload = body.read_bytes() if body else bursts.DEFAULT_BODY
     requests = bursts.uniform(count, body=payload, duplicates=duplicates, id_header=id_header)
     with progress("sending", count) as advance:
-        report = bursts.send(url, requests, concurrency=concurrency, on_answer=advance)
+        report = bursts.send(target, requests, concurrency=concurrency, on_answer=advance)
     show_report(report)
     if report.accepted < report.sent:
         raise typer.Exit(1)
@@ -189,9 +242,9 @@ def burst(
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
     done = 0
-    if console.is_terminal:
+    if errors.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console) as bar:
+        with Progress(*columns, console=errors) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
         return
@@ -200,27 +253,24 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         nonlocal done
         done += 1
         if done * 10 // total > (done - 1) * 10 // total:
-            say(f"{what}: {done} of {total}")
+            say(f"{what}: {done} of {total}", errors)
 
     yield step
 
 
 def show_report(report: bursts.Report) -> None:
-    """What became of a burst, as a table."""
-    table = Table("sent", "accepted", "refused", "no answer", "rate/s", "p50 ms", "p95 ms", "p99 ms")
-    table.add_row(
-        str(report.sent),
-        str(report.accepted),
-        counted(report.refused) or "0",
-        counted(report.unanswered) or "0",
-        f"{report.rate:.0f}",
-        *(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99)),
-    )
-    console.print(table)
+    """What became of a burst, in lines that no terminal is too narrow for."""
+    say(f"{report.accepted} of {report.sent} accepted, {report.rate:.0f} requests a second")
+    for what, counts in (("refused", report.refused), ("no answer", report.unanswered)):
+        if counts:
+            say(f"{what}: {counted(counts)}")
+    if report.milliseconds:
+        times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
+        say(f"answered within {times} ms: half, 95 %, 99 % of them")
 
 
 def counted(counts: Mapping[Any, int]) -> str:
-    """How often what was met with, for a cell of a table."""
+    """How often what was met with."""
     return ", ".join(f"{count} x {what}" for what, count in sorted(counts.items()))
 
 
@@ -231,9 +281,21 @@ def _running() -> Emulator:
     return emulator
 
 
-def _show_webhooks(webhooks: list[deployments.DeployedWebhook]) -> None:
+def _only(name: str | None = None) -> deployments.DeployedWebhook:
+    """The webhook of that name, or the only one that there is."""
+    every = deployments.webhooks(_running())
+    found = [webhook for webhook in every if name in (None, webhook.name)]
+    if len(found) == 1:
+        return found[0]
+    if not every:
+        raise LocalError("no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR")
+    there = ", ".join(webhook.name for webhook in every)
+    raise LocalError(f"no webhook is called {name}; there is {there}" if name else f"which webhook? there is {there}")
+
+
+def _show_webhooks(webhooks: list[deployments.DeployedWebhook], *, none: str = "no webhook is deployed") -> None:
     if not webhooks:
-        say("no webhook is deployed")
+        say(none)
     for webhook in webhooks:
         say(f"{webhook.name}  {webhook.url}")
 
@@ -267,13 +329,13 @@ def _source(log_group: str) -> str:
 
 @contextmanager
 def _status(what: str, *, show: bool = True) -> Iterator[None]:
-    if show and console.is_terminal:
-        with console.status(f"{what} …"):
+    if show and errors.is_terminal:
+        with errors.status(f"{what} …"):
             yield
         return
     yield
 
 
-def say(line: str) -> None:
+def say(line: str, to: Console = console) -> None:
     """One line, as it is: for a person and for a pipe alike."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    to.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -44,7 +44,7 @@ def deploy(
     Raises:
         LocalError: There is no app, or the CDK failed; the message has what the CDK said.
     """
-    _require_app(app_dir)
+    require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
         assembly = Path(folder, "assembly")
         synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
@@ -68,7 +68,7 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
     Raises:
         LocalError: There is no app, or the CDK failed.
     """
-    _require_app(app_dir)
+    require_app(app_dir)
     with tempfile.TemporaryDirectory() as assembly:
         _cdk(
             emulator,
@@ -198,14 +198,19 @@ def _context(context: Sequence[str]) -> list[str]:
     return [word for pair in context for word in ("--context", pair)]
 
 
-def _require_app(app_dir: Path) -> None:
+def require_app(app_dir: Path) -> None:
+    """
+    Raises:
+        LocalError: The folder holds no CDK app.
+    """
     if not (app_dir / "cdk.json").is_file():
         raise LocalError(f"a CDK app has a cdk.json, and {app_dir} has none; name the folder of an app")
 
 
 def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
     """Run the CDK CLI in the app's folder."""
-    environment = _environment(emulator)
+    # The CDK asks the app for colours, where nobody but a terminal shows them.
+    environment = _environment(emulator) | ({} if verbose else {"PYTHON_COLORS": "0"})
     command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
     _require("node", environment)
     shown = None if verbose else subprocess.PIPE
