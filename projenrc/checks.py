@@ -63,7 +63,10 @@ MYPY = {
     "python_version": PYTHONS[0],
     "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools",
     "explicit_package_bases": True,
-    "exclude": [r"tests/typing/wrong\.py$"],  # test_typing.py says what it has to find there
+    "exclude": [
+        r"tests/typing/wrong\.py$",  # test_typing.py says what it has to find there
+        r"^tests/conftest\.py$",  # to mypy of the same name as that of tests/sinks
+    ],
     "overrides": [
         {
             "module": [
