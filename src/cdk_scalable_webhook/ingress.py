@@ -265,9 +265,6 @@ class _DirectIntegration(Ingress):
             )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         grants.send(queue, role)
-        if handshake == "microsoft_graph":
-            # What it asks SQS instead of sending (validation_request.vtl).
-            queue.grant(role, "sqs:GetQueueAttributes")
         header = options.delivery_id_header or ""
         request = mapping_template(
             "request",
@@ -284,7 +281,7 @@ class _DirectIntegration(Ingress):
             status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
             accepted_headers = {"Content-Type": options.acknowledgement.content_type}
         if handshake == "microsoft_graph":
-            queue.grant(role, "sqs:GetQueueAttributes")
+            queue.grant(role, "sqs:GetQueueAttributes")  # what the template asks of SQS instead of sending
             request = mapping_template("validation_request", REQUEST=request)
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         answers = [
