@@ -7,8 +7,10 @@ from typing import Protocol
 
 from webhook_runtime.outcome import SinkDown
 
-# What it takes to tell SQS what became of the batch.
+# What it takes to tell SQS what became of the batch, in seconds; and which part of a short time is kept for it, since
+# the sink needs some as well.
 _RESERVE = 1.0
+_SHARE = 0.25
 
 
 class Context(Protocol):
@@ -23,14 +25,18 @@ class Clock:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._longest = 0.0
+        self._reserve = min(_RESERVE, self._left() * _SHARE)
 
     def remaining(self) -> float:
         """Seconds that a step may take."""
-        return max(self._context.get_remaining_time_in_millis() / 1000 - _RESERVE, 0.0)
+        return max(self._left() - self._reserve, 0.0)
 
     def is_over(self) -> bool:
         """Whether there is no time but for the answer to Lambda: half of what telling SQS may take."""
-        return self._context.get_remaining_time_in_millis() / 1000 < _RESERVE / 2
+        return self._left() < self._reserve / 2
+
+    def _left(self) -> float:
+        return self._context.get_remaining_time_in_millis() / 1000
 
     @contextmanager
     def step(self) -> Iterator[None]:

@@ -61,9 +61,19 @@ def test_the_first_step_is_always_begun(left: float) -> None:
     assert begun
 
 
-@pytest.mark.parametrize(("left", "remaining"), [(30, 29), (1.5, 0.5), (1, 0), (0, 0), (-3, 0)])
+@pytest.mark.parametrize(("left", "remaining"), [(30, 29), (4, 3), (2, 1.5), (1, 0.75), (0, 0), (-3, 0)])
 def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
     assert Clock(Invocation(left)).remaining() == remaining
+
+
+def test_a_function_of_a_second_has_time_for_more_than_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    passing = Time(1, monkeypatch)
+    clock = Clock(passing)
+    for _ in range(7):
+        with clock.step():
+            passing.now += 0.1
+    with pytest.raises(SinkDown), clock.step():
+        raise AssertionError("it was begun")
 
 
 def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_time(
