@@ -193,7 +193,11 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
         try:
             run.wait(SECONDS)
         finally:
-            # The shell and what it has left running: a session of its own.
+            # The shell and what it has left running: a session of its own. A local AWS that is being started is ended
+            # by who starts it, if it is asked to.
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(run.pid, signal.SIGINT)
+                run.wait(10)
             with suppress(ProcessLookupError):
                 os.killpg(run.pid, signal.SIGKILL)
             down(Path(variables["SCALABLE_WEBHOOK_HOME"]))
