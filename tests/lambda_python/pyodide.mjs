@@ -9,14 +9,14 @@ if (isMainThread) {
   const [home, root, ...options] = workerData;
   const { loadPyodide } = await import(`${home}/node_modules/pyodide/pyodide.mjs`);
   const python = await loadPyodide({ stdin: () => null, stdout: console.log, stderr: console.error });
-  python.mountNodeFS("/root", root);
+  python.mountNodeFS("/repo", root);
   python.mountNodeFS("/packages", `${home}/packages`);
   python.globals.set("options", python.toPy(options));
   process.exitCode = python.runPython(`
 import os, sys
 
-sys.path += ["/root/src", "/packages"]
-os.chdir("/root")
+sys.path += ["/repo/src", "/packages"]
+os.chdir("/repo")
 print("python%d.%d" % sys.version_info[:2])
 import pytest
 
