@@ -259,15 +259,21 @@ def free_queue(queue: sqs.IQueue) -> None:
         )
 
 
-def reserved_concurrency(reserved: int | None, max_concurrency: int) -> None:
+def reserved_concurrency(
+    reserved: float | None,
+    max_concurrency: int,
+    *,
+    argument: str = "reserved_concurrent_executions",
+    remedy: str = "leave it out",
+) -> None:
     """Reserved concurrency below the mapping's maximum throttles the function, and throttled messages get lost in the
     DLQ."""
     if reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
         return
     if reserved < max_concurrency:
         raise ValueError(
-            f"reserved_concurrent_executions must be at least max_concurrency ({max_concurrency:,}), got {reserved:,}; "
-            "leave it out: max_concurrency alone throttles the consumer"
+            f"{argument} must be at least max_concurrency ({max_concurrency:,}), got {reserved:,.0f}; "
+            f"{remedy}: max_concurrency alone throttles the consumer"
         )
 
 
@@ -275,13 +281,9 @@ def brought_consumer_concurrency(consumer: lambda_.Function, max_concurrency: in
     """The same of a function that was brought. A FIFO queue has one batch at a time, whatever the maximum says."""
     resource = consumer.node.default_child
     reserved = resource.reserved_concurrent_executions if isinstance(resource, lambda_.CfnFunction) else None
-    if fifo or reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
-        return
-    if reserved < max_concurrency:
-        raise ValueError(
-            f"reserved_concurrent_executions of consumer must be at least max_concurrency ({max_concurrency:,}), got "
-            f"{reserved:,.0f}; raise it, or leave it out: max_concurrency alone throttles the consumer"
-        )
+    if not fifo:
+        argument, remedy = "reserved_concurrent_executions of consumer", "raise it, or leave it out"
+        reserved_concurrency(reserved, max_concurrency, argument=argument, remedy=remedy)
 
 
 def dead_letter_retention(dead_letter_queue: sqs.IQueue, retention: Duration | None) -> None:

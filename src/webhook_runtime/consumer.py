@@ -13,7 +13,7 @@ from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock, Context
 from webhook_runtime.filters import EventFilters
-from webhook_runtime.message import MAX_MESSAGE_BYTES, MalformedMessage, Webhook, read_message, sqs_text
+from webhook_runtime.message import MAX_MESSAGE_BYTES, MalformedMessage, Webhook, read_message, size_of, sqs_text
 from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
@@ -50,12 +50,11 @@ class DeadLetters:
         }
         # SQS takes neither an empty value nor every character, and no more of them than a message holds.
         reason = sqs_text(outcome.reason)[:1024] or outcome.error
-        room = MAX_MESSAGE_BYTES - _bytes(record["body"]) - sum(_size(*each) for each in attributes.items())
         for name, text in (("error", outcome.error), ("reason", reason)):
-            fits = text.encode()[: max(room - len(name) - len("String"), 0)].decode(errors="ignore")
-            if fits:
-                attributes[name] = {"DataType": "String", "StringValue": fits}
-                room -= _size(name, attributes[name])
+            empty = {"DataType": "String", "StringValue": ""}
+            room = MAX_MESSAGE_BYTES - size_of(record["body"], attributes | {name: empty})
+            if fits := text.encode()[: max(room, 0)].decode(errors="ignore"):
+                attributes[name] = empty | {"StringValue": fits}
         more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
         if _is_fifo(record):  # a standard queue may have groups, too
             more["MessageDeduplicationId"] = record["messageId"]
@@ -321,15 +320,6 @@ class Consumer:
             self._letters_answer = isinstance(error, ClientError)
             return False
         return True
-
-
-def _size(name: str, attribute: Mapping[str, str]) -> int:
-    """What SQS counts of an attribute."""
-    return _bytes(name + attribute["DataType"] + attribute["StringValue"])
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))  # whatever somebody else has written into the queue
 
 
 def _is_fifo(record: Record) -> bool:

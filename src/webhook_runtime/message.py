@@ -185,8 +185,14 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
 
 
 def size(body: str, attribute: str) -> int:
-    """What SQS counts against its limit: the body, and the attribute's name, type and value."""
-    return len(body.encode()) + len(ATTRIBUTE) + len("String") + len(attribute)
+    """What SQS counts against its limit of a message with this attribute."""
+    return size_of(body, {ATTRIBUTE: {"DataType": "String", "StringValue": attribute}})
+
+
+def size_of(body: str, attributes: Mapping[str, Mapping[str, str]]) -> int:
+    """What SQS counts against its limit: the body, and name, type and value of each attribute."""
+    texts = [body, *(name + each["DataType"] + each["StringValue"] for name, each in attributes.items())]
+    return sum(len(text.encode(errors="surrogatepass")) for text in texts)  # whatever somebody else has written
 
 
 def sqs_text(text: str) -> str:

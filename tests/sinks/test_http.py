@@ -352,17 +352,9 @@ class TestSigning:
     def test_a_secret_that_is_rotated_is_read_again_after_a_while(
         self, world: HttpWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        class Rotated(Secrets):
-            is_down = False
-
-            def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
-                if self.is_down:
-                    raise TimeoutError
-                return super().get_secret_value(SecretId=SecretId)
-
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now)
-        secrets = Rotated(*(base64.b64encode(key).decode() for key in (b"old", b"new")))
+        secrets = Secrets(*(base64.b64encode(key).decode() for key in (b"old", b"new")))
         to = sink(world, secrets=secrets)
 
         def is_signed_with(key: bytes) -> bool:
@@ -390,15 +382,8 @@ class TestSigning:
         assert world.link.attempts == 0
 
     def test_a_secret_that_cannot_be_read_sends_nothing_until_it_can(self, world: HttpWorld) -> None:
-        class Unreachable(Secrets):
-            is_down = True
-
-            def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
-                if self.is_down:
-                    raise TimeoutError
-                return super().get_secret_value(SecretId=SecretId)
-
-        secrets = Unreachable(self.TEXT)
+        secrets = Secrets(self.TEXT)
+        secrets.is_down = True
         to = sink(world, secrets=secrets)
         fault = down(to, webhook())
         assert (fault.error, fault.reason) == ("TimeoutError", "the signing secret could not be read")

@@ -68,14 +68,17 @@ class World(ABC):
 
 
 class Secrets:
-    """Secrets Manager, as far as it is asked."""
+    """Secrets Manager, as far as it is asked; where it ``is_down`` it does not answer."""
 
     def __init__(self, *values: str) -> None:
         self.values = list(values)
         self.asked = 0
+        self.is_down = False
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
         assert SecretId == "arn"
+        if self.is_down:
+            raise TimeoutError
         self.asked += 1
         return {"SecretString": self.values.pop(0) if len(self.values) > 1 else self.values[0]}
 

@@ -20,6 +20,8 @@ _PORTS = {"postgres": 5432, "mysql": 3306}
 # In seconds: the consumer gives a statement up after 20, and has to tell SQS then.
 _LEAST_TIMEOUT = 25
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
+# What an instance has, and a cluster; a proxy has another.
+_ENDPOINTS = ("instance_endpoint", "cluster_endpoint")
 # Those that make the certificates of RDS's databases.
 _AUTHORITIES = Path(__file__).parents[2] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
 
@@ -153,12 +155,12 @@ class DatabaseSink(Sink):
 
 def _is_certified_by_rds(database: Any) -> bool:
     """Whether it is an instance or a cluster. A proxy has a certificate that everybody knows."""
-    return any(hasattr(database, name) for name in ("instance_endpoint", "cluster_endpoint"))
+    return any(hasattr(database, name) for name in _ENDPOINTS)
 
 
 def _endpoint(database: Any, default_port: int) -> tuple[str, float]:
     """Host and port of an instance, a cluster's writer, or a proxy, which listens where its engine does."""
-    for name in ("instance_endpoint", "cluster_endpoint"):
+    for name in _ENDPOINTS:
         if (endpoint := getattr(database, name, None)) is not None:
             return endpoint.hostname, endpoint.port
     return database.endpoint, default_port
