@@ -5,6 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
+# How many tests run at the same time: they wait more often than they compute.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# A file of tests is one worker's, and those that take longest come first.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
 # How often each side of a comparison is measured.
 ROUNDS ?= 5
 # Where the files of a release go; the release workflow uploads them from there.
@@ -24,13 +28,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures faults test check bench docs format generate lock authorities dist release-check release clean
+.PHONY: help demo pictures faults test test-all check bench docs format generate lock authorities dist release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
 	@echo "make pictures  the same, and its pictures into docs/pictures"
 	@echo "make faults    10,000 webhooks while everything fails; SEED=42 repeats a run, WEBHOOKS=700 makes it short"
-	@echo "make test      run every test"
+	@echo "make test      what to run before a commit: every part is touched"
+	@echo "make test-all  every test; tests/docs or another folder by .venv/bin/pytest tests/docs"
 	@echo "make check     format, lint, types, layers, generated files"
 	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
 	@echo "make docs      build the site, and say how to look at it"
@@ -52,8 +57,11 @@ pictures: $(READY)
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
-test: $(READY) $(CHECKOV) $(LAMBDA)/.ready
-	$(BIN)/python -m pytest
+test: $(READY)
+	$(PYTEST) -m "not slow or smoke"
+
+test-all: $(READY) $(CHECKOV) $(LAMBDA)/.ready
+	$(PYTEST)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -26,6 +26,7 @@ import protection
 import sinks
 import synths
 from cdk_scalable_webhook.local.emulator import running
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
 from figure import Figure
 
 BESIDE = (
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each side is measured (default: 5)")
     rounds = parser.parse_args().rounds
+    interrupt_on_termination()
     console, began = Console(), time.monotonic()
     found = []
     with console.status("measuring") as status:

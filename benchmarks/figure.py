@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
+
 _COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq}
 
 
@@ -100,6 +102,7 @@ def print_figures(measure: Callable[[], Iterable[Figure]]) -> None:
     Args:
         measure: What measures.
     """
+    interrupt_on_termination()
     started = time.perf_counter()
     for each in measure():
         print(each, flush=True)

@@ -26,6 +26,7 @@ from cdk_scalable_webhook.local.commands import console, progress, say
 from cdk_scalable_webhook.local.deploy import DeployedWebhook, deploy
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
 from cdk_scalable_webhook.local.observe import ObservedWebhook
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
 
 EXAMPLES = Path(__file__).parent
 # Each example, and the logical id of the table in which its webhooks end.
@@ -138,8 +139,13 @@ def tabled(outcomes: list[Outcome]) -> Table:
 def main(folder: Path) -> int:
     """Draws into the folder. Returns the exit status: 0 where nothing was lost, stored twice or overrun."""
     say("starting the local AWS")
-    emulator = emulators.up()
-    say(f"local AWS at {emulator.endpoint}")
+    with emulators.found_or_started() as emulator:
+        say(f"local AWS at {emulator.endpoint}")
+        return play(emulator, folder)
+
+
+def play(emulator: Emulator, folder: Path) -> int:
+    """Both acts. Returns the exit status."""
     outcomes, webhooks = [], []
     for name, table in APPS.items():
         say(f"deploying examples/{name} with the CDK CLI")
@@ -190,7 +196,9 @@ if __name__ == "__main__":
         metavar="FOLDER",
         help="where they go; default: build",
     )
+    arguments = parser.parse_args()
+    interrupt_on_termination()
     try:
-        sys.exit(main(parser.parse_args().pictures.resolve()))
+        sys.exit(main(arguments.pictures.resolve()))
     except LocalError as error:
         sys.exit(f"demo: FAILED {error}")

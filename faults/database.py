@@ -11,6 +11,8 @@ from random import Random
 import psutil
 from postgres_server import USER, PostgresServer
 
+from cdk_scalable_webhook.local.emulator import end, processes_in
+
 # A commit waits for that long before it is flushed, in microseconds: the most that Postgres has.
 SLOW_COMMIT = 100_000
 _DEAD_SECONDS = 30
@@ -133,8 +135,7 @@ def _stopped(processes: list[psutil.Process]) -> Iterator[None]:
 def running() -> Iterator[Database]:
     """A server for as long as it is needed."""
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(Path(folder))
         try:
-            yield database
+            yield Database(Path(folder))
         finally:
-            database.kill()
+            end(process.pid for process in processes_in(Path(folder)))

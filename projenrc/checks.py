@@ -90,7 +90,11 @@ PYTEST = {
     "addopts": "-ra --strict-markers --import-mode=importlib",
     "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools"],
     "filterwarnings": ["ignore::DeprecationWarning"],
-    "markers": ["processes: needs processes or threads, which WebAssembly has not: see tests/lambda_python"],
+    "markers": [
+        "processes: needs processes or threads, which WebAssembly has not: see tests/lambda_python",
+        "slow(seconds): takes more than 5 seconds by itself, about so many; `make test` leaves it out",
+        "smoke: `make test` runs it although it is slow: what it touches, nothing else of `make test` does",
+    ],
 }
 
 LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]

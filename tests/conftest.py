@@ -1,7 +1,11 @@
-"""What holds for every test."""
+"""What holds for every run of the tests: see tests/suite."""
 
-import signal
+import sys
 
-# A shell ignores Ctrl-C for what it starts in the background, and so would all that is started from here: the tests of
-# what an interrupt ends could not end anything.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+from suite import shell
+
+shell.forget()
+
+# The Python of Lambda is WebAssembly, which starts no processes.
+if sys.platform != "emscripten":
+    pytest_plugins = ["suite.ending", "suite.order", "suite.timing"]

@@ -9,10 +9,12 @@ def main() -> None:
     """The command's entry point."""
     try:
         from cdk_scalable_webhook.local.commands import app
+        from cdk_scalable_webhook.local.signals import interrupt_on_termination
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("cdk_scalable_webhook"):
             raise
         sys.exit(f"{_MISSING} ({missing.name} is not installed)")
+    interrupt_on_termination()
     app()
 
 

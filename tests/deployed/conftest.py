@@ -1,27 +1,28 @@
-"""One local AWS for all deployed tests, with one app in it."""
+"""One local AWS for all deployed tests, whichever worker runs them, with one app in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator, running
+from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook
+from suite.shared import local_aws, once
 
 APP = Path(__file__).parent / "app"
 
 
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
-    with running() as started:
-        yield started
+def emulator() -> Emulator:
+    return emulators.up(local_aws())
 
 
 @pytest.fixture(scope="session")
 def urls(emulator: Emulator) -> dict[str, str]:
     """The URL of each webhook of the app, by stack and id."""
-    return {webhook.name: webhook.url.rstrip("/") for webhook in deploy(emulator, APP)}
+    return once("app", lambda: {webhook.name: webhook.url.rstrip("/") for webhook in deploy(emulator, APP)})
 
 
 @pytest.fixture(scope="session")

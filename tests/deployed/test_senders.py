@@ -33,6 +33,11 @@ def secrets(urls: dict[str, str], emulator: Emulator) -> None:
         manager.put_secret_value(SecretId=arn, SecretString=SENDERS[name].secret if name in SENDERS else "red wax")
 
 
+def test_every_provider_has_a_door() -> None:
+    # That of any HMAC is in test_sources.py.
+    assert {*ANY_DOOR, *LAMBDA_DOOR} == SENDERS.keys() - {"hmac"}
+
+
 def url_of(urls: dict[str, str], door: str, name: str) -> str:
     return urls[f"Senders/{door}/Source {name}"]
 

@@ -5,6 +5,7 @@ import functools
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from packaging.requirements import Requirement
 from cdk_scalable_webhook.local.commands import app
 
 ROOT = Path(__file__).parents[2]
-BIN = ROOT / ".venv" / "bin"
+BIN = Path(sys.executable).parent
 
 # The AWS CLI's own, of which the model of the service knows nothing.
 _AWS_OWN_COMMANDS = {"logs": {"tail"}, "s3": {"cp", "ls", "rm", "sync"}}

@@ -1,10 +1,3 @@
-import os
-
-# The built-in validator costs a second a synth; test_validation.py has it on, in a process of its own.
-os.environ.setdefault("CDK_VALIDATION", "false")
-# A deprecated call of ours would be a warning in every user's synth.
-os.environ["JSII_DEPRECATED"] = "fail"
-
 from collections.abc import Callable
 from typing import Any
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
-from senders import BODY, KEY, SECRET, SENDERS, Sender, Signed
+from senders import BODY, KEY, SECRET, SENDERS, Sender, Signed, of_others
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.source import Source as Checked
 from webhook_runtime.testing import webhook
@@ -70,6 +70,20 @@ def checks(stack: Stack) -> dict[str, Check]:
 
 
 Checks = dict[str, Check]
+
+
+def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
+    providers = {name: getattr(Source, name) for name, each in vars(Source).items() if isinstance(each, staticmethod)}
+    # A check of the user's own signs nothing; what any HMAC needs to know is told.
+    expected = providers | {"hmac": of_others}
+    del expected["custom"]
+    assert {name: sender.source for name, sender in SENDERS.items()} == expected
+
+
+def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
+    secret = secretsmanager.Secret(stack, "SecretOfTimed")
+    schemes = {name: sender.source(secret).described()["scheme"] for name, sender in SENDERS.items()}
+    assert {name for name, scheme in schemes.items() if scheme.get("tolerance")} == set(TIMED)
 
 
 @pytest.mark.parametrize("name", SENDERS)

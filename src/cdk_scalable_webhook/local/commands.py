@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -157,16 +157,11 @@ def deploy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -
     By the real CDK CLI. Starts the local AWS where it does not run.
     """
     deployments.require_app(app_dir)
-    already = emulators.find()
-    with _status("starting the local AWS"):
-        emulator = already or emulators.up()
-    try:
+    with ExitStack() as started:
+        with _status("starting the local AWS"):
+            emulator = started.enter_context(emulators.found_or_started())
         with _status(f"deploying {app_dir}", show=not verbose):
             webhooks = deployments.deploy(emulator, app_dir, context=context or (), verbose=verbose)
-    except KeyboardInterrupt:
-        if already is None:  # what this command started ends with it
-            emulators.down()
-        raise typer.Exit(130) from None
     _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
 from cdk_scalable_webhook.local.rest_api import client
 
@@ -51,11 +53,12 @@ def deploy(
         _cdk(emulator, app_dir, synth, verbose=verbose)
         _leave_out(assembly, _NOT_LOCAL)
         stacks = list(_stacks_of(assembly, emulator))
-        missing = sorted(
-            {f"aws://{emulator.account}/{stack.region}" for stack in stacks if not _is_bootstrapped(emulator, stack)}
-        )
-        if missing:
-            _cdk(emulator, app_dir, ["bootstrap", *missing, "--app", str(assembly)], verbose=verbose)
+        # Of two apps that are deployed at the same time one bootstraps, and the other finds it done.
+        with FileLock(emulator.home / "tmp" / "bootstrap.lock"):
+            missing = sorted({stack.region for stack in stacks if not _is_bootstrapped(emulator, stack)})
+            if missing:
+                environments = [f"aws://{emulator.account}/{region}" for region in missing]
+                _cdk(emulator, app_dir, ["bootstrap", *environments, "--app", str(assembly)], verbose=verbose)
         approved = ["--require-approval", "never", *_EVERY_STACK]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
     names = {stack.name for stack in stacks}
@@ -209,8 +212,11 @@ def require_app(app_dir: Path) -> None:
 
 def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
     """Run the CDK CLI in the app's folder."""
-    # The CDK asks the app for colours, where nobody but a terminal shows them.
-    environment = _environment(emulator) | ({} if verbose else {"PYTHON_COLORS": "0"})
+    environment = _environment(emulator)
+    if not verbose:
+        # The CDK asks the app for colours, where nobody but a terminal shows them. And it validates the templates, which
+        # is half of a deploy's time, for a report that nobody sees.
+        environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
     command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
     _require("node", environment)
     shown = None if verbose else subprocess.PIPE

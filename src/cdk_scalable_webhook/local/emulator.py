@@ -155,6 +155,19 @@ def down(home: Path | None = None) -> bool:
 
 
 @contextmanager
+def found_or_started(home: Path | None = None) -> Iterator[Emulator]:
+    """The emulator that runs, or else one that is started and stays; but where the block is interrupted, what was
+    started for it ends."""
+    already = find(home)
+    try:
+        yield already or up(home)
+    except KeyboardInterrupt:
+        if already is None:
+            down(home)
+        raise
+
+
+@contextmanager
 def running(*, iam: bool = False) -> Iterator[Emulator]:
     """A private emulator in a folder of its own, for a test or a demo; it ends with the block."""
     home = Path(tempfile.mkdtemp(prefix="scalable-webhook-"))
@@ -289,6 +302,17 @@ def end(pids: Iterable[int]) -> None:
         _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
         # What was started while it was ended.
         family += [child for process in family for child in _family(process.pid)[1:]]
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """The processes that run from a temporary folder or are named something of it, whoever their parents are."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            named = "\n".join([process.cwd(), *process.cmdline()])
+            if str(folder) in named and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -225,11 +225,13 @@ def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
     """Whether the condition came true within so many seconds."""
-    give_up = time.monotonic() + seconds
+    give_up, pause = time.monotonic() + seconds, 0.02
     while not condition():
         if time.monotonic() > give_up:
             return False
-        time.sleep(0.2)
+        # Most of what is waited for is there soon; what is not is asked for less often.
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
     return True
 
 

@@ -1,0 +1,64 @@
+"""Whatever ends a program of ours early, it leaves no process."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from apps import ROOT
+from cdk_scalable_webhook.local.emulator import end, processes_in
+from cdk_scalable_webhook.local.observe import wait_for
+
+PROGRAMS = {
+    "make demo": ["examples/demo.py", "--pictures", "{folder}"],
+    "make faults": ["faults", "--seed", "1", "--webhooks", "600"],
+    "make bench": ["benchmarks/bench.py", "--rounds", "1"],
+    "scalable-webhook local deploy": ["-m", "cdk_scalable_webhook.cli", "local", "deploy", "examples/hello"],
+}
+SECONDS = 60
+
+
+@pytest.mark.slow(4)
+@pytest.mark.parametrize(
+    ("program", "ending"),
+    [*((program, signal.SIGTERM) for program in PROGRAMS), ("scalable-webhook local deploy", signal.SIGHUP)],
+)
+def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Path) -> None:
+    run = subprocess.Popen(
+        [sys.executable, *(word.format(folder=tmp_path) for word in PROGRAMS[program])],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "TMPDIR": str(tmp_path),
+            "SCALABLE_WEBHOOK_HOME": str(tmp_path / "home"),
+            "PYTHONPATH": str(ROOT / "examples"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        # The local AWS runs, and the CDK is at work.
+        assert wait_for(lambda: any("cdk" in name for name in names(run.pid)), SECONDS)
+        family = psutil.Process(run.pid).children(recursive=True)
+        assert len(family) >= 3
+        run.send_signal(ending)
+        said, _ = run.communicate(timeout=SECONDS)
+        assert run.returncode != 0, said
+        assert [process for process in family if process.is_running()] == []
+        assert processes_in(tmp_path) == []
+    finally:
+        end([run.pid, *(process.pid for process in processes_in(tmp_path))])
+
+
+def names(pid: int) -> list[str]:
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):
+            found.append(" ".join(Path(word).name for word in process.cmdline()[:2]))
+    return found

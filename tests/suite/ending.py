@@ -1,0 +1,81 @@
+"""However a run ends, nothing of it stays.
+
+All that the tests start runs from a temporary folder or is named one, and all of these are below one folder of the run.
+So what a test has left running is found, whoever its parent is by then: it is ended, and fails the run.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cdk_scalable_webhook.local.emulator import down, end, processes_in
+from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from suite.shared import folder, local_aws
+
+_JSII, _JSII_PROGRAM = "/bin/jsii-runtime.js", "/lib/program.js"
+_LEFT = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    # A shell ignores Ctrl-C for what it starts in the background, and so would all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt_on_termination()
+    if not _is_worker(config):
+        os.environ["TMPDIR"] = tempfile.tempdir = tempfile.mkdtemp(prefix="tests-")
+    folder().mkdir(exist_ok=True)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    if _is_worker(session.config):
+        return (yield)
+    family = []
+    if exitstatus == pytest.ExitCode.INTERRUPTED:
+        family = psutil.Process().children(recursive=True)
+        for worker in psutil.Process().children():
+            # The signal may have come to this process alone; who has got it already takes no second one.
+            with suppress(psutil.NoSuchProcess):
+                worker.send_signal(signal.SIGINT)
+    try:
+        return (yield)
+    finally:
+        down(local_aws())
+        end(process.pid for process in family if process.is_running())
+        left = {process: _described(process) for process in processes_in(Path(tempfile.gettempdir()))}
+        # The CDK's Node ends with the process that has imported it, which may be this one.
+        left = {process: what for process, what in left.items() if not what.endswith((_JSII, _JSII_PROGRAM))}
+        session.config.stash[_LEFT] = list(left.values())
+        end(process.pid for process in left)
+        if left and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("left running by the tests, and ended now", red=True)
+        for each in left:
+            terminalreporter.line(each)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _is_worker(config):
+        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _described(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return f"{process.pid}: {' '.join(process.cmdline())[-200:]}"
+    return f"{process.pid}: gone by now"

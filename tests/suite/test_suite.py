@@ -1,0 +1,165 @@
+"""The suite itself: whose shell it is in, what it leaves, and what it says of its time."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from apps import ROOT
+from cdk_scalable_webhook.local.observe import wait_for
+from suite import shell
+
+# What somebody may have set for reasons of their own.
+HOSTILE = {
+    "PYTEST_ADDOPTS": "-q --maxfail=1",
+    "PYTEST_PLUGINS": "no_such_plugin",
+    "PYTHONPATH": "/somewhere/else",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONWARNINGS": "error",
+    "AWS_PROFILE": "production",
+    "AWS_ENDPOINT_URL": "https://example.com",
+    "CDK_OUTDIR": "/somewhere/else",
+    "CDK_VALIDATION": "true",
+    "JSII_DEBUG": "1",
+    "SCALABLE_WEBHOOK_HOME": "/somewhere/else",
+    "GIT_DIR": "/somewhere/else",
+    "MAKEFLAGS": "--jobs=8",
+    "PGHOST": "db.example.com",
+    "FORCE_COLOR": "1",
+    "COLUMNS": "20",
+    "LC_ALL": "de_DE.UTF-8",
+    "LANG": "de_DE.UTF-8",
+}
+
+
+def test_of_somebodys_shell_nothing_is_seen_but_what_a_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (HOSTILE | {"PIP_CERT": "/a/file", "https_proxy": "http://proxy"}).items():
+        monkeypatch.setenv(name, value)
+    shell.forget()
+    left = {name for name, value in HOSTILE.items() if os.environ.get(name) == value}
+    assert left == set()
+    assert {"PATH", "HOME", "PIP_CERT", "https_proxy"} <= os.environ.keys()
+
+
+def test_this_run_has_forgotten_the_shell_it_is_in() -> None:
+    assert not HOSTILE.keys() & os.environ.keys() - {"CDK_VALIDATION", "LANG"}
+
+
+def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
+    """A run of one file of tests, with what every run of ours has."""
+    (folder / "test_it.py").write_text(test)
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow(seconds)\n")
+    (folder / "tmp").mkdir()
+    plugins = [word for name in ("ending", "order", "timing") for word in ("-p", f"suite.{name}")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugins, *options, "test_it.py"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "tests"), "TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+LEAVES_A_PROCESS = """
+import subprocess, sys
+
+def test_that_leaves_a_process(tmp_path):
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd=tmp_path, start_new_session=True)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-n1"]], ids=["alone", "with workers"])
+def test_a_test_that_leaves_a_process_fails_the_run_and_the_process_is_ended(
+    options: list[str], tmp_path: Path
+) -> None:
+    run = pytest_of(tmp_path, LEAVES_A_PROCESS, *options)
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert "1 passed" in said
+    (line,) = [line for line in said.splitlines() if "time.sleep(60)" in line]
+    assert not psutil.pid_exists(int(line.partition(":")[0]))
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+STARTS_A_LOCAL_AWS = """
+import time
+from pathlib import Path
+from cdk_scalable_webhook.local.emulator import running, up
+from suite.shared import local_aws
+
+def test_that_is_interrupted():
+    with running():
+        up(local_aws())
+        Path("ready").touch()
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "options"),
+    [(signal.SIGTERM, ["-n1"]), (signal.SIGTERM, []), (signal.SIGINT, []), (signal.SIGHUP, [])],
+)
+def test_whatever_ends_a_run_early_it_leaves_nothing(
+    ending: signal.Signals, options: list[str], tmp_path: Path
+) -> None:
+    run = pytest_of(tmp_path, STARTS_A_LOCAL_AWS, *options)
+    assert wait_for(lambda: (tmp_path / "ready").exists(), 60)
+    family = psutil.Process(run.pid).children(recursive=True)
+    assert len(family) >= 4
+    run.send_signal(ending)
+    run.send_signal(ending)  # as some who cancel a job do
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert [process for process in family if process.is_running()] == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+TAKES_LONG = """
+import time
+import pytest
+from suite import timing
+
+timing.SECONDS = 0.1
+
+def test_short():
+    pass
+
+def test_long():
+    time.sleep(0.2)
+
+@pytest.mark.slow(1)
+def test_long_and_marked():
+    time.sleep(0.2)
+"""
+
+
+def test_a_run_says_where_its_time_went_and_what_is_long_without_being_marked(tmp_path: Path) -> None:
+    said, _ = pytest_of(tmp_path, TAKES_LONG, "--durations=3").communicate(timeout=60)
+    told = said.partition("where the time went")[2].partition("slowest 3 durations")[0]
+    assert "3 tests  test_it.py" in told
+    assert [line.split()[-1] for line in told.partition("not marked slow")[2].splitlines()[1:2]] == [
+        "test_it.py::test_long"
+    ]
+    assert "test_long_and_marked" not in told
+
+
+IN_ORDER = """
+import pytest
+
+@pytest.mark.parametrize("number", [pytest.param(1, marks=pytest.mark.slow({seconds}))])
+def test_{name}(number):
+    pass
+"""
+
+
+def test_the_files_that_take_longest_come_first(tmp_path: Path) -> None:
+    for name, seconds in {"a": 10, "b": 30, "c": 20}.items():
+        (tmp_path / f"test_{name}.py").write_text(IN_ORDER.format(name=name, seconds=seconds))
+    files = [f"test_{name}.py" for name in "abc"]
+    said, _ = pytest_of(tmp_path, "def test_it(): pass", "--collect-only", "-q", *files).communicate(timeout=60)
+    assert [line[5:6] for line in said.splitlines() if "::" in line] == ["b", "c", "a", "i"]
