@@ -28,7 +28,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo pictures faults test test-all check bench docs format generate lock authorities dist release-check release clean
+.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities dist release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -57,10 +57,15 @@ pictures: $(READY)
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
-test: $(READY)
+# All that the tests need, made by itself: making it is no part of how long they take.
+environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready
+
+bench-environment: $(BENCH)/.ready
+
+test: environment
 	$(PYTEST) -m "not slow or smoke"
 
-test-all: $(READY) $(CHECKOV) $(LAMBDA)/.ready
+test-all: environment
 	$(PYTEST)
 
 check: $(READY)

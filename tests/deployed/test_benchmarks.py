@@ -40,6 +40,7 @@ def test_a_goal_is_met_or_not_or_there_is_none(goal: str, value: float, met: boo
     assert figure("key", [value], goal=goal).met is met
 
 
+@pytest.mark.slow(9)
 def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
     # It raises where one has not.
     figures = by_key(sinks.measure(rounds=1, webhooks=40))

@@ -27,6 +27,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     emulators.down(tmp_path)
 
 
+@pytest.mark.slow(40)
 def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
     folder = home / "pictures"

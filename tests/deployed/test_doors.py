@@ -172,10 +172,12 @@ def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neig
 
 
 @pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+@pytest.mark.slow(7)
 def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
     door: str, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
     webhook = observe(door)
+    consumer = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Consumer")
     accepted: list[str] = []
 
     def redelivered() -> bool:
@@ -185,7 +187,7 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
     # A kill may find the consumer between two batches: on until messages came back, which says that it was in one.
     for _ in range(10):
         requests = (Request(content=str(n).encode()) for n in range(100))
-        report = send(urls[door], requests, concurrency=8, on_answer=lambda: _kill(emulator, "Consumer", 0.1))
+        report = send(urls[door], requests, concurrency=8, on_answer=lambda: _kill(emulator, consumer, 0.1))
         assert report.accepted == 100
         accepted += report.accepted_ids
         webhook.wait_until_drained(SECONDS)
@@ -270,6 +272,7 @@ class TestAConsumerOfOnesOwn:
         assert seen["Lambda"] == seen["Direct"]
         assert [seen["Lambda"][f"delivery-{n}"]["body"].decode() for n in range(len(payloads))] == payloads
 
+    @pytest.mark.slow(6)
     def test_that_raises_sends_the_message_to_the_dead_letter_queue_in_the_end(
         self, urls: Urls, observe: Observe
     ) -> None:
@@ -295,12 +298,12 @@ def _client(emulator: Emulator, service: str) -> Any:
 
 
 def _kill(emulator: Emulator, function: str, chance: float) -> None:
-    """Kill the processes that run a function of this name now, every so often."""
+    """Kill the processes that run this function now, every so often."""
     if random.random() > chance:
         return
     for known in emulator.processes:
         root = known.find()
         for process in root.children(recursive=True) if root else []:
             with suppress(psutil.Error):
-                if function in process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""):
+                if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == function:
                     process.send_signal(signal.SIGKILL)

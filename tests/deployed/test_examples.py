@@ -35,6 +35,7 @@ def cdk(emulator: Emulator, example: str, output: Path, *arguments: str) -> str:
 
 @pytest.mark.usefixtures("urls")  # which has bootstrapped
 @pytest.mark.parametrize("example", STACKS)
+@pytest.mark.slow(12)
 def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: Emulator, tmp_path: Path) -> None:
     stack = STACKS[example]
     assert cdk(emulator, example, tmp_path, "ls").splitlines() == [stack]

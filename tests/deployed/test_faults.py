@@ -28,6 +28,7 @@ FAULTS = Path(__file__).parents[2] / "faults"
 SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
 
 
+@pytest.mark.slow(60)
 def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_with_its_reason() -> None:
     outcome = run(SEED, WEBHOOKS)
     show(outcome)
@@ -49,6 +50,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow(10)
 def test_ctrl_c_in_the_middle_of_the_faults_leaves_no_process() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.Popen(

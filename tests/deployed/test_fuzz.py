@@ -118,6 +118,7 @@ class Sender(threading.local):
 
 
 @pytest.mark.parametrize("door", REQUESTS)
+@pytest.mark.slow(10)
 def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
     door: str, urls: dict[str, str], observe: Observe
 ) -> None:

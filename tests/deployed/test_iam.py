@@ -283,12 +283,14 @@ def everything_is_needed(app: Deployed) -> None:
     ],
     ids=["hello", "direct", "python_handler", "strict"],
 )
+@pytest.mark.slow(30)
 def test_no_action_is_missing_and_none_is_superfluous(app_dir: Path, table: str, action: str, strict: Emulator) -> None:
     app = deployed(strict, app_dir, [])
     app.sink = in_table(app, table, action)
     everything_is_needed(app)
 
 
+@pytest.mark.slow(30)
 def test_nor_is_any_with_a_database(strict: Emulator) -> None:
     with postgres_server.running() as server:
         app = deployed(strict, EXAMPLES / "postgres", server.context())

@@ -17,7 +17,7 @@ from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 20, 180
+WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 8, 180
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,7 @@ def test_a_burst_is_stored_once_over_no_more_connections_than_max_concurrency(
     assert observed.dead_letters() == 0
 
 
+@pytest.mark.slow(20)
 def test_a_database_that_is_down_for_a_while_costs_no_webhook(
     orders: tuple[str, ObservedWebhook], postgres: PostgresServer
 ) -> None:

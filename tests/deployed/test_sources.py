@@ -47,6 +47,7 @@ def test_what_its_sender_signed_is_stored_once_under_its_own_id(
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("wrong", [{"secret": "guess"}, {"body": BODY + b" "}, {"signature": "sha256="}])
+@pytest.mark.slow(6)
 def test_what_it_did_not_sign_never_reaches_the_sink(
     door: str, wrong: dict[str, object], urls: dict[str, str], observe: Observe
 ) -> None:

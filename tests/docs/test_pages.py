@@ -169,8 +169,8 @@ def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None
 
 
 class SharedAws:
-    """One local AWS for all pages but those that are about its start and its end. It is empty for each, but for what the
-    CDK has bootstrapped for the first of them."""
+    """One local AWS for all pages but those that are about its start and its end. It is empty for each, but for what
+    the CDK has bootstrapped for the first of them."""
 
     # Pages end with `down`, which the next one would have to make up for.
     prelude = """
@@ -182,19 +182,15 @@ scalable-webhook() {
     def __init__(self, emulator: Emulator) -> None:
         self.home = emulator.home
         self._emulator = emulator
+        self._toolkit: str | None = None
         self._cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
 
     def empty(self) -> None:
-        toolkit = self._toolkit()
+        with suppress(self._cloudformation.exceptions.ClientError):  # nobody has bootstrapped yet
+            self._toolkit = self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
         httpx.post(f"{self._emulator.endpoint}/_ministack/reset", timeout=60).raise_for_status()
-        if toolkit:
-            self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=json.dumps(toolkit))
-
-    def _toolkit(self) -> object:
-        try:
-            return self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
-        except self._cloudformation.exceptions.ClientError:
-            return None
+        if self._toolkit:
+            self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=self._toolkit)
 
 
 @pytest.fixture(scope="module")

@@ -23,16 +23,18 @@ SECONDS = 900
 def said() -> list[str]:
     """The lines of the run, which has to be green."""
     if not (HOME / ".ready").exists():
-        pytest.skip("the Python of Lambda is not installed; `make test` does so")
+        pytest.skip("the Python of Lambda is not installed; `make environment` does so")
     script = Path(__file__).with_name("pyodide.mjs")
-    # No descriptors are captured: a worker of Node's has none.
-    options = ["-p", "no:cacheprovider", "--quiet", "--capture=sys", "-m", "not processes", "tests/runtime"]
+    # No descriptors are captured: a worker of Node's has none. Nor has it processes that could be left running.
+    options = ["-p", "no:cacheprovider", "-p", "no:suite.ending", "--quiet", "--capture=sys", "-m", "not processes"]
     node = [str(Path(sys.prefix) / "bin" / "node"), str(script), str(HOME), str(ROOT)]
-    run = subprocess.run([*node, *options], capture_output=True, text=True, timeout=SECONDS)
+    run = subprocess.run([*node, *options, "tests/runtime"], capture_output=True, text=True, timeout=SECONDS)
     assert run.returncode == 0, run.stdout[-10_000:] + run.stderr[-10_000:]
     return run.stdout.splitlines()
 
 
+@pytest.mark.slow(15)
+@pytest.mark.smoke
 def test_the_run_time_is_tried_on_the_python_that_its_functions_have(said: list[str]) -> None:
     stack = Stack()
     ScalableWebhook(stack, "Webhook")

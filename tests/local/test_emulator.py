@@ -170,6 +170,7 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
     assert emulators.find(home) == emulator
 
 
+@pytest.mark.slow(6)
 def test_a_connection_that_rested_is_still_good(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
     kept = HTTPConnection(address.netloc, timeout=30)

@@ -1,1 +1,1 @@
-"""What holds for every run of the tests: in whose shell it runs, how it ends, in which order, and where its time goes."""
+"""What holds for every run of the tests: in whose shell, in which order, how it ends, and where its time goes."""

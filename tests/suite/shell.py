@@ -1,6 +1,8 @@
 """The tests do the same in anybody's shell: of its variables they see what a machine needs, and no preferences."""
 
 import os
+import sys
+from pathlib import Path
 
 _KEPT = {
     *("HOME", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME"),
@@ -25,4 +27,6 @@ def forget() -> None:
     for name in list(os.environ):
         if name not in _KEPT and not name.startswith(_KEPT_PREFIXES):
             del os.environ[name]
-    os.environ.update(_SET)
+    # The Node and the CDK of this environment, and not others that happen to be there.
+    programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    os.environ.update(_SET, PATH=os.pathsep.join(programs))

@@ -1,7 +1,7 @@
 """Where the time of a run went, after pytest's own list of the slowest: by folder, and what takes long without being
 marked so."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -13,9 +13,9 @@ SECONDS = 5
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if config.option.durations is None:
         return
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     tests: Counter[str] = Counter()
-    unmarked: Counter[str] = Counter()
+    unmarked: dict[str, float] = {}
     for report in _reports(terminalreporter):
         folder = "/".join(report.nodeid.partition("::")[0].split("/")[:2])
         seconds[folder] += report.duration
@@ -23,13 +23,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if report.when == "call" and report.duration > SECONDS and "slow" not in report.keywords:
             unmarked[report.nodeid] = report.duration
     terminalreporter.section("where the time went")
-    for folder, each in seconds.most_common():
+    for folder, each in _longest_first(seconds):
         terminalreporter.line(f"{each:7.1f} s  {tests[folder]:5} tests  {folder}")
-    terminalreporter.line(f"{seconds.total():7.1f} s  {tests.total():5} tests  of all workers together")
+    terminalreporter.line(f"{sum(seconds.values()):7.1f} s  {tests.total():5} tests  of all workers together")
     if unmarked:
         terminalreporter.section(f"longer than {SECONDS} s, and not marked slow", yellow=True)
-        for name, each in unmarked.most_common():
+        for name, each in _longest_first(unmarked):
             terminalreporter.line(f"{each:7.1f} s  {name}")
+
+
+def _longest_first(seconds: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(seconds.items(), key=lambda each: -each[1])
 
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Iterator[pytest.TestReport]:

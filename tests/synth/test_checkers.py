@@ -85,7 +85,7 @@ def ignored(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def of_checkov(checked: Checked, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[tuple[str, str, str]]]:
     """What checkov finds in both kinds, by template, logical id and rule."""
     if not CHECKOV.exists():
-        pytest.skip("checkov is not installed; `make test` does so")
+        pytest.skip("checkov is not installed; `make environment` does so")
     folder = tmp_path_factory.mktemp("templates")
     for kind, made in (("as they are", checked.apps), ("bare", checked.bare)):
         (folder / kind).mkdir()

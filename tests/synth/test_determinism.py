@@ -89,6 +89,8 @@ def installed_by_another(site: Path) -> Path:
     return site
 
 
+@pytest.mark.slow(6)
+@pytest.mark.smoke
 def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str]], tmp_path: Path) -> None:
     root = checkout(tmp_path / "a checkout of somebody else's")
     site = installed_by_another(tmp_path / "site")
@@ -115,6 +117,8 @@ def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str
     assert not [path for path in scratch.iterdir() if (path / "webhook_runtime").exists()]
 
 
+@pytest.mark.slow(6)
+@pytest.mark.smoke
 def test_the_wheel_comes_to_the_same(here: list[dict[str, str]], tmp_path: Path) -> None:
     apps.install(tmp_path / "site")
     assert assemble(apps.ROOT, tmp_path / "site") == here
@@ -132,6 +136,8 @@ def test_the_drivers_are_among_what_is_compared(here: list[dict[str, str]]) -> N
     assert not [name for name in names if name.endswith((".pyc", "RECORD", "INSTALLER", "direct_url.json"))]
 
 
+@pytest.mark.slow(6)
+@pytest.mark.smoke
 def test_another_line_of_the_runtime_comes_to_something_else(here: list[dict[str, str]], tmp_path: Path) -> None:
     root = checkout(tmp_path / "checkout")
     with (root / "src" / "webhook_runtime" / "message.py").open("a") as file:

@@ -254,6 +254,8 @@ flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([Non
 
 @examples(150)
 @given(steps=webhooks(), **flags_and_regions)
+@pytest.mark.slow(50)
+@pytest.mark.smoke
 def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
     steps: list[Call], with_flags: bool, region: str | None
 ) -> None:
@@ -262,6 +264,8 @@ def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
 
 @examples(120)
 @given(call=one_bad("ScalableWebhook"), **flags_and_regions)
+@pytest.mark.slow(20)
+@pytest.mark.smoke
 def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flags: bool, region: str | None) -> None:
     assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
 

@@ -219,9 +219,12 @@ def _imported(node: ast.AST) -> list[str]:
     return []
 
 
+@pytest.mark.slow(6)
+@pytest.mark.smoke
 def test_every_run_time_test_passes_where_aws_cdk_cannot_be_imported() -> None:
     tests = Path(__file__).parents[1] / "runtime"
-    code = f"import pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {str(tests)!r}]))"
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:suite.ending", str(tests)]
+    code = f"import pytest; sys.exit(pytest.main({options}))"
     result = run(code)
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout

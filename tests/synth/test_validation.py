@@ -34,6 +34,8 @@ def synth(app: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("name", apps.APPS)
+@pytest.mark.slow(9)
+@pytest.mark.smoke
 def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -> None:
     run = synth(apps.APPS[name], tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr

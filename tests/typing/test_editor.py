@@ -130,6 +130,7 @@ def test_hovering_over_a_name_tells_what_it_is(call: str, offers: dict[str, Offe
 
 
 @pytest.mark.parametrize("call", CALLS)
+@pytest.mark.slow(1)
 def test_jedi_completes_every_argument(call: str, installed: Path) -> None:
     environment = jedi.create_environment(str(installed.parent.parent), safe=False)
     script = jedi.Script(typed(call), environment=environment)

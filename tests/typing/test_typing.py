@@ -23,8 +23,11 @@ Found = set[tuple[str, int, str]]
 
 
 def mypy(python: Path, files: list[Path]) -> Found:
-    # Most of it is the CDK, which is always the same.
+    # Most of it is the CDK, which is always the same, and `make check` may have looked at it already.
     cache = apps.ROOT / ".mypy_cache" / "installed"
+    known = cache.with_name(f"{sys.version_info.major}.{sys.version_info.minor}")
+    if known.exists() and not cache.exists():
+        shutil.copytree(known, cache / known.name)
     options = ["--strict", "--config-file=", "--output=json", f"--python-executable={python}", f"--cache-dir={cache}"]
     command = [sys.executable, "-m", "mypy", *options, *map(str, files)]
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=python.parent)
@@ -45,7 +48,13 @@ def pyright(python: Path, files: list[Path]) -> Found:
     }
 
 
-CHECKERS = pytest.mark.parametrize("check", [mypy, pyright], ids=["mypy", "pyright"])
+CHECKERS = pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(mypy, marks=pytest.mark.slow(40), id="mypy"),
+        pytest.param(pyright, marks=[pytest.mark.slow(9), pytest.mark.smoke], id="pyright"),
+    ],
+)
 Check = Callable[[Path, list[Path]], Found]
 
 
@@ -67,6 +76,7 @@ def test_each_mistake_is_found_where_it_is_and_nothing_else(check: Check, instal
     assert check(installed, [WRONG]) == expected
 
 
+@pytest.mark.slow(1)
 def test_what_is_checked_is_the_wheel_and_by_its_marker(installed: Path, tmp_path: Path) -> None:
     unmarked = tmp_path / "venv"
     shutil.copytree(installed.parent.parent, unmarked, symlinks=True)
@@ -76,6 +86,7 @@ def test_what_is_checked_is_the_wheel_and_by_its_marker(installed: Path, tmp_pat
 
 
 @pytest.mark.parametrize("package", ["cdk_scalable_webhook", "webhook_runtime"])
+@pytest.mark.slow(6)
 def test_everything_that_a_user_may_name_has_a_type_of_its_own(package: str, installed: Path, tmp_path: Path) -> None:
     """None that a checker would have to infer, as another one might not."""
     command = [str(BIN / "pyright"), "--outputjson", "--ignoreexternal", "--verifytypes", package]

@@ -214,8 +214,8 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
     """Run the CDK CLI in the app's folder."""
     environment = _environment(emulator)
     if not verbose:
-        # The CDK asks the app for colours, where nobody but a terminal shows them. And it validates the templates, which
-        # is half of a deploy's time, for a report that nobody sees.
+        # The CDK asks the app for colours, where nobody but a terminal shows them. And it validates the templates,
+        # which is half of a deploy's time, for a report that nobody sees.
         environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
     command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
     _require("node", environment)
