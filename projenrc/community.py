@@ -40,7 +40,7 @@ PULL_REQUEST = """\
 
 ## How it was tried
 
-<!-- The command, and what it printed. `make check` and `make test` are what CI runs. -->
+<!-- The command, and what it printed. `make check` and `make test-all` are what CI runs first. -->
 
 - [ ] CHANGELOG.md says what a user will notice, under *Unreleased*
 - [ ] a changed template is named there under *Templates* (a test asks for it)

@@ -50,6 +50,7 @@ def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
     assert figures["sink.local_aws_ours_ms_per_batch"].value > 0
 
 
+@pytest.mark.slow(6)
 def test_a_cold_start_is_measured_to_its_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cold, "STARTS", 1)
     figures = by_key(cold.measure(rounds=1))

@@ -3,7 +3,6 @@
 import json
 import random
 import signal
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -202,6 +201,8 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
 
 
 @pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+@pytest.mark.slow(5)
+@pytest.mark.smoke
 def test_the_consumer_never_works_on_more_batches_than_max_concurrency(door: str, urls: Urls, observe: Observe) -> None:
     report = send(urls[door], (Request(content=b"x") for _ in range(300)), concurrency=32)
     observe(door).wait_until_drained(SECONDS)
@@ -226,8 +227,12 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
     sqs = _client(emulator, "sqs")
     attributes = {"webhook": {"DataType": "String", "StringValue": attribute}}
     sqs.send_message(QueueUrl=webhook.queue_url, MessageBody=body, MessageAttributes=attributes)
-    time.sleep(1)
     webhook.wait_until_drained(SECONDS)
+
+    def outcomes() -> list[str]:
+        return [line["message"] for line in webhook.log("ConsumerLogs") if line.get("id") == item["id"]]
+
+    assert wait_for(lambda: outcomes() == ["stored", "duplicate"], SECONDS), outcomes()
     assert stored(webhook, item["id"]) == [item]
 
 

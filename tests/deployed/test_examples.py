@@ -55,6 +55,7 @@ def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: 
     assert stack not in {webhook.stack for webhook in webhooks(emulator)}
 
 
+@pytest.mark.slow(6)
 def test_our_own_deploy_and_destroy_do_the_same(emulator: Emulator, urls: dict[str, str]) -> None:
     (webhook,) = deploy(emulator, EXAMPLES / "hello")
     assert (webhook.name, webhook.stack) == ("Hello/Webhook", "Hello")

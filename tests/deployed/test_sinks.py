@@ -44,6 +44,8 @@ def stored(server: PostgresServer, run: str) -> tuple[int, int]:
     return rows, ids
 
 
+@pytest.mark.slow(6)
+@pytest.mark.smoke
 def test_a_burst_is_stored_once_over_no_more_connections_than_max_concurrency(
     orders: tuple[str, ObservedWebhook], postgres: PostgresServer
 ) -> None:

@@ -114,6 +114,29 @@ def test_the_cdk_sees_the_local_aws_and_no_other(emulator: Emulator, monkeypatch
     assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
 
 
+@pytest.mark.parametrize(
+    ("verbose", "users_own", "seen"), [(False, None, "false"), (True, None, ""), (False, "true", "true")]
+)
+def test_the_cdk_validates_only_where_somebody_sees_its_report(
+    verbose: bool,
+    users_own: str | None,
+    seen: str,
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _program(tmp_path / "node", "exit 0")
+    _program(tmp_path / "cdk", f'echo "$CDK_VALIDATION" > {tmp_path}/seen; exit 3')
+    _only_programs_of(tmp_path, monkeypatch)
+    monkeypatch.delenv("CDK_VALIDATION")
+    if users_own:
+        monkeypatch.setenv("CDK_VALIDATION", users_own)
+    (tmp_path / "cdk.json").write_text("{}")
+    with pytest.raises(LocalError, match="cdk synth failed"):
+        deployments.deploy(emulator, tmp_path, verbose=verbose)
+    assert (tmp_path / "seen").read_text().strip() == seen
+
+
 @pytest.mark.parametrize("missing", ["cdk", "node"])
 def test_a_missing_program_is_told_in_one_sentence(
     emulator: Emulator, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch

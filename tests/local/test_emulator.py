@@ -217,6 +217,7 @@ def test_anything_else_is_refused(url: str) -> None:
         require_loopback(url)
 
 
+@pytest.mark.slow(5)
 def test_the_commands_tell_what_they_did_and_what_to_type_next(home: Path) -> None:
     not_running = command(home, "local", "status")
     assert (not_running.returncode, not_running.stderr.strip()) == (

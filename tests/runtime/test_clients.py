@@ -51,7 +51,7 @@ class _Refuses(BaseHTTPRequestHandler):
 @pytest.fixture
 def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     server = HTTPServer(("127.0.0.1", 0), _Refuses)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     yield _Refuses.agents
     server.shutdown()

@@ -1,9 +1,11 @@
 """The suite itself: whose shell it is in, what it leaves, and what it says of its time."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -117,6 +119,62 @@ def test_whatever_ends_a_run_early_it_leaves_nothing(
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert [process for process in family if process.is_running()] == []
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.fixture
+def ci(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
+    """Runs .ci/run with a make of ours, which notes what it is asked for and then does this."""
+
+    def run(does: str, *parts: str) -> "subprocess.Popen[str]":
+        (tmp_path / "make").write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\n{does}\n')
+        (tmp_path / "make").chmod(0o755)
+        return subprocess.Popen(
+            ["bash", str(ROOT / ".ci" / "run"), *parts],
+            env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return run
+
+
+def test_ci_runs_the_part_that_is_named_and_says_how_long_it_took(
+    ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    run = ci("exit 0", "check")
+    said, _ = run.communicate(timeout=60)
+    assert (run.returncode, (tmp_path / "asked").read_text().split()) == (0, ["environment", "check"])
+    assert re.search(r"^\d+ s check$", said, re.MULTILINE)
+
+
+def test_ci_fails_where_a_part_does_and_goes_on_with_the_others(
+    ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
+) -> None:
+    run = ci('[ "$1" != check ]', "check", "release-check")
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert said.splitlines()[-1] == "failed: check"
+    assert (tmp_path / "asked").read_text().split()[-1] == "release-check"
+
+
+def test_ci_knows_no_other_part(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
+    run = ci("exit 0", "check", "everything")
+    said, _ = run.communicate(timeout=60)
+    assert run.returncode == 2
+    assert "there is no part everything" in said
+    assert not (tmp_path / "asked").exists()
+
+
+def test_a_canceled_job_of_ci_ends_what_it_started(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
+    run = ci("exec sleep 60", "check")
+    assert wait_for(lambda: (tmp_path / "asked").exists(), 60)
+    family = psutil.Process(run.pid).children(recursive=True)
+    run.terminate()
+    run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert family
+    assert not any(process.is_running() for process in family)
 
 
 TAKES_LONG = """

@@ -1,12 +1,13 @@
 """Where the time of a run went, after pytest's own list of the slowest: by folder, and what takes long without being
 marked so."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
 
-# What takes longer than that by itself is to be marked as slow.
+# What takes longer than that, where nothing else is at work, is to be marked as slow.
 SECONDS = 5
 
 
@@ -16,11 +17,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     seconds: dict[str, float] = defaultdict(float)
     tests: Counter[str] = Counter()
     unmarked: dict[str, float] = {}
+    # Workers that outnumber the cores take turns.
+    turns = max(1, (config.getoption("numprocesses", None) or 1) / (os.cpu_count() or 1))
     for report in _reports(terminalreporter):
         folder = "/".join(report.nodeid.partition("::")[0].split("/")[:2])
         seconds[folder] += report.duration
         tests[folder] += report.when == "call"
-        if report.when == "call" and report.duration > SECONDS and "slow" not in report.keywords:
+        if report.when == "call" and report.duration > SECONDS * turns and "slow" not in report.keywords:
             unmarked[report.nodeid] = report.duration
     terminalreporter.section("where the time went")
     for folder, each in _longest_first(seconds):

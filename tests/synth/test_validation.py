@@ -55,6 +55,8 @@ def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -
     ],
     ids=["a warning", "a wrong value"],
 )
+@pytest.mark.slow(5)
+@pytest.mark.smoke
 def test_an_app_with_a_mistake_is_not(mistake: str, told: str, tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     imports = "from aws_cdk import App, CfnResource, Stack\nfrom cdk_scalable_webhook import ScalableWebhook\n"
