@@ -13,6 +13,7 @@ import pytest
 from apps import ROOT
 from cdk_scalable_webhook.local.emulator import end, processes_in
 from cdk_scalable_webhook.local.observe import wait_for
+from suite import shell
 
 PROGRAMS = {
     "make demo": ["examples/demo.py", "--pictures", "{folder}"],
@@ -38,6 +39,7 @@ def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Pa
             "SCALABLE_WEBHOOK_HOME": str(tmp_path / "home"),
             "PYTHONPATH": str(ROOT / "examples"),
         },
+        preexec_fn=shell.ignore_no_signal,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

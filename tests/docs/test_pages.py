@@ -24,14 +24,15 @@ from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook import Sink
 from cdk_scalable_webhook.local.emulator import Emulator, down, running
+from cdk_scalable_webhook.local.observe import wait_for
 from cdk_scalable_webhook.local.rest_api import client
 from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
-# A deploy takes a quarter of a minute, if nobody else is at work; a page has one or two.
-SECONDS = 400
+# A page takes a quarter of a minute, if nobody else is at work.
+SECONDS = 240
 
 
 def each(fences: list[Fence]) -> pytest.MarkDecorator:
@@ -191,6 +192,10 @@ scalable-webhook() {
         httpx.post(f"{self._emulator.endpoint}/_ministack/reset", timeout=60).raise_for_status()
         if self._toolkit:
             self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=self._toolkit)
+            assert wait_for(lambda: self._status() == "CREATE_COMPLETE", 60), self._status()
+
+    def _status(self) -> str:
+        return str(self._cloudformation.describe_stacks(StackName="CDKToolkit")["Stacks"][0]["StackStatus"])
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +244,8 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
             start_new_session=True,
         )
         try:
-            run.wait(SECONDS)
+            with suppress(subprocess.TimeoutExpired):  # what it has said until then tells why
+                run.wait(SECONDS)
         finally:
             # The shell and what it has left running: a session of its own. A local AWS that is being started is ended
             # by who starts it, if it is asked to.

@@ -1,6 +1,7 @@
 """The tests do the same in anybody's shell: of its variables they see what a machine needs, and no preferences."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,12 @@ _SET = {
     # A deprecated call of ours would be a warning in every user's synth.
     "JSII_DEPRECATED": "fail",
 }
+
+
+def ignore_no_signal() -> None:
+    """For a process that is sent one: whoever is started by `nohup`, or in the background, ignores some."""
+    for each in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def forget() -> None:

@@ -61,6 +61,7 @@ def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]"
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugins, *options, "test_it.py"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT / "tests"), "TMPDIR": str(folder / "tmp")},
+        preexec_fn=shell.ignore_no_signal,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
