@@ -36,7 +36,7 @@ LOCAL = [
 ]
 
 # Pure Python: they are copied into the function's asset from where they are installed.
-POSTGRES = ["pg8000>=1.31,<2"]
+POSTGRES = ["pg8000>=1.31.6,<2"]  # older ones cannot sign in over TLS with the newest scramp
 MYSQL = ["PyMySQL>=1.2,<2"]  # older ones go on without TLS where the server offers none
 
 

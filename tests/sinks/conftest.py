@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pgbouncer
 import postgres_server
 import pytest
 from mariadb_server import MariaDbServer, missing
+from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
-from worlds import DataApiWorld, DynamoDBWorld, HttpWorld, MySqlWorld, PostgresWorld, PythonWorld, World
+from worlds import DataApiWorld, DynamoDBWorld, HttpWorld, MySqlWorld, PooledWorld, PostgresWorld, PythonWorld, World
 
 from cdk_scalable_webhook.local.emulator import Emulator, running
 
@@ -33,7 +35,17 @@ def local_aws() -> Iterator[Emulator]:
         yield emulator
 
 
-WORLDS = ["postgres", "mysql", "data_api", "dynamodb", "http", "python", "python_batch"]
+WORLDS = [
+    "postgres",
+    "postgres behind a pooler of sessions",
+    "postgres behind a pooler of transactions",
+    "mysql",
+    "data_api",
+    "dynamodb",
+    "http",
+    "python",
+    "python_batch",
+]
 
 
 @pytest.fixture(params=WORLDS)
@@ -43,10 +55,20 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
+def pooled(server: PostgresServer, folder: Path, mode: str, *, size: int = 2) -> PooledWorld:
+    if why := pgbouncer.missing():
+        pytest.skip(why)
+    return PooledWorld(server, PgBouncer(folder, server, mode, size=size))
+
+
 def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> World:
     match kind:
         case "postgres":
             return PostgresWorld(request.getfixturevalue("postgres"))
+        case "postgres behind a pooler of sessions":
+            return pooled(request.getfixturevalue("postgres"), folder, "session", size=10)
+        case "postgres behind a pooler of transactions":
+            return pooled(request.getfixturevalue("postgres"), folder, "transaction")
         case "mysql":
             return MySqlWorld(request.getfixturevalue("mariadb"))
         case "data_api":

@@ -17,7 +17,7 @@ import pytest
 import standardwebhooks
 import trustme
 from certificates import UNTRUSTED, presented
-from http_service import HttpService, utf8
+from http_service import HttpService, Script, utf8
 from link import Link
 from queue_harness import Countdown, Queue
 from storing import down, kinds, store
@@ -30,6 +30,13 @@ from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import webhook
 
 S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
+# What follows the status, and whether the service hangs up then.
+BODIES_CUT_SHORT = {
+    "and then nothing": ("Content-Length: 10\r\n\r\nhalf", False),
+    "and then the end": ("Content-Length: 10\r\n\r\nhalf", True),
+    "an odd chunk": ("Transfer-Encoding: chunked\r\n\r\nnot a size\r\n", True),
+    "half a chunk": ("Transfer-Encoding: chunked\r\n\r\n10\r\nhalf", True),
+}
 
 
 @pytest.fixture
@@ -150,11 +157,76 @@ class TestConnection:
         assert kinds(sink(world, timeout=0.3), webhook(), webhook()) == [S, S]
         assert not ended.is_set()
 
-    def test_an_answer_that_stops_in_the_middle_is_none(self, world: HttpWorld) -> None:
-        world.service.answers = [stop_in_the_middle]
+    @pytest.mark.parametrize("body", BODIES_CUT_SHORT, ids=list(BODIES_CUT_SHORT))
+    @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P), (500, R)])
+    def test_an_answer_whose_body_is_cut_short_counts_and_its_connection_is_not_used_again(
+        self, world: HttpWorld, status: int, kind: Kind, body: str
+    ) -> None:
+        head, closes = BODIES_CUT_SHORT[body]
+        world.service.answers = [lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}", closes=closes)]
         before = time.monotonic()
-        assert down(sink(world, timeout=0.4), webhook()).error == "ReadTimeoutError"
+        assert kinds(sink(world, timeout=0.4), webhook(), webhook()) == [kind, S]
         assert time.monotonic() - before < 1.5
+        assert len(world.service.requests) == 2
+        assert world.link.attempts == 2
+
+    @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_what_a_service_says_before_its_answer_is_not_the_answer(
+        self, world: HttpWorld, interim: str, times: int
+    ) -> None:
+        said = f"HTTP/1.1 {interim}\r\nLink: </a>\r\n\r\n" * times
+
+        def answer(status: int) -> Script:
+            def script(handler: BaseHTTPRequestHandler) -> None:
+                say(handler, said)
+                time.sleep(0.05)
+                say(handler, f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n")
+
+            return script
+
+        statuses = [200, 422, 200, 500, 201, 404]
+        world.service.answers = [answer(status) for status in statuses]
+        assert kinds(sink(world), *(webhook() for _ in statuses)) == [S, P, S, R, S, P]
+        assert len(world.service.requests) == len(statuses)
+        assert world.link.attempts == 1
+
+    def test_a_service_that_says_that_it_is_at_work_without_end_is_given_up(self, world: HttpWorld) -> None:
+        world.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 2
+        assert down(sink(world), webhook(), webhook()).error == "ProtocolError"
+
+    def test_an_answer_to_nothing_that_was_asked_ends_the_connection(self, world: HttpWorld) -> None:
+        switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 422 X\r\nContent-Length: 0\r\n\r\n"
+        world.service.answers = [lambda handler: say(handler, switch)]
+        assert kinds(sink(world), webhook(), webhook()) == [R, S]
+        assert world.link.attempts == 2
+
+    def test_a_misdirected_request_is_sent_once_more_over_a_new_connection(self, world: HttpWorld) -> None:
+        to = sink(world)
+        assert kinds(to, webhook()) == [S]
+        world.service.answers = [(421, {})]
+        assert kinds(to, webhook(), webhook()) == [S, S]
+        assert world.link.attempts == 2
+        world.service.answers = [(421, {})] * 2
+        assert kinds(to, webhook(), webhook()) == [R, S]
+        assert len(world.service.requests) == 7
+
+    @pytest.mark.parametrize("head", ["X: y\r\n" * 150, f"X: {'y' * 70_000}\r\n"], ids=["many", "long"])
+    @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P)])
+    def test_an_answer_with_more_headers_than_anybody_reads_counts(
+        self, world: HttpWorld, status: int, kind: Kind, head: str
+    ) -> None:
+        world.service.answers = [
+            lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}Content-Length: 0\r\n\r\n")
+        ]
+        assert kinds(sink(world), webhook(), webhook()) == [kind, S]
+        assert len(world.service.requests) == 2
+        assert world.link.attempts == 2
+
+    @pytest.mark.parametrize("nonsense", ["HTTP/3 200 X\r\n\r\n", "200 OK\r\n\r\n", "\r\n", "HTTP/1.1 abc X\r\n\r\n"])
+    def test_what_is_no_http_is_no_answer(self, world: HttpWorld, nonsense: str) -> None:
+        world.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 2
+        assert down(sink(world), webhook()).error == "ProtocolError"
 
 
 class TestRequest:
@@ -460,5 +532,6 @@ def pour(handler: BaseHTTPRequestHandler, status: int) -> None:
         handler.wfile.write(b"x" * 65536)
 
 
-def stop_in_the_middle(handler: BaseHTTPRequestHandler) -> None:
-    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+def say(handler: BaseHTTPRequestHandler, text: str, *, closes: bool = False) -> None:
+    handler.wfile.write(text.encode())
+    handler.close_connection = closes

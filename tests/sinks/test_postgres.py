@@ -188,7 +188,8 @@ class TestConnection:
     def test_the_server_ends_a_connection_that_nobody_uses(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        patch_session(monkeypatch, f"{database.IDLE_SECONDS}s", "200ms")
+        assert {"idle_session_timeout": f"{database.IDLE_SECONDS}s"} == postgres._OF_THE_CONNECTION
+        monkeypatch.setattr(postgres, "_OF_THE_CONNECTION", {"idle_session_timeout": "200ms"})
         sink = world.sink()
         assert kinds(sink, webhook()) == [S]
         wait_until(lambda: world.server.connections() == 0)
@@ -230,7 +231,9 @@ class TestConnection:
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        patch_session(monkeypatch, f"{database.STATEMENT_SECONDS}s", "300ms")
+        patched = postgres._OF_THE_TRANSACTION.replace(f"{database.STATEMENT_SECONDS}s", "300ms")
+        assert patched != postgres._OF_THE_TRANSACTION
+        monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", patched)
         sink, one = world.sink(), webhook()
         store(sink, webhook())
         with locked(world), without_garbage_collection():
@@ -245,17 +248,47 @@ class TestConnection:
         assert kinds(sink, one) == [S]
         assert database.STATEMENT_SECONDS < database.SOCKET_SECONDS
 
-    @pytest.mark.parametrize("says", ["no_such_function()", "pg_sleep(60)"])
+    @pytest.mark.parametrize("hangs", [True, False])
     def test_a_connection_that_fails_before_its_first_statement_is_closed(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch, says: str
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.3)
-        monkeypatch.setattr(postgres, "_SESSION", f"SELECT {says}")
-        sink = world.sink()
+        sink = world.sink(database_name=DATABASE if hangs else "no_such")
+        if hangs:
+            world.link.hold()
         with without_garbage_collection():
-            assert down(sink, webhook()).error in ("SQLSTATE 42883", "TimeoutError")
+            assert down(sink, webhook()).error == ("TimeoutError" if hangs else "SQLSTATE 3D000")
             wait_until(lambda: world.link.open == 0)
-        world.server.terminate_connections()
+
+    def test_a_server_that_knows_no_end_of_a_quiet_connection_is_asked_for_it_once(
+        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "_OF_THE_CONNECTION", {"no_such_setting": "6min"})
+        sink = world.sink()
+        assert kinds(sink, webhook()) == [S]
+        assert world.link.attempts == 2
+        sink.close()
+        assert kinds(sink, webhook()) == [S]
+        assert world.link.attempts == 3
+        assert world.server.connections() == 1
+
+    def test_nothing_of_a_batch_outlives_its_transaction(self, world: PostgresWorld) -> None:
+        sink = world.sink()
+        assert kinds(sink, webhook()) == [S]
+        connection = sink._connection._connection  # type: ignore[union-attr]
+        assert connection.run("SELECT name FROM pg_prepared_statements") == []
+        changed = "SELECT name FROM pg_settings WHERE source = 'session' AND name <> 'client_encoding'"
+        assert connection.run(changed) == []
+        sink.close()
+
+    @pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "EUC_JP"])
+    def test_a_role_that_has_another_encoding_stores_any_text(self, world: PostgresWorld, encoding: str) -> None:
+        world.server.query(f"ALTER ROLE {USER} SET client_encoding = '{encoding}'")
+        try:
+            assert kinds(world.sink(), webhook(path="/😀 Zoë 世界", headers={"X-Name": "😀"})) == [S]
+        finally:
+            world.server.query(f"ALTER ROLE {USER} RESET client_encoding")
+        assert world.server.query(f"SELECT path, headers->>'x-name' FROM {world.table}") == [["/😀 Zoë 世界", "😀"]]
 
 
 class TestCredentials:
@@ -556,13 +589,12 @@ class TestTls:
             assert queue.letters == []
 
     def test_a_connection_that_fails_behind_tls_is_closed(
-        self, server: PostgresServer, authority: trustme.CA, trusted: str, monkeypatch: pytest.MonkeyPatch
+        self, server: PostgresServer, authority: trustme.CA, trusted: str
     ) -> None:
-        monkeypatch.setattr(postgres, "_SESSION", "SELECT no_such_function()")
         with behind_tls(server, authority.issue_cert("localhost")) as world, without_garbage_collection():
-            sink = world.sink(host="localhost", tls=True, ca_certificates=trusted)
+            sink = world.sink(host="localhost", tls=True, ca_certificates=trusted, database_name="no_such")
             fault = down(sink, webhook())
-            assert fault.error == "SQLSTATE 42883"
+            assert fault.error == "SQLSTATE 3D000"
             wait_until(lambda: server.connections() == 0)
 
     def test_amazons_authorities_load_and_each_is_one_and_is_valid(self) -> None:
@@ -632,8 +664,3 @@ def locked(world: PostgresWorld) -> Iterator[None]:
         yield
     finally:
         connection.close()
-
-
-def patch_session(monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
-    assert old in postgres._SESSION
-    monkeypatch.setattr(postgres, "_SESSION", postgres._SESSION.replace(old, new))

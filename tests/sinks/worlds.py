@@ -19,6 +19,7 @@ from link import Link
 from mariadb_server import DATABASE as MARIADB_DATABASE
 from mariadb_server import USER as MARIADB_USER
 from mariadb_server import MariaDbServer
+from pgbouncer import PgBouncer
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook.local.emulator import Emulator
@@ -139,6 +140,20 @@ class PostgresWorld(DatabaseWorld):
 
     def rows(self) -> list[tuple[str, bytes]]:
         return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
+
+
+class PooledWorld(PostgresWorld):
+    """Behind a pooler."""
+
+    def __init__(self, server: PostgresServer, pooler: PgBouncer) -> None:
+        super().__init__(server)
+        self.link.close()
+        self.link = Link(pooler.port)
+        self.pooler = pooler
+
+    def close(self) -> None:
+        super().close()
+        self.pooler.close()
 
 
 class MySqlWorld(DatabaseWorld):

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, UnknownProtocol, parse_headers
 from typing import Any
 
 import urllib3
+from urllib3 import connection
 from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2, and boto3 may come with 1.26
 from urllib3.exceptions import HTTPError, ProtocolError
 
@@ -43,9 +45,18 @@ _OF_THE_CONNECTION = frozenset(
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-# 409 is said of an Idempotency-Key whose first request is still under way: one that was given up for a time-out.
+# 409 is said of an Idempotency-Key whose first request is still under way: one that was given up for a time-out. 421 is
+# about the connection, and 101 an answer to nothing that was asked.
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
-_COME_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_EARLY})
+_COME_AGAIN = frozenset(
+    {
+        HTTPStatus.SWITCHING_PROTOCOLS,
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.MISDIRECTED_REQUEST,
+        HTTPStatus.TOO_EARLY,
+    }
+)
 
 # What the client would refuse. That a value may be folded into several lines is no longer so.
 # https://www.rfc-editor.org/rfc/rfc9112#section-5.2
@@ -57,6 +68,54 @@ _KNOWN_SECONDS = 300
 
 # Of an answer nothing is needed but its end, after which the connection can be used again.
 _MAX_ANSWER = 64 * 1024
+# How often a service may say that it is still at work.
+_MAX_INTERIM = 1000
+
+
+class _Response(HTTPResponse):
+    """The answer, and not what a service says before it: 1xx is no answer, and after it that to the next request would
+    be taken for this one's. And once the status is there, it counts, whatever becomes of the rest.
+
+    See: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+    """
+
+    _said: tuple[str, int, str] | None = None
+
+    def begin(self) -> None:
+        try:
+            super().begin()
+        except HTTPException as error:  # more headers than Python reads, or longer ones
+            if self._said is None or isinstance(error, UnknownProtocol):
+                raise
+            version, self.status, self.reason = self._said
+            self.code, self.version = self.status, 10 if version == "HTTP/1.0" else 11
+            self.headers = self.msg = HTTPMessage()
+            self.length, self.chunked, self.will_close = 0, False, True
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_MAX_INTERIM):
+            said: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= said[1] < 200 or said[1] == HTTPStatus.SWITCHING_PROTOCOLS:
+                self._said = said
+                return said
+            parse_headers(self.fp)
+        raise BadStatusLine("it says 1xx without end")
+
+
+class _HttpConnection(connection.HTTPConnection):
+    response_class = _Response
+
+
+class _HttpsConnection(connection.HTTPSConnection):
+    response_class = _Response
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
 
 
 class Signer:
@@ -111,6 +170,7 @@ class HttpSink:
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=1, retries=False, ssl_context=tls_context(None, settings.ca_certificates)
         )
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     @classmethod
     def from_environment(cls) -> "HttpSink":
@@ -139,6 +199,11 @@ class HttpSink:
             except ProtocolError:
                 # A kept connection that the service has ended just now. The key makes a second try harmless.
                 response = self._request(headers, webhook.body, clock)
+            if response.status == HTTPStatus.MISDIRECTED_REQUEST:
+                # The service is not the one that this connection is for: a new one may be.
+                # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
+                self._pool.clear()
+                response = self._request(headers, webhook.body, clock)
         except HTTPError as error:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
             raise SinkDown("the service could not be reached, or gave no answer", error=type(error).__name__) from error
@@ -156,13 +221,8 @@ class HttpSink:
             redirect=False,
             preload_content=False,
         )
-        size, end = 0, time.monotonic() + timeout
-        for part in response.stream(_MAX_ANSWER + 1, decode_content=False):
-            size += len(part)
-            # In pieces it may come for ever, each of them in time.
-            if size > _MAX_ANSWER or time.monotonic() > end:
-                response.close()
-                break
+        if not _is_read_to_its_end(response, timeout):
+            response.close()
         response.release_conn()
         return response
 
@@ -180,6 +240,23 @@ class HttpSink:
         theirs = [(name, value) for name, value in webhook.headers.pairs() if name.replace("_", "-") not in replaced]
         # The client writes Latin-1, and these are the bytes that came.
         return HTTPHeaderDict((name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()])
+
+
+def _is_read_to_its_end(response: "urllib3.BaseHTTPResponse", seconds: float) -> bool:
+    """Whether nothing of the answer is left, so that its connection can be used again. What the service made of the
+    webhook it has said already."""
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # to one that nobody here speaks
+        return False
+    size, end = 0, time.monotonic() + seconds
+    try:
+        for part in response.stream(_MAX_ANSWER + 1, decode_content=False):
+            size += len(part)
+            # In pieces it may come for ever, each of them in time.
+            if size > _MAX_ANSWER or time.monotonic() > end:
+                return False
+    except HTTPError:  # it is cut short, or does not come
+        return False
+    return True
 
 
 def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:

@@ -1,11 +1,18 @@
-"""Into a Postgres table, by pg8000: one prepared statement, which takes a batch of any size in one round trip."""
+"""Into a Postgres table, by pg8000: one statement, which takes a batch of any size in one round trip.
+
+The connection may be one to a pooler, which hands each transaction to whichever of its own connections is free. So
+nothing outlives a transaction: no statement has a name, since another connection may have given the same name to a
+statement of its own, and no setting is the session's.
+"""
 
 import socket
 import ssl
+import struct
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 import pg8000.native
+from pg8000.core import Context
 
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
@@ -22,12 +29,17 @@ from webhook_runtime.sinks.database import (
 )
 from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
 
-# Only what this server knows: idle_session_timeout came with Postgres 14.
-_SESSION = f"""\
-SELECT set_config(name, wanted, false)
-FROM (VALUES ('statement_timeout', '{STATEMENT_SECONDS}s'), ('idle_session_timeout', '{IDLE_SECONDS}s'))
-  AS settings (name, wanted) JOIN pg_settings USING (name)
-"""  # noqa: S608
+# Of the connection itself, which the server ends once nobody uses it any more. A pooler refuses to be told, and so does
+# a server before Postgres 14, which does not know the setting.
+_OF_THE_CONNECTION = {"idle_session_timeout": f"{IDLE_SECONDS}s"}
+_UNKNOWN_SETTING = {
+    "08P01",  # protocol_violation: PgBouncer's "unsupported startup parameter"
+    "0A000",  # feature_not_supported
+    "22023",  # invalid_parameter_value
+    "42704",  # undefined_object: Postgres' "unrecognized configuration parameter"
+}
+# Of the transaction, which ends with the batch.
+_OF_THE_TRANSACTION = f"SELECT set_config('statement_timeout', '{STATEMENT_SECONDS}s', true)"
 
 _TYPES = ("text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
 
@@ -39,11 +51,12 @@ class PostgresDriver:
     errors: tuple[type[Exception], ...] = (pg8000.native.Error, OSError, UnicodeError)
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        arrays = ", ".join(f":{name}::{type}[]" for name, type in zip(COLUMNS, _TYPES, strict=True))
+        arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(_TYPES, 1))
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
             f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING id"
         )
+        self._of_the_connection = _OF_THE_CONNECTION
 
     def connect(
         self, settings: DatabaseSettings, user: str, password: str, tls: ssl.SSLContext | None
@@ -61,9 +74,16 @@ class PostgresDriver:
                 password=password,
                 ssl_context=tls or False,
                 application_name="cdk-scalable-webhook",
+                # Whatever the role or the database would have: a webhook is Unicode.
+                startup_params={"client_encoding": "UTF8", **self._of_the_connection},
                 sock=wire.dup(),
             )
-            connection.run(_SESSION)
+        except pg8000.native.DatabaseError as error:
+            _hang_up(wire)
+            if not self._of_the_connection or error.args[0].get("C") not in _UNKNOWN_SETTING:
+                raise
+            self._of_the_connection = {}
+            return self.connect(settings, user, password, tls)
         except BaseException:
             _hang_up(wire)
             raise
@@ -87,29 +107,42 @@ class _Connection:
         self._connection = connection
         self._wire = wire
         self._insert = insert
-        self._prepared: pg8000.native.PreparedStatement | None = None
         self._is_idle = True
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        self._is_idle = False
-        if self._prepared is None:
-            self._prepared = self._connection.prepare(self._insert)
         # In one order everywhere: two batches that share rows then wait for each other, and never deadlock.
         rows = sorted(webhooks, key=lambda webhook: webhook.id)
-        inserted = self._prepared.run(
-            id=_texts(row.id for row in rows),
-            request_id=_texts(row.request_id for row in rows),
-            received_at=_texts(received_at(row) + "+00" for row in rows),
-            method=_texts(row.method for row in rows),
-            path=_texts(row.path for row in rows),
-            query=_texts(row.query_string for row in rows),
-            headers=_texts(headers(row) for row in rows),
-            payload=_array(f'"\\\\x{row.body.hex()}"' for row in rows),
-            source_ip=_texts(row.source_ip for row in rows),
-        )
+        columns = {
+            "id": _texts(row.id for row in rows),
+            "request_id": _texts(row.request_id for row in rows),
+            "received_at": _texts(received_at(row) + "+00" for row in rows),
+            "method": _texts(row.method for row in rows),
+            "path": _texts(row.path for row in rows),
+            "query": _texts(row.query_string for row in rows),
+            "headers": _texts(headers(row) for row in rows),
+            "payload": _array(f'"\\\\x{row.body.hex()}"' for row in rows),
+            "source_ip": _texts(row.source_ip for row in rows),
+        }
+        self._is_idle = False
+        # The first row is that of the setting.
+        _, *inserted = self._in_one_transaction(self._insert, [columns[name] for name in COLUMNS])
         self._is_idle = True
         new = {id for (id,) in inserted}
         return [STORED if webhook.id in new else DUPLICATE for webhook in webhooks]
+
+    def _in_one_transaction(self, statement: str, values: list[str]) -> list[list[str]]:
+        """Both statements go out together, and the server takes all that stands before a Sync as one transaction. The
+        driver's own ``run`` would make two of it, and a pooler might send the second one elsewhere.
+
+        See: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+        """
+        wire = self._connection._sock
+        wire.write(_execute(_OF_THE_TRANSACTION) + _execute(statement, values) + _message(b"S", b""))
+        wire.flush()
+        answer = Context(statement, columns=[], input_funcs=[str])
+        self._connection.handle_messages(answer)
+        rows: list[list[str]] = answer.rows
+        return rows
 
     def execute(self, statement: str) -> None:
         self._connection.run(statement)
@@ -128,6 +161,24 @@ def _hang_up(wire: socket.socket) -> None:
     with suppress(OSError):
         wire.shutdown(socket.SHUT_RDWR)
     wire.close()
+
+
+def _execute(statement: str, values: Sequence[str] = ()) -> bytes:
+    """Parse, Bind and Execute, of a statement and a portal that have no names.
+
+    See: https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+    texts = [value.encode() for value in values]
+    parameters = b"".join(struct.pack("!i", len(text)) + text for text in texts)
+    return (
+        _message(b"P", b"\0" + statement.encode() + b"\0" + struct.pack("!h", 0))
+        + _message(b"B", b"\0\0" + struct.pack("!hh", 0, len(texts)) + parameters + struct.pack("!h", 0))
+        + _message(b"E", b"\0" + struct.pack("!i", 0))
+    )
+
+
+def _message(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("!i", len(content) + 4) + content
 
 
 def _texts(values: Iterable[str]) -> str:

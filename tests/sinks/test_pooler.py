@@ -1,0 +1,117 @@
+"""Postgres behind a pooler that hands each transaction to whichever of its connections is free."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pgbouncer
+import pytest
+from pgbouncer import PgBouncer
+from postgres_server import PostgresServer
+from storing import down, kinds
+from worlds import PooledWorld
+
+from webhook_runtime.outcome import Kind
+from webhook_runtime.sinks import postgres
+from webhook_runtime.testing import webhook
+
+S = Kind.STORED
+
+
+@pytest.fixture(params=["transaction", "session", "statement"])
+def world(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: Path) -> Iterator[PooledWorld]:
+    if why := pgbouncer.missing():
+        pytest.skip(why)
+    size = 15 if request.param == "session" else 2
+    made = PooledWorld(postgres, PgBouncer(tmp_path, postgres, request.param, size=size))
+    yield made
+    made.close()
+
+
+def stored(world: PooledWorld, table: str) -> list[str]:
+    return [id for (id,) in world.server.query(f"SELECT id FROM {table} ORDER BY id")]
+
+
+def test_two_webhooks_never_store_into_each_others_table(world: PooledWorld) -> None:
+    """The order in which it happened: the server's connection on which the one had its statement goes to the other."""
+    orders, payments = f"{world.table}_orders", f"{world.table}_payments"
+    to_orders, to_payments = world.sink(table_name=orders), world.sink(table_name=payments)
+    assert kinds(to_orders, webhook(id="order-1")) == [S]
+    with world.pooler.somebody_at_work(world.server):
+        assert kinds(to_payments, webhook(id="payment-1")) == [S]
+        assert kinds(to_orders, webhook(id="order-2")) == [S]
+    assert kinds(to_payments, webhook(id="payment-2")) == [S]
+    assert stored(world, orders) == ["order-1", "order-2"]
+    assert stored(world, payments) == ["payment-1", "payment-2"]
+
+
+def test_any_number_of_environments_share_the_pool(world: PooledWorld) -> None:
+    tables = [f"{world.table}_{number}" for number in range(2)]
+    outcomes: Counter[Any] = Counter()
+    lock = threading.Lock()
+
+    def environment(number: int) -> None:
+        table = tables[number % 2]
+        sink = world.sink(table_name=table)
+        for batch in range(10):
+            webhooks = [webhook(id=f"{table}-{number}-{batch}-{position}") for position in range(5)]
+            found = kinds(sink, *webhooks)
+            with lock:
+                outcomes.update(found)
+
+    threads = [threading.Thread(target=environment, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert outcomes == {S: 300}
+    for table in tables:
+        ids = stored(world, table)
+        assert len(ids) == 150
+        assert all(id.startswith(f"{table}-") for id in ids)
+
+
+def test_who_has_the_pools_connection_next_finds_it_as_it_was(world: PooledWorld) -> None:
+    # Whose a connection is, PgBouncer says for each of its clients.
+    settings = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' AND context = 'user'"
+    others = [world.pooler.connect(world.server) for _ in range(2)]
+    try:
+        before = [other.run(settings) for other in others]
+        sink = world.sink()
+        for _ in range(4):
+            assert kinds(sink, webhook(), webhook()) == [S, S]
+        sink.close()
+        assert [other.run(settings) for other in others] == before
+        assert [other.run("SELECT name FROM pg_prepared_statements") for other in others] == [[], []]
+    finally:
+        for other in others:
+            other.close()
+
+
+@pytest.mark.parametrize("size", [1, 50])
+def test_a_batch_is_one_round_trip_here_too(world: PooledWorld, size: int) -> None:
+    sink = world.sink()
+    assert kinds(sink, webhook()) == [S]
+    for _ in range(3):
+        before = world.link.round_trips
+        assert kinds(sink, *(webhook() for _ in range(size))) == [S] * size
+        assert world.link.round_trips - before == 1
+
+
+def test_a_statement_that_has_to_wait_is_given_up_by_the_server(
+    world: PooledWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement = postgres._OF_THE_TRANSACTION
+    monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", statement.replace("15s", "300ms"))
+    sink = world.sink()
+    assert kinds(sink, webhook()) == [S]
+    connection = world.server.connect()
+    connection.run("BEGIN")
+    connection.run(f"LOCK TABLE {world.table} IN ACCESS EXCLUSIVE MODE")
+    try:
+        assert down(sink, webhook()).error == "SQLSTATE 57014"
+    finally:
+        connection.close()
+    assert kinds(sink, webhook()) == [S]
