@@ -39,9 +39,27 @@ class _Utf8(logging.Filter):
         vars(record).update({name: _utf8(value) for name, value in vars(record).items() if isinstance(value, str)})
         if record.exc_info and record.exc_info[0]:
             kind, error, traceback = record.exc_info
-            if _utf8(text := str(error)) != text:
+            # Lambda's handler asks the error for its text again, and an error of the user's may have none.
+            text = text_of(error)
+            if type(_said(error)) is not str or _utf8(text) != text:
                 record.exc_info = (kind, Exception(_utf8(text)), traceback)
         return True
+
+
+def text_of(error: BaseException | None) -> str:
+    """``str`` of an exception; of one whose ``__str__`` fails or is no text, the name of its class."""
+    said = _said(error)
+    # Not a subclass of a text, which may be anything but one.
+    return f"{type(error).__name__}, which has no text" if said is None else "".join([said])
+
+
+def _said(error: BaseException | None) -> str | None:
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None
 
 
 def _utf8(text: str) -> str:

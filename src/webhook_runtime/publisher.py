@@ -197,7 +197,7 @@ def _request_id(event: Event) -> str:
 def _handshake(event: Event, answer: Answer) -> Response:
     logs.logger.info("handshake", extra={"request_id": _request_id(event), "status": answer.status})
     # What it echoes was chosen by whoever asked: no browser may take it for a page.
-    headers = {"Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
+    headers = {**answer.headers, "Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}
 
 

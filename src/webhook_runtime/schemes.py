@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
-from webhook_runtime import logs
+from webhook_runtime import guard, logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.secrets import NoSecret
@@ -249,17 +249,19 @@ class Custom(Scheme):
         function: Callable[[Webhook, list[str]], object] = self._function  # type: ignore[attr-defined]
         try:
             said = function(webhook, list(secrets))
-        except Unverified as refusal:
-            raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
+            if isinstance(said, Answer):
+                # Made anew, since one of a class of their own may not have been checked.
+                return Verdict(answer=Answer(said.body, said.content_type, said.status, said.headers))
+            if said is None or (isinstance(said, str) and said):
+                return Verdict(id=None if said is None else "".join([said]))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an exit too: it would end the function, and with it the batch
-            logs.logger.exception("the source's function raised")
+            if isinstance(error, Unverified):
+                refusal = guard.refusal(error)
+                raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
+            logs.logger.error("the source's function raised", exc_info=error)
             raise SourceFailed(type(error).__name__) from None
-        if isinstance(said, Answer):
-            return Verdict(answer=said)
-        if said is None or (isinstance(said, str) and said):
-            return Verdict(id=said)
         # An async function that was not awaited has verified nothing, nor has one that says False.
         logs.logger.error(
             "the source's function must return an id, an Answer or None", extra={"got": type(said).__name__}

@@ -4,10 +4,10 @@ import importlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from typing import Any
 
-from webhook_runtime import logs
+from webhook_runtime import guard
 from webhook_runtime.clock import Clock
 from webhook_runtime.message import Webhook
-from webhook_runtime.outcome import STORED, Kind, Outcome, Permanent, RetryAfter, SinkDown
+from webhook_runtime.outcome import STORED, Kind, Outcome
 from webhook_runtime.settings import PythonSettings
 
 
@@ -43,17 +43,8 @@ class PythonSink:
             result = self._handler(argument)
             if isinstance(result, Coroutine | Generator | AsyncGenerator):
                 raise TypeError("the handler has not run: it must be neither async nor a generator")
-        except Permanent as error:
-            return Outcome(Kind.PERMANENT, _name(error), error.reason)
-        except RetryAfter as error:
-            return Outcome(Kind.RETRY, _name(error), error.reason, error.seconds)
-        except (SinkDown, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
         except BaseException as error:  # an exit too: it would end the function, and nobody would know what is stored
-            logs.logger.exception("the handler raised")
-            return Outcome(Kind.RETRY, _name(error), str(error))
+            return guard.outcome(error)
         return STORED
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__

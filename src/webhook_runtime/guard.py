@@ -1,0 +1,73 @@
+"""The edge to the user's own code: what it raises is looked at here and nowhere else.
+
+An exception may be made of anything: a subclass that never called ``super().__init__``, attributes of another type, a
+``__str__`` that raises. It decides about its own webhook, and never about another one of the batch.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from webhook_runtime import logs
+from webhook_runtime.admission import Unverified
+from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDown
+
+
+class Raised(NamedTuple):
+    """What an exception says: the name of its class, why, after how many seconds to come back where it names any, and
+    of an ``Unverified`` whether another secret could make a difference."""
+
+    error: str
+    reason: str
+    seconds: float | None
+    is_sure: bool
+
+
+def read(error: BaseException) -> Raised:
+    """Whatever the exception is made of."""
+    name = type(error).__name__
+    reason = _text(lambda: error.reason) or logs.text_of(error) or name  # type: ignore[attr-defined]
+    seconds = _number(lambda: error.seconds)  # type: ignore[attr-defined]
+    if isinstance(error, SinkDown):
+        name = _text(lambda: error.error) or name
+        seconds = _number(lambda: error.retry_after)
+    return Raised(name, reason, seconds, _value(lambda: error.sure) is not False)  # type: ignore[attr-defined]
+
+
+def outcome(error: BaseException) -> Outcome:
+    """What becomes of the webhook for which the user's function raised this. Raises SinkDown, one of our own."""
+    said = read(error)
+    if isinstance(error, SinkDown):
+        raise SinkDown(said.reason, retry_after=said.seconds, error=said.error) from None
+    if isinstance(error, Permanent):
+        return Outcome(Kind.PERMANENT, said.error, said.reason)
+    if isinstance(error, RetryAfter):
+        return Outcome(Kind.RETRY, said.error, said.reason, said.seconds)
+    logs.logger.error("the handler raised", exc_info=error)
+    return Outcome(Kind.RETRY, said.error, logs.text_of(error) or said.error)
+
+
+def refusal(error: Unverified) -> Unverified:
+    """The same, one of our own."""
+    said = read(error)
+    return Unverified(said.reason, sure=said.is_sure)
+
+
+def _value(get: Callable[[], Any]) -> Any:
+    try:
+        return get()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # it is not there, or a property of theirs that fails
+        return None
+
+
+def _text(get: Callable[[], Any]) -> str:
+    value = _value(get)
+    # Not a subclass, which may be anything but a text.
+    return "".join([value]) if isinstance(value, str) else ""
+
+
+def _number(get: Callable[[], Any]) -> float | None:
+    seconds = _value(lambda: float(get()))
+    return seconds if seconds is not None and math.isfinite(seconds) else None

@@ -1,0 +1,266 @@
+"""Whatever the user's code raises or returns, it decides about its own webhook alone."""
+
+import json
+import logging
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runtime.doubles import Invocation, Sqs
+from webhook_runtime import Answer, Permanent, RetryAfter, SinkDown, Unverified, Webhook, logs
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.outcome import STORED, Kind
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.schemes import Custom, SourceFailed
+from webhook_runtime.sinks.python import PythonSink
+from webhook_runtime.source import Source, Sources
+from webhook_runtime.testing import sqs_event, webhook
+
+
+class Text(str):
+    """A text, and nothing of what one is asked for works."""
+
+    def encode(self, *_: object) -> bytes:
+        raise RuntimeError("no encode")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise SystemExit("no repr")
+
+    __str__ = __repr__
+
+    def __float__(self) -> float:
+        raise SystemExit("no number")
+
+    def __bool__(self) -> bool:
+        raise SystemExit("no truth")
+
+
+def fail(*_: object) -> Any:
+    raise RuntimeError("a property that fails")
+
+
+ODD: list[Any] = [
+    *(None, "", "a reason", "30", "\0", "half of a pair: \ud800", "x" * 5000, Text("a text"), b"bytes"),
+    *(0, 7, -1, 2.5, float("nan"), float("inf"), 10**400, True, [], {}, object(), Unspeakable(), property(fail)),
+]
+BASES = [Permanent, RetryAfter, SinkDown, Unverified, ValueError, OSError, SystemExit, GeneratorExit, BaseException]
+ATTRIBUTES = ["reason", "seconds", "retry_after", "error", "sure", "args"]
+ABSENT = object()
+
+
+@st.composite
+def exceptions(draw: st.DrawFn, bases: list[type[BaseException]] = BASES) -> BaseException:
+    """One of a class that somebody derived from any, and made of anything."""
+    base = draw(st.sampled_from(bases))
+    members: dict[str, Any] = {"__init__": lambda self, *_: None} if draw(st.booleans()) else {}
+    for name in draw(st.sets(st.sampled_from(ATTRIBUTES), max_size=3)):
+        members[name] = draw(st.sampled_from(ODD))
+    for name in draw(st.sets(st.sampled_from(["__str__", "__repr__"]))):
+        text = draw(st.sampled_from([fail, lambda self: 7, lambda self: Text("x"), lambda self: "\ud800", sys.exit]))
+        members[name] = text
+    kind = type("OfTheUser", (base,), members)
+    first = 5 if issubclass(base, RetryAfter) else "said"
+    try:
+        made: BaseException = kind(first)
+        return made
+    except BaseException as error:  # which is then what is raised
+        return error
+
+
+@pytest.fixture(autouse=True)
+def _as_lambda_logs() -> Iterator[None]:
+    """Lambda's own formatter asks an error for its text.
+
+    See: https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
+    """
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            line = {name: value for name, value in vars(record).items() if name not in ("args", "exc_info")}
+            error = str(record.exc_info[1]) if record.exc_info else ""
+            json.dumps(line | {"errorMessage": error}, default=str).encode()
+            error.encode()
+
+    handler = Handler()
+    logs.logger.addHandler(handler)
+    yield
+    logs.logger.removeHandler(handler)
+
+
+GOOD = [webhook("a", id="a"), webhook("c", id="c")]
+BAD = webhook("b", id="b")
+any_of_them = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is of our own making: exactly a text, a number or nothing."""
+    return type(value) in (str, float, bool, type(None))
+
+
+@any_of_them
+@given(error=exceptions())
+def test_an_exception_of_a_handler_decides_about_its_own_webhook(error: BaseException) -> None:
+    done = []
+
+    def handle(each: Webhook) -> None:
+        if each is BAD:
+            raise error
+        done.append(each.id)
+
+    outcomes = PythonSink(handle).store([GOOD[0], BAD, GOOD[1]], Clock(Invocation()))
+    if isinstance(error, SinkDown):
+        with pytest.raises(SinkDown) as down:
+            list(outcomes)
+        assert type(down.value) is SinkDown
+        assert all(map(is_plain, (down.value.reason, down.value.retry_after, down.value.error)))
+        assert done == ["a"]
+        return
+    first, second, third = outcomes
+    assert done == ["a", "c"]
+    assert (first.kind, third.kind) == (Kind.STORED, Kind.STORED)
+    assert second.kind is (Kind.PERMANENT if isinstance(error, Permanent) else Kind.RETRY)
+    assert all(map(is_plain, second[1:]))
+    assert second.error
+    assert second.reason
+
+
+@any_of_them
+@given(error=exceptions())
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_batch_is_answered_whatever_its_handler_raises(error: BaseException, fifo: bool) -> None:
+    done: list[str] = []
+
+    def handle(webhooks: list[Webhook]) -> None:
+        if any(each.id == "b" for each in webhooks):
+            raise error
+        done.extend(each.id for each in webhooks)
+
+    sqs = Sqs()
+    consumer = Consumer(
+        PythonSink(handle, batch=True), Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "letters")
+    )
+    event = sqs_event(GOOD[0], BAD, GOOD[1])
+    for record in event["Records"] if fifo else ():
+        record["eventSourceARN"] += ".fifo"
+        record["attributes"]["MessageGroupId"] = "webhook"
+    failed = [each["itemIdentifier"] for each in consumer.handle(event, Invocation())["batchItemFailures"]]
+    # What was handled is not handled again, and what was not comes back or is a dead letter.
+    ids = {record["messageId"]: id for record, id in zip(event["Records"], "abc", strict=True)}
+    assert sorted([*done, *(ids[each] for each in failed), *("b" for _ in sqs.sent)]) == ["a", "b", "c"]
+    assert all(0 <= delay <= 43_200 for delay in sqs.delays().values())
+
+
+def custom(check: Callable[[Webhook, list[str]], object]) -> Source:
+    module = types.ModuleType("of_the_user")
+    module.check = check  # type: ignore[attr-defined]
+    sys.modules["of_the_user"] = module
+    return Source(Custom(handler="of_the_user.check"), None)
+
+
+@any_of_them
+@given(error=exceptions())
+def test_an_exception_of_a_check_decides_about_its_own_request(error: BaseException) -> None:
+    def check(each: Webhook, _: list[str]) -> None:
+        if each.id == "b":
+            raise error
+
+    class Memory:
+        stored: list[str] = []
+
+        def store(self, webhooks: Any, _: Clock) -> Any:
+            self.stored = [each.id for each in webhooks]
+            return [STORED] * len(webhooks)
+
+    sqs, sink = Sqs(), Memory()
+    consumer = Consumer(
+        sink,
+        Redelivery(sqs, "queue", Backoff(10, 900)),
+        DeadLetters(sqs, "letters"),
+        sources=Sources({"/": custom(check)}),
+    )
+    answer = consumer.handle(sqs_event(GOOD[0], BAD, GOOD[1]), Invocation())
+    assert sink.stored == ["a", "c"]
+    assert len(answer["batchItemFailures"]) + len(sqs.sent) == 1
+
+
+@any_of_them
+@given(error=exceptions([Unverified]))
+def test_a_refusal_of_a_check_is_one_however_it_is_made(error: BaseException) -> None:
+    def check(*_: object) -> None:
+        raise error
+
+    with pytest.raises((Unverified, SourceFailed)) as refusal:
+        custom(check).admit(BAD)
+    if not isinstance(error, Unverified):
+        return
+    assert type(refusal.value) is Unverified
+    assert type(refusal.value.reason) is str
+    assert refusal.value.reason
+    assert type(refusal.value.sure) is bool
+
+
+RETURNED = [*ODD, False, NotImplemented, (x for x in "ab"), Answer, Unverified("not raised")]
+
+
+@pytest.mark.parametrize("said", RETURNED, ids=[type(each).__name__ for each in RETURNED])
+def test_what_a_check_returns_is_an_id_or_lets_nobody_in(said: object) -> None:
+    source = custom(lambda *_: said)
+    if said is None or (isinstance(said, str) and said):
+        admitted = source.admit(BAD)
+        assert isinstance(admitted, Webhook)
+        assert type(admitted.id) is str
+    else:
+        with pytest.raises(SourceFailed):
+            source.admit(BAD)
+
+
+class OfTheUser(Answer):
+    """One that was never checked."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *({"body": value} for value in (None, b"x", {"a": 1}, 7, "\ud800", "x" * 5_000_001)),
+        *({"status": value} for value in ("200", 200.0, True, None, 0, 100, 199, 600, 10**400)),
+        *({"content_type": value} for value in (None, b"text/plain", 7, "a\r\nX: 1", "text/é")),
+        *({"headers": value} for value in (None, [("a", "b")], "a: b", {"a": None}, {"a": 7}, {"a": b"x"}, {7: "a"})),
+        *({"headers": {name: "x"}} for name in ("", "a b", "a:", "é", "a\n", "X\r\nY", "Content-Type", "date", "TE")),
+        *({"headers": {"X-Hook-Secret": value}} for value in ("a\r\nb", "a\nb", "é", "\0", "\x7f", "\ud800")),
+    ],
+)
+def test_an_answer_that_api_gateway_would_not_take_is_refused_where_it_is_made(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r".*, (got|which)\b") as refusal:
+        Answer(**{"body": "", **arguments})
+    assert "\n" not in str(refusal.value)
+    assert len(str(refusal.value)) < 200
+    with pytest.raises(SourceFailed):
+        custom(lambda *_: OfTheUser(**{"body": "", **arguments})).admit(BAD)
+
+
+def test_no_value_of_an_answer_is_told_since_it_may_be_a_secret() -> None:
+    for arguments in ({"headers": {"X-Hook-Secret": "hush hush\n"}}, {"content_type": "hush hush\n"}):
+        with pytest.raises(ValueError) as refusal:  # noqa: PT011 (what it does not say is the point)
+            Answer("hush hush", **arguments)
+        assert "hush" not in str(refusal.value)
+
+
+def test_an_answer_keeps_what_it_was_given() -> None:
+    answer = custom(lambda *_: Answer("", "application/json", 204, {"X-Hook-Secret": "hush hush"})).admit(BAD)
+    assert isinstance(answer, Answer)
+    assert (answer.body, answer.content_type, answer.status) == ("", "application/json", 204)
+    assert answer.headers == {"X-Hook-Secret": "hush hush"}
