@@ -64,6 +64,7 @@ def create_buffer(
         checks.same_kind(False, dead_letter_queue)
         checks.dead_letter_account(scope, dead_letter_queue)
         checks.dead_letter_retention(dead_letter_queue, retention_period)
+        checks.dead_letter_size(dead_letter_queue, _MAX_MESSAGE_BYTES)
     tries = max_receive_count or _MAX_RECEIVE_COUNT
     if checks.is_below(tries, _MAX_RECEIVE_COUNT):
         Annotations.of(scope).add_warning_v2(
@@ -106,6 +107,13 @@ def create_buffer(
 def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Duration, retry: Retry | None) -> Buffer:
     """A queue of the user's, with the dead-letter queue that it has, if it was made in this app."""
     checks.brought_queue_visibility(queue, consumer_timeout)
+    holds = checks.message_size_of(queue)
+    if holds is not None and holds < _MAX_MESSAGE_BYTES:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:maxMessageSize",
+            f"max_message_size_bytes of queue should be {_MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
+            "fit is answered 413, or goes through S3 with large_payloads at the Lambda door.",
+        )
     policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None
     if policy is None:
         Annotations.of(scope).add_warning_v2(
@@ -115,6 +123,7 @@ def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Dur
         )
         return Buffer(queue, None, None)
     checks.same_kind(queue.fifo, policy.queue)
+    checks.dead_letter_size(policy.queue, checks.message_size_of(queue))
     if retry is not None:
         _check_outage(scope, retry, policy.max_receive_count, checks.retention_of(queue))
     return Buffer(queue, policy.queue, policy.max_receive_count)

@@ -509,6 +509,22 @@ def retention_of(queue: sqs.IQueue) -> float | None:
     return _property(queue, "message_retention_period", _QUEUE_DEFAULT_RETENTION)
 
 
+def message_size_of(queue: sqs.IQueue) -> float | None:
+    """The bytes that a message of a queue that was brought may have, None where that cannot be known: SQS's default
+    differs from account to account."""
+    return _property(queue, "maximum_message_size", None)
+
+
+def dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
+    """What does not fit into the dead-letter queue would come back until it is deleted."""
+    holds = message_size_of(dead_letter_queue)
+    if holds is not None and needed is not None and holds < needed:
+        raise ValueError(
+            f"max_message_size_bytes of dead_letter_queue must not be smaller than the queue's {needed:.0f}, "
+            f"got {holds:.0f}; give the dead-letter queue max_message_size_bytes={needed:.0f}"
+        )
+
+
 def table_name(value: str) -> None:
     """A name that can stand in a statement, with a schema or not."""
     if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
@@ -786,7 +802,7 @@ def show(value: Duration | None) -> str:
     return "no duration" if value is None else value.to_human_string()
 
 
-def _property(queue: sqs.IQueue, name: str, default: float) -> float | None:
+def _property(queue: sqs.IQueue, name: str, default: float | None) -> float | None:
     """A property of a queue made in this app, the default where it is not set, None where it cannot be known."""
     resource = queue.node.default_child
     if not isinstance(resource, sqs.CfnQueue):

@@ -1,8 +1,11 @@
 """The time that a batch has left before Lambda ends the function, which would lose what is known of every message."""
 
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Protocol
 
 from webhook_runtime.outcome import SinkDown
@@ -11,6 +14,8 @@ from webhook_runtime.outcome import SinkDown
 # the sink needs some as well.
 _RESERVE = 1.0
 _SHARE = 0.25
+# However little is left, what has begun gets so long.
+_LEAST = 0.01
 
 
 class Context(Protocol):
@@ -19,8 +24,17 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+class TimeIsUp(BaseException):
+    """Raised wherever a call is when its time is over. No ``Exception``: who handles those would go on."""
+
+
+# What is never taken for an error of the code in which it is raised.
+INTERRUPTS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeIsUp)
+
+
 class Clock:
-    """For a sink that takes webhooks one after the other: a step that would not end in time is not begun."""
+    """Of one batch. A webhook is looked at in ``look``, goes to the sink in a ``step``, and SQS is ``told`` of it: each
+    ends in time, whatever it waits for."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -41,11 +55,67 @@ class Clock:
     @contextmanager
     def step(self) -> Iterator[None]:
         """One call to the sink. Raises SinkDown where one as long as the longest so far would not end in time; the
-        first is always begun."""
+        first is always begun, and given up when the time is over."""
         if self._longest > self.remaining():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         began = time.monotonic()
         try:
-            yield
+            with _ended_after(self.remaining()):
+                yield
+        except TimeIsUp:
+            raise SinkDown("it was not done when the function's time was over", error="OutOfTime") from None
         finally:
             self._longest = max(self._longest, time.monotonic() - began)
+
+    @contextmanager
+    def look(self) -> Iterator[None]:
+        """One webhook that is looked at, which gets half of the time that is left: none takes the time of all that are
+        behind it. Raises SinkDown where there is no time, and where it takes longer."""
+        if self.is_over():
+            raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+        try:
+            with _ended_after(self.remaining() / 2):
+                yield
+        except TimeIsUp:
+            raise SinkDown("it takes too long to look at it", error="OutOfTime") from None
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """One call that tells SQS or S3 what became of the batch. Raises TimeoutError where it does not end in time."""
+        try:
+            with _ended_after(self._left() - self._reserve / 4):
+                yield
+        except TimeIsUp:
+            raise TimeoutError("the function had no time left for it") from None
+
+
+@contextmanager
+def _ended_after(seconds: float) -> Iterator[None]:
+    """Raises TimeIsUp in the block after so many seconds, whatever it is doing: waiting for a server, reading an answer
+    that comes byte by byte, or running a function of the user's.
+
+    By a signal, which Python hands to the main thread alone. That is where Lambda calls a handler; elsewhere, the block
+    has the time-outs of its own calls.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    is_under_way = True
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        if is_under_way:
+            raise TimeIsUp
+
+    began = time.monotonic()
+    handler = signal.signal(signal.SIGALRM, ring)
+    # There may be a block around this one, whose time is not longer for it.
+    around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_REAL, max(min(seconds, around or seconds), _LEAST))
+    try:
+        yield
+    finally:
+        is_under_way = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if around:
+            signal.setitimer(signal.ITIMER_REAL, max(around - (time.monotonic() - began), _LEAST))

@@ -1,26 +1,34 @@
 """The consumer: one batch of SQS messages in, each webhook into the sink, and an answer that names only what failed."""
 
+import base64
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
+from webhook_runtime.batch import Batch, Done, Message, Pending, Record, is_fifo
 from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock, Context
 from webhook_runtime.filters import EventFilters
-from webhook_runtime.message import MAX_MESSAGE_BYTES, MalformedMessage, Webhook, read_message, size_of, sqs_text
+from webhook_runtime.message import (
+    MAX_MESSAGE_BYTES,
+    MalformedMessage,
+    Webhook,
+    limit_in,
+    read_message,
+    size_of,
+    sqs_text,
+)
 from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
 from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
 from webhook_runtime.source import Sources
-
-Record = Mapping[str, Any]
 
 
 class Sink(Protocol):
@@ -34,62 +42,57 @@ class Sink(Protocol):
         ...
 
 
+_MAX_ATTRIBUTES = 10
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An attribute of a record, as SendMessage has it: a record has bytes in base64."""
+    if "stringValue" in value:
+        return {"DataType": value["dataType"], "StringValue": value["stringValue"]}
+    return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
+
+
 class DeadLetters:
     """Takes a message that no retry will help to the dead-letter queue now, with the reason beside it."""
 
     def __init__(self, sqs: Any, queue_url: str) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
+        # Until SQS says that the dead-letter queue holds less.
+        self._max_message_bytes = MAX_MESSAGE_BYTES
 
     def send(self, record: Record, outcome: Outcome) -> None:
-        """Raises what boto3 raises."""
+        """With as much of the reason as there is room for. Raises what boto3 raises."""
+        try:
+            self._send(record, outcome)
+        except ClientError as error:
+            holds = limit_in(error)
+            if holds is None or holds >= self._max_message_bytes:
+                raise
+            self._max_message_bytes = holds
+            self._send(record, outcome)
+
+    def _send(self, record: Record, outcome: Outcome) -> None:
         attributes = {
-            name: {"DataType": value["dataType"], "StringValue": value["stringValue"]}
-            for name, value in record["messageAttributes"].items()
-            if "stringValue" in value and name not in ("error", "reason")
+            name: _attribute(value)
+            for name, value in record.get("messageAttributes", {}).items()
+            if name not in ("error", "reason")
         }
         # SQS takes neither an empty value nor every character, and no more of them than a message holds.
         reason = sqs_text(outcome.reason)[:1024] or outcome.error
         for name, text in (("error", outcome.error), ("reason", reason)):
+            if len(attributes) == _MAX_ATTRIBUTES:  # somebody else's message, whose own are not ours to drop
+                break
             empty = {"DataType": "String", "StringValue": ""}
-            room = MAX_MESSAGE_BYTES - size_of(record["body"], attributes | {name: empty})
+            room = self._max_message_bytes - size_of(record["body"], attributes | {name: empty})
             if fits := text.encode()[: max(room, 0)].decode(errors="ignore"):
                 attributes[name] = empty | {"StringValue": fits}
         more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
-        if _is_fifo(record):  # a standard queue may have groups, too
+        if is_fifo(record):  # a standard queue may have groups, too
             more["MessageDeduplicationId"] = record["messageId"]
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **more
         )
-
-
-_NOT_REACHED = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
-
-
-@dataclass
-class _Message:
-    """One message of a batch on its way: ``webhook`` is None where it could not be read, and the outcome then says
-    why. ``delay`` is after how many seconds it comes back where it has to. ``payload_key`` is the key of a payload that
-    is in S3: the webhook has it only while the sink does."""
-
-    record: Record
-    webhook: Webhook | None
-    outcome: Outcome
-    delay: int = 0
-    payload_key: str | None = None
-
-    @property
-    def id(self) -> str:
-        return str(self.record["messageId"])
-
-    @property
-    def attempt(self) -> int:
-        return int(self.record["attributes"]["ApproximateReceiveCount"])
-
-    def names(self) -> dict[str, object]:
-        """What every log line about it carries."""
-        names = logs.names(self.webhook) if self.webhook else {"id": self.id, "message_id": self.id}
-        return names | {"attempt": self.attempt}
 
 
 class Consumer:
@@ -118,7 +121,6 @@ class Consumer:
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
-        self._letters_answer = True
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
@@ -138,104 +140,145 @@ class Consumer:
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
         started = time.time()
-        self._letters_answer = True
-        messages = [self._read(record) for record in event["Records"]]
-        process = self._process_in_order if _is_fifo(event["Records"][0]) else self._process
-        clock = Clock(context)
-        failed = process(messages, clock)
-        self._redelivery.postpone([(message.record, message.delay) for message in failed], clock)
-        self._delete_payloads(messages)
+        batch = Batch(event["Records"], context)
+        for message in batch.messages:
+            self._look_at(message, batch)
+        failed = self._store_in_order(batch) if batch.is_fifo() else self._store_together(batch)
+        self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.clock)
+        self._delete_payloads(batch)
         logs.logger.info(
             "batch",
             extra={
-                "size": len(messages),
+                "size": len(batch.messages),
                 "failed": len(failed),
-                **Counter(message.outcome.kind.value for message in messages),
+                **Counter(message.outcome.kind.value for message in batch.messages),
                 "started": round(started * 1000),
                 "ended": round(time.time() * 1000),
             },
         )
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
-    def _process(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
-        """All messages in as few calls as the sink needs, large ones alone. Returns those that have to come back."""
-        down = self._store([message for message in messages if message.payload_key is None], clock)
-        for message in messages:
-            if message.payload_key is None or message.outcome is not _NOT_REACHED:
-                continue
-            if down:
-                message.outcome = down
-            else:
-                down = self._store_alone(message, clock)
-        return [message for message in messages if not self._settle(message, clock)]
+    # What is looked at before anything is stored: each message by itself, and in its own time.
 
-    def _process_in_order(self, messages: Sequence[_Message], clock: Clock) -> list[_Message]:
+    def _look_at(self, message: Message, batch: Batch) -> None:
+        try:
+            with batch.clock.look():
+                message.state = self._read(message.record)
+        except SinkDown as late:
+            message.ends(Outcome(Kind.RETRY, late.error, late.reason, late.retry_after))
+
+    def _read(self, record: Record) -> Pending | Done:
+        try:
+            webhook, payload_key = read_message(record)
+        except MalformedMessage as error:
+            return Done(Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
+        if payload_key is None:
+            return self._verified(webhook)
+        if self._payloads is None:
+            reason = f"the payload is in S3, at {payload_key}, and large_payloads is off"
+            return Done(Outcome(Kind.PERMANENT, "LargePayload", reason), webhook)
+        return Pending(webhook, payload_key)
+
+    def _verified(self, webhook: Webhook) -> Pending | Done:
+        """What comes of a webhook that has its payload, by who sent it."""
+        if self._sources is None:
+            return self._filtered(webhook)
+        try:
+            admitted = self._sources.admit(webhook)
+        except Unverified as error:
+            kind = Kind.PERMANENT if error.sure else Kind.RETRY
+            return Done(Outcome(kind, "Unverified", error.reason), webhook)
+        except Unverifiable as error:
+            return Done(Outcome(Kind.RETRY, type(error).__name__, str(error)), webhook)
+        if isinstance(admitted, Answer):
+            late = "a handshake is answered at the door, and this door cannot"
+            return Done(Outcome(Kind.PERMANENT, "Handshake", late), webhook)
+        return self._filtered(admitted)
+
+    def _filtered(self, webhook: Webhook) -> Pending | Done:
+        """What comes of a webhook that is known to be of its sender."""
+        wanted = self._event_filters is None or self._event_filters.want(webhook)
+        return Pending(webhook) if wanted else Done(DROPPED, webhook)
+
+    # How it is stored: together, or one after the other. Both return what has to come back.
+
+    def _store_together(self, batch: Batch) -> list[Message]:
+        """All messages in as few calls as the sink needs, those whose payload is in S3 alone."""
+        alone = [message for message in batch.messages if message.state.payload_key]
+        down = self._store([message for message in batch.messages if not message.state.payload_key], batch.clock)
+        for message in alone:
+            if down:
+                message.ends(down)
+            else:
+                down = self._store_alone(message, batch.clock)
+        return [message for message in batch.messages if not self._settle(message, batch)]
+
+    def _store_in_order(self, batch: Batch) -> list[Message]:
         """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
         down: Outcome | None = None
-        for position, message in enumerate(messages):
-            if down and message.outcome is _NOT_REACHED:
-                message.outcome = down
-            elif message.outcome is _NOT_REACHED:
-                down = self._store_alone(message, clock)
-            if not self._settle(message, clock):
-                behind = messages[position + 1 :]
+        for position, message in enumerate(batch.messages):
+            if isinstance(message.state, Pending):
+                if down:
+                    message.ends(down)
+                else:
+                    down = self._store_alone(message, batch.clock)
+            if not self._settle(message, batch):
+                behind = batch.messages[position + 1 :]
                 for other in behind:
-                    other.outcome = Outcome(Kind.RETRY, "NotReached", "one before it has to come back first")
+                    other.ends(Outcome(Kind.RETRY, "NotReached", "one before it has to come back first"))
                     other.delay = message.delay
                     logs.logger.info("waits", extra=other.names() | {"retry_in": other.delay})
                 return [message, *behind]
         return []
 
-    def _store_alone(self, message: _Message, clock: Clock) -> Outcome | None:
-        """One message. A large payload is in memory only for as long, since a batch of them would not fit."""
-        if message.payload_key is None:
+    def _store_alone(self, message: Message, clock: Clock) -> Outcome | None:
+        """One message. A payload from S3 is in memory only for as long."""
+        pending = message.state
+        assert isinstance(pending, Pending)
+        if pending.payload_key is None:
             return self._store([message], clock)
         try:
             with clock.step():
-                self._fetch(message, message.payload_key)
+                self._fetch(message, pending)
                 return self._store([message], clock)
         except SinkDown as error:
-            message.outcome = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
-            return message.outcome
+            down = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
+            message.ends(down)
+            return down
         finally:
-            assert message.webhook
-            message.webhook = replace(message.webhook, body=b"")
+            assert message.state.webhook
+            message.state = replace(message.state, webhook=replace(message.state.webhook, body=b""))
 
-    def _fetch(self, message: _Message, key: str) -> None:
+    def _fetch(self, message: Message, pending: Pending) -> None:
         """The payload from S3, or the outcome of a webhook whose payload is not there. Raises SinkDown."""
-        assert message.webhook
+        webhook, key = pending.webhook, pending.payload_key
         assert self._payloads
+        assert key
         body = self._payloads.get(key)
         if body is not None:
-            admitted = self._admit(message.record, replace(message.webhook, body=body))
-            message.webhook, message.outcome = admitted.webhook, admitted.outcome
-        elif self._payloads.has_expired(message.webhook.received_at):
+            message.state = replace(self._verified(replace(webhook, body=body)), payload_key=key)
+        elif self._payloads.has_expired(webhook.received_at):
             reason = f"the payload is no longer in S3, at {key}: it has outlived the life cycle of the bucket"
-            message.outcome = Outcome(Kind.PERMANENT, "PayloadExpired", reason)
+            message.ends(Outcome(Kind.PERMANENT, "PayloadExpired", reason))
         else:
             # Only what is stored is deleted, so SQS has delivered it once more. That somebody else has deleted it
             # cannot be told from that, so it is said.
             logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
-            message.outcome = DUPLICATE
+            message.ends(DUPLICATE)
 
-    def _delete_payloads(self, messages: Sequence[_Message]) -> None:
-        """Those of what is stored, or not wanted. The others' are still needed: a dead letter's for its redrive."""
-        done = (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED)
-        keys = [message.payload_key for message in messages if message.payload_key and message.outcome.kind in done]
-        if keys and self._payloads:
-            self._payloads.delete(keys)
-
-    def _store(self, messages: Sequence[_Message], clock: Clock) -> Outcome | None:
+    def _store(self, messages: Sequence[Message], clock: Clock) -> Outcome | None:
         """Each id once: the first message that has it speaks for the others. Returns what the others of the batch have
         to expect where the sink is down."""
-        by_id: dict[str, list[_Message]] = {}
+        by_id: dict[str, list[Message]] = {}
+        webhooks: dict[str, Webhook] = {}
         for message in messages:
-            if message.webhook and message.outcome is _NOT_REACHED:
-                by_id.setdefault(message.webhook.id, []).append(message)
-        firsts = [message.webhook for message, *_ in by_id.values() if message.webhook]
+            if isinstance(message.state, Pending):
+                webhook = message.state.webhook
+                by_id.setdefault(webhook.id, []).append(message)
+                webhooks.setdefault(webhook.id, webhook)
         same = iter(by_id.values())
         try:
-            for outcome in self._sink.store(firsts, clock) if firsts else ():
+            for outcome in self._sink.store(list(webhooks.values()), clock) if webhooks else ():
                 _tell(next(same), outcome)
         except SinkDown as error:
             down = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
@@ -249,43 +292,9 @@ class Consumer:
             _tell(rest, down)
         return down
 
-    def _read(self, record: Record) -> _Message:
-        """The message, with the outcome that it has already where its webhook is none, not of its sender, or not
-        wanted."""
-        try:
-            webhook, payload_key = read_message(record)
-        except MalformedMessage as error:
-            return _Message(record, None, Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
-        if payload_key is None:
-            return self._admit(record, webhook)
-        if self._payloads is None:
-            reason = f"the payload is in S3, at {payload_key}, and large_payloads is off"
-            return _Message(record, webhook, Outcome(Kind.PERMANENT, "LargePayload", reason))
-        return _Message(record, webhook, _NOT_REACHED, payload_key=payload_key)
+    # What SQS is told of it.
 
-    def _admit(self, record: Record, webhook: Webhook) -> _Message:
-        """The message of a webhook that has its payload, with the outcome that it has already where it is not of its
-        sender, or not wanted."""
-        if self._sources is None:
-            return self._filtered(record, webhook)
-        try:
-            admitted = self._sources.admit(webhook)
-        except Unverified as error:
-            kind = Kind.PERMANENT if error.sure else Kind.RETRY
-            return _Message(record, webhook, Outcome(kind, "Unverified", error.reason))
-        except Unverifiable as error:
-            return _Message(record, webhook, Outcome(Kind.RETRY, type(error).__name__, str(error)))
-        if isinstance(admitted, Answer):
-            late = Outcome(Kind.PERMANENT, "Handshake", "a handshake is answered at the door, and this door cannot")
-            return _Message(record, webhook, late)
-        return self._filtered(record, admitted)
-
-    def _filtered(self, record: Record, webhook: Webhook) -> _Message:
-        """The message of a webhook that is known to be of its sender."""
-        wanted = self._event_filters is None or self._event_filters.want(webhook)
-        return _Message(record, webhook, _NOT_REACHED if wanted else DROPPED)
-
-    def _settle(self, message: _Message, clock: Clock) -> bool:
+    def _settle(self, message: Message, batch: Batch) -> bool:
         """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
         outcome, line = message.outcome, message.names()
         if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
@@ -293,42 +302,47 @@ class Consumer:
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
-        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, clock):
-            message.outcome = outcome._replace(kind=Kind.PERMANENT)
+        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, batch):
+            message.ends(outcome._replace(kind=Kind.PERMANENT))
             logs.logger.warning(Kind.PERMANENT.value, extra=line)
             return True
         message.delay = self._redelivery.delay(message.attempt, outcome.retry_after)
         logs.logger.warning("failed", extra=line | {"retry_in": message.delay})
         return False
 
-    def _bury(self, message: _Message, line: dict[str, object], clock: Clock) -> bool:
+    def _bury(self, message: Message, line: dict[str, object], batch: Batch) -> bool:
         if self._dead_letters is None:
             return False
-        if not self._letters_answer:
+        if not batch.letters_answer:
             line["dead_letter_queue_error"] = "not asked again in this batch"
             return False
-        if clock.is_over():
+        if batch.clock.is_over():
             line["dead_letter_queue_error"] = "the function had no time left for it"
             return False
         try:
-            self._dead_letters.send(message.record, message.outcome)
-        except (ClientError, BotoCoreError) as error:
+            with batch.clock.told():
+                self._dead_letters.send(message.record, message.outcome)
+        except (ClientError, BotoCoreError, TimeoutError) as error:
             # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
             line["dead_letter_queue_error"] = str(error)
             # SQS may refuse one message and take the next. Where it does not answer, each call costs the function time
             # in which it has to say what is stored.
-            self._letters_answer = isinstance(error, ClientError)
+            batch.letters_answer = isinstance(error, ClientError)
             return False
         return True
 
+    def _delete_payloads(self, batch: Batch) -> None:
+        """Those of what is stored, or not wanted. The others' are still needed: a dead letter's for its redrive."""
+        done = (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED)
+        states = [message.state for message in batch.messages]
+        keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in done]
+        if self._payloads and (named := [key for key in keys if key]):
+            self._payloads.delete(named, batch.clock)
 
-def _is_fifo(record: Record) -> bool:
-    return bool(record["eventSourceARN"].endswith(".fifo"))
 
-
-def _tell(messages: Sequence[_Message], outcome: Outcome) -> None:
+def _tell(messages: Sequence[Message], outcome: Outcome) -> None:
     """The outcome of a webhook, to every message of the batch that carries it."""
     for message in messages:
-        message.outcome = outcome
+        message.ends(outcome)
         if outcome.kind is Kind.STORED:
             outcome = DUPLICATE

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from webhook_runtime import logs
 from webhook_runtime.admission import Unverified
+from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDown
 
 
@@ -56,7 +57,7 @@ def refusal(error: Unverified) -> Unverified:
 def _value(get: Callable[[], Any]) -> Any:
     try:
         return get()
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException:  # it is not there, or a property of theirs that fails
         return None

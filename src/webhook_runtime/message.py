@@ -22,6 +22,7 @@ VERSION = "1"
 # SQS counts body and attributes together.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 MAX_MESSAGE_BYTES = 1_048_576
+_SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 
 # In the bucket for large payloads: those that are on their way, and those that a sink keeps for good.
 QUEUED = "queued/"
@@ -189,10 +190,17 @@ def size(body: str, attribute: str) -> int:
     return size_of(body, {ATTRIBUTE: {"DataType": "String", "StringValue": attribute}})
 
 
-def size_of(body: str, attributes: Mapping[str, Mapping[str, str]]) -> int:
+def size_of(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
     """What SQS counts against its limit: the body, and name, type and value of each attribute."""
-    texts = [body, *(name + each["DataType"] + each["StringValue"] for name, each in attributes.items())]
-    return sum(len(text.encode(errors="surrogatepass")) for text in texts)  # whatever somebody else has written
+    texts = [body, *(name + each["DataType"] + each.get("StringValue", "") for name, each in attributes.items())]
+    size = sum(len(text.encode(errors="surrogatepass")) for text in texts)  # whatever somebody else has written
+    return size + sum(len(each.get("BinaryValue", b"")) for each in attributes.values())
+
+
+def limit_in(error: Exception) -> int | None:
+    """How many bytes a message of the queue holds, where SQS refuses one for its size; None where it says otherwise."""
+    said = _SHORTER.search(str(error))
+    return int(said[1]) if said else None
 
 
 def sqs_text(text: str) -> str:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
 from webhook_runtime.clients import Later
+from webhook_runtime.clock import Clock
 from webhook_runtime.message import QUEUED, STORED
 from webhook_runtime.outcome import SinkDown
 
@@ -57,13 +58,14 @@ class Payloads:
         """Whether the bucket need not have it any more."""
         return datetime.now(UTC) - received_at >= self._lifetime
 
-    def delete(self, keys: Sequence[str]) -> None:
+    def delete(self, keys: Sequence[str], clock: Clock) -> None:
         """Those that nobody needs any more. Where that fails, the bucket's life cycle removes them later."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            errors = self._s3.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", ())
+            with clock.told():
+                errors = self._s3.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", ())
             refused = ", ".join(sorted({error["Code"] for error in errors}))
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, TimeoutError) as error:
             refused = str(error)
         if refused:
             logs.logger.warning("payloads not deleted", extra={"error": refused, "payloads": len(keys)})

@@ -50,6 +50,8 @@ class Publisher:
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
+        # Until SQS says that the queue holds less.
+        self._max_message_bytes = message.MAX_MESSAGE_BYTES
         self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
         self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
 
@@ -131,10 +133,10 @@ class Publisher:
 
     def _send(self, webhook: Webhook) -> str:
         body, attribute = message.write(webhook)
-        if self._payloads is not None and message.size(body, attribute) > message.MAX_MESSAGE_BYTES:
+        if self._payloads is not None and message.size(body, attribute) > self._max_message_bytes:
             body, attribute = self._put_aside(webhook, self._payloads)
-        if message.size(body, attribute) > message.MAX_MESSAGE_BYTES:
-            raise _Refused(413, "The payload is too large: an SQS message holds 1 MiB, headers included.")
+        if message.size(body, attribute) > self._max_message_bytes:
+            raise _Refused(413, "The payload is too large for a message of the queue, headers included.")
         # Every request is its own message: two equal payloads are two webhooks unless their delivery ids say otherwise.
         fifo = {"MessageGroupId": "webhook", "MessageDeduplicationId": webhook.request_id}
         try:
@@ -145,6 +147,10 @@ class Publisher:
                 **(fifo if self._settings.queue_url.endswith(".fifo") else {}),
             )
         except (ClientError, BotoCoreError) as error:
+            holds = message.limit_in(error)
+            if holds is not None and holds < self._max_message_bytes:
+                self._max_message_bytes = holds
+                return self._send(webhook)
             logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
             raise _Refused(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])

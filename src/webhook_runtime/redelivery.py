@@ -60,9 +60,10 @@ class Redelivery:
                 for position, (record, seconds) in enumerate(delays[start : start + _ENTRIES])
             ]
             try:
-                answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+                with clock.told():
+                    answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
                 refused = sorted({failure["Code"] for failure in answer.get("Failed", ())})
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, BotoCoreError, TimeoutError) as error:
                 # Nor will it take the others: each call that times out costs the function its time.
                 logs.logger.warning("not postponed", extra={"error": str(error), "messages": len(delays) - start})
                 return

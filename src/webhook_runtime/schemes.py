@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 from webhook_runtime import guard, logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
+from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.secrets import NoSecret
 
@@ -254,7 +255,7 @@ class Custom(Scheme):
                 return Verdict(answer=Answer(said.body, said.content_type, said.status, said.headers))
             if said is None or (isinstance(said, str) and said):
                 return Verdict(id=None if said is None else "".join([said]))
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # an exit too: it would end the function, and with it the batch
             if isinstance(error, Unverified):

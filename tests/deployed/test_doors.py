@@ -17,6 +17,7 @@ import pytest
 from cdk_scalable_webhook.local.burst import Request, send
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from deployed.letters import each_once
 from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]
@@ -162,7 +163,7 @@ def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neig
     assert report.accepted == 10
     webhook.wait_until_drained(SECONDS)
 
-    letters = webhook.take_dead_letters()
+    letters = each_once(webhook.take_dead_letters())
     (letter,) = letters
     assert letter["MessageAttributes"]["error"]["StringValue"] == "ValidationError"
     assert "size" in letter["MessageAttributes"]["reason"]["StringValue"]
@@ -283,8 +284,8 @@ class TestAConsumerOfOnesOwn:
     ) -> None:
         webhook = observe("Recorders/TextDirect")
         assert httpx.post(urls["Recorders/TextDirect"], content=b"raise").status_code == 202
-        assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
-        (letter,) = webhook.take_dead_letters()
+        assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
+        (letter,) = each_once(webhook.take_dead_letters())
         assert letter["Body"] == "raise"
 
     def test_shares_its_api_with_what_was_there(self, urls: Urls) -> None:

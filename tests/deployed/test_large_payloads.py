@@ -12,6 +12,7 @@ import pytest
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
+from deployed.letters import each_once
 from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]
@@ -103,13 +104,13 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
     webhook = observe("Large/Digest")
     bucket, dynamodb = Bucket(emulator, webhook), client("dynamodb", emulator.endpoint, emulator.region)
     id = post(urls["Large/Digest"], TEXT, **{"X-Refuse": "yes"}).json()["id"]
-    assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+    assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
     webhook.wait_until_drained(SECONDS)
     assert len(bucket.keys(message.QUEUED)) == 1
 
     table = webhook.physical("AWS::DynamoDB::Table", "Digests")
     dynamodb.put_item(TableName=table, Item={"id": {"S": "mended"}})
-    (letter,) = webhook.take_dead_letters()
+    (letter,) = each_once(webhook.take_dead_letters())
     assert letter["Body"] == bucket.keys(message.QUEUED)[0]
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "not before it is mended"
     attributes = {

@@ -13,6 +13,7 @@ import pytest
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
+from deployed.letters import each_once
 from senders import BODY, SECRET, SENDERS, Signed
 
 Observe = Callable[[str], ObservedWebhook]
@@ -90,8 +91,8 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
         assert webhook.backlog() == 0
     else:
         assert answer.status_code == 202
-        assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
-        (letter,) = webhook.take_dead_letters()
+        assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
+        (letter,) = each_once(webhook.take_dead_letters())
         assert letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
     assert stored(webhook, f"/{name}", "forged") == []
 
@@ -105,7 +106,7 @@ def test_what_is_signed_for_one_door_is_refused_at_another(door: str, urls: dict
     if door == "Lambda":
         assert answer.status_code == 401
     else:
-        assert wait_for(lambda: len(webhook.take_dead_letters()) == 1, SECONDS)
+        assert wait_for(lambda: len(webhook.take_dead_letters()) >= 1, SECONDS)
 
 
 class TestHandshakes:
@@ -175,7 +176,7 @@ class TestCustom:
             httpx.post(url, content=b"{}", headers=headers, timeout=30)
         assert wait_for(lambda: stored(webhook, "/bank") == ["transfer-7"], SECONDS)
         if door != "Lambda":
-            assert wait_for(lambda: webhook.dead_letters() == 1, SECONDS)
+            assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
 
     def test_it_answers_at_the_door(self, urls: dict[str, str]) -> None:
         answer = httpx.options(urls["Senders/Lambda"], timeout=30)

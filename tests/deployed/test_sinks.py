@@ -15,6 +15,7 @@ from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
 from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from deployed.letters import each_once
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 8, 180
@@ -100,7 +101,7 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(e
     observed.wait_until_drained(SECONDS)
 
     assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(id, "28")]
-    (letter,) = observed.take_dead_letters()
+    (letter,) = each_once(observed.take_dead_letters())
     assert letter["MessageAttributes"]["error"]["StringValue"] == "Permanent"
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "an order has items, each with price and quantity"
 

@@ -12,6 +12,7 @@ import pytest
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
+from deployed.letters import each_once
 
 Observe = Callable[[str], ObservedWebhook]
 
@@ -61,7 +62,7 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
     else:
         assert answer.status_code == 202
         webhook.wait_until_drained(SECONDS)
-        (letter,) = webhook.take_dead_letters()
+        (letter,) = each_once(webhook.take_dead_letters())
         assert letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
         assert "X-Hub-Signature-256" in letter["MessageAttributes"]["reason"]["StringValue"]
     assert not stored(webhook, id)

@@ -92,7 +92,7 @@ def consume(
 
 
 def attributes(letter: dict[str, Any]) -> dict[str, str]:
-    return {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    return {name: value.get("StringValue", "") for name, value in letter["MessageAttributes"].items()}
 
 
 def test_a_batch_is_stored_in_one_call() -> None:
@@ -238,6 +238,46 @@ def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
     assert consume(Memory(a=HOPELESS), again, dead_letters=letters) == []
     told = attributes(letters.sent[0])
     assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
+    assert letters.sent[0]["MessageAttributes"]["raw"] == {"DataType": "Binary", "BinaryValue": b"\0"}
+
+
+@pytest.mark.parametrize(("own", "names"), [(7, {"error", "reason"}), (8, {"error"}), (9, set())])
+def test_a_dead_letter_keeps_its_own_attributes_and_has_as_much_of_its_reason_as_sqs_takes(
+    own: int, names: set[str]
+) -> None:
+    record = sqs_record("a")
+    more = {f"own-{number}": {"stringValue": "x", "dataType": "String"} for number in range(own)}
+    record["messageAttributes"] |= more
+    letters = Sqs()
+    assert consume(Memory(a=HOPELESS), record, dead_letters=letters) == []
+    sent = set(letters.sent[0]["MessageAttributes"])
+    assert sent == more.keys() | {"webhook"} | names
+
+
+def test_a_dead_letter_queue_of_smaller_messages_gets_as_much_of_the_reason_as_it_holds() -> None:
+    fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
+    letters = Sqs(holds=fixed + 131)
+    consumer = Consumer(Memory(a=HOPELESS), Redelivery(Sqs(), "", Backoff(1, 1)), DeadLetters(letters, "letters"))
+    for _ in range(2):
+        event = {"Records": [sqs_record("a", body=b"x" * 100)]}
+        assert consumer.handle(event, Invocation()) == {"batchItemFailures": []}
+    assert [attributes(letter).keys() - {"webhook"} for letter in letters.sent] == [{"error"}] * 2
+    assert letters.refused == 1
+
+
+def test_a_message_that_the_dead_letter_queue_does_not_hold_comes_back() -> None:
+    letters = Sqs(holds=10)
+    assert consume(Memory(a=HOPELESS), sqs_record("a", body=b"x" * 100), dead_letters=letters) == ["message-a"]
+    assert letters.sent == []
+
+
+def test_a_record_without_attributes_is_dead_lettered_and_an_event_without_records_is_answered() -> None:
+    record = sqs_record("a")
+    del record["messageAttributes"]
+    letters = Sqs()
+    assert consume(Memory(), record, sqs_record("b"), dead_letters=letters) == []
+    assert attributes(letters.sent[0])["error"] == "MalformedMessage"
+    assert consume(Memory()) == []
 
 
 def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:

@@ -13,7 +13,9 @@ from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from runtime.doubles import REFUSED, S3, Invocation, Sqs, client_error
 from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
+from webhook_runtime import consumer as consumers
 from webhook_runtime.admission import Unverified
+from webhook_runtime.batch import Batch
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.filters import EventFilters
@@ -70,6 +72,25 @@ class TestThePublisher:
     def test_without_a_bucket_it_is_refused(self) -> None:
         status, sqs = publish(None, LARGE)
         assert (status, sqs.sent) == (413, [])
+
+    @pytest.mark.parametrize("holds", [1024, 262_144, 1_000_000])
+    def test_what_a_smaller_queue_does_not_hold_goes_through_s3_too(self, holds: int) -> None:
+        s3, sqs = S3(), Sqs(holds=holds)
+        publisher = Publisher(PublisherSettings("queue", None), sqs, payloads=Payloads(s3, "payloads"))
+        for size in (holds - 900, holds, holds + 1, holds + 1):
+            assert publisher.handle(request(b"x" * size), None)["statusCode"] == 202
+        assert len(sqs.sent) == 4
+        assert len(s3.objects) == 3
+        assert sqs.refused == 1
+
+    @pytest.mark.parametrize("holds", [1024, 262_144, 1_000_000])
+    def test_without_s3_it_is_too_large_and_not_to_be_sent_again(self, holds: int) -> None:
+        sqs = Sqs(holds=holds)
+        publisher = Publisher(PublisherSettings("queue", None), sqs)
+        answers = [publisher.handle(request(b"x" * size), None) for size in (holds, holds - 900, holds)]
+        assert [answer["statusCode"] for answer in answers] == [413, 202, 413]
+        assert "too large" in answers[0]["body"]
+        assert sqs.refused == 1
 
     @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
     def test_where_s3_fails_nothing_is_queued_and_the_sender_is_told(self, error: Exception) -> None:
@@ -158,7 +179,7 @@ class TestTheConsumer:
         assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), small("d")) == []
         assert sink.calls == [["b", "d"], ["a"], ["c"]]
 
-    def test_one_payload_is_in_memory_at_a_time(self) -> None:
+    def test_one_payload_is_in_memory_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         s3 = S3()
         seen: list[Webhook] = []
 
@@ -168,10 +189,13 @@ class TestTheConsumer:
                 return super().store(webhooks, clock)
 
         consumer = Consumer(Hoarder(), Redelivery(Sqs(), "", Backoff(1, 1)), payloads=Payloads(s3, "payloads", 23))
-        messages = [consumer._read(large(s3, id)) for id in "ab"]
-        assert consumer._process(messages, Clock(Invocation())) == []
+        batches: list[Batch] = []
+        monkeypatch.setattr(consumers, "Batch", lambda *given: batches.append(made := Batch(*given)) or made)  # type: ignore[func-returns-value]
+        answer = consumer.handle({"Records": [large(s3, id) for id in "ab"]}, Invocation())
+        assert answer == {"batchItemFailures": []}
         assert [len(webhook.body) for webhook in seen] == [len(LARGE)] * 2
-        assert [message.webhook and message.webhook.body for message in messages] == [b"", b""]
+        kept = [message.state.webhook for message in batches[0].messages]
+        assert [webhook and webhook.body for webhook in kept] == [b"", b""]
 
     def test_payloads_are_deleted_in_one_call(self) -> None:
         s3 = S3()

@@ -67,7 +67,7 @@ def test_an_sqs_that_fails_is_not_asked_again(caplog: pytest.LogCaptureFixture) 
 
 def test_a_function_that_has_no_time_left_postpones_no_more(caplog: pytest.LogCaptureFixture) -> None:
     sqs = Sqs()
-    postpone(sqs, 35, 30, 2, 0.7, 0.4)
+    postpone(sqs, 35, 30, 2, 2, 0.7, 0.7, 0.4)
     assert [len(entries) for entries in sqs.postponed] == [10, 10]
     (line,) = caplog.records
     assert (vars(line)["error"], vars(line)["messages"]) == ("OutOfTime", 15)

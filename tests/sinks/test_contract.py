@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pytest
-from queue_harness import Queue, reason
+from queue_harness import Countdown, Queue, reason
 from worlds import World
 
 from webhook_runtime.clock import Clock
@@ -279,3 +279,20 @@ def test_in_a_fifo_queue_the_bad_leaves_and_those_behind_it_go_on(world: World) 
     assert queue.deliver(queue.consumer(sink).handle) == []
     assert sink.order == [each.id for each in webhooks[:3] + webhooks[4:]]
     assert len(queue.letters) == 1
+
+
+@pytest.mark.parametrize(("seconds", "trouble"), [(0.5, "stall"), (1, "hold")])
+def test_a_function_ends_by_itself_however_short_its_timeout_is(world: World, seconds: float, trouble: str) -> None:
+    queue, webhooks = Queue(), some(4)
+    consumer = queue.consumer(world.sink())
+    queue.send(*some(1))
+    assert queue.deliver(consumer.handle) == []
+    queue.send(*webhooks)
+    getattr(world.link, trouble)()
+    countdown = Countdown(seconds)
+    assert len(queue.deliver(consumer.handle, context=countdown)) == 4
+    assert countdown.get_remaining_time_in_millis() > 0
+    world.link.mend()
+    queue.drain(consumer)
+    assert len(world.rows()) == 5
+    assert queue.letters == []

@@ -460,3 +460,20 @@ def test_synth_is_deterministic() -> None:
         return Template.from_stack(stack).to_json()
 
     assert template() == template()
+
+
+@pytest.mark.parametrize(("holds", "warns"), [(262_144, True), (1_048_575, True), (1_048_576, False), (None, False)])
+def test_a_queue_of_smaller_messages_is_a_warning(stack: Stack, holds: int | None, warns: bool) -> None:
+    letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=5)
+    queue = sqs.Queue(
+        stack,
+        "Queue",
+        dead_letter_queue=letters,
+        max_message_size_bytes=holds,
+        visibility_timeout=Duration.minutes(3),
+        enforce_ssl=True,
+    )
+    ScalableWebhook(stack, "Webhook", queue=queue)
+    annotations = Annotations.from_stack(stack)
+    check = annotations.has_warning if warns else annotations.has_no_warning
+    check("/Stack/Webhook", Match.string_like_regexp("answered 413"))

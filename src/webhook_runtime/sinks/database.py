@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
-from webhook_runtime.clock import Clock
+from webhook_runtime.clock import Clock, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.settings import DatabaseSettings
@@ -160,6 +160,9 @@ class DatabaseSink:
                 outcomes = self._open().insert(webhooks)
             except self._driver.errors as error:
                 fault = self._driver.fault(error)
+            except TimeIsUp:  # nobody knows what is still on its way
+                self.close()
+                raise
             else:
                 self._used_at = time.time()
                 return outcomes

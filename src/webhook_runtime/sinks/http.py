@@ -18,7 +18,7 @@ from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from webhook_runtime.clients import client
-from webhook_runtime.clock import Clock
+from webhook_runtime.clock import Clock, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.settings import HttpSettings
@@ -221,7 +221,7 @@ class HttpSink:
             redirect=False,
             preload_content=False,
         )
-        if not _is_read_to_its_end(response, timeout):
+        if not _is_read_to_its_end(response, min(timeout, clock.remaining())):
             response.close()
         response.release_conn()
         return response
@@ -254,7 +254,7 @@ def _is_read_to_its_end(response: "urllib3.BaseHTTPResponse", seconds: float) ->
             # In pieces it may come for ever, each of them in time.
             if size > _MAX_ANSWER or time.monotonic() > end:
                 return False
-    except HTTPError:  # it is cut short, or does not come
+    except (HTTPError, TimeIsUp):  # it is cut short, or does not come
         return False
     return True
 

@@ -109,6 +109,7 @@ class _Connection:
     def __init__(self, connection: "pymysql.Connection[pymysql.cursors.Cursor]", insert: str) -> None:
         self._connection = connection
         self._insert = insert
+        self._is_idle = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@max_allowed_packet")
             row = cursor.fetchone()
@@ -125,7 +126,9 @@ class _Connection:
             if 1 + len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
                 # The server would end the connection, and not say why.
                 raise BadWebhook("TooLarge", f"the statement is larger than max_allowed_packet of {self._max_bytes}")
+            self._is_idle = False
             new = cursor.execute(statement)
+            self._is_idle = True
         # How many are new is known, not which: where some are, all count as stored.
         return [STORED if new else DUPLICATE] * len(webhooks)
 
@@ -134,7 +137,11 @@ class _Connection:
             cursor.execute(statement)
 
     def close(self) -> None:
-        self._connection.close()
+        """With a word to the server only after a statement that went well: else it may wait for one that is gone."""
+        if self._is_idle:
+            self._connection.close()
+        else:
+            self._connection._force_close()  # type: ignore[attr-defined]
 
 
 _ROW = f"({', '.join(['%s'] * len(COLUMNS))})"

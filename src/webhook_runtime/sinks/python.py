@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iter
 from typing import Any
 
 from webhook_runtime import guard
-from webhook_runtime.clock import Clock
+from webhook_runtime.clock import INTERRUPTS, Clock
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome
 from webhook_runtime.settings import PythonSettings
@@ -43,7 +43,7 @@ class PythonSink:
             result = self._handler(argument)
             if isinstance(result, Coroutine | Generator | AsyncGenerator):
                 raise TypeError("the handler has not run: it must be neither async nor a generator")
-        except KeyboardInterrupt:
+        except INTERRUPTS:
             raise
         except BaseException as error:  # an exit too: it would end the function, and nobody would know what is stored
             return guard.outcome(error)

@@ -1,0 +1,89 @@
+"""A batch on its way, as the consumer has it: each message, and how far it has come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from webhook_runtime import logs
+from webhook_runtime.clock import Clock, Context
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import Kind, Outcome
+
+Record = Mapping[str, Any]
+
+NOT_REACHED = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Nobody has looked at it yet."""
+
+    webhook: None = None
+    payload_key: None = None
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The sink has to take it. ``payload_key`` is the key of a payload that is in S3: the webhook has it only while the
+    sink does, since a batch of them would not fit into memory."""
+
+    webhook: Webhook
+    payload_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """It is known what becomes of it. ``webhook`` is None where it could not be read."""
+
+    outcome: Outcome
+    webhook: Webhook | None = None
+    payload_key: str | None = None
+
+
+@dataclass
+class Message:
+    """``delay`` is after how many seconds it comes back where it has to."""
+
+    record: Record
+    state: Unread | Pending | Done = field(default_factory=Unread)
+    delay: int = 0
+
+    @property
+    def id(self) -> str:
+        return str(self.record["messageId"])
+
+    @property
+    def attempt(self) -> int:
+        return int(self.record["attributes"]["ApproximateReceiveCount"])
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of it, or would if nobody did anything more."""
+        return self.state.outcome if isinstance(self.state, Done) else NOT_REACHED
+
+    def ends(self, outcome: Outcome) -> None:
+        self.state = Done(outcome, self.state.webhook, self.state.payload_key)
+
+    def names(self) -> dict[str, object]:
+        """What every log line about it carries."""
+        webhook = self.state.webhook
+        names = logs.names(webhook) if webhook else {"id": self.id, "message_id": self.id}
+        return names | {"attempt": self.attempt}
+
+
+class Batch:
+    """The messages of one event. ``letters_answer`` is whether the dead-letter queue has answered whenever it was
+    asked."""
+
+    def __init__(self, records: Sequence[Record], context: Context) -> None:
+        self.messages = [Message(record) for record in records]
+        self.clock = Clock(context)
+        self.letters_answer = True
+
+    def is_fifo(self) -> bool:
+        return any(is_fifo(message.record) for message in self.messages)
+
+
+def is_fifo(record: Record) -> bool:
+    """Whether the message's queue keeps an order."""
+    return str(record["eventSourceARN"]).endswith(".fifo")

@@ -1,0 +1,184 @@
+"""A function ends by itself before Lambda ends it, whatever takes its time: nothing that is known is lost."""
+
+import json
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+from http_service import HttpService
+from queue_harness import Countdown, Queue
+
+from webhook_runtime import Webhook
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.outcome import STORED, Outcome, SinkDown
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.schemes import Custom
+from webhook_runtime.settings import HttpSettings
+from webhook_runtime.sinks.http import HttpSink
+from webhook_runtime.sinks.python import PythonSink
+from webhook_runtime.source import Source, Sources
+from webhook_runtime.testing import webhook
+
+
+def busy(*_: object) -> None:
+    while True:
+        pass
+
+
+def asleep(*_: object, **__: object) -> None:
+    time.sleep(60)
+
+
+def handled(*_: object) -> None:
+    while True:
+        try:
+            time.sleep(60)
+        except Exception:  # what many a loop does with what it does not expect
+            continue
+
+
+def locked(*_: object) -> None:
+    lock = threading.Lock()
+    with lock:
+        lock.acquire()
+
+
+FOR_EVER = {each.__name__: each for each in (busy, asleep, handled, locked)}
+
+
+@pytest.mark.parametrize("for_ever", FOR_EVER)
+@pytest.mark.parametrize("batch", [False, True])
+def test_a_handler_without_end_is_given_up_and_what_it_did_before_stays_done(for_ever: str, batch: bool) -> None:
+    done: list[str] = []
+
+    def one(each: Webhook) -> None:
+        if each.id == "b":
+            FOR_EVER[for_ever]()
+        done.append(each.id)
+
+    def several(webhooks: Sequence[Webhook]) -> None:
+        for each in webhooks:
+            one(each)
+
+    queue = Queue()
+    consumer = queue.consumer(PythonSink(several if batch else one, batch=batch))
+    queue.send(*(webhook(id=id) for id in "abc"))
+    countdown = Countdown(1)
+    failed = queue.deliver(consumer.handle, context=countdown)
+    assert countdown.get_remaining_time_in_millis() > 0
+    assert done == ["a"]
+    # A batch is stored as one: nobody can tell what of it a handler has done.
+    assert len(failed) == (3 if batch else 2)
+
+
+class Memory:
+    def __init__(self) -> None:
+        self.stored: list[str] = []
+
+    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+        for each in webhooks:
+            with clock.step():
+                self.stored.append(each.id)
+            yield STORED
+
+
+def checked(queue: Queue, sink: Memory, check: Callable[[Webhook, list[str]], object]) -> Consumer:
+    module = types.ModuleType("of_the_user")
+    module.check = check  # type: ignore[attr-defined]
+    sys.modules["of_the_user"] = module
+    source = Source(Custom(handler="of_the_user.check"), None)
+    letters = DeadLetters(queue, "letters")
+    return Consumer(sink, Redelivery(queue, "queue", Backoff(10, 900)), letters, sources=Sources({"/": source}))
+
+
+@pytest.mark.parametrize("for_ever", FOR_EVER)
+def test_a_check_without_end_takes_no_time_of_its_neighbours(for_ever: str) -> None:
+    def check(each: Webhook, _: list[str]) -> None:
+        if each.body == b"hostile":
+            FOR_EVER[for_ever]()
+
+    queue, sink = Queue(), Memory()
+    consumer = checked(queue, sink, check)
+    queue.send(webhook(b"hostile", id="a"), webhook(id="b"), webhook(id="c"))
+    countdown = Countdown(1)
+    assert len(queue.deliver(consumer.handle, context=countdown)) == 1
+    assert countdown.get_remaining_time_in_millis() > 0
+    assert sink.stored == ["b", "c"]
+
+
+def test_a_flood_of_what_takes_long_to_look_at_is_cut_where_the_time_ends() -> None:
+    def check(each: Webhook, _: list[str]) -> None:
+        json.loads(each.body)
+        time.sleep(0.05)
+
+    queue, sink = Queue(), Memory()
+    consumer = checked(queue, sink, check)
+    queue.send(*(webhook(json.dumps(["x" * 100] * 3000), id=str(number)) for number in range(60)))
+    countdown = Countdown(1.5)
+    failed = queue.deliver(consumer.handle, 60, context=countdown)
+    assert countdown.get_remaining_time_in_millis() > 0
+    # What was looked at was stored as well, and what was not says so.
+    assert 0 < len(sink.stored) < 60
+    assert len(failed) == 60 - len(sink.stored)
+
+
+def drip(handler: BaseHTTPRequestHandler, text: str) -> None:
+    for character in text:
+        handler.wfile.write(character.encode())
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("at_once", "drop_by_drop", "is_stored"),
+    [
+        ("", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", False),
+        ("HTTP/1.1 200 OK\r\n", "X: " + "y" * 100, False),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", "x" * 100, True),
+    ],
+    ids=["status", "headers", "body"],
+)
+def test_an_answer_that_comes_drop_by_drop_is_given_up(at_once: str, drop_by_drop: str, is_stored: bool) -> None:
+    service = HttpService()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(at_once.encode())
+        drip(handler, drop_by_drop)
+
+    service.answers = [answer] * 5
+    queue = Queue()
+    sink = HttpSink(HttpSettings(f"http://127.0.0.1:{service.port}/", 30, None, None), None)
+    queue.send(webhook())
+    countdown = Countdown(1.2)
+    try:
+        failed = queue.deliver(queue.consumer(sink).handle, context=countdown)
+    finally:
+        service.close()
+    assert countdown.get_remaining_time_in_millis() > 0
+    assert (failed == []) is is_stored
+
+
+class Silent:
+    """SQS that does not answer."""
+
+    def __getattr__(self, _: str) -> Any:
+        return asleep
+
+
+def test_an_sqs_that_does_not_answer_keeps_nobody_from_saying_what_failed() -> None:
+    queue, down = Queue(), SinkDown("nobody is there")
+
+    def refuse(_: Webhook) -> None:
+        raise down
+
+    sqs = Silent()
+    consumer = Consumer(PythonSink(refuse), Redelivery(sqs, "queue", Backoff(1, 1)), DeadLetters(sqs, "letters"), 1)
+    queue.send(*(webhook() for _ in range(30)))
+    countdown = Countdown(1)
+    assert len(queue.deliver(consumer.handle, 30, context=countdown)) == 30
+    assert countdown.get_remaining_time_in_millis() > 0
