@@ -171,12 +171,19 @@ def _fields(fields: object, where: str, *, text_only: bool) -> dict[str, Any]:
         if text_only:
             checks.header_name(f"a header of {where}", name)
             name = name.lower()
-        if name in known:
-            _refuse("name each header once", f"{name} twice", "put all its values into one list", where)
-        if isinstance(wanted, Mapping) and not text_only:
-            known[name] = _fields(wanted, below, text_only=text_only)
-        else:
-            known[name] = _rules(wanted, below, text_only=text_only)
+        is_object = isinstance(wanted, Mapping) and not text_only
+        rules = _fields(wanted, below, text_only=text_only) if is_object else _rules(wanted, below, text_only=text_only)
+        # To AWS a dot in the name of a field is a step, so it is one to all who filter.
+        *above, last = [name] if text_only else name.split(".")
+        place = known
+        for step in above:
+            place = place.setdefault(step, {})
+            if not isinstance(place, dict):
+                break
+        if not isinstance(place, dict) or last in place:
+            kind = "header" if text_only else "field"
+            _refuse(f"name each {kind} once", f"{name} twice", "put all its values into one list", where)
+        place[last] = rules
     return known
 
 

@@ -6,10 +6,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filt
 
 import json
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
-from webhook_runtime.message import Webhook
+from webhook_runtime.message import Webhook, parse_json
 from webhook_runtime.settings import FilterSettings
 
 Pattern = Mapping[str, Any]
@@ -21,6 +23,7 @@ class EventFilters:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = patterns
+        self._depth = max((_depth(pattern["body"]) for pattern in patterns if "body" in pattern), default=0)
 
     @classmethod
     def from_settings(cls, settings: FilterSettings | None) -> "EventFilters | None":
@@ -31,7 +34,7 @@ class EventFilters:
         """Whether any filter matches. Never raises, whatever the payload."""
         event: dict[str, Any] = {"headers": {name: webhook.headers.get_all(name) for name in webhook.headers}}
         if any("body" in pattern for pattern in self._patterns):
-            event["body"] = _parse(webhook.body)
+            event["body"] = _parse(webhook.body, self._depth)
         # A payload that is not JSON has no fields: it matches no filter on them, not even that one is absent.
         return any(
             all(isinstance(event[key], dict | list) and _matches(fields, event[key]) for key, fields in pattern.items())
@@ -39,17 +42,54 @@ class EventFilters:
         )
 
 
-def _parse(payload: bytes) -> Any:
+_NAME_WITH_A_DOT = re.compile(rb'"[^"]*\.[^"]*"\s*:')
+
+
+def _depth(fields: Pattern) -> int:
+    """How many steps it is down to the deepest field of a pattern."""
+    return max(
+        max(map(_depth, wanted)) if name == "$or" else 1 + (_depth(wanted) if isinstance(wanted, dict) else 0)
+        for name, wanted in fields.items()
+    )
+
+
+def _parse(payload: bytes, depth: int) -> Any:
     """None where it is not JSON that can be read. Of a key that is there twice the last value counts."""
+    options = {"object_pairs_hook": partial(_undotted, depth)} if _NAME_WITH_A_DOT.search(payload) else {}
     try:
-        # As text, or Python would take UTF-16 for JSON too.
-        return json.loads(payload.decode(), parse_constant=_no_json)
-    except (ValueError, RecursionError):
+        return parse_json(payload, **options)
+    except ValueError:
         return None
 
 
-def _no_json(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _undotted(depth: int, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which a dot in a name is a step, as to Event Ruler: ``{"a.b": 1}`` is ``{"a": {"b": 1}}``. Names of
+    more steps than a pattern has are left alone, or a sender could make many objects of few bytes."""
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if "." not in name or name.count(".") >= depth:
+            # Beside steps of the same name, both are there.
+            fields[name] = _merged(fields[name], value) if isinstance(fields.get(name), _Steps) else value
+            continue
+        first, *others = name.split(".")
+        for step in reversed(others):
+            value = _Steps({step: value})
+        fields[first] = _merged(fields[first], value) if first in fields else value
+    return fields
+
+
+class _Steps(dict[str, Any]):
+    """An object that dots have made."""
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Both, where dots have made two of one path. Of two that are no objects, either may match."""
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return [*_elements(one), *_elements(other)]
+    both = _Steps(one)
+    for name, value in other.items():
+        both[name] = _merged(both[name], value) if name in both else value
+    return both
 
 
 def _matches(fields: Pattern, value: Any) -> bool:
@@ -90,7 +130,9 @@ def _elements(value: Any) -> Iterator[Any]:
 
 
 def _equal(leaf: Any, value: Any) -> bool:
-    """By type too: 1, 1.0 and true are three things."""
+    """Numbers by their value, as AWS was seen to compare them: 300.0 is 300. But true is no 1."""
+    if isinstance(leaf, int | float) and isinstance(value, int | float):
+        return isinstance(leaf, bool) is isinstance(value, bool) and leaf == value
     return type(leaf) is type(value) and bool(leaf == value)
 
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import importlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 from webhook_runtime import guard, logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clock import INTERRUPTS
-from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.message import Headers, Webhook, parse_json
 from webhook_runtime.secrets import NoSecret
 
 
@@ -333,7 +332,7 @@ def _urls(webhook: Webhook) -> list[str]:
 def _json_object(body: bytes) -> Mapping[str, Any]:
     """The payload where it is a JSON object, else an empty one."""
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = parse_json(body)
+    except ValueError:
         return {}
     return value if isinstance(value, dict) else {}

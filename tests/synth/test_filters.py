@@ -82,6 +82,16 @@ def test_without_filters_nobody_drops_and_nothing_is_counted(synth: Synth) -> No
     template.has_resource_properties("AWS::Lambda::EventSourceMapping", {"MetricsConfig": Match.absent()})
 
 
+def test_a_dot_in_the_name_of_a_field_is_a_step_to_whoever_drops(synth: Synth) -> None:
+    filters = [{"body": {"data.object.type": ["x"], "data": {"b": [1]}}, "headers": {"X.Y": ["z"]}}]
+    with pytest.raises(ValueError, match="got data twice"):
+        EventFilters(filters)
+    filters = [{"body": {"data": {"b": [1]}, "data.object.type": ["x"]}}]
+    (mapping,) = synth(ingress=TEXT, event_filters=filters).find_resources("AWS::Lambda::EventSourceMapping").values()
+    (written,) = mapping["Properties"]["FilterCriteria"]["Filters"]
+    assert json.loads(written["Pattern"]) == {"body": {"data": {"b": [1], "object": {"type": ["x"]}}}}
+
+
 def test_the_mapping_has_each_filter_as_it_was_given_and_counts(synth: Synth) -> None:
     fields = {"type": ["a", None, True, 3, {"numeric": [">", 1.5, "<=", 9]}], "who": {"name": [{"exists": False}]}}
     template = synth(ingress=TEXT, event_filters=[{"body": fields}, *BODY])
@@ -197,6 +207,8 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "alternatives that are values": ([{"body": {"$or": ["x", "y"]}}], "event_filters[0]['body']['$or'][0] must be a dict with one field or more, got 'x'"),
     "alternatives that are operators": ([{"body": {"$or": [{"a": [1]}, {"prefix": ["x"]}]}}], "event_filters[0]['body']['$or'] must have no operator for the name of a field, got prefix; put"),
     "header that is none": ([{"headers": {"X: y": ["x"]}}], "a header of event_filters[0]['headers'] must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'"),
+    "field twice by a dot": ([{"body": {"a.b": ["x"], "a": {"b": ["y"]}}}], "event_filters[0]['body'] must name each field once, got a twice; put all its values into one list"),
+    "a field that has rules, and steps below": ([{"body": {"a": ["x"], "a.b": ["y"]}}], "event_filters[0]['body'] must name each field once, got a.b twice; put all its values into one list"),
     "header twice": ([{"headers": {"X-A": ["x"], "x-a": ["y"]}}], "event_filters[0]['headers'] must name each header once, got x-a twice; put all its values into one list"),
     "header with fields": ([{"headers": {"X-A": {"b": ["x"]}}}], "event_filters[0]['headers']['X-A'] must be a list of one value or more, got {'b': ['x']}"),
     "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1"),
