@@ -18,6 +18,8 @@ class Unverified(Exception):
         super().__init__(reason)
         self.reason: str = str(reason)
         self.sure = sure
+        # The one that no signature fitted, for the log: a wrong one is told from a forger by who else comes.
+        self.secret: str | None = None
 
 
 class Unverifiable(Exception):

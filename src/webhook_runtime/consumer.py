@@ -187,7 +187,8 @@ class Consumer:
             admitted = self._sources.admit(webhook)
         except Unverified as error:
             kind = Kind.PERMANENT if error.sure else Kind.RETRY
-            return Done(Outcome(kind, "Unverified", error.reason), webhook)
+            asked = f" The secret is {error.secret}." if error.secret else ""
+            return Done(Outcome(kind, "Unverified", error.reason + asked), webhook)
         except Unverifiable as error:
             return Done(Outcome(Kind.RETRY, type(error).__name__, str(error)), webhook)
         if isinstance(admitted, Answer):

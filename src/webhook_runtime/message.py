@@ -164,7 +164,7 @@ class Webhook:
         return parse_qs(self.query_string, keep_blank_values=True)
 
 
-def parse_json(payload: bytes, **options: Any) -> Any:
+def parse_json(payload: bytes | str, **options: Any) -> Any:
     """A payload as JSON, for whoever reads one here: what its handler can read, an event filter does not miss. With a
     byte order mark or without. Raises ValueError."""
     try:

@@ -23,10 +23,11 @@ Response = dict[str, Any]
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, *, secret: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.secret = secret
 
 
 class Publisher:
@@ -77,6 +78,7 @@ class Publisher:
                     "request_id": _request_id(event),
                     "status": refusal.status,
                     "reason": refusal.reason,
+                    **({"secret": refusal.secret} if refusal.secret else {}),
                 },
             )
             return self._answer(refusal.status, _json({"message": refusal.reason}))
@@ -119,7 +121,12 @@ class Publisher:
         try:
             return self._sources.admit(webhook)
         except Unverified as unverified:
-            raise _Refused(401, unverified.reason) from None
+            if unverified.sure:
+                raise _Refused(401, unverified.reason, secret=unverified.secret) from None
+            # To some senders a 401 is final. While the secret may just have been rotated, and must not be asked for
+            # again yet, they are to come again.
+            reason = f"{unverified.reason} The secret may be new: try again."
+            raise _Refused(503, reason, secret=unverified.secret) from None
         except Unverifiable as error:
             logs.logger.error("cannot verify", extra={"error": type(error).__name__, "reason": str(error)})
             raise _Refused(500, "The signature cannot be checked at present: try again.") from None

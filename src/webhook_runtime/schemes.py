@@ -15,7 +15,7 @@ from webhook_runtime import guard, logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, parse_json
-from webhook_runtime.secrets import NoSecret
+from webhook_runtime.secrets import NoSecret, standard_key
 
 
 class SourceFailed(Unverifiable):
@@ -53,6 +53,8 @@ class Scheme(ABC):
                 # The one before it may have been of another kind: the random one that it was created with.
                 if secret == secrets[0]:
                     raise
+        if secrets and isinstance(_json_value(secrets[0]), dict):
+            raise NoSecret("the secret is a JSON object, and no secret_field says which of its keys is meant")
         raise Unverified(self.mismatch, sure=False)
 
     @property
@@ -139,13 +141,7 @@ class Hmac(Scheme):
     def _key(self, secret: str) -> bytes:
         if self.key == "text":
             return secret.encode()
-        try:
-            key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except ValueError:
-            raise NoSecret("the secret is not base64") from None
-        if not key:  # which would be one that everybody knows
-            raise NoSecret("the secret is empty")
-        return key
+        return standard_key(secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,8 +327,13 @@ def _urls(webhook: Webhook) -> list[str]:
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
     """The payload where it is a JSON object, else an empty one."""
-    try:
-        value = parse_json(body)
-    except ValueError:
-        return {}
+    value = _json_value(body)
     return value if isinstance(value, dict) else {}
+
+
+def _json_value(text: bytes | str) -> Any:
+    """What it says, None where it is no JSON."""
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None

@@ -1,5 +1,6 @@
 """The secrets that senders sign with: as they are and, while one is rotated, as they were before."""
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -22,12 +23,25 @@ class NoSecret(Unverifiable):
     """The secret cannot be had."""
 
 
+def standard_key(secret: str) -> bytes:
+    """The key of Standard Webhooks as people paste it: with ``whsec_`` before it or without, with the ``v1,`` that some
+    write before that, padded or not. Raises NoSecret."""
+    text = secret.strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        raise NoSecret("the secret is not base64") from None
+    if not key:  # which would be one that everybody knows
+        raise NoSecret("the secret is empty")
+    return key
+
+
 class Secrets:
     """AWSCURRENT and AWSPREVIOUS of one secret, from Secrets Manager. ``field`` is its key in JSON."""
 
     def __init__(self, client: Any, arn: str, field: str | None, now: Callable[[], float] = time.time) -> None:
         self._client = client
-        self._arn = arn
+        self.arn = arn
         self._field = field
         self._now = now
         self._known: list[str] = []
@@ -69,11 +83,12 @@ class Secrets:
 
     def _value(self, stage: str) -> str | None:
         try:
-            text = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)["SecretString"]
+            text = self._client.get_secret_value(SecretId=self.arn, VersionStage=stage)["SecretString"]
             value = json.loads(text)[self._field] if self._field else text
             if type(value) not in (str, int):  # null, as text, is one that anybody can guess
                 raise TypeError
-            return str(value)
+            # An editor ends a file with a line break, and no sender's secret has white space at its ends.
+            return str(value).strip()
         except Exception as error:
             # One that was never rotated has none; but whether it has one, a call that failed does not say.
             if stage == "AWSPREVIOUS" and not _may_pass(error):

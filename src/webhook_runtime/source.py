@@ -76,14 +76,18 @@ class Source:
         try:
             return self._scheme.check(webhook, _all(self._secrets))
         except Unverified as unverified:
-            if unverified.sure or self._secrets is None:
+            if unverified.sure:
                 raise
+            if self._secrets is None:
+                raise Unverified(unverified.reason) from None
         # A secret that was known before the request arrived may have been rotated before it, too.
         sure = self._secrets.are_newer_than(webhook.received_at.timestamp())
         try:
             return self._scheme.check(webhook, self._secrets.current())
         except Unverified as unverified:
-            raise Unverified(unverified.reason, sure=sure) from None
+            refusal = Unverified(unverified.reason, sure=sure)
+            refusal.secret = self._secrets.arn
+            raise refusal from None
 
 
 class Sources:

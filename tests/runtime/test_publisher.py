@@ -246,6 +246,31 @@ class TestSource:
             assert "X-Signature" in json.loads(answer["body"])["message"]
             assert queue.sent == []
 
+    def test_who_may_have_a_new_secret_is_told_to_come_again_and_who_cannot_is_refused(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The secret is asked for at most every 10 seconds for what a stranger sends."""
+        now = 1_763_000_010.0
+        secrets = Secrets(SecretsManager("shh"), "arn:of:the:secret", None, now=lambda: now)
+        source = Source(Hmac(header="X-Signature"), secrets)
+        publisher = Publisher(PublisherSettings("http://sqs/Queue", None), Queue(), Sources({"/": source}))
+        statuses = []
+        for at in (now, now + 1, now + 9, now + 11):
+            event = request(ORDER, headers=[self.signature(b"other")])
+            event["requestContext"]["requestTimeEpoch"] = at * 1000
+            now = at
+            statuses.append(publisher.handle(event, None)["statusCode"])
+        assert statuses == [401, 401, 503, 401]
+        assert {vars(line)["secret"] for line in caplog.records} == {"arn:of:the:secret"}
+        # What no secret can mend is refused for good.
+        event = request(ORDER)
+        event["requestContext"]["requestTimeEpoch"] = (now + 5) * 1000
+        assert publisher.handle(event, None)["statusCode"] == 401
+
+    def test_the_sender_is_not_told_which_secret_it_is(self) -> None:
+        answer = self.handle(Queue(), self.signature(b"other"))
+        assert "arn" not in answer["body"].lower()
+
     def test_without_the_secret_nobody_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
         queue = Queue()
         answer = self.handle(queue, self.signature(), secret=None)

@@ -24,6 +24,7 @@ from twilio.request_validator import RequestValidator
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
 from senders import BODY, KEY, SECRET, SENDERS, Sender, Signed, of_others
 from webhook_runtime import Answer, Unverified, Webhook
+from webhook_runtime.secrets import NoSecret
 from webhook_runtime.source import Source as Checked
 from webhook_runtime.testing import webhook
 
@@ -97,6 +98,34 @@ def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callabl
     assert admitted.body == BODY
     # The secret itself, where the sender sends it, is for nobody behind the door.
     assert sender.secret not in admitted.headers.values()
+
+
+@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("pasted", ["{}\n", "{}\r\n", " {}", "\t{} \n\n"])
+def test_white_space_at_the_ends_of_a_secret_does_not_count(name: str, pasted: str, checks: Checks) -> None:
+    sender = SENDERS[name]
+    if name == "meta":  # whose secret is JSON, with the secret itself in a field
+        fields = {field: pasted.format(value) for field, value in json.loads(sender.secret).items()}
+        secret = json.dumps(fields)
+    else:
+        secret = pasted.format(sender.secret)
+    assert isinstance(checks[name](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
+
+
+@pytest.mark.parametrize("form", ["whsec_{}", "v1,whsec_{}", "{}", "whsec_{}\n", "v1,{}"])
+@pytest.mark.parametrize("padded", [True, False])
+def test_a_key_of_standard_webhooks_is_what_people_paste(form: str, padded: bool, checks: Checks) -> None:
+    sender = SENDERS["standard_webhooks"]
+    key = KEY.removeprefix("whsec_")
+    secret = form.format(key if padded else key.rstrip("="))
+    assert isinstance(checks["standard_webhooks"](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
+
+
+@pytest.mark.parametrize("name", [name for name in SENDERS if name not in ("meta", "standard_webhooks")])
+def test_a_secret_in_json_without_a_field_lets_nobody_in_and_says_so(name: str, checks: Checks) -> None:
+    sender = SENDERS[name]
+    with pytest.raises(NoSecret, match="secret_field"):
+        checks[name](sender.sign(BODY, NOW, URL), BODY, secret=json.dumps({"secret": sender.secret}))
 
 
 @pytest.mark.parametrize("name", SENDERS)

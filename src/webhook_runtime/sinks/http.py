@@ -1,7 +1,6 @@
 """To an HTTP service: one POST a webhook, over a connection that is kept."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import re
@@ -21,6 +20,7 @@ from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
+from webhook_runtime.secrets import NoSecret, standard_key
 from webhook_runtime.settings import HttpSettings
 from webhook_runtime.tls import tls_context
 
@@ -149,16 +149,11 @@ class Signer:
 
     def _read(self) -> bytes:
         try:
-            text = self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"]
-            text = text.strip().removeprefix("whsec_").rstrip("=")
-            key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        except binascii.Error:
-            raise SinkDown("the signing secret is not base64", error="BadSecret") from None
+            return standard_key(self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"])
+        except NoSecret as error:
+            raise SinkDown(f"the signing secret: {error}", error="BadSecret") from None
         except Exception as error:
             raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
-        if not key:
-            raise SinkDown("the signing secret is empty", error="BadSecret")
-        return key
 
 
 class HttpSink:
