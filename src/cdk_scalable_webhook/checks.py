@@ -335,8 +335,20 @@ def large_payloads(door_takes_them: bool, consumer: object) -> None:
         )
 
 
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+_NEVER_ARRIVE = {
+    *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
+    *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+}
+
+
 def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
+    if value is not None and value.lower() in _NEVER_ARRIVE:
+        raise ValueError(
+            f"{argument} must be a header that API Gateway hands on, got {brief(value)}, which it drops; "
+            "name another header that the sender writes"
+        )
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
         raise ValueError(
             f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {brief(value)}; "
@@ -345,7 +357,16 @@ def header_name(argument: str, value: str | None) -> None:
 
 
 def mount_path(value: str) -> None:
-    """The path of a door: fixed segments, since the door itself is every path below."""
+    """The path of a door: fixed segments, since the door itself is every path below. Two paths API Gateway keeps for
+    itself, at the root of a custom domain, which an API may get at any time.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+    """
+    if value.strip("/") in ("ping", "sping"):
+        raise ValueError(
+            f"path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, "
+            f"got {brief(value)}; choose another, for example '/webhooks'"
+        )
     segments = value.strip("/").split("/")
     if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
         return

@@ -18,8 +18,15 @@ class Unverified(Exception):
         super().__init__(reason)
         self.reason: str = str(reason)
         self.sure = sure
-        # The one that no signature fitted, for the log: a wrong one is told from a forger by who else comes.
-        self.secret: str | None = None
+
+
+class Mismatched(Unverified):
+    """No signature of the request fits ``secret``, an ARN for the log: a wrong one is told from a forger by whether
+    anybody's fits."""
+
+    def __init__(self, reason: str, *, sure: bool, secret: str) -> None:
+        super().__init__(reason, sure=sure)
+        self.secret = secret
 
 
 class Unverifiable(Exception):

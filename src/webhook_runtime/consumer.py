@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.admission import Answer, Unverifiable, Unverified
+from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.batch import Batch, Done, Message, Pending, Record, is_fifo
 from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock, Context
@@ -184,10 +184,10 @@ class Consumer:
         if self._sources is None:
             return self._filtered(webhook)
         try:
-            admitted = self._sources.admit(webhook)
+            admitted = _admitted(self._sources, webhook)
         except Unverified as error:
             kind = Kind.PERMANENT if error.sure else Kind.RETRY
-            asked = f" The secret is {error.secret}." if error.secret else ""
+            asked = f" The secret is {error.secret}." if isinstance(error, Mismatched) else ""
             return Done(Outcome(kind, "Unverified", error.reason + asked), webhook)
         except Unverifiable as error:
             return Done(Outcome(Kind.RETRY, type(error).__name__, str(error)), webhook)
@@ -339,6 +339,20 @@ class Consumer:
         keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in done]
         if self._payloads and (named := [key for key in keys if key]):
             self._payloads.delete(named, batch.clock)
+
+
+def _admitted(sources: Sources, webhook: Webhook) -> Webhook | Answer:
+    """To a mapping template an absent payload and ``{}`` are one: its sender has signed either."""
+    try:
+        return sources.admit(webhook)
+    except Unverified as refusal:
+        other = {b"": b"{}", b"{}": b""}.get(webhook.body)
+        if other is None:
+            raise
+        try:
+            return sources.admit(replace(webhook, body=other))
+        except Unverified:
+            raise refusal from None
 
 
 def _tell(messages: Sequence[Message], outcome: Outcome) -> None:

@@ -112,8 +112,8 @@ class Webhook:
         request_id: API Gateway's extended request id, which is in the log of every stage.
         method: The HTTP method.
         mount: The path of the door that it came through, which tells senders apart that have a door each.
-        path: The path below the stage, mount included.
-        url: The URL that the sender called, without the query.
+        path: The path below the stage, mount included: as the sender wrote it, so percent-encoded.
+        url: The URL that the sender called, as it was written, without the query.
         query_string: The query, as a form.
         headers: The headers; names in any case.
         body: The payload, byte for byte.

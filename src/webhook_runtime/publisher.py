@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
-from webhook_runtime.admission import Answer, Unverifiable, Unverified
+from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
@@ -121,12 +121,13 @@ class Publisher:
         try:
             return self._sources.admit(webhook)
         except Unverified as unverified:
+            secret = unverified.secret if isinstance(unverified, Mismatched) else None
             if unverified.sure:
-                raise _Refused(401, unverified.reason, secret=unverified.secret) from None
+                raise _Refused(401, unverified.reason, secret=secret) from None
             # To some senders a 401 is final. While the secret may just have been rotated, and must not be asked for
             # again yet, they are to come again.
             reason = f"{unverified.reason} The secret may be new: try again."
-            raise _Refused(503, reason, secret=unverified.secret) from None
+            raise _Refused(503, reason, secret=secret) from None
         except Unverifiable as error:
             logs.logger.error("cannot verify", extra={"error": type(error).__name__, "reason": str(error)})
             raise _Refused(500, "The signature cannot be checked at present: try again.") from None
@@ -184,7 +185,10 @@ def _mount(event: Event) -> str:
 
 def _path(event: Event) -> str:
     # Not event["path"], which has the base path of a custom domain in it: the resource is where the door is mounted.
-    return str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
+    path = str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
+    # A slash at the end is no part of {proxy+}.
+    is_cut = event["requestContext"]["path"].endswith("/") and not path.endswith("/")
+    return f"{path}/" if is_cut else path
 
 
 def _payload(event: Event) -> bytes:

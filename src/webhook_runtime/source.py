@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from webhook_runtime.admission import Answer, Unverified
+from webhook_runtime.admission import Answer, Mismatched, Unverified
 from webhook_runtime.clients import client
 from webhook_runtime.message import Webhook
 from webhook_runtime.secrets import Secrets
@@ -85,9 +85,7 @@ class Source:
         try:
             return self._scheme.check(webhook, self._secrets.current())
         except Unverified as unverified:
-            refusal = Unverified(unverified.reason, sure=sure)
-            refusal.secret = self._secrets.arn
-            raise refusal from None
+            raise Mismatched(unverified.reason, sure=sure, secret=self._secrets.arn) from None
 
 
 class Sources:

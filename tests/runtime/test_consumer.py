@@ -527,6 +527,25 @@ class TestSource:
         sink, _, _ = self.consume(Signed(), *records)
         assert list(sink.stored) == ["7"]
 
+    @pytest.mark.parametrize(("arrived", "signed"), [(b"{}", b""), (b"", b"{}"), (b"{}", b"{}"), (b"", b"")])
+    def test_an_absent_payload_and_an_empty_object_are_what_their_sender_signed(
+        self, arrived: bytes, signed: bytes
+    ) -> None:
+        """To the template of a direct door they are one."""
+
+        class Payloads:
+            def admit(self, webhook: Webhook) -> Webhook:
+                if webhook.body != signed:
+                    raise Unverified("It does not match.")
+                return webhook
+
+        messages = [a_webhook(body, id=id) for body, id in ((arrived, "a"), (b"{ }", "b"))]
+        sink, sqs, answer = self.consume(Payloads(), *sqs_event(*messages)["Records"])
+        assert list(sink.stored) == ["a"]
+        assert sink.stored["a"].body == signed
+        assert answer == {"batchItemFailures": []}
+        assert attributes(sqs.sent[0])["reason"] == "It does not match."
+
     def test_each_door_has_its_own_sender(self) -> None:
         messages = [replace(a_webhook(b"{}", id=id), mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
         sink, sqs, answer = self.consume(Signed(), *sqs_event(*messages)["Records"])

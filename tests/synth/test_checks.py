@@ -169,6 +169,8 @@ ROWS = [
     Row("reserved below max_concurrency", "reserved_concurrent_executions must be at least max_concurrency (5), got 4; leave it out", {"reserved_concurrent_executions": 4, "max_concurrency": 5}),
     Row("retention too short", "retention_period must be between 1 minute and 14 days, got 59 seconds", {"retention_period": seconds(59)}),
     Row("retention too long", "retention_period must be between 1 minute and 14 days, got 15 days", {"retention_period": days(15)}),
+    Row("path of a health check", "path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, got '/ping'; choose", {"path": "/ping"}),
+    Row("header that never arrives", "delivery_id_header must be a header that API Gateway hands on, got 'Content-MD5', which it drops; name", {"delivery_id_header": "Content-MD5"}),
     Row("dead-letter messages smaller", "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"dead_letter_queue": queue(max_message_size_bytes=262_144)}),
     Row("dead-letter retention shorter", "the retention period of dead_letter_queue must not be shorter than the queue's 432000 seconds, got 345600 seconds; give", {"retention_period": days(5)}, {"dead_letter_queue": queue()}),
     Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}),

@@ -100,5 +100,11 @@ def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
         assert direct is None
         return
     assert direct is not None
+    if payload in (b"", b"{}"):
+        # One to a template: whoever verifies tries both.
+        assert message.read(direct).body in (b"", b"{}")
+        ignored = {"body": b""}
+        assert fields(direct) | ignored == fields(published) | ignored
+        return
     assert fields(direct) == fields(published)
     assert direct["body"] == published["body"]

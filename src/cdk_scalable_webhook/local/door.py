@@ -65,6 +65,11 @@ _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
 # Not JSON: API Gateway takes the CDK's own { statusCode: 204 } as well.
 _STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
+# Dropped before anything can see them, by templates and functions alike: recorded from AWS, see tests/recorded.
+_NEVER_ARRIVE = {
+    *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
+    *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
+}
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
 # Any other message is of a policy, and names the resource.
@@ -116,7 +121,12 @@ class _Call:
         return self.api.is_binary(self.content_type)
 
     def query(self) -> list[tuple[str, str]]:
-        return parse_qsl(_query(self.request), keep_blank_values=True)
+        # A semicolon splits a query, too.
+        return parse_qsl(_query(self.request).replace(";", "&"), keep_blank_values=True)
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Those that API Gateway hands on."""
+        return [(name, value) for name, value in self.request.headers.items() if name not in _NEVER_ARRIVE]
 
     def brought(self, source: str) -> str | None:
         """What a parameter mapping names: a literal in single quotes, or where in the request its value is."""
@@ -161,8 +171,9 @@ class Door:
             self._apis.saw_region(request.headers.get("authorization", ""))
             return await self._forward(request)
         api = await run_in_threadpool(self._apis.get, call["api"], call["stage"])
-        # API Gateway, like the emulator, does not tell /orders from /orders/.
-        path = "/" + "/".join(part for part in (request.scope["path"].split("/")[5:]) if part)
+        # API Gateway, like the emulator, does not tell /orders from /orders/. What is encoded, and slashes in the middle,
+        # it leaves as they are.
+        path = "/" + _raw_path(request, 5).strip("/")
         matched = api.match(path, request.method) if api else None
         if api is None or matched is None or not _is_ours(matched[0]):
             return await self._forward(request)
@@ -377,6 +388,11 @@ def _reply_text(call: _Call, response: Mapping[str, Any], reply: str) -> str:
     return base64.b64encode(reply.encode()).decode()
 
 
+def _raw_path(request: Request, segments: int) -> str:
+    """What follows so many segments of the path, as it was sent."""
+    return "/".join(request.scope["raw_path"].decode("latin-1").split("/")[segments:])
+
+
 def _query(request: Request) -> str:
     return str(request.scope["query_string"], "ascii", "replace")
 
@@ -404,7 +420,7 @@ def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
         "httpMethod": request.method,
         "resourceId": method.resource_id,
         "resourcePath": method.resource_path,
-        "path": "/" + "/".join(request.scope["path"].split("/")[4:]),
+        "path": "/" + _raw_path(request, 4),
         "protocol": f"HTTP/{request.scope['http_version']}",
         "domainName": f"{api.id}.execute-api.{api.region}.amazonaws.com",
         "identity": {
@@ -448,7 +464,7 @@ def _render(template: str, call: _Call, body: str) -> str:
         return render(
             template,
             body=body,
-            header=dict(call.request.headers.items()),
+            header=dict(call.headers()),
             querystring=dict(call.query()),
             path=call.parameters,
             stage_variables=call.api.stage_variables,
@@ -501,12 +517,12 @@ def _name(element: ElementTree.Element) -> str:
 
 def _proxy_event(call: _Call) -> dict[str, Any]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
-    headers, query = _several(call.request.headers.items()), _several(call.query())
+    headers, query = _several(call.headers()), _several(call.query())
     binary = bool(call.payload) and call.is_binary
     text = base64.b64encode(call.payload).decode() if binary else call.payload.decode(errors="replace")
     return {
         "resource": call.method.resource_path,
-        "path": "/" + "/".join(call.request.scope["path"].split("/")[5:]),
+        "path": "/" + _raw_path(call.request, 5).lstrip("/"),
         "httpMethod": call.request.method,
         "headers": {name: values[-1] for name, values in headers.items()},
         "multiValueHeaders": headers,
