@@ -171,8 +171,8 @@ class Door:
             self._apis.saw_region(request.headers.get("authorization", ""))
             return await self._forward(request)
         api = await run_in_threadpool(self._apis.get, call["api"], call["stage"])
-        # API Gateway, like the emulator, does not tell /orders from /orders/. What is encoded, and slashes in the middle,
-        # it leaves as they are.
+        # API Gateway, like the emulator, does not tell /orders from /orders/. It leaves what is encoded as it is, and
+        # slashes in the middle.
         path = "/" + _raw_path(request, 5).strip("/")
         matched = api.match(path, request.method) if api else None
         if api is None or matched is None or not _is_ours(matched[0]):
