@@ -42,6 +42,8 @@ class Database(PostgresServer):
         for step in (
             statement,
             "ALTER TABLE webhooks ADD CONSTRAINT not_refused CHECK (payload NOT LIKE 'REFUSED%'::bytea)",
+            "ALTER TABLE webhooks ADD CONSTRAINT is_text CHECK "
+            "(CASE WHEN path LIKE '%/as-text' THEN convert_from(payload, 'UTF8') IS NOT NULL ELSE true END)",
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION 'this customer has no account'; END $$",
             "CREATE TRIGGER no_account BEFORE INSERT ON webhooks FOR EACH ROW "

@@ -96,7 +96,7 @@ class Plan:
             number=number,
             id=f"{self.seed}-{number}",
             poison=poison,
-            path=f"/orders/{number}" + ("\0" if poison == "no text" else ""),
+            path=f"/orders/{number}" + ("/as-text" if poison == "no text" else ""),
             query=urlencode({"number": number, "name": chance.choice(["Zoë", "a&b=c", "", "100 %"])}),
             content_type=kind,
             body=body,
@@ -115,6 +115,8 @@ def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, byte
     order = {"order": number, "customer": chance.choice(["Zoë", "世界", "O'Neil", "😀"]), "refused": poison}
     if poison == "a constraint":
         return "text/plain", b"REFUSED " + chance.randbytes(chance.randrange(100)).hex().encode()
+    if poison == "no text":
+        return "application/octet-stream", b"\xff\xfe" + json.dumps(order).encode()
     kinds = {"json": 50, "form": 20, "binary": 20, "empty": 5, "large": 5}
     match "json" if poison else chance.choices(list(kinds), list(kinds.values()))[0]:
         case "form":

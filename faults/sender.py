@@ -60,7 +60,7 @@ class Sender:
 
     async def _deliver(self, http: httpx.AsyncClient, webhook: Planned) -> bool:
         """Whether it was accepted in the end."""
-        target = self._url + webhook.path.replace("\0", "%00") + "?" + webhook.query
+        target = self._url + webhook.path + "?" + webhook.query
         headers = {"Idempotency-Key": webhook.id, "Content-Type": webhook.content_type, "X-Number": str(webhook.number)}
         for attempt in range(_TRIES):
             if attempt:

@@ -11,7 +11,7 @@ from webhook_runtime.outcome import Kind, Outcome
 
 Record = Mapping[str, Any]
 
-NOT_REACHED = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
+NOT_REACHED: Outcome = Outcome(Kind.RETRY, "NotReached", "the sink was not reached")
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Batch:
     asked."""
 
     def __init__(self, records: Sequence[Record], context: Context) -> None:
-        self.messages = [Message(record) for record in records]
-        self.clock = Clock(context)
-        self.letters_answer = True
+        self.messages: list[Message] = [Message(record) for record in records]
+        self.clock: Clock = Clock(context)
+        self.letters_answer: bool = True
 
     def is_fifo(self) -> bool:
         return any(is_fifo(message.record) for message in self.messages)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-import httpx
 import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
+from deployed.patient import http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
@@ -32,7 +32,7 @@ def key(emulator: Emulator, door: str) -> str:
 @doors
 def test_an_accepted_webhook_is_acknowledged_and_stored(door: str, urls: Urls, observe: Observe) -> None:
     name = f"Edges/{door}Acknowledged"
-    answer = httpx.post(f"{urls[name]}/x", content=b"acknowledged")
+    answer = http.post(f"{urls[name]}/x", content=b"acknowledged")
     assert (answer.status_code, answer.text) == (200, "<Response>$x #if é</Response>")
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
     assert wait_for(lambda: "acknowledged" in payloads(observe(name)), SECONDS)
@@ -41,14 +41,14 @@ def test_an_accepted_webhook_is_acknowledged_and_stored(door: str, urls: Urls, o
 @doors
 def test_an_acknowledgement_may_be_no_content(door: str, urls: Urls, observe: Observe) -> None:
     name = f"Edges/{door}Silent"
-    answer = httpx.post(urls[name], content=b"silent")
+    answer = http.post(urls[name], content=b"silent")
     assert (answer.status_code, answer.content) == (204, b"")
     assert wait_for(lambda: "silent" in payloads(observe(name)), SECONDS)
 
 
 @doors
 def test_what_is_refused_is_not_acknowledged(door: str, urls: Urls) -> None:
-    answer = httpx.post(urls[f"Edges/{door}Acknowledged"], content=b"x" * 1_100_000)
+    answer = http.post(urls[f"Edges/{door}Acknowledged"], content=b"x" * 1_100_000)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/json"
     assert "too large" in answer.json()["message"]
@@ -58,9 +58,9 @@ def test_what_is_refused_is_not_acknowledged(door: str, urls: Urls) -> None:
 def test_a_key_opens_its_own_door_and_no_other(door: str, urls: Urls, emulator: Emulator) -> None:
     others = [key(emulator, other) for other in ("Lambda", "Direct", "Binary") if other != door]
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "wrong"}, *({"x-api-key": other} for other in others)):
-        answer = httpx.post(urls[f"Edges/{door}Keyed"], content=b"x", headers=headers)
+        answer = http.post(urls[f"Edges/{door}Keyed"], content=b"x", headers=headers)
         assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
-    answer = httpx.post(f"{urls[f'Edges/{door}Keyed']}/x", headers={"X-API-Key": key(emulator, door)})
+    answer = http.post(f"{urls[f'Edges/{door}Keyed']}/x", headers={"X-API-Key": key(emulator, door)})
     assert answer.status_code == 202
 
 
@@ -72,36 +72,36 @@ def test_a_browser_may_send_from_the_origin_that_was_named(
     url = urls[f"Edges/{door}Keyed"] + path
     origin = {"Origin": "https://example.com"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
-    preflight = httpx.options(url, headers=origin | asked)
+    preflight = http.options(url, headers=origin | asked)
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == "https://example.com"
     assert preflight.headers["access-control-allow-headers"] == "x-api-key"
     assert "POST" in preflight.headers["access-control-allow-methods"]
 
-    answer = httpx.post(url, content=b"x", headers=origin | {"x-api-key": key(emulator, door)})
+    answer = http.post(url, content=b"x", headers=origin | {"x-api-key": key(emulator, door)})
     assert answer.status_code == 202
     assert answer.headers["access-control-allow-origin"] == "https://example.com"
-    too_large = httpx.post(url, content=b"x" * 1_100_000, headers=origin | {"x-api-key": key(emulator, door)})
+    too_large = http.post(url, content=b"x" * 1_100_000, headers=origin | {"x-api-key": key(emulator, door)})
     assert too_large.status_code == 413
     assert too_large.headers["access-control-allow-origin"] == "https://example.com"
 
 
 def test_who_calls_from_elsewhere_is_refused(urls: Urls) -> None:
-    assert httpx.post(urls["Edges/Here"], content=b"x").status_code == 202
-    answer = httpx.post(urls["Edges/Elsewhere"], content=b"x")
+    assert http.post(urls["Edges/Here"], content=b"x").status_code == 202
+    answer = http.post(urls["Edges/Elsewhere"], content=b"x")
     assert answer.status_code == 403
     assert answer.json()["Message"].endswith("with an explicit deny")
 
 
 def test_who_does_not_sign_is_refused(urls: Urls) -> None:
-    answer = httpx.post(urls["Edges/Signed"], content=b"x")
+    answer = http.post(urls["Edges/Signed"], content=b"x")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
-    assert httpx.post(urls["Edges/Signed"], content=b"x", headers=signed).status_code == 202
+    assert http.post(urls["Edges/Signed"], content=b"x", headers=signed).status_code == 202
 
 
 @pytest.mark.parametrize("name", ["Domain", "BasePath"])
 def test_a_door_with_a_domain_and_a_web_acl_has_a_local_twin(name: str, urls: Urls, observe: Observe) -> None:
     assert urls[f"Edges/{name}"].endswith("/prod/in")
-    assert httpx.post(f"{urls[f'Edges/{name}']}/x", content=b"by domain").status_code == 202
+    assert http.post(f"{urls[f'Edges/{name}']}/x", content=b"by domain").status_code == 202
     assert wait_for(lambda: [item["path"] for item in observe(f"Edges/{name}").items()] == ["/in/x"], SECONDS)

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from cdk_scalable_webhook.local.deploy import deploy, destroy, webhooks
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from deployed.patient import http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACKS = {"hello": "Hello", "direct": "Direct"}
@@ -46,7 +46,7 @@ def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: 
     assert "There were no differences" in cdk(emulator, example, tmp_path, "diff")
 
     (webhook,) = [webhook for webhook in webhooks(emulator) if webhook.stack == stack]
-    answer = httpx.post(f"{webhook.url.rstrip('/')}/hello", content=b"hello", headers={"Idempotency-Key": "one"})
+    answer = http.post(f"{webhook.url.rstrip('/')}/hello", content=b"hello", headers={"Idempotency-Key": "one"})
     assert (answer.status_code, answer.json()) == (202, {"id": "one"})
     observed = ObservedWebhook(emulator, stack, "Webhook")
     assert wait_for(lambda: [item["payload"] for item in observed.items(TABLES[example])] == ["hello"], 60)
@@ -59,7 +59,7 @@ def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: 
 def test_our_own_deploy_and_destroy_do_the_same(emulator: Emulator, urls: dict[str, str]) -> None:
     (webhook,) = deploy(emulator, EXAMPLES / "hello")
     assert (webhook.name, webhook.stack) == ("Hello/Webhook", "Hello")
-    assert httpx.post(webhook.url, content=b"hello").status_code == 202
+    assert http.post(webhook.url, content=b"hello").status_code == 202
     assert not (EXAMPLES / "hello" / "cdk.out").exists()
 
     destroy(emulator, EXAMPLES / "hello")

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from deployed.patient import http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
@@ -38,7 +38,7 @@ UNWANTED = [
 
 def send(url: str, payload: bytes, **headers: str) -> str:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = httpx.post(f"{url}/in", content=payload, headers=names, timeout=30)
+    answer = http.post(f"{url}/in", content=payload, headers=names, timeout=30)
     assert answer.status_code == 202
     return str(answer.json()["id"])
 

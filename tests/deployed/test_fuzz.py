@@ -147,6 +147,12 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
         stored = items[id]
         payload = stored["payload"].encode() if isinstance(stored["payload"], str) else bytes(stored["payload"])
         # Of several deliveries with one id any may have been the first.
-        assert (stored["method"], payload) in [(each.sent.method, each.sent.body) for each in same], id
+        possible = [(each.sent.method, _as_stored(door, each.sent.body)) for each in same]
+        assert (stored["method"], _as_stored(door, payload)) in possible, id
     stages = Counter(line["id"] for line in webhook.log("ConsumerLogs") if line["message"] == "stored")
     assert stages == dict.fromkeys(by_id, 1)
+
+
+def _as_stored(door: str, payload: bytes) -> bytes:
+    """To the template of a text door {} is nothing."""
+    return b"" if door == "Fuzzed/Direct" and payload == b"{}" else payload

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import postgres_server
 import pytest
 from postgres_server import PostgresServer
@@ -20,6 +19,7 @@ from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
+from deployed.patient import http
 
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
@@ -212,7 +212,7 @@ class Deployed:
     def send(self, id: str, body: bytes = b'{"items": [{"price": 1, "quantity": 1}]}') -> int:
         signature = hmac.new(b"shh", body, "sha256").hexdigest()
         headers = {"Idempotency-Key": id, "Content-Type": "application/json", "X-Signature": signature}
-        return httpx.post(self.url, content=body, headers=headers, timeout=30).status_code
+        return http.post(self.url, content=body, headers=headers, timeout=30).status_code
 
 
 def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
@@ -315,9 +315,9 @@ def test_a_direct_door_may_do_what_its_handshake_asks_of_sqs(strict: Emulator, t
     (tmp_path / "app.py").write_text(GRAPH)
     (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
     (webhook,) = deploy(strict, tmp_path)
-    asked = httpx.post(webhook.url, params={"validationToken": "a token"}, timeout=30)
+    asked = http.post(webhook.url, params={"validationToken": "a token"}, timeout=30)
     assert (asked.status_code, asked.text) == (200, "a token")
-    assert httpx.post(webhook.url, json={"value": []}, timeout=30).status_code == 202
+    assert http.post(webhook.url, json={"value": []}, timeout=30).status_code == 202
 
 
 def test_each_example_is_among_them() -> None:

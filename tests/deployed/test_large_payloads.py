@@ -13,6 +13,7 @@ from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
+from deployed.patient import http
 from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]
@@ -40,7 +41,7 @@ class Bucket:
 
 
 def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
-    return httpx.post(url, content=payload, headers=headers, timeout=60)
+    return http.post(url, content=payload, headers=headers, timeout=60)
 
 
 def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:
@@ -133,4 +134,4 @@ def test_what_no_lambda_event_holds_is_refused_by_the_api(door: str, payload: by
 def test_without_large_payloads_it_is_refused(urls: Urls) -> None:
     answer = post(urls["Doors/Lambda"], BYTES)
     assert answer.status_code == 413
-    assert "1 MiB" in answer.json()["message"]
+    assert "too large" in answer.json()["message"]

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import postgres_server
 import pytest
 from postgres_server import PostgresServer
@@ -16,6 +15,7 @@ from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
+from deployed.patient import http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 8, 180
@@ -95,9 +95,9 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(e
     items = [{"price": "12.50", "quantity": 2}, {"price": 3, "quantity": 1}]
     id = str(uuid.uuid4())
     for _ in range(2):
-        answer = httpx.post(webhook.url, json={"items": items}, headers={ID_HEADER: id})
+        answer = http.post(webhook.url, json={"items": items}, headers={ID_HEADER: id})
         assert answer.json() == {"id": id}
-    httpx.post(webhook.url, json={"no": "items"})
+    http.post(webhook.url, json={"no": "items"})
     observed.wait_until_drained(SECONDS)
 
     assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(id, "28")]
@@ -109,7 +109,7 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(e
 def test_a_consumer_of_ones_own_reads_webhooks_with_the_layer(
     urls: dict[str, str], observe: Callable[[str], ObservedWebhook]
 ) -> None:
-    answer = httpx.post(f"{urls['Layered/Webhook']}/in", json={"total": 7})
+    answer = http.post(f"{urls['Layered/Webhook']}/in", json={"total": 7})
     observed = observe("Layered/Webhook")
     assert wait_for(lambda: len(observed.items("Totals")) == 1, SECONDS)
     (item,) = observed.items("Totals")

@@ -13,6 +13,7 @@ from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
+from deployed.patient import http
 
 Observe = Callable[[str], ObservedWebhook]
 
@@ -26,7 +27,7 @@ def send(
 ) -> httpx.Response:
     signature = signature or "sha256=" + hmac.new(secret.encode(), BODY, hashlib.sha256).hexdigest()
     headers = {"X-Hub-Signature-256": signature, "X-GitHub-Delivery": id, "Content-Type": "application/json"}
-    return httpx.post(f"{url}/github", content=body, headers=headers, timeout=30)
+    return http.post(f"{url}/github", content=body, headers=headers, timeout=30)
 
 
 def stored(webhook: ObservedWebhook, id: str) -> bool:
@@ -56,7 +57,8 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
     webhook.take_dead_letters()
     answer = send(urls[door], id, **wrong)  # type: ignore[arg-type]
     if door == "Signed/Lambda":
-        assert answer.status_code == 401
+        # Within ten seconds of another mismatch the secret may be newer than the one that is known.
+        assert answer.status_code in (401, 503)
         assert "X-Hub-Signature-256" in answer.json()["message"]
         assert webhook.backlog() == 0
     else:
