@@ -116,6 +116,7 @@ def _ended_after(seconds: float) -> Iterator[None]:
     finally:
         is_under_way = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
+        # None is one that Python does not know.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         if around:
             signal.setitimer(signal.ITIMER_REAL, max(around - (time.monotonic() - began), _LEAST))

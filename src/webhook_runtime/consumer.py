@@ -45,11 +45,14 @@ class Sink(Protocol):
 _MAX_ATTRIBUTES = 10
 
 
-def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
-    """An attribute of a record, as SendMessage has it: a record has bytes in base64."""
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An attribute of a record, as SendMessage has it: a record has bytes in base64. None for what SQS never writes."""
     if "stringValue" in value:
         return {"DataType": value["dataType"], "StringValue": value["stringValue"]}
-    return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
+    try:
+        return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
+    except (KeyError, ValueError):
+        return None
 
 
 class DeadLetters:
@@ -74,9 +77,9 @@ class DeadLetters:
 
     def _send(self, record: Record, outcome: Outcome) -> None:
         attributes = {
-            name: _attribute(value)
+            name: kept
             for name, value in record.get("messageAttributes", {}).items()
-            if name not in ("error", "reason")
+            if name not in ("error", "reason") and (kept := _attribute(value))
         }
         # SQS takes neither an empty value nor every character, and no more of them than a message holds.
         reason = sqs_text(outcome.reason)[:1024] or outcome.error

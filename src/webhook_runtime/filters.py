@@ -8,7 +8,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from webhook_runtime.message import Webhook, parse_json
@@ -23,7 +23,10 @@ class EventFilters:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = patterns
-        self._depth = max((_depth(pattern["body"]) for pattern in patterns if "body" in pattern), default=0)
+
+    @cached_property
+    def _depth(self) -> int:
+        return max((_depth(pattern["body"]) for pattern in self._patterns if "body" in pattern), default=0)
 
     @classmethod
     def from_settings(cls, settings: FilterSettings | None) -> "EventFilters | None":
