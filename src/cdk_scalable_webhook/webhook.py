@@ -136,8 +136,9 @@ class ScalableWebhook(Construct):
                 as its life cycle says: at least the retention of queue, dead-letter queue and queue again, 23 days
                 with the defaults; the consumer may list its keys. Needs the Lambda door and a sink; a consumer in a
                 VPC has to reach S3. Default: what is too large is answered with 413.
-            max_concurrency: How many batches are worked on at the same time, so how many connections the sink sees: 2
-                to 1000. Default: 2.
+            max_concurrency: How many batches are worked on at the same time, so how many connections of the sink are
+                at work: 2 to 1000. After a deployment there may be as many idle ones again for some minutes, of
+                environments that Lambda has retired. Default: 2.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
             batch_size: How many messages a batch has at most: 1 to 10,000, to 10 with a FIFO queue. Above 10 it needs a
                 ``max_batching_window``. Default: 10.
