@@ -31,7 +31,8 @@ Sign = Callable[[bytes, float, str], Signed]
 @dataclass(frozen=True)
 class Sender:
     """A sender: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
-    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL."""
+    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL;
+    ``accepted`` the status that it takes for accepted."""
 
     source: Callable[[Any], Source]
     secret: str
@@ -41,6 +42,7 @@ class Sender:
     unsigned: tuple[str, ...] = ()
     payloads: st.SearchStrategy[bytes] = field(default_factory=lambda: st.text(max_size=200).map(str.encode))
     is_body_signed: bool = True
+    accepted: int = 202
 
 
 def hub(body: bytes, _: float, __: str) -> Signed:
@@ -123,13 +125,16 @@ SENDERS = {
         "Tw1",
         query=twilio_query,
         unsigned=("I-Twilio-Idempotency-Token", "Content-Type"),
+        accepted=200,
     ),
     "meta": Sender(
         Source.meta, json.dumps({"app_secret": SECRET, "verify_token": "t"}), hub, unsigned=("X-GitHub-Delivery",)
     ),
     "microsoft_graph": Sender(Source.microsoft_graph, SECRET, lambda *_: {}, is_body_signed=False),
-    "okta": Sender(Source.okta, SECRET, lambda *_: {"Authorization": SECRET}, "Ok1", is_body_signed=False),
-    "zoom": Sender(Source.zoom, SECRET, zooms),
+    "okta": Sender(
+        Source.okta, SECRET, lambda *_: {"Authorization": SECRET}, "Ok1", is_body_signed=False, accepted=200
+    ),
+    "zoom": Sender(Source.zoom, SECRET, zooms, accepted=200),
     "x": Sender(Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
     "hmac": Sender(of_others, SECRET, other, "7"),
 }

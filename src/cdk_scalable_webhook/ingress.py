@@ -50,7 +50,8 @@ class IngressOptions:
         tracing: X-Ray tracing for functions.
         log_retention: How long functions keep their logs.
         removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
-        acknowledgement: What an accepted webhook is answered. Default: 202 and its id.
+        acknowledgement: What an accepted webhook is answered. Default: what the source's sender takes for accepted, or
+            202 and its id.
         response_headers: What every answer has for browsers. Default: nothing, as without CORS.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-integration-types.html
@@ -67,6 +68,16 @@ class IngressOptions:
     removal_policy: RemovalPolicy | None
     acknowledgement: Acknowledgement | None = None
     response_headers: Mapping[str, str] = field(default_factory=dict)
+
+    def accepted(self) -> Acknowledgement | None:
+        """Choose what an accepted webhook is answered.
+
+        Returns:
+            What the user said, or else what the sender takes for accepted; None: 202 and the id.
+        """
+        if self.acknowledgement is None and self.source is not None:
+            return self.source.acknowledgement
+        return self.acknowledgement
 
 
 @dataclass(frozen=True)
@@ -204,8 +215,8 @@ class _LambdaIntegration(Ingress):
             variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.event_filters is not None:
             variables |= options.event_filters.environment()
-        if options.acknowledgement is not None:
-            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(options.acknowledgement))
+        if (acknowledgement := options.accepted()) is not None:
+            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(acknowledgement))
         if options.response_headers:
             variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
         if options.payload_bucket is not None:
@@ -277,9 +288,9 @@ class _DirectIntegration(Ingress):
             else "",
         )
         status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
-        if options.acknowledgement is not None:
-            status, accepted = str(options.acknowledgement.status), literal(options.acknowledgement.body)
-            accepted_headers = {"Content-Type": options.acknowledgement.content_type}
+        if (acknowledgement := options.accepted()) is not None:
+            status, accepted = str(acknowledgement.status), literal(acknowledgement.body)
+            accepted_headers = {"Content-Type": acknowledgement.content_type}
         if handshake == "microsoft_graph":
             queue.grant(role, "sqs:GetQueueAttributes")  # what the template asks of SQS instead of sending
             request = mapping_template("validation_request", REQUEST=request)

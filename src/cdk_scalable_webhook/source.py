@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
 
 if TYPE_CHECKING:  # importing it costs every synth
@@ -52,6 +53,7 @@ class Source:
         token_field: str | None = None,
         packages: Sequence[str] = (),
         code: Path | None = None,
+        acknowledgement: Acknowledgement | None = None,
     ) -> None:
         """Not called by itself: the static methods know each sender's scheme.
 
@@ -64,6 +66,8 @@ class Source:
             token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
             packages: The distributions that the function that verifies imports beside boto3. Default: none.
             code: A folder or file of the user's that goes into that function. Default: none.
+            acknowledgement: What the sender takes for accepted, where that is not every 2xx. Default: 202 and
+                ``{"id": …}``.
 
         Raises:
             ValueError: ``secret_field`` is too long or not printable.
@@ -77,6 +81,7 @@ class Source:
         self._token_field = token_field
         self._packages = packages
         self._code = code
+        self._acknowledgement = acknowledgement
 
     @staticmethod
     def github(
@@ -288,6 +293,8 @@ class Source:
         before it that changes it. Parameters in its query are best left out: API Gateway decodes them, and how they
         were written has to be guessed.
 
+        What is accepted is answered with TwiML that asks for nothing, unless ``acknowledgement`` says otherwise.
+
         Args:
             secret: The account's auth token.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
@@ -300,7 +307,13 @@ class Source:
 
         See: https://www.twilio.com/docs/usage/security
         """
-        return Source("twilio", {"id_header": "I-Twilio-Idempotency-Token"}, secret, secret_field)
+        return Source(
+            "twilio",
+            {"id_header": "I-Twilio-Idempotency-Token"},
+            secret,
+            secret_field,
+            acknowledgement=Acknowledgement(200, "<Response/>", "text/xml"),
+        )
 
     @staticmethod
     def meta(
@@ -364,6 +377,8 @@ class Source:
 
         With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, whoever asks.
 
+        What is accepted is answered with 200: Okta takes 200 and 204 alone for accepted.
+
         Args:
             secret: The authentication secret of the event hook.
             header: The authentication field of the event hook. Default: ``Authorization``.
@@ -379,7 +394,7 @@ class Source:
         """
         checks.header_name("header", header)
         scheme = {"header": header, "id_field": "eventId"}
-        return Source("token", scheme, secret, secret_field, handshake="okta")
+        return Source("token", scheme, secret, secret_field, handshake="okta", acknowledgement=Acknowledgement(200))
 
     @staticmethod
     def zoom(
@@ -391,7 +406,8 @@ class Source:
         """Zoom: ``x-zm-signature`` with its time. The ``endpoint.url_validation`` is answered once its own signature is
         verified.
 
-        Each request is its own delivery: Zoom gives none an id.
+        Each request is its own delivery: Zoom gives none an id. What is accepted is answered with 200: Zoom takes 200
+        and 204 alone for accepted, and sends again what is answered with another.
 
         Args:
             secret: The app's secret token.
@@ -413,7 +429,7 @@ class Source:
             "timestamp_header": "x-zm-request-timestamp",
             "tolerance": _seconds(tolerance or _TOLERANCE),
         }
-        return Source("hmac", scheme, secret, secret_field, handshake="zoom")
+        return Source("hmac", scheme, secret, secret_field, handshake="zoom", acknowledgement=Acknowledgement(200))
 
     @staticmethod
     def x(secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None) -> "Source":
@@ -493,6 +509,11 @@ class Source:
     def handshake(self) -> str | None:
         """What the sender asks before it sends, where it does."""
         return self._handshake
+
+    @property
+    def acknowledgement(self) -> Acknowledgement | None:
+        """What the sender takes for accepted, where that is not every 2xx."""
+        return self._acknowledgement
 
     @property
     def packages(self) -> Sequence[str]:

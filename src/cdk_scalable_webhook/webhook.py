@@ -184,7 +184,8 @@ class ScalableWebhook(Construct):
                 it says nothing. The DNS record is yours to make, to ``webhook.api.domain_name``. Default: API
                 Gateway's own name.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
-            acknowledgement: What an accepted webhook is answered. Default: 202 and ``{"id": …}``.
+            acknowledgement: What an accepted webhook is answered. Default: what the source's sender takes for accepted,
+                such as 200 for Zoom; else 202 and ``{"id": …}``.
             cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
                 no webhook. Default: none, and no answer has a header of CORS.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Sink, Source
 from senders import BODY, KEY, SECRET, SENDERS, Sender, Signed, of_others
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.secrets import NoSecret
@@ -396,6 +396,32 @@ class TestTemplate:
         with pytest.raises(ValueError, match=rf"lambda_integration\(\).*Source\.{name}\(\); take the Lambda door"):
             ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=source)
         ScalableWebhook(stack, "Another", source=source)
+
+    @pytest.mark.parametrize("name", SENDERS)
+    def test_what_is_accepted_is_answered_as_its_sender_asks(self, name: str, stack: Stack, secret: Any) -> None:
+        sender = SENDERS[name]
+        chosen = sender.source(secret).acknowledgement
+        assert (202 if chosen is None else chosen.status) == sender.accepted
+        ScalableWebhook(stack, "Own", source=sender.source(secret))
+        ScalableWebhook(stack, "Told", source=sender.source(secret), acknowledgement=Acknowledgement(204))
+        ScalableWebhook(stack, "First").add_source("/second", sender.source(secret))
+        functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+        told = [
+            json.loads(variables["WEBHOOK_ACKNOWLEDGEMENT"])["status"]
+            for variables in (each["Properties"].get("Environment", {}).get("Variables", {}) for each in functions)
+            if "WEBHOOK_ACKNOWLEDGEMENT" in variables
+        ]
+        assert sorted(told) == [*([sender.accepted] * 2 if chosen else []), 204]
+
+    def test_a_direct_ingress_answers_as_its_sender_asks_too(self, stack: Stack, secret: Any) -> None:
+        ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.okta(secret))
+        template = Template.from_stack(stack).find_resources("AWS::ApiGateway::Method").values()
+        answered = [
+            [answer["StatusCode"] for answer in each["Properties"]["Integration"]["IntegrationResponses"]]
+            for each in template
+            if each["Properties"]["HttpMethod"] == "ANY"
+        ]
+        assert answered == [["503", "200", "400"]] * 2
 
     def test_okta_is_answered_by_a_mock_integration(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.okta(secret))
