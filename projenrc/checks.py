@@ -144,7 +144,8 @@ LAYERS = {
                 f"{MODULE}.ingress | {MODULE}.buffer",
                 f"{MODULE}.sinks : {MODULE}.sink",
                 f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
-                f" | {MODULE}.edge | {MODULE}.acknowledgement | {MODULE}.payloads",
+                f" | {MODULE}.edge | {MODULE}.payloads",
+                f"{MODULE}.acknowledgement",
                 f"{MODULE}.checks | {MODULE}.findings | {MODULE}.grants",
                 f"{MODULE}.arguments",
             ],
