@@ -8,6 +8,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.message import Webhook
 
 logger: logging.Logger = logging.getLogger("webhook")
@@ -56,7 +57,7 @@ def text_of(error: BaseException | None) -> str:
 def _said(error: BaseException | None) -> str | None:
     try:
         return str(error)
-    except KeyboardInterrupt:
+    except INTERRUPTS:
         raise
     except BaseException:
         return None

@@ -9,19 +9,19 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from effects import ConsumerLog, Effect
 from late_link import LateLink
 from plan import POISONS, Plan
 from run import Run, run, show
 from verdict import Letter, Row, Verdict
+
+from cdk_scalable_webhook.local.emulator import processes_in
 
 FAULTS = Path(__file__).parents[2] / "faults"
 # Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.
@@ -39,15 +39,6 @@ def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_wi
     assert verdict.stored + verdict.dead_lettered == verdict.accepted + verdict.unaccepted
     assert verdict.dead_lettered == len(outcome.plan.poison)
     assert outcome.figures()["ok"] is True
-
-
-def processes_in(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if str(folder) in " ".join([process.cwd(), *process.cmdline()]):
-                found.append(process)
-    return found
 
 
 @pytest.mark.slow(10)
