@@ -145,6 +145,23 @@ def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
         emulators.end([parent.pid, backend.pid])
 
 
+def test_what_a_group_starts_while_it_is_ended_is_ended_too(tmp_path: Path) -> None:
+    # It leaves a process behind when it is asked to end, whose parent is then nobody.
+    code = (
+        "import signal, subprocess, sys, time\n"
+        f"leave = [sys.executable, '-c', 'import time; time.sleep(60)', {str(tmp_path)!r}]\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (subprocess.Popen(leave), sys.exit()))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, process_group=0) as leader:
+        assert leader.stdout
+        assert leader.stdout.readline() == b"ready\n"
+        emulators.end([leader.pid])
+        assert emulators.processes_in(tmp_path) == []
+    assert leader.returncode == 0
+
+
 def test_a_clock_that_was_set_a_little_is_no_other_process(home: Path) -> None:
     mine = psutil.Process()
     assert emulators.Process(mine.pid, mine.create_time() - 1).find() == mine

@@ -228,10 +228,12 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
         stdout=shown,
         stderr=shown and subprocess.STDOUT,
         text=True,
+        # A group of its own, which can be ended at once: the CLI, its Node, the app and the app's Node.
+        process_group=0,
     ) as run:
         try:
             said, _ = run.communicate()
-        except BaseException:  # Ctrl-C: the CLI, its Node and the app are three generations
+        except BaseException:  # Ctrl-C
             end([run.pid])
             raise
     if run.returncode:

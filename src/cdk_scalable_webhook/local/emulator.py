@@ -190,7 +190,7 @@ def _start(home: Path, *, iam: bool) -> Emulator:
     (home / "tmp").mkdir(exist_ok=True)
     started: list[subprocess.Popen[bytes]] = []
     try:
-        started.append(_spawn(home, "ministack", ["-m", "ministack"], environment))
+        started.append(_spawn(home, "ministack", ["-m", "cdk_scalable_webhook.local.backend"], environment))
         started.append(_spawn(home, "door", arguments, _base_environment()))
         # The door forwards this to the emulator: the answer means that both are there.
         _wait(f"{endpoint}/_ministack/health", started, home)
@@ -293,15 +293,37 @@ def _end(emulator: Emulator) -> None:
 
 
 def end(pids: Iterable[int]) -> None:
-    """End these processes and all that they started, and wait until they are gone."""
+    """End these processes and all that they started, and wait until they are gone. Who leads a process group is ended with
+    it, in one call: what is started meanwhile belongs to the group, though nobody may be left as its parent."""
     family = list({member.pid: member for pid in pids for member in _family(pid)}.values())
+    groups = {process.pid for process in family if _leads_a_group(process.pid)}
     for ask in (signal.SIGTERM, signal.SIGKILL):
+        for group in groups:
+            with suppress(OSError):
+                os.killpg(group, ask)
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(ask)
         _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
         # What was started while it was ended.
-        family += [child for process in family for child in _family(process.pid)[1:]]
+        family += [child for process in family for child in _family(process.pid)[1:]] + _in_groups(groups)
+    psutil.wait_procs(family, timeout=_STOP_SECONDS)
+
+
+def _leads_a_group(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid != os.getpgrp()
+    except OSError:
+        return False
+
+
+def _in_groups(groups: set[int]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if os.getpgid(process.pid) in groups and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
