@@ -111,7 +111,7 @@ def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outco
 
 
 def _id_in(letter: dict[str, Any]) -> str:
-    return parse_qs(letter["MessageAttributes"]["webhook"]["StringValue"])["id"][0]
+    return str(parse_qs(letter["MessageAttributes"]["webhook"]["StringValue"])["id"][0])
 
 
 def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:

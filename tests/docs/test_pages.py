@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import httpx
 import postgres_server
 import pytest
 from aws_cdk import App, Stack
@@ -22,7 +23,9 @@ from platformdirs import user_cache_path
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook import Sink
-from cdk_scalable_webhook.local.emulator import down
+from cdk_scalable_webhook.local.emulator import Emulator, down, running
+from cdk_scalable_webhook.local.observe import wait_for
+from cdk_scalable_webhook.local.rest_api import client
 from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
@@ -166,6 +169,43 @@ def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None
         check(command)
 
 
+class SharedAws:
+    """One local AWS for all pages but those that are about its start and its end. It is empty for each, but for what
+    the CDK has bootstrapped for the first of them."""
+
+    # Pages end with `down`, which the next one would have to make up for.
+    prelude = """
+scalable-webhook() {
+  if [ "$*" = "local down" ]; then echo "local AWS stopped"; else command scalable-webhook "$@"; fi
+}
+"""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.home = emulator.home
+        self._emulator = emulator
+        self._toolkit: str | None = None
+        self._cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
+
+    def empty(self) -> None:
+        with suppress(self._cloudformation.exceptions.ClientError):  # nobody has bootstrapped yet
+            self._toolkit = self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
+        httpx.post(f"{self._emulator.endpoint}/_ministack/reset", timeout=60).raise_for_status()
+        if self._toolkit:
+            self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=self._toolkit)
+            assert wait_for(lambda: self._status() == "CREATE_COMPLETE", 60), self._status()
+
+    def _status(self) -> str:
+        return str(self._cloudformation.describe_stacks(StackName="CDKToolkit")["Stacks"][0]["StackStatus"])
+
+
+@pytest.fixture(scope="module")
+def shared_aws() -> Iterator[SharedAws]:
+    with running() as emulator:
+        yield SharedAws(emulator)
+
+
+# Whose commands show how a local AWS starts and ends.
+OF_ITS_LIFE = {"README.md", "docs/index.md", "docs/local-aws.md"}
 SMOKE = {"README.md", "docs/recipes/github-into-python.md"}
 
 
@@ -185,6 +225,11 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
     # One shell for all: what a block sets, the next ones have.
     script = "\n".join(f"exec > {file.name}\n{fence.text}" for fence, file in zip(commands, said, strict=True))
     variables = environment(folder)
+    if str(page.relative_to(ROOT)) not in OF_ITS_LIFE:
+        shared: SharedAws = request.getfixturevalue("shared_aws")
+        shared.empty()
+        script = shared.prelude + script
+        variables["SCALABLE_WEBHOOK_HOME"] = str(shared.home)
     if "curl " in script and not shutil.which("curl", path=variables["PATH"]):
         pytest.skip("the page sends by curl, and there is none")
     if "$PG" in script or "psql" in script:

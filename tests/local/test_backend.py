@@ -67,7 +67,7 @@ def running(kind: type[Worker]) -> Iterator[Worker]:
         try:
             yield worker
         finally:
-            process.stdin.close()
+            worker._proc.stdin.close()
             reader.join()
 
 
@@ -75,7 +75,8 @@ def logged(worker: Worker, lines: int) -> list[str]:
     worker._proc.stdin.write(f"{lines}\n")
     worker._proc.stdin.flush()
     assert worker._proc.stdout.readline() == "answered\n"
-    return worker._drain_stderr_bounded().splitlines()
+    log: str = worker._drain_stderr_bounded()
+    return log.splitlines()
 
 
 @pytest.mark.parametrize("lines", [0, 1, 7, 500, 2000])

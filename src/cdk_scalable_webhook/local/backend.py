@@ -1,7 +1,7 @@
 """MiniStack as we run it: what a function has logged when it answers is in its log group, all of it.
 
-MiniStack takes a function's log for complete once no line came for 5 ms. On a busy machine that is too soon: the last lines
-then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
+MiniStack takes a function's log for complete once no line came for 5 ms. On a busy machine that is too soon: the last
+lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
 """
 
 import fcntl
@@ -19,8 +19,8 @@ _CHUNK_BYTES = 65536
 
 
 class Log:
-    """What a process writes to a pipe, line by line into a queue. A function answers after it has logged, so whoever has
-    read its answer finds the log in the queue already, or in the pipe."""
+    """What a process writes to a pipe, line by line into a queue. A function answers after it has logged, so whoever
+    has read its answer finds the log in the queue already, or in the pipe."""
 
     def __init__(self, pipe: int, lines: Any) -> None:
         # One of our own: nobody else closes it while it is read.

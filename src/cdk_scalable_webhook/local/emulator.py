@@ -293,8 +293,8 @@ def _end(emulator: Emulator) -> None:
 
 
 def end(pids: Iterable[int]) -> None:
-    """End these processes and all that they started, and wait until they are gone. Who leads a process group is ended with
-    it, in one call: what is started meanwhile belongs to the group, though nobody may be left as its parent."""
+    """End these processes and all that they started, and wait until they are gone. Who leads a process group is ended
+    with it, in one call: what is started meanwhile belongs to the group, though nobody may be left as its parent."""
     family = list({member.pid: member for pid in pids for member in _family(pid)}.values())
     groups = {process.pid for process in family if _leads_a_group(process.pid)}
     for ask in (signal.SIGTERM, signal.SIGKILL):
