@@ -32,7 +32,7 @@ Sign = Callable[[bytes, float, str], Signed]
 class Sender:
     """A sender: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
     delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL;
-    ``accepted`` the status that it takes for accepted."""
+    ``accepted`` the status that it takes for accepted; ``signature`` is a pattern of what counts of a header."""
 
     source: Callable[[Any], Source]
     secret: str
@@ -43,6 +43,7 @@ class Sender:
     payloads: st.SearchStrategy[bytes] = field(default_factory=lambda: st.text(max_size=200).map(str.encode))
     is_body_signed: bool = True
     accepted: int = 202
+    signature: str = ".+"
 
 
 def hub(body: bytes, _: float, __: str) -> Signed:
@@ -112,11 +113,15 @@ def of_others(secret: Any) -> Source:
     )
 
 
+def of_token(secret: Any) -> Source:
+    return Source.token(secret, header="X-Token", prefix="Bearer ", id_field="id")
+
+
 SENDERS = {
     "github": Sender(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
-    "stripe": Sender(Source.stripe, KEY, stripes, "evt_1"),
+    "stripe": Sender(Source.stripe, KEY, stripes, "evt_1", signature="(?<=v1=)[^,]+"),
     "slack": Sender(Source.slack, SECRET, slacks, "Ev1"),
-    "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1"),
+    "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1", signature="[^ ]+$"),
     "shopify": Sender(Source.shopify, SECRET, shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
     "twilio": Sender(
         Source.twilio,
@@ -137,4 +142,130 @@ SENDERS = {
     "zoom": Sender(Source.zoom, SECRET, zooms, accepted=200),
     "x": Sender(Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
     "hmac": Sender(of_others, SECRET, other, "7"),
+    "token": Sender(
+        of_token, SECRET, lambda *_: {"X-Token": f"Bearer {SECRET}"}, "evt_1", is_body_signed=False, unsigned=()
+    ),
+}
+
+
+def mac_of(content: bytes, key: bytes = SECRET.encode()) -> bytes:
+    return hmac.new(key, content, hashlib.sha256).digest()
+
+
+def svix(body: bytes, at: float, url: str) -> Signed:
+    return {name.replace("webhook-", "svix-"): value for name, value in standard(body, at, url).items()}
+
+
+def standard_by_text(body: bytes, at: float, _: str) -> Signed:
+    key = base64.b64encode(SECRET.encode()).decode()
+    signature = StandardWebhook(key).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": signature}
+
+
+def shopify_events(body: bytes, at: float, url: str) -> Signed:
+    return {name.removeprefix("X-"): value for name, value in shopify(body, at, url).items()}
+
+
+def xs_of_oauth_2(body: bytes, at: float, url: str) -> Signed:
+    (signature,) = xs(body, at, url).values()
+    return {"X-Twitter-Webhooks-Signature-OAuth2": signature}
+
+
+def in_milliseconds(body: bytes, at: float, _: str) -> Signed:
+    milliseconds = int(at * 1000)
+    mac = base64.urlsafe_b64encode(mac_of(b"%d.%s" % (milliseconds, body))).decode().rstrip("=")
+    return {"X-Signature": f"t={milliseconds}, v1={mac}"}
+
+
+def rotating(body: bytes, _: float, __: str) -> Signed:
+    return {"X-Signature": f"v1={'0' * 64}, v1={mac_of(body).hex()}"}
+
+
+def of_two_keys(body: bytes, _: float, __: str) -> Signed:
+    one, other = (base64.b64encode(mac_of(body, key)).decode() for key in (b"another", SECRET.encode()))
+    return {"X-Signature-1": one, "X-Signature-2": other}
+
+
+def in_iso_time(body: bytes, at: float, _: str) -> Signed:
+    time = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+    mac = base64.b64encode(mac_of(time.encode() + body, b"hush hush")).decode()
+    return {"X-Signature": mac, "X-Time": time}
+
+
+def of_the_url(body: bytes, at: float, url: str) -> Signed:
+    milliseconds = str(int(at * 1000))
+    content = f"POST{url}".encode() + body + milliseconds.encode()
+    return {"X-Signature": base64.b64encode(mac_of(content)).decode(), "X-Time": milliseconds}
+
+
+def _hmac(**arguments: Any) -> Callable[[Any], Source]:
+    return lambda secret: Source.hmac(secret, **arguments)
+
+
+# Other ways of the providers above, and what any HMAC may be.
+WAYS = {
+    "svix": Sender(Source.standard_webhooks, KEY, svix, "msg_1", signature="[^ ]+$"),
+    "a standard webhook with a key of text": Sender(
+        lambda secret: Source.standard_webhooks(secret, key_encoding="text"), SECRET, standard_by_text, "msg_1"
+    ),
+    "shopify's events": Sender(Source.shopify, SECRET, shopify_events, "b54557e4", unsigned=("Shopify-Webhook-Id",)),
+    "x with OAuth 2": Sender(Source.x, SECRET, xs_of_oauth_2, payloads=SENDERS["x"].payloads),
+    "milliseconds and base64url in one header": Sender(
+        _hmac(
+            header="X-Signature",
+            prefix="v1=",
+            separator=",",
+            timestamp_prefix="t=",
+            timestamp_format="milliseconds",
+            encoding="base64url",
+            signed_content="{timestamp}.{body}",
+            id_field="id",
+        ),
+        SECRET,
+        in_milliseconds,
+        "evt_1",
+    ),
+    "several signatures in one header": Sender(
+        _hmac(header="X-Signature", prefix="v1=", separator=","), SECRET, rotating, signature="(?<=, v1=).+"
+    ),
+    "several headers": Sender(
+        _hmac(header=["X-Signature-1", "X-Signature-2"], encoding="base64"),
+        SECRET,
+        of_two_keys,
+        unsigned=("X-Signature-1",),
+    ),
+    "a key in hex": Sender(
+        _hmac(header="X-Hub-Signature-256", prefix="sha256=", key_encoding="hex"),
+        SECRET.encode().hex(),
+        hub,
+        unsigned=("X-GitHub-Delivery",),
+    ),
+    "a key in base64": Sender(
+        _hmac(header="X-Hub-Signature-256", prefix="sha256=", key_encoding="base64"),
+        base64.b64encode(SECRET.encode()).decode(),
+        hub,
+        unsigned=("X-GitHub-Delivery",),
+    ),
+    "an ISO time": Sender(
+        _hmac(
+            header="X-Signature",
+            encoding="base64",
+            signed_content="{timestamp}{body}",
+            timestamp_header="X-Time",
+            timestamp_format="iso8601",
+        ),
+        SECRET,
+        in_iso_time,
+    ),
+    "URL and method": Sender(
+        _hmac(
+            header="X-Signature",
+            encoding="base64",
+            signed_content="{method}{url}{body}{timestamp}",
+            timestamp_header="X-Time",
+            timestamp_format="milliseconds",
+        ),
+        SECRET,
+        of_the_url,
+    ),
 }

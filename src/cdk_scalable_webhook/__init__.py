@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
     from cdk_scalable_webhook.sinks.http import HttpSink
     from cdk_scalable_webhook.sinks.python import PythonSink
-    from cdk_scalable_webhook.source import Source
+    from cdk_scalable_webhook.source import Probe, Source
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Ingress",
     "IngressConfig",
     "IngressOptions",
+    "Probe",
     "PythonSink",
     "Retry",
     "RuntimeLayer",
@@ -47,7 +48,7 @@ _MODULES = {
     "sinks.dynamodb": ("DynamoDBSink",),
     "sinks.http": ("HttpSink",),
     "sinks.python": ("PythonSink",),
-    "source": ("Source",),
+    "source": ("Probe", "Source"),
     "webhook": ("ScalableWebhook",),
 }
 

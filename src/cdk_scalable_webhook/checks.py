@@ -356,6 +356,42 @@ def header_name(argument: str, value: str | None) -> None:
         )
 
 
+def header_names(*, header: Sequence[str], **others: str | None) -> None:
+    """Names of headers, each of which holds something of its own."""
+    names = [*(("header", name) for name in header), *others.items()]
+    seen: dict[str, str] = {}
+    for argument, name in names:
+        header_name(argument, name)
+        if name is not None and (other := seen.setdefault(name.lower(), argument)) is not argument:
+            raise ValueError(
+                f"{argument} must be another header than {other}, got {brief(name)} for both; "
+                "two webhooks of one moment would be one, or leave one of them out"
+            )
+
+
+def at_most_one(**settings: object) -> None:
+    """Refuse two answers to one question."""
+    given = [name for name, value in settings.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(
+            f"{' and '.join(given)} must not be set together, got both; choose the one that the sender has"
+        )
+
+
+def parts_of_a_header(*, prefix: str, separator: str | None, timestamp_prefix: str | None) -> None:
+    """A header that has several parts is told how they are kept apart."""
+    if timestamp_prefix is not None and separator is None:
+        raise ValueError(
+            "separator must be given together with timestamp_prefix, got none; "
+            "say what stands between the parts of the header, for example ','"
+        )
+    if timestamp_prefix is not None and timestamp_prefix == prefix:
+        raise ValueError(
+            f"timestamp_prefix must not be the prefix of the signature, got {brief(prefix)} for both; "
+            "take what stands before the time, for example 't='"
+        )
+
+
 def mount_path(value: str) -> None:
     """The path of a door: fixed segments, since the door itself is every path below. Two paths API Gateway keeps for
     itself, at the root of a custom domain, which an API may get at any time.
@@ -738,23 +774,24 @@ def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
         )
 
 
-def signed_content(value: str, *, timestamp_header: str | None, id_header: str | None) -> None:
+def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None:
     """What is signed must hold the payload, and what it names must have a header."""
-    rest = re.sub(r"{(body|timestamp|id)}", "", value)
+    rest = re.sub(r"{(body|timestamp|id|url|method)}", "", value)
     if value.count("{body}") != 1 or "{" in rest or "}" in rest:
         raise ValueError(
-            f"signed_content must hold {{body}} once, and {{timestamp}} and {{id}} or not, got {brief(value)}; "
-            "for example '{timestamp}.{body}'"
+            "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, "
+            f"got {brief(value)}; for example '{{timestamp}}.{{body}}'"
         )
-    for name, header in {"timestamp": timestamp_header, "id": id_header}.items():
-        if f"{{{name}}}" in value and header is None:
-            raise ValueError(
-                f"{name}_header must be given for a signed_content with {{{name}}}, got none; name the header"
-            )
-    if timestamp_header is not None and "{timestamp}" not in value:
+    for name, header, given in (
+        ("timestamp", "timestamp_header or timestamp_prefix", is_timed),
+        ("id", "id_header", id_header is not None),
+    ):
+        if f"{{{name}}}" in value and not given:
+            raise ValueError(f"{header} must be given for a signed_content with {{{name}}}, got none; name the header")
+    if is_timed and "{timestamp}" not in value:
         raise ValueError(
-            f"signed_content must hold {{timestamp}} where there is a timestamp_header, got {brief(value)}; "
-            "leave timestamp_header out: a time that is not signed proves nothing"
+            f"signed_content must hold {{timestamp}} where the time of signing is given, got {brief(value)}; "
+            "leave that time out: one that is not signed proves nothing"
         )
 
 

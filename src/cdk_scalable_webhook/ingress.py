@@ -268,11 +268,11 @@ class _DirectIntegration(Ingress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        queue, handshake = options.queue, options.source.handshake if options.source else None
-        if handshake not in (None, *_ANSWERED_BY_API_GATEWAY):
+        queue, handshakes = options.queue, options.source.handshakes if options.source else []
+        if coded := [each for each in handshakes if each not in _ANSWERED_BY_API_GATEWAY]:
             raise ValueError(
-                f"ingress must be Ingress.lambda_integration() for a source with a handshake that takes code, got "
-                f"Ingress.direct_integration() and Source.{handshake}(); take the Lambda door for this source"
+                "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, "
+                f"got Ingress.direct_integration() and {coded[-1]!r}; take Ingress.lambda_integration() for this source"
             )
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         grants.send(queue, role)
@@ -291,7 +291,7 @@ class _DirectIntegration(Ingress):
         if (acknowledgement := options.accepted()) is not None:
             status, accepted = str(acknowledgement.status), literal(acknowledgement.body)
             accepted_headers = {"Content-Type": acknowledgement.content_type}
-        if handshake == "microsoft_graph":
+        if "microsoft_graph" in handshakes:
             queue.grant(role, "sqs:GetQueueAttributes")  # what the template asks of SQS instead of sending
             request = mapping_template("validation_request", REQUEST=request)
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
@@ -321,7 +321,7 @@ class _DirectIntegration(Ingress):
         # Those that a template says instead of the status of its answer.
         overrides = [_Answer("200", ""), _Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
-        methods = {"GET": _okta()} if handshake == "okta" else {}
+        methods = {"GET": _okta()} if "okta" in handshakes else {}
         # The methods refer to the role and not to its policy: a door that is changed would be open before it may send.
         policy = role.node.find_child("DefaultPolicy")
         return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[policy])

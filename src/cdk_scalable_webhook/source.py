@@ -24,6 +24,71 @@ _MAX_FIELD = 256
 
 
 @typed
+class Probe:
+    """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
+    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued."""
+
+    def __init__(self, kind: str, *arguments: str) -> None:
+        """Not called by itself: the static methods know each kind.
+
+        Args:
+            kind: Of ``webhook_runtime.handshakes.KINDS``.
+            arguments: What that is made of.
+        """
+        self._kind = kind
+        self._arguments = arguments
+
+    @staticmethod
+    def head() -> "Probe":
+        """A HEAD, as Trello's and Intercom's.
+
+        Returns:
+            The probe.
+        """
+        return Probe("head")
+
+    @staticmethod
+    def echo(parameter: str) -> "Probe":
+        """A GET whose query has a parameter that has to come back as text, as Dropbox's ``challenge``.
+
+        Args:
+            parameter: Its name, up to 256 characters.
+
+        Returns:
+            The probe.
+
+        Raises:
+            ValueError: ``parameter`` is too long or not printable.
+        """
+        checks.text("parameter", parameter, _MAX_FIELD)
+        return Probe("echo", parameter)
+
+    @staticmethod
+    def form(field: str) -> "Probe":
+        """A form with one field and no other, as WooCommerce's ``webhook_id``.
+
+        Args:
+            field: Its name, up to 256 characters.
+
+        Returns:
+            The probe.
+
+        Raises:
+            ValueError: ``field`` is too long or not printable.
+        """
+        checks.text("field", field, _MAX_FIELD)
+        return Probe("form", field)
+
+    def described(self) -> Sequence[str]:
+        """Tell the function that answers what it has to know.
+
+        Returns:
+            The kind, and what it is made of.
+        """
+        return [self._kind, *self._arguments]
+
+
+@typed
 class Source:
     """Who sends: how requests are signed, and which of them is which delivery.
 
@@ -49,7 +114,7 @@ class Source:
         secret: "secretsmanager.ISecret | secretsmanager.Secret | None",
         secret_field: str | None = None,
         *,
-        handshake: str | None = None,
+        handshakes: Sequence[Sequence[str]] = (),
         token_field: str | None = None,
         packages: Sequence[str] = (),
         code: Path | None = None,
@@ -62,7 +127,8 @@ class Source:
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            handshake: What the sender asks before it sends, of ``webhook_runtime.handshakes.KINDS``. Default: nothing.
+            handshakes: What the sender asks before it sends: each a kind of ``webhook_runtime.handshakes.KINDS``, and
+                what that is made of. Default: nothing.
             token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
             packages: The distributions that the function that verifies imports beside boto3. Default: none.
             code: A folder or file of the user's that goes into that function. Default: none.
@@ -77,7 +143,7 @@ class Source:
         self._scheme = scheme
         self._secret = secret
         self._secret_field = secret_field
-        self._handshake = handshake
+        self._handshakes = handshakes
         self._token_field = token_field
         self._packages = packages
         self._code = code
@@ -129,7 +195,9 @@ class Source:
         """
         scheme = {
             "header": "Stripe-Signature",
-            "form": "stripe",
+            "prefix": "v1=",
+            "separator": ",",
+            "timestamp_prefix": "t=",
             "signed": "{timestamp}.{body}",
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_field": "id",
@@ -144,7 +212,7 @@ class Source:
         tolerance: Duration | None = None,
     ) -> "Source":
         """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
-        answered once its own signature is verified.
+        answered once its own signature is verified. The ``ssl_check``, which Slack does not sign, is answered too.
 
         Args:
             secret: The app's signing secret.
@@ -167,13 +235,14 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_field": "event_id",
         }
-        return Source("hmac", scheme, secret, secret_field, handshake="slack")
+        return Source("hmac", scheme, secret, secret_field, handshakes=[("ssl_check",), ("slack",)])
 
     @staticmethod
     def shopify(
         secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
     ) -> "Source":
-        """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id.
+        """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id. Shopify's Events,
+        the newer kind, have the same without the ``X-``.
 
         Args:
             secret: The app's client secret.
@@ -187,21 +256,27 @@ class Source:
 
         See: https://shopify.dev/docs/apps/build/webhooks/subscribe/https
         """
-        scheme = {"header": "X-Shopify-Hmac-Sha256", "encoding": "base64", "id_header": "X-Shopify-Webhook-Id"}
-        return Source("hmac", scheme, secret, secret_field)
+        ways = [
+            {"header": f"{start}Shopify-Hmac-Sha256", "encoding": "base64", "id_header": f"{start}Shopify-Webhook-Id"}
+            for start in ("X-", "")
+        ]
+        return Source("any_of", {"ways": ways}, secret, secret_field)
 
     @staticmethod
     def standard_webhooks(
         secret: "secretsmanager.ISecret | secretsmanager.Secret",
         *,
+        key_encoding: str = "base64",
         secret_field: str | None = None,
         tolerance: Duration | None = None,
     ) -> "Source":
         """Standard Webhooks, which many follow: ``webhook-signature``, ``webhook-timestamp``, and ``webhook-id`` as the
-        delivery's id.
+        delivery's id. Svix' own names for them are known as well: ``svix-signature`` and so on.
 
         Args:
             secret: The signing secret, ``whsec_…`` or its base64 alone.
+            key_encoding: How the key is written in the secret: ``base64``, as the specification has it, or ``text``,
+                for those who sign with the text of the secret itself. Default: ``base64``.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
             tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
 
@@ -209,79 +284,179 @@ class Source:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
+            ValueError: ``key_encoding`` is neither, or ``tolerance`` or ``secret_field`` is out of its limits.
 
         See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
         """
-        scheme = {
-            "header": "webhook-signature",
-            "form": "standard",
-            "encoding": "base64",
-            "key": "base64",
-            "signed": "{id}.{timestamp}.{body}",
-            "timestamp_header": "webhook-timestamp",
-            "tolerance": _seconds(tolerance or _TOLERANCE),
-            "id_header": "webhook-id",
-        }
-        return Source("hmac", scheme, secret, secret_field)
+        checks.choice("key_encoding", key_encoding, ("base64", "text"))
+        ways = [
+            {
+                "header": f"{start}-signature",
+                "prefix": "v1,",
+                "separator": " ",
+                "encoding": "base64",
+                "key": key_encoding,
+                "signed": "{id}.{timestamp}.{body}",
+                "timestamp_header": f"{start}-timestamp",
+                "tolerance": _seconds(tolerance or _TOLERANCE),
+                "id_header": f"{start}-id",
+            }
+            for start in ("webhook", "svix")
+        ]
+        return Source("any_of", {"ways": ways}, secret, secret_field)
 
     @staticmethod
     def hmac(
         secret: "secretsmanager.ISecret | secretsmanager.Secret",
         *,
-        header: str,
+        header: str | Sequence[str],
         algorithm: str = "sha256",
         encoding: str = "hex",
         prefix: str = "",
+        separator: str | None = None,
         signed_content: str = "{body}",
+        key_encoding: str = "text",
         timestamp_header: str | None = None,
+        timestamp_prefix: str | None = None,
+        timestamp_format: str | None = None,
         tolerance: Duration | None = None,
         id_header: str | None = None,
+        id_field: str | None = None,
+        probe: Probe | None = None,
         secret_field: str | None = None,
     ) -> "Source":
         """Any other sender that signs with an HMAC.
 
         Args:
             secret: The secret that both sides share.
-            header: The header with the signature.
+            header: The header with the signature; or up to 5, of which any may have the one that fits.
             algorithm: ``sha1``, ``sha256``, ``sha384`` or ``sha512``. Default: ``sha256``.
-            encoding: ``hex``, in lower case, or ``base64``. Default: ``hex``.
-            prefix: What stands before the signature in its header, such as ``sha256=``, up to 256 characters. Default:
+            encoding: ``hex``, in lower case, ``base64`` or ``base64url``. Default: ``hex``.
+            prefix: What stands before each signature in its header, such as ``sha256=``, up to 256 characters. Default:
                 nothing.
+            separator: What stands between the parts of a header that has several, such as ``,``, up to 8 characters.
+                Parts without the ``prefix`` are no signatures, and one that fits is enough. Default: the header is one
+                signature.
             signed_content: What is signed, up to 256 characters: ``{body}``, and around it ``{timestamp}`` and
-                ``{id}``, the values of their headers. Default: the payload alone.
-            timestamp_header: The header with the time of signing, in seconds since 1970. Default: none, so that what
-                was recorded may be sent again; it is stored once only where it has the same ``id_header``.
+                ``{id}``, which the headers hold, ``{method}``, and ``{url}``, by which the request was sent. Default:
+                the payload alone.
+            key_encoding: How the key is written in the secret: ``text``, ``hex`` or ``base64``. Default: ``text``.
+            timestamp_header: The header with the time of signing. Default: none, so that what was recorded may be sent
+                again; it is stored once only where it has the same ``id_header`` or ``id_field``.
+            timestamp_prefix: What stands before that time in ``header`` itself, between its separators, such as ``t=``,
+                up to 256 characters. Default: it is not there.
+            timestamp_format: How that time is written: ``seconds`` since 1970, ``milliseconds``, or ``iso8601``.
+                Default: ``seconds``.
             tolerance: How far that time may be from the arrival, 1 second to 1 day. Default: 5 minutes.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
+            id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
+                characters. Default: each request is its own delivery.
+            probe: What the sender sends unsigned to see whether somebody is there. It is answered, and not stored.
+                Default: nothing.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
-            The source, for ``ScalableWebhook(source=…)``.
+            The source, for ``ScalableWebhook(source=…)``. With a ``probe`` it wants ``Ingress.lambda_integration()``.
 
         Raises:
-            ValueError: An argument is none of those, or ``signed_content`` does not cover what it should.
+            ValueError: An argument is none of those, one header is said to hold two things, or ``signed_content`` does
+                not cover what it should.
+
+        Example:
+            ```python
+            Source.hmac(
+                secret,
+                header="Paddle-Signature",
+                prefix="h1=",
+                separator=";",
+                timestamp_prefix="ts=",
+                signed_content="{timestamp}:{body}",
+                id_field="event_id",
+            )
+            ```
         """
-        for name, value in {"header": header, "timestamp_header": timestamp_header, "id_header": id_header}.items():
-            checks.header_name(name, value)
+        headers = [header] if isinstance(header, str) else list(header)
+        checks.number("the number of headers", len(headers), 1, 5)
+        checks.header_names(header=headers, timestamp_header=timestamp_header, id_header=id_header)
         checks.choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
-        checks.choice("encoding", encoding, ("hex", "base64"))
+        checks.choice("encoding", encoding, ("hex", "base64", "base64url"))
+        checks.choice("key_encoding", key_encoding, ("text", "hex", "base64"))
+        checks.choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
         checks.text("prefix", prefix or None, _MAX_FIELD)
+        checks.text("separator", separator, 8)
+        checks.text("timestamp_prefix", timestamp_prefix, _MAX_FIELD)
         checks.text("signed_content", signed_content, _MAX_FIELD)
-        checks.signed_content(signed_content, timestamp_header=timestamp_header, id_header=id_header)
-        if timestamp_header is None:
-            checks.nothing_set("no timestamp_header", tolerance=tolerance)
+        checks.text("id_field", id_field, _MAX_FIELD)
+        checks.at_most_one(id_header=id_header, id_field=id_field)
+        checks.at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
+        checks.parts_of_a_header(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
+        is_timed = timestamp_header is not None or timestamp_prefix is not None
+        checks.signed_content(signed_content, is_timed=is_timed, id_header=id_header)
+        if not is_timed:
+            without = "no timestamp_header and no timestamp_prefix"
+            checks.nothing_set(without, tolerance=tolerance, timestamp_format=timestamp_format)
         scheme = {
-            "header": header,
             "algorithm": algorithm,
             "encoding": encoding,
             "prefix": prefix,
+            "separator": separator or "",
             "signed": signed_content,
+            "key": key_encoding,
             "timestamp_header": timestamp_header,
-            "tolerance": _seconds(tolerance or _TOLERANCE) if timestamp_header else None,
+            "timestamp_prefix": timestamp_prefix,
+            "timestamp_format": timestamp_format or "seconds",
+            "tolerance": _seconds(tolerance or _TOLERANCE) if is_timed else None,
             "id_header": id_header,
+            "id_field": id_field,
         }
-        return Source("hmac", scheme, secret, secret_field)
+        ways = [{"header": each, **scheme} for each in headers]
+        handshakes = [probe.described()] if probe else []
+        if len(ways) == 1:
+            return Source("hmac", ways[0], secret, secret_field, handshakes=handshakes)
+        return Source("any_of", {"ways": ways}, secret, secret_field, handshakes=handshakes)
+
+    @staticmethod
+    def token(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        header: str,
+        prefix: str = "",
+        id_header: str | None = None,
+        id_field: str | None = None,
+        probe: Probe | None = None,
+        secret_field: str | None = None,
+    ) -> "Source":
+        """Any other sender that signs nothing, and sends the secret itself in a header. No sink gets that header.
+
+        Args:
+            secret: The secret that both sides share.
+            header: The header with the secret.
+            prefix: What stands before the secret in its header, such as ``Bearer ``, up to 256 characters. Default:
+                nothing.
+            id_header: The header that makes a delivery unique. Default: each request is its own delivery.
+            id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
+                characters. Default: each request is its own delivery.
+            probe: What the sender sends without the secret to see whether somebody is there. It is answered, and not
+                stored. Default: nothing.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``. With a ``probe`` it wants ``Ingress.lambda_integration()``.
+
+        Raises:
+            ValueError: An argument is none of those, or one header is said to hold two things.
+
+        Example:
+            ```python
+            Source.token(secret, header="X-Telegram-Bot-Api-Secret-Token", id_field="update_id")
+            ```
+        """
+        checks.header_names(header=[header], id_header=id_header)
+        checks.text("prefix", prefix or None, _MAX_FIELD)
+        checks.text("id_field", id_field, _MAX_FIELD)
+        checks.at_most_one(id_header=id_header, id_field=id_field)
+        scheme = {"header": header, "prefix": prefix, "id_header": id_header, "id_field": id_field}
+        return Source("token", scheme, secret, secret_field, handshakes=[probe.described()] if probe else [])
 
     @staticmethod
     def twilio(
@@ -340,7 +515,10 @@ class Source:
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
         checks.text("verify_token_field", verify_token_field, _MAX_FIELD)
-        return Source("hmac", _HUB_SIGNATURE, secret, secret_field, handshake="meta", token_field=verify_token_field)
+        handshakes = [("meta",)]
+        return Source(
+            "hmac", _HUB_SIGNATURE, secret, secret_field, handshakes=handshakes, token_field=verify_token_field
+        )
 
     @staticmethod
     def microsoft_graph(
@@ -363,7 +541,7 @@ class Source:
 
         See: https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
         """
-        return Source("client_state", {}, secret, secret_field, handshake="microsoft_graph")
+        return Source("client_state", {}, secret, secret_field, handshakes=[("microsoft_graph",)])
 
     @staticmethod
     def okta(
@@ -394,7 +572,8 @@ class Source:
         """
         checks.header_name("header", header)
         scheme = {"header": header, "id_field": "eventId"}
-        return Source("token", scheme, secret, secret_field, handshake="okta", acknowledgement=Acknowledgement(200))
+        accepted = Acknowledgement(200)
+        return Source("token", scheme, secret, secret_field, handshakes=[("okta",)], acknowledgement=accepted)
 
     @staticmethod
     def zoom(
@@ -429,17 +608,19 @@ class Source:
             "timestamp_header": "x-zm-request-timestamp",
             "tolerance": _seconds(tolerance or _TOLERANCE),
         }
-        return Source("hmac", scheme, secret, secret_field, handshake="zoom", acknowledgement=Acknowledgement(200))
+        accepted = Acknowledgement(200)
+        return Source("hmac", scheme, secret, secret_field, handshakes=[("zoom",)], acknowledgement=accepted)
 
     @staticmethod
     def x(secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None) -> "Source":
-        """X: ``x-twitter-webhooks-signature``. The challenge-response check is answered.
+        """X: ``x-twitter-webhooks-signature``, or ``X-Twitter-Webhooks-Signature-OAuth2``. The challenge-response check
+        is answered.
 
         That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
         be an event, which has to be a JSON object. Each request is its own delivery: X gives none an id.
 
         Args:
-            secret: The app's consumer secret.
+            secret: The app's consumer secret, or of an app with OAuth 2.0 its client secret.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
 
         Returns:
@@ -450,13 +631,11 @@ class Source:
 
         See: https://docs.x.com/x-api/webhooks/quickstart
         """
-        scheme = {
-            "header": "x-twitter-webhooks-signature",
-            "encoding": "base64",
-            "prefix": "sha256=",
-            "opening": "{",
-        }
-        return Source("hmac", scheme, secret, secret_field, handshake="x")
+        ways = [
+            {"header": f"x-twitter-webhooks-signature{end}", "encoding": "base64", "prefix": "sha256=", "opening": "{"}
+            for end in ("", "-oauth2")
+        ]
+        return Source("any_of", {"ways": ways}, secret, secret_field, handshakes=[("x",)])
 
     @staticmethod
     def custom(
@@ -501,14 +680,15 @@ class Source:
 
     @property
     def delivery_id_header(self) -> str | None:
-        """The header that makes a delivery unique, where it is one."""
-        header = self._scheme.get("id_header")
+        """The header that makes a delivery unique, where it is one: of several ways to sign that of the first."""
+        ways = cast(Sequence[Mapping[str, object]], self._scheme.get("ways", [self._scheme]))
+        header = ways[0].get("id_header")
         return None if header is None else str(header)
 
     @property
-    def handshake(self) -> str | None:
-        """What the sender asks before it sends, where it does."""
-        return self._handshake
+    def handshakes(self) -> Sequence[str]:
+        """What the sender asks before it sends, by kind."""
+        return [kind for kind, *_ in self._handshakes]
 
     @property
     def acknowledgement(self) -> Acknowledgement | None:
@@ -536,8 +716,8 @@ class Source:
             described["secret"] = _secret(self._secret, self._secret_field)
         if self._secret is not None and self._token_field is not None:
             described["token"] = _secret(self._secret, self._token_field)
-        if self._handshake is not None:
-            described["handshake"] = self._handshake
+        if self._handshakes:
+            described["handshakes"] = self._handshakes
         return described
 
     def grant_read(self, grantee: iam.IGrantable) -> None:

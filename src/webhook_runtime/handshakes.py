@@ -4,11 +4,16 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import parse_qs
 
 from webhook_runtime.admission import Answer, Unverified
-from webhook_runtime.message import Webhook
+from webhook_runtime.message import Webhook, is_form
+
+# Reads secrets, which a handshake that needs none need not wait for.
+Ask = Callable[[], Sequence[str]]
 
 
 class Handshake(Protocol):
@@ -16,7 +21,7 @@ class Handshake(Protocol):
 
     is_signed: bool
 
-    def answer(self, webhook: Webhook, secrets: Sequence[str], tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, secrets: Ask, tokens: Ask) -> Answer | None:
         """The answer, or None where the request is no handshake. ``secrets`` are those of the source, or the one that
         the request was signed with; ``tokens`` those that only the handshake knows. Raises Unverified."""
         ...
@@ -27,7 +32,7 @@ class Slack:
 
     is_signed = True
 
-    def answer(self, webhook: Webhook, _secrets: Sequence[str], _tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
         payload = _payload(webhook)
         challenge = payload.get("challenge")
         if payload.get("type") != "url_verification" or not isinstance(challenge, str):
@@ -35,18 +40,30 @@ class Slack:
         return Answer(challenge)
 
 
+class SslCheck:
+    """Slack's look at the certificate, which it does not sign: a form that it marks so.
+
+    https://docs.slack.dev/interactivity/implementing-slash-commands
+    """
+
+    is_signed = False
+
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
+        return Answer("") if _form(webhook).get("ssl_check") == ["1"] else None
+
+
 class Zoom:
     """https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint"""
 
     is_signed = True
 
-    def answer(self, webhook: Webhook, secrets: Sequence[str], _tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, secrets: Ask, _tokens: Ask) -> Answer | None:
         payload = _payload(webhook)
         asked = payload.get("payload")
         token = asked.get("plainToken") if isinstance(asked, dict) else None
         if payload.get("event") != "endpoint.url_validation" or not isinstance(token, str):
             return None
-        encrypted = hmac.new(secrets[0].encode(), token.encode(errors="surrogatepass"), "sha256").hexdigest()
+        encrypted = hmac.new(secrets()[0].encode(), token.encode(errors="surrogatepass"), "sha256").hexdigest()
         return _json({"plainToken": token, "encryptedToken": encrypted})
 
 
@@ -55,7 +72,7 @@ class Okta:
 
     is_signed = True
 
-    def answer(self, webhook: Webhook, _secrets: Sequence[str], _tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
         challenge = webhook.headers.get("x-okta-verification-challenge")
         if webhook.method != "GET" or not challenge:
             return None
@@ -67,12 +84,12 @@ class Meta:
 
     is_signed = False
 
-    def answer(self, webhook: Webhook, _secrets: Sequence[str], tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, _secrets: Ask, tokens: Ask) -> Answer | None:
         asked = {name: values[0] for name, values in webhook.query.items()}
         if webhook.method != "GET" or asked.get("hub.mode") != "subscribe":
             return None
         given = asked.get("hub.verify_token", "").encode(errors="surrogatepass")
-        if not any(hmac.compare_digest(token.encode(), given) for token in tokens):
+        if not any(hmac.compare_digest(token.encode(), given) for token in tokens()):
             raise Unverified("The hub.verify_token is not the one of this endpoint.")
         return Answer(asked.get("hub.challenge", ""))
 
@@ -82,9 +99,10 @@ class MicrosoftGraph:
 
     is_signed = False
 
-    def answer(self, webhook: Webhook, _secrets: Sequence[str], _tokens: Sequence[str]) -> Answer | None:
-        token = webhook.query.get("validationToken", [""])[-1]
-        return Answer(token) if token else None
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
+        # SharePoint writes its name in lower case.
+        tokens = [values[-1] for name, values in webhook.query.items() if name.lower() == "validationtoken"]
+        return Answer(tokens[-1]) if tokens and tokens[-1] else None
 
 
 class X:
@@ -97,22 +115,65 @@ class X:
     is_signed = False
     _TOKEN = re.compile(r"[A-Za-z0-9+/=_.~-]{1,512}")
 
-    def answer(self, webhook: Webhook, secrets: Sequence[str], _tokens: Sequence[str]) -> Answer | None:
+    def answer(self, webhook: Webhook, secrets: Ask, _tokens: Ask) -> Answer | None:
         token = webhook.query.get("crc_token", [""])[0]
         if webhook.method != "GET" or not self._TOKEN.fullmatch(token):
             return None
-        mac = hmac.digest(secrets[0].encode(), token.encode(), "sha256")
+        mac = hmac.digest(secrets()[0].encode(), token.encode(), "sha256")
         return _json({"response_token": f"sha256={base64.b64encode(mac).decode()}"})
 
 
-KINDS: Mapping[str, Handshake] = {
-    "slack": Slack(),
-    "zoom": Zoom(),
-    "okta": Okta(),
-    "meta": Meta(),
-    "microsoft_graph": MicrosoftGraph(),
-    "x": X(),
+class Head:
+    """A request without a payload, by which some see whether somebody is there."""
+
+    is_signed = False
+
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
+        return Answer("") if webhook.method == "HEAD" else None
+
+
+@dataclass(frozen=True)
+class Echo:
+    """A parameter of the query that comes back as text."""
+
+    parameter: str
+    is_signed = False
+
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
+        values = webhook.query.get(self.parameter, [""])
+        return Answer(values[-1]) if webhook.method == "GET" and values[-1] else None
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form that has this field and no other."""
+
+    field: str
+    is_signed = False
+
+    def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
+        return Answer("") if list(_form(webhook)) == [self.field] else None
+
+
+KINDS: Mapping[str, Callable[..., Handshake]] = {
+    "slack": Slack,
+    "ssl_check": SslCheck,
+    "zoom": Zoom,
+    "okta": Okta,
+    "meta": Meta,
+    "microsoft_graph": MicrosoftGraph,
+    "x": X,
+    "head": Head,
+    "echo": Echo,
+    "form": Form,
 }
+
+
+def _form(webhook: Webhook) -> Mapping[str, list[str]]:
+    """The fields of a form that was sent by POST."""
+    if webhook.method != "POST" or not is_form(webhook.headers):
+        return {}
+    return parse_qs(webhook.body.decode(errors="replace"), keep_blank_values=True)
 
 
 def _payload(webhook: Webhook) -> Mapping[str, object]:

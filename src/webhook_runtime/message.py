@@ -164,6 +164,12 @@ class Webhook:
         return parse_qs(self.query_string, keep_blank_values=True)
 
 
+def is_form(headers: Headers) -> bool:
+    """Whether the payload is a form."""
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return content_type == "application/x-www-form-urlencoded"
+
+
 def parse_json(payload: bytes | str, **options: Any) -> Any:
     """A payload as JSON, for whoever reads one here: what its handler can read, an event filter does not miss. With a
     byte order mark or without. Raises ValueError."""

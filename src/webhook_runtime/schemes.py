@@ -6,16 +6,19 @@ import hmac
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode
+from urllib.parse import parse_qsl, quote
 
 from webhook_runtime import guard, logs
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clock import INTERRUPTS
-from webhook_runtime.message import Headers, Webhook, parse_json
-from webhook_runtime.secrets import NoSecret, standard_key
+from webhook_runtime.message import Headers, Webhook, is_form, parse_json
+from webhook_runtime.secrets import NoSecret, hex_key, standard_key
 
 
 class SourceFailed(Unverifiable):
@@ -78,7 +81,7 @@ class Scheme(ABC):
             return values[-1] if values and values[-1] else None
         if self.id_field is not None:
             value = _json_object(webhook.body).get(self.id_field)
-            return value if isinstance(value, str) and value else None
+            return str(value) if type(value) in (str, int) and value != "" else None
         return None
 
 
@@ -86,62 +89,115 @@ class Scheme(ABC):
 class Hmac(Scheme):
     """An HMAC in a header.
 
-    ``signed`` is what it is of, with ``{body}``, ``{timestamp}`` and ``{id}``. ``key`` is how the secret is written:
-    ``text``, or ``base64`` with a prefix. ``form`` tells that the header has several signatures: those of Standard
-    Webhooks (``v1,…`` and a space between), or those of Stripe (``t=…,v1=…``), which holds the timestamp too.
-    ``opening`` is how every payload starts, where a handshake signs anything else for anybody.
+    ``signed`` is what it is of: ``{body}``, and around it ``{timestamp}``, ``{id}``, ``{url}`` and ``{method}``.
+    ``separator`` stands between the parts of a header that has several: signatures, each after ``prefix``, and the time
+    after ``timestamp_prefix``. ``key`` is how the secret is written: ``text``, ``hex`` or ``base64``. ``opening`` is
+    how every payload starts, where a handshake signs anything else for anybody.
     """
 
     header: str
     algorithm: str = "sha256"
     encoding: str = "hex"
     prefix: str = ""
+    separator: str = ""
     signed: str = "{body}"
     key: str = "text"
-    form: str = ""
     timestamp_header: str | None = None
+    timestamp_prefix: str | None = None
+    timestamp_format: str = "seconds"
     tolerance: float | None = None
     opening: str = ""
 
     @property
     def mismatch(self) -> str:
-        return f"The signature in {self.header} does not match the payload."
+        signed = "URL and payload" if "{url}" in self.signed else "the payload"
+        return f"The signature in {self.header} does not match {signed}."
 
     def claim(self, webhook: Webhook) -> Claim:
         headers, body = webhook.headers, webhook.body
         value = _only(headers, self.header)
-        parts = _stripe(value) if self.form == "stripe" else {}
-        timestamp = parts["t"][0] if parts else _only(headers, self.timestamp_header) if self.timestamp_header else None
+        parts = [part.strip() for part in value.split(self.separator)] if self.separator else [value]
+        timestamp = self._timestamp(headers, parts)
         if self.tolerance is not None:
-            _require_recent(timestamp, webhook.received_at.timestamp(), self.tolerance)
+            _require_recent(timestamp, self.timestamp_format, webhook.received_at.timestamp(), self.tolerance)
         if not body.startswith(self.opening.encode()):
             raise Unverified(f"The payload must start with {self.opening}.")
-        id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
-        before, _, after = self.signed.partition("{body}")
-        names = {"timestamp": timestamp or "", "id": id}
-        signed = before.format(**names).encode() + body + after.format(**names).encode()
-        given = self._given(value, parts)
+        given = [part.removeprefix(self.prefix) for part in parts if part.startswith(self.prefix)]
         if not given:
             raise Unverified(f"The header {self.header} holds no signature.")
-        return lambda secret: self._matches(given, hmac.digest(self._key(secret), signed, self.algorithm))
+        id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
+        names = {"timestamp": timestamp or "", "id": id, "method": webhook.method}
+        before, _, after = self.signed.partition("{body}")
+        contents = [
+            before.format(url=url, **names).encode() + body + after.format(url=url, **names).encode()
+            for url in (_urls(webhook) if "{url}" in self.signed else [""])
+        ]
 
-    def _given(self, value: str, parts: Mapping[str, list[str]]) -> list[str]:
-        """The signatures that the request has."""
-        if self.form == "stripe":
-            return parts.get("v1", [])
-        if self.form == "standard":
-            return [each.removeprefix("v1,") for each in value.split(" ") if each.startswith("v1,")]
-        return [value.removeprefix(self.prefix)] if value.startswith(self.prefix) else []
+        def claim(secret: str) -> bool:
+            key = self._key(secret)
+            made = [self._written(hmac.digest(key, content, self.algorithm)) for content in contents]
+            return any(_equal(one, self._normal(other)) for one in made for other in given)
 
-    def _matches(self, given: Sequence[str], mac: bytes) -> bool:
-        """Whether one of them is the one that we would have made: as it is written, so in one form only."""
-        made = mac.hex() if self.encoding == "hex" else base64.b64encode(mac).decode()
-        return any(_equal(made, other) for other in given)
+        return claim
+
+    def _timestamp(self, headers: Headers, parts: Sequence[str]) -> str | None:
+        if self.timestamp_header is not None:
+            return _only(headers, self.timestamp_header)
+        if self.timestamp_prefix is None:
+            return None
+        times = [part for part in parts if part.startswith(self.timestamp_prefix)]
+        if len(times) != 1:
+            raise Unverified("The signature must have one timestamp.")
+        return times[0].removeprefix(self.timestamp_prefix)
+
+    def _written(self, mac: bytes) -> str:
+        if self.encoding == "hex":
+            return mac.hex()
+        if self.encoding == "base64":
+            return base64.b64encode(mac).decode()
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
+    def _normal(self, given: str) -> str:
+        """As we would have written it: of base64url with its padding or without, else in one form only."""
+        return given.rstrip("=") if self.encoding == "base64url" else given
 
     def _key(self, secret: str) -> bytes:
         if self.key == "text":
             return secret.encode()
-        return standard_key(secret)
+        return hex_key(secret) if self.key == "hex" else standard_key(secret)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyOf(Scheme):
+    """A sender that has several ways to sign. Each of ``ways`` is the fields of an ``Hmac``; a request is its sender's
+    where one of them says so."""
+
+    ways: Sequence[Mapping[str, Any]]
+
+    mismatch = ""
+
+    def claim(self, webhook: Webhook) -> Claim:
+        raise NotImplementedError  # each way does
+
+    def check(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
+        refusals: list[Unverified] = []
+        for way in self._schemes:
+            try:
+                verdict = way.check(webhook, secrets)
+            except Unverified as refusal:
+                refusals.append(refusal)
+            else:
+                return replace(verdict, id=way.delivery_id(webhook))
+        # The one that a secret might mend, or that found a signature at all: it tells the sender most.
+        signed = [
+            refusal for refusal, way in zip(refusals, self._schemes, strict=True) if way.header in webhook.headers
+        ]
+        unsure = [refusal for refusal in refusals if not refusal.sure]
+        raise [*unsure, *signed, *refusals][0]
+
+    @cached_property
+    def _schemes(self) -> Sequence[Hmac]:
+        return [Hmac(**way) for way in self.ways]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +218,7 @@ class Twilio(Scheme):
     def claim(self, webhook: Webhook) -> Claim:
         given = _only(webhook.headers, self.header)
         fields = ""
-        if _is_form(webhook.headers):
+        if is_form(webhook.headers):
             fields = "".join(name + value for name, value in sorted(set(_form(webhook.body))))
         elif webhook.body:
             digest = webhook.query.get("bodySHA256", [""])[0]
@@ -187,9 +243,10 @@ class Twilio(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class Token(Scheme):
-    """The secret itself, in a header."""
+    """The secret itself, in a header, after ``prefix``."""
 
     header: str
+    prefix: str = ""
 
     @property
     def mismatch(self) -> str:
@@ -201,7 +258,7 @@ class Token(Scheme):
 
     def claim(self, webhook: Webhook) -> Claim:
         given = _only(webhook.headers, self.header)
-        return lambda secret: _equal(secret, given)
+        return lambda secret: _equal(self.prefix + secret, given)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,6 +324,7 @@ class Custom(Scheme):
 
 KINDS: Mapping[str, type[Scheme]] = {
     "hmac": Hmac,
+    "any_of": AnyOf,
     "twilio": Twilio,
     "token": Token,
     "client_state": ClientState,
@@ -285,26 +343,29 @@ def _only(headers: Headers, name: str) -> str:
     return values[0]
 
 
-def _require_recent(timestamp: str | None, at: float, tolerance: float) -> None:
-    if timestamp is None or not timestamp.isascii() or not timestamp.isdecimal() or len(timestamp) > 15:
-        raise Unverified("The timestamp of the signature must be a number of seconds.")
-    if abs(at - int(timestamp)) > tolerance:
+def _require_recent(timestamp: str | None, format: str, at: float, tolerance: float) -> None:
+    if abs(at - _seconds(timestamp or "", format)) > tolerance:
         raise Unverified(f"The signature must not be older or younger than {tolerance:g} seconds.")
 
 
-def _stripe(value: str) -> dict[str, list[str]]:
-    parts: dict[str, list[str]] = {}
-    for part in value.split(","):
-        name, _, text = part.partition("=")
-        parts.setdefault(name.strip(), []).append(text.strip())
-    if len(parts.get("t", [])) != 1:
-        raise Unverified("The signature must have one timestamp.")
-    return parts
-
-
-def _is_form(headers: Headers) -> bool:
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return content_type == "application/x-www-form-urlencoded"
+def _seconds(timestamp: str, format: str) -> float:
+    """Since 1970. Raises Unverified."""
+    if format == "iso8601":
+        try:
+            time = datetime.fromisoformat(timestamp)
+            if time.tzinfo is not None and timestamp.isascii():
+                return time.timestamp()
+        except (ValueError, OverflowError):
+            pass
+        raise Unverified("The timestamp of the signature must be a time of ISO 8601 with its time zone.")
+    if not timestamp.isascii() or not timestamp.isdecimal() or len(timestamp) > 15:
+        raise Unverified(f"The timestamp of the signature must be a number of {format}.")
+    number = int(timestamp)
+    # In seconds this is the year 5138, in milliseconds 1973.
+    if (number >= 100_000_000_000) != (format == "milliseconds"):
+        other = "seconds" if format == "milliseconds" else "milliseconds"
+        raise Unverified(f"The timestamp of the signature must be a number of {format}, and this one is of {other}.")
+    return number / 1000 if format == "milliseconds" else number
 
 
 def _form(body: bytes) -> list[tuple[str, str]]:
@@ -315,14 +376,47 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 
 def _urls(webhook: Webhook) -> list[str]:
-    """The URL as its sender may have written it: API Gateway hands over the query decoded, so how a space was written
-    is not known, nor whether the port was."""
-    pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
-    queries = dict.fromkeys(urlencode(pairs, quote_via=way) for way in (quote_plus, quote))
+    """The URL as its sender may have written it: API Gateway hands over the query decoded, so how it was encoded is not
+    known, nor whether the port was written."""
     scheme, _, rest = webhook.url.partition("://")
     host, slash, path = rest.partition("/")
     bases = [webhook.url, f"{scheme}://{host}:443{slash}{path}"]
+    # With a payload each URL costs a hash of it, so a few have to do.
+    queries = _queries(parse_qsl(webhook.query_string, keep_blank_values=True), all_of_them=not webhook.body)
     return [f"{base}?{query}" if query else base for base in bases for query in queries]
+
+
+# What may stand in a query as it is, and what of it common encoders leave so: by RFC 3986, forms of browsers and Java,
+# JavaScript's encodeURIComponent, and those who write a query by hand.
+_AS_THEY_ARE = "~!$'()*,;:@/?"
+_ENCODERS = ("~", "*", "~!*'()", _AS_THEY_ARE)
+# Each character more doubles the ways to write a query.
+_MAX_CHOICES = 5
+
+
+def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str]:
+    """The ways to write a query that these pairs may come of."""
+    texts = [text for pair in pairs for text in pair]
+    left = [character for character in _AS_THEY_ARE if any(character in text for text in texts)]
+    kept = ["".join(each) for size in range(len(left) + 1) for each in combinations(left, size)]
+    if not all_of_them or len(left) > _MAX_CHOICES:
+        kept = list(_ENCODERS)
+
+    def encoded(text: str, safe: str, space: str) -> str:
+        text = quote(text, safe=f"{safe} ").replace(" ", space)
+        return text if "~" in safe else text.replace("~", "%7E")
+
+    return list(
+        dict.fromkeys(
+            "&".join(
+                f"{encoded(name, safe, space)}{'=' if value else blank}{encoded(value, safe, space)}"
+                for name, value in pairs
+            )
+            for safe in kept
+            for space in ("+", "%20")
+            for blank in ("=", "")
+        )
+    )
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -36,6 +36,17 @@ def standard_key(secret: str) -> bytes:
     return key
 
 
+def hex_key(secret: str) -> bytes:
+    """A key that is written in hex. Raises NoSecret."""
+    try:
+        key = bytes.fromhex(secret)
+    except ValueError:
+        raise NoSecret("the secret is not hex") from None
+    if not key:
+        raise NoSecret("the secret is empty")
+    return key
+
+
 class Secrets:
     """AWSCURRENT and AWSPREVIOUS of one secret, from Secrets Manager. ``field`` is its key in JSON."""
 

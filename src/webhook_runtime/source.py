@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,12 @@ class Source:
         self,
         scheme: "Scheme",
         secrets: Secrets | None,
-        handshake: "Handshake | None" = None,
+        handshakes: "Sequence[Handshake]" = (),
         tokens: Secrets | None = None,
     ) -> None:
         self._scheme = scheme
         self._secrets = secrets
-        self._handshake = handshake
+        self._handshakes = handshakes
         self._tokens = tokens
 
     @classmethod
@@ -46,8 +46,8 @@ class Source:
             return Secrets(secrets_manager, where["arn"], where.get("field")) if where else None
 
         scheme = schemes.KINDS[description["kind"]](**description["scheme"])
-        handshake = description.get("handshake")
-        return cls(scheme, secrets("secret"), handshakes.KINDS[handshake] if handshake else None, secrets("token"))
+        asked = [handshakes.KINDS[kind](*arguments) for kind, *arguments in description.get("handshakes", ())]
+        return cls(scheme, secrets("secret"), asked, secrets("token"))
 
     def admit(self, webhook: Webhook) -> Webhook | Answer:
         """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
@@ -55,17 +55,19 @@ class Source:
         It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
         Unverifiable.
         """
-        if self._handshake is not None and not self._handshake.is_signed:
-            answer = self._handshake.answer(webhook, _all(self._secrets), _all(self._tokens))
-            if answer is not None:
-                return answer
+        for handshake in self._handshakes:
+            if not handshake.is_signed:
+                answer = handshake.answer(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens))
+                if answer is not None:
+                    return answer
         verdict = self._verify(webhook)
         if verdict.answer is not None:
             return verdict.answer
-        if self._handshake is not None and self._handshake.is_signed:
-            answer = self._handshake.answer(webhook, [verdict.secret], [])
-            if answer is not None:
-                return answer
+        for handshake in self._handshakes:
+            if handshake.is_signed:
+                answer = handshake.answer(webhook, lambda: [verdict.secret], list)
+                if answer is not None:
+                    return answer
         id = verdict.id or self._scheme.delivery_id(webhook)
         # JSON may hold half of a surrogate pair: no message can, and no sink.
         if not id or _HALF_A_PAIR.search(id):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.handshakes import KINDS
-from webhook_runtime.message import Webhook
+from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.schemes import ClientState, Hmac, Token
 from webhook_runtime.secrets import Secrets
 from webhook_runtime.source import Source
@@ -29,9 +30,9 @@ class SecretsManager:
         return {"SecretString": json.dumps({"key": key, "token": f"{key} token"})}
 
 
-def source(handshake: str, scheme: Any) -> Source:
+def source(handshake: str, scheme: Any, *arguments: str) -> Source:
     secrets, tokens = (Secrets(SecretsManager(), "arn", field) for field in ("key", "token"))
-    return Source(scheme, secrets, KINDS[handshake], tokens)
+    return Source(scheme, secrets, [KINDS[handshake](*arguments)], tokens)
 
 
 def signed(body: bytes, key: str = "new") -> Webhook:
@@ -153,6 +154,10 @@ class TestMicrosoftGraph:
         asked = webhook(query={"validationToken": "Validation: Testing client +1 <b>"})
         assert answered(source("microsoft_graph", ClientState()), asked) == Answer("Validation: Testing client +1 <b>")
 
+    def test_sharepoint_writes_it_in_lower_case(self) -> None:
+        asked = webhook(query={"validationtoken": "a b"})
+        assert answered(source("microsoft_graph", ClientState()), asked) == Answer("a b")
+
     def test_anything_else_is_a_notification(self) -> None:
         graph = source("microsoft_graph", ClientState())
         assert let_in(graph, webhook(json={"value": [{"clientState": "old"}]}, query={"validationToken": ""}))
@@ -175,3 +180,71 @@ class TestX:
         mac = base64.b64encode(hmac.new(b"new", b"12345", hashlib.sha256).digest()).decode()
         with pytest.raises(Unverified, match=r"must start with \{"):
             source("x", BODY_ONLY).admit(webhook(b"12345", headers={"X-Signature": f"sha256={mac}"}))
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+
+
+class NoSecret:
+    """Nobody has made it yet."""
+
+    def get_secret_value(self, **_: str) -> dict[str, str]:
+        raise AssertionError("a probe needs no secret")
+
+
+# Each probe, what it asks, and what is none: of another method, content type or name, or with more to it.
+PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
+    (
+        ["ssl_check"],
+        webhook("ssl_check=1&token=t", headers=FORM),
+        "",
+        [
+            webhook("ssl_check=0&token=t", headers=FORM),
+            webhook("token=t&text=ssl_check%3D1", headers=FORM),
+            webhook("ssl_check=1"),
+            webhook(method="GET", query={"ssl_check": "1"}),
+            webhook(json={"ssl_check": 1}),
+        ],
+    ),
+    (["ssl_check"], webhook("ssl_check=1&payload=%7B%7D", headers=FORM), "", []),
+    (["head"], webhook(method="HEAD"), "", [webhook(method="GET"), webhook(), webhook(method="OPTIONS")]),
+    (
+        ["echo", "challenge"],
+        webhook(method="GET", query={"challenge": "a+b <i>"}),
+        "a+b <i>",
+        [
+            webhook(query={"challenge": "x"}),
+            webhook(method="GET", query={"challenge": ""}),
+            webhook(method="GET", query={"Challenge": "x"}),
+            webhook(method="GET"),
+        ],
+    ),
+    (
+        ["form", "webhook_id"],
+        webhook("webhook_id=12", headers=FORM),
+        "",
+        [
+            webhook("webhook_id=12&order=1", headers=FORM),
+            webhook("webhook_id=12"),
+            webhook("", headers=FORM),
+            webhook(b"\xff\xfe", headers=FORM),
+            webhook(json={"webhook_id": 12}),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("probe", "asked", "answer", "others"), PROBES)
+def test_a_probe_is_answered_whoever_asks_and_nothing_else_is_one(
+    probe: list[str], asked: Webhook, answer: str, others: list[Webhook]
+) -> None:
+    kind, *arguments = probe
+    unknown = Secrets(NoSecret(), "arn", None)
+    without_secret = Source(Hmac(header="X-Signature"), unknown, [KINDS[kind](*arguments)])
+    assert answered(without_secret, asked) == Answer(answer)
+    checked = source(kind, Hmac(header="X-Signature"), *arguments)
+    for other in others:
+        with pytest.raises(Unverified):
+            checked.admit(other)
+        mac = hmac.new(b"new", other.body, hashlib.sha256).hexdigest()
+        assert let_in(checked, replace(other, headers=Headers([*other.headers.pairs(), ("X-Signature", mac)])))

@@ -224,7 +224,7 @@ class TestSource:
         self, queue: Queue, *headers: tuple[str, str], secret: str | None = "shh", body: bytes = ORDER
     ) -> dict[str, Any]:
         source = Source(
-            Hmac(header="X-Signature", id_field="order"), Secrets(SecretsManager(secret), "arn", None), Slack()
+            Hmac(header="X-Signature", id_field="order"), Secrets(SecretsManager(secret), "arn", None), [Slack()]
         )
         publisher = Publisher(PublisherSettings("http://sqs/Queue", None), queue, Sources({"/": source}))
         return publisher.handle(request(body, headers=list(headers)), None)

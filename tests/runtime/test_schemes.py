@@ -6,8 +6,11 @@ import hmac
 import sys
 import types
 import warnings
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError
@@ -15,7 +18,7 @@ from botocore.exceptions import ConnectTimeoutError
 from runtime.doubles import client_error
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import Custom, Hmac, Scheme
+from webhook_runtime.schemes import AnyOf, Custom, Hmac, Scheme, _urls
 from webhook_runtime.secrets import NoSecret, Secrets
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
@@ -163,6 +166,197 @@ def test_a_time_is_signed_with_the_payload() -> None:
         admitted(source(TIMED), headers, BODY)
 
 
+@pytest.mark.parametrize(
+    ("format", "timestamp"),
+    [
+        ("milliseconds", "1763000000999"),
+        ("milliseconds", "1763000299999"),
+        ("iso8601", "2025-11-13T02:13:20Z"),
+        ("iso8601", "2025-11-13T02:13:20.123456789Z"),
+        ("iso8601", "2025-11-12T18:13:20-08:00"),
+    ],
+)
+def test_a_time_may_be_written_in_other_ways(format: str, timestamp: str) -> None:
+    timed = replace(TIMED, timestamp_format=format)
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
+    admitted(source(timed), headers, BODY)
+    with pytest.raises(Unverified, match="older or younger"):
+        admitted(source(timed), headers, BODY, NOW + 700)
+
+
+@pytest.mark.parametrize(
+    ("format", "timestamp", "says"),
+    [
+        ("seconds", "1763000000999", "must be a number of seconds, and this one is of milliseconds"),
+        ("milliseconds", "1763000000", "must be a number of milliseconds, and this one is of seconds"),
+        ("milliseconds", "2025-11-13T02:13:20Z", "must be a number of milliseconds"),
+        *(
+            ("iso8601", timestamp, "must be a time of ISO 8601 with its time zone")
+            for timestamp in (
+                "1763000000",
+                "2025-11-13T02:13:20",
+                "2025-11-13",
+                "now",
+                "９",
+            )
+        ),
+    ],
+)
+def test_a_time_that_is_written_in_another_way_is_refused_and_told(format: str, timestamp: str, says: str) -> None:
+    headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
+    with pytest.raises(Unverified, match=says):
+        admitted(source(replace(TIMED, timestamp_format=format)), headers, BODY)
+
+
+PARTS = Hmac(
+    header="X-Signature",
+    prefix="v1=",
+    separator=",",
+    timestamp_prefix="t=",
+    signed="{timestamp}.{body}",
+    tolerance=300,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("t=1763000000,v1={}", None),
+        ("v1={} , t=1763000000", None),
+        ("t=1763000000,v0={},v1=0,v1={},v1=", None),
+        ("t=1763000000,v0={}", "holds no signature"),
+        ("t=1763000000", "holds no signature"),
+        ("v1={}", "one timestamp"),
+        ("t=1763000000,t=1763000000,v1={}", "one timestamp"),
+        ("t=1763000000;v1={}", "seconds"),
+        ("t=1763000001,v1={}", "does not match"),
+        ("t=1762999000,v1={}", "older or younger"),
+        ("t=,v1={}", "seconds"),
+    ],
+)
+def test_a_header_of_several_parts_is_read_part_by_part(value: str, says: str | None) -> None:
+    headers = [("X-Signature", value.replace("{}", hex_of(b"1763000000." + BODY)))]
+    if says is None:
+        admitted(source(PARTS), headers, BODY)
+        return
+    with pytest.raises(Unverified, match=says):
+        admitted(source(PARTS), headers, BODY)
+
+
+@pytest.mark.parametrize("pad", ["", "="])
+def test_base64url_is_known_with_its_padding_or_without(pad: str) -> None:
+    body = next(body for n in range(99) if {"+", "/"} <= set(base64_of(body := b"%d" % n)))
+    written = base64_of(body).replace("+", "-").replace("/", "_").rstrip("=")
+    by = source(Hmac(header="X-Signature", encoding="base64url"))
+    admitted(by, [("X-Signature", written + pad)], body)
+    with pytest.raises(Unverified):
+        admitted(by, [("X-Signature", base64_of(body))], body)
+
+
+@pytest.mark.parametrize("secret", ["zz", "abc", "Zoë", "0x00"])
+def test_a_key_that_is_not_hex_lets_nobody_in(secret: str) -> None:
+    with pytest.raises(NoSecret, match="not hex"):
+        admitted(source(Hmac(header="X-Signature", key="hex"), secret), [("X-Signature", hex_of(BODY))], BODY)
+
+
+class TestAnyOf:
+    """Where a sender has several ways to sign, one of them does."""
+
+    WAYS = (
+        {"header": "X-New", "id_header": "X-New-Id"},
+        {"header": "X-Old", "id_header": "X-Old-Id", "algorithm": "sha1"},
+    )
+
+    def source(self) -> Source:
+        return source(AnyOf(ways=self.WAYS))
+
+    def test_each_way_is_good_and_has_its_own_id(self) -> None:
+        new = [("X-New", hex_of(BODY)), ("X-New-Id", "n"), ("X-Old-Id", "o")]
+        old = [("X-Old", hex_of(BODY, algorithm="sha1")), ("X-New-Id", "n"), ("X-Old-Id", "o")]
+        assert admitted(self.source(), new, BODY) == "n"
+        assert admitted(self.source(), old, BODY) == "o"
+        # While it moves from one to the other it may be wrong in one of them.
+        assert admitted(self.source(), [*new[1:], *old, ("X-New", "0")], BODY) == "o"
+
+    def test_no_way_takes_what_is_signed_in_the_way_of_another(self) -> None:
+        with pytest.raises(Unverified, match="in X-Old does not match"):
+            admitted(self.source(), [("X-Old", hex_of(BODY))], BODY)
+
+    def test_who_is_refused_is_told_of_what_it_sent(self) -> None:
+        with pytest.raises(Unverified, match="header X-New must be there, and once"):
+            admitted(self.source(), [], BODY)
+        with pytest.raises(Unverified, match="header X-Old must be there, and once"):
+            admitted(self.source(), [("X-Old", "0"), ("X-Old", "1")], BODY)
+
+    def test_a_secret_that_was_rotated_is_asked_for_again(self) -> None:
+        secrets = SecretsManager(AWSCURRENT="old")
+        time = Time()
+        by = Source(AnyOf(ways=self.WAYS), Secrets(secrets, "arn", None, time))
+        admitted(by, [("X-Old", hex_of(BODY, b"old", "sha1"))], BODY)
+        secrets.stages = {"AWSCURRENT": "new"}
+        time.now += 1
+        admitted(by, [("X-Old", hex_of(BODY, b"new", "sha1"))], BODY, NOW + 0.5)
+
+
+class TestUrl:
+    """A URL that is signed: API Gateway hands over its query decoded."""
+
+    BY = Hmac(header="X-Signature", signed="{method} {url} {body}")
+
+    def admit(self, url: str, query: Sequence[tuple[str, str]], written: str, body: bytes = b"") -> None:
+        called = f"{url}?{written}" if written else url
+        mac = hex_of(f"PUT {called} ".encode() + body)
+        request = webhook(
+            body, method="PUT", headers={"X-Signature": mac}, received_at=datetime.fromtimestamp(NOW, UTC)
+        )
+        source(self.BY).admit(replace(request, url="https://api.example.com/in/a%20b", query_string=urlencode(query)))
+
+    @pytest.mark.parametrize(
+        ("query", "written"),
+        [
+            ([], ""),
+            ([("a", "1"), ("b", "")], "a=1&b="),
+            ([("debug", "")], "debug"),
+            ([("a", "x y")], "a=x+y"),
+            ([("a", "x y")], "a=x%20y"),
+            ([("t", "foo'bar")], "t=foo'bar"),
+            ([("t", "foo'bar")], "t=foo%27bar"),
+            ([("Caller", "sip:12@209.1.1.1")], "Caller=sip:12@209.1.1.1"),
+            ([("Caller", "sip:12@209.1.1.1")], "Caller=sip%3A12%40209.1.1.1"),
+            ([("a", "~*()!")], "a=~*()!"),
+            ([("a", "~*")], "a=%7E*"),
+            ([("cb", "https://a.b/c,d")], "cb=https://a.b/c,d"),
+            ([("cb", "https://a.b/c,d")], "cb=https%3A%2F%2Fa.b%2Fc%2Cd"),
+            ([("to", "+1 (2)"), ("City", "Trezzo Sull'Adda")], "to=%2B1+%282%29&City=Trezzo+Sull'Adda"),
+            ([("name", "Zoë 😀")], "name=Zo%C3%AB+%F0%9F%98%80"),
+        ],
+    )
+    def test_it_is_found_however_its_query_was_written(self, query: list[tuple[str, str]], written: str) -> None:
+        self.admit("https://api.example.com/in/a%20b", query, written)
+        self.admit("https://api.example.com:443/in/a%20b", query, written)
+
+    def test_with_a_payload_as_common_encoders_write_it(self) -> None:
+        for written in ("t=foo'bar*", "t=foo%27bar*", "t=foo%27bar%2A"):
+            self.admit("https://api.example.com/in/a%20b", [("t", "foo'bar*")], written, BODY)
+
+    @pytest.mark.parametrize("written", ["a=2", "a=1&b=2", "", "A=1"])
+    def test_another_query_is_refused(self, written: str) -> None:
+        with pytest.raises(Unverified, match="does not match URL and payload"):
+            self.admit("https://api.example.com/in/a%20b", [("a", "1")], written)
+
+    @pytest.mark.parametrize(
+        "url",
+        ["https://api.example.com/in/a b", "http://api.example.com/in/a%20b", "https://evil.example.com/in/a%20b"],
+    )
+    def test_another_url_is_refused(self, url: str) -> None:
+        with pytest.raises(Unverified):
+            self.admit(url, [], "")
+
+    def test_a_query_of_many_odd_characters_costs_no_more_than_a_few_hashes(self) -> None:
+        odd = [(str(n), "~!$'()*,;:@/? ") for n in range(50)]
+        assert len(_urls(replace(webhook(), url="https://api.example.com/", query_string=urlencode(odd)))) <= 32
+
+
 class TestRotation:
     def secrets(self, **stages: str | Exception) -> tuple[Secrets, SecretsManager, Time]:
         manager, time = SecretsManager(**stages), Time()
@@ -285,7 +479,11 @@ def test_a_secret_may_be_a_field_of_json() -> None:
     ("body", "id"),
     [
         (b'{"id": "evt_1"}', "evt_1"),
-        (b'{"id": 7}', None),
+        (b'{"id": 7}', "7"),
+        (b'{"id": 0}', "0"),
+        (b'{"id": 7.0}', None),
+        (b'{"id": true}', None),
+        (b'{"id": {}}', None),
         (b'{"id": ""}', None),
         (b"{}", None),
         (b"[]", None),

@@ -23,7 +23,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, ScalableWebhook, Sink, Source
 
 Make = Callable[[Stack], Any]
 seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
@@ -240,12 +240,29 @@ ROWS = [
     Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}),
     Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}),
     Row("weak algorithm", "algorithm must be one of sha1, sha256, sha384, sha512, got 'md5'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="md5")}),
-    Row("unknown encoding", "encoding must be one of hex, base64, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}),
-    Row("nothing signed", "signed_content must hold {body} once, and {timestamp} and {id} or not, got '{id}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}", id_header="I")}),
-    Row("unknown part signed", "signed_content must hold {body} once, and {timestamp} and {id} or not, got '{body}{path}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}{path}")}),
-    Row("time without a header", "timestamp_header must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}),
-    Row("time that is not signed", "signed_content must hold {timestamp} where there is a timestamp_header, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}),
-    Row("tolerance of no time", "tolerance must not be set together with no timestamp_header", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}),
+    Row("unknown encoding", "encoding must be one of hex, base64, base64url, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}),
+    Row("nothing signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{id}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}", id_header="I")}),
+    Row("unknown part signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{body}{path}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}{path}")}),
+    Row("time without a header", "timestamp_header or timestamp_prefix must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}),
+    Row("time that is not signed", "signed_content must hold {timestamp} where the time of signing is given, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}),
+    Row("tolerance of no time", "tolerance must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}),
+    Row("a header of two things", "id_header must be another header than timestamp_header, got 'x-Time' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="x-Time")}),
+    Row("a signature as id", "id_header must be another header than header, got 'X' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="X")}),
+    Row("a token as id", "id_header must be another header than header, got 'x' for both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="x")}),
+    Row("two ids", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I", id_field="id")}),
+    Row("two ids of a token", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="I", id_field="id")}),
+    Row("two times", "timestamp_header and timestamp_prefix must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_header="T", timestamp_prefix="t=")}),
+    Row("parts without a separator", "separator must be given together with timestamp_prefix, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_prefix="t=")}),
+    Row("one prefix for two", "timestamp_prefix must not be the prefix of the signature, got 't=' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", prefix="t=", timestamp_prefix="t=")}),
+    Row("a separator that is nothing", "separator must be 1 to 8 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", separator="")}),
+    Row("no header", "the number of headers must be between 1 and 5, got 0", {}, {"source": lambda stack: Source.hmac(secret(stack), header=[])}),
+    Row("a header of many", "header must be 1 to 128 letters, digits, hyphens or underscores, got 'X Y'", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["X", "X Y"])}),
+    Row("an unknown time", "timestamp_format must be one of seconds, milliseconds, iso8601, got 'micros'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="micros")}),
+    Row("a format of no time", "timestamp_format must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="iso8601")}),
+    Row("an unknown key", "key_encoding must be one of text, hex, base64, got 'utf8'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", key_encoding="utf8")}),
+    Row("an unknown key of a standard", "key_encoding must be one of base64, text, got 'hex'", {}, {"source": lambda stack: Source.standard_webhooks(secret(stack), key_encoding="hex")}),
+    Row("a probe without a name", "parameter must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", probe=Probe.echo(""))}),
+    Row("a probe behind no code", "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, got Ingress.direct_integration() and 'head'", {"ingress": Ingress.direct_integration()}, {"source": lambda stack: Source.token(secret(stack), header="X", probe=Probe.head())}),
     Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
     Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
     Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}),

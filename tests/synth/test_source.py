@@ -1,6 +1,5 @@
 """Each sender's scheme, as synth time writes it and run time reads it, against what the sender's own library makes."""
 
-import base64
 import json
 import re
 import time
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Sink, Source
-from senders import BODY, KEY, SECRET, SENDERS, Sender, Signed, of_others
+from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.secrets import NoSecret
 from webhook_runtime.source import Source as Checked
@@ -31,8 +30,12 @@ from webhook_runtime.testing import webhook
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
 # Those whose signature covers the time.
-TIMED = ["stripe", "slack", "standard_webhooks", "zoom", "hmac"]
-WITH_HEADERS = [name for name in SENDERS if name != "microsoft_graph"]
+ALL = SENDERS | WAYS
+TIMED = [
+    *("stripe", "slack", "standard_webhooks", "zoom", "hmac", "svix", "a standard webhook with a key of text"),
+    *("milliseconds and base64url in one header", "an ISO time", "URL and method"),
+]
+WITH_HEADERS = [name for name in ALL if name != "microsoft_graph"]
 
 
 class SecretsManager:
@@ -67,7 +70,7 @@ def checks(stack: Stack) -> dict[str, Check]:
 
         return check
 
-    return {name: maker(sender) for name, sender in SENDERS.items()}
+    return {name: maker(sender) for name, sender in ALL.items()}
 
 
 Checks = dict[str, Check]
@@ -76,21 +79,22 @@ Checks = dict[str, Check]
 def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
     providers = {name: getattr(Source, name) for name, each in vars(Source).items() if isinstance(each, staticmethod)}
     # A check of the user's own signs nothing; what any HMAC needs to know is told.
-    expected = providers | {"hmac": of_others}
+    expected = providers | {"hmac": of_others, "token": of_token}
     del expected["custom"]
     assert {name: sender.source for name, sender in SENDERS.items()} == expected
 
 
 def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
     secret = secretsmanager.Secret(stack, "SecretOfTimed")
-    schemes = {name: sender.source(secret).described()["scheme"] for name, sender in SENDERS.items()}
-    assert {name for name, scheme in schemes.items() if scheme.get("tolerance")} == set(TIMED)
+    schemes = {name: sender.source(secret).described()["scheme"] for name, sender in ALL.items()}
+    ways = {name: scheme.get("ways", [scheme]) for name, scheme in schemes.items()}
+    assert {name for name, each in ways.items() if any(way.get("tolerance") for way in each)} == set(TIMED)
 
 
-@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
 def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callable[[str], str], checks: Checks) -> None:
-    sender = SENDERS[name]
+    sender = ALL[name]
     headers = {case(header): value for header, value in sender.sign(BODY, NOW, URL).items()}
     admitted = checks[name](headers, BODY)
     assert isinstance(admitted, Webhook)
@@ -100,10 +104,10 @@ def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callabl
     assert sender.secret not in admitted.headers.values()
 
 
-@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("pasted", ["{}\n", "{}\r\n", " {}", "\t{} \n\n"])
 def test_white_space_at_the_ends_of_a_secret_does_not_count(name: str, pasted: str, checks: Checks) -> None:
-    sender = SENDERS[name]
+    sender = ALL[name]
     if name == "meta":  # whose secret is JSON, with the secret itself in a field
         fields = {field: pasted.format(value) for field, value in json.loads(sender.secret).items()}
         secret = json.dumps(fields)
@@ -121,27 +125,27 @@ def test_a_key_of_standard_webhooks_is_what_people_paste(form: str, padded: bool
     assert isinstance(checks["standard_webhooks"](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
 
 
-@pytest.mark.parametrize("name", [name for name in SENDERS if name not in ("meta", "standard_webhooks")])
+@pytest.mark.parametrize("name", [name for name in ALL if name != "meta" and ALL[name].secret == SECRET])
 def test_a_secret_in_json_without_a_field_lets_nobody_in_and_says_so(name: str, checks: Checks) -> None:
-    sender = SENDERS[name]
+    sender = ALL[name]
     with pytest.raises(NoSecret, match="secret_field"):
         checks[name](sender.sign(BODY, NOW, URL), BODY, secret=json.dumps({"secret": sender.secret}))
 
 
-@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("name", ALL)
 def test_another_secret_is_refused(name: str, checks: Checks) -> None:
-    sender = SENDERS[name]
-    wrong = {KEY: "whsec_" + base64.b64encode(b"another").decode()}.get(
-        sender.secret, sender.secret.replace(SECRET, "another")
-    )
+    sender = ALL[name]
+    # As text, and as a key in hex or base64.
+    other = b"yet another".hex()
+    wrong = sender.secret.replace(SECRET, other) if SECRET in sender.secret else other
     with pytest.raises(Unverified):
         checks[name](sender.sign(BODY, NOW, URL), BODY, secret=wrong)
 
 
 @pytest.mark.parametrize("name", WITH_HEADERS)
 def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Checks) -> None:
-    signed = SENDERS[name].sign(BODY, NOW, URL)
-    for header in signed.keys() - set(SENDERS[name].unsigned):
+    signed = ALL[name].sign(BODY, NOW, URL)
+    for header in signed.keys() - set(ALL[name].unsigned):
         with pytest.raises(Unverified):
             checks[name]({k: v for k, v in signed.items() if k != header}, BODY)
         with pytest.raises(Unverified):
@@ -151,7 +155,7 @@ def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Check
 @pytest.mark.parametrize("name", TIMED)
 @pytest.mark.parametrize("seconds", [-301, 301])
 def test_a_signature_from_another_time_is_refused(name: str, seconds: int, checks: Checks) -> None:
-    signed = SENDERS[name].sign(BODY, NOW, URL)
+    signed = ALL[name].sign(BODY, NOW, URL)
     with pytest.raises(Unverified):
         checks[name](signed, BODY, NOW + seconds)
     checks[name](signed, BODY, NOW + seconds * 300 // 301)
@@ -161,7 +165,7 @@ def test_a_signature_from_another_time_is_refused(name: str, seconds: int, check
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_bit_that_is_changed_in_what_is_signed_is_noticed(name: str, data: st.DataObject, checks: Checks) -> None:
-    sender = SENDERS[name]
+    sender = ALL[name]
     body = data.draw(sender.payloads)
     signed = sender.sign(body, NOW, URL)
     checks[name](signed, body)
@@ -183,14 +187,11 @@ def signature_bits(name: str, signed: Signed) -> list[tuple[str, int]]:
     """Where the signature that counts stands: header and position, any id and time that it covers included."""
     places: list[tuple[str, int]] = []
     for header, value in signed.items():
-        if header in SENDERS[name].unsigned:
+        if header in ALL[name].unsigned:
             continue
-        start, end = 0, len(value)
-        if name == "standard_webhooks" and header == "webhook-signature":
-            start = value.rindex("v1,")
-        if name == "stripe":
-            start, end = value.index("v1=") + 3, value.index(",v0=")
-        places += [(header, position) for position in range(start, end)]
+        counted = re.search(ALL[name].signature, value)
+        assert counted
+        places += [(header, position) for position in range(*counted.span())]
     return places
 
 
@@ -393,7 +394,7 @@ class TestTemplate:
         self, name: str, stack: Stack, secret: Any
     ) -> None:
         source = getattr(Source, name)(secret)
-        with pytest.raises(ValueError, match=rf"lambda_integration\(\).*Source\.{name}\(\); take the Lambda door"):
+        with pytest.raises(ValueError, match=rf"lambda_integration\(\).*got .*'{name}'; take"):
             ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=source)
         ScalableWebhook(stack, "Another", source=source)
 
@@ -546,7 +547,7 @@ class TestAddSource:
             webhook.add_source("/github", Source.github(secrets[1]))
         with pytest.raises(ValueError, match="path must be '/' or fixed segments"):
             webhook.add_source("/{tenant}", Source.github(secrets[1]))
-        with pytest.raises(ValueError, match="take the Lambda door"):
+        with pytest.raises(ValueError, match=r"take Ingress\.lambda_integration"):
             webhook.add_source("/slack", Source.slack(secrets[1]))
         with pytest.raises(ValueError, match=r"got binary=True"):
             webhook.add_source("/bytes", Source.github(secrets[1]), ingress=Ingress.direct_integration(binary=True))
