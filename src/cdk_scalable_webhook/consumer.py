@@ -17,7 +17,7 @@ from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
-from cdk_scalable_webhook.source import Source, environment
+from cdk_scalable_webhook.source import Source, count_mismatched, environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -92,6 +92,7 @@ def create_consumer(
     sink.grant_write(consumer)
     for source in verified:
         source.grant_read(consumer)
+    count_mismatched(consumer, buffer.queue, verified)
     if event_filters is not None:
         count_dropped(scope, consumer, buffer.queue)
     if payload_bucket is not None:

@@ -24,7 +24,7 @@ from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.source import Source, environment
+from cdk_scalable_webhook.source import Source, count_mismatched, environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -240,6 +240,7 @@ class _LambdaIntegration(Ingress):
         grants.send(options.queue, publisher)
         if source is not None:
             source.grant_read(publisher)
+            count_mismatched(publisher, options.queue, [source])
         if options.event_filters is not None:
             count_dropped(scope, publisher, options.queue)
         if options.payload_bucket is not None:

@@ -1,23 +1,29 @@
 """Who sends: how the sender signs, what makes one of its deliveries unique, and what it asks before it sends."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Names
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing them costs every synth
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_secretsmanager as secretsmanager
 
 # What Stripe, Slack and Standard Webhooks recommend.
 _TOLERANCE = Duration.minutes(5)
+
+_NAMESPACE = "ScalableWebhook"
 
 # Characters. They go into a function's environment.
 _MAX_FIELD = 256
@@ -26,7 +32,10 @@ _MAX_FIELD = 256
 @typed
 class Probe:
     """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
-    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued."""
+    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
 
     def __init__(self, kind: str, *arguments: str) -> None:
         """Not called by itself: the static methods know each kind.
@@ -696,6 +705,11 @@ class Source:
         return self._acknowledgement
 
     @property
+    def secret_arn(self) -> str | None:
+        """The secret that is asked, where there is one, as the function that verifies names it."""
+        return None if self._secret is None else self._secret.secret_arn
+
+    @property
     def packages(self) -> Sequence[str]:
         """The distributions that the function that verifies imports beside boto3."""
         return self._packages
@@ -732,6 +746,39 @@ class Source:
         if self._secret is not None:
             checks.same_environment(cast(Construct, grantee), secret=self._secret)
             self._secret.grant_read(grantee)
+
+
+def count_mismatched(function: lambda_.Function, queue: sqs.IQueue, sources: Iterable[Source]) -> None:
+    """Make a metric of the lines by which a function says that no signature fits a secret, and which."""
+    if function.node.try_find_child("Mismatched") or not any(source.secret_arn for source in sources):
+        return
+    logs.MetricFilter(
+        function,
+        "Mismatched",
+        log_group=function.log_group,
+        filter_pattern=logs.FilterPattern.exists("$.secret"),
+        metric_namespace=_NAMESPACE,
+        metric_name=_mismatched(queue),
+        metric_value="1",
+        dimensions={"Secret": "$.secret"},
+    )
+
+
+def metric_mismatched(queue: sqs.IQueue, secret_arn: str, period: Duration | None) -> "cloudwatch.Metric":
+    """The count of one secret, in whichever function of this queue."""
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    return cloudwatch.Metric(
+        namespace=_NAMESPACE,
+        metric_name=_mismatched(queue),
+        dimensions_map={"Secret": secret_arn},
+        statistic="Sum",
+        period=period,
+    )
+
+
+def _mismatched(queue: sqs.IQueue) -> str:
+    return f"Mismatched-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
 
 
 _HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix": "sha256="}

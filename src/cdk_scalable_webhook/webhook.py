@@ -26,7 +26,7 @@ from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
-from cdk_scalable_webhook.source import Source, environment
+from cdk_scalable_webhook.source import Source, count_mismatched, environment, metric_mismatched
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -217,6 +217,7 @@ class ScalableWebhook(Construct):
         if large_payloads:
             checks.large_payloads(ingress.takes_large_payloads, consumer)
         self._ingress = ingress
+        self._source = source
         self._sources = {self._path: None if ingress.verifies else source}
         drops = dropping(
             event_filters,
@@ -424,7 +425,9 @@ class ScalableWebhook(Construct):
         for name, value in told.items():
             self._consumer.add_environment(name, value)
         if not ingress.verifies:
+            assert isinstance(self._consumer, lambda_.Function)  # one that is brought verifies nothing
             source.grant_read(self._consumer)
+            count_mismatched(self._consumer, self._queue, [source])
         return self._url_of(mount)
 
     def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
@@ -596,6 +599,33 @@ class ScalableWebhook(Construct):
             )
         checks.period(period)
         return metric_dropped(self, period)
+
+    def metric_mismatched(self, source: Source | None = None, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """How many webhooks had a signature that does not fit the secret of their source. A few are forged. Where it is
+        all of them, the secret is wrong, at one side or the other.
+
+        Args:
+            source: The source, one of ``add_source()`` too. Default: that of the webhook itself.
+            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines with which publisher or consumer say so, each time that they do. The dimension
+            ``Secret`` is the secret that they asked.
+
+        Raises:
+            ValueError: ``period`` is not in whole minutes, there is no ``source``, or it has no secret.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+        """
+        checks.period(period)
+        source = source or self._source
+        arn = source.secret_arn if source else None
+        if arn is None:
+            raise ValueError(
+                f"metric_mismatched needs a source with a secret, got {'one without' if source else 'none'}; "
+                "pass a source of this webhook that has one, or leave the metric out"
+            )
+        return metric_mismatched(self._queue, arn, period)
 
 
 @jsii.implements(IStringProducer)

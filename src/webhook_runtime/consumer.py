@@ -190,8 +190,9 @@ class Consumer:
             admitted = _admitted(self._sources, webhook)
         except Unverified as error:
             kind = Kind.PERMANENT if error.sure else Kind.RETRY
-            asked = f" The secret is {error.secret}." if isinstance(error, Mismatched) else ""
-            return Done(Outcome(kind, "Unverified", error.reason + asked), webhook)
+            secret = error.secret if isinstance(error, Mismatched) else None
+            asked = f" The secret is {secret}." if secret else ""
+            return Done(Outcome(kind, "Unverified", error.reason + asked, secret=secret), webhook)
         except Unverifiable as error:
             return Done(Outcome(Kind.RETRY, type(error).__name__, str(error)), webhook)
         if isinstance(admitted, Answer):
@@ -305,6 +306,8 @@ class Consumer:
             logs.logger.info(outcome.kind.value, extra=line)
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
+        if outcome.secret:  # what metric_mismatched() counts
+            line["secret"] = outcome.secret
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
         if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, batch):
             message.ends(outcome._replace(kind=Kind.PERMANENT))

@@ -59,13 +59,14 @@ class Kind(Enum):
 
 
 class Outcome(NamedTuple):
-    """What became of one webhook. Where it was not stored: the class of the error, the reason for a person, and after
-    how many seconds it may come back if somebody asked for a time."""
+    """What became of one webhook. Where it was not stored: the class of the error, the reason for a person, after how
+    many seconds it may come back if somebody asked for a time, and the secret that no signature of it fits."""
 
     kind: Kind
     error: str = ""
     reason: str = ""
     retry_after: float | None = None
+    secret: str | None = None
 
 
 STORED = Outcome(Kind.STORED)

@@ -10,7 +10,7 @@ from botocore.exceptions import ReadTimeoutError
 from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
-from webhook_runtime.admission import Answer, Unverified
+from webhook_runtime.admission import Answer, Mismatched, Unverified
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
 from webhook_runtime.message import Headers, Webhook
@@ -521,6 +521,20 @@ class TestSource:
         (letter,) = sqs.sent
         assert attributes(letter)["error"] == "Unverified"
         assert attributes(letter)["reason"] == "The header X-Signature must be there, and once."
+
+    def test_the_log_names_the_secret_that_no_signature_fits(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Asked(Signed):
+            def admit(self, webhook: Webhook) -> Webhook | Answer:
+                sure = "X-Surely" in webhook.headers
+                raise Mismatched("It does not match.", sure=sure, secret="arn:of:the:secret")
+
+        records = [self.record("a"), self.record("b", ("X-Surely", "1"))]
+        _, sqs, _ = self.consume(Asked(), *records)
+        lines = [vars(line) for line in caplog.records if "secret" in vars(line)]
+        told = {(line["message"], line["id"], line["secret"]) for line in lines}
+        assert told == {("failed", "a", "arn:of:the:secret"), ("dead-lettered", "b", "arn:of:the:secret")}
+        (letter,) = sqs.sent
+        assert attributes(letter)["reason"] == "It does not match. The secret is arn:of:the:secret."
 
     def test_the_senders_own_id_makes_a_delivery_unique(self) -> None:
         records = [self.record(id, ("X-Signature", "1"), ("X-Order", "7")) for id in ("a", "b")]

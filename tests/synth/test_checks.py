@@ -357,9 +357,11 @@ def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argume
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
 
 
-@pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped"])
+@pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped", "metric_mismatched"])
 def test_a_metric_has_points_of_whole_minutes_since_there_is_one_a_minute(metric: str) -> None:
-    webhook = ScalableWebhook(Stack(App(), "Stack"), "Webhook", event_filters=[{"body": {"a": [1]}}])
+    stack = Stack(App(), "Stack")
+    source = Source.github(secretsmanager.Secret(stack, "Secret"))
+    webhook = ScalableWebhook(stack, "Webhook", event_filters=[{"body": {"a": [1]}}], source=source)
     assert getattr(webhook, metric)(period=minutes(2)).period.to_seconds() == 120
     for wrong in (seconds(30), seconds(90), seconds(0), Duration.millis(500)):
         with pytest.raises(ValueError, match="period must be in whole minutes, got "):

@@ -362,6 +362,39 @@ class TestTemplate:
         assert told["WebhookPublisher"]["WEBHOOK_SOURCES"]["/"]["secret"] == {"arn": "an ARN", "field": "key"}
         assert "WEBHOOK_SOURCES" not in told["WebhookConsumer"]
 
+    def test_what_fits_no_secret_is_counted_by_the_secret_that_was_asked(self, stack: Stack, secret: Any) -> None:
+        other = Source.token(secretsmanager.Secret.from_secret_name_v2(stack, "Other", "other"), header="X-Token")
+        webhook = ScalableWebhook(stack, "Webhook", path="/own", source=Source.github(secret))
+        for path in ("/one", "/two"):
+            webhook.add_source(path, other, ingress=Ingress.direct_integration(binary=True))
+        metrics = [webhook.metric_mismatched(), webhook.metric_mismatched(other, period=Duration.minutes(1))]
+        for n, metric in enumerate(metrics):
+            metric.create_alarm(stack, f"Alarm{n}", threshold=1, evaluation_periods=1)
+        template = Template.from_stack(stack)
+        counters = [each["Properties"] for each in template.find_resources("AWS::Logs::MetricFilter").values()]
+        groups = sorted(each["LogGroupName"]["Ref"].rstrip("0123456789ABCDEF") for each in counters)
+        assert groups == ["WebhookConsumerLogs", "WebhookPublisherLogs"]
+        assert {each["FilterPattern"] for each in counters} == {'{ $.secret = "*" }'}
+        (counted,) = {json.dumps(each["MetricTransformations"], sort_keys=True) for each in counters}
+        (transformation,) = json.loads(counted)
+        assert transformation["Dimensions"] == [{"Key": "Secret", "Value": "$.secret"}]
+        assert "DefaultValue" not in transformation  # which CloudWatch refuses beside dimensions
+        arns = [each.dimensions["Secret"] for each in metrics if each.dimensions]
+        told = [source.described()["secret"]["arn"] for source in (Source.github(secret), other)]
+        assert stack.resolve(arns) == stack.resolve(told)
+        for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
+            assert alarm["Properties"]["MetricName"] == transformation["MetricName"]
+
+    def test_without_a_secret_there_is_nothing_to_count(self, stack: Stack, tmp_path: Path) -> None:
+        (tmp_path / "check.py").write_text("def verify(webhook, secrets): ...")
+        open = ScalableWebhook(stack, "Open")
+        own = ScalableWebhook(stack, "Own", source=Source.custom(str(tmp_path), "check.verify"))
+        assert Template.from_stack(stack).find_resources("AWS::Logs::MetricFilter") == {}
+        with pytest.raises(ValueError, match="metric_mismatched needs a source with a secret, got none; pass"):
+            open.metric_mismatched()
+        with pytest.raises(ValueError, match="metric_mismatched needs a source with a secret, got one without; pass"):
+            own.metric_mismatched()
+
     @pytest.mark.parametrize("binary", [True, False])
     def test_the_consumer_verifies_behind_a_direct_door(self, binary: bool, stack: Stack, secret: Any) -> None:
         ingress = Ingress.direct_integration(binary=binary)

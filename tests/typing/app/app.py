@@ -86,6 +86,7 @@ class Settings(Stack):
             webhook.metric_backlog_age(),
             webhook.metric_dead_letters(period=Duration.minutes(1)),
             webhook.metric_dropped(),
+            webhook.metric_mismatched(),
         ]
         metrics[0].create_alarm(self, "Behind", threshold=600, evaluation_periods=3)
         tolerance = webhook.outage_tolerance
