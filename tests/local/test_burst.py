@@ -1,4 +1,3 @@
-import json
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,11 +94,20 @@ def test_nobody_there_is_no_answer() -> None:
     assert report.percentile(50) == 0
 
 
-def test_an_answer_of_202_without_an_id_is_no_acceptance(server: Server) -> None:
-    server.answer = json.dumps({"message": "no id"}).encode()
+@pytest.mark.parametrize("answer", [b"", b"<Response/>", b'{"message": "no id"}', b"[]"])
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_an_acknowledgement_of_any_kind_is_an_acceptance(server: Server, status: int, answer: bytes) -> None:
+    server.statuses, server.answer = iter([status]), b"" if status == 204 else answer
     report = send(server.url, uniform(1), concurrency=1)
-    assert (report.accepted, dict(report.unanswered)) == (0, {"no id in the answer": 1})
-    assert len(report.failed_at) == 1
+    assert (report.accepted_ids, dict(report.refused), dict(report.unanswered)) == ([""], {}, {})
+    assert report.failed_at == []
+
+
+@pytest.mark.parametrize("status", [301, 401, 504])
+def test_what_is_no_success_is_a_refusal(server: Server, status: int) -> None:
+    server.statuses = iter([status])
+    report = send(server.url, uniform(1), concurrency=1)
+    assert (report.accepted, dict(report.refused), len(report.failed_at)) == (0, {status: 1}, 1)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])
