@@ -374,6 +374,20 @@ class TestTable:
         assert (outcomes[2].error, outcomes[2].reason) == ("MySQL error 1406", "Data too long for column 'id' at row 1")
         assert dict(world.rows()) == {each.id: each.body for each in webhooks[:2]}
 
+    def test_a_session_that_a_pooler_has_changed_changes_nothing(self, world: MySqlWorld) -> None:
+        create(world, path="varchar(64) UNIQUE")
+        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY received_at timestamp(3) NOT NULL")
+        at = datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC)
+        sink = world.sink(create_table=False)
+        store(sink, first := webhook(path="/1", received_at=at))
+        assert sink._connection
+        sink._connection.execute("SET SESSION sql_mode = '', time_zone = '+05:00'")
+        webhooks = [webhook(path="/2", received_at=at), webhook(path="/1"), webhook(id="x" * 1025)]
+        assert kinds(sink, *webhooks) == [S, P, P]
+        assert {id for id, _ in world.rows()} == {first.id, webhooks[0].id}
+        rows = world.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{world.table}")
+        assert {float(seconds) for (seconds,) in rows} == {at.timestamp()}
+
     @pytest.mark.parametrize("other", ["Order-1", "order-1 ", "ordér-1"])
     def test_ids_that_the_users_table_takes_for_one_are_no_duplicates(self, world: MySqlWorld, other: str) -> None:
         create(world, like="utf8mb4 COLLATE utf8mb4_general_ci")

@@ -52,10 +52,14 @@ _MEANING = {
 # No column is ever given a NULL but by the statement below.
 _HINTS = {ER.BAD_NULL_ERROR: ": another row has the same value in a unique key of the table"}
 
-# Without strictness a value that does not fit is cut, and an id that was cut may be another's.
+# Without strictness a value that does not fit is cut, and an id that was cut may be another's. Behind a pooler the
+# session may be another one by the time of the statement, so the statement says it as well: in MySQL's way, which
+# MariaDB takes for a comment, and in MariaDB's.
+_STRICT = "sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'"
+_INSERT = "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') SET_VAR(time_zone = '+00:00') */"
+_OF_MARIADB = f"SET STATEMENT {_STRICT} FOR "
 _SESSION = (
-    f"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00', "
-    f"wait_timeout = {IDLE_SECONDS}, "
+    f"SET SESSION {_STRICT}, wait_timeout = {IDLE_SECONDS}, "
     f"innodb_lock_wait_timeout = {STATEMENT_SECONDS}, lock_wait_timeout = {STATEMENT_SECONDS}"  # a row's, a table's
 )
 
@@ -68,7 +72,7 @@ class MySqlDriver:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._insert = (
-            f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) VALUES {{rows}} "  # noqa: S608
+            f"{_INSERT} INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) VALUES {{rows}} "
             f"{UNLESS_THERE[self.engine]}"
         )
 
@@ -108,7 +112,7 @@ class MySqlDriver:
 class _Connection:
     def __init__(self, connection: "pymysql.Connection[pymysql.cursors.Cursor]", insert: str) -> None:
         self._connection = connection
-        self._insert = insert
+        self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in connection.get_server_info() else insert
         self._is_idle = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@max_allowed_packet")
