@@ -356,6 +356,20 @@ def header_name(argument: str, value: str | None) -> None:
         )
 
 
+# In every request, and the same in many: webhooks of one id are stored once.
+_OF_API_GATEWAY = {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
+
+
+def header_of_the_sender(argument: str, value: str | None) -> None:
+    """A header that the sender writes, and nobody else on the way."""
+    header_name(argument, value)
+    if value is not None and value.lower() in _OF_API_GATEWAY:
+        raise ValueError(
+            f"{argument} must be a header that the sender writes, got {brief(value)}, which API Gateway does; "
+            "name another header"
+        )
+
+
 def mount_path(value: str) -> None:
     """The path of a door: fixed segments, since the door itself is every path below. Two paths API Gateway keeps for
     itself, at the root of a custom domain, which an API may get at any time.

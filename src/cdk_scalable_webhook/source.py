@@ -263,7 +263,7 @@ class Source:
             ValueError: An argument is none of those, or ``signed_content`` does not cover what it should.
         """
         for name, value in {"header": header, "timestamp_header": timestamp_header, "id_header": id_header}.items():
-            checks.header_name(name, value)
+            checks.header_of_the_sender(name, value)
         checks.choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
         checks.choice("encoding", encoding, ("hex", "base64"))
         checks.text("prefix", prefix or None, _MAX_FIELD)
@@ -392,7 +392,7 @@ class Source:
 
         See: https://developer.okta.com/docs/concepts/event-hooks/
         """
-        checks.header_name("header", header)
+        checks.header_of_the_sender("header", header)
         scheme = {"header": header, "id_field": "eventId"}
         return Source("token", scheme, secret, secret_field, handshake="okta", acknowledgement=Acknowledgement(200))
 

@@ -115,7 +115,8 @@ class Webhook:
         path: The path below the stage, mount included: as the sender wrote it, so percent-encoded.
         url: The URL that the sender called, as it was written, without the query.
         query_string: The query, as a form.
-        headers: The headers; names in any case.
+        headers: The headers; names in any case. ``X-Amzn-Trace-Id`` and ``X-Forwarded-For``, ``-Port`` and ``-Proto``
+            are API Gateway's.
         body: The payload, byte for byte.
         source_ip: The sender's address, as API Gateway saw it.
         received_at: When it arrived at API Gateway, in UTC.

@@ -6,7 +6,7 @@ binary media types, throttling, API keys, allowed addresses, access logs. Everyt
 developer's tool; where the emulator learns this, it goes.
 
 Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
-plan, WAF, TLS, and headers of gateway responses.
+plan, WAF, TLS, and headers of gateway responses. Names of headers are in lower case, but for API Gateway's own.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
@@ -70,6 +71,10 @@ _NEVER_ARRIVE = {
     *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
     *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
 }
+# API Gateway's own, in each request that it hands on: what a sender says by these names is part of them, or nothing.
+_TRACE = "X-Amzn-Trace-Id"
+_FORWARDED = "X-Forwarded-For"
+_ARRIVED_BY = {"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"}
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
 # Any other message is of a policy, and names the resource.
@@ -124,9 +129,21 @@ class _Call:
         # A semicolon splits a query, too.
         return parse_qsl(_query(self.request).replace(";", "&"), keep_blank_values=True)
 
+    @cached_property
+    def trace(self) -> str:
+        """The one of a sender that traces, else a new one.
+
+        https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
+        """
+        return self.request.headers.get(_TRACE) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+
     def headers(self) -> list[tuple[str, str]]:
-        """Those that API Gateway hands on."""
-        return [(name, value) for name, value in self.request.headers.items() if name not in _NEVER_ARRIVE]
+        """Those that API Gateway hands on, and its own. A function gets them, and a template."""
+        came_by = [*self.request.headers.getlist(_FORWARDED), self.context["identity"]["sourceIp"]]
+        own = {_TRACE: self.trace, _FORWARDED: ", ".join(came_by), **_ARRIVED_BY}
+        replaced = _NEVER_ARRIVE | {name.lower() for name in own}
+        theirs = [(name, value) for name, value in self.request.headers.items() if name not in replaced]
+        return [*theirs, *own.items()]
 
     def brought(self, source: str) -> str | None:
         """What a parameter mapping names: a literal in single quotes, or where in the request its value is."""
@@ -135,7 +152,7 @@ class _Call:
         place, _, name = source.removeprefix("method.request.").partition(".")
         match place:
             case "header":
-                return self.request.headers.get(name)
+                return {each.lower(): value for each, value in self.headers()}.get(name.lower())
             case "querystring":
                 return dict(self.query()).get(name)
             case "path":
@@ -332,6 +349,8 @@ def main() -> None:
         # The emulator has its own Date and Server, and a second Date confuses its clients.
         date_header=False,
         server_header=False,
+        # Who calls is whoever calls, as for API Gateway: not whom an X-Forwarded-For names.
+        proxy_headers=False,
     )
 
 
