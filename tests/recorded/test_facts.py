@@ -1,8 +1,5 @@
-"""What AWS was recorded to do, replayed: against the local API Gateway, the templates, the functions and the filters.
-
-The facts are from the recordings of LocalStack's tests (https://github.com/localstack/localstack, Apache-2.0), which
-run against AWS and keep what it answers: in each are the test that recorded it, and the day.
-"""
+"""What AWS was recorded to do with a request, replayed: against the local API Gateway, the templates, the functions and
+the filters."""
 
 import asyncio
 import json
@@ -20,6 +17,7 @@ from cdk_scalable_webhook.filters import EventFilters as AtSynth
 from cdk_scalable_webhook.local import door
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from cdk_scalable_webhook.local.velocity import render
+from recorded.facts import FACTS, of
 from runtime.doubles import too_long
 from runtime.events import REQUEST_ID
 from webhook_runtime import message
@@ -28,18 +26,11 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import FilterSettings, PublisherSettings
 from webhook_runtime.testing import webhook
 
-FACTS: dict[str, dict[str, Any]] = {
-    fact["id"]: fact for fact in json.loads(Path(__file__).with_name("facts.json").read_text())
-}
-
-
-def of(prefix: str) -> list[str]:
-    return [id for id in FACTS if id.startswith(prefix)]
-
 
 def test_each_fact_says_who_recorded_it_and_when() -> None:
-    assert len(FACTS) > 20
-    assert [id for id, fact in FACTS.items() if "::" not in fact["source"] or not fact["recorded_at"]] == []
+    assert len(FACTS) > 50
+    assert [id for id, fact in FACTS.items() if "::" not in fact["source"]] == []
+    assert len([id for id, fact in FACTS.items() if fact["recorded_at"] is None]) < 10
 
 
 def call(fact: dict[str, Any]) -> Any:
@@ -58,9 +49,10 @@ def call(fact: dict[str, Any]) -> Any:
         "client": ("203.0.113.7", 1),
     }
     uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:f/invocations"
-    method = Method("r", "/{proxy+}", "NONE", False, {"type": "AWS_PROXY", "uri": uri})
+    resource = request.get("resource", "/{proxy+}")
+    method = Method("r", resource, "NONE", False, {"type": "AWS_PROXY", "uri": uri})
     stage = request["path"].split("/")[1]
-    api = RestApi("api", "us-east-1", stage, {}, (), None, {"/{proxy+}": {"ANY": method}}, None)
+    api = RestApi("api", "us-east-1", stage, {}, (), None, {resource: {"ANY": method}}, None)
     found: list[Any] = []
 
     class Watched(door.Door):
@@ -80,7 +72,7 @@ def test_a_path_arrives_as_its_sender_wrote_it(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = door._proxy_event(call(FACTS[id]))
     assert event["path"] == recorded["path"]
-    assert event["pathParameters"] == {"proxy": recorded["proxy"]}
+    assert event["pathParameters"] == (recorded["proxy"] and {"proxy": recorded["proxy"]})
     assert event["requestContext"]["path"] == recorded["context_path"]
 
 
@@ -101,6 +93,20 @@ def test_a_query_arrives_decoded(id: str) -> None:
     assert event["queryStringParameters"] == recorded["query"]
     if "all" in recorded:
         assert event["multiValueQueryStringParameters"] == recorded["all"]
+
+
+@pytest.mark.parametrize("id", of("event-body"))
+def test_a_payload_arrives_as_text_or_not_at_all(id: str) -> None:
+    event = door._proxy_event(call(FACTS[id]))
+    assert event.items() >= FACTS[id]["recorded"].items()
+
+
+def test_the_context_of_an_event_has_all_its_names() -> None:
+    recorded = FACTS["event-context"]["recorded"]
+    context = door._proxy_event(call(FACTS["event-context"]))["requestContext"]
+    assert sorted(context) == recorded["names"]
+    assert sorted(context["identity"]) == recorded["identity"]
+    assert sorted(name for name, value in context["identity"].items() if value is None) == recorded["null"]
 
 
 @pytest.mark.parametrize("id", of("event-headers"))
@@ -124,6 +130,11 @@ def test_an_absent_payload_is_an_empty_object_to_a_template(id: str) -> None:
     fact = FACTS[id]
     reached = call(fact)
     assert door._render(fact["request"]["template"], reached, door._text(reached)) == fact["recorded"]["rendered"]
+
+
+def test_where_no_template_is_it_is_passed_on_as_one() -> None:
+    fact = FACTS["passthrough-without-body"]
+    assert door._request(call(fact)) == fact["recorded"]["passed_on"]
 
 
 def test_the_template_of_a_response_decides_the_status() -> None:
