@@ -51,7 +51,7 @@ def call(fact: dict[str, Any]) -> Any:
     uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:f/invocations"
     resource = request.get("resource", "/{proxy+}")
     method = Method("r", resource, "NONE", False, {"type": "AWS_PROXY", "uri": uri})
-    stage = request["path"].split("/")[1]
+    stage = path.split("/")[4]
     api = RestApi("api", "us-east-1", stage, {}, (), None, {resource: {"ANY": method}}, None)
     found: list[Any] = []
 
@@ -130,6 +130,53 @@ def test_an_absent_payload_is_an_empty_object_to_a_template(id: str) -> None:
     fact = FACTS[id]
     reached = call(fact)
     assert door._render(fact["request"]["template"], reached, door._text(reached)) == fact["recorded"]["rendered"]
+
+
+def rendered(template: str, body: object, **request: Any) -> str:
+    empty: dict[str, Any] = {"header": {}, "querystring": {}, "path": {}, "context": {}}
+    text = "{}" if body is None else body if isinstance(body, str) else json.dumps(body)
+    return render(template, body=text, **empty | request)
+
+
+@pytest.mark.parametrize("id", ["template-body", "template-body-in-a-call", "template-url-encode"])
+def test_a_payload_is_its_own_text_and_what_it_does_not_have_is_nothing(id: str) -> None:
+    request = FACTS[id]["request"]
+    assert [rendered(request["template"], body) for body in request["bodies"]] == FACTS[id]["recorded"]["rendered"]
+
+
+def test_an_object_prints_as_in_java_and_a_list_as_json() -> None:
+    fact = FACTS["template-path-printed"]
+    found = [rendered(fact["request"]["template"], {"json": sent}) for sent in fact["request"]["sent"]]
+    assert found == fact["recorded"]["rendered"]
+
+
+def test_what_is_not_there_prints_as_nothing_and_equals_null_and_an_empty_text() -> None:
+    fact = FACTS["template-path-absent"]
+    template = fact["request"]["template"]
+    found = [rendered(template.replace("PATH", path), {"json": sent}) for path, sent in fact["request"]["cases"]]
+    assert found == fact["recorded"]["rendered"]
+
+
+def test_a_variable_of_the_stage_that_is_not_there_prints_as_nothing() -> None:
+    fact = FACTS["template-stage-variable-absent"]
+    assert json.loads(rendered(fact["request"]["template"], None)) == json.loads(fact["recorded"]["rendered"])
+
+
+def test_a_parameter_of_the_query_is_decoded_in_a_template() -> None:
+    fact = FACTS["template-query-parameter-decoded"]
+    assert door._render(fact["request"]["template"], call(fact), "{}") == fact["recorded"]["rendered"]
+
+
+def test_the_template_of_a_response_has_the_parameters_of_the_request() -> None:
+    fact = FACTS["template-params-map-of-path"]
+    found = rendered(fact["request"]["template"], None, path=fact["request"]["path_parameters"])
+    assert json.loads(found) == fact["recorded"]["rendered"]
+
+
+def test_an_absent_reply_is_an_empty_object_too() -> None:
+    fact = FACTS["template-reply-absent"]
+    reached = call(fact | {"request": {"path": "/stage/x"}})
+    assert door._render(fact["request"]["template"], reached, door._reply_text(reached, {}, "")) == "{}"
 
 
 def test_where_no_template_is_it_is_passed_on_as_one() -> None:

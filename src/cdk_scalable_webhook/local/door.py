@@ -459,12 +459,13 @@ def _answered(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 
 
 def _reply_text(call: _Call, response: Mapping[str, Any], reply: str) -> str:
-    """``$input.body`` in the template of an answer. Of bytes no template can be rendered.
+    """``$input.body`` in the template of an answer, of none as of an absent payload. Of bytes no template can be
+    rendered.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
     """
     if not call.api.is_binary("application/json"):
-        return reply
+        return reply or "{}"
     if response.get("contentHandling") != "CONVERT_TO_TEXT":
         raise _GatewayResponse(500, "Internal server error")
     return base64.b64encode(reply.encode()).decode()
