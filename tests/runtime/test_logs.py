@@ -64,7 +64,38 @@ def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
     assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
 
 
-def _lines(code: str) -> list[dict[str, Any]]:
-    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+LEVELS = """
+import logging, os
+logging.basicConfig(format='{"logger": "%(name)s", "level": "%(levelname)s"}')
+if "AWS_LAMBDA_LOG_LEVEL" in os.environ:
+    logging.getLogger().setLevel(os.environ["AWS_LAMBDA_LOG_LEVEL"])
+from webhook_runtime import logs
+logs.configure()
+for name in ("webhook", "botocore.credentials"):
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING):
+        logging.getLogger(name).log(level, "said")
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ours", "botocores"),
+    [
+        (None, ["INFO", "WARNING"], ["WARNING"]),
+        ("INFO", ["INFO", "WARNING"], ["WARNING"]),
+        ("WARN", ["WARNING"], ["WARNING"]),
+        ("DEBUG", ["DEBUG", "INFO", "WARNING"], ["DEBUG", "INFO", "WARNING"]),
+    ],
+)
+def test_info_is_written_unless_another_level_was_chosen_and_of_botocore_none(
+    chosen: str | None, ours: list[str], botocores: list[str]
+) -> None:
+    """Lambda gives the root logger the level that it says in the variable, and none where there is no variable."""
+    lines = _lines(LEVELS, **({"AWS_LAMBDA_LOG_LEVEL": chosen} if chosen else {}))
+    assert [line["level"] for line in lines if line["logger"] == "webhook"] == ours
+    assert [line["level"] for line in lines if line["logger"] == "botocore.credentials"] == botocores
+
+
+def _lines(code: str, **variables: str) -> list[dict[str, Any]]:
+    environment = {**os.environ, "PYTHONPATH": str(SRC), **variables}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in run.stderr.splitlines()]
