@@ -28,7 +28,7 @@ from webhook_runtime.testing import webhook
 
 
 def test_each_fact_says_who_recorded_it_and_when() -> None:
-    assert len(FACTS) > 50
+    assert len(FACTS) > 80
     assert [id for id, fact in FACTS.items() if "::" not in fact["source"]] == []
     assert len([id for id, fact in FACTS.items() if fact["recorded_at"] is None]) < 10
 
@@ -222,16 +222,26 @@ def test_a_filter_matches_what_awss_rule_engine_matched(id: str) -> None:
     assert found == fact["recorded"]["matches"]
 
 
-@pytest.mark.parametrize("id", of("esm-filter"))
+@pytest.mark.parametrize("id", ["esm-filter-texts", "esm-filter-numbers"])
 def test_a_filter_keeps_what_a_mapping_kept(id: str) -> None:
     fact = FACTS[id]
     for case, recorded in zip(fact["request"]["cases"], fact["recorded"]["invoked_with"], strict=True):
         assert [each for each in case["messages"] if wants(case["pattern"]["body"], each)] == recorded
 
 
+def test_what_is_no_json_matches_no_filter_of_its_fields() -> None:
+    fact = FACTS["esm-filter-no-json"]
+    pattern, messages = fact["request"]["pattern"], fact["request"]["messages"]
+    assert [each for each in messages if wants_text(pattern, each)] == fact["recorded"]["invoked_with"]
+
+
 def wants(pattern: Any, event: Any) -> bool:
+    return wants_text(pattern, json.dumps(event))
+
+
+def wants_text(pattern: Any, payload: str) -> bool:
     """By the pattern as synth writes it for whoever filters."""
     written = AtSynth([{"body": pattern}]).environment()
     filters = EventFilters.from_settings(FilterSettings.from_environment(written))
     assert filters
-    return filters.want(webhook(json.dumps(event)))
+    return filters.want(webhook(payload))
