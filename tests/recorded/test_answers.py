@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,6 +181,14 @@ def test_a_request_reaches_the_method_that_it_should(id: str) -> None:
         found = made.match(path, verb)
         assert found
         assert found[0].resource_path == resource
+
+
+def test_a_key_lets_in(send: Call) -> None:
+    fact, made = FACTS["api-key"], api(ANY, MOCK)
+    methods = {"/{proxy+}": {"ANY": replace(made.resources["/{proxy+}"]["ANY"], api_key_required=True)}}
+    keyed = replace(made, resources=methods, api_keys=frozenset({"key"}))
+    answers = [send(keyed, **({"X_Api_Key": key} if key else {})) for key in fact["request"]["keys"]]
+    assert [answer.status_code for answer in answers] == fact["recorded"]["statuses"]
 
 
 def test_a_function_that_cannot_be_called_is_an_error_of_the_api(send: Call) -> None:

@@ -3,6 +3,7 @@ the filters."""
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,8 +37,8 @@ def test_each_fact_says_who_recorded_it_and_when() -> None:
 def call(fact: dict[str, Any]) -> Any:
     """What the local API Gateway has of a request, once it has found the method."""
     request = fact["request"]
-    path, _, query = f"/_aws/execute-api/api{request['path']}".partition("?")
-    body = request.get("body", "").encode()
+    path, _, query = f"/_aws/execute-api/api{request.get('path', '/stage/x')}".partition("?")
+    body = bytes.fromhex(request["hex"]) if "hex" in request else request.get("body", "").encode()
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -50,9 +51,10 @@ def call(fact: dict[str, Any]) -> Any:
     }
     uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:f/invocations"
     resource = request.get("resource", "/{proxy+}")
-    method = Method("r", resource, "NONE", False, {"type": "AWS_PROXY", "uri": uri})
-    stage = path.split("/")[4]
-    api = RestApi("api", "us-east-1", stage, {}, (), None, {resource: {"ANY": method}}, None)
+    more = {name: request[name] for name in ("contentHandling", "requestParameters") if request.get(name)}
+    method = Method("r", resource, "NONE", False, {"type": "AWS_PROXY", "uri": uri} | more)
+    types = request.get("binaryMediaTypes", ())
+    api = RestApi("api", "us-east-1", path.split("/")[4], {}, types, None, {resource: {"ANY": method}}, None)
     found: list[Any] = []
 
     class Watched(door.Door):
@@ -123,6 +125,39 @@ def test_nor_a_template() -> None:
     template = "".join(f"{name}=$input.params('{name.lower()}')\n" for name in fact["recorded"]["rendered"])
     written = dict(line.partition("=")[::2] for line in door._render(template, call(fact), "").splitlines())
     assert written == fact["recorded"]["rendered"]
+
+
+def test_a_proxy_event_ignores_request_parameters() -> None:
+    fact = FACTS["event-ignores-request-parameters"]
+    event = door._proxy_event(call(fact))
+    headers = {name.lower(): value for name, value in fact["recorded"]["headers"].items()}
+    assert event["headers"].items() >= headers.items()
+    for name in ("queryStringParameters", "pathParameters"):
+        assert event[name] == fact["recorded"][name]
+
+
+@pytest.mark.parametrize("id", [*of("binary-request-none"), *of("binary-request-to-text")])
+def test_the_type_decides_what_becomes_of_bytes(id: str) -> None:
+    assert door._text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
+
+
+def test_of_bytes_no_template_is_rendered() -> None:
+    fact = FACTS["binary-request-template-of-bytes"]
+    reached = call(fact)
+    templates = {"requestTemplates": {"application/json": fact["request"]["template"]}}
+    method = replace(reached.method, integration=reached.method.integration | templates)
+    with pytest.raises(door._GatewayResponse) as refused:
+        door._request(replace(reached, method=method))
+    assert refused.value.status == fact["recorded"]["status"]
+
+
+def test_a_reply_of_sqs_is_json_to_a_template() -> None:
+    fact = FACTS["sqs-reply-as-json"]
+    found = rendered(fact["request"]["template"], door._as_json(fact["request"]["xml"].encode()))
+    assert json.loads(found) == fact["recorded"]["answer"]
+    fact = FACTS["query-error-as-json"]
+    said, recorded = json.loads(door._as_json(fact["request"]["xml"].encode())), fact["recorded"]["body"]
+    assert said["Error"].items() >= recorded["Error"].items()
 
 
 @pytest.mark.parametrize("id", ["template-body-absent", "sqs-no-payload"])

@@ -430,9 +430,14 @@ def _is_ours(method: Method) -> bool:
 
 
 def _request(call: _Call) -> str:
-    """What the integration is sent."""
+    """What the integration is sent. Of bytes no template can be rendered."""
     template = _request_template(call.method.integration, call.content_type)
-    return _text(call) if template is None else _render(template, call, _text(call))
+    if template is None:
+        return _text(call)
+    handling = call.method.integration.get("contentHandling")
+    if call.payload and (handling == "CONVERT_TO_BINARY" or (call.is_binary and handling != "CONVERT_TO_TEXT")):
+        raise _GatewayResponse(500, "Internal server error")
+    return _render(template, call, _text(call))
 
 
 def _answer(call: _Call, status: int, reply: str) -> Response:
