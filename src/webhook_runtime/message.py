@@ -28,7 +28,7 @@ _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 QUEUED = "queued/"
 STORED = "stored/"
 
-# What SQS may silently replace, which would break a signature; any other character it takes as it is.
+# What SQS does not take; any other character it takes as it is.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 # Written as the few that it does not take: the others take Python ten times as long to compile.
 _NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

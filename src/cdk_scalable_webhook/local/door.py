@@ -71,7 +71,8 @@ _NEVER_ARRIVE = {
     *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
     *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
 }
-# API Gateway's own, in each request that it hands on: what a sender says by these names is part of them, or nothing.
+# API Gateway's own, in each request that it hands on. What it makes of a sender's headers of these names is reported,
+# not recorded: a trace is kept, an address is appended, and port and protocol are replaced.
 _TRACE = "X-Amzn-Trace-Id"
 _FORWARDED = "X-Forwarded-For"
 _ARRIVED_BY = {"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"}
