@@ -356,12 +356,26 @@ def header_name(argument: str, value: str | None) -> None:
         )
 
 
+# In every request, and the same in many: webhooks of one id are stored once.
+_OF_API_GATEWAY = {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
+
+
+def header_of_the_sender(argument: str, value: str | None) -> None:
+    """A header that the sender writes, and nobody else on the way."""
+    header_name(argument, value)
+    if value is not None and value.lower() in _OF_API_GATEWAY:
+        raise ValueError(
+            f"{argument} must be a header that the sender writes, got {brief(value)}, which API Gateway does; "
+            "name another header"
+        )
+
+
 def header_names(*, header: Sequence[str], **others: str | None) -> None:
     """Names of headers, each of which holds something of its own."""
     names = [*(("header", name) for name in header), *others.items()]
     seen: dict[str, str] = {}
     for argument, name in names:
-        header_name(argument, name)
+        header_of_the_sender(argument, name)
         if name is not None and (other := seen.setdefault(name.lower(), argument)) is not argument:
             raise ValueError(
                 f"{argument} must be another header than {other}, got {brief(name)} for both; "

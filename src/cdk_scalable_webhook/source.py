@@ -579,7 +579,7 @@ class Source:
 
         See: https://developer.okta.com/docs/concepts/event-hooks/
         """
-        checks.header_name("header", header)
+        checks.header_of_the_sender("header", header)
         scheme = {"header": header, "id_field": "eventId"}
         accepted = Acknowledgement(200)
         return Source("token", scheme, secret, secret_field, handshakes=[("okta",)], acknowledgement=accepted)

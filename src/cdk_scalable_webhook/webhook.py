@@ -209,7 +209,7 @@ class ScalableWebhook(Construct):
         fifo = queue is not None and queue.fifo
         checks.mount_path(path)
         self._path = "/" + path.strip("/")
-        checks.header_name("delivery_id_header", delivery_id_header)
+        checks.header_of_the_sender("delivery_id_header", delivery_id_header)
         if source is not None:
             checks.nothing_set("source", delivery_id_header=delivery_id_header)
             delivery_id_header = source.delivery_id_header

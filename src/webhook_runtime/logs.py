@@ -6,6 +6,7 @@ A line says which webhook and what became of it, never what was in it: no payloa
 
 import json
 import logging
+import os
 from datetime import UTC, datetime
 
 from webhook_runtime.clock import INTERRUPTS
@@ -71,12 +72,21 @@ logger.addFilter(_Utf8())
 
 
 def configure() -> None:
-    """Give the logger a handler where the environment brought none; Lambda brings its own."""
+    """Give the logger a handler where the environment brought none, and its level where nobody chose one; Lambda brings
+    a handler of its own, and says by a variable which level a function was given.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+    """
     if not logging.getLogger().handlers and not logger.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(_JsonLines())
         logger.addHandler(handler)
+    chosen = os.environ.get("AWS_LAMBDA_LOG_LEVEL")
+    if not chosen:
         logger.setLevel(logging.INFO)
+    if chosen not in ("DEBUG", "TRACE"):
+        # At INFO it says where credentials are from, with each client, and nothing of a webhook.
+        logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def names(webhook: Webhook) -> dict[str, object]:

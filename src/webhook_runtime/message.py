@@ -28,7 +28,7 @@ _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 QUEUED = "queued/"
 STORED = "stored/"
 
-# What SQS may silently replace, which would break a signature; any other character it takes as it is.
+# What SQS does not take; any other character it takes as it is.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 # Written as the few that it does not take: the others take Python ten times as long to compile.
 _NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -115,7 +115,8 @@ class Webhook:
         path: The path below the stage, mount included: as the sender wrote it, so percent-encoded.
         url: The URL that the sender called, as it was written, without the query.
         query_string: The query, as a form.
-        headers: The headers; names in any case.
+        headers: The headers; names in any case. ``X-Amzn-Trace-Id`` and ``X-Forwarded-For``, ``-Port`` and ``-Proto``
+            are API Gateway's.
         body: The payload, byte for byte.
         source_ip: The sender's address, as API Gateway saw it.
         received_at: When it arrived at API Gateway, in UTC.

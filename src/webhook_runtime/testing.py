@@ -1,5 +1,6 @@
 """Webhooks for tests of a handler: no AWS, no queue."""
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
@@ -87,13 +88,16 @@ def sqs_event(*webhooks: Webhook) -> dict[str, Any]:
 
 def _record(webhook: Webhook) -> dict[str, Any]:
     body, attribute = message.write(webhook)
+    sent = str(round(webhook.received_at.timestamp() * 1000))
     return {
         "messageId": webhook.message_id,
         "receiptHandle": f"receipt of {webhook.message_id}",
         "body": body,
         "attributes": {
             "ApproximateReceiveCount": str(webhook.attempt),
-            "SentTimestamp": str(round(webhook.received_at.timestamp() * 1000)),
+            "SentTimestamp": sent,
+            "SenderId": "AIDAEXAMPLE",
+            "ApproximateFirstReceiveTimestamp": sent,
         },
         "messageAttributes": {
             message.ATTRIBUTE: {
@@ -103,6 +107,7 @@ def _record(webhook: Webhook) -> dict[str, Any]:
                 "dataType": "String",
             }
         },
+        "md5OfBody": hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
         "eventSource": "aws:sqs",
         "eventSourceARN": _QUEUE_ARN,
         "awsRegion": "us-east-1",

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ SEND = f'#set($seen = "{SEEN}")Action=SendMessage&Version=2012-11-05&MessageBody
 FAILED = """#set($context.responseOverride.status = 418)
     #set($context.responseOverride.header.Hint = "short")
     $input.path('$.Error.Code')"""
+OWN = "$input.params('X-Amzn-Trace-Id') $input.params().header.get('X-Forwarded-For')" + "".join(
+    f" $input.params('X-Forwarded-{name}')" for name in ("Port", "Proto")
+)
 MD5 = """{"md5": "$input.path('$.SendMessageResponse.SendMessageResult.MD5OfMessageBody')"}"""
 ACCEPTED = {"selectionPattern": "200"}
 
@@ -114,6 +118,8 @@ def api(emulator: Emulator) -> Api:
     made.add("/fixed", "POST")
     made.add("/json", requestTemplates={"application/json": SEND})
     made.add("/through", requestTemplates={"application/json": SEND}, passthroughBehavior="WHEN_NO_MATCH")
+    own = f'#set($own = "{OWN}")Action=SendMessage&Version=2012-11-05&MessageBody=$util.urlEncode($own)'
+    made.add("/own", requestTemplates={"$default": own})
     made.add("/broken", requestTemplates={"$default": "$input.path('$..no')"})
     without_body = {"$default": "Action=SendMessage&Version=2012-11-05"}
     told = {"responseTemplates": {"application/json": FAILED}}
@@ -159,6 +165,24 @@ def test_an_odd_path_arrives_as_it_was_sent_and_its_query_decoded(api: Api, targ
 def test_a_host_header_does_not_change_where_a_request_goes(api: Api) -> None:
     assert raw(api, f"POST {urlsplit(api.url).path}/a?x=1", host="odd/path?y=2#") == 202
     assert "proxy: a, query: {x=1}" in one(api)
+
+
+def test_api_gateway_adds_headers_of_its_own(api: Api) -> None:
+    httpx.post(f"{api.url}/own")
+    trace, rest = one(api).split(" ", 1)
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", trace)
+    assert rest == "127.0.0.1 443 https"
+
+
+def test_what_a_sender_says_by_their_names_is_kept_or_replaced(api: Api) -> None:
+    says = [
+        *(("X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"), ("x-forwarded-for", "10.0.0.1")),
+        *(("X-Forwarded-For", "10.0.0.2, 10.0.0.3"), ("X-Forwarded-Port", "80"), ("X-Forwarded-Proto", "http")),
+    ]
+    httpx.post(f"{api.url}/own", headers=says)
+    trace, rest = one(api).split(" ", 1)
+    assert trace == says[0][1]
+    assert rest == "10.0.0.1, 10.0.0.2, 10.0.0.3, 127.0.0.1 443 https"
 
 
 def test_a_fixed_path_comes_before_a_greedy_one(api: Api) -> None:

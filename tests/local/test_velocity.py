@@ -21,7 +21,9 @@ def rendered(template: str, **request: Any) -> str:
     [
         ("$input.path('$.id')", "é/1"),
         ("$input.path('$.items[1].n') $input.path('$.items').size()", "2.5 2"),
-        ("$input.path('$')", "{id=é/1, items=[{n=1}, {n=2.5}], dotted.name=true, none=null}"),
+        ("$input.path('$')", '{id=é/1, items=[{"n":1},{"n":2.5}], dotted.name=true, none=null}'),
+        ("$input.path('$.items[1]') [$input.path('$.none')]", "{n=2.5} []"),
+        ("#set($made = [$input.path('$.id'), 2])$made $made.size()", "[é/1, 2] 2"),
         ("[$input.path('$.nothing') $input.path('$.items[7].n') $input.path('$.id.deeper')]", "[  ]"),
         ("$input.json('$.id') $input.json('$.items')", '"é/1" [{"n":1},{"n":2.5}]'),
         ("$input.json('$[\"dotted.name\"]') $input.json('$.nothing')", 'true ""'),

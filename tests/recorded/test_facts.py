@@ -1,11 +1,9 @@
-"""What AWS was recorded to do, replayed: against the local API Gateway, the templates, the functions and the filters.
-
-The facts are from the recordings of LocalStack's tests (https://github.com/localstack/localstack, Apache-2.0), which
-run against AWS and keep what it answers: in each are the test that recorded it, and the day.
-"""
+"""What AWS was recorded to do with a request, replayed: against the local API Gateway, the templates, the functions and
+the filters."""
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +18,7 @@ from cdk_scalable_webhook.filters import EventFilters as AtSynth
 from cdk_scalable_webhook.local import door
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from cdk_scalable_webhook.local.velocity import render
+from recorded.facts import FACTS, of
 from runtime.doubles import too_long
 from runtime.events import REQUEST_ID
 from webhook_runtime import message
@@ -28,25 +27,18 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import FilterSettings, PublisherSettings
 from webhook_runtime.testing import webhook
 
-FACTS: dict[str, dict[str, Any]] = {
-    fact["id"]: fact for fact in json.loads(Path(__file__).with_name("facts.json").read_text())
-}
-
-
-def of(prefix: str) -> list[str]:
-    return [id for id in FACTS if id.startswith(prefix)]
-
 
 def test_each_fact_says_who_recorded_it_and_when() -> None:
-    assert len(FACTS) > 20
-    assert [id for id, fact in FACTS.items() if "::" not in fact["source"] or not fact["recorded_at"]] == []
+    assert len(FACTS) > 80
+    assert [id for id, fact in FACTS.items() if "::" not in fact["source"]] == []
+    assert len([id for id, fact in FACTS.items() if fact["recorded_at"] is None]) < 10
 
 
 def call(fact: dict[str, Any]) -> Any:
     """What the local API Gateway has of a request, once it has found the method."""
     request = fact["request"]
-    path, _, query = f"/_aws/execute-api/api{request['path']}".partition("?")
-    body = request.get("body", "").encode()
+    path, _, query = f"/_aws/execute-api/api{request.get('path', '/stage/x')}".partition("?")
+    body = bytes.fromhex(request["hex"]) if "hex" in request else request.get("body", "").encode()
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -58,9 +50,11 @@ def call(fact: dict[str, Any]) -> Any:
         "client": ("203.0.113.7", 1),
     }
     uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:f/invocations"
-    method = Method("r", "/{proxy+}", "NONE", False, {"type": "AWS_PROXY", "uri": uri})
-    stage = request["path"].split("/")[1]
-    api = RestApi("api", "us-east-1", stage, {}, (), None, {"/{proxy+}": {"ANY": method}}, None)
+    resource = request.get("resource", "/{proxy+}")
+    more = {name: request[name] for name in ("contentHandling", "requestParameters") if request.get(name)}
+    method = Method("r", resource, "NONE", False, {"type": "AWS_PROXY", "uri": uri} | more)
+    types = request.get("binaryMediaTypes", ())
+    api = RestApi("api", "us-east-1", path.split("/")[4], {}, types, None, {resource: {"ANY": method}}, None)
     found: list[Any] = []
 
     class Watched(door.Door):
@@ -80,7 +74,7 @@ def test_a_path_arrives_as_its_sender_wrote_it(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = door._proxy_event(call(FACTS[id]))
     assert event["path"] == recorded["path"]
-    assert event["pathParameters"] == {"proxy": recorded["proxy"]}
+    assert event["pathParameters"] == (recorded["proxy"] and {"proxy": recorded["proxy"]})
     assert event["requestContext"]["path"] == recorded["context_path"]
 
 
@@ -103,12 +97,26 @@ def test_a_query_arrives_decoded(id: str) -> None:
         assert event["multiValueQueryStringParameters"] == recorded["all"]
 
 
+@pytest.mark.parametrize("id", of("event-body"))
+def test_a_payload_arrives_as_text_or_not_at_all(id: str) -> None:
+    event = door._proxy_event(call(FACTS[id]))
+    assert event.items() >= FACTS[id]["recorded"].items()
+
+
+def test_the_context_of_an_event_has_all_its_names() -> None:
+    recorded = FACTS["event-context"]["recorded"]
+    context = door._proxy_event(call(FACTS["event-context"]))["requestContext"]
+    assert sorted(context) == recorded["names"]
+    assert sorted(context["identity"]) == recorded["identity"]
+    assert sorted(name for name, value in context["identity"].items() if value is None) == recorded["null"]
+
+
 @pytest.mark.parametrize("id", of("event-headers"))
-def test_some_headers_never_reach_a_function(id: str) -> None:
+def test_some_headers_never_reach_a_function_and_some_are_added(id: str) -> None:
     recorded = FACTS[id]["recorded"]
-    headers = door._proxy_event(call(FACTS[id]))["headers"]
+    headers = {name.lower() for name in door._proxy_event(call(FACTS[id]))["headers"]}
     assert [name for name in recorded["dropped"] if name.lower() in headers] == []
-    assert [name for name in recorded.get("arrived", ()) if name.lower() not in headers] == []
+    assert [name for name in recorded["arrived"] if name.lower() not in headers] == []
 
 
 def test_nor_a_template() -> None:
@@ -119,11 +127,96 @@ def test_nor_a_template() -> None:
     assert written == fact["recorded"]["rendered"]
 
 
+def test_a_proxy_event_ignores_request_parameters() -> None:
+    fact = FACTS["event-ignores-request-parameters"]
+    event = door._proxy_event(call(fact))
+    headers = {name.lower(): value for name, value in fact["recorded"]["headers"].items()}
+    assert event["headers"].items() >= headers.items()
+    for name in ("queryStringParameters", "pathParameters"):
+        assert event[name] == fact["recorded"][name]
+
+
+@pytest.mark.parametrize("id", [*of("binary-request-none"), *of("binary-request-to-text")])
+def test_the_type_decides_what_becomes_of_bytes(id: str) -> None:
+    assert door._text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
+
+
+def test_of_bytes_no_template_is_rendered() -> None:
+    fact = FACTS["binary-request-template-of-bytes"]
+    reached = call(fact)
+    templates = {"requestTemplates": {"application/json": fact["request"]["template"]}}
+    method = replace(reached.method, integration=reached.method.integration | templates)
+    with pytest.raises(door._GatewayResponse) as refused:
+        door._request(replace(reached, method=method))
+    assert refused.value.status == fact["recorded"]["status"]
+
+
+def test_a_reply_of_sqs_is_json_to_a_template() -> None:
+    fact = FACTS["sqs-reply-as-json"]
+    found = rendered(fact["request"]["template"], door._as_json(fact["request"]["xml"].encode()))
+    assert json.loads(found) == fact["recorded"]["answer"]
+    fact = FACTS["query-error-as-json"]
+    said, recorded = json.loads(door._as_json(fact["request"]["xml"].encode())), fact["recorded"]["body"]
+    assert said["Error"].items() >= recorded["Error"].items()
+
+
 @pytest.mark.parametrize("id", ["template-body-absent", "sqs-no-payload"])
 def test_an_absent_payload_is_an_empty_object_to_a_template(id: str) -> None:
     fact = FACTS[id]
     reached = call(fact)
     assert door._render(fact["request"]["template"], reached, door._text(reached)) == fact["recorded"]["rendered"]
+
+
+def rendered(template: str, body: object, **request: Any) -> str:
+    empty: dict[str, Any] = {"header": {}, "querystring": {}, "path": {}, "context": {}}
+    text = "{}" if body is None else body if isinstance(body, str) else json.dumps(body)
+    return render(template, body=text, **empty | request)
+
+
+@pytest.mark.parametrize("id", ["template-body", "template-body-in-a-call", "template-url-encode"])
+def test_a_payload_is_its_own_text_and_what_it_does_not_have_is_nothing(id: str) -> None:
+    request = FACTS[id]["request"]
+    assert [rendered(request["template"], body) for body in request["bodies"]] == FACTS[id]["recorded"]["rendered"]
+
+
+def test_an_object_prints_as_in_java_and_a_list_as_json() -> None:
+    fact = FACTS["template-path-printed"]
+    found = [rendered(fact["request"]["template"], {"json": sent}) for sent in fact["request"]["sent"]]
+    assert found == fact["recorded"]["rendered"]
+
+
+def test_what_is_not_there_prints_as_nothing_and_equals_null_and_an_empty_text() -> None:
+    fact = FACTS["template-path-absent"]
+    template = fact["request"]["template"]
+    found = [rendered(template.replace("PATH", path), {"json": sent}) for path, sent in fact["request"]["cases"]]
+    assert found == fact["recorded"]["rendered"]
+
+
+def test_a_variable_of_the_stage_that_is_not_there_prints_as_nothing() -> None:
+    fact = FACTS["template-stage-variable-absent"]
+    assert json.loads(rendered(fact["request"]["template"], None)) == json.loads(fact["recorded"]["rendered"])
+
+
+def test_a_parameter_of_the_query_is_decoded_in_a_template() -> None:
+    fact = FACTS["template-query-parameter-decoded"]
+    assert door._render(fact["request"]["template"], call(fact), "{}") == fact["recorded"]["rendered"]
+
+
+def test_the_template_of_a_response_has_the_parameters_of_the_request() -> None:
+    fact = FACTS["template-params-map-of-path"]
+    found = rendered(fact["request"]["template"], None, path=fact["request"]["path_parameters"])
+    assert json.loads(found) == fact["recorded"]["rendered"]
+
+
+def test_an_absent_reply_is_an_empty_object_too() -> None:
+    fact = FACTS["template-reply-absent"]
+    reached = call(fact | {"request": {"path": "/stage/x"}})
+    assert door._render(fact["request"]["template"], reached, door._reply_text(reached, {}, "")) == "{}"
+
+
+def test_where_no_template_is_it_is_passed_on_as_one() -> None:
+    fact = FACTS["passthrough-without-body"]
+    assert door._request(call(fact)) == fact["recorded"]["passed_on"]
 
 
 def test_the_template_of_a_response_decides_the_status() -> None:
@@ -164,16 +257,26 @@ def test_a_filter_matches_what_awss_rule_engine_matched(id: str) -> None:
     assert found == fact["recorded"]["matches"]
 
 
-@pytest.mark.parametrize("id", of("esm-filter"))
+@pytest.mark.parametrize("id", ["esm-filter-texts", "esm-filter-numbers"])
 def test_a_filter_keeps_what_a_mapping_kept(id: str) -> None:
     fact = FACTS[id]
     for case, recorded in zip(fact["request"]["cases"], fact["recorded"]["invoked_with"], strict=True):
         assert [each for each in case["messages"] if wants(case["pattern"]["body"], each)] == recorded
 
 
+def test_what_is_no_json_matches_no_filter_of_its_fields() -> None:
+    fact = FACTS["esm-filter-no-json"]
+    pattern, messages = fact["request"]["pattern"], fact["request"]["messages"]
+    assert [each for each in messages if wants_text(pattern, each)] == fact["recorded"]["invoked_with"]
+
+
 def wants(pattern: Any, event: Any) -> bool:
+    return wants_text(pattern, json.dumps(event))
+
+
+def wants_text(pattern: Any, payload: str) -> bool:
     """By the pattern as synth writes it for whoever filters."""
     written = AtSynth([{"body": pattern}]).environment()
     filters = EventFilters.from_settings(FilterSettings.from_environment(written))
     assert filters
-    return filters.want(webhook(json.dumps(event)))
+    return filters.want(webhook(payload))

@@ -1,6 +1,7 @@
 """The events that AWS sends to the functions, as its documentation shows them."""
 
 import base64
+import hashlib
 from typing import Any
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -52,7 +53,12 @@ def record(
     group: str | None = None,
 ) -> dict[str, Any]:
     """One record of an SQS event."""
-    attributes = {"ApproximateReceiveCount": str(attempt), "SentTimestamp": "1763000000456"}
+    attributes = {
+        "ApproximateReceiveCount": str(attempt),
+        "SentTimestamp": "1763000000456",
+        "SenderId": "AIDAEXAMPLE",
+        "ApproximateFirstReceiveTimestamp": "1763000000789",
+    }
     if group:
         attributes["MessageGroupId"] = group
     value: dict[str, Any] = {
@@ -67,6 +73,7 @@ def record(
         "body": body,
         "attributes": attributes,
         "messageAttributes": {} if attribute is None else {"webhook": value},
+        "md5OfBody": hashlib.md5(body.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest(),
         "eventSource": "aws:sqs",
         "eventSourceARN": queue,
         "awsRegion": "us-east-1",

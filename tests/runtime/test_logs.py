@@ -1,13 +1,16 @@
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.processes
+from webhook_runtime import logs
+
 SRC = Path(__file__).parents[2] / "src"
 
 LOG = """
@@ -22,12 +25,14 @@ except KeyError:
 """
 
 
+@pytest.mark.processes
 def test_outside_lambda_a_record_is_one_line_of_json_with_its_extra_fields() -> None:
     stored, failed = _lines(LOG)
     assert (stored["level"], stored["message"], stored["id"], stored["attempt"]) == ("INFO", "stored", "a", 1)
     assert failed["stackTrace"].endswith("KeyError: 'b'")
 
 
+@pytest.mark.processes
 def test_in_lambda_the_handler_that_is_there_stays_the_only_one() -> None:
     there = "import logging; logging.basicConfig(format='{\"there\": \"%(message)s\"}', level='INFO')\n"
     assert _lines(there + LOG.split("try:")[0]) == [{"there": "stored"}]
@@ -57,11 +62,52 @@ except ValueError:
 """
 
 
+@pytest.mark.processes
 def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
     """JSON may hold half of a surrogate pair."""
     stored, failed = _lines(LAMBDA + "from webhook_runtime import logs" + HALF_A_PAIR)
     assert stored == {"message": "stored", "id": r"Zoë \ud800"}
     assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
+
+
+@pytest.fixture
+def levels() -> Iterator[None]:
+    """Leaves the loggers as they were."""
+    loggers = [logging.getLogger(name) for name in (None, "webhook", "botocore")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "ours", "botocores"),
+    [
+        (None, ["INFO", "WARNING"], ["WARNING"]),
+        ("INFO", ["INFO", "WARNING"], ["WARNING"]),
+        ("WARN", ["WARNING"], ["WARNING"]),
+        ("DEBUG", ["DEBUG", "INFO", "WARNING"], ["DEBUG", "INFO", "WARNING"]),
+    ],
+)
+@pytest.mark.usefixtures("levels")
+def test_info_is_written_unless_another_level_was_chosen_and_of_botocore_none(
+    chosen: str | None, ours: list[str], botocores: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda gives the root logger the level that it says in the variable, and none where there is no variable."""
+    for name in ("webhook", "botocore"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    monkeypatch.delenv("AWS_LAMBDA_LOG_LEVEL", raising=False)
+    logging.getLogger().setLevel(chosen or "WARNING")
+    if chosen:
+        monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", chosen)
+    logs.configure()
+
+    def written(name: str) -> list[str]:
+        every = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING}
+        return [level for level, number in every.items() if logging.getLogger(name).isEnabledFor(number)]
+
+    assert written("webhook") == ours
+    assert written("botocore.credentials") == botocores
 
 
 def _lines(code: str) -> list[dict[str, Any]]:

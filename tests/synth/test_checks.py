@@ -171,6 +171,7 @@ ROWS = [
     Row("retention too long", "retention_period must be between 1 minute and 14 days, got 15 days", {"retention_period": days(15)}),
     Row("path of a health check", "path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, got '/ping'; choose", {"path": "/ping"}),
     Row("header that never arrives", "delivery_id_header must be a header that API Gateway hands on, got 'Content-MD5', which it drops; name", {"delivery_id_header": "Content-MD5"}),
+    Row("header of API Gateway's", "delivery_id_header must be a header that the sender writes, got 'X-Forwarded-Port', which API Gateway does; name", {"delivery_id_header": "X-Forwarded-Port"}),
     Row("dead-letter messages smaller", "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"dead_letter_queue": queue(max_message_size_bytes=262_144)}),
     Row("dead-letter retention shorter", "the retention period of dead_letter_queue must not be shorter than the queue's 432000 seconds, got 345600 seconds; give", {"retention_period": days(5)}, {"dead_letter_queue": queue()}),
     Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}),

@@ -6,7 +6,7 @@ binary media types, throttling, API keys, allowed addresses, access logs. Everyt
 developer's tool; where the emulator learns this, it goes.
 
 Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
-plan, WAF, TLS, and headers of gateway responses.
+plan, WAF, TLS, and headers of gateway responses. Names of headers are in lower case, but for API Gateway's own.
 """
 
 import argparse
@@ -19,9 +19,10 @@ import secrets
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
@@ -31,7 +32,7 @@ import uvicorn
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError, ConnectTimeoutError, ReadTimeoutError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 from cachetools import TTLCache, cached
 from starlette.applications import Starlette
@@ -70,17 +71,44 @@ _NEVER_ARRIVE = {
     *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
     *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
 }
+# API Gateway's own, in each request that it hands on. What it makes of a sender's headers of these names is reported,
+# not recorded: a trace is kept, an address is appended, and port and protocol are replaced.
+_TRACE = "X-Amzn-Trace-Id"
+_FORWARDED = "X-Forwarded-For"
+_ARRIVED_BY = {"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"}
+_CALL_HEADER = "integration.request.header."
+# Of the identity in a context; no signature is read here.
+_OF_A_SIGNER = [
+    *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
+    *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
+]
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
-# Any other message is of a policy, and names the resource.
-_RESPONSE_TYPES = {
-    "Endpoint request timed out": "INTEGRATION_TIMEOUT",
-    "Forbidden": "INVALID_API_KEY",
-    "Internal server error": "INTEGRATION_FAILURE",
-    "Missing Authentication Token": "MISSING_AUTHENTICATION_TOKEN",
-    "Request Too Long": "REQUEST_TOO_LARGE",
-    "Too Many Requests": "THROTTLED",
-    "Unsupported Media Type": "UNSUPPORTED_MEDIA_TYPE",
+# Type and x-amzn-ErrorType of a refusal. Of these texts Missing Authentication Token and Internal server error are
+# recorded, see tests/recorded; the others are as people report them. Any other is of a policy, and names the resource.
+_REFUSALS = {
+    "Endpoint request timed out": ("INTEGRATION_TIMEOUT", "InternalServerErrorException"),
+    "Forbidden": ("INVALID_API_KEY", "ForbiddenException"),
+    "Internal server error": ("INTEGRATION_FAILURE", "InternalServerErrorException"),
+    "Missing Authentication Token": ("MISSING_AUTHENTICATION_TOKEN", "MissingAuthenticationTokenException"),
+    "Request Too Long": ("REQUEST_TOO_LARGE", "RequestTooLargeException"),
+    "Too Many Requests": ("THROTTLED", "TooManyRequestsException"),
+    "Unsupported Media Type": ("UNSUPPORTED_MEDIA_TYPE", "BadRequestException"),
+}
+_BY_A_POLICY = ("ACCESS_DENIED", "AccessDeniedException")
+
+# What the answer of a function may say, and nothing else.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+_ANSWER = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+# Recorded from AWS: headers of an answer that arrive as x-amzn-Remapped-…, one that does not arrive, and those of a
+# call that no parameter mapping may make.
+_REMAPPED = {
+    *("authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards"),
+    *("proxy-authenticate", "server", "trailer", "upgrade", "user-agent", "www-authenticate"),
+}
+_NOT_ANSWERED = "transfer-encoding"
+_NOT_MAPPED = {
+    *("authorization", "connection", "content-length", "expect", "proxy-authenticate", "te", "transfer-encoding"),
 }
 
 _log = logging.getLogger("door")
@@ -98,7 +126,11 @@ class _GatewayResponse(Exception):
     @property
     def type(self) -> str:
         """https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"""
-        return _RESPONSE_TYPES.get(self.message, "ACCESS_DENIED")
+        return _REFUSALS.get(self.message, _BY_A_POLICY)[0]
+
+    def response(self) -> Response:
+        error_type = _REFUSALS.get(self.message, _BY_A_POLICY)[1]
+        return _json(self.status, {self.field: self.message}, {"x-amzn-errortype": error_type})
 
 
 @dataclass(frozen=True)
@@ -124,9 +156,21 @@ class _Call:
         # A semicolon splits a query, too.
         return parse_qsl(_query(self.request).replace(";", "&"), keep_blank_values=True)
 
+    @cached_property
+    def trace(self) -> str:
+        """The one of a sender that traces, else a new one. A function's answer has it too.
+
+        https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
+        """
+        return self.request.headers.get(_TRACE) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+
     def headers(self) -> list[tuple[str, str]]:
-        """Those that API Gateway hands on."""
-        return [(name, value) for name, value in self.request.headers.items() if name not in _NEVER_ARRIVE]
+        """Those that API Gateway hands on, and its own. A function gets them, and a template."""
+        came_by = [*self.request.headers.getlist(_FORWARDED), self.context["identity"]["sourceIp"]]
+        own = {_TRACE: self.trace, _FORWARDED: ", ".join(came_by), **_ARRIVED_BY}
+        replaced = _NEVER_ARRIVE | {name.lower() for name in own}
+        theirs = [(name, value) for name, value in self.request.headers.items() if name not in replaced]
+        return [*theirs, *own.items()]
 
     def brought(self, source: str) -> str | None:
         """What a parameter mapping names: a literal in single quotes, or where in the request its value is."""
@@ -135,7 +179,7 @@ class _Call:
         place, _, name = source.removeprefix("method.request.").partition(".")
         match place:
             case "header":
-                return self.request.headers.get(name)
+                return {each.lower(): value for each, value in self.headers()}.get(name.lower())
             case "querystring":
                 return dict(self.query()).get(name)
             case "path":
@@ -175,6 +219,8 @@ class Door:
         # slashes in the middle.
         path = "/" + _raw_path(request, 5).strip("/")
         matched = api.match(path, request.method) if api else None
+        if api is not None and matched is None:
+            return _nobody_here()
         if api is None or matched is None or not _is_ours(matched[0]):
             return await self._forward(request)
         return await self._execute(request, api, *matched)
@@ -188,14 +234,14 @@ class Door:
             call = _Call(request, payload, api, method, parameters, context)
             if not self._apis.may_enter(api):
                 raise _GatewayResponse(429, "Too Many Requests")
+            _require_possible_parameters(method)
             run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]
             response = await run(call)
         except _GatewayResponse as answer:
             context["error"] = {"message": answer.message, "responseType": answer.type}
-            response = _json(answer.status, {answer.field: answer.message})
+            response = answer.response()
         context |= {"status": response.status_code, "responseLatency": round((time.monotonic() - started) * 1000)}
-        response.headers["x-amzn-requestid"] = context["requestId"]
-        response.headers["x-amz-apigw-id"] = context["extendedRequestId"]
+        _numbered(response, context["requestId"], context["extendedRequestId"])
         self._access_log.write(api, context)
         return response
 
@@ -217,7 +263,7 @@ class Door:
         integration = call.method.integration
         uri = _SQS_URI.match(integration["uri"])
         assert uri is not None  # _execute has looked
-        headers = _mapped(integration.get("requestParameters"), "integration.request.header.", call.brought)
+        headers = _mapped(integration.get("requestParameters"), _CALL_HEADER, call.brought)
         credentials = _CREDENTIALS
         if self._iam:
             headers |= _TLS
@@ -252,14 +298,18 @@ class Door:
                 run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),
                 _INTEGRATION_TIMEOUT,
             )
-            answer = json.loads(await run_in_threadpool(result["Payload"].read))
-            call.context["integration"] = {"status": result["StatusCode"]}
-            if "FunctionError" in result:
-                raise ValueError(answer)
-            return _proxy_response(answer)
+            said = await run_in_threadpool(result["Payload"].read)
         except TimeoutError:
             raise _GatewayResponse(504, "Endpoint request timed out") from None
-        except Exception as error:
+        except (BotoCoreError, ClientError) as error:
+            _log.error("%s cannot be called: %s", uri["function"], error)
+            raise _GatewayResponse(500, "Internal server error") from None
+        call.context["integration"] = {"status": result["StatusCode"]}
+        try:
+            if "FunctionError" in result:
+                raise ValueError(said.decode())
+            return _proxy_response(call, json.loads(said))
+        except (TypeError, ValueError) as error:
             _log.error("%s: %r", uri["function"], error)
             raise _GatewayResponse(502, "Internal server error") from None
 
@@ -305,11 +355,11 @@ def create_app(upstream: str, *, iam: bool = False) -> Starlette:
             Route("/{path:anything}", door.handle, methods=_METHODS),
         ],
         exception_handlers={
-            405: lambda _, __: _json(403, {"message": "Missing Authentication Token"}),
+            405: lambda _, __: _nobody_here(),
             # The sender hung up, and nobody reads this.
             ClientDisconnect: lambda _, __: _json(400, {"message": "Bad Request"}),
             # The log has it: an answer is JSON, and no stack trace.
-            Exception: lambda _, __: _json(500, {"message": "Internal server error"}),
+            Exception: lambda _, __: _numbered(_GatewayResponse(500, "Internal server error").response()),
         },
     )
 
@@ -332,6 +382,8 @@ def main() -> None:
         # The emulator has its own Date and Server, and a second Date confuses its clients.
         date_header=False,
         server_header=False,
+        # Who calls is whoever calls, as for API Gateway: not whom an X-Forwarded-For names.
+        proxy_headers=False,
     )
 
 
@@ -347,6 +399,29 @@ def _require_access(request: Request, api: RestApi, method: Method, context: Map
         raise _GatewayResponse(403, "Forbidden")
 
 
+def _require_possible_parameters(method: Method) -> None:
+    """A mapping of a header that API Gateway keeps for itself is deployed, and fails each request."""
+    mapped = (name.removeprefix(_CALL_HEADER).lower() for name in method.integration.get("requestParameters") or {})
+    if not _NOT_MAPPED.isdisjoint(mapped):
+        raise _GatewayResponse(500, "Internal server error")
+
+
+def _nobody_here() -> Response:
+    """The answer where the API has no such path, or the path no such method."""
+    return _numbered(_GatewayResponse(403, "Missing Authentication Token").response())
+
+
+def _numbered(response: Response, id: str | None = None, extended_id: str | None = None) -> Response:
+    """With the ids that every answer of API Gateway has."""
+    response.headers["x-amzn-requestid"] = id or str(uuid.uuid4())
+    response.headers["x-amz-apigw-id"] = extended_id or _extended_id()
+    return response
+
+
+def _extended_id() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
+
+
 def _is_ours(method: Method) -> bool:
     if method.authorization_type not in ("NONE", "AWS_IAM"):
         return False
@@ -356,9 +431,14 @@ def _is_ours(method: Method) -> bool:
 
 
 def _request(call: _Call) -> str:
-    """What the integration is sent."""
+    """What the integration is sent. Of bytes no template can be rendered."""
     template = _request_template(call.method.integration, call.content_type)
-    return _text(call) if template is None else _render(template, call, _text(call))
+    if template is None:
+        return _text(call)
+    handling = call.method.integration.get("contentHandling")
+    if call.payload and (handling == "CONVERT_TO_BINARY" or (call.is_binary and handling != "CONVERT_TO_TEXT")):
+        raise _GatewayResponse(500, "Internal server error")
+    return _render(template, call, _text(call))
 
 
 def _answer(call: _Call, status: int, reply: str) -> Response:
@@ -369,20 +449,29 @@ def _answer(call: _Call, status: int, reply: str) -> Response:
     override = call.context.pop("responseOverride", {})
     headers = {"content-type": content_type}
     headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call.brought)
+    headers |= {name.lower(): str(value) for name, value in override.get("header", {}).items()}
     return Response(
         answer,
         status_code=int(override.get("status") or chosen["statusCode"]),
-        headers=headers | {name.lower(): str(value) for name, value in override.get("header", {}).items()},
+        headers=dict(_answered(headers.items())),
     )
 
 
+def _answered(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Headers of an answer under the names by which they arrive."""
+    for name, value in headers:
+        if name.lower() != _NOT_ANSWERED:
+            yield (f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name), value
+
+
 def _reply_text(call: _Call, response: Mapping[str, Any], reply: str) -> str:
-    """``$input.body`` in the template of an answer. Of bytes no template can be rendered.
+    """``$input.body`` in the template of an answer, of none as of an absent payload. Of bytes no template can be
+    rendered.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
     """
     if not call.api.is_binary("application/json"):
-        return reply
+        return reply or "{}"
     if response.get("contentHandling") != "CONVERT_TO_TEXT":
         raise _GatewayResponse(500, "Internal server error")
     return base64.b64encode(reply.encode()).decode()
@@ -411,11 +500,12 @@ def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
     return {
         # As at AWS, the sender may choose the one, and not the other.
         "requestId": request.headers.get("x-amzn-requestid") or str(uuid.uuid4()),
-        "extendedRequestId": base64.urlsafe_b64encode(secrets.token_bytes(11)).decode(),
+        "extendedRequestId": _extended_id(),
         "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S %z"),
         "requestTimeEpoch": round(now.timestamp() * 1000),
         "accountId": "000000000000",
         "apiId": api.id,
+        "deploymentId": api.deployment_id,
         "stage": api.stage,
         "httpMethod": request.method,
         "resourceId": method.resource_id,
@@ -423,7 +513,9 @@ def _context(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
         "path": "/" + _raw_path(request, 4),
         "protocol": f"HTTP/{request.scope['http_version']}",
         "domainName": f"{api.id}.execute-api.{api.region}.amazonaws.com",
+        "domainPrefix": api.id,
         "identity": {
+            **dict.fromkeys(_OF_A_SIGNER),
             "sourceIp": request.client.host if request.client else "",
             "userAgent": request.headers.get("user-agent", ""),
         },
@@ -543,20 +635,48 @@ def _several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return values
 
 
-def _proxy_response(answer: Mapping[str, Any]) -> Response:
-    body = answer.get("body") or ""
-    response = Response(
-        base64.b64decode(body) if answer.get("isBase64Encoded") else body, status_code=int(answer["statusCode"])
-    )
-    pairs = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
-    pairs += [(name, str(v)) for name, values in (answer.get("multiValueHeaders") or {}).items() for v in values]
-    for name, value in pairs:
+def _proxy_response(call: _Call, answer: Any) -> Response:
+    """Raises ValueError or TypeError for an answer that API Gateway does not take."""
+    if not isinstance(answer, dict) or not answer.keys() <= _ANSWER:
+        raise ValueError(f"the answer must be an object of {', '.join(sorted(_ANSWER))} only, got {answer!r}")
+    said = answer.get("statusCode")
+    status = 200 if said is None else int(said)
+    if not 200 <= status <= 599:
+        raise ValueError(f"statusCode must be between 200 and 599, got {status}")
+    body: str | bytes = _scalar(answer.get("body"))
+    if answer.get("isBase64Encoded") and call.api.is_binary(call.request.headers.get("accept", "").partition(",")[0]):
+        try:
+            body = base64.b64decode(body, validate=True)
+        except ValueError:
+            raise _GatewayResponse(500, "Internal server error") from None
+    pairs = [
+        (name, value) for name, values in (answer.get("multiValueHeaders") or {}).items() for value in _list(values)
+    ]
+    pairs += (answer.get("headers") or {}).items()
+    response = Response("" if status in (204, 304) else body, status_code=status)
+    for name, value in _answered((name, _scalar(value)) for name, value in pairs):
         response.headers.append(name, value)
+    response.headers.setdefault("content-type", "application/json")
+    # Whoever began the trace: this call is a part of it.
+    call_in_it = "" if ";Parent=" in call.trace else f";Parent={secrets.token_hex(8)};Sampled=0"
+    response.headers[_TRACE] = call.trace + call_in_it
     return response
 
 
-def _json(status: int, body: Mapping[str, str]) -> Response:
-    return Response(json.dumps(body), status_code=status, media_type="application/json")
+def _scalar(value: object) -> str:
+    if isinstance(value, list | dict):
+        raise TypeError(f"it must be a text, got {value!r}")
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"each of multiValueHeaders must be a list, got {value!r}")
+    return value
+
+
+def _json(status: int, body: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(body), status_code=status, headers=headers, media_type="application/json")
 
 
 if __name__ == "__main__":

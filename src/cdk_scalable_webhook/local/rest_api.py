@@ -94,6 +94,7 @@ class RestApi:
     access_log: AccessLogSetting | None
     denied_outside: Sequence[Sequence[Network]] = ()
     api_keys: frozenset[str] = frozenset()
+    deployment_id: str = ""
 
     def allows(self, source_ip: str) -> bool:
         """Whether the resource policy lets this address call. Of policies, only the one by address is known here."""
@@ -110,10 +111,11 @@ class RestApi:
         return min(found, key=lambda candidate: candidate[0])[1:] if found else None
 
     def is_binary(self, content_type: str) -> bool:
-        """Whether a payload of this type is bytes to API Gateway."""
+        """Whether a payload of this type is bytes to API Gateway. A declared ``*/png`` counts for nothing."""
         wanted = media_type(content_type)
-        family = wanted.partition("/")[0]
-        return any(declared.lower() in ("*/*", f"{family}/*", wanted) for declared in self.binary_media_types)
+        family, slash, _ = wanted.partition("/")
+        binary = {"*/*", wanted, f"{family}/*"} if slash and family != "*" else {"*/*"}
+        return any(declared.lower() in binary for declared in self.binary_media_types)
 
 
 class RestApis:
@@ -184,6 +186,7 @@ class RestApis:
             access_log=template.access_log or _access_log(stage),
             denied_outside=_denied_outside(api.get("policy")),
             api_keys=_api_keys(gateway, id, stage_name) if keyed else frozenset(),
+            deployment_id=stage["deploymentId"],
         )
 
 

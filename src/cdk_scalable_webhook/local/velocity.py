@@ -1,5 +1,6 @@
 """Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, and here the variables and the Java
-that templates call. The tests hold it against Apache Velocity itself.
+that templates call. The tests hold it against Apache Velocity itself, and where API Gateway was recorded to differ,
+against what was recorded: nothing prints as nothing, equals an empty text, and a list of JSON prints as JSON.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
@@ -182,18 +183,40 @@ airspeed.LocalNamespace.set_inherited = _set
 
 
 def _write(reference: Any, stream: Any, namespace: Any, loader: Any) -> None:
-    """Print a reference as Java prints its value, and as itself where it has none."""
-    value = reference.expression.calculate(namespace, loader) if reference.expression else None
-    if value is None:
-        value = "" if reference.silent and reference.expression else reference.my_text()
-    stream.write(_printed(value))
+    """Print a reference as Java prints its value; one without a value API Gateway does not print, as Velocity does."""
+    if not reference.expression:
+        stream.write(reference.my_text())
+        return
+    value = reference.expression.calculate(namespace, loader)
+    stream.write("" if value is None else _printed(value))
 
 
 airspeed.FormalReference.evaluate_raw = _write
 
 
+def _equal(one: object, other: object) -> bool:
+    """To API Gateway nothing and an empty text are the same; to Velocity they are not."""
+    return one == other or (one in (None, "") and other in (None, ""))
+
+
+def _unequal(one: object, other: object) -> bool:
+    return not _equal(one, other)
+
+
+airspeed.BinaryOperator.OPERATORS.update({"==": _equal, "eq": _equal, "!=": _unequal, "ne": _unequal})
+
+
+class _JsonList(list[Any]):
+    """A list of a JSON text. API Gateway prints it as JSON, and one that a template made as Java does."""
+
+
+airspeed.__additional_methods__[_JsonList] = airspeed.__additional_methods__[list]
+
+
 def _printed(value: Any) -> str:
     match value:
+        case _JsonList():
+            return _json(value)
         case None | True | False:
             return json.dumps(value)
         case dict():
@@ -272,7 +295,7 @@ class _Input:
         return _java(_at(json.loads(self.body), json_path))
 
     def json(self, json_path: str) -> _String:
-        return _String(json.dumps(_at(json.loads(self.body), json_path), ensure_ascii=False, separators=(",", ":")))
+        return _String(_json(_at(json.loads(self.body), json_path)))
 
 
 class _Util:
@@ -280,7 +303,7 @@ class _Util:
 
     @staticmethod
     def urlEncode(text: object) -> _String:  # noqa: N802
-        return _String(quote_plus(str(text), safe="*").replace("~", "%7E"))
+        return _String("" if text is None else quote_plus(str(text), safe="*").replace("~", "%7E"))
 
     @staticmethod
     def urlDecode(text: str) -> _String:  # noqa: N802
@@ -326,8 +349,12 @@ def _java(value: Any) -> Any:
         case Mapping():
             return {name: _java(inner) for name, inner in value.items()}
         case list():
-            return [_java(inner) for inner in value]
+            return _JsonList(map(_java, value))
     return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 _NAMED = {

@@ -112,7 +112,7 @@ class MySqlDriver:
 class _Connection:
     def __init__(self, connection: "pymysql.Connection[pymysql.cursors.Cursor]", insert: str) -> None:
         self._connection = connection
-        self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in connection.get_server_info() else insert
+        self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in connection.server_version else insert
         self._is_idle = True
         with connection.cursor() as cursor:
             cursor.execute("SELECT @@max_allowed_packet")
