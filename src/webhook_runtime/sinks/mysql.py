@@ -112,13 +112,14 @@ class MySqlDriver:
 class _Connection:
     def __init__(self, connection: "pymysql.Connection[pymysql.cursors.Cursor]", insert: str) -> None:
         self._connection = connection
-        self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in connection.server_version else insert
         self._is_idle = True
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@max_allowed_packet")
+            cursor.execute("SELECT @@max_allowed_packet, @@version")
             row = cursor.fetchone()
         assert row is not None
         self._max_bytes = int(row[0])
+        # A proxy greets with a version of its own; this is the server's.
+        self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in row[1] else insert
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         # In one order everywhere, which makes deadlocks rare.
