@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,6 +21,17 @@ _REFUSED_SECONDS = 5
 
 class NoSecret(Unverifiable):
     """The secret cannot be had."""
+
+
+def secret_text(answer: Mapping[str, Any]) -> str:
+    """The text in an answer of GetSecretValue, where it was stored as bytes too. No sender's secret has at its ends
+    what an editor leaves there: a line break, or a byte order mark. Raises KeyError, or ValueError."""
+    text = answer["SecretString"] if "SecretString" in answer else answer["SecretBinary"].decode()
+    return _without_ends(text)
+
+
+def _without_ends(text: str) -> str:
+    return text.strip().strip("\ufeff\u200b").strip()
 
 
 def standard_key(secret: str) -> bytes:
@@ -94,12 +105,11 @@ class Secrets:
 
     def _value(self, stage: str) -> str | None:
         try:
-            text = self._client.get_secret_value(SecretId=self.arn, VersionStage=stage)["SecretString"]
+            text = secret_text(self._client.get_secret_value(SecretId=self.arn, VersionStage=stage))
             value = json.loads(text)[self._field] if self._field else text
             if type(value) not in (str, int):  # null, as text, is one that anybody can guess
                 raise TypeError
-            # An editor ends a file with a line break, and no sender's secret has white space at its ends.
-            return str(value).strip()
+            return _without_ends(str(value))
         except Exception as error:
             # One that was never rotated has none; but whether it has one, a call that failed does not say.
             if stage == "AWSPREVIOUS" and not _may_pass(error):

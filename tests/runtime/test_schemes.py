@@ -470,6 +470,17 @@ def test_a_secret_that_holds_no_key_lets_nobody_in(secret: str) -> None:
         admitted(checked, [("X-Signature", base64_of(BODY, b""))], BODY)
 
 
+def test_a_secret_may_be_stored_as_bytes() -> None:
+    """By --secret-binary, or by a program."""
+
+    class Binary(SecretsManager):
+        def get_secret_value(self, **asked: str) -> dict[str, Any]:
+            return {"SecretBinary": super().get_secret_value(**asked)["SecretString"].encode()}
+
+    secrets = Secrets(Binary(AWSCURRENT="\ufeffshh\n"), "arn", None, Time())
+    admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)
+
+
 def test_a_secret_may_be_a_field_of_json() -> None:
     secrets = Secrets(SecretsManager(AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
     admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)

@@ -105,8 +105,8 @@ def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callabl
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("pasted", ["{}\n", "{}\r\n", " {}", "\t{} \n\n"])
-def test_white_space_at_the_ends_of_a_secret_does_not_count(name: str, pasted: str, checks: Checks) -> None:
+@pytest.mark.parametrize("pasted", ["{}\n", "{}\r\n", " {}", "\t{} \n\n", "\ufeff{}\r\n", "\u00a0{}\u200b"])
+def test_what_an_editor_leaves_at_the_ends_of_a_secret_does_not_count(name: str, pasted: str, checks: Checks) -> None:
     sender = ALL[name]
     if name == "meta":  # whose secret is JSON, with the secret itself in a field
         fields = {field: pasted.format(value) for field, value in json.loads(sender.secret).items()}

@@ -16,6 +16,7 @@ from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
+from webhook_runtime.secrets import secret_text
 from webhook_runtime.settings import DatabaseSettings
 from webhook_runtime.sinks.splitting import BadWebhook, insert_each
 from webhook_runtime.sinks.table import create_table
@@ -113,7 +114,7 @@ class Credentials:
 
     def _read(self, secret_arn: str) -> tuple[str, str]:
         try:
-            secret = json.loads(self._secrets.get_secret_value(SecretId=secret_arn)["SecretString"])
+            secret = json.loads(secret_text(self._secrets.get_secret_value(SecretId=secret_arn)))
             return secret["username"], secret["password"]
         except Exception as error:
             # Whatever it is, no webhook caused it; and what json says of it would quote the secret.

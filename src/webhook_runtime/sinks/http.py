@@ -20,7 +20,7 @@ from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
-from webhook_runtime.secrets import NoSecret, standard_key
+from webhook_runtime.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.settings import HttpSettings
 from webhook_runtime.tls import tls_context
 
@@ -149,7 +149,7 @@ class Signer:
 
     def _read(self) -> bytes:
         try:
-            return standard_key(self._secrets.get_secret_value(SecretId=self._secret_arn)["SecretString"])
+            return standard_key(secret_text(self._secrets.get_secret_value(SecretId=self._secret_arn)))
         except NoSecret as error:
             raise SinkDown(f"the signing secret: {error}", error="BadSecret") from None
         except Exception as error:
