@@ -87,7 +87,7 @@ def test_they_are_what_there_is_to_try(events: list[Event]) -> None:
 
 @pytest.mark.parametrize("sink", ["Postgres", "DynamoDB"])
 @pytest.mark.parametrize("ingress", ["Lambda", "Direct"])
-@pytest.mark.slow(5)
+@pytest.mark.slow(8)
 def test_each_is_stored_once_as_it_was_sent(
     ingress: str,
     sink: str,
@@ -98,7 +98,7 @@ def test_each_is_stored_once_as_it_was_sent(
 ) -> None:
     webhook = ObservedWebhook(emulator, "GitHub", ingress + sink)
     sent = {str(uuid.uuid4()): event for event in events}
-    report = send(endpoints[webhook.id], (request(*each) for each in sent.items()), concurrency=16)
+    report = send(endpoints[webhook.id], (request(*each) for each in sent.items()), concurrency=8)
     assert (report.refused, report.unanswered) == ({}, {})
     assert sorted(report.accepted_ids) == sorted(sent)
 
