@@ -19,6 +19,10 @@ CHECKOV := $(VENV)/checkov/.ready
 LAMBDA := $(VENV)/lambda
 PYODIDE := 314.0.7
 ON_PYODIDE := --python-version 3.14 --python-platform wasm32-pyodide2024 --only-binary :all:
+# Real payloads: what GitHub's own library has as examples.
+PAYLOADS := $(VENV)/payloads
+WEBHOOKS_EXAMPLES := 7.6.1
+NPM_INSTALL := $(BIN)/npm install --silent --no-fund --no-audit --no-package-lock --prefix
 PIN := $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header
 PIN_ALL := $(PIN) --universal --python-version 3.11
 
@@ -58,7 +62,7 @@ faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
 # All that the tests need, made by itself: making it is no part of how long they take.
-environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready
+environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(PAYLOADS)/$(WEBHOOKS_EXAMPLES)
 
 bench-environment: $(BENCH)/.ready
 
@@ -147,6 +151,11 @@ $(CHECKOV): requirements-checkov.txt | $(READY)
 
 $(LAMBDA)/.ready: requirements-lambda.txt | $(READY)
 	@rm -rf $(LAMBDA)
-	@$(BIN)/npm install --silent --no-fund --no-audit --no-package-lock --prefix $(LAMBDA) pyodide@$(PYODIDE)
+	@$(NPM_INSTALL) $(LAMBDA) pyodide@$(PYODIDE)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(ON_PYODIDE) --target $(LAMBDA)/packages --requirements requirements-lambda.txt
+	@touch $@
+
+$(PAYLOADS)/$(WEBHOOKS_EXAMPLES): | $(READY)
+	@rm -rf $(PAYLOADS)
+	@$(NPM_INSTALL) $(PAYLOADS) @octokit/webhooks-examples@$(WEBHOOKS_EXAMPLES)
 	@touch $@
