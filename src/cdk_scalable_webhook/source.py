@@ -506,6 +506,11 @@ class Source:
         return None if header is None else str(header)
 
     @property
+    def gives_ids(self) -> bool:
+        """Whether the sender gives each delivery an id of its own, in a header or in the payload."""
+        return any(self._scheme.get(name) is not None for name in ("id_header", "id_field"))
+
+    @property
     def handshake(self) -> str | None:
         """What the sender asks before it sends, where it does."""
         return self._handshake

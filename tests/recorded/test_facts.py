@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cdk_scalable_webhook.filters import EventFilters as AtSynth
+from cdk_scalable_webhook.filters import environment
 from cdk_scalable_webhook.local import door
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from cdk_scalable_webhook.local.velocity import render
@@ -173,7 +174,7 @@ def test_a_filter_keeps_what_a_mapping_kept(id: str) -> None:
 
 def wants(pattern: Any, event: Any) -> bool:
     """By the pattern as synth writes it for whoever filters."""
-    written = AtSynth([{"body": pattern}]).environment()
+    written = environment({"/": AtSynth([{"body": pattern}])})
     filters = EventFilters.from_settings(FilterSettings.from_environment(written))
     assert filters
     return filters.want(webhook(json.dumps(event)))
