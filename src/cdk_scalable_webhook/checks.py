@@ -534,6 +534,15 @@ def properties(struct: object) -> dict[str, Any]:
 
 
 @contextmanager
+def of_endpoint(mount: str) -> Iterator[None]:
+    """Say which endpoint a refusal is about."""
+    try:
+        yield
+    except ValueError as refusal:
+        raise ValueError(f"endpoint {mount}: {refusal}") from None
+
+
+@contextmanager
 def taken_by_the_cdk(argument: str) -> Iterator[None]:
     """The CDK checks what is handed on to it, and refuses it with a trace of JavaScript's."""
     try:

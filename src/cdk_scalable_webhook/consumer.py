@@ -13,6 +13,7 @@ from cdk_scalable_webhook import checks, findings, grants
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
+from cdk_scalable_webhook.filters import environment as filter_environment
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry
@@ -45,7 +46,7 @@ def create_consumer(
     sink: Sink,
     retry: Retry,
     sources: Mapping[str, Source | None],
-    event_filters: EventFilters | None,
+    event_filters: Mapping[str, EventFilters],
     payload_bucket: "s3.IBucket | None",
     timeout: Duration,
     memory_size: int | None,
@@ -56,8 +57,8 @@ def create_consumer(
     tracing: lambda_.Tracing | None,
 ) -> lambda_.Function:
     """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``sources`` has those
-    that no door verifies, by mount; None for a mount where a door has, or anybody may send. ``event_filters`` is None
-    where it has nothing to drop."""
+    that no door verifies, by mount; None for a mount where a door has, or anybody may send. ``event_filters`` has those
+    that it applies, by mount."""
     checks.number("memory_size", memory_size, 128, 10_240)
     options = SinkOptions(
         timeout=timeout, encryption_key=encryption_key, removal_policy=removal_policy, payload_bucket=payload_bucket
@@ -77,7 +78,7 @@ def create_consumer(
                 **config.environment,
                 **_environment(buffer, retry),
                 **environment(sources),
-                **(event_filters.environment() if event_filters is not None else {}),
+                **filter_environment(event_filters),
                 **_payload_environment(payload_bucket, buffer),
             },
             timeout=timeout,
@@ -93,8 +94,8 @@ def create_consumer(
     for source in verified:
         source.grant_read(consumer)
     count_mismatched(consumer, buffer.queue, verified)
-    if event_filters is not None:
-        count_dropped(scope, consumer, buffer.queue)
+    if event_filters:
+        count_dropped(consumer, buffer.queue)
     if payload_bucket is not None:
         grant_take(payload_bucket, consumer)
     if buffer.dead_letter_queue is not None:
@@ -149,13 +150,13 @@ def throttle(
     batch_size: int,
     max_batching_window: Duration | None,
     event_filters: EventFilters | None,
-) -> None:
+) -> lambda_.EventSourceMapping:
     """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time, and only what
     ``event_filters`` want."""
     checks.free_queue(buffer.queue)
     Construct(cast(Construct, buffer.queue), checks.TAKEN)
     grants.consume(buffer.queue, consumer)
-    lambda_.EventSourceMapping(
+    return lambda_.EventSourceMapping(
         scope,
         "EventSourceMapping",
         target=consumer,

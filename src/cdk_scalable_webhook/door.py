@@ -8,7 +8,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, IDependable
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
@@ -37,6 +37,7 @@ def create_api(
     scope: Construct,
     *,
     edge: Edge,
+    mount: str,
     binary_media_types: Sequence[str],
     throttling_rate_limit: float | None,
     throttling_burst_limit: int | None,
@@ -44,7 +45,7 @@ def create_api(
     removal_policy: RemovalPolicy | None,
     tracing: lambda_.Tracing | None,
 ) -> apigateway.RestApi:
-    """A regional REST API with access logs."""
+    """A regional REST API with access logs. ``mount`` is where the webhook's own endpoint is."""
     checks.number("throttling_rate_limit", throttling_rate_limit, 1, 100_000)
     checks.number("throttling_burst_limit", throttling_burst_limit, 1, 100_000)
     access_logs = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=removal_policy)
@@ -54,7 +55,7 @@ def create_api(
         rest_api_name=scope.node.path,
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(binary_media_types) or None,
-        policy=edge.resource_policy(),
+        policy=edge.resource_policy(mount),
         # Nothing gets in beside the domain: neither past its mutual TLS nor by another name. Said in either case, since
         # CloudFormation leaves what goes from a template, and an API that loses its domain would have no name at all.
         disable_execute_api_endpoint=edge.domain_name is not None,
@@ -127,9 +128,17 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     return api
 
 
-def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: Edge, *, verified: bool) -> None:
+def open_door(
+    api: apigateway.RestApi,
+    path: str,
+    config: IngressConfig,
+    edge: Edge,
+    *,
+    verified: bool,
+    after: Sequence[IDependable],
+) -> None:
     """Any method on the mount and on every path below it, for whom the edge lets pass. ``verified`` is whether there is
-    a source."""
+    a source, ``after`` what has to be there before the first request, whatever the ingress."""
     mount = api.root.resource_for_path(path) if path != "/" else api.root
     taken = mount.get_resource("{proxy+}") or mount.node.try_find_child("ANY")
     if taken is not None:
@@ -141,7 +150,7 @@ def open_door(api: apigateway.RestApi, path: str, config: IngressConfig, edge: E
         for method, each in {"ANY": config, **config.methods}.items():
             responses = list(each.method_responses)
             opened = resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
-            opened.node.add_dependency(*each.after)
+            opened.node.add_dependency(*each.after, *after)
             findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(edge, verified=verified))
     add_preflights(resources, edge)
 

@@ -1,7 +1,7 @@
 """The edge: who may come to the door at all, by what API Gateway and WAF check before any code of ours runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Names
@@ -35,7 +35,8 @@ _MANAGED_RULES = {
 
 @dataclass(frozen=True)
 class Edge:
-    """What the API asks of a sender; every field is the argument of ``ScalableWebhook`` of its name."""
+    """What the API asks of a sender; every field is the argument of ``ScalableWebhook`` of its name. All but ``cors``
+    guards every endpoint of the API."""
 
     api_key: apigateway.IApiKey | bool | None
     allowed_ip_ranges: Sequence[str] | None
@@ -55,13 +56,17 @@ class Edge:
         """What was asked for; None for what was not."""
         return {name: value or None for name, value in vars(self).items()}
 
+    def of_further_endpoint(self) -> "Edge":
+        """The same guards, and no pages of an origin that may send: nobody has said so of this endpoint."""
+        return replace(self, cors=None)
+
     @property
     def proves_sender(self) -> bool:
         """Whether a sender has to prove who it is: by a signature of IAM's, or by a certificate."""
         return self.iam_authorization or (self.domain_name is not None and self.domain_name.mtls is not None)
 
-    def resource_policy(self) -> iam.PolicyDocument | None:
-        """Who may call from where.
+    def resource_policy(self, mount: str) -> iam.PolicyDocument | None:
+        """Who may call from where. ``mount`` is where the endpoint is that ``cors`` is for.
 
         Without a policy API Gateway lets everybody in, with one nobody who is not allowed. With IAM authorization it is
         the caller's own policy that allows: within an account either of the two suffices, so an Allow for everybody
@@ -74,7 +79,8 @@ class Edge:
             elsewhere = {"NotIpAddress": {"aws:SourceIp": list(self.allowed_ip_ranges)}}
             statements.append(_statement(iam.Effect.DENY, "execute-api:/*", conditions=elsewhere))
         if self.iam_authorization and self.cors is not None:
-            statements.append(_statement(iam.Effect.ALLOW, "execute-api:/*/OPTIONS/*"))
+            preflights = [f"execute-api:/*/OPTIONS{path}" for path in paths(mount)]
+            statements.append(_statement(iam.Effect.ALLOW, *preflights))
         elif self.allowed_ip_ranges is not None and not self.iam_authorization:
             statements.append(_statement(iam.Effect.ALLOW, "execute-api:/*"))
         return iam.PolicyDocument(statements=statements) if statements else None
@@ -168,13 +174,18 @@ def quoted(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: f"'{value}'" for name, value in headers.items()}
 
 
-def _statement(effect: iam.Effect, resource: str, **properties: Any) -> iam.PolicyStatement:
+def paths(mount: str) -> list[str]:
+    """All that an endpoint is, as a policy has it: its mount, and every path below."""
+    return ["/*"] if mount == "/" else [mount, f"{mount}/*"]
+
+
+def _statement(effect: iam.Effect, *resources: str, **properties: Any) -> iam.PolicyStatement:
     return iam.PolicyStatement(
         effect=effect,
         principals=[iam.StarPrincipal()],
         actions=["execute-api:Invoke"],
         # API Gateway puts its own ARN before it, which the API's template cannot name yet.
-        resources=[resource],
+        resources=list(resources),
         **properties,
     )
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from aws_cdk import Duration, Names, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.arguments import MAX_NUMBER, brief, is_text
@@ -25,12 +24,14 @@ _MAX_ENVIRONMENT_LENGTH = 3000
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 _MAX_NUMERIC = 5_000_000_000
 
+_NAMESPACE = "ScalableWebhook"
+
 _TEXT_OPERATORS = ("prefix", "suffix", "equals-ignore-case")
 _OPERATORS = (*_TEXT_OPERATORS, "anything-but", "numeric", "exists")
 
 
 class EventFilters:
-    """The filters of one webhook, valid and with the names of headers in lower case."""
+    """The filters of one endpoint, valid and with the names of headers in lower case."""
 
     def __init__(self, filters: Sequence[Mapping[str, object]]) -> None:
         """Check them.
@@ -55,17 +56,15 @@ class EventFilters:
         """Whether any of them looks at a header."""
         return any("headers" in pattern for pattern in self._patterns)
 
-    def environment(self) -> Mapping[str, str]:
-        """What the function that drops has to know."""
-        text = _dumps(self._patterns)
-        if len(text) > _MAX_ENVIRONMENT_LENGTH:
-            _refuse(
-                f"be at most {_MAX_ENVIRONMENT_LENGTH:,} characters as JSON, since the function has them in its "
-                "environment",
-                f"{len(text):,}",
-                "filter by fewer values, or by a prefix",
-            )
-        return {"WEBHOOK_EVENT_FILTERS": text}
+    @property
+    def patterns(self) -> Sequence[Mapping[str, Any]]:
+        """Each filter, as whoever drops has it."""
+        return self._patterns
+
+    def is_same(self, other: "EventFilters") -> bool:
+        """Whether both want the same webhooks for sure. Not by ``==``, to which True is 1."""
+        one, another = ({json.dumps(each, sort_keys=True) for each in filters.patterns} for filters in (self, other))
+        return one == another
 
     def criteria(self) -> list[dict[str, str]]:
         """The filters of an event source mapping."""
@@ -79,76 +78,128 @@ class EventFilters:
         return [{"pattern": text} for text in texts]
 
 
+def environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
+    """What the function has to know that drops for these mounts. Nothing where it drops for none.
+
+    Raises:
+        ValueError: It is more than an environment holds.
+    """
+    if not filters:
+        return {}
+    text = _dumps({mount: each.patterns for mount, each in filters.items()})
+    if len(text) > _MAX_ENVIRONMENT_LENGTH:
+        limit = (
+            f"be at most {_MAX_ENVIRONMENT_LENGTH:,} characters as JSON, since a function has them in its environment"
+        )
+        remedy, where = "filter by fewer values, or by a prefix", "event_filters"
+        if len(filters) > 1:
+            remedy += ", or take Ingress.lambda_integration(), where each endpoint has a function of its own"
+            where = f"event_filters of {' and '.join(filters)} together"
+        _refuse(limit, f"{len(text):,}", remedy, where)
+    return {"WEBHOOK_EVENT_FILTERS": text}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Whose webhooks are dropped.
+
+    Attributes:
+        filters: What is wanted of them; None: everything.
+        ingress_drops: Whether its ingress drops the others itself.
+        as_text: Whether each payload is in the queue as text, which is what an event source mapping can read.
+    """
+
+    filters: EventFilters | None
+    ingress_drops: bool
+    as_text: bool
+
+    @property
+    def of_ingress(self) -> EventFilters | None:
+        """Those that its ingress applies."""
+        return self.filters if self.ingress_drops else None
+
+    def suits_mapping(self, filters: EventFilters) -> bool:
+        """Whether it wants just what an event source mapping with these filters keeps: that looks at the bodies of
+        messages, and at nothing else."""
+        is_readable = self.as_text and not self.ingress_drops and not filters.need_headers
+        return is_readable and self.filters is not None and self.filters.is_same(filters)
+
+
 @dataclass(frozen=True)
 class Dropping:
-    """Who drops what no filter wants: the first on a webhook's way that can. At most one of them has the filters."""
+    """Who behind the ingresses drops what is not wanted: the event source mapping, or the consumer by mount."""
 
-    door: EventFilters | None = None
     mapping: EventFilters | None = None
-    consumer: EventFilters | None = None
+    consumer: Mapping[str, EventFilters] = field(default_factory=dict)
 
 
-def dropping(
-    filters: Sequence[Mapping[str, object]] | None, *, at_door: bool, as_text: bool, own_consumer: bool
-) -> Dropping:
-    """Who drops.
+def dropping(endpoints: Mapping[str, Endpoint], *, own_consumer: bool) -> Dropping:
+    """Who drops what no ingress does.
+
+    The mapping has one list of filters for all that is in the queue, and cannot see by which endpoint a message came.
+    So it drops only where each endpoint wants the same; else the consumer does, which can tell them apart.
 
     Args:
-        filters: What ``ScalableWebhook`` was given.
-        at_door: Whether the door can.
-        as_text: Whether every payload is in the queue as text, which is what an event source mapping can read.
+        endpoints: Every endpoint of the queue, by its mount.
         own_consumer: Whether the consumer was brought, so that it does not filter.
 
     Raises:
-        ValueError: They are no filters, or nobody can apply them.
+        ValueError: Nobody can apply the filters of an endpoint.
     """
-    if filters is None:
+    left = {mount: each.filters for mount, each in endpoints.items() if each.filters and not each.ingress_drops}
+    if not left:
         return Dropping()
-    event_filters = EventFilters(filters)
-    if at_door:
-        return Dropping(door=event_filters)
-    if as_text and not event_filters.need_headers:
-        # Lambda filters SQS messages by their body, and by nothing else.
-        return Dropping(mapping=event_filters)
+    first, filters = next(iter(left.items()))
+    if all(each.suits_mapping(filters) for each in endpoints.values()):
+        return Dropping(mapping=filters)
     if own_consumer:
+        others = " and ".join(mount for mount in endpoints if mount != first)
+        got = "headers" if filters.need_headers else f"{others} as well" if others else "a binary ingress"
         raise ValueError(
-            "event_filters must not look at headers, nor at payloads in base64, together with consumer behind a door "
-            f"without a function, got {'headers' if event_filters.need_headers else 'a binary door'}; take "
-            "Ingress.lambda_integration(), filter by body behind Ingress.direct_integration(), or filter in your "
-            "function"
+            f"event_filters of {first} must be on payloads that are text in the queue, and the same for every "
+            "endpoint, since the event source mapping applies them where consumer is a function of yours, got "
+            f"{got}; take Ingress.lambda_integration() for {first}, or filter in your function"
         )
-    return Dropping(consumer=event_filters)
+    return Dropping(consumer=left)
 
 
-def count_dropped(scope: Construct, function: lambda_.Function, queue: sqs.IQueue) -> None:
-    """Make a metric of the lines by which a function says that it dropped a webhook, one for all doors to a queue."""
+def drop_nothing(mapping: lambda_.EventSourceMapping) -> None:
+    """Take the filters of an event source mapping back."""
+    resource = cast(lambda_.CfnEventSourceMapping, mapping.node.default_child)
+    resource.filter_criteria = resource.metrics_config = None
+
+
+def count_dropped(function: lambda_.Function, queue: sqs.IQueue) -> None:
+    """Make a metric of the lines by which a function says that it dropped a webhook, one for all endpoints of a
+    queue."""
     logs.MetricFilter(
-        scope,
+        function,
         "Dropped",
         log_group=function.log_group,
         filter_pattern=logs.FilterPattern.string_value("$.message", "=", "dropped"),
-        metric_namespace="ScalableWebhook",
-        # A metric filter has no dimension of its own: the name tells webhooks apart, in all stacks of a region.
-        metric_name=f"Dropped-{Names.unique_resource_name(queue, max_length=200, separator='-')}",
+        metric_namespace=_NAMESPACE,
+        metric_name=_metric_name(queue),
         default_value=0,
     )
 
 
-def metric_dropped(scope: Construct, period: Duration | None) -> "cloudwatch.Metric":
-    """The count of the ``ScalableWebhook`` whose scope this is."""
-    counter, mapping = (scope.node.try_find_child(id) for id in ("Dropped", "EventSourceMapping"))
-    if isinstance(counter, logs.MetricFilter):
-        return counter.metric(statistic="Sum", period=period)
+def metric_dropped(
+    queue: sqs.IQueue, mapping: lambda_.EventSourceMapping | None, period: Duration | None
+) -> "cloudwatch.Metric":
+    """Lambda's own count where the event source mapping drops, else that of the functions of the queue."""
     from aws_cdk import aws_cloudwatch as cloudwatch
 
-    assert isinstance(mapping, lambda_.EventSourceMapping)
-    return cloudwatch.Metric(
-        namespace="AWS/Lambda",
-        metric_name="FilteredOutEventCount",
-        dimensions_map={"EventSourceMappingUUID": mapping.event_source_mapping_id},
-        statistic="Sum",
-        period=period,
-    )
+    if mapping is None:
+        metric: dict[str, Any] = {"namespace": _NAMESPACE, "metric_name": _metric_name(queue)}
+    else:
+        dimensions = {"EventSourceMappingUUID": mapping.event_source_mapping_id}
+        metric = {"namespace": "AWS/Lambda", "metric_name": "FilteredOutEventCount", "dimensions_map": dimensions}
+    return cloudwatch.Metric(**metric, statistic="Sum", period=period)
+
+
+def _metric_name(queue: sqs.IQueue) -> str:
+    """A metric filter has no dimension of its own: the name tells webhooks apart, in all stacks of a region."""
+    return f"Dropped-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
 
 
 def _pattern(filter: Mapping[str, object], where: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped
+from cdk_scalable_webhook.filters import environment as filter_environment
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.source import Source, count_mismatched, environment
@@ -37,13 +38,14 @@ _PUBLISHER_MEMORY = 256
 
 @dataclass(frozen=True)
 class IngressOptions:
-    """What an ingress is given to work with.
+    """What an ingress is given to work with: what all endpoints of a webhook share, such as the queue, and what is this
+    endpoint's own.
 
     Attributes:
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
-        mount: The path of the door.
+        mount: The path of the endpoint.
         source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
         event_filters: What is wanted, for an ingress that filters; None: everything, or somebody behind it filters.
         payload_bucket: Where payloads go that no message holds; None: they are refused.
@@ -211,10 +213,10 @@ class _LambdaIntegration(Ingress):
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
         source = options.source
         variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
-        if source is None and options.delivery_id_header is not None:
+        if options.delivery_id_header is not None and not (source and source.gives_ids):
             variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
         if options.event_filters is not None:
-            variables |= options.event_filters.environment()
+            variables |= filter_environment({options.mount: options.event_filters})
         if (acknowledgement := options.accepted()) is not None:
             variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(acknowledgement))
         if options.response_headers:
@@ -242,7 +244,7 @@ class _LambdaIntegration(Ingress):
             source.grant_read(publisher)
             count_mismatched(publisher, options.queue, [source])
         if options.event_filters is not None:
-            count_dropped(scope, publisher, options.queue)
+            count_dropped(publisher, options.queue)
         if options.payload_bucket is not None:
             grant_put(options.payload_bucket, publisher)
         return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))

@@ -690,14 +690,22 @@ class Source:
     @property
     def delivery_id_header(self) -> str | None:
         """The header that makes a delivery unique, where it is one: of several ways to sign that of the first."""
-        ways = cast(Sequence[Mapping[str, object]], self._scheme.get("ways", [self._scheme]))
-        header = ways[0].get("id_header")
+        header = self._ways[0].get("id_header")
         return None if header is None else str(header)
+
+    @property
+    def _ways(self) -> Sequence[Mapping[str, object]]:
+        return cast(Sequence[Mapping[str, object]], self._scheme.get("ways", [self._scheme]))
 
     @property
     def handshakes(self) -> Sequence[str]:
         """What the sender asks before it sends, by kind."""
         return [kind for kind, *_ in self._handshakes]
+
+    @property
+    def gives_ids(self) -> bool:
+        """Whether the sender gives each delivery an id of its own, in a header or in the payload."""
+        return any(way.get(name) is not None for way in self._ways for name in ("id_header", "id_field"))
 
     @property
     def acknowledgement(self) -> Acknowledgement | None:

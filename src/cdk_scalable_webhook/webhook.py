@@ -1,7 +1,7 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import jsii
@@ -12,7 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -20,8 +20,16 @@ from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
-from cdk_scalable_webhook.edge import Edge, usage_plan, web_acl_of_stage
-from cdk_scalable_webhook.filters import dropping, metric_dropped
+from cdk_scalable_webhook.edge import Edge, paths, usage_plan, web_acl_of_stage
+from cdk_scalable_webhook.filters import (
+    Endpoint,
+    EventFilters,
+    count_dropped,
+    drop_nothing,
+    dropping,
+    metric_dropped,
+)
+from cdk_scalable_webhook.filters import environment as filter_environment
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
@@ -100,6 +108,9 @@ class ScalableWebhook(Construct):
     ) -> None:
         """Create the endpoint.
 
+        ``ingress``, ``source``, ``event_filters``, ``path``, ``delivery_id_header``, ``acknowledgement`` and ``cors``
+        are of this one endpoint. ``add_source()`` makes further ones, with their own.
+
         Args:
             scope: The stack, or the construct that this one belongs to.
             id: The id within the scope.
@@ -121,8 +132,9 @@ class ScalableWebhook(Construct):
             path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
                 with the webhook. Default: ``/``, so every path.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
-                requests with the same value are stored once. Default: each request is its own delivery, and is stored
-                once however often SQS delivers it.
+                requests with the same value are stored once. Not together with a ``source`` that gives its deliveries
+                an id. Default: the id of the source; else each request is its own delivery, and is stored once however
+                often SQS delivers it.
             queue: A queue of yours, standard or FIFO, instead of a new one. Not together with the settings of a queue.
                 One of another account has to permit what is granted here, in its own policy; an imported one with a key
                 of its own has to name it (``from_queue_attributes(key_arn=…)``). Where there was a new one before, that
@@ -209,23 +221,18 @@ class ScalableWebhook(Construct):
         fifo = queue is not None and queue.fifo
         checks.mount_path(path)
         self._path = "/" + path.strip("/")
-        checks.header_of_the_sender("delivery_id_header", delivery_id_header)
+        delivery_id_header = _delivery_id_header(delivery_id_header, source)
         if source is not None:
-            checks.nothing_set("source", delivery_id_header=delivery_id_header)
-            delivery_id_header = source.delivery_id_header
             _require_verifier(ingress, consumer)
         if large_payloads:
             checks.large_payloads(ingress.takes_large_payloads, consumer)
         self._ingress = ingress
         self._source = source
         self._sources = {self._path: None if ingress.verifies else source}
-        drops = dropping(
-            event_filters,
-            at_door=ingress.filters,
-            as_text=not ingress.binary_media_types,
-            own_consumer=consumer is not None,
-        )
-        self._drops = event_filters is not None
+        endpoint = _endpoint(ingress, event_filters)
+        self._endpoints = {self._path: endpoint}
+        self._drops = dropping(self._endpoints, own_consumer=consumer is not None)
+        self._has_counted_mapping = False
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
@@ -286,7 +293,7 @@ class ScalableWebhook(Construct):
                 sink=self._sink,
                 retry=self._retry,
                 sources=self._sources,
-                event_filters=drops.consumer,
+                event_filters=self._drops.consumer,
                 timeout=busy,
                 payload_bucket=self._payload_bucket,
                 memory_size=memory_size,
@@ -307,14 +314,14 @@ class ScalableWebhook(Construct):
             )
             self._sink = None
             self._consumer = consumer
-        throttle(
+        self._mapping = throttle(
             self,
             buffer=buffer,
             consumer=self._consumer,
             max_concurrency=max_concurrency,
             batch_size=batch_size,
             max_batching_window=max_batching_window,
-            event_filters=drops.mapping,
+            event_filters=self._drops.mapping,
         )
 
         edge = Edge(
@@ -330,6 +337,7 @@ class ScalableWebhook(Construct):
             self._api = create_api(
                 self,
                 edge=edge,
+                mount=self._path,
                 binary_media_types=ingress.binary_media_types,
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
@@ -346,20 +354,24 @@ class ScalableWebhook(Construct):
             )
             checks.api_stack(self, api)
             self._api = brought_api(api, ingress)
-        self._options = IngressOptions(
+        # What endpoints share. Everything else each has of its own, and says so where it is opened.
+        self._options = partial(
+            IngressOptions,
             queue=buffer.queue,
-            delivery_id_header=delivery_id_header and delivery_id_header.lower(),
-            mount=self._path,
-            source=source,
-            event_filters=drops.door,
             payload_bucket=self._payload_bucket,
             tracing=tracing,
             log_retention=log_retention,
             removal_policy=removal_policy,
+        )
+        options = self._options(
+            mount=self._path,
+            source=source,
+            delivery_id_header=delivery_id_header,
+            event_filters=endpoint.of_ingress,
             acknowledgement=acknowledgement,
             response_headers=edge.response_headers(),
         )
-        self._open(self, ingress, self._options)
+        self._open(self, ingress, options, edge)
         self._api_key, self._usage_plan = usage_plan(
             self,
             self._api,
@@ -375,64 +387,106 @@ class ScalableWebhook(Construct):
                 "Annotations.of(webhook).acknowledge_warning('cdk-scalable-webhook:openDoor').",
             )
 
-    def add_source(self, path: str, source: Source, *, ingress: Ingress | None = None) -> str:
-        """Another sender, at a door of its own: the same API, queue, consumer and sink.
+    def add_source(
+        self,
+        path: str,
+        source: Source,
+        *,
+        ingress: Ingress | None = None,
+        event_filters: Sequence[Mapping[str, object]] | None = None,
+        delivery_id_header: str | None = None,
+        acknowledgement: Acknowledgement | None = None,
+    ) -> str:
+        """Another sender, at an endpoint of its own: the same API, queue, consumer and sink.
 
-        A handler tells them apart by ``webhook.mount``, which is ``path``. Each door has its own check: what one sender
-        has signed is refused at another's. Ids are of all doors together: what two senders give the same id is stored
-        once, so a sender whose ids are not random wants a ``ScalableWebhook`` of its own.
+        A handler tells them apart by ``webhook.mount``, which is ``path``. Each endpoint has its own check: what one
+        sender has signed is refused at another's. What you said of the webhook's own endpoint says nothing of this one:
+        not its ``source``, ``event_filters``, ``delivery_id_header``, ``acknowledgement`` or ``cors``. What guards the
+        API guards every endpoint: throttle, ``api_key``, ``allowed_ip_ranges``, ``iam_authorization``, ``web_acl`` and
+        ``domain_name``. Ids are of all endpoints together: what two senders give the same id is stored once, so a
+        sender whose ids are not random wants a ``ScalableWebhook`` of its own.
 
         Args:
-            path: Where the door is mounted in the API, such as ``/hooks/stripe``, with every path below.
+            path: Where the endpoint is mounted in the API, such as ``/hooks/stripe``, with every path below.
             source: Who sends.
             ingress: How a request becomes a message. One that is direct answers 413 to what no message holds, whatever
                 ``large_payloads`` says. Default: that of the webhook.
+            event_filters: Which webhooks of this endpoint are wanted, 1 to 5 filters as those of ``ScalableWebhook``.
+                Default: every webhook of this endpoint is wanted.
+            delivery_id_header: The header whose value makes a delivery unique, for a source that gives its deliveries
+                no id. Default: the source's own id, else each request is its own delivery.
+            acknowledgement: What an accepted webhook is answered at this endpoint. Default: what the source's sender
+                takes for accepted, such as 200 for Zoom; else 202 and ``{"id": …}``.
 
         Returns:
             The URL to give to the sender. In an ``api`` that has no stage yet, a token of that of its stage.
 
         Raises:
-            ValueError: ``path`` is taken, or the ingress does not suit the source, the API or the consumer.
+            ValueError: ``path`` is taken, an argument is out of its limits, or the ingress does not suit the source,
+                the API or the consumer. The message names the endpoint.
         """
-        ingress = ingress or self._ingress
         checks.mount_path(path)
         mount = "/" + path.strip("/")
-        door = f"Source {mount.strip('/') or mount}"
-        if self.node.try_find_child(door) is not None:
-            raise ValueError(
-                f"path must be free in api, got {mount!r}, which another source has already; choose another path"
+        ingress = ingress or self._ingress
+        id = f"Source {mount.strip('/') or mount}"
+        with checks.of_endpoint(mount):
+            if self.node.try_find_child(id) is not None:
+                raise ValueError(
+                    f"path must be free in api, got {mount!r}, which another source has already; choose another path"
+                )
+            delivery_id_header = _delivery_id_header(delivery_id_header, source)
+            _require_verifier(ingress, None if self._sink else self._consumer)
+            brought_api(self._api, ingress)
+            if not ingress.verifies and (source.code or source.packages):
+                raise ValueError(
+                    "source must not be Source.custom() at a further endpoint whose ingress does not verify, got one; "
+                    "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
+                )
+            endpoint = _endpoint(ingress, event_filters)
+            sources = {**self._sources, mount: None if ingress.verifies else source}
+            endpoints = {**self._endpoints, mount: endpoint}
+            drops = dropping(endpoints, own_consumer=self._sink is None)
+            if self._has_counted_mapping and drops.mapping is None:
+                raise ValueError(
+                    "metric_dropped() must be called after add_source() where event_filters then differ between "
+                    "endpoints, got it before, so that it counts in another place; move it behind the last add_source()"
+                )
+            told = environment(sources) | filter_environment(drops.consumer)
+            checks.environment_size(told, beside=_OTHER_VARIABLES)
+            options = self._options(
+                mount=mount,
+                source=source,
+                delivery_id_header=delivery_id_header,
+                event_filters=endpoint.of_ingress,
+                acknowledgement=acknowledgement,
             )
-        _require_verifier(ingress, None if self._sink else self._consumer)
-        brought_api(self._api, ingress)
-        if not ingress.verifies and (source.code or source.packages):
-            raise ValueError(
-                f"source must not be Source.custom() for a further door that does not verify, got one for {mount}; "
-                "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
-            )
-        own = self._ingress
-        if self._drops and (ingress.filters, ingress.binary_media_types) != (own.filters, own.binary_media_types):
-            raise ValueError(
-                "ingress of a further door must be of the webhook's own kind where there are event_filters, got "
-                f"another for {mount}; leave ingress out, or make a ScalableWebhook of its own for this source"
-            )
-        sources = {**self._sources, mount: None if ingress.verifies else source}
-        told = environment(sources)
-        checks.environment_size(told, beside=_OTHER_VARIABLES)
-        header = source.delivery_id_header
-        options = replace(self._options, mount=mount, source=source, delivery_id_header=header and header.lower())
-        self._open(Construct(self, door), ingress, options)
-        self._sources = sources
+            # A mapping that drops by the filters of other endpoints has to stop before this one opens.
+            stops = [self._mapping] if self._drops.mapping and drops.mapping is None else []
+            self._open(Construct(self, id), ingress, options, self._edge.of_further_endpoint(), after=stops)
+            if not ingress.verifies:
+                source.grant_read(self._consumer)
         for name, value in told.items():
             self._consumer.add_environment(name, value)
         if not ingress.verifies:
-            assert isinstance(self._consumer, lambda_.Function)  # one that is brought verifies nothing
-            source.grant_read(self._consumer)
             count_mismatched(self._consumer, self._queue, [source])
+        if drops.consumer and not self._drops.consumer:
+            count_dropped(self._consumer, self._queue)
+        for mapping in stops:
+            drop_nothing(mapping)
+        self._sources, self._endpoints, self._drops = sources, endpoints, drops
         return self._url_of(mount)
 
-    def _open(self, scope: Construct, ingress: Ingress, options: IngressOptions) -> None:
+    def _open(
+        self,
+        scope: Construct,
+        ingress: Ingress,
+        options: IngressOptions,
+        edge: Edge,
+        *,
+        after: Sequence[IDependable] = (),
+    ) -> None:
         config, verified = ingress.bind(scope, options), options.source is not None
-        open_door(self._api, options.mount, config, self._edge, verified=verified)
+        open_door(self._api, options.mount, config, edge, verified=verified, after=after)
         if has_stage(self._api):
             url = self._url_of(options.mount)
             CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
@@ -528,14 +582,14 @@ class ScalableWebhook(Construct):
                 "grant_invoke needs iam_authorization=True, got a door that asks nobody for a signature; set it, "
                 "or give the URL to the sender"
             )
-        paths = [path for mount in self._sources for path in ([mount, f"{mount}/*"] if mount != "/" else ["/*"])]
+        below = [path for mount in self._sources for path in paths(mount)]
         stage = self._api.deployment_stage.stage_name
         return iam.Grant.add_to_principal_or_resource(
             grantee=grantee,
             actions=["execute-api:Invoke"],
-            resource_arns=[self._api.arn_for_execute_api("*", path, stage) for path in paths],
+            resource_arns=[self._api.arn_for_execute_api("*", path, stage) for path in below],
             resource=self._api,
-            resource_self_arns=[f"execute-api:/*/*{path}" for path in paths],
+            resource_self_arns=[f"execute-api:/*/*{path}" for path in below],
         )
 
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
@@ -578,13 +632,14 @@ class ScalableWebhook(Construct):
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)
 
     def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """How many webhooks were dropped, since none of ``event_filters`` wants them.
+        """How many webhooks were dropped, since no filter of their endpoint wants them. Call it after the last
+        ``add_source()``.
 
         Args:
             period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
-            The sum of the lines with which publisher or consumer say so; of ``FilteredOutEventCount`` where the event
+            The sum of the lines with which publishers and consumer say so; of ``FilteredOutEventCount`` where the event
             source mapping drops.
 
         Raises:
@@ -592,13 +647,14 @@ class ScalableWebhook(Construct):
 
         See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html#event-source-mapping-metrics
         """
-        if not self._drops:
+        if not any(each.filters for each in self._endpoints.values()):
             raise ValueError(
                 "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
                 "leave the metric out"
             )
         checks.period(period)
-        return metric_dropped(self, period)
+        self._has_counted_mapping = self._drops.mapping is not None
+        return metric_dropped(self._queue, self._mapping if self._has_counted_mapping else None, period)
 
     def metric_mismatched(self, source: Source | None = None, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """How many webhooks had a signature that does not fit the secret of their source. A few are forged. Where it is
@@ -638,6 +694,24 @@ class _LaterUrl:
 
     def produce(self, _context: IResolveContext) -> str:
         return self._api.url_for_path(self._mount)
+
+
+def _endpoint(ingress: Ingress, event_filters: Sequence[Mapping[str, object]] | None) -> Endpoint:
+    """What an endpoint wants, and who can tell."""
+    filters = None if event_filters is None else EventFilters(event_filters)
+    return Endpoint(filters, ingress_drops=ingress.filters, as_text=not ingress.binary_media_types)
+
+
+def _delivery_id_header(given: str | None, source: Source | None) -> str | None:
+    """The header that makes a delivery of an endpoint unique, in lower case."""
+    checks.header_of_the_sender("delivery_id_header", given)
+    if given is not None and source is not None and source.gives_ids:
+        raise ValueError(
+            "delivery_id_header must not be set for a source that gives each delivery an id of its own, got "
+            f"{given!r}; leave it out"
+        )
+    header = given if source is None else given or source.delivery_id_header
+    return header and header.lower()
 
 
 def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:

@@ -18,8 +18,25 @@ Pattern = Mapping[str, Any]
 
 
 class EventFilters:
-    """The filters of one webhook, checked at synth: each a pattern over ``headers``, whose names are in lower case, and
-    ``body``."""
+    """The filters of each endpoint by its mount, checked at synth. An endpoint that has none here wants every webhook,
+    or its ingress has dropped the others: what is not known to be unwanted is kept."""
+
+    def __init__(self, by_mount: Mapping[str, Sequence[Pattern]]) -> None:
+        self._by_mount = {mount: _Filters(patterns) for mount, patterns in by_mount.items()}
+
+    @classmethod
+    def from_settings(cls, settings: FilterSettings | None) -> "EventFilters | None":
+        """Those of a deployed function. None where every webhook is wanted."""
+        return None if settings is None else cls(json.loads(settings.event_filters))
+
+    def want(self, webhook: Webhook) -> bool:
+        """Whether any filter of the webhook's endpoint matches. Never raises, whatever the payload."""
+        filters = self._by_mount.get(webhook.mount)
+        return filters is None or filters.want(webhook)
+
+
+class _Filters:
+    """The filters of one endpoint: each a pattern over ``headers``, whose names are in lower case, and ``body``."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = patterns
@@ -28,13 +45,8 @@ class EventFilters:
     def _depth(self) -> int:
         return max((_depth(pattern["body"]) for pattern in self._patterns if "body" in pattern), default=0)
 
-    @classmethod
-    def from_settings(cls, settings: FilterSettings | None) -> "EventFilters | None":
-        """The filters of a deployed function. None where every webhook is wanted."""
-        return None if settings is None else cls(json.loads(settings.event_filters))
-
     def want(self, webhook: Webhook) -> bool:
-        """Whether any filter matches. Never raises, whatever the payload."""
+        """See ``EventFilters.want``."""
         event: dict[str, Any] = {"headers": {name: webhook.headers.get_all(name) for name in webhook.headers}}
         if any("body" in pattern for pattern in self._patterns):
             event["body"] = _parse(webhook.body, self._depth)

@@ -20,7 +20,7 @@ class SourceSettings(NamedTuple):
 
 
 class FilterSettings(NamedTuple):
-    """``event_filters`` is the JSON of the patterns."""
+    """``event_filters`` is JSON: the patterns of each endpoint, by its mount."""
 
     event_filters: str
 

@@ -52,7 +52,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
         _Sink(),
         Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)),
         DeadLetters(sqs, "https://sqs/letters"),
-        event_filters=EventFilters([{"body": {"wanted": [True]}}]),
+        event_filters=EventFilters({"/": [{"body": {"wanted": [True]}}]}),
     )
     wanted = [webhook(json={"wanted": True}, path=path) for path in OUTCOMES]
     consumer.handle(sqs_event(*wanted, webhook(json={"wanted": False})), Invocation())

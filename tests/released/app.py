@@ -185,7 +185,21 @@ secret_of_sender = secretsmanager.Secret(
 webhook = ScalableWebhook(
     signed, "Webhook", path="/github", source=Source.github(secret_of_sender), tracing=lambda_.Tracing.ACTIVE
 )
-webhook.add_source("/okta", Source.okta(secret_of_sender), ingress=Ingress.direct_integration(binary=True))
+webhook.add_source(
+    "/okta",
+    Source.okta(secret_of_sender),
+    ingress=Ingress.direct_integration(binary=True),
+    event_filters=[{"body": {"eventType": ["com.okta.event_hook"]}}],
+    acknowledgement=Acknowledgement(204),
+)
+webhook.add_source(
+    "/meta",
+    Source.meta(secret_of_sender),
+    event_filters=[{"headers": {"X-Event": ["push"]}}],
+    delivery_id_header="X-Delivery",
+    acknowledgement=Acknowledgement(200, "ok"),
+)
+webhook.metric_dropped().create_alarm(signed, "Dropped", threshold=1, evaluation_periods=1)
 ScalableWebhook(
     signed,
     "Certified",

@@ -4,6 +4,7 @@ import hmac
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from webhook_runtime.settings import PublisherSettings
 from webhook_runtime.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
-FILTERS = EventFilters([{"headers": {"x-event": ["push"]}, "body": {"ref": [{"prefix": "refs/heads/"}]}}])
+FILTERS = EventFilters({"/": [{"headers": {"x-event": ["push"]}, "body": {"ref": [{"prefix": "refs/heads/"}]}}]})
 PUSH = ("X-Event", "push")
 WANTED, UNWANTED = b'{"ref": "refs/heads/main"}', b'{"ref": "refs/tags/secret"}'
 
@@ -132,6 +133,11 @@ class TestTheConsumer:
         assert (stored["message"], stored["id"]) == ("stored", "b")
         assert (batch["size"], batch["failed"], batch["dropped"], batch["stored"]) == (2, 0, 1, 1)
         assert "secret" not in str(dropped)
+
+    def test_drops_by_the_filters_of_the_endpoint_and_stores_what_came_by_another(self) -> None:
+        by_mount = [webhook(UNWANTED, id=mount, headers=[PUSH]) for mount in ("/", "/other", "/gone")]
+        records = sqs_event(*(replace(each, mount=each.id) for each in by_mount))["Records"]
+        assert self.consume(*records)[:2] == (["/other", "/gone"], [])
 
     def test_needs_no_sink_for_what_it_drops(self) -> None:
         unwanted = self.record("a", UNWANTED)

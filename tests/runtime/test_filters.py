@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,7 +115,7 @@ def wants(patterns: list[Any], body: Any = b"", headers: Any = ()) -> bool:
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
     # As they are deployed: through the environment.
     filters = EventFilters.from_settings(
-        FilterSettings.from_environment({"WEBHOOK_EVENT_FILTERS": json.dumps(patterns)})
+        FilterSettings.from_environment({"WEBHOOK_EVENT_FILTERS": json.dumps({"/": patterns})})
     )
     assert filters
     return filters.want(webhook(payload, headers=headers))
@@ -129,6 +130,13 @@ def test_a_comparison_matches_what_aws_documents(case: str) -> None:
 
 def test_without_filters_everything_is_wanted() -> None:
     assert EventFilters.from_settings(FilterSettings.from_environment({})) is None
+
+
+def test_filters_are_of_their_endpoint_alone_and_an_endpoint_without_any_wants_everything() -> None:
+    filters = EventFilters({"/a": [{"body": {"n": [1]}}], "/b": [{"headers": {"x-event": ["push"]}}]})
+    one, push = webhook(json={"n": 1}), webhook(json={"n": 2}, headers={"X-Event": "push"})
+    wanted = {mount: [filters.want(replace(each, mount=mount)) for each in (one, push)] for mount in ("/a", "/b", "/c")}
+    assert wanted == {"/a": [True, False], "/b": [False, True], "/c": [True, True]}
 
 
 def test_one_filter_of_several_is_enough() -> None:

@@ -308,7 +308,7 @@ class TestTheConsumer:
 
     def test_one_that_nobody_wants_loses_its_payload_unseen_by_the_sink(self) -> None:
         s3, sink = S3(), Memory()
-        filters = EventFilters([{"body": {"kind": ["order"]}}])
+        filters = EventFilters({"/": [{"body": {"kind": ["order"]}}]})
         wanted = [large(s3, id, body=b'{"kind": "%s"}' % kind) for id, kind in (("a", b"order"), ("b", b"draft"))]
         assert consume(sink, s3, *wanted, event_filters=filters) == []
         assert (list(sink.stored), s3.objects) == (["a"], {})

@@ -823,6 +823,7 @@ APART: dict[str, Mapping[str, Sequence[str]]] = {
         "api": ("throttling_rate_limit", "throttling_burst_limit", *_EDGE),
         "source": ("delivery_id_header",),
     },
+    "ScalableWebhook.add_source": {"source": ("delivery_id_header",)},
     "Sink.postgres": _SERVER,
     "Sink.mysql": _SERVER,
 }
@@ -962,7 +963,10 @@ METHODS: dict[str, dict[str, Argument]] = {
             st.sampled_from(["/second", "/second/", "/hooks/second"]), odd_texts | paths, (str,), required=True
         ),
         "source": Argument(one_call("Source."), kinds=(Source,), required=True),
-        "ingress": ARGUMENTS["ScalableWebhook"]["ingress"],
+        **{
+            name: ARGUMENTS["ScalableWebhook"][name]
+            for name in ("ingress", "event_filters", "delivery_id_header", "acknowledgement")
+        },
     },
     "ScalableWebhook.grant_invoke": {
         "grantee": Argument(

@@ -17,6 +17,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook.ingress import literal
 from synth.test_webhook import logical_id, resources
 
 Synth = Callable[..., Template]
@@ -371,7 +372,9 @@ class TestCors:
             )
 
 
-class TestAFurtherDoor:
+class TestAFurtherEndpoint:
+    """It has what guards the API, and nothing of what was said of the webhook's own."""
+
     def further(self, stack: Stack, **arguments: Any) -> tuple[ScalableWebhook, str, Template]:
         webhook = ScalableWebhook(stack, "Webhook", path="/one", **arguments)
         url = webhook.add_source("/two", Source.github(secretsmanager.Secret(stack, "Secret")))
@@ -380,24 +383,70 @@ class TestAFurtherDoor:
         return webhook, url, Template.from_stack(stack)
 
     @doors
-    def test_asks_for_the_same(self, ingress: Ingress, stack: Stack) -> None:
-        cors = apigateway.CorsOptions(allow_origins=["*"])
-        *_, template = self.further(stack, ingress=ingress, cors=cors, api_key=True, iam_authorization=True)
+    def test_is_guarded_as_the_api_is(self, ingress: Ingress, stack: Stack) -> None:
+        *_, template = self.further(stack, ingress=ingress, api_key=True, iam_authorization=True)
         methods = list(resources(template, "AWS::ApiGateway::Method").values())
-        asked = [(m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods if m["HttpMethod"] == "ANY"]
-        assert asked == [("AWS_IAM", True)] * 4
-        assert sum(method["HttpMethod"] == "OPTIONS" for method in methods) == 4
+        asked = [(m["HttpMethod"], m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods]
+        assert asked == [("ANY", "AWS_IAM", True)] * 4
         assert TestIam().invoke(template) == ["/*/one", "/*/one/*", "/*/two", "/*/two/*"]
+
+    @doors
+    def test_is_for_no_page_in_a_browser(self, ingress: Ingress, stack: Stack) -> None:
+        cors = apigateway.CorsOptions(allow_origins=["https://example.com"])
+        *_, template = self.further(stack, ingress=ingress, cors=cors, iam_authorization=True)
+        methods = resources(template, "AWS::ApiGateway::Method")
+        preflights = [id for id, method in methods.items() if method["HttpMethod"] == "OPTIONS"]
+        assert len(preflights) == 2
+        assert all("Apione" in id for id in preflights)
+        # Whoever may sign in this account would else send by OPTIONS to the other endpoint as well.
+        (allow,) = statements(template)
+        assert allow["Resource"] == ["execute-api:/*/OPTIONS/one", "execute-api:/*/OPTIONS/one/*"]
+        further = {id: method for id, method in methods.items() if "Apitwo" in id}
+        further |= {
+            id: function for id, function in resources(template, "AWS::Lambda::Function").items() if "Source" in id
+        }
+        assert len(further) == (3 if ingress is DOORS["lambda"] else 2)
+        assert "Access-Control" not in json.dumps(further)
 
     def test_is_at_the_same_domain(self, stack: Stack) -> None:
         webhook, url, template = self.further(stack, domain_name=domain(stack, base_path="v1"))
         assert (webhook.url, url) == ("https://hooks.example.com/v1/one", "https://hooks.example.com/v1/two")
         assert {output["Value"] for output in template.find_outputs("*").values()} >= {webhook.url, url}
 
-    def test_acknowledges_as_the_first(self, stack: Stack) -> None:
-        *_, template = self.further(stack, acknowledgement=Acknowledgement())
-        functions = resources(template, "AWS::Lambda::Function").values()
-        assert sum("WEBHOOK_ACKNOWLEDGEMENT" in f["Environment"]["Variables"] for f in functions) == 2
+    @doors
+    def test_acknowledges_as_its_own_source_does_or_as_it_is_told(self, ingress: Ingress, stack: Stack) -> None:
+        secret = secretsmanager.Secret(stack, "Secret")
+        webhook = ScalableWebhook(stack, "Webhook", path="/one", ingress=ingress, acknowledgement=Acknowledgement(204))
+        webhook.add_source("/github", Source.github(secret))
+        webhook.add_source("/twilio", Source.twilio(secret))
+        webhook.add_source("/told", Source.twilio(secret), acknowledgement=Acknowledgement(201, "ok"))
+        template = Template.from_stack(stack)
+        answers = {"one": (204, ""), "github": (202, None), "twilio": (200, "<Response/>"), "told": (201, "ok")}
+        if ingress is DOORS["lambda"]:
+            functions = resources(template, "AWS::Lambda::Function")
+            found = {
+                name: acknowledged(function["Environment"]["Variables"].get("WEBHOOK_ACKNOWLEDGEMENT"))
+                for name in answers
+                for id, function in functions.items()
+                if id.startswith("WebhookPublisher" if name == "one" else f"WebhookSource{name}Publisher")
+            }
+            assert found == answers
+        else:
+            for name, (status, body) in answers.items():
+                of_endpoint = [
+                    method["Integration"]["IntegrationResponses"][1]
+                    for id, method in resources(template, "AWS::ApiGateway::Method").items()
+                    if f"Api{name}" in id
+                ]
+                assert [answer["StatusCode"] for answer in of_endpoint] == [str(status)] * 2
+                for answer in of_endpoint:
+                    text = answer["ResponseTemplates"]["application/json"]
+                    assert text == literal(body) if body is not None else '{"id":' in text
+
+
+def acknowledged(variable: str | None) -> tuple[int, str | None]:
+    told = json.loads(variable or '{"status": 202, "body": null}')
+    return told["status"], told["body"]
 
 
 def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth, stack: Stack) -> None:
@@ -406,7 +455,7 @@ def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth,
     template = synth(ingress=direct, source=source, acknowledgement=Acknowledgement(204))
     for method in methods(template, "ANY"):
         text = method["Integration"]["IntegrationResponses"][1]["ResponseTemplates"]["application/json"]
-        assert "validationToken" in text
+        assert "validationtoken" in text
         assert '$util.urlDecode("")' in text
         assert {"200", "204", "413"} <= {response["StatusCode"] for response in method["MethodResponses"]}
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack, Token
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook
-from cdk_scalable_webhook.filters import EventFilters
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook.filters import Dropping, Endpoint, EventFilters, dropping, environment
 from webhook_runtime.filters import EventFilters as Matcher
 from webhook_runtime.testing import webhook
 
@@ -19,7 +20,7 @@ Synth = Callable[..., Template]
 ENDLESS: dict[str, Any] = {}
 ENDLESS["a"] = ENDLESS
 BODY = [{"body": {"ref": [{"prefix": "refs/heads/"}]}}]
-HEADERS = [{"headers": {"X-GitHub-Event": ["push"]}}, *BODY]
+HEADERS: list[dict[str, Any]] = [{"headers": {"X-GitHub-Event": ["push"]}}, *BODY]
 LAMBDA, TEXT, BINARY = (
     Ingress.lambda_integration(),
     Ingress.direct_integration(),
@@ -71,7 +72,7 @@ def test_a_consumer_of_ones_own_gets_only_what_is_wanted(
     [(TEXT, HEADERS, "headers"), (BINARY, HEADERS, "headers"), (BINARY, BODY, "a binary")],
 )
 def test_filters_that_nobody_would_apply_are_refused(stack: Stack, ingress: Ingress, filters: Any, got: str) -> None:
-    with pytest.raises(ValueError, match=f"event_filters must not .* got {got}.*; take Ingress.lambda_integration"):
+    with pytest.raises(ValueError, match=f"event_filters of / must .*, got {got}.*; take Ingress.lambda_integration"):
         ScalableWebhook(stack, "Webhook", ingress=ingress, event_filters=filters, consumer=own_function(stack))
 
 
@@ -161,10 +162,163 @@ def test_what_is_written_at_synth_is_what_is_matched_at_run_time() -> None:
             {"body": {"a": ("x", {"anything-but": "yes"}), "$or": [{"n": [{"numeric": ["=", 1]}]}, {"m": [None]}]}},
         ]
     )
-    matcher = Matcher(json.loads(filters.environment()[VARIABLE]))
+    matcher = Matcher(json.loads(environment({"/": filters})[VARIABLE]))
     assert matcher.want(webhook(headers={"x-eVent": "push", "X-B": "22"}))
     assert matcher.want(webhook(json={"a": "y", "m": None}))
     assert not matcher.want(webhook(json={"a": "yes", "m": None}, headers={"X-Event": "push"}))
+
+
+class TestEndpoints:
+    """Each has filters of its own, and no webhook of one is dropped by those of another."""
+
+    OTHER = ({"body": {"ref": ["refs/tags/v1"]}},)
+
+    @pytest.fixture
+    def stack(self) -> Stack:
+        return Stack(App(), "Stack")
+
+    @pytest.fixture
+    def source(self, stack: Stack) -> Source:
+        return Source.github(secretsmanager.Secret(stack, "Secret"))
+
+    def applied(self, stack: Stack) -> dict[str, Any]:
+        """What each function drops by, by mount; and what the mapping does."""
+        template = Template.from_stack(stack)
+        found = {}
+        for id, function in template.find_resources("AWS::Lambda::Function").items():
+            if told := function["Properties"].get("Environment", {}).get("Variables", {}).get(VARIABLE):
+                found[id.removeprefix("Webhook").rstrip("0123456789ABCDEF")] = json.loads(told)
+        (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping").values()
+        if criteria := mapping["Properties"].get("FilterCriteria"):
+            found["mapping"] = [json.loads(each["Pattern"]) for each in criteria["Filters"]]
+            assert mapping["Properties"]["MetricsConfig"] == {"Metrics": ["EventCount"]}
+        else:
+            assert "MetricsConfig" not in mapping["Properties"]
+        return found
+
+    def headers(self, filters: Any) -> Any:
+        """The same with the names of headers as they are matched."""
+        return [
+            {
+                key: {n.lower(): v for n, v in fields.items()} if key == "headers" else fields
+                for key, fields in f.items()
+            }
+            for f in filters
+        ]
+
+    def test_behind_functions_each_drops_by_its_own(self, stack: Stack, source: Source) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", event_filters=BODY)
+        webhook.add_source("/b", source, event_filters=HEADERS)
+        webhook.add_source("/c", source)
+        assert self.applied(stack) == {"Publisher": {"/a": BODY}, "SourcebPublisher": {"/b": self.headers(HEADERS)}}
+
+    def test_the_mapping_drops_where_all_want_the_same(self, stack: Stack, source: Source) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=TEXT, event_filters=[*BODY, *self.OTHER])
+        webhook.add_source("/b", source, event_filters=[*self.OTHER, *BODY])
+        assert self.applied(stack) == {"mapping": [*BODY, *self.OTHER]}
+
+    @pytest.mark.parametrize(
+        ("first", "ingress", "second"),
+        [
+            (BODY, TEXT, None),
+            (None, TEXT, BODY),
+            (BODY, TEXT, OTHER),
+            (BODY, TEXT, [*BODY, *OTHER]),
+            (BODY, TEXT, HEADERS),
+            (HEADERS, TEXT, HEADERS),
+            # To Python the same, and to no filter.
+            ([{"body": {"n": [1]}}], TEXT, [{"body": {"n": [True]}}]),
+        ],
+    )
+    def test_the_consumer_drops_by_endpoint_where_they_differ(
+        self, first: Any, ingress: Ingress, second: Any, stack: Stack, source: Source
+    ) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=ingress, event_filters=first)
+        webhook.add_source("/b", source, event_filters=second)
+        wanted = {"/a": first and self.headers(first), "/b": second and self.headers(second)}
+        assert self.applied(stack) == {"Consumer": {mount: each for mount, each in wanted.items() if each}}
+
+    @pytest.mark.parametrize("second", [None, BODY])
+    def test_the_mapping_never_drops_what_a_function_has_queued(
+        self, second: Any, stack: Stack, source: Source
+    ) -> None:
+        """Of which it could not read all: bytes are base64, and a large payload is elsewhere."""
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=TEXT, event_filters=BODY)
+        webhook.add_source("/b", source, ingress=LAMBDA, event_filters=second)
+        publisher = {"SourcebPublisher": {"/b": second}} if second else {}
+        assert self.applied(stack) == {"Consumer": {"/a": BODY}, **publisher}
+
+    def test_the_mapping_never_drops_what_an_ingress_of_ones_own_has_let_through(self) -> None:
+        filters = EventFilters(BODY)
+        mapped = Endpoint(filters, ingress_drops=False, as_text=True)
+        assert dropping({"/a": mapped, "/b": mapped}, own_consumer=False).mapping is filters
+        own = Endpoint(filters, ingress_drops=True, as_text=True)
+        assert dropping({"/a": mapped, "/b": own}, own_consumer=False) == Dropping(consumer={"/a": filters})
+
+    def test_no_endpoint_opens_before_the_mapping_has_stopped_dropping(self, stack: Stack, source: Source) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=TEXT, event_filters=BODY)
+        webhook.add_source("/same", source, event_filters=BODY)
+        webhook.add_source("/b", source)
+        webhook.add_source("/c", source)
+        template = Template.from_stack(stack)
+        (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping")
+        waiting = {
+            id
+            for id, method in template.find_resources("AWS::ApiGateway::Method").items()
+            if mapping in method.get("DependsOn", [])
+        }
+        assert len(waiting) == 2
+        assert all(id.startswith("WebhookApib") for id in waiting)
+
+    @pytest.mark.parametrize("ingress", [LAMBDA, TEXT])
+    @pytest.mark.parametrize("first", [None, BODY])
+    def test_one_metric_counts_what_all_functions_drop(
+        self, first: Any, ingress: Ingress, stack: Stack, source: Source
+    ) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=ingress, event_filters=first)
+        webhook.add_source("/b", source, ingress=LAMBDA, event_filters=BODY)
+        webhook.add_source("/c", source, ingress=BINARY if ingress is LAMBDA else TEXT, event_filters=self.OTHER)
+        webhook.metric_dropped().create_alarm(stack, "Alarm", threshold=1, evaluation_periods=1)
+        template = Template.from_stack(stack)
+        all_of_them = [each["Properties"] for each in template.find_resources("AWS::Logs::MetricFilter").values()]
+        counters = [each for each in all_of_them if "dropped" in each["FilterPattern"]]
+        groups = {each["LogGroupName"]["Ref"].rstrip("0123456789ABCDEF") for each in counters}
+        at_first = {"WebhookPublisherLogs"} if ingress is LAMBDA and first else set()
+        assert groups == {"WebhookSourcebPublisherLogs", "WebhookConsumerLogs"} | at_first
+        assert len(counters) == len(groups)
+        (name,) = {each["MetricTransformations"][0]["MetricName"] for each in counters}
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm", {"Namespace": "ScalableWebhook", "MetricName": name, "Statistic": "Sum"}
+        )
+
+    def test_a_metric_that_would_count_nothing_any_more_is_refused(self, stack: Stack, source: Source) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=TEXT, event_filters=BODY)
+        metric = webhook.metric_dropped()
+        webhook.add_source("/same", source, event_filters=BODY)
+        assert webhook.metric_dropped().metric_name == metric.metric_name == "FilteredOutEventCount"
+        with pytest.raises(ValueError, match=r"endpoint /b: metric_dropped\(\) must be called after add_source\(\)"):
+            webhook.add_source("/b", source)
+        assert self.applied(stack) == {"mapping": BODY}
+
+    def test_filters_that_nobody_would_apply_are_refused(self, stack: Stack, source: Source) -> None:
+        own = own_function(stack)
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=TEXT, event_filters=BODY, consumer=own)
+        with pytest.raises(ValueError, match=r"endpoint /b: event_filters of /a must .*, got /b as well; take Ingress"):
+            webhook.add_source("/b", source, ingress=LAMBDA, event_filters=BODY)
+        other = ScalableWebhook(stack, "Other", path="/a", event_filters=BODY, consumer=own)
+        other.add_source("/b", source, event_filters=HEADERS)
+
+    def test_what_is_no_filter_is_refused_by_the_name_of_its_endpoint(self, stack: Stack, source: Source) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/a")
+        with pytest.raises(ValueError, match=r"^endpoint /b: event_filters must be a list of 1 to 5 filters, got 0"):
+            webhook.add_source("/b", source, event_filters=[])
+
+    def test_all_that_the_consumer_drops_by_has_to_fit_into_its_environment(self, stack: Stack, source: Source) -> None:
+        long = [{"body": {"a": ["x" * 1500]}}]
+        webhook = ScalableWebhook(stack, "Webhook", path="/a", ingress=BINARY, event_filters=long)
+        with pytest.raises(ValueError, match=r"event_filters of /a and /b together must be at most 3,000 .* got 3,0"):
+            webhook.add_source("/b", source, event_filters=long)
+        assert self.applied(stack) == {"Consumer": {"/a": long}}
 
 
 field = "event_filters[0]['body']['a']"
@@ -221,7 +375,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "number without end": ([{"body": {"a": [10**5000]}}], f"{field} must have texts, numbers, booleans and None, got an int"),
     "comparison without end": ([{"body": {"a": [{"numeric": [">", 10**5000]}]}}], "for numeric, got a list; numbers"),
     "filter without end": ([{"body": ENDLESS}], "event_filters must be less deep, got one without end; write out"),
-    "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since the function has them in its environment, got 3,0"),
+    "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since a function has them in its environment, got 3,0"),
 }  # fmt: skip
 
 

@@ -32,7 +32,8 @@ FORCED = {
     ("s3:PutObject", "<bucket>/stored/*"),
     # The API of which it is the policy: its ARN comes before it.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
-    ("execute-api:Invoke", "execute-api:/*/OPTIONS/*"),
+    ("execute-api:Invoke", "execute-api:/*/OPTIONS/hooks"),
+    ("execute-api:Invoke", "execute-api:/*/OPTIONS/hooks/*"),
     ("execute-api:Invoke", "execute-api:/*"),
 }
 # A policy of a key names the key itself so, and lets its account administer it: the user's key, which was brought.

@@ -438,14 +438,15 @@ class TestTemplate:
         assert (202 if chosen is None else chosen.status) == sender.accepted
         ScalableWebhook(stack, "Own", source=sender.source(secret))
         ScalableWebhook(stack, "Told", source=sender.source(secret), acknowledgement=Acknowledgement(204))
-        ScalableWebhook(stack, "First").add_source("/second", sender.source(secret))
+        first = ScalableWebhook(stack, "First", acknowledgement=Acknowledgement(203))
+        first.add_source("/second", sender.source(secret))
         functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
         told = [
             json.loads(variables["WEBHOOK_ACKNOWLEDGEMENT"])["status"]
             for variables in (each["Properties"].get("Environment", {}).get("Variables", {}) for each in functions)
             if "WEBHOOK_ACKNOWLEDGEMENT" in variables
         ]
-        assert sorted(told) == [*([sender.accepted] * 2 if chosen else []), 204]
+        assert sorted(told) == [*([sender.accepted] * 2 if chosen else []), 203, 204]
 
     def test_a_direct_ingress_answers_as_its_sender_asks_too(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.okta(secret))
@@ -566,6 +567,44 @@ class TestAddSource:
         assert "/second" in json.dumps(stack.resolve(url))
         assert "/first" in json.dumps(stack.resolve(webhook.url))
 
+    @pytest.mark.parametrize("name", SENDERS)
+    def test_a_delivery_id_header_is_for_a_source_that_gives_no_id(self, name: str, stack: Stack, secrets: Any) -> None:
+        source = SENDERS[name].source(secrets[0])
+        webhook = ScalableWebhook(stack, "Webhook", path="/own", delivery_id_header="X-First")
+        if source.gives_ids:
+            with pytest.raises(ValueError, match=r"endpoint /two: delivery_id_header must not .* got 'X-Id'; leave it"):
+                webhook.add_source("/two", source, delivery_id_header="X-Id")
+            webhook.add_source("/two", source)
+        else:
+            webhook.add_source("/two", source, delivery_id_header="X-Id")
+        webhook.add_source("/three", Source.meta(secrets[0]))
+        told = {
+            function: own.get("WEBHOOK_DELIVERY_ID_HEADER")
+            for function, own in variables(Template.from_stack(stack)).items()
+            if function.endswith("Publisher")
+        }
+        assert told == {
+            "WebhookPublisher": "x-first",
+            "WebhookSourcetwoPublisher": None if source.gives_ids else "x-id",
+            "WebhookSourcethreePublisher": None,
+        }
+
+    def test_a_direct_ingress_reads_the_delivery_id_header_of_its_endpoint(self, stack: Stack, secrets: Any) -> None:
+        webhook = ScalableWebhook(stack, "Webhook", path="/own", ingress=DIRECT, delivery_id_header="X-First")
+        webhook.add_source("/github", Source.github(secrets[0]))
+        webhook.add_source("/graph", Source.microsoft_graph(secrets[0]), delivery_id_header="X-Id")
+        webhook.add_source("/none", Source.hmac(secrets[0], header="X-Signature"))
+        methods = Template.from_stack(stack).find_resources("AWS::ApiGateway::Method")
+        read = {"own": "x-first", "github": "x-github-delivery", "graph": "x-id", "none": ""}
+        for name, header in read.items():
+            templates = [
+                json.dumps(each["Properties"]["Integration"]) for id, each in methods.items() if f"Api{name}" in id
+            ]
+            assert len(templates) == 2
+            for template in templates:
+                compared = re.findall(r'toLowerCase\(\) == \\"([^\\]*)\\" &&', template)
+                assert set(compared) == {header}
+
     def test_two_sources_have_two_paths(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook")
         secret = secretsmanager.Secret(stack, "Key")
@@ -585,7 +624,7 @@ class TestAddSource:
         with pytest.raises(ValueError, match=r"got binary=True"):
             webhook.add_source("/bytes", Source.github(secrets[1]), ingress=Ingress.direct_integration(binary=True))
         (tmp_path / "bank.py").write_text("def verify(webhook, secrets): ...")
-        with pytest.raises(ValueError, match=r"must not be Source\.custom\(\) for a further door"):
+        with pytest.raises(ValueError, match=r"endpoint /bank: source must not be Source\.custom\(\) at a further"):
             webhook.add_source("/bank", Source.custom(str(tmp_path), "bank.verify"))
 
 

@@ -175,7 +175,7 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
     values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
     values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
     values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
-    values |= {"WEBHOOK_SOURCES": SOURCES}
+    values |= {"WEBHOOK_SOURCES": SOURCES, "WEBHOOK_EVENT_FILTERS": '{"/": [{"headers": {"x": ["1"]}}]}'}
     result = run(code, **values)
     assert result.stdout.strip() == "True", result.stderr
 

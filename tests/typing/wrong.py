@@ -75,6 +75,11 @@ def results(webhook: ScalableWebhook, stack: Stack, secret: secretsmanager.Secre
     webhook.dead_letter_queue.queue_arn  # mypy: union-attr; pyright: reportOptionalMemberAccess
     webhook.url = "https://example.com"  # mypy: misc; pyright: reportAttributeAccessIssue
     webhook.add_source(Source.github(secret))  # mypy: call-arg, arg-type; pyright: reportCallIssue
+    webhook.add_source("/a", Source.github(secret), "direct")  # mypy: call-arg, arg-type; pyright: reportCallIssue
+    webhook.add_source("/a", Source.github(secret), event_filters={"body": {}})  # mypy: arg-type; pyright: reportArgumentType
+    webhook.add_source("/a", Source.meta(secret), delivery_id_header=1)  # mypy: arg-type; pyright: reportArgumentType
+    webhook.add_source("/a", Source.meta(secret), acknowledgement=204)  # mypy: arg-type; pyright: reportArgumentType
+    webhook.add_source("/a", Source.github(secret), delivery_id_header="X-Id")
     webhook.grant_invoke("arn:aws:iam::1:user/sender")  # mypy: arg-type; pyright: reportArgumentType
     webhook.metric_backlog_age(period=60)  # mypy: arg-type; pyright: reportArgumentType
     api: apigateway.HttpIntegration = webhook.api  # mypy: assignment; pyright: reportAssignmentType

@@ -212,15 +212,42 @@ class Senders(Stack):
 
 
 class Filtered(Stack):
-    """Each door with filters, and the direct text door with one that makes its event source mapping drop."""
+    """Each door with filters, and the direct text door with one that makes its event source mapping drop; and beside
+    some a further endpoint that wants what they do not, and answers otherwise."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         by_body = {"kind": ["order", None], "total": [{"numeric": [">=", 10]}], "by": {"name": [{"prefix": "Zo"}]}}
         by_header = {"headers": {"X-Event": ["push"], "X-Draft": [{"exists": False}]}}
-        for name, ingress in DOORS.items():
-            ScalableWebhook(self, name, ingress=ingress, event_filters=[{"body": by_body}, by_header], **QUICK)
-        ScalableWebhook(self, "Mapping", ingress=DOORS["Direct"], event_filters=[{"body": by_body}], **QUICK)
+        key = secretsmanager.Secret(self, "Key", secret_string_value=SecretValue.unsafe_plain_text("shared"))
+        webhooks = {
+            name: ScalableWebhook(
+                self,
+                name,
+                ingress=ingress,
+                event_filters=[{"body": by_body}, by_header],
+                delivery_id_header="Idempotency-Key",
+                **QUICK,
+            )
+            for name, ingress in DOORS.items()
+        }
+        for name in ("Mapping", "Apart"):
+            webhooks[name] = ScalableWebhook(
+                self,
+                name,
+                ingress=DOORS["Direct"],
+                event_filters=[{"body": by_body}],
+                delivery_id_header="Idempotency-Key",
+                **QUICK,
+            )
+        for name in ("Lambda", "Binary", "Apart"):
+            webhooks[name].add_source(
+                "/partner",
+                Source.hmac(key, header="X-Signature"),
+                event_filters=[{"body": {"kind": ["return"]}}],
+                delivery_id_header="X-Partner-Id",
+                acknowledgement=Acknowledgement(200, "thanks"),
+            )
 
 
 class Fuzzed(Stack):

@@ -192,7 +192,14 @@ class Senders(Stack):
         }.items():
             url: str = webhook.add_source(path, source)
             print(url)
-        webhook.add_source("/direct", Source.github(secret), ingress=Ingress.direct_integration())
+        webhook.add_source(
+            "/direct",
+            Source.hmac(secret, header="X-Signature"),
+            ingress=Ingress.direct_integration(),
+            event_filters=[{"body": {"draft": [False]}}],
+            delivery_id_header="Idempotency-Key",
+            acknowledgement=Acknowledgement(204),
+        )
 
 
 class Sinks(Stack):

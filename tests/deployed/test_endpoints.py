@@ -1,0 +1,59 @@
+"""Two endpoints of one webhook, each with an answer, a delivery id header and filters of its own."""
+
+import hashlib
+import hmac
+import uuid
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from deployed.patient import http
+
+Observe = Callable[[str], ObservedWebhook]
+
+# Behind a Lambda ingress the publishers drop; behind a direct one the consumer, which alone can tell endpoints apart.
+WEBHOOKS = ["Filtered/Lambda", "Filtered/Binary", "Filtered/Apart"]
+SECONDS = 60
+
+# Its own endpoint wants the order, and that of the partner the return.
+PAYLOADS = {
+    "order": '{"kind": "order", "total": 10, "by": {"name": "Zoë"}}'.encode(),
+    "return": b'{"kind": "return", "total": 10}',
+}
+
+
+def send(url: str, body: bytes, key: str, partner_id: str) -> httpx.Response:
+    """A request that has the headers of both endpoints."""
+    signature = hmac.new(b"shared", body, hashlib.sha256).hexdigest()
+    headers = {"Idempotency-Key": key, "X-Partner-Id": partner_id, "X-Signature": signature}
+    return http.post(f"{url}/in", content=body, headers=headers, timeout=30)
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_each_answers_and_names_and_drops_by_itself(name: str, urls: dict[str, str], observe: Observe) -> None:
+    webhook, run = observe(name), f" of {uuid.uuid4()}"
+    for kind, body in PAYLOADS.items():
+        for _ in range(2):
+            own = send(urls[name], body, f"own {kind}{run}", f"no id{run}")
+            assert (own.status_code, own.json()) == (202, {"id": f"own {kind}{run}"})
+            partner = send(urls[f"{name}/Source partner"], body, f"no id{run}", f"partner {kind}{run}")
+            assert (partner.status_code, partner.text) == (200, "thanks")
+
+    def stored() -> list[tuple[str, str]]:
+        return sorted((item["id"], item["path"]) for item in webhook.items() if item["id"].endswith(run))
+
+    expected = [(f"own order{run}", "/in"), (f"partner return{run}", "/partner/in")]
+    assert wait_for(lambda: stored() == expected, SECONDS), stored()
+    webhook.wait_until_drained(SECONDS)
+    assert stored() == expected
+    assert webhook.dead_letters() == 0
+    stages = ["PublisherLogs", "SourcepartnerPublisherLogs"] if name == "Filtered/Lambda" else ["ConsumerLogs"]
+
+    def dropped() -> set[str]:
+        lines = [line for stage in stages for line in webhook.log(stage) if line["message"] == "dropped"]
+        return {line["id"] for line in lines if line["id"].endswith(run)}
+
+    unwanted = {f"own return{run}", f"partner order{run}"}
+    assert wait_for(lambda: dropped() == unwanted, SECONDS), dropped()
