@@ -38,7 +38,12 @@ class Fence:
     @property
     def is_program(self) -> bool:
         """Whether it is a CDK app."""
-        return self.language == "python" and self.title in ("", "app.py")
+        return self.language == "python" and self.title in ("", "app.py") and not self.is_arguments
+
+    @property
+    def is_arguments(self) -> bool:
+        """Whether it is arguments of a webhook, of which tests/providers makes one."""
+        return self.text.startswith("source=")
 
     @property
     def has_tests(self) -> bool:
