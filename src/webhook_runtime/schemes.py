@@ -110,8 +110,9 @@ class Hmac(Scheme):
 
     @property
     def mismatch(self) -> str:
-        signed = "URL and payload" if "{url}" in self.signed else "the payload"
-        return f"The signature in {self.header} does not match {signed}."
+        if "{url}" in self.signed:
+            return f"The signature in {self.header} does not match URL and payload."
+        return f"The signature in {self.header} does not match the payload."
 
     def claim(self, webhook: Webhook) -> Claim:
         headers, body = webhook.headers, webhook.body
