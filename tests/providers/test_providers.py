@@ -5,6 +5,7 @@ What the libraries accept is in vectors.json, which `make vectors` writes.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,27 +35,32 @@ ITS_REQUEST = "its request"
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider as the page has it: its documentation, the lines to copy, and the table below them."""
+    """A provider as the page has it: its documentation, the webhook to copy, and the table below it."""
 
     documentation: str
     lines: str
     told: dict[str, str]
 
-    def arguments(self, stack: Stack) -> dict[str, Any]:
+    def made(self, by: Callable[..., Any]) -> Any:
+        """What the lines make, where a ScalableWebhook is made by another."""
+        stack = Stack(App(), "Stack")
+        secret = secretsmanager.Secret(stack, "Secret")
+        return eval(self.lines, {**NAMES, "ScalableWebhook": by, "stack": stack, "secret": secret})
+
+    def arguments(self) -> dict[str, Any]:
         """What the lines give to a ScalableWebhook."""
-        secret = secretsmanager.Secret(stack, f"Secret{len(stack.node.children)}")
-        made: dict[str, Any] = eval(f"dict({self.lines})", {**NAMES, "secret": secret})
+        made: dict[str, Any] = self.made(lambda _stack, _id, **arguments: arguments)
         return made
 
     def source(self) -> Source:
-        made: Source = self.arguments(Stack(App(), "Stack"))["source"]
+        made: Source = self.arguments()["source"]
         return made
 
 
 def providers() -> dict[str, Provider]:
     page = PAGE.read_text()
     sections = re.findall(
-        r"^## ([^\n]+)\n\n\[Its documentation\]\((\S+)\)\n\n```python\n(source=[^`]+)```\n\n((?:\|.+\n)+)",
+        r"^## ([^\n]+)\n\n\[Its documentation\]\((\S+)\)\n\n```python\n(ScalableWebhook\([^`]+)```\n\n((?:\|.+\n)+)",
         page,
         re.MULTILINE,
     )
@@ -64,10 +70,15 @@ def providers() -> dict[str, Provider]:
         for name, url, lines, table in sections
     }
     standard = {
-        name: Provider(url, f"source={lines}", {"secret": secret, "stored once by": "`webhook-id`", "verified by": by})
+        name: Provider(
+            url,
+            f'ScalableWebhook(stack, "Webhook", path="/hooks", source={lines})',
+            {"secret": secret, "stored once by": "`webhook-id`", "verified by": by},
+        )
         for name, url, lines, secret, by in rows
     }
-    assert len(told) == page.count("\nsource=")
+    # And the whole app at its start.
+    assert len(told) == page.count("\nScalableWebhook(") - 1
     return told | standard
 
 
@@ -149,15 +160,19 @@ def test_its_documentation_is_linked(name: str) -> None:
 
 @pytest.mark.slow(10)
 def test_the_lines_of_each_make_a_webhook() -> None:
-    for name, provider in PROVIDERS.items():
-        stack = Stack(App(), "Stack")
-        ScalableWebhook(stack, "Webhook", **provider.arguments(stack)), name
+    for provider in PROVIDERS.values():
+        assert isinstance(provider.made(ScalableWebhook), ScalableWebhook)
+
+
+def test_each_has_a_path_of_its_own() -> None:
+    paths = [provider.arguments()["path"] for provider in PROVIDERS.values() if "/hooks" not in provider.lines]
+    assert len(set(paths)) == len(paths)
 
 
 @each_provider
 def test_the_table_says_what_the_lines_do(name: str) -> None:
     provider = PROVIDERS[name]
-    made = provider.arguments(Stack(App(), "Stack"))
+    made = provider.arguments()
     scheme = made["source"].described()["scheme"]
     way = scheme.get("ways", [scheme])[0]
     unique = way.get("id_header") or way.get("id_field")
