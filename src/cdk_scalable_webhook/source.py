@@ -26,7 +26,10 @@ _MAX_FIELD = 256
 @typed
 class Probe:
     """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
-    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued."""
+    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
 
     def __init__(self, kind: str, *arguments: str) -> None:
         """Not called by itself: the static methods know each kind.

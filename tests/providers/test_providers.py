@@ -132,6 +132,10 @@ def test_the_page_and_the_vectors_have_the_same_providers() -> None:
     assert len(PROVIDERS) > 60
 
 
+def test_the_app_at_the_start_has_the_lines_of_linear() -> None:
+    assert PAGE.read_text().partition("app.synth()")[0].endswith(PROVIDERS["Linear"].lines)
+
+
 def test_they_are_in_alphabetical_order() -> None:
     headings = [name for name in re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE) if name in PROVIDERS]
     assert headings == sorted(headings, key=str.lower)
@@ -255,8 +259,9 @@ def test_what_it_asks_first_is_answered(name: str) -> None:
     assert (answer.status, answer.body) == (200, "a&b" if kind == "echo" else "")
 
 
-def test_those_ask_first_of_which_it_is_known() -> None:
-    assert set(ASKING) == {"Dropbox", "Intercom", "Trello", "WooCommerce"}
+def test_each_asks_as_its_documentation_says() -> None:
+    head, echo, form = [["head"]], [["echo", "challenge"]], [["form", "webhook_id"]]
+    assert json.loads(json.dumps(ASKING)) == {"Dropbox": echo, "Intercom": head, "Trello": head, "WooCommerce": form}
 
 
 def test_ids_that_are_none_are_not_recommended() -> None:
