@@ -239,6 +239,7 @@ CASES = [
         provider="Coinbase Commerce",
         headers={"X-CC-Webhook-Signature": "{mac}"},
         payload={"id": 1, "event": {"id": "e1", "type": "charge:confirmed"}},
+        id="e1",
         libraries=["coinbase-commerce"],
     ),
     Case(
@@ -613,6 +614,7 @@ CASES = [
         provider="Trello",
         headers={"X-Trello-Webhook": "{mac}"},
         payload={"action": {"id": "a1", "type": "updateCard"}, "model": {"name": "Zoë"}},
+        id="a1",
         content="{body}{url}",
         algorithm="sha1",
         encoding="base64",
