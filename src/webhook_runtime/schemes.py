@@ -40,8 +40,8 @@ Claim = Callable[[str], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme(ABC):
-    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique. The latter is a key, or keys from
-    the outside in with dots between."""
+    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique. The latter is a key, or keys
+    from the outside in with dots between."""
 
     id_header: str | None = None
     id_field: str | None = None
