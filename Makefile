@@ -32,7 +32,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities dist release-check release clean
+.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities vectors dist release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -47,6 +47,7 @@ help:
 	@echo "make generate  write what projen owns, and API.md"
 	@echo "make lock      pin the newest of what development needs"
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
+	@echo "make vectors   ask the libraries of the providers again what they accept"
 	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
 	@echo "make dist      build the files of a release, in dist/python"
 	@echo "make release-check  a release built, uploaded to a registry here, installed from it and used"
@@ -106,6 +107,10 @@ lock: $(READY)
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
+
+# The libraries go into .venv/providers.
+vectors: $(READY)
+	@PYTHONPATH=tools $(BIN)/python -m provider_vectors
 
 # By what is pinned, and without the network. The wheel is built from the sdist.
 dist: $(READY)

@@ -359,7 +359,8 @@ class Source:
             tolerance: How far that time may be from the arrival, 1 second to 1 day. Default: 5 minutes.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
             id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
-                characters. Default: each request is its own delivery.
+                characters. Of what is further in, the keys from the outside in with dots between, such as
+                ``action.id``. Default: each request is its own delivery.
             probe: What the sender sends unsigned to see whether somebody is there. It is answered, and not stored.
                 Default: nothing.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
@@ -444,7 +445,8 @@ class Source:
                 nothing.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
             id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
-                characters. Default: each request is its own delivery.
+                characters. Of what is further in, the keys from the outside in with dots between, such as
+                ``action.id``. Default: each request is its own delivery.
             probe: What the sender sends without the secret to see whether somebody is there. It is answered, and not
                 stored. Default: nothing.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.

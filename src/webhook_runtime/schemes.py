@@ -40,7 +40,8 @@ Claim = Callable[[str], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme(ABC):
-    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique."""
+    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique. The latter is a key, or keys
+    from the outside in with dots between."""
 
     id_header: str | None = None
     id_field: str | None = None
@@ -80,7 +81,7 @@ class Scheme(ABC):
             values = webhook.headers.get_all(self.id_header)
             return values[-1] if values and values[-1] else None
         if self.id_field is not None:
-            value = _json_object(webhook.body).get(self.id_field)
+            value = _field(_json_object(webhook.body), self.id_field)
             return str(value) if type(value) in (str, int) and value != "" else None
         return None
 
@@ -110,8 +111,9 @@ class Hmac(Scheme):
 
     @property
     def mismatch(self) -> str:
-        signed = "URL and payload" if "{url}" in self.signed else "the payload"
-        return f"The signature in {self.header} does not match {signed}."
+        if "{url}" in self.signed:
+            return f"The signature in {self.header} does not match URL and payload."
+        return f"The signature in {self.header} does not match the payload."
 
     def claim(self, webhook: Webhook) -> Claim:
         headers, body = webhook.headers, webhook.body
@@ -423,6 +425,14 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
     """The payload where it is a JSON object, else an empty one."""
     value = _json_value(body)
     return value if isinstance(value, dict) else {}
+
+
+def _field(payload: Mapping[str, Any], name: str) -> Any:
+    """What is there, or None. A key that has dots itself is found first."""
+    value: Any = payload
+    for key in [name] if name in payload else name.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _json_value(text: bytes | str) -> Any:

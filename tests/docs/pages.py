@@ -38,7 +38,12 @@ class Fence:
     @property
     def is_program(self) -> bool:
         """Whether it is a CDK app."""
-        return self.language == "python" and self.title in ("", "app.py")
+        return self.language == "python" and self.title in ("", "app.py") and not self.is_webhook
+
+    @property
+    def is_webhook(self) -> bool:
+        """Whether it is a webhook alone, which tests/providers tries."""
+        return self.text.startswith("ScalableWebhook(")
 
     @property
     def has_tests(self) -> bool:

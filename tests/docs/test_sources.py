@@ -43,7 +43,7 @@ def senders() -> list[str]:
 
 
 def test_each_source_has_a_page_and_each_page_a_source() -> None:
-    pages = {file.stem.replace("-", "_") for file in FOLDER.glob("*.md")} - {"index"}
+    pages = {file.stem.replace("-", "_") for file in FOLDER.glob("*.md")} - {"index", "providers"}
     assert pages == set(NAMES)
     listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", (FOLDER / "index.md").read_text(), re.MULTILINE)
     assert sorted(name.replace("-", "_") for name in listed) == sorted(pages)
@@ -104,3 +104,38 @@ def test_it_says_which_doors_there_are(name: str) -> None:
 @pytest.mark.parametrize("name", senders())
 def test_a_handshake_is_told(name: str) -> None:
     assert checked(name)["handshake"].startswith("none") == (not source(name).handshakes)
+
+
+@pytest.mark.parametrize("name", ["hmac", "token"])
+def test_there_is_a_question_for_each_argument(name: str) -> None:
+    asked = {
+        argument
+        for row in re.findall(r"^\| [^|]+\? \| ([^|]+) \|", page(name), re.MULTILINE)
+        for argument in re.findall(r"`(\w+)", row)
+    }
+    assert set(inspect.signature(getattr(Source, name)).parameters) - {"secret", "secret_field"} <= asked
+
+
+EXAMPLES = re.findall(r"\| `((?:header|timestamp_header|signed_content)=.+)` \|$", page("hmac"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("arguments", EXAMPLES)
+def test_an_example_of_a_signature_is_one(arguments: str) -> None:
+    secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
+    header = "" if arguments.startswith("header=") else 'header="X-Signature", '
+    assert eval(f"Source.hmac(secret, {header}{arguments})", {"Source": Source, "secret": secret})
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == 8
+
+
+def test_the_number_of_other_providers_is_told() -> None:
+    providers = page("providers")
+    count = (
+        providers.count("\nScalableWebhook(")
+        - 1
+        + len(re.findall(r"^\| \[.+\]\(.+\) \| `Source\.", providers, re.MULTILINE))
+    )
+    for file in (FOLDER / "index.md", FOLDER.parents[1] / "README.md"):
+        assert re.search(rf"\[(The lines of )?{count} (other providers|others by their lines)\]", file.read_text())

@@ -505,6 +505,24 @@ def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | Non
     assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
 
 
+@pytest.mark.parametrize(
+    ("body", "id"),
+    [
+        (b'{"action": {"id": "a1"}}', "a1"),
+        (b'{"action": {"id": 7}}', "7"),
+        (b'{"action.id": "whole", "action": {"id": "a1"}}', "whole"),
+        (b'{"action.id": null, "action": {"id": "a1"}}', None),
+        (b'{"action": {"id": {}}}', None),
+        (b'{"action": "id"}', None),
+        (b'{"action": [{"id": "a1"}]}', None),
+        (b'{"id": "a1"}', None),
+        (b"{}", None),
+    ],
+)
+def test_a_field_may_be_further_in(body: bytes, id: str | None) -> None:
+    assert Hmac(header="X", id_field="action.id").delivery_id(sent([], body)) == id
+
+
 def test_an_id_that_no_message_can_hold_is_none() -> None:
     body = b'{"id": "\\ud800"}'
     checked = source(Hmac(header="X-Signature", id_field="id"))
