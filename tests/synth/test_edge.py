@@ -406,7 +406,7 @@ def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth,
     template = synth(ingress=direct, source=source, acknowledgement=Acknowledgement(204))
     for method in methods(template, "ANY"):
         text = method["Integration"]["IntegrationResponses"][1]["ResponseTemplates"]["application/json"]
-        assert "validationToken" in text
+        assert "validationtoken" in text
         assert '$util.urlDecode("")' in text
         assert {"200", "204", "413"} <= {response["StatusCode"] for response in method["MethodResponses"]}
 
