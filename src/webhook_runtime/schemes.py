@@ -312,16 +312,16 @@ class Custom(Scheme):
         except INTERRUPTS:
             raise
         except BaseException as error:  # an exit too: it would end the function, and with it the batch
-            if isinstance(error, Unverified):
+            if guard.is_a(error, Unverified):
                 refusal = guard.refusal(error)
                 raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
-            logs.logger.error("the source's function raised", exc_info=error)
-            raise SourceFailed(type(error).__name__) from None
+            logs.logger.error("the source's function raised", exc_info=logs.raised(error))
+            raise SourceFailed(logs.name_of(type(error))) from None
         # An async function that was not awaited has verified nothing, nor has one that says False.
         logs.logger.error(
-            "the source's function must return an id, an Answer or None", extra={"got": type(said).__name__}
+            "the source's function must return an id, an Answer or None", extra={"got": logs.name_of(type(said))}
         )
-        raise SourceFailed(f"it returned {type(said).__name__}")
+        raise SourceFailed(f"it returned {logs.name_of(type(said))}")
 
 
 KINDS: Mapping[str, type[Scheme]] = {
