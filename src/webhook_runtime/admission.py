@@ -66,6 +66,8 @@ class Answer:
             raise ValueError(f"status must be an int from 200 to 599, got {_shown(self.status)}")
         if not isinstance(self.headers, Mapping):
             raise ValueError(f"headers must map names to texts, got {type(self.headers).__name__}")
+        # Read once: what is checked here is what is sent.
+        object.__setattr__(self, "headers", dict(self.headers))
         for name, value in [("content_type", self.content_type), *self.headers.items()]:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise ValueError(f"the name of a header must be a token of HTTP, got {_shown(name)}")

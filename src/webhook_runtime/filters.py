@@ -57,7 +57,8 @@ class _Filters:
         )
 
 
-_NAME_WITH_A_DOT = re.compile(rb'"[^"]*\.[^"]*"\s*:')
+# Up to the first dot and no further, or a long text of many sentences would be read once for each of them.
+_NAME_WITH_A_DOT = re.compile(r'"[^".]*\.[^"]*"\s*:|\\u002[eE]')
 
 
 def _depth(fields: Pattern) -> int:
@@ -70,9 +71,10 @@ def _depth(fields: Pattern) -> int:
 
 def _parse(payload: bytes, depth: int) -> Any:
     """None where it is not JSON that can be read. Of a key that is there twice the last value counts."""
-    options = {"object_pairs_hook": partial(_undotted, depth)} if _NAME_WITH_A_DOT.search(payload) else {}
     try:
-        return parse_json(payload, **options)
+        text = payload.decode(json.detect_encoding(payload), "surrogatepass")  # as parse_json reads bytes
+        options = {"object_pairs_hook": partial(_undotted, depth)} if _NAME_WITH_A_DOT.search(text) else {}
+        return parse_json(text, **options)
     except ValueError:
         return None
 
@@ -97,11 +99,18 @@ class _Steps(dict[str, Any]):
     """An object that dots have made."""
 
 
+class _Either(list[Any]):
+    """An array that dots have made."""
+
+
 def _merged(one: Any, other: Any) -> Any:
-    """Both, where dots have made two of one path. Of two that are no objects, either may match."""
+    """Both, where dots have made two of one path. Of two that are no objects, either may match. What dots have made is
+    changed in place: copied for each name, it would cost the square of a payload."""
     if not (isinstance(one, dict) and isinstance(other, dict)):
-        return [*_elements(one), *_elements(other)]
-    both = _Steps(one)
+        either = one if isinstance(one, _Either) else _Either(_elements(one))
+        either.extend(_elements(other))
+        return either
+    both = one if isinstance(one, _Steps) else _Steps(one)
     for name, value in other.items():
         both[name] = _merged(both[name], value) if name in both else value
     return both

@@ -26,29 +26,34 @@ class Raised(NamedTuple):
 
 def read(error: BaseException) -> Raised:
     """Whatever the exception is made of."""
-    name = type(error).__name__
+    name = logs.name_of(type(error))
     reason = _text(lambda: error.reason) or logs.text_of(error) or name  # type: ignore[attr-defined]
     seconds = _number(lambda: error.seconds)  # type: ignore[attr-defined]
-    if isinstance(error, SinkDown):
-        name = _text(lambda: error.error) or name
-        seconds = _number(lambda: error.retry_after)
+    if is_a(error, SinkDown):
+        name = _text(lambda: error.error) or name  # type: ignore[attr-defined]
+        seconds = _number(lambda: error.retry_after)  # type: ignore[attr-defined]
     return Raised(name, reason, seconds, _value(lambda: error.sure) is not False)  # type: ignore[attr-defined]
+
+
+def is_a(error: BaseException, kind: type[BaseException]) -> bool:
+    """Not ``isinstance``, which asks the error as well."""
+    return issubclass(type(error), kind)
 
 
 def outcome(error: BaseException) -> Outcome:
     """What becomes of the webhook for which the user's function raised this. Raises SinkDown, one of our own."""
     said = read(error)
-    if isinstance(error, SinkDown):
+    if is_a(error, SinkDown):
         raise SinkDown(said.reason, retry_after=said.seconds, error=said.error) from None
-    if isinstance(error, Permanent):
+    if is_a(error, Permanent):
         return Outcome(Kind.PERMANENT, said.error, said.reason)
-    if isinstance(error, RetryAfter):
+    if is_a(error, RetryAfter):
         return Outcome(Kind.RETRY, said.error, said.reason, said.seconds)
-    logs.logger.error("the handler raised", exc_info=error)
+    logs.logger.error("the handler raised", exc_info=logs.raised(error))
     return Outcome(Kind.RETRY, said.error, logs.text_of(error) or said.error)
 
 
-def refusal(error: Unverified) -> Unverified:
+def refusal(error: BaseException) -> Unverified:
     """The same, one of our own."""
     said = read(error)
     return Unverified(said.reason, sure=said.is_sure)

@@ -37,7 +37,10 @@ class Slack:
         challenge = payload.get("challenge")
         if payload.get("type") != "url_verification" or not isinstance(challenge, str):
             return None
-        return Answer(challenge)
+        try:
+            return Answer(challenge)
+        except ValueError:  # half of a surrogate pair, or megabytes
+            raise Unverified("The challenge cannot be answered.") from None
 
 
 class SslCheck:
@@ -169,9 +172,13 @@ KINDS: Mapping[str, Callable[..., Handshake]] = {
 }
 
 
+# Bytes. What is not signed is read only where it is as small as a probe is.
+_MAX_FORM = 64 * 1024
+
+
 def _form(webhook: Webhook) -> Mapping[str, list[str]]:
-    """The fields of a form that was sent by POST."""
-    if webhook.method != "POST" or not is_form(webhook.headers):
+    """The fields of a small form that was sent by POST."""
+    if webhook.method != "POST" or len(webhook.body) > _MAX_FORM or not is_form(webhook.headers):
         return {}
     return parse_qs(webhook.body.decode(errors="replace"), keep_blank_values=True)
 

@@ -7,7 +7,10 @@ A line says which webhook and what became of it, never what was in it: no payloa
 import json
 import logging
 import os
+import traceback
 from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
 
 from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.message import Webhook
@@ -40,19 +43,40 @@ class _Utf8(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         vars(record).update({name: _utf8(value) for name, value in vars(record).items() if isinstance(value, str)})
         if record.exc_info and record.exc_info[0]:
-            kind, error, traceback = record.exc_info
-            # Lambda's handler asks the error for its text again, and an error of the user's may have none.
-            text = text_of(error)
-            if type(_said(error)) is not str or _utf8(text) != text:
-                record.exc_info = (kind, Exception(_utf8(text)), traceback)
+            kind, error, trace = record.exc_info
+            if not _can_be_told(kind, error, trace):
+                told = type(_utf8(name_of(kind)), (Exception,), {})
+                record.exc_info = (told, told(_utf8(text_of(error))), trace)
         return True
+
+
+def raised(error: BaseException) -> Any:
+    """An error of the user's for ``exc_info``. Asked of Python, and not of the error: its class may say anything of it,
+    or nothing."""
+    return type(error), error, BaseException.__dict__["__traceback__"].__get__(error)
+
+
+def name_of(kind: type) -> str:
+    """The name of a class, whatever its own class says of it."""
+    return str(type.__dict__["__name__"].__get__(kind))
 
 
 def text_of(error: BaseException | None) -> str:
     """``str`` of an exception; of one whose ``__str__`` fails or is no text, the name of its class."""
     said = _said(error)
     # Not a subclass of a text, which may be anything but one.
-    return f"{type(error).__name__}, which has no text" if said is None else "".join([said])
+    return f"{name_of(type(error))}, which has no text" if said is None else "".join([said])
+
+
+def _can_be_told(kind: type, error: BaseException | None, trace: TracebackType | None) -> bool:
+    """Whether a handler can write it: each asks for something else of the error again, and none is guarded."""
+    try:
+        texts = [kind.__name__, str(error), *traceback.format_exception(kind, error, trace)]
+    except INTERRUPTS:
+        raise
+    except BaseException:
+        return False
+    return all(type(text) is str and _utf8(text) == text for text in texts)
 
 
 def _said(error: BaseException | None) -> str | None:

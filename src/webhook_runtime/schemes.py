@@ -130,14 +130,15 @@ class Hmac(Scheme):
         id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
         names = {"timestamp": timestamp or "", "id": id, "method": webhook.method}
         before, _, after = self.signed.partition("{body}")
-        contents = [
-            before.format(url=url, **names).encode() + body + after.format(url=url, **names).encode()
+        around = [
+            (before.format(url=url, **names).encode(), after.format(url=url, **names).encode())
             for url in (_urls(webhook) if "{url}" in self.signed else [""])
         ]
 
         def claim(secret: str) -> bool:
             key = self._key(secret)
-            made = [self._written(hmac.digest(key, content, self.algorithm)) for content in contents]
+            # One copy of the payload at a time: of a large one, more would not fit into memory.
+            made = [self._written(hmac.digest(key, start + body + end, self.algorithm)) for start, end in around]
             return any(_equal(one, self._normal(other)) for one in made for other in given)
 
         return claim
@@ -219,18 +220,19 @@ class Twilio(Scheme):
 
     def claim(self, webhook: Webhook) -> Claim:
         given = _only(webhook.headers, self.header)
-        fields = ""
+        fields = b""
         if is_form(webhook.headers):
-            fields = "".join(name + value for name, value in sorted(set(_form(webhook.body))))
+            fields = "".join(name + value for name, value in sorted(set(_form(webhook.body)))).encode()
         elif webhook.body:
             digest = webhook.query.get("bodySHA256", [""])[0]
             if not _equal(hashlib.sha256(webhook.body).hexdigest(), digest):
                 raise Unverified("The payload does not match the bodySHA256 of the query.")
         algorithm = self._algorithm(webhook.headers.get("X-Twilio-Webhooks-Signature-Settings", ""))
-        contents = [(url + fields).encode() for url in _urls(webhook)]
+        urls = [url.encode() for url in _urls(webhook)]
 
         def claim(secret: str) -> bool:
-            made = [base64.b64encode(hmac.digest(secret.encode(), each, algorithm)).decode() for each in contents]
+            # One copy of the form at a time: of a large one, more would not fit into memory.
+            made = [base64.b64encode(hmac.digest(secret.encode(), url + fields, algorithm)).decode() for url in urls]
             return any(_equal(one, given) for one in made)
 
         return claim
@@ -312,16 +314,16 @@ class Custom(Scheme):
         except INTERRUPTS:
             raise
         except BaseException as error:  # an exit too: it would end the function, and with it the batch
-            if isinstance(error, Unverified):
+            if guard.is_a(error, Unverified):
                 refusal = guard.refusal(error)
                 raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
-            logs.logger.error("the source's function raised", exc_info=error)
-            raise SourceFailed(type(error).__name__) from None
+            logs.logger.error("the source's function raised", exc_info=logs.raised(error))
+            raise SourceFailed(logs.name_of(type(error))) from None
         # An async function that was not awaited has verified nothing, nor has one that says False.
         logs.logger.error(
-            "the source's function must return an id, an Answer or None", extra={"got": type(said).__name__}
+            "the source's function must return an id, an Answer or None", extra={"got": logs.name_of(type(said))}
         )
-        raise SourceFailed(f"it returned {type(said).__name__}")
+        raise SourceFailed(f"it returned {logs.name_of(type(said))}")
 
 
 KINDS: Mapping[str, type[Scheme]] = {
@@ -370,11 +372,15 @@ def _seconds(timestamp: str, format: str) -> float:
     return number / 1000 if format == "milliseconds" else number
 
 
+# Twilio's own have dozens. Of a stranger's, a million would take memory and time that the function does not have.
+_MAX_FIELDS = 10_000
+
+
 def _form(body: bytes) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict")
+        return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
-        raise Unverified("The form is not UTF-8.") from None
+        raise Unverified(f"The form is not UTF-8, or has more than {_MAX_FIELDS} fields.") from None
 
 
 def _urls(webhook: Webhook) -> list[str]:

@@ -226,6 +226,28 @@ def test_names_of_many_dots_take_no_more_room_than_others() -> None:
     assert peak < 20 * len(payload)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"text": "%s"}' % (b"One sentence. " * 70_000),
+        b'{"text": "%s' % (b"." * 1_000_000),
+        b"{%s}" % b",".join([b'"a.b":0'] * 120_000),
+        b"{%s}" % b",".join(b'"a.k%d":0' % number for number in range(70_000)),
+        b'{"a":{"b":0},%s}' % b",".join([b'"a.b":[0]'] * 100_000),
+    ],
+    ids=["text", "dots", "one name", "many names", "arrays"],
+)
+def test_dots_cost_no_more_than_what_is_around_them(payload: bytes) -> None:
+    # By the square of the payload's size, each would take minutes.
+    assert not wants([{"body": {"a": {"b": ["x"]}}}], payload)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-16-le", "utf-32"])
+def test_a_dot_is_a_step_however_it_is_written(encoding: str) -> None:
+    for text in ('{"a.b": 1}', r'{"a\u002eb": 1}', r'{"a\u002Eb": 1}', r'{"\"": "", "a.b"  : 1}'):
+        assert wants([{"body": {"a": {"b": [1]}}}], text.encode(encoding))
+
+
 def test_arrays_as_deep_as_can_be_are_searched() -> None:
     assert wants([{"body": {"a": [1]}}], b'{"a": ' + b"[" * 900 + b"1" + b"]" * 900 + b"}")
 

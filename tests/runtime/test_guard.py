@@ -57,6 +57,16 @@ ODD: list[Any] = [
 BASES = [Permanent, RetryAfter, SinkDown, Unverified, ValueError, OSError, SystemExit, GeneratorExit, BaseException]
 ATTRIBUTES = ["reason", "seconds", "retry_after", "error", "sure", "args"]
 ABSENT = object()
+# What Python and its loggers ask an exception for by themselves.
+ASKED = ["__class__", "__cause__", "__context__", "__traceback__", "__notes__", "__suppress_context__"]
+
+
+class Nameless(type):
+    """A class of classes that have no name."""
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise SystemExit("no name")
 
 
 @st.composite
@@ -69,7 +79,11 @@ def exceptions(draw: st.DrawFn, bases: list[type[BaseException]] = BASES) -> Bas
     for name in draw(st.sets(st.sampled_from(["__str__", "__repr__"]))):
         text = draw(st.sampled_from([fail, lambda self: 7, lambda self: Text("x"), lambda self: "\ud800", sys.exit]))
         members[name] = text
-    kind = type("OfTheUser", (base,), members)
+    for name in draw(st.sets(st.sampled_from(ASKED), max_size=2)):
+        members[name] = property(draw(st.sampled_from([fail, sys.exit])))
+    for name in draw(st.sets(st.sampled_from(["__bool__", "__eq__", "__hash__", "__getattribute__"]), max_size=1)):
+        members[name] = draw(st.sampled_from([fail, sys.exit]))
+    kind = draw(st.sampled_from([type, Nameless]))("OfTheUser", (base,), members)
     first = 5 if issubclass(base, RetryAfter) else "said"
     try:
         made: BaseException = kind(first)
@@ -89,6 +103,9 @@ def _as_lambda_logs() -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             line = {name: value for name, value in vars(record).items() if name not in ("args", "exc_info")}
             error = str(record.exc_info[1]) if record.exc_info else ""
+            if record.exc_info and record.exc_info[0]:
+                line["errorType"] = record.exc_info[0].__name__
+                line["all"] = logging.Formatter().formatException(record.exc_info)
             json.dumps(line | {"errorMessage": error}, default=str).encode()
             error.encode()
 
@@ -119,7 +136,7 @@ def test_an_exception_of_a_handler_decides_about_its_own_webhook(error: BaseExce
         done.append(each.id)
 
     outcomes = PythonSink(handle).store([GOOD[0], BAD, GOOD[1]], Clock(Invocation()))
-    if isinstance(error, SinkDown):
+    if issubclass(type(error), SinkDown):
         with pytest.raises(SinkDown) as down:
             list(outcomes)
         assert type(down.value) is SinkDown
@@ -129,7 +146,7 @@ def test_an_exception_of_a_handler_decides_about_its_own_webhook(error: BaseExce
     first, second, third = outcomes
     assert done == ["a", "c"]
     assert (first.kind, third.kind) == (Kind.STORED, Kind.STORED)
-    assert second.kind is (Kind.PERMANENT if isinstance(error, Permanent) else Kind.RETRY)
+    assert second.kind is (Kind.PERMANENT if issubclass(type(error), Permanent) else Kind.RETRY)
     assert all(map(is_plain, second[1:]))
     assert second.error
     assert second.reason
@@ -202,7 +219,7 @@ def test_a_refusal_of_a_check_is_one_however_it_is_made(error: BaseException) ->
 
     with pytest.raises((Unverified, SourceFailed)) as refusal:
         custom(check).admit(BAD)
-    if not isinstance(error, Unverified):
+    if not issubclass(type(error), Unverified):
         return
     assert type(refusal.value) is Unverified
     assert type(refusal.value.reason) is str
@@ -250,6 +267,16 @@ def test_an_answer_that_api_gateway_would_not_take_is_refused_where_it_is_made(a
     assert len(str(refusal.value)) < 200
     with pytest.raises(SourceFailed):
         custom(lambda *_: OfTheUser(**{"body": "", **arguments})).admit(BAD)
+
+
+def test_an_answer_is_what_was_checked() -> None:
+    class Changing(dict[str, str]):
+        def items(self) -> Any:
+            yield from super().items()
+            self["X-Other"] = "a\r\nb"
+
+    headers = Changing({"X-Hook-Secret": "s"})
+    assert Answer("", headers=headers).headers == {"X-Hook-Secret": "s"}
 
 
 def test_no_value_of_an_answer_is_told_since_it_may_be_a_secret() -> None:

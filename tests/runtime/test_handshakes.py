@@ -61,6 +61,11 @@ class TestSlack:
     def test_the_challenge_comes_back_as_text(self) -> None:
         assert answered(source("slack", SIGNED), signed(self.BODY)) == Answer("3eZbrw1aBm2r", "text/plain")
 
+    def test_one_that_no_answer_can_hold_is_refused(self) -> None:
+        for challenge in (rb"half of a pair: \ud800", b"x" * 5_000_001):
+            with pytest.raises(Unverified, match=r"cannot be answered"):
+                source("slack", SIGNED).admit(signed(b'{"type": "url_verification", "challenge": "%s"}' % challenge))
+
     def test_but_not_to_anybody(self) -> None:
         with pytest.raises(Unverified):
             source("slack", SIGNED).admit(webhook(self.BODY))
@@ -202,6 +207,7 @@ PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
             webhook("ssl_check=0&token=t", headers=FORM),
             webhook("token=t&text=ssl_check%3D1", headers=FORM),
             webhook("ssl_check=1"),
+            webhook("ssl_check=1" + "&a" * 1_000_000, headers=FORM),
             webhook(method="GET", query={"ssl_check": "1"}),
             webhook(json={"ssl_check": 1}),
         ],

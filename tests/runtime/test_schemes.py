@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import sys
+import tracemalloc
 import types
 import warnings
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from botocore.exceptions import ConnectTimeoutError
 from runtime.doubles import client_error
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import AnyOf, Custom, Hmac, Scheme, _urls
+from webhook_runtime.schemes import AnyOf, Custom, Hmac, Scheme, Twilio, _urls
 from webhook_runtime.secrets import NoSecret, Secrets
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
@@ -605,3 +606,23 @@ class TestCustom:
     def test_a_function_that_is_not_there_shows_when_it_is_loaded(self) -> None:
         with pytest.raises(ModuleNotFoundError):
             Custom(handler="no_such_module.verify")
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": "x", "X-Sig": "x"}
+BY_URL = [Twilio(), Hmac(header="X-Sig", signed="{url}{body}")]
+
+
+@pytest.mark.parametrize("scheme", BY_URL, ids=["twilio", "hmac"])
+def test_the_ways_to_write_a_url_take_no_more_memory_than_one(scheme: Scheme) -> None:
+    request = webhook(b"a=" + b"x" * 4_000_000, headers=FORM, query={"a": "~*'()!$ ", "b": ""})
+    tracemalloc.start()
+    with pytest.raises(Unverified):
+        scheme.check(request, ["one", "other"])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * len(request.body)
+
+
+def test_a_form_of_a_million_fields_is_not_read() -> None:
+    with pytest.raises(Unverified, match=r"more than 10000 fields"):
+        Twilio().check(webhook(b"&a" * 1_000_000, headers=FORM), ["secret"])
