@@ -120,7 +120,7 @@ def of_token(secret: Any) -> Source:
 SENDERS = {
     "github": Sender(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
     "stripe": Sender(Source.stripe, KEY, stripes, "evt_1", signature="(?<=v1=)[^,]+"),
-    "slack": Sender(Source.slack, SECRET, slacks, "Ev1"),
+    "slack": Sender(Source.slack, SECRET, slacks, "Ev1", accepted=200),
     "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1", signature="[^ ]+$"),
     "shopify": Sender(Source.shopify, SECRET, shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
     "twilio": Sender(
@@ -133,14 +133,20 @@ SENDERS = {
         accepted=200,
     ),
     "meta": Sender(
-        Source.meta, json.dumps({"app_secret": SECRET, "verify_token": "t"}), hub, unsigned=("X-GitHub-Delivery",)
+        Source.meta,
+        json.dumps({"app_secret": SECRET, "verify_token": "t"}),
+        hub,
+        unsigned=("X-GitHub-Delivery",),
+        accepted=200,
     ),
     "microsoft_graph": Sender(Source.microsoft_graph, SECRET, lambda *_: {}, is_body_signed=False),
     "okta": Sender(
         Source.okta, SECRET, lambda *_: {"Authorization": SECRET}, "Ok1", is_body_signed=False, accepted=200
     ),
     "zoom": Sender(Source.zoom, SECRET, zooms, accepted=200),
-    "x": Sender(Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode())),
+    "x": Sender(
+        Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode()), accepted=200
+    ),
     "hmac": Sender(of_others, SECRET, other, "7"),
     "token": Sender(
         of_token, SECRET, lambda *_: {"X-Token": f"Bearer {SECRET}"}, "evt_1", is_body_signed=False, unsigned=()
@@ -209,7 +215,7 @@ WAYS = {
         lambda secret: Source.standard_webhooks(secret, key_encoding="text"), SECRET, standard_by_text, "msg_1"
     ),
     "shopify's events": Sender(Source.shopify, SECRET, shopify_events, "b54557e4", unsigned=("Shopify-Webhook-Id",)),
-    "x with OAuth 2": Sender(Source.x, SECRET, xs_of_oauth_2, payloads=SENDERS["x"].payloads),
+    "x with OAuth 2": Sender(Source.x, SECRET, xs_of_oauth_2, payloads=SENDERS["x"].payloads, accepted=200),
     "milliseconds and base64url in one header": Sender(
         _hmac(
             header="X-Signature",

@@ -223,6 +223,8 @@ class Source:
         """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
         answered once its own signature is verified. The ``ssl_check``, which Slack does not sign, is answered too.
 
+        What is accepted is answered with 200 and no body, which a slash command and an interaction may show.
+
         Args:
             secret: The app's signing secret.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
@@ -244,7 +246,8 @@ class Source:
             "tolerance": _seconds(tolerance or _TOLERANCE),
             "id_field": "event_id",
         }
-        return Source("hmac", scheme, secret, secret_field, handshakes=[("ssl_check",), ("slack",)])
+        handshakes, accepted = [("ssl_check",), ("slack",)], Acknowledgement(200)
+        return Source("hmac", scheme, secret, secret_field, handshakes=handshakes, acknowledgement=accepted)
 
     @staticmethod
     def shopify(
@@ -510,7 +513,7 @@ class Source:
     ) -> "Source":
         """Meta: ``X-Hub-Signature-256``. The ``hub.challenge`` is answered whose ``hub.verify_token`` is right.
 
-        Each request is its own delivery: Meta gives none an id.
+        Each request is its own delivery: Meta gives none an id. What is accepted is answered with 200, as Meta asks.
 
         Args:
             secret: A JSON secret with the app's secret and the verify token that you chose.
@@ -526,9 +529,14 @@ class Source:
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
         checks.text("verify_token_field", verify_token_field, _MAX_FIELD)
-        handshakes = [("meta",)]
         return Source(
-            "hmac", _HUB_SIGNATURE, secret, secret_field, handshakes=handshakes, token_field=verify_token_field
+            "hmac",
+            _HUB_SIGNATURE,
+            secret,
+            secret_field,
+            handshakes=[("meta",)],
+            token_field=verify_token_field,
+            acknowledgement=Acknowledgement(200),
         )
 
     @staticmethod
@@ -628,7 +636,8 @@ class Source:
         is answered.
 
         That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
-        be an event, which has to be a JSON object. Each request is its own delivery: X gives none an id.
+        be an event, which has to be a JSON object. Each request is its own delivery: X gives none an id. What is
+        accepted is answered with 200, as X asks.
 
         Args:
             secret: The app's consumer secret, or of an app with OAuth 2.0 its client secret.
@@ -646,7 +655,9 @@ class Source:
             {"header": f"x-twitter-webhooks-signature{end}", "encoding": "base64", "prefix": "sha256=", "opening": "{"}
             for end in ("", "-oauth2")
         ]
-        return Source("any_of", {"ways": ways}, secret, secret_field, handshakes=[("x",)])
+        handshakes, accepted = [("x",)], Acknowledgement(200)
+        scheme = {"ways": ways}
+        return Source("any_of", scheme, secret, secret_field, handshakes=handshakes, acknowledgement=accepted)
 
     @staticmethod
     def custom(
