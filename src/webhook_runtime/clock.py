@@ -16,6 +16,8 @@ _RESERVE = 1.0
 _SHARE = 0.25
 # However little is left, what has begun gets so long.
 _LEAST = 0.01
+# Seconds after which it is said again that the time is over, to what tidies up without end, or has not listened.
+_AGAIN = 0.2
 
 
 class Context(Protocol):
@@ -110,7 +112,7 @@ def _ended_after(seconds: float) -> Iterator[None]:
     handler = signal.signal(signal.SIGALRM, ring)
     # There may be a block around this one, whose time is not longer for it.
     around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.setitimer(signal.ITIMER_REAL, max(min(seconds, around or seconds), _LEAST))
+    signal.setitimer(signal.ITIMER_REAL, max(min(seconds, around or seconds), _LEAST), _AGAIN)
     try:
         yield
     finally:
@@ -119,4 +121,4 @@ def _ended_after(seconds: float) -> Iterator[None]:
         # None is one that Python does not know.
         signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         if around:
-            signal.setitimer(signal.ITIMER_REAL, max(around - (time.monotonic() - began), _LEAST))
+            signal.setitimer(signal.ITIMER_REAL, max(around - (time.monotonic() - began), _LEAST), _AGAIN)

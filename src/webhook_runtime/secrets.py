@@ -31,20 +31,19 @@ def secret_text(answer: Mapping[str, Any]) -> str:
 
 
 def _without_ends(text: str) -> str:
-    return text.strip().strip("\ufeff\u200b").strip()
+    # To HMAC, which fills a key up with them, one of NULs alone is an empty one: everybody knows it.
+    return text.strip().strip("\ufeff\u200b\u2060\0").strip()
 
 
 def standard_key(secret: str) -> bytes:
     """The key of Standard Webhooks as people paste it: with ``whsec_`` before it or without, with the ``v1,`` that some
     write before that, padded or not. Raises NoSecret."""
-    text = secret.strip().removeprefix("v1,").removeprefix("whsec_").rstrip("=")
+    text = "".join(secret.split()).removeprefix("v1,").removeprefix("whsec_").rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise NoSecret("the secret is not base64") from None
-    if not key:  # which would be one that everybody knows
-        raise NoSecret("the secret is empty")
-    return key
+    return _known_to_few(key)
 
 
 def hex_key(secret: str) -> bytes:
@@ -53,7 +52,12 @@ def hex_key(secret: str) -> bytes:
         key = bytes.fromhex(secret)
     except ValueError:
         raise NoSecret("the secret is not hex") from None
-    if not key:
+    return _known_to_few(key)
+
+
+def _known_to_few(key: bytes) -> bytes:
+    """Not the empty one, nor one of NULs alone, which is the same to HMAC."""
+    if not key.strip(b"\0"):
         raise NoSecret("the secret is empty")
     return key
 
@@ -109,7 +113,9 @@ class Secrets:
             value = json.loads(text)[self._field] if self._field else text
             if type(value) not in (str, int):  # null, as text, is one that anybody can guess
                 raise TypeError
-            return _without_ends(str(value))
+            value = _without_ends(str(value))
+            value.encode()  # JSON may hold half of a surrogate pair, which is no key
+            return value
         except Exception as error:
             # One that was never rotated has none; but whether it has one, a call that failed does not say.
             if stage == "AWSPREVIOUS" and not _may_pass(error):

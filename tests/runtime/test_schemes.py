@@ -446,12 +446,16 @@ class TestRotation:
     [
         ({}, None),
         ({"AWSCURRENT": ""}, None),
+        ({"AWSCURRENT": "\0"}, None),
+        ({"AWSCURRENT": "\ufeff\0\u2060\n"}, None),
         ({"AWSCURRENT": "no JSON"}, "key"),
         ({"AWSCURRENT": '{"other": "x"}'}, "key"),
         ({"AWSCURRENT": '{"key": ""}'}, "key"),
         ({"AWSCURRENT": '{"key": null}'}, "key"),
         ({"AWSCURRENT": '{"key": true}'}, "key"),
         ({"AWSCURRENT": '{"key": {}}'}, "key"),
+        ({"AWSCURRENT": r'{"key": "\u0000"}'}, "key"),
+        ({"AWSCURRENT": r'{"key": "\ud800"}'}, "key"),
     ],
 )
 @pytest.mark.parametrize("guess", [b"", b"None", b"True", b"{}"])
@@ -464,9 +468,12 @@ def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(
     assert "no JSON" not in str(error.value)
 
 
-@pytest.mark.parametrize("secret", ["whsec_", "*random*", "Zoë"])
-def test_a_secret_that_holds_no_key_lets_nobody_in(secret: str) -> None:
-    checked = source(Hmac(header="X-Signature", encoding="base64", key="base64"), secret)
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [*(("base64", secret) for secret in ("whsec_", "*random*", "Zoë", "whsec_AAAA")), ("hex", "00"), ("hex", "no hex")],
+)
+def test_a_secret_that_holds_no_key_lets_nobody_in(key: str, secret: str) -> None:
+    checked = source(Hmac(header="X-Signature", encoding="base64", key=key), secret)
     with pytest.raises(NoSecret):
         admitted(checked, [("X-Signature", base64_of(BODY, b""))], BODY)
 

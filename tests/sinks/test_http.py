@@ -35,6 +35,8 @@ BODIES_CUT_SHORT = {
     "and then nothing": ("Content-Length: 10\r\n\r\nhalf", False),
     "and then the end": ("Content-Length: 10\r\n\r\nhalf", True),
     "an odd chunk": ("Transfer-Encoding: chunked\r\n\r\nnot a size\r\n", True),
+    "a chunk of less than nothing": ("Transfer-Encoding: chunked\r\n\r\n-2\r\nhalf", True),
+    "two lengths": ("Content-Length: 4\r\nContent-Length: 10\r\n\r\nhalf", True),
     "half a chunk": ("Transfer-Encoding: chunked\r\n\r\n10\r\nhalf", True),
 }
 

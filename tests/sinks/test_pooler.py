@@ -90,6 +90,35 @@ def test_who_has_the_pools_connection_next_finds_it_as_it_was(world: PooledWorld
             other.close()
 
 
+LEFT_BEHIND = {
+    "a search path": "SET search_path TO elsewhere",
+    "no search path": "SET search_path TO ''",
+    "a temporary table": "CREATE TEMP TABLE IF NOT EXISTS {table} (LIKE public.{table} INCLUDING ALL)",
+    "formats": "SELECT set_config('DateStyle', 'German, DMY', false), set_config('TimeZone', 'Asia/Tokyo', false)",
+}
+
+
+@pytest.mark.parametrize("left", LEFT_BEHIND)
+def test_what_somebody_else_left_on_the_connection_is_not_ours(world: PooledWorld, left: str) -> None:
+    sink = world.sink()
+    assert kinds(sink, webhook(id="one")) == [S]
+    world.server.query("CREATE SCHEMA IF NOT EXISTS elsewhere")
+    world.server.query(f"CREATE TABLE elsewhere.{world.table} (LIKE public.{world.table} INCLUDING ALL)")
+    others = [world.pooler.connect(world.server) for _ in range(2)]
+    try:
+        for other in others * 3:
+            other.run(LEFT_BEHIND[left].format(table=world.table))
+        assert kinds(sink, webhook(id="two")) == [S]
+        assert stored(world, f"public.{world.table}") == ["one", "two"]
+        # A table that is made then is made where the others find it.
+        new = f"{world.table}_new"
+        assert kinds(world.sink(table_name=new), webhook(id="three")) == [S]
+        assert stored(world, f"public.{new}") == ["three"]
+    finally:
+        for other in others:
+            other.close()
+
+
 @pytest.mark.parametrize("size", [1, 50])
 def test_a_batch_is_one_round_trip_here_too(world: PooledWorld, size: int) -> None:
     sink = world.sink()

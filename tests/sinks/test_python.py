@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -279,8 +280,19 @@ def generator(_: object) -> Iterator[None]:
     yield
 
 
+class Awaited:
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+NOT_YET_DONE = [
+    *(asynchronous, generator, lambda each: asynchronous(each), lambda _: Awaited(), lambda _: Future()),
+    *(lambda each: map(repr, [each]), lambda each: filter(repr, [each])),
+]
+
+
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
-@pytest.mark.parametrize("handler", [asynchronous, generator, lambda each: asynchronous(each)])
+@pytest.mark.parametrize("handler", NOT_YET_DONE)
 @pytest.mark.parametrize("batch", [False, True])
 def test_a_handler_that_has_not_run_when_it_returns_has_stored_nothing(
     handler: Callable[[Any], object], batch: bool

@@ -49,7 +49,14 @@ def locked(*_: object) -> None:
         lock.acquire()
 
 
-FOR_EVER = {each.__name__: each for each in (busy, asleep, handled, locked)}
+def tidied(*_: object) -> None:
+    try:
+        time.sleep(60)
+    finally:  # as who waits for his threads
+        time.sleep(60)
+
+
+FOR_EVER = {each.__name__: each for each in (busy, asleep, handled, locked, tidied)}
 
 
 @pytest.mark.parametrize("for_ever", FOR_EVER)

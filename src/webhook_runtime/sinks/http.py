@@ -87,10 +87,18 @@ class _Response(HTTPResponse):
         except HTTPException as error:  # more headers than Python reads, or longer ones
             if self._said is None or isinstance(error, UnknownProtocol):
                 raise
-            version, self.status, self.reason = self._said
-            self.code, self.version = self.status, 10 if version == "HTTP/1.0" else 11
-            self.headers = self.msg = HTTPMessage()
-            self.length, self.chunked, self.will_close = 0, False, True
+            self._end()
+        else:
+            if len(set(self.headers.get_all("Content-Length", ()))) > 1:  # which the client would refuse
+                self._end()
+
+    def _end(self) -> None:
+        """The status, and nothing behind it."""
+        assert self._said
+        version, self.status, self.reason = self._said
+        self.code, self.version = self.status, 10 if version == "HTTP/1.0" else 11
+        self.headers = self.msg = HTTPMessage()
+        self.length, self.chunked, self.will_close = 0, False, True
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_MAX_INTERIM):
@@ -249,7 +257,7 @@ def _is_read_to_its_end(response: "urllib3.BaseHTTPResponse", seconds: float) ->
             # In pieces it may come for ever, each of them in time.
             if size > _MAX_ANSWER or time.monotonic() > end:
                 return False
-    except (HTTPError, TimeIsUp):  # it is cut short, or does not come
+    except (Exception, TimeIsUp):  # it is cut short, does not come, or is nothing that a client can read
         return False
     return True
 

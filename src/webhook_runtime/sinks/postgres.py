@@ -40,6 +40,12 @@ _UNKNOWN_SETTING = {
 }
 # Of the transaction, which ends with the batch.
 _OF_THE_TRANSACTION = f"SELECT set_config('statement_timeout', '{STATEMENT_SECONDS}s', true)"
+# Somebody else may have left a search_path on the connection, or a temporary table: a name without a schema would be
+# theirs. So it is looked for where the role and the database have it.
+_OF_THE_NAME = (
+    " || set_config('search_path', concat_ws(', ', nullif(reset_val, ''), 'pg_temp'), true)"
+    " FROM pg_settings WHERE name = 'search_path'"
+)
 
 _TYPES = ("text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
 
@@ -56,6 +62,7 @@ class PostgresDriver:
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
             f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING id"
         )
+        self._settings = _OF_THE_TRANSACTION + ("" if "." in settings.table_name else _OF_THE_NAME)
         self._of_the_connection = _OF_THE_CONNECTION
 
     def connect(
@@ -87,7 +94,7 @@ class PostgresDriver:
         except BaseException:
             _hang_up(wire)
             raise
-        return _Connection(connection, wire, self._insert)
+        return _Connection(connection, wire, self._insert, self._settings)
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, UnicodeError):
@@ -103,10 +110,11 @@ class PostgresDriver:
 class _Connection:
     """``wire`` is the socket below the driver's own, with TLS or without."""
 
-    def __init__(self, connection: pg8000.native.Connection, wire: socket.socket, insert: str) -> None:
+    def __init__(self, connection: pg8000.native.Connection, wire: socket.socket, insert: str, settings: str) -> None:
         self._connection = connection
         self._wire = wire
         self._insert = insert
+        self._settings = settings
         self._is_idle = True
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
@@ -130,14 +138,14 @@ class _Connection:
         new = {id for (id,) in inserted}
         return [STORED if webhook.id in new else DUPLICATE for webhook in webhooks]
 
-    def _in_one_transaction(self, statement: str, values: list[str]) -> list[list[str]]:
+    def _in_one_transaction(self, statement: str, values: Sequence[str] = ()) -> list[list[str]]:
         """Both statements go out together, and the server takes all that stands before a Sync as one transaction. The
         driver's own ``run`` would make two of it, and a pooler might send the second one elsewhere.
 
         See: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
         """
         wire = self._connection._sock
-        wire.write(_execute(_OF_THE_TRANSACTION) + _execute(statement, values) + _message(b"S", b""))
+        wire.write(_execute(self._settings) + _execute(statement, values) + _message(b"S", b""))
         wire.flush()
         answer = Context(statement, columns=[], input_funcs=[str])
         self._connection.handle_messages(answer)
@@ -145,7 +153,7 @@ class _Connection:
         return rows
 
     def execute(self, statement: str) -> None:
-        self._connection.run(statement)
+        self._in_one_transaction(statement)
 
     def close(self) -> None:
         """With a word to the server only after a statement that went well: else it may wait for one that is gone."""

@@ -1,7 +1,7 @@
 """To a function of the user's."""
 
 import importlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from webhook_runtime import guard
@@ -9,6 +9,9 @@ from webhook_runtime.clock import INTERRUPTS, Clock
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome
 from webhook_runtime.settings import PythonSettings
+
+# What is done once somebody asks for it, as nobody here does.
+_NOT_YET_DONE = (Awaitable, Generator, AsyncGenerator, map, filter)
 
 
 class PythonSink:
@@ -41,8 +44,9 @@ class PythonSink:
     def _hand_over(self, argument: Webhook | list[Webhook]) -> Outcome:
         try:
             result = self._handler(argument)
-            if isinstance(result, Coroutine | Generator | AsyncGenerator):
-                raise TypeError("the handler has not run: it must be neither async nor a generator")
+            # The last is what the futures of threads and processes have.
+            if isinstance(result, _NOT_YET_DONE) or hasattr(result, "add_done_callback"):
+                raise TypeError("the handler has not run: it must be no generator, nor async, nor return a future")
         except INTERRUPTS:
             raise
         except BaseException as error:  # an exit too: it would end the function, and nobody would know what is stored
