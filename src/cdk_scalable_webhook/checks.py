@@ -370,8 +370,16 @@ def header_of_the_sender(argument: str, value: str | None) -> None:
         )
 
 
+# Each has to be tried.
+_MAX_HEADERS = 5
+
+
 def header_names(*, header: Sequence[str], **others: str | None) -> None:
     """Names of headers, each of which holds something of its own."""
+    if not 1 <= len(header) <= _MAX_HEADERS:
+        raise ValueError(
+            f"header must be 1 to {_MAX_HEADERS} names of headers, got {len(header)}; name those that sign"
+        )
     names = [*(("header", name) for name in header), *others.items()]
     seen: dict[str, str] = {}
     for argument, name in names:
@@ -813,7 +821,8 @@ def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None
             raise ValueError(f"{header} must be given for a signed_content with {{{name}}}, got none; name the header")
     if is_timed and "{timestamp}" not in value:
         raise ValueError(
-            f"signed_content must hold {{timestamp}} where the time of signing is given, got {brief(value)}; "
+            "signed_content must hold {timestamp} where there is a timestamp_header or a timestamp_prefix, "
+            f"got {brief(value)}; "
             "leave that time out: one that is not signed proves nothing"
         )
 

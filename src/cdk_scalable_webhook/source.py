@@ -389,7 +389,6 @@ class Source:
             ```
         """
         headers = [header] if isinstance(header, str) else list(header)
-        checks.number("the number of headers", len(headers), 1, 5)
         checks.header_names(header=headers, timestamp_header=timestamp_header, id_header=id_header)
         checks.choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
         checks.choice("encoding", encoding, ("hex", "base64", "base64url"))

@@ -31,7 +31,7 @@ from constructs import Construct
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
 
 
 @dataclass(frozen=True)
@@ -776,18 +776,43 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
     "Source.stripe": {**SIGNED, "tolerance": TOLERANCE},
     "Source.slack": {**SIGNED, "tolerance": TOLERANCE},
     "Source.shopify": SIGNED,
-    "Source.standard_webhooks": {**SIGNED, "tolerance": TOLERANCE},
+    "Source.standard_webhooks": {
+        **SIGNED,
+        "key_encoding": texts("base64", "text", tokens=False),
+        "tolerance": TOLERANCE,
+    },
     "Source.hmac": {
         **SIGNED,
-        "header": Argument(HEADER.good, HEADER.bad, (str,), required=True),
+        "header": Argument(
+            HEADER.good | st.lists(HEADER.good, min_size=1, max_size=5),
+            HEADER.bad | st.lists(HEADER.good, min_size=6) | st.just([]),
+            (str,),
+            Argument(kinds=(str,)),
+            required=True,
+        ),
         "algorithm": texts("sha1", "sha256", "sha384", "sha512", tokens=False),
-        "encoding": texts("hex", "base64", tokens=False),
-        "prefix": texts("", "sha256="),
-        "signed_content": texts("{body}", "{timestamp}.{body}", "{id}{body}", tokens=False),
+        "encoding": texts("hex", "base64", "base64url", tokens=False),
+        "prefix": texts("", "sha256=", "v1="),
+        "separator": texts(",", "; "),
+        "signed_content": texts("{body}", "{timestamp}.{body}", "{id}{body}", "{method}{url}{body}", tokens=False),
+        "key_encoding": texts("text", "hex", "base64", tokens=False),
         "timestamp_header": HEADER,
+        "timestamp_prefix": texts("t=", "v1="),
+        "timestamp_format": texts("seconds", "milliseconds", "iso8601", tokens=False),
         "tolerance": TOLERANCE,
         "id_header": HEADER,
+        "id_field": FIELD,
     },
+    "Source.token": {
+        **SIGNED,
+        "header": Argument(HEADER.good, HEADER.bad, (str,), required=True),
+        "prefix": texts("", "Bearer "),
+        "id_header": HEADER,
+        "id_field": FIELD,
+    },
+    "Probe.head": {},
+    "Probe.echo": {"parameter": Argument(FIELD.good, FIELD.bad, (str,), required=True)},
+    "Probe.form": {"field": Argument(FIELD.good, FIELD.bad, (str,), required=True)},
     "Source.twilio": SIGNED,
     "Source.meta": {**SIGNED, "verify_token_field": FIELD},
     "Source.microsoft_graph": SIGNED,
@@ -871,6 +896,10 @@ def one_call(*prefixes: str) -> SearchStrategy[Call]:
     return st.sampled_from([name for name in ARGUMENTS if name.startswith(prefixes)]).flatmap(
         lambda name: calls(name, rich=3)
     )
+
+
+for _name in ("Source.hmac", "Source.token"):
+    ARGUMENTS[_name]["probe"] = Argument(one_call("Probe."), kinds=(Probe,))
 
 
 def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
@@ -975,6 +1004,10 @@ METHODS: dict[str, dict[str, Argument]] = {
         )
     },
     **{f"ScalableWebhook.metric_{name}": {"period": _period} for name in ("backlog_age", "dead_letters", "dropped")},
+    "ScalableWebhook.metric_mismatched": {
+        "source": Argument(one_call("Source."), kinds=(Source,)),
+        "period": _period,
+    },
 }
 ARGUMENTS.update(METHODS)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -983,9 +1016,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Retry": Retry,
     "Acknowledgement": Acknowledgement,
     **{
-        name: getattr({"Ingress": Ingress, "Sink": Sink, "Source": Source}[kind], factory)
+        name: getattr({"Ingress": Ingress, "Probe": Probe, "Sink": Sink, "Source": Source}[kind], factory)
         for name in ARGUMENTS
         for kind, _, factory in [name.partition(".")]
-        if kind in ("Ingress", "Sink", "Source")
+        if kind in ("Ingress", "Probe", "Sink", "Source")
     },
 }

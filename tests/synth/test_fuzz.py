@@ -166,6 +166,8 @@ SAMPLES: dict[str, Any] = {
     "id": "Webhook",
     "secret": Made("secret", secret),
     "header": "X-Signature",
+    "parameter": "challenge",
+    "field": "webhook_id",
     "database_name": "orders",
     "cluster": Made("cluster", lambda stack: cluster(stack, AURORA_POSTGRES, enable_data_api=True)),
     "url": "https://orders.example.com",
@@ -270,7 +272,7 @@ def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flag
     assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
 
 
-FOR_A_WEBHOOK = ("Sink.", "Source.", "Retry", "Acknowledgement")
+FOR_A_WEBHOOK = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement")
 
 
 @examples(500)
