@@ -75,19 +75,23 @@ class Source:
         return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
     def _verify(self, webhook: Webhook) -> "Verdict":
+        known = _all(self._secrets)
         try:
-            return self._scheme.check(webhook, _all(self._secrets))
+            return self._scheme.check(webhook, known)
         except Unverified as unverified:
             if unverified.sure:
                 raise
-            if self._secrets is None:
-                raise Unverified(unverified.reason) from None
+            reason = unverified.reason
+        if self._secrets is None:
+            raise Unverified(reason)
         # A secret that was known before the request arrived may have been rotated before it, too.
         sure = self._secrets.are_newer_than(webhook.received_at.timestamp())
-        try:
-            return self._scheme.check(webhook, self._secrets.current())
-        except Unverified as unverified:
-            raise Mismatched(unverified.reason, sure=sure, secret=self._secrets.arn) from None
+        if (newer := self._secrets.current()) != known:
+            try:
+                return self._scheme.check(webhook, newer)
+            except Unverified as unverified:
+                reason = unverified.reason
+        raise Mismatched(reason, sure=sure, secret=self._secrets.arn)
 
 
 class Sources:
