@@ -84,13 +84,13 @@ class PostgresServer:
         """What it has logged since it was first started."""
         return (self._package.pgdata / "log").read_text(errors="replace")
 
-    def connect(self) -> pg8000.native.Connection:
+    def connect(self, database: str = DATABASE) -> pg8000.native.Connection:
         """A connection of the administrator, for whom some are always kept."""
         return pg8000.native.Connection(
             "postgres",
             host="127.0.0.1",
             port=self.port,
-            database=DATABASE,
+            database=database,
             password=self._administrator,
             ssl_context=False,
             timeout=10,

@@ -9,7 +9,17 @@ import pytest
 from mariadb_server import MariaDbServer, missing
 from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
-from worlds import DataApiWorld, DynamoDBWorld, HttpWorld, MySqlWorld, PooledWorld, PostgresWorld, PythonWorld, World
+from worlds import (
+    DataApiWorld,
+    DynamoDBWorld,
+    EncodedWorld,
+    HttpWorld,
+    MySqlWorld,
+    PooledWorld,
+    PostgresWorld,
+    PythonWorld,
+    World,
+)
 
 from cdk_scalable_webhook.local.emulator import Emulator, running
 
@@ -39,10 +49,13 @@ WORLDS = [
     "postgres",
     "postgres behind a pooler of sessions",
     "postgres behind a pooler of transactions",
+    "postgres in LATIN1",
+    "postgres in SQL_ASCII",
     "mysql",
     "data_api",
     "dynamodb",
     "http",
+    "http that informs before it answers",
     "python",
     "python_batch",
 ]
@@ -69,6 +82,8 @@ def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> World:
             return pooled(request.getfixturevalue("postgres"), folder, "session", size=10)
         case "postgres behind a pooler of transactions":
             return pooled(request.getfixturevalue("postgres"), folder, "transaction")
+        case "postgres in LATIN1" | "postgres in SQL_ASCII":
+            return EncodedWorld(request.getfixturevalue("postgres"), kind.rpartition(" ")[2])
         case "mysql":
             return MySqlWorld(request.getfixturevalue("mariadb"))
         case "data_api":
@@ -77,6 +92,8 @@ def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> World:
             return DynamoDBWorld(request.getfixturevalue("local_aws"))
         case "http":
             return HttpWorld()
+        case "http that informs before it answers":
+            return HttpWorld(informs=True)
         case "python":
             return PythonWorld(folder)
         case "python_batch":

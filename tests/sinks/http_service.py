@@ -26,9 +26,10 @@ class Request:
 
 class HttpService:
     """Stores each ``Idempotency-Key`` once. ``answers`` are given in place of a success, in their order: a status with
-    headers, or whatever a function does with the connection. The payload ``poison`` is refused."""
+    headers, or whatever a function does with the connection. The payload ``poison`` is refused. With ``informs`` it
+    says what goes on before each answer, by 102 and 103."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, informs: bool = False) -> None:
         self.requests: list[Request] = []
         self.stored: dict[str, bytes] = {}
         self.answers: list[tuple[int, dict[str, str]] | Script] = []
@@ -59,6 +60,10 @@ class HttpService:
                         answer(self)
 
             def _answer(self, status: int, headers: dict[str, str]) -> None:
+                for early in (102, 103, 103) if informs else ():
+                    self.send_response_only(early)
+                    self.end_headers()
+                    self.wfile.flush()
                 self.send_response(status)
                 content = b"" if status == 204 else b"ok"
                 length = {} if status == 204 else {"Content-Length": "2"}

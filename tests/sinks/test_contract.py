@@ -145,7 +145,7 @@ def test_any_header_query_path_and_id_is_stored(world: World) -> None:
             query={"q": value},
             headers={"X-Odd": value.strip(), f"X-{n}'\"": "name"} if n % 2 else {"X-Odd": value.strip()},
         )
-        for n, value in enumerate(ODD)
+        for n, value in enumerate(each for each in ODD if world.can_write(each))
     ]
     queue = Queue()
     queue.send(*webhooks)

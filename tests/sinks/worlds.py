@@ -7,6 +7,7 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,10 @@ from webhook_runtime.testing import webhook
 
 
 class World(ABC):
-    """One sink's. ``holds_bytes`` is the largest payload that it stores."""
+    """One sink's. ``holds_bytes`` is the largest payload that it stores, ``encoding`` that of its texts."""
 
     holds_bytes = 6 * 1024 * 1024
+    encoding = "utf-8"
     link: Link
 
     @abstractmethod
@@ -54,6 +56,10 @@ class World(ABC):
     @abstractmethod
     def poison(self) -> Webhook:
         """A webhook that the sink will never take."""
+
+    def can_write(self, text: str) -> bool:
+        """Whether the encoding has all of its characters."""
+        return text.encode(self.encoding, "ignore").decode(self.encoding) == text
 
     def drop_connections(self) -> None:
         """End what is connected, as servers do."""
@@ -142,6 +148,29 @@ class PostgresWorld(DatabaseWorld):
         return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
 
 
+class EncodedWorld(PostgresWorld):
+    """A database that is not UTF-8, as servers of other days have it."""
+
+    def __init__(self, server: PostgresServer, encoding: str) -> None:
+        super().__init__(server)
+        if encoding != "SQL_ASCII":  # which is whatever bytes a client sends
+            self.encoding = encoding
+        self.database = f"encoded_{self.table}"
+        server.query(
+            f"CREATE DATABASE {self.database} OWNER {USER} ENCODING '{encoding}' TEMPLATE template0 "
+            "LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+
+    def rows(self) -> list[tuple[str, bytes]]:
+        with closing(self.server.connect(self.database)) as connection:
+            connection.run("SET client_encoding = 'UTF8'")
+            return [(id, payload) for id, payload in connection.run(f"SELECT id, payload FROM {self.table}") or []]
+
+    def close(self) -> None:
+        super().close()
+        self.server.query(f"DROP DATABASE {self.database} WITH (FORCE)")
+
+
 class PooledWorld(PostgresWorld):
     """Behind a pooler."""
 
@@ -228,8 +257,8 @@ class DynamoDBWorld(World):
 
 
 class HttpWorld(World):
-    def __init__(self) -> None:
-        self.service = HttpService()
+    def __init__(self, *, informs: bool = False) -> None:
+        self.service = HttpService(informs=informs)
         self.link = Link(self.service.port)
 
     def sink(self) -> HttpSink:
