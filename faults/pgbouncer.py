@@ -1,7 +1,9 @@
-"""A pooler before a Postgres, as many have one: PgBouncer, from Debian."""
+"""A pooler before a Postgres, as many have one: PgBouncer, from Debian. The tests of the sinks have it too."""
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import threading
 import time
@@ -15,6 +17,7 @@ from postgres_server import DATABASE, USER, PostgresServer
 from cdk_scalable_webhook.local.emulator import free_ports
 
 _PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
+_START_SECONDS = 30
 _CONFIG = """\
 [databases]
 {database} = host=127.0.0.1 port={server_port}
@@ -24,11 +27,9 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = scram-sha-256
 auth_file = {folder}/users
-admin_users = admin
 pool_mode = {mode}
 default_pool_size = {size}
 logfile = {folder}/log
-pidfile = {folder}/pid
 {more}
 """
 
@@ -39,50 +40,73 @@ def missing() -> str:
 
 
 class PgBouncer:
-    """``mode`` is whose a connection of the pool is: a ``session``'s, or a ``transaction``'s."""
+    """``mode`` is whose a connection of the pool is: a ``session``'s, or a ``transaction``'s. ``size`` is how many it
+    has."""
 
     def __init__(self, folder: Path, server: PostgresServer, mode: str, *, size: int = 2, more: str = "") -> None:
         (self.port,) = free_ports(1)
+        self.size = size
+        self._server = server
+        self._folder = folder
         values = {"database": DATABASE, "server_port": server.port, "port": self.port, "mode": mode, "size": size}
         (folder / "config").write_text(_CONFIG.format(**values, folder=folder, more=more))
         (folder / "users").write_text(f'"{USER}" "{server.password}"\n')
         # It does not run as root.
-        user = "nobody" if os.geteuid() == 0 else None
-        if user:
-            shutil.chown(folder, "nobody")
+        self._user = "nobody" if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(folder, self._user)
             for parent in (folder, *folder.parents):
                 parent.chmod(parent.stat().st_mode | 0o055)
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until somebody can connect."""
         self._process = subprocess.Popen(
-            [str(_PROGRAM), str(folder / "config")],
+            [str(_PROGRAM), str(self._folder / "config")],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            user=user,
+            user=self._user,
         )
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + _START_SECONDS
         while True:
             try:
-                self.connect(server).close()
-            except (pg8000.native.Error, OSError):
-                assert time.monotonic() < give_up, (folder / "log").read_text()
-                assert self._process.poll() is None, (folder / "log").read_text()
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert time.monotonic() < give_up, self.log()
+                assert self._process.poll() is None, self.log()
                 time.sleep(0.05)
             else:
                 return
 
-    def connect(self, server: PostgresServer) -> pg8000.native.Connection:
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.wait(_START_SECONDS)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While it lets nobody through, as its PAUSE and RESUME do."""
+        self._process.send_signal(signal.SIGUSR1)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGUSR2)
+
+    def connect(self) -> pg8000.native.Connection:
         """A connection of somebody else's."""
+        password = self._server.password
         return pg8000.native.Connection(
-            USER, host="127.0.0.1", port=self.port, database=DATABASE, password=server.password, ssl_context=False
+            USER, host="127.0.0.1", port=self.port, database=DATABASE, password=password, ssl_context=False
         )
 
     @contextmanager
-    def somebody_at_work(self, server: PostgresServer) -> Iterator[None]:
+    def somebody_at_work(self) -> Iterator[None]:
         """While a statement of somebody else's keeps the first connection of the pool."""
-        connection = self.connect(server)
+        connection = self.connect()
         at_work = threading.Thread(target=connection.run, args=("SELECT pg_sleep(1)",))
         at_work.start()
         sleeping = "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1)' AND state = 'active'"
-        while not server.query(sleeping):
+        while not self._server.query(sleeping):
             time.sleep(0.01)
         try:
             yield
@@ -90,6 +114,10 @@ class PgBouncer:
             at_work.join()
             connection.close()
 
+    def log(self) -> str:
+        """What it has logged since it was first started."""
+        return (self._folder / "log").read_text(errors="replace")
+
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(_START_SECONDS)
