@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pg8000.native
@@ -45,7 +45,9 @@ class PgBouncer:
 
     def __init__(self, folder: Path, server: PostgresServer, mode: str, *, size: int = 2, more: str = "") -> None:
         (self.port,) = free_ports(1)
-        self.size = size
+        self._size = size
+        # Those from which `connect` came; a list may grow while somebody reads it.
+        self._ports: list[int] = []
         self._server = server
         self._folder = folder
         values = {"database": DATABASE, "server_port": server.port, "port": self.port, "mode": mode, "size": size}
@@ -92,12 +94,39 @@ class PgBouncer:
         finally:
             self._process.send_signal(signal.SIGUSR2)
 
+    @contextmanager
+    def exhausted(self) -> Iterator[None]:
+        """While somebody else has every connection of the pool, in a transaction that does nothing."""
+        end = threading.Event()
+        takers = [threading.Thread(target=self._take, args=(end,)) for _ in range(self._size)]
+        for taker in takers:
+            taker.start()
+        try:
+            yield
+        finally:
+            end.set()
+            for taker in takers:
+                taker.join()
+
+    def _take(self, end: threading.Event) -> None:
+        """One of them; another where that is lost."""
+        while not end.wait(0.1):
+            with suppress(pg8000.native.Error, OSError), closing(self.connect()) as connection:
+                connection.run("BEGIN")
+                while not end.wait(0.1):
+                    connection.run("SELECT 1")
+
+    def sent_away(self) -> int:
+        """How many had waited too long for a connection of the pool, by its own log, those of ``connect`` aside."""
+        lines = [line for line in self.log().splitlines() if line.endswith("pooler error: query_wait_timeout")]
+        return sum(not any(f":{port} " in line for port in self._ports) for line in lines)
+
     def connect(self) -> pg8000.native.Connection:
         """A connection of somebody else's."""
+        wire = socket.create_connection(("127.0.0.1", self.port), 10)
+        self._ports.append(wire.getsockname()[1])
         password = self._server.password
-        return pg8000.native.Connection(
-            USER, host="127.0.0.1", port=self.port, database=DATABASE, password=password, ssl_context=False
-        )
+        return pg8000.native.Connection(USER, database=DATABASE, password=password, ssl_context=False, sock=wire)
 
     @contextmanager
     def somebody_at_work(self) -> Iterator[None]:
