@@ -1,10 +1,12 @@
-"""`make faults`: webhooks, while everything behind the door fails, and what became of each.
+"""`make faults`: webhooks, while everything around the queue fails, and what became of each.
 
-The consumer and the publisher are killed, the database is killed, its connections are terminated, its disk is slow and
-hangs, the queue delivers early, SQS is slow, 1 % of the webhooks are poison and 5 % are sent twice. In the end every
-accepted webhook is in the table once, or in the dead-letter queue with its reason; and each fault is counted, as is
-what it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a run, as far as processes ever
-do the same twice.
+Half of them come by a publisher Lambda and go into Postgres. The others go from API Gateway straight into SQS, and
+through PgBouncer into the same table. Consumers and publishers are killed; Postgres is killed, its connections are
+terminated, its disk is slow and hangs; PgBouncer is killed and paused, and its pool exhausted; the queue delivers
+early; SQS is slow and refuses; senders are cut off before they are told; 1 % of the webhooks are poison, and 5 % are
+sent twice. In the end every accepted webhook is in the table once, or in the dead-letter queue with its reason; and
+each fault is counted, as is what it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a
+run, as far as processes ever do the same twice.
 """
 
 import argparse
@@ -33,11 +35,11 @@ def main() -> int:
     outcome = run(arguments.seed, arguments.webhooks)
     show(outcome)
     write(outcome, FIGURES)
-    verdict = outcome.verdict
+    total = outcome.verdict.total
     say(
-        f"faults: {'ok' if outcome.ok else 'FAILED'} seed={outcome.plan.seed} accepted={verdict.accepted}"
-        f" stored={verdict.stored} dead_lettered={verdict.dead_lettered} lost={verdict.lost}"
-        f" stored_twice={verdict.stored_twice}"
+        f"faults: {'ok' if outcome.ok else 'FAILED'} seed={outcome.plan.seed} accepted={total.accepted}"
+        f" stored={total.stored} dead_lettered={total.dead_lettered} lost={total.lost}"
+        f" stored_twice={total.stored_twice}"
     )
     return 0 if outcome.ok else 1
 

@@ -1,7 +1,6 @@
 """A Postgres that can be killed, hung and slowed down. It waits for its disk, as a real one does."""
 
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -10,8 +9,6 @@ from random import Random
 
 import psutil
 from postgres_server import USER, PostgresServer
-
-from cdk_scalable_webhook.local.emulator import end, processes_in
 
 # A commit waits for that long before it is flushed, in microseconds: the most that Postgres has.
 SLOW_COMMIT = 100_000
@@ -131,13 +128,3 @@ def _stopped(processes: list[psutil.Process]) -> Iterator[None]:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGCONT)
-
-
-@contextmanager
-def running() -> Iterator[Database]:
-    """A server for as long as it is needed."""
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            yield Database(Path(folder))
-        finally:
-            end(process.pid for process in processes_in(Path(folder)))

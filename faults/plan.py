@@ -1,11 +1,11 @@
-"""What one seed decides: each webhook and its payload, which are poison, which are sent twice, and which fault strikes
-when. Made again from the same seed it is the same, which is also how the end is checked."""
+"""What one seed decides: each webhook, its payload and its ingress, which are poison, which are sent twice, and which
+fault strikes when. Made again from the same seed it is the same, which is also how the end is checked."""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlencode
 
 POISON_PERCENT = 1
@@ -13,6 +13,10 @@ TWICE_PERCENT = 5
 
 # Why Postgres takes a poison webhook never, and as which SQLSTATE.
 POISONS = {"a constraint": "23514", "a trigger": "P0001", "no text": "22021"}
+
+# Where a webhook is sent to, by the id of the construct.
+Ingress = Literal["Lambda", "Direct"]
+INGRESSES: tuple[Ingress, ...] = get_args(Ingress)
 
 Fault = Literal[
     "consumer killed",
@@ -22,7 +26,12 @@ Fault = Literal[
     "disk slow",
     "disk hangs",
     "redelivered early",
+    "pooler killed",
+    "pool exhausted",
+    "pooler paused",
     "SQS slow",
+    "SQS refuses",
+    "senders cut off",
 ]
 
 _Kind = tuple[Fault, float, float]
@@ -40,6 +49,9 @@ _LANES: Mapping[str, list[_Kind]] = {
         ("redelivered early", 6, 10),
     ],
     "functions": [*[_CONSUMER] * 5, *[_PUBLISHER] * 2],
+    # Who waits for a connection of the pool for 5 seconds is sent away.
+    "pooler": [("pooler killed", 1, 3), ("pool exhausted", 6, 9), ("pooler paused", 6, 9)],
+    "ingress": [("SQS refuses", 2, 4), ("senders cut off", 2, 4)],
 }
 _SLOW_SECONDS = (12, 18)
 _SENT_WHILE_SLOW = 60
@@ -52,6 +64,7 @@ class Planned:
 
     number: int
     id: str
+    ingress: Ingress
     poison: str | None
     path: str
     query: str
@@ -69,9 +82,10 @@ class Strike:
 
 
 class Plan:
-    """``deliveries`` are the numbers of the webhooks in the order in which they are sent: some of them twice."""
+    """``deliveries`` are the numbers of the webhooks in the order in which they are sent: some of them twice. Without a
+    ``pooler`` no fault strikes one."""
 
-    def __init__(self, seed: int, webhooks: int) -> None:
+    def __init__(self, seed: int, webhooks: int, *, pooler: bool = True) -> None:
         self.seed = seed
         chance = Random(f"plan {seed}")  # noqa: S311 (no secret)
         self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
@@ -84,6 +98,8 @@ class Plan:
         away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
         self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
         meanwhile = {number for at in away for number in self.deliveries[at : at + _SENT_WHILE_SLOW]}
+        if not pooler:
+            del self.lanes["pooler"]
         poisons = _poisons(chance, webhooks, meanwhile)
         self.poison = {number: list(POISONS)[position % len(POISONS)] for position, number in enumerate(poisons)}
         self.webhooks = [self._webhook(number) for number in range(webhooks)]
@@ -95,6 +111,7 @@ class Plan:
         return Planned(
             number=number,
             id=f"{self.seed}-{number}",
+            ingress=chance.choice(INGRESSES),
             poison=poison,
             path=f"/orders/{number}" + ("/as-text" if poison == "no text" else ""),
             query=urlencode({"number": number, "name": chance.choice(["Zoë", "a&b=c", "", "100 %"])}),

@@ -3,38 +3,36 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit
 
-import database as databases
+import world as worlds
 from database import SLOW_COMMIT, Database
 from effects import ConsumerLog, Effect, of_errors
-from late_link import LateLink
-from plan import Plan
-from rich.markup import escape
+from plan import INGRESSES, Fault, Ingress, Plan
 from rich.table import Table
 from sender import Sender
 from strikes import SQS_PATIENCE, Strikes
 from verdict import Letter, Row, Verdict
+from world import World
 
-from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.commands import console, progress, say
 from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook
-from webhook_runtime.sinks.table import create_table
 
 APP = Path(__file__).parent / "app"
 DRAIN_SECONDS = 600
 
+# The faults in which a consumer waits in vain for a connection of the pooler's.
+_NO_CONNECTION: tuple[Fault, ...] = ("pool exhausted", "pooler paused")
+
 
 @dataclass(frozen=True)
 class Run:
-    """What a run came to. ``untold`` are webhooks that were stored by a consumer that could not say so any more."""
+    """What a run came to. ``untold`` are webhooks that were stored by a consumer that could not say so any more, and
+    ``taken_untold`` the messages that SQS got again, since whoever had sent them was not told that it had them."""
 
     plan: Plan
     verdict: Verdict
@@ -42,7 +40,8 @@ class Run:
     requests: int
     seconds: float
     sending_seconds: float
-    untold: int
+    untold: Mapping[Ingress, int]
+    taken_untold: int
 
     @property
     def without_effect(self) -> list[str]:
@@ -55,24 +54,20 @@ class Run:
 
     def figures(self) -> dict[str, float]:
         """For a machine."""
-        verdict = self.verdict
         figures: dict[str, float] = {
             "ok": self.ok,
             "seed": self.plan.seed,
             "webhooks": len(self.plan.webhooks),
             "requests": self.requests,
-            "accepted": verdict.accepted,
-            "stored": verdict.stored,
-            "dead_lettered": verdict.dead_lettered,
-            "letters": verdict.letters,
-            "lost": verdict.lost,
-            "stored_twice": verdict.stored_twice,
-            "problems": sum(map(len, verdict.problems.values())),
-            "unaccepted_but_there": verdict.unaccepted,
-            "stored_untold": self.untold,
+            **asdict(self.verdict.total),
+            "problems": sum(map(len, self.verdict.problems.values())),
+            "stored_untold": sum(self.untold.values()),
+            "taken_untold": self.taken_untold,
             "seconds": round(self.seconds, 1),
             "sending_seconds": round(self.sending_seconds, 1),
         }
+        for ingress, tally in self.verdict.tallies.items():
+            figures |= {_key(f"{ingress} {name}"): number for name, number in asdict(tally).items()}
         for effect in self.effects:
             figures[_key(effect.fault)] = effect.times
             figures |= {_key(f"{effect.fault} {name}"): round(value, 1) for name, value in effect.figures.items()}
@@ -82,36 +77,36 @@ class Run:
 def run(seed: int, webhooks: int) -> Run:
     """Everything that was started ends with it, however it ends."""
     started = time.monotonic()
-    plan = Plan(seed, webhooks)
     say(f"faults: seed {seed}, {webhooks} webhooks")
-    with _world() as (emulator, database, link):
+    with worlds.running() as world:
+        plan = Plan(seed, webhooks, pooler=world.pooler is not None)
         say("deploying faults/app with the CDK CLI")
-        (deployed,) = deploy(emulator, APP, context=[*database.context(), f"sqs=http://127.0.0.1:{link.port}"])
-        webhook = ObservedWebhook(emulator, *deployed.name.split("/"))
-        sender = Sender(deployed.url, plan)
-        strikes = Strikes(plan, sender, emulator, webhook, database, link)
+        urls = {each.name.rpartition("/")[2]: each.url for each in deploy(world.emulator, APP, context=world.context())}
+        observed = {ingress: ObservedWebhook(world.emulator, "Faults", ingress) for ingress in INGRESSES}
+        sender = Sender({ingress: world.url(urls[ingress]) for ingress in INGRESSES}, plan)
+        strikes = Strikes(plan, sender, world, observed)
         with progress("sending", len(plan.deliveries)) as advance, strikes.under_way():
             sender.run(advance)
-        say("waiting until the queue is empty")
-        webhook.wait_until_drained(DRAIN_SECONDS)
-        verdict = Verdict(plan, sender.accepted, _rows(database), map(Letter.read, webhook.take_dead_letters()))
+        say("waiting until the queues are empty")
+        for webhook in observed.values():
+            webhook.wait_until_drained(DRAIN_SECONDS)
+        letters = [Letter.read(letter) for webhook in observed.values() for letter in webhook.take_dead_letters()]
+        verdict = Verdict(plan, sender.accepted, _rows(world.database), letters)
         seconds = time.monotonic() - started
         say("reading the records of those whom the faults struck")
-        log = ConsumerLog(list(webhook.invocations("ConsumerLogs")))
-        effects = _effects(plan, sender, strikes, database, link, log, verdict)
-        return Run(plan, verdict, effects, sender.requests, seconds, sender.seconds, log.stored_untold())
-
-
-@contextmanager
-def _world() -> Iterator[tuple[Emulator, Database, LateLink]]:
-    with ExitStack() as stack:
-        say("starting a local AWS and a Postgres")
-        emulator = stack.enter_context(emulators.running())
-        database = stack.enter_context(databases.running())
-        database.create_table(create_table("postgres", "webhooks"))
-        port = urlsplit(emulator.endpoint).port
-        assert port
-        yield emulator, database, stack.enter_context(closing(LateLink(port)))
+        logs = {
+            ingress: ConsumerLog(list(webhook.invocations("ConsumerLogs"))) for ingress, webhook in observed.items()
+        }
+        return Run(
+            plan,
+            verdict,
+            list(_effects(plan, sender, strikes, world, logs, verdict)),
+            requests=sender.requests,
+            seconds=seconds,
+            sending_seconds=sender.seconds,
+            untold={ingress: log.stored_untold() for ingress, log in logs.items()},
+            taken_untold=_taken_untold(plan, sender, logs),
+        )
 
 
 def _rows(database: Database) -> list[Row]:
@@ -119,128 +114,141 @@ def _rows(database: Database) -> list[Row]:
     return [Row(*row) for row in rows]
 
 
+def _taken_untold(plan: Plan, sender: Sender, logs: Mapping[Ingress, ConsumerLog]) -> int:
+    numbers = {webhook.id: webhook.number for webhook in plan.webhooks}
+    messages = sum((log.messages_of_each() for log in logs.values()), Counter[str]())
+    return sum(max(0, count - sender.accepted[numbers[id]]) for id, count in messages.items() if id in numbers)
+
+
 def _effects(
     plan: Plan,
     sender: Sender,
     strikes: Strikes,
-    database: Database,
-    link: LateLink,
-    log: ConsumerLog,
+    world: World,
+    logs: Mapping[Ingress, ConsumerLog],
     verdict: Verdict,
-) -> list[Effect]:
-    struck, failed, server_log = strikes.struck, log.lines("failed"), database.log()
-    ids = {webhook.id: webhook.number for webhook in plan.webhooks}
-    extra = sum(max(0, count - sender.accepted[ids[id]]) for id, count in log.messages_of_each().items() if id in ids)
-    refused_burials = sum("dead_letter_queue_error" in line for line in failed)
-    return [
-        Effect(
-            "consumer killed",
-            struck.times["consumer killed"],
-            "batches lost",
-            {
-                "processes": struck.consumers_killed,
-                "batches lost": strikes.batches_lost(),
-                "deliveries that nobody reported on": log.came_back_untold(),
-            },
-        ),
-        Effect(
-            "publisher killed",
-            struck.times["publisher killed"],
-            "answers 502",
-            {"processes": struck.publishers_killed, "answers 502": sender.refused[502]},
-        ),
-        Effect(
-            "database killed",
-            struck.times["database killed"],
-            "recoveries",
-            {
-                "recoveries": server_log.count("automatic recovery in progress"),
-                "webhooks sent back": of_errors(failed, "Connection", "BrokenPipe", "SQLSTATE 57"),
-            },
-        ),
-        Effect(
-            "connections terminated",
-            struck.times["connections terminated"],
-            "connections",
-            {"connections": server_log.count("terminating connection due to administrator command")},
-        ),
-        Effect(
-            "disk slow",
-            struck.times["disk slow"],
-            "slow commits",
-            {
-                "ms a commit before": median(struck.commits_before),
-                "ms a commit meanwhile": median(struck.commits_meanwhile),
-                "slow commits": sum(each >= SLOW_COMMIT / 1000 for each in struck.commits_meanwhile),
-            },
-        ),
-        Effect(
-            "disk hangs",
-            struck.times["disk hangs"],
-            "webhooks given up on",
-            {"webhooks given up on": of_errors(failed, "TimeoutError", "SQLSTATE 57014")},
-        ),
-        Effect(
-            "redelivered early",
-            struck.times["redelivered early"],
-            "messages at two consumers at once",
-            {"messages at two consumers at once": log.two_at_once()},
-        ),
-        Effect(
-            "SQS slow",
-            struck.times["SQS slow"],
-            "answers nobody waited for",
-            {
-                "answers late": len(link.delays),
-                "answers nobody waited for": sum(delay > SQS_PATIENCE for delay in link.delays),
-                "answers 503": sender.refused[503],
-                "tries without an answer": sum(sender.unanswered.values()),
-                "messages that SQS had taken all the same": extra,
-                "batches not postponed": len(log.lines("not postponed")),
-                "dead letters not taken": refused_burials,
-            },
-        ),
-        Effect(
-            "sent twice",
-            len(plan.twice),
-            "accepted twice",
-            {"accepted twice": sum(count > 1 for count in sender.accepted.values())},
-        ),
-        Effect("poison", len(plan.poison), "dead-lettered", {"dead-lettered": verdict.dead_lettered}),
-    ]
+) -> Iterator[Effect]:
+    struck, server_log = strikes.struck, world.database.log()
+    failed = {ingress: log.lines("failed") for ingress, log in logs.items()}
+    of_all = [line for lines in failed.values() for line in lines]
+
+    def effect(fault: Fault, proof: str, figures: Mapping[str, float]) -> Effect:
+        return Effect(fault, struck.times[fault], proof, figures)
+
+    yield effect(
+        "consumer killed",
+        "batches lost",
+        {
+            "processes": struck.consumers_killed,
+            "batches lost": sum(map(strikes.batches_lost, INGRESSES)),
+            "deliveries that nobody reported on": sum(log.came_back_untold() for log in logs.values()),
+        },
+    )
+    yield effect(
+        "publisher killed",
+        "answers 502",
+        {"processes": struck.publishers_killed, "answers 502": sender.refused[502]},
+    )
+    yield effect(
+        "database killed",
+        "recoveries",
+        {
+            "recoveries": server_log.count("automatic recovery in progress"),
+            "webhooks sent back": of_errors(failed["Lambda"], "Connection", "BrokenPipe", "SQLSTATE 57"),
+        },
+    )
+    yield effect(
+        "connections terminated",
+        "connections",
+        {"connections": server_log.count("terminating connection due to administrator command")},
+    )
+    yield effect(
+        "disk slow",
+        "slow commits",
+        {
+            "ms a commit before": median(struck.commits_before),
+            "ms a commit meanwhile": median(struck.commits_meanwhile),
+            "slow commits": sum(each >= SLOW_COMMIT / 1000 for each in struck.commits_meanwhile),
+        },
+    )
+    yield effect(
+        "disk hangs",
+        "webhooks given up on",
+        {"webhooks given up on": of_errors(of_all, "TimeoutError", "SQLSTATE 57014")},
+    )
+    yield effect(
+        "redelivered early",
+        "messages at two consumers at once",
+        {"messages at two consumers at once": sum(log.two_at_once() for log in logs.values())},
+    )
+    if world.pooler:
+        # What ends with Postgres is reset, and not refused.
+        sent_back = of_errors(failed["Direct"], "ConnectionRefusedError")
+        yield effect("pooler killed", "webhooks sent back", {"webhooks sent back": sent_back})
+        for fault in _NO_CONNECTION:
+            yield effect(fault, "batches sent away", {"batches sent away": struck.sent_away[fault]})
+    yield effect(
+        "SQS slow",
+        "answers nobody waited for",
+        {
+            "answers late": len(world.sqs.delays),
+            "answers nobody waited for": sum(delay > SQS_PATIENCE for delay in world.sqs.delays),
+            "tries without an answer in time": sender.unanswered["ReadTimeout"],
+            "batches not postponed": sum(len(log.lines("not postponed")) for log in logs.values()),
+            "dead letters not taken": sum("dead_letter_queue_error" in line for line in of_all),
+        },
+    )
+    yield effect(
+        "SQS refuses",
+        # API Gateway's own, where nobody is between it and SQS.
+        "answers 500",
+        {
+            "calls refused": world.sqs.refused,
+            "answers 500": sender.refused[500],
+            "answers 503": sender.refused[503],
+        },
+    )
+    yield effect("senders cut off", "acceptances not told", {"acceptances not told": world.senders.cut})
+    twice = sum(count > 1 for count in sender.accepted.values())
+    yield Effect("sent twice", len(plan.twice), "accepted twice", {"accepted twice": twice})
+    dead = verdict.total.dead_lettered
+    yield Effect("poison", len(plan.poison), "dead-lettered", {"dead-lettered": dead})
 
 
 def show(outcome: Run) -> None:
     """Both tables, and what is wrong."""
-    verdict = outcome.verdict
-    table = Table("", "", title=f"{len(outcome.plan.webhooks)} webhooks, seed {outcome.plan.seed}")
-    for name, cell in {
-        "requests": outcome.requests,
-        "accepted": verdict.accepted,
-        "stored once": verdict.stored - verdict.stored_twice,
-        "… by a consumer that could not say so any more": outcome.untold,
-        "in the dead-letter queue, with the reason": _lines(verdict.reasons),
-        "… in so many messages": verdict.letters,
-        "not accepted, and there all the same": verdict.unaccepted,
-        "lost": f"[bold]{verdict.lost}[/bold]",
-        "stored twice": f"[bold]{verdict.stored_twice}[/bold]",
-        "seconds": f"{outcome.seconds:.0f}, of which sending {outcome.sending_seconds:.0f}",
-    }.items():
-        table.add_row(name, str(cell))
+    tallies = outcome.verdict.tallies
+    by = "by PgBouncer" if "pooler" in outcome.plan.lanes else "into Postgres"
+    table = Table("", title=f"{len(outcome.plan.webhooks)} webhooks, seed {outcome.plan.seed}")
+    for column in ("Lambda ingress\ninto Postgres", f"direct ingress\n{by}", "both"):
+        table.add_column(column, justify="right")
+
+    def row(name: str, numbers: Iterable[int], style: str = "") -> None:
+        each = list(numbers)
+        table.add_row(name, *map(str, [*each, sum(each)]), style=style)
+
+    row("accepted", (tally.accepted for tally in tallies.values()))
+    row("stored once", (tally.stored - tally.stored_twice for tally in tallies.values()))
+    row("… by a consumer that could not say so any more", (outcome.untold[ingress] for ingress in tallies))
+    row("in the dead-letter queue, with the reason", (tally.dead_lettered for tally in tallies.values()))
+    row("… in so many messages", (tally.letters for tally in tallies.values()))
+    row("not accepted, but there", (tally.unaccepted for tally in tallies.values()))
+    row("lost", (tally.lost for tally in tallies.values()), "bold")
+    row("stored twice", (tally.stored_twice for tally in tallies.values()), "bold")
     console.print(table)
     faults = Table("fault", "struck", "effect", title="what happened meanwhile")
     for effect in outcome.effects:
         figures = ", ".join(f"{value:.4g} {name}" for name, value in effect.figures.items())
         faults.add_row(effect.fault, str(effect.times), figures)
     console.print(faults)
-    for problem, ids in verdict.problems.items():
+    for reason, count in sorted(outcome.verdict.reasons.items()):
+        say(f"dead-lettered: {count} x {reason}")
+    say(f"{outcome.requests} requests; SQS had taken {outcome.taken_untold} messages that it got again")
+    say(f"{outcome.seconds:.0f} seconds, of which sending {outcome.sending_seconds:.0f}")
+    for problem, ids in outcome.verdict.problems.items():
         say(f"{problem}: {', '.join(ids)}")
     if outcome.without_effect:
         say(f"without effect: {', '.join(outcome.without_effect)}")
-
-
-def _lines(counts: Counter[str]) -> str:
-    return escape("\n".join(f"{count} x {what}" for what, count in sorted(counts.items()))) or "0"
 
 
 def write(outcome: Run, path: Path) -> None:

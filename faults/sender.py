@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from random import Random
 
 import httpx
-from plan import Plan, Planned
+from plan import Ingress, Plan, Planned
 
 CONCURRENCY = 12
 # How often it tries, and how long it waits for an answer: less or more than a publisher waits for SQS.
@@ -18,14 +18,14 @@ _LONGEST_PAUSE = 4
 
 
 class Sender:
-    """Sends every delivery of the plan, ``CONCURRENCY`` at a time.
+    """Sends every delivery of the plan to the URL of its ingress, ``CONCURRENCY`` at a time.
 
     ``accepted`` is how often each webhook was accepted, by its number, and ``through`` is how many deliveries have come
     to an end. The faults of a lane hold it back by ``limits``: each shall strike where the seed says, even when the one
     before it took long.
     """
 
-    def __init__(self, url: str, plan: Plan) -> None:
+    def __init__(self, urls: Mapping[Ingress, str], plan: Plan) -> None:
         self.accepted: Counter[int] = Counter()
         self.refused: Counter[int] = Counter()
         self.unanswered: Counter[str] = Counter()
@@ -33,7 +33,7 @@ class Sender:
         self.through = 0
         self.seconds = 0.0
         self.limits: dict[str, float] = {}
-        self._url = url.rstrip("/")
+        self._urls = urls
         self._plan = plan
         self._chance = Random(f"sender {plan.seed}")  # noqa: S311 (no secret)
 
@@ -60,7 +60,7 @@ class Sender:
 
     async def _deliver(self, http: httpx.AsyncClient, webhook: Planned) -> bool:
         """Whether it was accepted in the end."""
-        target = self._url + webhook.path + "?" + webhook.query
+        target = self._urls[webhook.ingress].rstrip("/") + webhook.path + "?" + webhook.query
         headers = {"Idempotency-Key": webhook.id, "Content-Type": webhook.content_type, "X-Number": str(webhook.number)}
         for attempt in range(_TRIES):
             if attempt:

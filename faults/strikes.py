@@ -3,20 +3,20 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
 
 import psutil
-from database import Database
-from late_link import LateLink
-from plan import Fault, Plan, Strike
+from pgbouncer import PgBouncer
+from plan import INGRESSES, Fault, Ingress, Plan, Strike
 from sender import Sender
+from weak_link import NEVER
+from world import World
 
 from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook
 from cdk_scalable_webhook.local.rest_api import client
 
@@ -25,6 +25,8 @@ SQS_PATIENCE = 5
 # While messages are delivered early, they come back after so many seconds. Some connections then hang for longer.
 _EARLY_SECONDS = 1
 _HUNG_SECONDS = 3
+# Which part of the acceptances never reaches a sender, while senders are cut off.
+_CUT_OFF = 0.5
 # A function is killed until it was at work, so long apart. No fault waits any longer for something to strike.
 _KILL_PAUSE = 0.3
 _STRIKE_SECONDS = 40
@@ -34,11 +36,13 @@ _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 
 @dataclass
 class Struck:
-    """How often what was done. Commits are in milliseconds, before the disk was slow and meanwhile."""
+    """How often what was done. ``sent_away`` are those who had waited too long for a connection of the pooler's.
+    Commits are in milliseconds, before the disk was slow and meanwhile."""
 
     times: Counter[Fault] = field(default_factory=Counter)
     consumers_killed: int = 0
     publishers_killed: int = 0
+    sent_away: Counter[Fault] = field(default_factory=Counter)
     commits_before: list[float] = field(default_factory=list)
     commits_meanwhile: list[float] = field(default_factory=list)
 
@@ -50,20 +54,20 @@ class Strikes:
         self,
         plan: Plan,
         sender: Sender,
-        emulator: Emulator,
-        webhook: ObservedWebhook,
-        database: Database,
-        link: LateLink,
+        world: World,
+        webhooks: Mapping[Ingress, ObservedWebhook],
     ) -> None:
         self.struck = Struck()
         self._plan = plan
         self._sender = sender
-        self._emulator = emulator
-        self._webhook = webhook
-        self._database = database
-        self._link = link
-        self._consumer = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Consumer")
-        self._publisher = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Publisher")
+        self._emulator = world.emulator
+        self._database = world.database
+        self._pooler = world.pooler
+        self._sqs = world.sqs
+        self._senders = world.senders
+        self._queues = [webhook.queue_url for webhook in webhooks.values()]
+        self._consumers = {ingress: _function(webhook, "Consumer") for ingress, webhook in webhooks.items()}
+        self._publisher = _function(webhooks["Lambda"], "Publisher")
         self._over = threading.Event()
         self._errors: list[BaseException] = []
 
@@ -120,12 +124,14 @@ class Strikes:
     def _strike(self, strike: Strike, chance: Random) -> None:
         match strike.fault:
             case "consumer killed":
+                ingress = INGRESSES[self.struck.times[strike.fault] % len(INGRESSES)]
+                server = self._pooler if self._pooler and ingress == "Direct" else self._database
                 self.struck.consumers_killed += self._kill(
-                    self._consumer, self._database.port, self.batches_lost, chance
+                    self._consumers[ingress], server.port, lambda: self.batches_lost(ingress), chance
                 )
             case "publisher killed":
                 self.struck.publishers_killed += self._kill(
-                    self._publisher, self._link.port, lambda: self._sender.refused[502], chance
+                    self._publisher, self._sqs.port, lambda: self._sender.refused[502], chance
                 )
             case "database killed":
                 with self._at_work():
@@ -145,13 +151,21 @@ class Strikes:
                     self._database.hang(strike.seconds, self._over.wait)
             case "redelivered early":
                 self._redeliver_early(strike.seconds, chance)
+            case "pooler killed" | "pool exhausted" | "pooler paused":
+                assert self._pooler  # the plan has them only where there is one
+                self._strike_pooler(strike, self._pooler)
             case "SQS slow":
                 self._slow_sqs(strike.seconds, chance)
+            case "SQS refuses":
+                with self._sqs.refusing(lambda: chance.choice(_REFUSALS)):
+                    self._lasts(strike.seconds, lambda: self._sender.refused[500])
+            case "senders cut off":
+                self._cut_off(strike.seconds, chance)
 
-    def batches_lost(self) -> int:
+    def batches_lost(self, ingress: Ingress) -> int:
         """How many batches ended with the process that was at work on them, as the emulator tells it."""
-        log = (self._emulator.home / "ministack.log").read_text(errors="replace")
-        return sum(self._consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
+        log, consumer = (self._emulator.home / "ministack.log").read_text(errors="replace"), self._consumers[ingress]
+        return sum(consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
 
     def _kill(self, function: str, port: int, hits: Callable[[], int], chance: Random) -> int:
         """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
@@ -181,6 +195,14 @@ class Strikes:
                         found.append(child)
         return found
 
+    def _lasts(self, seconds: float, effect: Callable[[], int]) -> None:
+        """For so many seconds, and on until there is an effect."""
+        started, before = time.monotonic(), effect()
+        while not self._over.wait(0.1):
+            passed = time.monotonic() - started
+            if passed > _STRIKE_SECONDS or (passed > seconds and effect() > before):
+                return
+
     @contextmanager
     def _at_work(self, within: float = _STRIKE_SECONDS) -> Iterator[None]:
         """While a batch is being stored: on a slow disk that takes long enough to be hit."""
@@ -190,9 +212,13 @@ class Strikes:
 
     def _redeliver_early(self, seconds: float, chance: Random) -> None:
         """Messages become visible again while they are worked on."""
-        sqs, queue = client("sqs", self._emulator.endpoint, self._emulator.region), self._webhook.queue_url
-        usual = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
+        sqs, names = client("sqs", self._emulator.endpoint, self._emulator.region), ["VisibilityTimeout"]
+        usual = [
+            (queue, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"])
+            for queue in self._queues
+        ]
+        for queue in self._queues:
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": str(_EARLY_SECONDS)})
         try:
             within, give_up = float(_STRIKE_SECONDS), time.monotonic() + seconds
             while within > 0 and not self._over.is_set():
@@ -200,22 +226,56 @@ class Strikes:
                     self._database.hang_some_at_work(2, _HUNG_SECONDS, self._over.wait, chance)
                 within = give_up - time.monotonic()
         finally:
-            sqs.set_queue_attributes(QueueUrl=queue, Attributes=usual)
+            for queue, attributes in usual:
+                sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
 
     def _slow_sqs(self, seconds: float, chance: Random) -> None:
         """Two of three answers are late, and one of those later than anybody waits."""
 
-        def delay() -> float:
+        def delay(_: bytes) -> float:
             late = chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 5)
             return chance.choice([0, *late])
 
-        before, give_up = len(self._link.delays), time.monotonic() + _STRIKE_SECONDS
-        self._link.delay = delay
-        self._over.wait(seconds)
-        while max(self._link.delays[before:], default=0) < SQS_PATIENCE and time.monotonic() < give_up:
-            if self._over.wait(0.1):
-                break
-        self._link.delay = lambda: 0
+        with self._sqs.holding_back(delay):
+            self._lasts(seconds, lambda: sum(late > SQS_PATIENCE for late in self._sqs.delays))
+
+    def _cut_off(self, seconds: float, chance: Random) -> None:
+        """Half of the senders lose their connection when API Gateway says that it has accepted the webhook."""
+
+        def delay(answer: bytes) -> float:
+            return NEVER if answer.startswith(b"HTTP/1.1 202") and chance.random() < _CUT_OFF else 0
+
+        with self._senders.holding_back(delay):
+            self._lasts(seconds, lambda: self._senders.cut)
+
+    def _strike_pooler(self, strike: Strike, pooler: PgBouncer) -> None:
+        if strike.fault == "pooler killed":
+            pooler.kill()
+            self._over.wait(strike.seconds)
+            pooler.start()
+            return
+        before = pooler.sent_away()
+        with pooler.paused() if strike.fault == "pooler paused" else pooler.exhausted():
+            self._lasts(strike.seconds, pooler.sent_away)
+        self.struck.sent_away[strike.fault] += pooler.sent_away() - before
+
+
+def _refusal(status: str, code: str) -> bytes:
+    error = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(error)}\r\nConnection: close\r\n\r\n{error}".encode()
+
+
+# What a call meets while SQS refuses: SQS is down, or asked too often, or hangs up without a word. One of four passes.
+_REFUSALS = [
+    _refusal("503 Service Unavailable", "ServiceUnavailable"),
+    _refusal("403 Forbidden", "RequestThrottled"),
+    b"",
+    None,
+]
+
+
+def _function(webhook: ObservedWebhook, role: str) -> str:
+    return webhook.physical("AWS::Lambda::Function", webhook.id + role)
 
 
 def _is_connected(process: psutil.Process, port: int) -> bool:

@@ -4,11 +4,12 @@ the code under test says of itself is not asked."""
 import base64
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from operator import add
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-from plan import POISONS, Plan, Planned
+from plan import INGRESSES, POISONS, Plan, Planned
 
 
 @dataclass(frozen=True)
@@ -48,21 +49,37 @@ class Letter:
         return cls(webhook["id"], number, read(), attributes.get("error", ""), attributes.get("reason", ""))
 
 
+@dataclass(frozen=True)
+class Tally:
+    """How many webhooks were accepted, and became what.
+
+    ``letters`` are the messages of those that are in the dead-letter queue: a consumer that is killed between a dead
+    letter and its answer writes another. ``unaccepted`` are somewhere although their sender was never told so.
+    """
+
+    accepted: int = 0
+    stored: int = 0
+    dead_lettered: int = 0
+    letters: int = 0
+    unaccepted: int = 0
+    lost: int = 0
+    stored_twice: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*map(add, astuple(self), astuple(other)))
+
+
 T = TypeVar("T", Row, Letter)
 
 
 class Verdict:
-    """``problems`` names what is wrong, and each webhook that it is true of.
-
-    ``stored`` and ``dead_lettered`` are how many webhooks are where, ``letters`` how many messages that took: a
-    consumer that is killed between a dead letter and its answer writes another. ``unaccepted`` are those that are
-    somewhere although their sender was never told so. ``reasons`` counts the webhooks in the dead-letter queue.
-    """
+    """``problems`` names what is wrong, and each webhook that it is true of. ``tallies`` are the numbers of each
+    ingress, ``total`` those of all. ``reasons`` counts the webhooks in the dead-letter queue."""
 
     def __init__(self, plan: Plan, accepted: Counter[int], rows: Iterable[Row], letters: Iterable[Letter]) -> None:
         self.problems: dict[str, list[str]] = defaultdict(list)
         self.reasons: Counter[str] = Counter()
-        self.accepted = self.stored = self.dead_lettered = self.letters = self.unaccepted = 0
+        self.tallies = {ingress: Tally() for ingress in INGRESSES}
         known = {str(webhook.number) for webhook in plan.webhooks}
         stored: defaultdict[str, list[Row]] = defaultdict(list)
         dead: defaultdict[str, list[Letter]] = defaultdict(list)
@@ -75,12 +92,8 @@ class Verdict:
             self._look_at(webhook, accepted[webhook.number] > 0, stored[number], dead[number])
 
     @property
-    def lost(self) -> int:
-        return len(self.problems.get("lost", ()))
-
-    @property
-    def stored_twice(self) -> int:
-        return len(self.problems.get("stored twice", ()))
+    def total(self) -> "Tally":
+        return sum(self.tallies.values(), Tally())
 
     def _file(self, one: T, number: str | None, known: set[str], found: defaultdict[str, list[T]]) -> None:
         if number in known:
@@ -89,11 +102,15 @@ class Verdict:
             self.problems["never sent"].append(one.id)
 
     def _look_at(self, webhook: Planned, accepted: bool, rows: list[Row], letters: list[Letter]) -> None:
-        self.accepted += accepted
-        self.stored += bool(rows)
-        self.dead_lettered += bool(letters)
-        self.letters += len(letters)
-        self.unaccepted += not accepted and bool(rows or letters)
+        self.tallies[webhook.ingress] += Tally(
+            accepted=accepted,
+            stored=bool(rows),
+            dead_lettered=bool(letters),
+            letters=len(letters),
+            unaccepted=not accepted and bool(rows or letters),
+            lost=accepted and not rows and not letters,
+            stored_twice=len(rows) > 1,
+        )
         self.reasons.update({f"{letter.error}: {letter.reason}" for letter in letters})
         wrong = {
             "lost": accepted and not rows and not letters,

@@ -3,23 +3,25 @@
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from effects import ConsumerLog, Effect
-from late_link import LateLink
-from plan import POISONS, Plan
+from plan import INGRESSES, POISONS, Fault, Plan
 from run import Run, run, show
-from verdict import Letter, Row, Verdict
+from verdict import Letter, Row, Tally, Verdict
+from weak_link import NEVER, WeakLink
 
 from cdk_scalable_webhook.local.emulator import processes_in
 
@@ -28,16 +30,16 @@ FAULTS = Path(__file__).parents[2] / "faults"
 SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
 
 
-@pytest.mark.slow(60)
+@pytest.mark.slow(75)
 def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_with_its_reason() -> None:
     outcome = run(SEED, WEBHOOKS)
     show(outcome)
-    verdict = outcome.verdict
-    assert dict(verdict.problems) == {}
+    assert dict(outcome.verdict.problems) == {}
     assert outcome.without_effect == []
-    assert verdict.accepted > WEBHOOKS * 0.9
-    assert verdict.stored + verdict.dead_lettered == verdict.accepted + verdict.unaccepted
-    assert verdict.dead_lettered == len(outcome.plan.poison)
+    assert outcome.verdict.total.dead_lettered == len(outcome.plan.poison)
+    for ingress, tally in outcome.verdict.tallies.items():
+        assert tally.accepted > 0.9 * sum(webhook.ingress == ingress for webhook in outcome.plan.webhooks)
+        assert tally.stored + tally.dead_lettered == tally.accepted + tally.unaccepted
     assert outcome.figures()["ok"] is True
 
 
@@ -94,8 +96,16 @@ def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
     verdict = Verdict(SMALL, EVERYONE, *all_but())
     assert dict(verdict.problems) == {}
     poison = len(SMALL.poison)
-    assert (verdict.accepted, verdict.stored, verdict.dead_lettered) == (400, 400 - poison, poison)
+    assert verdict.total == Tally(accepted=400, stored=400 - poison, dead_lettered=poison, letters=poison)
     assert sum(verdict.reasons.values()) == poison
+    for ingress in INGRESSES:
+        assert verdict.tallies[ingress].accepted == sum(webhook.ingress == ingress for webhook in SMALL.webhooks)
+
+
+def test_what_is_lost_or_twice_is_counted_at_its_ingress() -> None:
+    others, letters = all_but(GOOD.number, BAD.number)
+    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], letters).tallies[GOOD.ingress].stored_twice == 1
+    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], letters).tallies[BAD.ingress].lost == 1
 
 
 @pytest.mark.parametrize(
@@ -163,12 +173,19 @@ def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
 def test_a_plan_has_every_fault_and_some_poison_and_sends_some_twice(webhooks: int) -> None:
     plan = Plan(SEED, webhooks)
     faults = {strike.fault for lane in plan.lanes.values() for strike in lane}
-    assert len(faults) == 8
+    assert faults == set(get_args(Fault))
+    assert {webhook.ingress for webhook in plan.webhooks} == set(INGRESSES)
     assert all(0 <= strike.at < webhooks for lane in plan.lanes.values() for strike in lane)
     assert set(plan.poison.values()) == set(POISONS)
     assert len(plan.poison) == webhooks // 100
     assert len(plan.deliveries) == webhooks + len(plan.twice)
     assert len({webhook.body for webhook in plan.webhooks}) > webhooks * 0.9
+
+
+def test_without_a_pooler_the_same_seed_is_the_same_but_for_its_faults() -> None:
+    plan, other = Plan(SEED, WEBHOOKS), Plan(SEED, WEBHOOKS, pooler=False)
+    assert other.webhooks == plan.webhooks
+    assert other.lanes == {name: strikes for name, strikes in plan.lanes.items() if name != "pooler"}
 
 
 def invocation(started: int, ended: int | None, *lines: tuple[str, str, int]) -> list[dict[str, Any]]:
@@ -197,38 +214,68 @@ def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
 def test_a_fault_that_never_struck_or_had_no_effect_fails_the_run(times: int, figure: int, ok: bool) -> None:
     verdict = Verdict(SMALL, EVERYONE, *all_but())
     effects = [Effect("disk slow", times, "commits", {"commits": figure})]
-    outcome = Run(SMALL, verdict, effects, requests=400, seconds=1, sending_seconds=1, untold=0)
+    outcome = Run(SMALL, verdict, effects, requests=400, seconds=1, sending_seconds=1, untold={}, taken_untold=0)
     assert outcome.ok is ok
     assert outcome.figures()["disk_slow_commits"] == figure
-    assert Run(SMALL, Verdict(SMALL, EVERYONE, [], []), effects, 400, 1, 1, 0).ok is False
+    assert outcome.figures()["lambda_accepted"] == verdict.tallies["Lambda"].accepted
+    assert replace(outcome, verdict=Verdict(SMALL, EVERYONE, [], [])).ok is False
 
 
-def echo(listener: socket.socket) -> None:
-    with listener.accept()[0] as client:
-        while data := client.recv(1000):
-            client.sendall(data)
+@contextmanager
+def weak_link() -> Iterator[WeakLink]:
+    """To a server that says what it is told."""
 
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while data := self.request.recv(1000):
+                self.request.sendall(data)
 
-def asked(port: int, *questions: bytes) -> list[bytes]:
-    with socket.create_connection(("127.0.0.1", port), 10) as client:
-        return [_ask(client.sendall, client.recv, question) for question in questions]
-
-
-def _ask(send: Callable[[bytes], None], receive: Callable[[int], bytes], question: bytes) -> bytes:
-    send(question)
-    return receive(1000)
-
-
-def test_a_late_link_holds_each_answer_back_and_changes_nothing() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=echo, args=(listener,))
-        server.start()
-        link = LateLink(listener.getsockname()[1])
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        link = WeakLink(server.server_address[1])
         try:
-            link.delay = iter([0.01, 0, 0.02]).__next__
-            assert asked(link.port, b"one", b"two", b"\0\xff") == [b"one", b"two", b"\0\xff"]
-            assert link.delays == [0.01, 0.02]
+            yield link
         finally:
             link.close()
-            server.join(10)
-    assert not server.is_alive()
+            server.shutdown()
+            serving.join()
+
+
+def asked(link: WeakLink, *questions: bytes) -> list[bytes]:
+    """The answers. One that never came is empty, and so are those to all that follows it."""
+    answers: list[bytes] = []
+    with socket.create_connection(("127.0.0.1", link.port), 10) as client:
+        for question in questions:
+            try:
+                client.sendall(question)
+                answers.append(client.recv(1000))
+            except ConnectionError:
+                answers.append(b"")
+    return answers
+
+
+def test_a_weak_link_holds_each_answer_back_and_changes_nothing() -> None:
+    with weak_link() as link:
+        with link.holding_back(lambda answer: {b"one": 0.01, b"two": 0}.get(answer, 0.02)):
+            assert asked(link, b"one", b"two", b"\0\xff") == [b"one", b"two", b"\0\xff"]
+        assert asked(link, b"one") == [b"one"]
+        assert (link.delays, link.refused, link.cut) == ([0.01, 0.02], 0, 0)
+
+
+def test_a_weak_link_ends_the_connection_instead_of_an_answer() -> None:
+    with weak_link() as link:
+        with link.holding_back(lambda answer: NEVER if answer == b"two" else 0):
+            assert asked(link, b"one", b"two", b"three") == [b"one", b"", b""]
+        assert asked(link, b"two") == [b"two"]
+        assert (link.delays, link.refused, link.cut) == ([], 0, 1)
+
+
+@pytest.mark.parametrize("refusal", [b"no", b""])
+def test_a_weak_link_answers_instead_of_the_server_and_hangs_up(refusal: bytes) -> None:
+    with weak_link() as link:
+        with link.refusing(iter([None, refusal]).__next__):
+            assert asked(link, b"one", b"two", b"three") == [b"one", refusal, b""]
+        assert asked(link, b"two") == [b"two"]
+        assert (link.delays, link.refused, link.cut) == ([], 1, 0)

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_two_webhooks_never_store_into_each_others_table(world: PooledWorld) -> 
     orders, payments = f"{world.table}_orders", f"{world.table}_payments"
     to_orders, to_payments = world.sink(table_name=orders), world.sink(table_name=payments)
     assert kinds(to_orders, webhook(id="order-1")) == [S]
-    with world.pooler.somebody_at_work(world.server):
+    with world.pooler.somebody_at_work():
         assert kinds(to_payments, webhook(id="payment-1")) == [S]
         assert kinds(to_orders, webhook(id="order-2")) == [S]
     assert kinds(to_payments, webhook(id="payment-2")) == [S]
@@ -76,7 +77,7 @@ def test_any_number_of_environments_share_the_pool(world: PooledWorld) -> None:
 def test_who_has_the_pools_connection_next_finds_it_as_it_was(world: PooledWorld) -> None:
     # Whose a connection is, PgBouncer says for each of its clients.
     settings = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' AND context = 'user'"
-    others = [world.pooler.connect(world.server) for _ in range(2)]
+    others = [world.pooler.connect() for _ in range(2)]
     try:
         before = [other.run(settings) for other in others]
         sink = world.sink()
@@ -104,7 +105,7 @@ def test_what_somebody_else_left_on_the_connection_is_not_ours(world: PooledWorl
     assert kinds(sink, webhook(id="one")) == [S]
     world.server.query("CREATE SCHEMA IF NOT EXISTS elsewhere")
     world.server.query(f"CREATE TABLE elsewhere.{world.table} (LIKE public.{world.table} INCLUDING ALL)")
-    others = [world.pooler.connect(world.server) for _ in range(2)]
+    others = [world.pooler.connect() for _ in range(2)]
     try:
         for other in others * 3:
             other.run(LEFT_BEHIND[left].format(table=world.table))
@@ -144,3 +145,20 @@ def test_a_statement_that_has_to_wait_is_given_up_by_the_server(
     finally:
         connection.close()
     assert kinds(sink, webhook()) == [S]
+
+
+def test_why_a_pooler_ends_a_connection_is_told(postgres: PostgresServer, tmp_path: Path) -> None:
+    """It says so, and hangs up: the driver would tell of the end alone, as of a network error."""
+    if why := pgbouncer.missing():
+        pytest.skip(why)
+    world = PooledWorld(postgres, PgBouncer(tmp_path, postgres, "transaction", size=1, more="query_wait_timeout = 1"))
+    try:
+        sink = world.sink()
+        assert kinds(sink, webhook()) == [S]
+        with closing(world.pooler.connect()) as somebody:
+            somebody.run("BEGIN")
+            told = down(sink, webhook())
+        assert (told.error, str(told)) == ("SQLSTATE 08P01", "query_wait_timeout")
+        assert kinds(sink, webhook()) == [S]
+    finally:
+        world.close()

@@ -193,10 +193,11 @@ class _Call:
 
 
 class Door:
-    """The ASGI endpoint. ``upstream`` is the emulator's URL."""
+    """The ASGI endpoint. ``upstream`` is the emulator's URL, and ``sqs`` that of its SQS where it has another."""
 
-    def __init__(self, upstream: str, *, iam: bool = False) -> None:
+    def __init__(self, upstream: str, *, iam: bool = False, sqs: str | None = None) -> None:
         self._upstream = upstream
+        self._sqs_url = sqs or upstream
         self._iam = iam
         self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
         self._apis = RestApis(upstream)
@@ -268,7 +269,7 @@ class Door:
         if self._iam:
             headers |= _TLS
             credentials = self._role_credentials(integration.get("credentials"), uri["region"])
-        signed = AWSRequest("POST", self._upstream + uri["queue"], headers=headers, data=message.encode())
+        signed = AWSRequest("POST", self._sqs_url + uri["queue"], headers=headers, data=message.encode())
         SigV4Auth(credentials, "sqs", uri["region"]).add_auth(signed)
         try:
             reply = self._sqs_http.send(signed.prepare())
@@ -346,9 +347,9 @@ class _Anything(PathConvertor):
 register_url_convertor("anything", _Anything())
 
 
-def create_app(upstream: str, *, iam: bool = False) -> Starlette:
+def create_app(upstream: str, *, iam: bool = False, sqs: str | None = None) -> Starlette:
     """The door in front of the emulator at this URL. With ``iam`` the emulator evaluates policies."""
-    door = Door(upstream, iam=iam)
+    door = Door(upstream, iam=iam, sqs=sqs)
     return Starlette(
         routes=[
             Route(HEALTH_PATH, lambda _: Response("ok")),
@@ -370,10 +371,11 @@ def main() -> None:
     arguments.add_argument("--port", type=int, required=True)
     arguments.add_argument("--upstream", required=True, help="the emulator's URL")
     arguments.add_argument("--iam", action="store_true", help="the emulator evaluates policies")
+    arguments.add_argument("--sqs", help="the URL of SQS, where calls to it go another way")
     options = arguments.parse_args()
     # On loopback only: whoever reaches this port may do anything in the local AWS.
     uvicorn.run(
-        create_app(options.upstream, iam=options.iam),
+        create_app(options.upstream, iam=options.iam, sqs=options.sqs),
         host="127.0.0.1",
         port=options.port,
         log_level="warning",

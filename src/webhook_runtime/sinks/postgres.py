@@ -139,8 +139,8 @@ class _Connection:
         return [STORED if webhook.id in new else DUPLICATE for webhook in webhooks]
 
     def _in_one_transaction(self, statement: str, values: Sequence[str] = ()) -> list[list[str]]:
-        """Both statements go out together, and the server takes all that stands before a Sync as one transaction. The
-        driver's own ``run`` would make two of it, and a pooler might send the second one elsewhere.
+        """The settings and the statement go out together, and the server takes all that stands before a Sync as one
+        transaction. The driver's own ``run`` would make two of it, and a pooler might send the second one elsewhere.
 
         See: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
         """
@@ -148,7 +148,13 @@ class _Connection:
         wire.write(_execute(self._settings) + _execute(statement, values) + _message(b"S", b""))
         wire.flush()
         answer = Context(statement, columns=[], input_funcs=[str])
-        self._connection.handle_messages(answer)
+        try:
+            self._connection.handle_messages(answer)
+        except pg8000.native.InterfaceError:
+            # Who ends a connection says why before, and the driver would only tell that it is gone.
+            if answer.error is None:
+                raise
+            raise answer.error from None
         rows: list[list[str]] = answer.rows
         return rows
 
