@@ -114,9 +114,12 @@ class Link:
                 self._client_spoke = is_client
                 if is_client:
                     self._reads.wait()
+                was_last = is_client and self._was_last()
+                if was_last:
+                    self.hold()  # or the server's answer might be faster than the cut
                 if is_client or not self._is_held:
                     target.sendall(data)
-                if is_client and self._was_last():
+                if was_last:
                     self.cut()
         for one in (source, target):
             with suppress(OSError):
