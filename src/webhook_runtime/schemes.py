@@ -398,16 +398,19 @@ def _urls(webhook: Webhook) -> list[str]:
 # JavaScript's encodeURIComponent, and those who write a query by hand.
 _AS_THEY_ARE = "~!$'()*,;:@/?"
 _ENCODERS = ("~", "*", "~!*'()", _AS_THEY_ARE)
-# Each character more doubles the ways to write a query.
+# Each choice more doubles the ways to write a query. Where there are too many, what encoders treat alike is one.
 _MAX_CHOICES = 5
+_ALIKE = ("~", "'", "*", "!()", "@:", "$,;/?")
 
 
 def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str]:
     """The ways to write a query that these pairs may come of."""
     texts = [text for pair in pairs for text in pair]
-    left = [character for character in _AS_THEY_ARE if any(character in text for text in texts)]
-    kept = ["".join(each) for size in range(len(left) + 1) for each in combinations(left, size)]
-    if not all_of_them or len(left) > _MAX_CHOICES:
+    choices = [character for character in _AS_THEY_ARE if any(character in text for text in texts)]
+    if len(choices) > _MAX_CHOICES:
+        choices = list(_ALIKE)
+    kept = ["".join(each) for size in range(len(choices) + 1) for each in combinations(choices, size)]
+    if not all_of_them:
         kept = list(_ENCODERS)
 
     def encoded(text: str, safe: str, space: str) -> str:
