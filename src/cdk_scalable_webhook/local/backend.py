@@ -4,11 +4,8 @@ MiniStack takes a function's log for complete once no line came for 5 ms. On a b
 lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
 """
 
-import fcntl
 import os
 import select
-import struct
-import termios
 from threading import Lock
 from typing import Any
 
@@ -33,7 +30,7 @@ class Log:
     def read_on(self) -> None:
         """Until the process closes it, so that the pipe is never full."""
         while self._open:
-            select.select([self._pipe], [], [])
+            self._is_readable(None)
             with self._reading:
                 self._read()
         os.close(self._pipe)
@@ -41,18 +38,13 @@ class Log:
     def read_rest(self) -> None:
         """What the pipe has now."""
         with self._reading:
-            while self._open and self._unread():
-                self._read()
+            while self._read():
+                pass
 
-    def _unread(self) -> int:
-        """How many bytes."""
-        (count,) = struct.unpack("i", fcntl.ioctl(self._pipe, termios.FIONREAD, bytes(4)))
-        return int(count)
-
-    def _read(self) -> None:
-        # `read_rest` may have read what `read_on` was told of: there is nothing to wait for, but an end.
-        if not self._unread() and select.select([self._pipe], [], [], 0)[0] == []:
-            return
+    def _read(self) -> bool:
+        """Whether there was something, or the end. `read_rest` may have read what `read_on` was told of."""
+        if not self._open or not self._is_readable(0):
+            return False
         chunk = os.read(self._pipe, _CHUNK_BYTES)
         self._open = bool(chunk)
         *lines, self._begun = (self._begun + chunk).split(b"\n")
@@ -60,6 +52,13 @@ class Log:
             lines.append(self._begun)
         for line in lines:
             self._lines.put(line.decode(errors="replace"))
+        return True
+
+    def _is_readable(self, milliseconds: int | None) -> bool:
+        """Not by ``select``, which takes no descriptor above 1,023: a burst opens many."""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        return bool(poll.poll(milliseconds))
 
 
 def read_logs_to_the_end(worker: type[Any]) -> None:
