@@ -146,7 +146,7 @@ LAYERS = {
                 f"{MODULE}.sinks : {MODULE}.sink",
                 f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
                 f" | {MODULE}.edge | {MODULE}.payloads",
-                f"{MODULE}.acknowledgement",
+                f"{MODULE}.acknowledgement | {MODULE}.counts",
                 f"{MODULE}.checks | {MODULE}.findings | {MODULE}.grants",
                 f"{MODULE}.arguments",
             ],

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from aws_cdk import Duration, Names, Token
+from aws_cdk import Duration, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.arguments import MAX_NUMBER, brief, is_text
+from cdk_scalable_webhook.counts import count, counted, total
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -23,8 +24,6 @@ _MAX_PATTERN_LENGTH = 4096
 _MAX_ENVIRONMENT_LENGTH = 3000
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
 _MAX_NUMERIC = 5_000_000_000
-
-_NAMESPACE = "ScalableWebhook"
 
 _TEXT_OPERATORS = ("prefix", "suffix", "equals-ignore-case")
 _OPERATORS = (*_TEXT_OPERATORS, "anything-but", "numeric", "exists")
@@ -172,34 +171,18 @@ def drop_nothing(mapping: lambda_.EventSourceMapping) -> None:
 def count_dropped(function: lambda_.Function, queue: sqs.IQueue) -> None:
     """Make a metric of the lines by which a function says that it dropped a webhook, one for all endpoints of a
     queue."""
-    logs.MetricFilter(
-        function,
-        "Dropped",
-        log_group=function.log_group,
-        filter_pattern=logs.FilterPattern.string_value("$.message", "=", "dropped"),
-        metric_namespace=_NAMESPACE,
-        metric_name=_metric_name(queue),
-        default_value=0,
-    )
+    lines = logs.FilterPattern.string_value("$.message", "=", "dropped")
+    count("Dropped", function, queue, lines, default_value=0)
 
 
 def metric_dropped(
     queue: sqs.IQueue, mapping: lambda_.EventSourceMapping | None, period: Duration | None
 ) -> "cloudwatch.Metric":
     """Lambda's own count where the event source mapping drops, else that of the functions of the queue."""
-    from aws_cdk import aws_cloudwatch as cloudwatch
-
     if mapping is None:
-        metric: dict[str, Any] = {"namespace": _NAMESPACE, "metric_name": _metric_name(queue)}
-    else:
-        dimensions = {"EventSourceMappingUUID": mapping.event_source_mapping_id}
-        metric = {"namespace": "AWS/Lambda", "metric_name": "FilteredOutEventCount", "dimensions_map": dimensions}
-    return cloudwatch.Metric(**metric, statistic="Sum", period=period)
-
-
-def _metric_name(queue: sqs.IQueue) -> str:
-    """A metric filter has no dimension of its own: the name tells webhooks apart, in all stacks of a region."""
-    return f"Dropped-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
+        return counted("Dropped", queue, period)
+    dimensions = {"EventSourceMappingUUID": mapping.event_source_mapping_id}
+    return total("AWS/Lambda", "FilteredOutEventCount", period, dimensions)
 
 
 def _pattern(filter: Mapping[str, object], where: str) -> dict[str, Any]:

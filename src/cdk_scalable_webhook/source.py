@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Duration, Names
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -15,6 +15,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
+from cdk_scalable_webhook.counts import count, counted
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -22,8 +23,6 @@ if TYPE_CHECKING:  # importing them costs every synth
 
 # What Stripe, Slack and Standard Webhooks recommend.
 _TOLERANCE = Duration.minutes(5)
-
-_NAMESPACE = "ScalableWebhook"
 
 # Characters. They go into a function's environment.
 _MAX_FIELD = 256
@@ -770,35 +769,14 @@ class Source:
 
 def count_mismatched(function: lambda_.Function, queue: sqs.IQueue, sources: Iterable[Source]) -> None:
     """Make a metric of the lines by which a function says that no signature fits a secret, and which."""
-    if function.node.try_find_child("Mismatched") or not any(source.secret_arn for source in sources):
-        return
-    logs.MetricFilter(
-        function,
-        "Mismatched",
-        log_group=function.log_group,
-        filter_pattern=logs.FilterPattern.exists("$.secret"),
-        metric_namespace=_NAMESPACE,
-        metric_name=_mismatched(queue),
-        metric_value="1",
-        dimensions={"Secret": "$.secret"},
-    )
+    if any(source.secret_arn for source in sources):
+        lines = logs.FilterPattern.exists("$.secret")
+        count("Mismatched", function, queue, lines, dimensions={"Secret": "$.secret"})
 
 
 def metric_mismatched(queue: sqs.IQueue, secret_arn: str, period: Duration | None) -> "cloudwatch.Metric":
     """The count of one secret, in whichever function of this queue."""
-    from aws_cdk import aws_cloudwatch as cloudwatch
-
-    return cloudwatch.Metric(
-        namespace=_NAMESPACE,
-        metric_name=_mismatched(queue),
-        dimensions_map={"Secret": secret_arn},
-        statistic="Sum",
-        period=period,
-    )
-
-
-def _mismatched(queue: sqs.IQueue) -> str:
-    return f"Mismatched-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
+    return counted("Mismatched", queue, period, {"Secret": secret_arn})
 
 
 _HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix": "sha256="}
