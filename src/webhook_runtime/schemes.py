@@ -405,13 +405,12 @@ _ALIKE = ("~", "'", "*", "!()", "@:", "$,;/?")
 
 def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str]:
     """The ways to write a query that these pairs may come of."""
-    texts = [text for pair in pairs for text in pair]
-    choices = [character for character in _AS_THEY_ARE if any(character in text for text in texts)]
-    if len(choices) > _MAX_CHOICES:
-        choices = list(_ALIKE)
-    kept = ["".join(each) for size in range(len(choices) + 1) for each in combinations(choices, size)]
-    if not all_of_them:
-        kept = list(_ENCODERS)
+    kept: Sequence[str] = _ENCODERS
+    if all_of_them:
+        written = "".join(text for pair in pairs for text in pair)
+        left = [character for character in _AS_THEY_ARE if character in written]
+        choices = left if len(left) <= _MAX_CHOICES else _ALIKE
+        kept = ["".join(each) for size in range(len(choices) + 1) for each in combinations(choices, size)]
 
     def encoded(text: str, safe: str, space: str) -> str:
         text = quote(text, safe=f"{safe} ").replace(" ", space)

@@ -13,7 +13,7 @@ from webhook_runtime.secrets import Secrets
 from webhook_runtime.settings import SourceSettings
 
 if TYPE_CHECKING:
-    from webhook_runtime.handshakes import Handshake
+    from webhook_runtime.handshakes import Ask, Handshake
     from webhook_runtime.schemes import Scheme, Verdict
 
 
@@ -55,24 +55,26 @@ class Source:
         It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
         Unverifiable.
         """
-        for handshake in self._handshakes:
-            if not handshake.is_signed:
-                answer = handshake.answer(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens))
-                if answer is not None:
-                    return answer
+        answer = self._asked(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens), is_signed=False)
+        if answer is not None:
+            return answer
         verdict = self._verify(webhook)
         if verdict.answer is not None:
             return verdict.answer
-        for handshake in self._handshakes:
-            if handshake.is_signed:
-                answer = handshake.answer(webhook, lambda: [verdict.secret], list)
-                if answer is not None:
-                    return answer
+        answer = self._asked(webhook, lambda: [verdict.secret], list, is_signed=True)
+        if answer is not None:
+            return answer
         id = verdict.id or self._scheme.delivery_id(webhook)
         # JSON may hold half of a surrogate pair: no message can, and no sink.
         if not id or _HALF_A_PAIR.search(id):
             id = webhook.id
         return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
+
+    def _asked(self, webhook: Webhook, secrets: "Ask", tokens: "Ask", *, is_signed: bool) -> Answer | None:
+        """The answer where the request is a handshake, of those that are signed or of those that are not."""
+        kinds = (each for each in self._handshakes if each.is_signed is is_signed)
+        answers = (each.answer(webhook, secrets, tokens) for each in kinds)
+        return next((answer for answer in answers if answer is not None), None)
 
     def _verify(self, webhook: Webhook) -> "Verdict":
         known = _all(self._secrets)
