@@ -12,8 +12,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks, findings, grants
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
-from cdk_scalable_webhook.filters import EventFilters, count_dropped
-from cdk_scalable_webhook.filters import environment as filter_environment
+from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry

@@ -77,7 +77,7 @@ class EventFilters:
         return [{"pattern": text} for text in texts]
 
 
-def environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
+def filter_environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
     """What the function has to know that drops for these mounts. Nothing where it drops for none.
 
     Raises:

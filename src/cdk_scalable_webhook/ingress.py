@@ -21,8 +21,7 @@ from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.edge import quoted
-from cdk_scalable_webhook.filters import EventFilters, count_dropped
-from cdk_scalable_webhook.filters import environment as filter_environment
+from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
 from cdk_scalable_webhook.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.source import Source, count_mismatched, environment

@@ -27,9 +27,9 @@ from cdk_scalable_webhook.filters import (
     count_dropped,
     drop_nothing,
     dropping,
+    filter_environment,
     metric_dropped,
 )
-from cdk_scalable_webhook.filters import environment as filter_environment
 from cdk_scalable_webhook.ingress import Ingress, IngressOptions
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
@@ -465,10 +465,9 @@ class ScalableWebhook(Construct):
             self._open(Construct(self, id), ingress, options, self._edge.of_further_endpoint(), after=stops)
             if not ingress.verifies:
                 source.grant_read(self._consumer)
+                count_mismatched(self._consumer, self._queue, [source])
         for name, value in told.items():
             self._consumer.add_environment(name, value)
-        if not ingress.verifies:
-            count_mismatched(self._consumer, self._queue, [source])
         if drops.consumer and not self._drops.consumer:
             count_dropped(self._consumer, self._queue)
         for mapping in stops:

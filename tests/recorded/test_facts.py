@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cdk_scalable_webhook.filters import EventFilters as AtSynth
-from cdk_scalable_webhook.filters import environment
+from cdk_scalable_webhook.filters import filter_environment
 from cdk_scalable_webhook.local import door
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from cdk_scalable_webhook.local.velocity import render
@@ -277,7 +277,7 @@ def wants(pattern: Any, event: Any) -> bool:
 
 def wants_text(pattern: Any, payload: str) -> bool:
     """By the pattern as synth writes it for whoever filters."""
-    written = environment({"/": AtSynth([{"body": pattern}])})
+    written = filter_environment({"/": AtSynth([{"body": pattern}])})
     filters = EventFilters.from_settings(FilterSettings.from_environment(written))
     assert filters
     return filters.want(webhook(payload))

@@ -11,7 +11,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
-from cdk_scalable_webhook.filters import Dropping, Endpoint, EventFilters, dropping, environment
+from cdk_scalable_webhook.filters import Dropping, Endpoint, EventFilters, dropping, filter_environment
 from webhook_runtime.filters import EventFilters as Matcher
 from webhook_runtime.testing import webhook
 
@@ -162,7 +162,7 @@ def test_what_is_written_at_synth_is_what_is_matched_at_run_time() -> None:
             {"body": {"a": ("x", {"anything-but": "yes"}), "$or": [{"n": [{"numeric": ["=", 1]}]}, {"m": [None]}]}},
         ]
     )
-    matcher = Matcher(json.loads(environment({"/": filters})[VARIABLE]))
+    matcher = Matcher(json.loads(filter_environment({"/": filters})[VARIABLE]))
     assert matcher.want(webhook(headers={"x-eVent": "push", "X-B": "22"}))
     assert matcher.want(webhook(json={"a": "y", "m": None}))
     assert not matcher.want(webhook(json={"a": "yes", "m": None}, headers={"X-Event": "push"}))
