@@ -24,6 +24,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook.arguments import brief
+from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
@@ -335,16 +336,9 @@ def large_payloads(door_takes_them: bool, consumer: object) -> None:
         )
 
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
-_NEVER_ARRIVE = {
-    *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
-    *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
-}
-
-
 def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
-    if value is not None and value.lower() in _NEVER_ARRIVE:
+    if value is not None and value.lower() in NEVER_ARRIVE:
         raise ValueError(
             f"{argument} must be a header that API Gateway hands on, got {brief(value)}, which it drops; "
             "name another header that the sender writes"
@@ -356,14 +350,11 @@ def header_name(argument: str, value: str | None) -> None:
         )
 
 
-# In every request, and the same in many: webhooks of one id are stored once.
-_OF_API_GATEWAY = {"x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"}
-
-
 def header_of_the_sender(argument: str, value: str | None) -> None:
-    """A header that the sender writes, and nobody else on the way."""
+    """A header that the sender writes, and nobody else on the way: the others are the same in many requests, and
+    webhooks of one id are stored once."""
     header_name(argument, value)
-    if value is not None and value.lower() in _OF_API_GATEWAY:
+    if value is not None and value.lower() in ADDED:
         raise ValueError(
             f"{argument} must be a header that the sender writes, got {brief(value)}, which API Gateway does; "
             "name another header"

@@ -42,6 +42,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 from cdk_scalable_webhook.local.access_log import AccessLog, looked_up
 from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client, media_type
 from cdk_scalable_webhook.local.velocity import render
@@ -66,11 +67,6 @@ _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
 # Not JSON: API Gateway takes the CDK's own { statusCode: 204 } as well.
 _STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
-# Dropped before anything can see them, by templates and functions alike: recorded from AWS, see tests/recorded.
-_NEVER_ARRIVE = {
-    *("connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te"),
-    *("trailer", "transfer-encoding", "upgrade", "www-authenticate"),
-}
 # API Gateway's own, in each request that it hands on. What it makes of a sender's headers of these names is reported,
 # not recorded: a trace is kept, an address is appended, and port and protocol are replaced.
 _TRACE = "X-Amzn-Trace-Id"
@@ -168,8 +164,7 @@ class _Call:
         """Those that API Gateway hands on, and its own. A function gets them, and a template."""
         came_by = [*self.request.headers.getlist(_FORWARDED), self.context["identity"]["sourceIp"]]
         own = {_TRACE: self.trace, _FORWARDED: ", ".join(came_by), **_ARRIVED_BY}
-        replaced = _NEVER_ARRIVE | {name.lower() for name in own}
-        theirs = [(name, value) for name, value in self.request.headers.items() if name not in replaced]
+        theirs = [(name, value) for name, value in self.request.headers.items() if name not in NEVER_ARRIVE | ADDED]
         return [*theirs, *own.items()]
 
     def brought(self, source: str) -> str | None:
