@@ -118,7 +118,7 @@ class Hmac(Scheme):
     def claim(self, webhook: Webhook) -> Claim:
         headers, body = webhook.headers, webhook.body
         value = _only(headers, self.header)
-        parts = [part.strip() for part in value.split(self.separator)] if self.separator else [value]
+        parts = [part.strip(_BLANK) for part in value.split(self.separator)] if self.separator else [value]
         timestamp = self._timestamp(headers, parts)
         if self.tolerance is not None:
             _require_recent(timestamp, self.timestamp_format, webhook.received_at.timestamp(), self.tolerance)
@@ -238,7 +238,7 @@ class Twilio(Scheme):
         return claim
 
     def _algorithm(self, settings: str) -> str:
-        pairs = dict(part.strip().split("=", 1) for part in settings.split(",") if "=" in part)
+        pairs = dict(part.strip(_BLANK).split("=", 1) for part in settings.split(",") if "=" in part)
         name = pairs.get("algorithm", "HMAC_SHA1").upper()
         if name not in self._ALGORITHMS:
             raise Unverified("The algorithm of X-Twilio-Webhooks-Signature-Settings is not known here.")
@@ -373,6 +373,9 @@ def _seconds(timestamp: str, format: str) -> float:
 
 
 # Twilio's own have dozens. Of a stranger's, a million would take memory and time that the function does not have.
+# What HTTP has between the parts of a header.
+_BLANK = " \t"
+
 _MAX_FIELDS = 10_000
 
 
