@@ -42,6 +42,9 @@ def typed(kind: _T) -> _T:
 def brief(value: object) -> str:
     """A value for a person: never long, and no address in memory."""
     name = type(value).__name__
+    # What the kernel hands out for an interface alone, as the methods from_…() do.
+    if (imported := re.fullmatch(r"_I?(\w+?)(Base)?Proxy", name)) is not None:
+        return f"an imported {imported[1]}"
     if inspect.isfunction(value):
         return value.__qualname__
     try:
@@ -184,9 +187,8 @@ def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     kind = type(wrong.value).__name__
     # Somebody has put the secret itself there, and an error ends in a log.
     got = f"{_article(kind)} {kind}" if "ISecret" in interfaces else brief(wrong.value)
-    raise ValueError(
-        f"{wrong.argument} must be {kinds}, got {got if got.endswith(kind) else f'{got} ({kind})'}; {remedy}"
-    )
+    got = got if got.endswith(kind) or kind.endswith("Proxy") else f"{got} ({kind})"
+    raise ValueError(f"{wrong.argument} must be {kinds}, got {got}; {remedy}")
 
 
 _KINDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
@@ -215,6 +217,8 @@ def _remedy(option: Any, value: object) -> str:
     name = getattr(option, "__name__", "")
     if name in _EXAMPLES:
         return f"for example {_EXAMPLES[name]}"
+    if name in _REASONS:
+        return _REASONS[name]
     if re.match(r"I[A-Z][a-z]", name) and isinstance(value, str):
         return "what exists already is imported, by a method from_…() of its class"
     return _REMEDIES.get(option, "")
@@ -232,8 +236,27 @@ _REMEDIES = {
 
 # By the names of the classes, whose modules import this one, or take time to import.
 _EXAMPLES = {
+    "Acknowledgement": "Acknowledgement(200)",
     "ISecret": "secretsmanager.Secret.from_secret_name_v2(scope, id, name)",
     "Ingress": "Ingress.direct_integration()",
+    "Path": "Path(__file__).parent / 'handler'",
+    "Retry": "Retry(initial=Duration.seconds(10))",
     "Sink": "Sink.dynamodb()",
     "Source": "Source.github(secret)",
+}
+
+# What is wanted where something like it is there, and why that is not enough.
+_REASONS = {
+    "CfnWebACL": (
+        "one of which you have the ARN alone is put before webhook.api.deployment_stage by a "
+        "wafv2.CfnWebACLAssociation of yours"
+    ),
+    "Function": (
+        "pass one that this app makes, since it gets permissions and its timeout is read: an imported one, a version "
+        "and an alias have neither. Else put the ScalableWebhook into the app of the function"
+    ),
+    "RestApi": (
+        "pass one that this app makes: the stage of an imported one would not be deployed again, and neither an HTTP "
+        "API nor an OpenAPI document takes the methods of an endpoint"
+    ),
 }

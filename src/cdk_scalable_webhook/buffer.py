@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Resource, Token
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -60,20 +60,11 @@ def create_buffer(
     checks.number("max_receive_count", max_receive_count, 1, 1000)
     checks.duration("retention_period", retention_period, Duration.minutes(1), Duration.days(14))
     checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
+    retention, tries = checks.retention(retention_period), max_receive_count or _MAX_RECEIVE_COUNT
     if dead_letter_queue is not None:
-        checks.same_kind(False, dead_letter_queue)
         checks.dead_letter_account(scope, dead_letter_queue)
-        checks.dead_letter_retention(dead_letter_queue, retention_period)
-        checks.dead_letter_size(dead_letter_queue, _MAX_MESSAGE_BYTES)
-    tries = max_receive_count or _MAX_RECEIVE_COUNT
-    if checks.is_below(tries, _MAX_RECEIVE_COUNT):
-        Annotations.of(scope).add_warning_v2(
-            "cdk-scalable-webhook:maxReceiveCount",
-            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {tries}: a short outage of the sink or a "
-            "throttled consumer would move good messages to the dead-letter queue.",
-        )
-    if retry is not None:
-        _check_outage(scope, retry, tries, checks.retention(retention_period))
+        _check_dead_letters(dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES)
+    _check_tries(scope, retry, tries, retention)
 
     def create(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
         queue = sqs.Queue(
@@ -104,9 +95,22 @@ def create_buffer(
     )
 
 
-def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Duration, retry: Retry | None) -> Buffer:
+def brought_buffer(
+    scope: Construct,
+    queue: sqs.IQueue,
+    *,
+    consumer_timeout: Duration,
+    max_batching_window: Duration | None,
+    retry: Retry | None,
+) -> Buffer:
     """A queue of the user's, with the dead-letter queue that it has, if it was made in this app."""
-    checks.brought_queue_visibility(queue, consumer_timeout)
+    checks.brought_queue_visibility(queue, consumer_timeout, max_batching_window)
+    if not queue.fifo and Token.is_unresolved(queue.queue_name) and not Resource.is_owned_resource(queue):
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:queueKind",
+            "queue should say whether it is FIFO, got an imported one whose name only deployment knows: it is taken "
+            "for a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
+        )
     holds = checks.message_size_of(queue)
     if holds is not None and holds < _MAX_MESSAGE_BYTES:
         Annotations.of(scope).add_warning_v2(
@@ -122,17 +126,34 @@ def brought_buffer(scope: Construct, queue: sqs.IQueue, *, consumer_timeout: Dur
             "until its retention period ends, and is then lost.",
         )
         return Buffer(queue, None, None)
-    checks.same_kind(queue.fifo, policy.queue)
-    checks.dead_letter_size(policy.queue, checks.message_size_of(queue))
-    if retry is not None:
-        _check_outage(scope, retry, policy.max_receive_count, checks.retention_of(queue))
+    retention, size = checks.retention_of(queue), checks.message_size_of(queue)
+    _check_dead_letters(policy.queue, queue, fifo=queue.fifo, retention=retention, size=size)
+    _check_tries(scope, retry, policy.max_receive_count, retention)
     return Buffer(queue, policy.queue, policy.max_receive_count)
 
 
-def _check_outage(scope: Construct, retry: Retry, tries: float, retention: float | None) -> None:
+def _check_dead_letters(
+    dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None, *, fifo: bool, retention: float | None, size: float | None
+) -> None:
+    """What a dead-letter queue has to be for its queue, which is None where it is about to be made."""
+    checks.same_kind(fifo, dead_letter_queue)
+    checks.dead_letters_let_in(dead_letter_queue, queue)
+    checks.dead_letter_retention(dead_letter_queue, retention)
+    checks.dead_letter_size(dead_letter_queue, size)
+
+
+def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention: float | None) -> None:
     """How long the sink may be down before good webhooks go to the dead-letter queue: not too short, and never longer
     than the queue keeps them."""
     if Token.is_unresolved(tries):
+        return
+    if tries < _MAX_RECEIVE_COUNT:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:maxReceiveCount",
+            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {tries:.0f}: a short outage of the sink "
+            "or a throttled consumer would move good messages to the dead-letter queue.",
+        )
+    if retry is None:
         return
     checks.retries(int(tries), retry.longest(int(tries)), retention)
     survived = retry.average(int(tries))

@@ -7,14 +7,16 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-q
 """
 
 import ast
+import functools
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from aws_cdk import Duration, RemovalPolicy, Resource, Stack, Token
@@ -49,6 +51,32 @@ _OF_LAMBDA = {
 }
 
 
+_Check = TypeVar("_Check", bound=Callable[..., None])
+
+# What the CDK gives for a parameter of SSM that it has not looked up yet.
+_DUMMY = "dummy-value-for-"
+
+
+def _once_looked_up(check: _Check) -> _Check:
+    """Refuse no text that stands for what is still looked up: the CDK synthesises with a dummy, looks up, and
+    synthesises anew.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/get-context-var.html
+    """
+
+    @functools.wraps(check)
+    def checked(*args: Any, **kwargs: Any) -> None:
+        if not any(_is_dummy(value) for value in [*args, *kwargs.values()]):
+            check(*args, **kwargs)
+
+    return cast(_Check, checked)
+
+
+def _is_dummy(value: object) -> bool:
+    values = [value] if isinstance(value, str) else value if isinstance(value, Sequence) else []
+    return any(isinstance(each, str) and _DUMMY in each for each in values)
+
+
 def place(scope: Construct, id: str) -> None:
     """A place in the tree where a construct can be."""
     if "${Token[" in id or not id or not id.isprintable():
@@ -76,11 +104,6 @@ def number(argument: str, value: float | None, low: float, high: float, remedy: 
     if value is None or Token.is_unresolved(value) or low <= value <= high:
         return
     raise ValueError(_sentence(f"{argument} must be between {low:,} and {high:,}, got {value:,}", remedy))
-
-
-def is_below(value: int | None, limit: int) -> bool:
-    """Whether a number that is set and known is below a limit."""
-    return value is not None and not Token.is_unresolved(value) and value < limit
 
 
 def duration(argument: str, value: Duration | None, low: Duration, high: Duration, remedy: str = "") -> None:
@@ -167,13 +190,15 @@ def visibility_timeout(value: Duration | None, timeout: Duration | None, window:
         )
 
 
-def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None) -> None:
-    """Lambda refuses a mapping whose queue shows a message again while it is still worked on."""
+def brought_queue_visibility(queue: sqs.IQueue, timeout: Duration | None, window: Duration | None) -> None:
+    """The same of a queue that was brought."""
     visible, busy = _property(queue, "visibility_timeout", _QUEUE_DEFAULT_VISIBILITY), known_seconds(timeout)
-    if visible is not None and busy is not None and visible < busy:
+    needed = None if busy is None else 6 * busy + (known_seconds(window) or 0)
+    if visible is not None and needed is not None and visible < needed:
         raise ValueError(
-            f"the visibility timeout of queue must not be shorter than the consumer's timeout of {show(timeout)}, "
-            f"got {visible:.0f} seconds; set visibility_timeout of the queue to at least {6 * busy:.0f} seconds"
+            "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here "
+            f"{needed:.0f} seconds, got {visible:.0f} seconds; create the queue with "
+            f"visibility_timeout=Duration.seconds({needed:.0f}), or shorten timeout"
         )
 
 
@@ -218,6 +243,31 @@ def _same_region(own: Stack, argument: str, imported: Any) -> None:
     )
 
 
+def encryption_key(key: Any) -> None:
+    """A key that queues, table and bucket can be encrypted by.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    """
+    if key is None:
+        return
+    alias = getattr(key, "alias_name", None)
+    if alias is not None and not Token.is_unresolved(alias) and alias.startswith("alias/aws/"):
+        raise ValueError(
+            f"encryption_key must be a key of yours, got {alias}, which AWS manages for one of its services; create a "
+            "kms.Key, or leave it out: AWS's own keys encrypt then"
+        )
+    resource = key.node.default_child
+    spec, usage = getattr(resource, "key_spec", None), getattr(resource, "key_usage", None)
+    symmetric = spec in (None, "SYMMETRIC_DEFAULT") and usage in (None, "ENCRYPT_DECRYPT")
+    if not symmetric and not Token.is_unresolved(spec) and not Token.is_unresolved(usage):
+        raise ValueError(
+            f"encryption_key must be symmetric and for encryption, got {spec or usage}; create it without key_spec and "
+            "key_usage"
+        )
+    if getattr(resource, "enabled", None) is False:
+        raise ValueError(f"encryption_key must be enabled, got {key.node.path}, which is not; leave enabled out of it")
+
+
 def dead_letter_account(scope: Construct, dead_letter_queue: sqs.IQueue) -> None:
     """SQS moves messages within an account.
 
@@ -247,17 +297,41 @@ def consumer_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQue
         )
 
 
-# The child of a queue that has its consumer.
-TAKEN = "Webhook consumer"
+# The child of an app that knows which queues have a consumer.
+_CONSUMED = "ScalableWebhook Queues"
 
 
 def free_queue(queue: sqs.IQueue) -> None:
-    """Two consumers of one queue would each get what is meant for the other."""
-    if queue.node.try_find_child(TAKEN) is not None:
-        raise ValueError(
-            f"queue must have one consumer, got {queue.node.path}, which another ScalableWebhook has already; "
-            "call add_source() of that one, which shares queue and consumer"
-        )
+    """Two consumers of one queue would each get what is meant for the other. A queue may be here under several names:
+    made, and imported, by several stacks.
+    """
+    root = cast(Construct, queue.node.root)
+    consumed = root.node.try_find_child(_CONSUMED) or Construct(root, _CONSUMED)
+    for name in sorted(_names(queue)):
+        if consumed.node.try_find_child(name) is not None:
+            raise ValueError(
+                f"queue must have one consumer, got {queue.node.path}, which another ScalableWebhook has already; "
+                "call add_source() of that one, which shares queue and consumer"
+            )
+        Construct(cast(Construct, consumed), name)
+
+
+def _names(queue: sqs.IQueue) -> set[str]:
+    """Every ARN by which a queue is known here. One that only deployment knows says nothing to another stack."""
+    stack, resource = Stack.of(queue), queue.node.default_child
+    arns = [queue.queue_arn]
+    if isinstance(resource, sqs.CfnQueue) and (name := stack.resolve(resource.queue_name)) is not None:
+        arns.append(stack.format_arn(service="sqs", resource=name))
+    return {_spelled(stack, stack.resolve(arn)) for arn in arns}
+
+
+def _spelled(stack: Stack, arn: Any) -> str:
+    """Service, region, account and name of an ARN: the same text for the same thing, however it was written."""
+    parts = arn["Fn::Join"][1] if isinstance(arn, dict) and "Fn::Join" in arn else [arn]
+    partition = {"Ref": "AWS::Partition"}
+    if any(part != partition and not isinstance(part, str) for part in parts):
+        return f"{stack.node.path} {json.dumps(arn, sort_keys=True)}"
+    return ":".join("".join("aws" if part == partition else part for part in parts).split(":")[2:])
 
 
 def reserved_concurrency(
@@ -287,15 +361,37 @@ def brought_consumer_concurrency(consumer: lambda_.Function, max_concurrency: in
         reserved_concurrency(reserved, max_concurrency, argument=argument, remedy=remedy)
 
 
-def dead_letter_retention(dead_letter_queue: sqs.IQueue, retention: Duration | None) -> None:
-    """A message keeps its age when it moves: with a shorter retention it would be deleted on arrival."""
-    kept = _property(dead_letter_queue, "message_retention_period", _QUEUE_DEFAULT_RETENTION)
-    needed = _QUEUE_DEFAULT_RETENTION if retention is None else known_seconds(retention)
+def dead_letter_retention(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
+    """A message keeps its age when it moves: with a shorter retention than its queue's, in seconds, it would be deleted
+    on arrival."""
+    kept = retention_of(dead_letter_queue)
     if kept is not None and needed is not None and kept < needed:
         raise ValueError(
             f"the retention period of dead_letter_queue must not be shorter than the queue's {needed:.0f} seconds, "
             f"got {kept:.0f} seconds; give the dead-letter queue retention_period=Duration.days(14)"
         )
+
+
+def dead_letters_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None) -> None:
+    """SQS refuses a redrive policy that the dead-letter queue does not allow. ``queue`` is None for one that is about
+    to be made, which no list can have in it.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+    resource = dead_letter_queue.node.default_child
+    if not isinstance(resource, sqs.CfnQueue):
+        return
+    policy = Stack.of(dead_letter_queue).resolve(resource.redrive_allow_policy) or {}
+    permission, allowed = policy.get("redrivePermission"), policy.get("sourceQueueArns", [])
+    if permission in (None, "allowAll") or not isinstance(permission, str) or not isinstance(allowed, list):
+        return
+    if queue is not None and Stack.of(queue).resolve(queue.queue_arn) in allowed:
+        return
+    got = "nobody" if permission == "denyAll" else f"{len(allowed)} others"
+    raise ValueError(
+        f"the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in {got}; create the "
+        "dead-letter queue with redrive_permission=sqs.RedrivePermission.ALLOW_ALL, or without a policy"
+    )
 
 
 def same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -> None:
@@ -336,6 +432,7 @@ def large_payloads(door_takes_them: bool, consumer: object) -> None:
         )
 
 
+@_once_looked_up
 def header_name(argument: str, value: str | None) -> None:
     """A header's name, as it goes into a mapping template and an environment variable."""
     if value is not None and value.lower() in NEVER_ARRIVE:
@@ -350,6 +447,7 @@ def header_name(argument: str, value: str | None) -> None:
         )
 
 
+@_once_looked_up
 def header_of_the_sender(argument: str, value: str | None) -> None:
     """A header that the sender writes, and nobody else on the way: the others are the same in many requests, and
     webhooks of one id are stored once."""
@@ -365,6 +463,7 @@ def header_of_the_sender(argument: str, value: str | None) -> None:
 _MAX_HEADERS = 5
 
 
+@_once_looked_up
 def header_names(*, header: Sequence[str], **others: str | None) -> None:
     """Names of headers, each of which holds something of its own."""
     if not 1 <= len(header) <= _MAX_HEADERS:
@@ -391,6 +490,7 @@ def at_most_one(**settings: object) -> None:
         )
 
 
+@_once_looked_up
 def parts_of_a_header(*, prefix: str, separator: str | None, timestamp_prefix: str | None) -> None:
     """A header that has several parts is told how they are kept apart."""
     if timestamp_prefix is not None and separator is None:
@@ -405,6 +505,7 @@ def parts_of_a_header(*, prefix: str, separator: str | None, timestamp_prefix: s
         )
 
 
+@_once_looked_up
 def mount_path(value: str) -> None:
     """The path of a door: fixed segments, since the door itself is every path below. Two paths API Gateway keeps for
     itself, at the root of a custom domain, which an API may get at any time.
@@ -425,9 +526,10 @@ def mount_path(value: str) -> None:
     )
 
 
+@_once_looked_up
 def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
     """CIDR ranges of IPv4 or IPv6."""
-    if values is None:
+    if values is None or Token.is_unresolved(list(values)):
         return
     if not values:
         raise ValueError(
@@ -459,7 +561,7 @@ def domain_name(value: apigateway.DomainNameOptions | None) -> None:
     """A domain as DNS and a certificate have it, and no URL. Capitals the CDK refuses."""
     name = "" if value is None else value.domain_name
     label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-    if value is None or Token.is_unresolved(name):
+    if value is None or Token.is_unresolved(name) or _is_dummy(name):
         return
     if len(name) > 253 or not re.fullmatch(rf"(\*\.)?({label}\.)+{label}", name):
         raise ValueError(
@@ -472,6 +574,11 @@ def cors(value: apigateway.CorsOptions | None) -> None:
     """One origin, since the answers of the door say it without having seen the request."""
     if value is None:
         return
+    if Token.is_unresolved(value.allow_origins) or Token.is_unresolved(value.expose_headers):
+        raise ValueError(
+            "cors must have lists of allow_origins and expose_headers that are known at synth, got one that only "
+            "deployment knows; write the list out: an element of it may be such a value"
+        )
     if len(value.allow_origins) != 1:
         raise ValueError(
             f"cors must have one origin in allow_origins, got {', '.join(value.allow_origins) or 'none'}; "
@@ -491,6 +598,18 @@ def cors(value: apigateway.CorsOptions | None) -> None:
             )
 
 
+def cors_of_preflight(value: apigateway.CorsOptions, preflight: apigateway.CorsOptions) -> None:
+    """A browser asks the preflight of the API first, and the endpoint then."""
+    (origin,) = value.allow_origins
+    if Token.is_unresolved(preflight.allow_origins) or not {origin, "*"}.isdisjoint(preflight.allow_origins):
+        return
+    raise ValueError(
+        f"cors must name an origin that the preflight of api allows, got {origin}, and it allows "
+        f"{', '.join(preflight.allow_origins)}; name one of these, or leave default_cors_preflight_options of api out"
+    )
+
+
+@_once_looked_up
 def acknowledgement(status: int, body: str, content_type: str) -> None:
     """An answer that both doors can give."""
     if Token.is_unresolved(status) or Token.is_unresolved(body):
@@ -522,6 +641,9 @@ def subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
     argument = "vpc" if vpc_subnets is None else "vpc_subnets"
     with taken_by_the_cdk(argument):
         selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
+    # The CDK synthesises with a dummy first, looks the VPC up, and synthesises anew.
+    if selected.is_pending_lookup:
+        return
     if selected.has_public or not selected.subnets:
         got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
         raise ValueError(f"{argument} must have private or isolated subnets, got {got}; pass such vpc_subnets")
@@ -553,19 +675,24 @@ def taken_by_the_cdk(argument: str) -> Iterator[None]:
 
 def table_key(table: "dynamodb.ITable") -> None:
     """The table's key is the webhook's id, or an insert cannot be conditional on it."""
-    from aws_cdk import aws_dynamodb as dynamodb
-
-    if not isinstance(table, dynamodb.Table):
+    resource: Any = table.node.default_child
+    if not hasattr(resource, "key_schema"):  # neither a table nor one of the second kind, but imported
         return
-    schema = table.schema_v2()
-    keys = [*schema.partition_keys, *schema.sort_keys]
-    if [(key.name, key.type) for key in keys] == [("id", dynamodb.AttributeType.STRING)]:
+    stack = Stack.of(table)
+    schema, attributes = stack.resolve(resource.key_schema), stack.resolve(resource.attribute_definitions)
+    types = {each["attributeName"]: each["attributeType"] for each in attributes}
+    keys = [(each["attributeName"], types.get(each["attributeName"])) for each in schema]
+    if keys == [("id", "S")]:
         return
-    got = " and ".join(f"{key.name} ({key.type.name})" for key in keys)
+    got = " and ".join(f"{name} ({_KEY_TYPES.get(str(type), type)})" for name, type in keys)
     raise ValueError(
-        f"table must have the string partition key 'id' and no sort key, got {got}; "
-        "create it with partition_key=dynamodb.Attribute(name='id', type=dynamodb.AttributeType.STRING)"
+        f"table must have the string partition key 'id' and no sort key, got {got}; create one with "
+        "partition_key=dynamodb.Attribute(name='id', type=dynamodb.AttributeType.STRING), or write into this one by "
+        "Sink.python()"
     )
+
+
+_KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
 
 
 def retries(tries: int, longest: Duration, retention: float | None) -> None:
@@ -604,6 +731,7 @@ def dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> Non
         )
 
 
+@_once_looked_up
 def table_name(value: str) -> None:
     """A name that can stand in a statement, with a schema or not."""
     if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
@@ -625,8 +753,84 @@ def one_of(**things: object) -> None:
 
 def engine_family(database: Any) -> str:
     """POSTGRESQL, MYSQL, MARIADB, …, or nothing where the CDK does not know."""
-    engine = getattr(database, "engine", None)
-    return str(getattr(engine, "engine_family", None) or getattr(engine, "engine_type", None) or "").upper()
+    engine, resource = getattr(database, "engine", None), database.node.default_child
+    told = (
+        getattr(engine, "engine_family", None),
+        getattr(engine, "engine_type", None),
+        # Of a proxy, and of what is older than the CDK's engines.
+        getattr(resource, "engine_family", None),
+        getattr(resource, "engine", None),
+    )
+    known = (str(each) for each in told if each and not Token.is_unresolved(each))
+    return next(known, "").upper().removeprefix("AURORA-")
+
+
+def database_resource(database: Any, type: str) -> Any:
+    """The resource of a database that is made in this app, where it is of this type; else None."""
+    resource = database.node.default_child
+    return resource if getattr(resource, "cfn_resource_type", None) == f"AWS::RDS::{type}" else None
+
+
+def writable(database: Any) -> None:
+    """A replica takes no row."""
+    instance, cluster = database_resource(database, "DBInstance"), database_resource(database, "DBCluster")
+    sources = [
+        *((instance.source_db_instance_identifier, instance.source_db_cluster_identifier) if instance else ()),
+        *((cluster.replication_source_identifier,) if cluster else ()),
+    ]
+    if any(source is not None for source in sources):
+        raise ValueError(
+            f"database must be one that can be written to, got {database.node.path}, which is a replica of another; "
+            "pass the one that it replicates"
+        )
+
+
+def iam_login(database: Any) -> None:
+    """Whether a database takes a token of IAM's instead of a password: switched on where nobody has said so, as the CDK
+    does for an instance.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+    """
+    if not hasattr(database, "grant_connect"):
+        raise ValueError(
+            f"iam_user needs a database that IAM can let somebody into, got {brief(database)}; leave iam_user out, and "
+            "pass secret="
+        )
+    resource = database_resource(database, "DBInstance") or database_resource(database, "DBCluster")
+    if resource is not None and resource.enable_iam_database_authentication is None:
+        resource.enable_iam_database_authentication = True
+    off = resource is not None and resource.enable_iam_database_authentication is False
+    if off or _of_proxy(database, "iamAuth") == {"DISABLED"}:
+        name = "iam_auth" if resource is None else "iam_authentication"
+        raise ValueError(
+            f"iam_user needs a database that takes tokens of IAM, got {database.node.path}, where that is off; create "
+            f"it with {name}=True, or leave iam_user out"
+        )
+
+
+def password_login(database: Any, *, tls: bool) -> None:
+    """What a proxy asks of a client that comes with a password.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
+    """
+    if "REQUIRED" in _of_proxy(database, "iamAuth"):
+        raise ValueError(
+            f"iam_user must be given for a proxy that takes tokens of IAM only, got {database.node.path} and a secret; "
+            "pass iam_user= instead, or create the proxy with iam_auth=False"
+        )
+    proxy = database_resource(database, "DBProxy")
+    if proxy is not None and proxy.require_tls is True and not tls:
+        raise ValueError(
+            f"tls must be True for a proxy that asks for it, got False for {database.node.path}; leave tls out, or "
+            "create the proxy with require_tls=False"
+        )
+
+
+def _of_proxy(database: Any, name: str) -> set[Any]:
+    """The values that the logins of a proxy have for something. Nothing where it is no proxy, or imported."""
+    proxy = database_resource(database, "DBProxy")
+    logins = Stack.of(database).resolve(proxy.auth) if proxy is not None else None
+    return {each.get(name) for each in logins or []}
 
 
 def engine(kind: str, database: Any) -> None:
@@ -655,7 +859,7 @@ def packed_authorities(bundle: Path, region: str) -> None:
 
 def data_api(cluster: Any) -> None:
     """The Data API is off unless somebody turned it on, and speaks two languages."""
-    resource = next((child for child in cluster.node.children if child.node.id == "Resource"), None)
+    resource = database_resource(cluster, "DBCluster")
     # The CDK decides late: what stands there is a token that can be resolved.
     if resource is not None and not Stack.of(cluster).resolve(resource.enable_http_endpoint):
         raise ValueError(
@@ -665,11 +869,13 @@ def data_api(cluster: Any) -> None:
     family = engine_family(cluster)
     if family not in ("POSTGRESQL", "MYSQL"):
         raise ValueError(
-            f"cluster must say that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; "
-            "import it with engine=rds.DatabaseClusterEngine.aurora_postgres(version=…)"
+            f"cluster must say that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; import it by "
+            "from_database_cluster_attributes(engine=rds.DatabaseClusterEngine.aurora_postgres(version=…), …), since "
+            "from_lookup() does not tell it"
         )
 
 
+@_once_looked_up
 def url(argument: str, value: str) -> None:
     """An absolute URL of HTTP's."""
     if Token.is_unresolved(value):
@@ -687,6 +893,7 @@ def url(argument: str, value: str) -> None:
         )
 
 
+@_once_looked_up
 def text(argument: str, value: str | None, high: int) -> None:
     """A text that is neither empty nor longer than what it names can be."""
     if value is None or Token.is_unresolved(value):
@@ -708,13 +915,14 @@ def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
 
 def python_code(code: Path, handler: str) -> None:
     """A function that is there to be called."""
+    if not _there(code.exists):
+        raise ValueError(
+            f"code must exist, got {brief(str(code))}, which does not: a path counts from where cdk runs; take "
+            "Path(__file__).parent / …, which counts from the file that says it"
+        )
     if not _there(code.is_dir) and code.suffix != ".py":
         raise ValueError(
             f"code must be a folder or a .py file, got {brief(str(code))}; name one that holds your modules"
-        )
-    if not _there(code.exists):
-        raise ValueError(
-            f"code must exist, got {brief(str(code))}, which does not; the path counts from where cdk runs"
         )
     module, _, function = handler.rpartition(".")
     if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
@@ -788,6 +996,7 @@ def _defined(node: ast.stmt) -> list[str]:
     return []
 
 
+@_once_looked_up
 def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
     """One of a few words."""
     if value not in among:
@@ -796,6 +1005,7 @@ def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
         )
 
 
+@_once_looked_up
 def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None:
     """What is signed must hold the payload, and what it names must have a header."""
     rest = re.sub(r"{(body|timestamp|id|url|method)}", "", value)
@@ -852,11 +1062,12 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
         )
 
 
-def file(argument: str, value: str | None) -> Path | None:
+def file(argument: str, value: str | Path | None) -> Path | None:
     """A file that is there."""
     if value is not None and not _there(Path(value).is_file):
         raise ValueError(
-            f"{argument} must be a file, got {brief(value)}, which is none; the path counts from where cdk runs"
+            f"{argument} must be a file, got {brief(str(value))}, which is none: a path counts from where cdk runs; "
+            "take Path(__file__).parent / …, which counts from the file that says it"
         )
     return None if value is None else Path(value)
 

@@ -1,7 +1,7 @@
 """The consumer: the function that takes webhooks from the queue to the sink, and the throttle before it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
@@ -153,7 +153,6 @@ def throttle(
     """Deliver the queue to the consumer, never more than ``max_concurrency`` batches at a time, and only what
     ``event_filters`` want."""
     checks.free_queue(buffer.queue)
-    Construct(cast(Construct, buffer.queue), checks.TAKEN)
     grants.consume(buffer.queue, consumer)
     return lambda_.EventSourceMapping(
         scope,

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IConstruct, IDependable
+from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
+from cdk_scalable_webhook.stack import log_account
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage
 # too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
@@ -28,9 +28,6 @@ _ACCESS_LOG = {
     "integration_status": "$context.integration.status",
     "error": "$context.error.responseType",
 }
-
-# The child of a stack that has the account's role for logs.
-_LOGS = "ScalableWebhook Logs"
 
 
 def create_api(
@@ -68,7 +65,7 @@ def create_api(
             tracing_enabled=tracing is lambda_.Tracing.ACTIVE,
         ),
     )
-    api.deployment_stage.node.add_dependency(_log_account(api))
+    api.deployment_stage.node.add_dependency(log_account(api))
     # The construct's own output has the path of the mount as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, edge)
@@ -76,37 +73,11 @@ def create_api(
         with checks.taken_by_the_cdk("domain_name"):
             named = api.add_domain_name("CustomDomain", **checks.properties(edge.domain_name))
         domain = named.node.default_child
-        assert isinstance(domain, apigateway.CfnDomainName)
-        if edge.domain_name.security_policy is None:
+        if edge.domain_name.security_policy is None and isinstance(domain, apigateway.CfnDomainName):
             domain.security_policy = "TLS_1_2"
     findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
     _acknowledge(api, edge, tracing)
     return api
-
-
-def _log_account(api: apigateway.RestApi) -> IConstruct:
-    """The role by which API Gateway writes the logs of all APIs of the account, without which it writes none. One a
-    stack, since AWS lets an account change it once in 20 seconds, and refuses the second of two webhooks. It stays when
-    the stack goes: other APIs may write by it.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-    """
-    stack = api.stack
-    if (shared := stack.node.try_find_child(_LOGS)) is not None:
-        return shared.node.find_child("Account")
-    scope = Construct(stack, _LOGS)
-    policy = iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
-    role = iam.Role(
-        scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[policy]
-    )
-    account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
-    # As the CDK's own account does: an account that never had an API has nothing to set.
-    account.node.add_dependency(api.node.find_child("Resource"))
-    for each in (role, account):
-        each.apply_removal_policy(RemovalPolicy.RETAIN)
-    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy.managed_policy_arn))
-    return account
 
 
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
@@ -124,48 +95,70 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     resource = api.node.default_child
     declared = resource.binary_media_types if isinstance(resource, apigateway.CfnRestApi) else None
     if not Token.is_unresolved(declared):
-        ingress.check_api(api, binary="*/*" in (declared or []))
+        # CloudFormation takes the slash in the spelling of JSON Pointer, too.
+        ingress.check_api(api, binary_media_types=[each.replace("~1", "/") for each in declared or []])
     return api
 
 
+def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
+    """The resource of a mount, which nobody else serves."""
+    with checks.taken_by_the_cdk("api"):
+        mount = api.root.resource_for_path(path) if path != "/" else api.root
+    # API Gateway prefers a method that is named to ANY: a POST that is there already would get the webhooks.
+    methods = (mount.node.try_find_child(method) for method in ("ANY", "POST"))
+    taken = [mount.get_resource("{proxy+}"), *methods]
+    if (other := next(filter(None, taken), None)) is not None:
+        raise ValueError(
+            f"path must be free in api, got {path!r}, which has {other.node.id} already; choose another path"
+        )
+    for child in mount.node.children:
+        if isinstance(child, apigateway.Resource) and child.path.rpartition("/")[2].startswith("{"):
+            raise ValueError(
+                f"path must have no variable below it in api, got {path!r}, which has {child.path} already; choose "
+                "another path: API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
+            )
+    return mount
+
+
 def open_door(
-    api: apigateway.RestApi,
-    path: str,
+    mount: apigateway.IResource,
     config: IngressConfig,
     edge: Edge,
     *,
     verified: bool,
     after: Sequence[IDependable],
-) -> None:
+) -> str:
     """Any method on the mount and on every path below it, for whom the edge lets pass. ``verified`` is whether there is
-    a source, ``after`` what has to be there before the first request, whatever the ingress."""
-    mount = api.root.resource_for_path(path) if path != "/" else api.root
-    taken = mount.get_resource("{proxy+}") or mount.node.try_find_child("ANY")
-    if taken is not None:
-        raise ValueError(
-            f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
-        )
-    resources = (mount, mount.add_resource("{proxy+}"))
-    for resource in resources:
-        for method, each in {"ANY": config, **config.methods}.items():
-            responses = list(each.method_responses)
-            opened = resource.add_method(method, each.integration, method_responses=responses, **edge.method_options())
-            opened.node.add_dependency(*each.after, *after)
-            findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(edge, verified=verified))
+    a source, ``after`` what has to be there before the first request, whatever the ingress.
+
+    Returns:
+        What API Gateway asks of a sender by itself, such as ``AWS_IAM``: what was said here, or by the API's defaults.
+    """
+    asked = "NONE"
+    with checks.taken_by_the_cdk("api"):
+        resources = (mount, mount.add_resource("{proxy+}"))
+        for resource in resources:
+            for method, each in {"ANY": config, **config.methods}.items():
+                responses = list(each.method_responses)
+                opened = resource.add_method(
+                    method, each.integration, method_responses=responses, **edge.method_options()
+                )
+                opened.node.add_dependency(*each.after, *after)
+                asked = _asked(opened)
+                findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(asked, edge, verified=verified))
     add_preflights(resources, edge)
+    return asked
 
 
-def _who_may_send(edge: Edge, *, verified: bool) -> list[findings.Finding]:
-    if edge.iam_authorization:
+def _asked(method: apigateway.Method) -> str:
+    """The authorization of a method. One that an API has by default is not among our own arguments."""
+    resource = method.node.default_child
+    return (isinstance(resource, apigateway.CfnMethod) and resource.authorization_type) or "NONE"
+
+
+def _who_may_send(asked: str, edge: Edge, *, verified: bool) -> list[findings.Finding]:
+    if asked != "NONE":
         return []
     if verified:
         return [findings.SIGNED]
     return [findings.CERTIFIED if edge.proves_sender else findings.OPEN]
-
-
-def has_stage(api: apigateway.RestApi) -> bool:
-    """Whether the API has a stage, and so a URL, by now: one that is made with ``deploy=False`` has none."""
-    try:
-        return bool(api.deployment_stage)
-    except RuntimeError:  # jsii's, for a property that must not be undefined and is
-        return False

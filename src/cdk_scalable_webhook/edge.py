@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Names
+from aws_cdk import Annotations, CfnElement, Names, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -52,13 +52,32 @@ class Edge:
         checks.domain_name(self.domain_name)
         checks.cors(self.cors)
 
-    def settings(self) -> dict[str, object]:
-        """What was asked for; None for what was not."""
-        return {name: value or None for name, value in vars(self).items()}
+    def guards(self) -> dict[str, object]:
+        """What was asked for to guard the whole API; None for what was not."""
+        return {name: value or None for name, value in vars(self).items() if name != "cors"}
 
     def of_further_endpoint(self) -> "Edge":
         """The same guards, and no pages of an origin that may send: nobody has said so of this endpoint."""
         return replace(self, cors=None)
+
+    def at(self, mount: apigateway.IResource) -> "Edge":
+        """The same at a resource of an API, which may have preflights by default: it answers them by itself, and our
+        answers say the same."""
+        preflight = mount.default_cors_preflight_options
+        if preflight is None:
+            return self
+        if self.cors is not None:
+            checks.cors_of_preflight(self.cors, preflight)
+            return self
+        if len(preflight.allow_origins) != 1 or Token.is_unresolved(preflight.allow_origins):
+            Annotations.of(mount).add_warning_v2(
+                "cdk-scalable-webhook:corsOrigins",
+                "cors should name one origin, got an api whose preflight has another number of them: no answer of the "
+                "endpoint says which page may read it, so that a page takes each webhook for failed, and may send it "
+                "again.",
+            )
+            return self
+        return replace(self, cors=preflight)
 
     @property
     def proves_sender(self) -> bool:
@@ -110,16 +129,16 @@ class Edge:
 
 
 def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> None:
-    """The answers to a browser that asks before it sends."""
-    if edge.cors is None:
-        return
+    """The answers to a browser that asks before it sends: ours, or those that an API of the user's has by default."""
     for resource in resources:
-        with checks.taken_by_the_cdk("cors"):
-            preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
-        method = preflight.node.default_child
-        assert isinstance(method, apigateway.CfnMethod)
-        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
-        method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
+        preflight = resource.node.try_find_child("OPTIONS") if resource.default_cors_preflight_options else None
+        if preflight is None and edge.cors is not None:
+            with checks.taken_by_the_cdk("cors"):
+                preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
+        method = preflight.node.default_child if preflight is not None else None
+        if isinstance(method, apigateway.CfnMethod):
+            # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+            method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
 
 
 def add_gateway_responses(api: apigateway.RestApi, edge: Edge) -> None:
@@ -152,7 +171,10 @@ def usage_plan(
         if both
         else None,
     )
-    plan.add_api_key(key)
+    # Named after the plan, and not after the path of both: API Gateway takes a pair once, and a stack that is moved
+    # into a Stage would make it anew before the old one goes.
+    of_plan = Stack.of(plan).get_logical_id(cast(CfnElement, plan.node.default_child))
+    plan.add_api_key(key, override_logical_id=f"{of_plan}Key")
     return key, plan
 
 

@@ -7,9 +7,10 @@ read it from the template. None of them is needed to synthesise.
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from aws_cdk import CfnResource, Stack, Validations
+from aws_cdk import aws_iam as iam
 from constructs import IConstruct
 
 
@@ -90,6 +91,10 @@ OBJECTS = Finding(
     ("AwsSolutions-IAM5[Resource::{}]",), "Each payload is an object of its own, and nothing else is below this prefix."
 )
 
+KEY_OF_AN_ALIAS = Finding(
+    ("AwsSolutions-IAM5[Resource::{}]",), "Its alias is all that is known of the key, and a condition asks for that."
+)
+
 # What stores.
 QUEUE_ENCRYPTED = Finding(
     ("CKV_AWS_27",), "SQS encrypts it by keys of its own, which the rule does not know; yours is encryption_key."
@@ -107,7 +112,9 @@ NO_VERSIONS = Finding(
 
 def acknowledge(construct: IConstruct, *findings: Finding) -> None:
     """Say of a resource why it is as it is. Once each: of what is in the template, the last is kept."""
-    resource = construct if isinstance(construct, CfnResource) else cast(CfnResource, construct.node.default_child)
+    resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
+    if not isinstance(resource, CfnResource):  # a role that is made elsewhere, as by iam.Role.customize_roles()
+        return
     reasons = {rule: finding.reason for finding in findings for rule in finding.rules}
 
     def of(checker: str) -> dict[str, str]:
@@ -121,6 +128,13 @@ def acknowledge(construct: IConstruct, *findings: Finding) -> None:
         resource.add_metadata("checkov", {"skip": skip})
     if of_cfn_lint := of("W"):
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": list(of_cfn_lint)}})
+
+
+def acknowledge_policy(principal: iam.IPrincipal, finding: Finding) -> None:
+    """Say it of the policy beside a role, which has what was granted; one that is made elsewhere has it there."""
+    policy = principal.node.try_find_child("DefaultPolicy") if isinstance(principal, iam.Role) else None
+    if policy is not None:
+        acknowledge(policy, finding)
 
 
 @cache

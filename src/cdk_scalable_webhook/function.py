@@ -1,9 +1,9 @@
 """The Lambda functions of this library: one way to make them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from aws_cdk import CfnResource, Duration, RemovalPolicy, Token, Tokenization
+from aws_cdk import Duration, RemovalPolicy, Token, Tokenization
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -67,10 +67,12 @@ def runtime_function(
     findings.acknowledge(function, *everywhere, *accepted, *([] if place else [findings.NO_VPC]))
     if place:
         # At the role itself, not at the policies beside it, to which you may add what a checker should tell.
-        findings.acknowledge(cast(CfnResource, role.node.default_child), findings.NETWORK_INTERFACES)
+        findings.acknowledge(role, findings.NETWORK_INTERFACES)
     if tracing in (lambda_.Tracing.ACTIVE, lambda_.Tracing.PASS_THROUGH):
         of_flag = function.node.try_find_child("inlinePolicyAddedToExecutionRole-0")
-        findings.acknowledge(of_flag or role.node.find_child("DefaultPolicy"), findings.TRACES)
+        policy = of_flag or role.node.try_find_child("DefaultPolicy")
+        if policy is not None:
+            findings.acknowledge(policy, findings.TRACES)
     return function
 
 

@@ -1,7 +1,22 @@
-"""What a queue asks for, by name: the CDK's own grants have wildcards, and actions that nobody calls."""
+"""What a queue, a secret or a key asks of a role, by name.
 
+The CDK's own grants have wildcards, and actions that nobody calls. That of a secret writes into the policy of its key,
+which may be another stack's, and that of an alias from elsewhere is dropped without a word. Here everything is said on
+the role, and nothing is changed but the role.
+"""
+
+from typing import TYPE_CHECKING, cast
+
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import findings
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_secretsmanager as secretsmanager
 
 
 def send(queue: sqs.IQueue, sender: iam.IGrantable) -> None:
@@ -10,8 +25,7 @@ def send(queue: sqs.IQueue, sender: iam.IGrantable) -> None:
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     """
     queue.grant(sender, "sqs:SendMessage")
-    if queue.encryption_master_key is not None:
-        queue.encryption_master_key.grant(sender, "kms:Decrypt", "kms:GenerateDataKey")
+    use_key(queue.encryption_master_key, sender, "kms:Decrypt", "kms:GenerateDataKey")
 
 
 def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
@@ -21,5 +35,51 @@ def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
     """
     mapping = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     queue.grant(consumer, *mapping, "sqs:ChangeMessageVisibility")
-    if queue.encryption_master_key is not None:
-        queue.encryption_master_key.grant(consumer, "kms:Decrypt")
+    use_key(queue.encryption_master_key, consumer, "kms:Decrypt")
+
+
+def read_secret(secret: "secretsmanager.ISecret | None", reader: iam.IGrantable) -> None:
+    """Permit reading the value of a secret, where there is one.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    if secret is None:
+        return
+    # One that is known by its name alone has six characters more in its ARN, which nobody here knows.
+    arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
+    iam.Grant.add_to_principal(grantee=reader, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn])
+    use_key(secret.encryption_key, reader, "kms:Decrypt", via="secretsmanager")
+
+
+def use_key(key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str | None = None) -> None:
+    """Permit using a key, where there is one: on the role, whose account the key's own policy has to trust, as it does
+    unless somebody says otherwise. ``via`` is the one service that may use it in the role's name."""
+    if key is None:
+        return
+    # The call comes from the region of the role. In China the name of a service has an end of its own.
+    service = f"{via}.{Stack.of(cast(Construct, user)).region}.amazonaws.com*"
+    conditions: dict[str, object] = {"StringLike": {"kms:ViaService": service}} if via else {}
+    arn, alias = _named(key)
+    if alias is not None:
+        conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
+    statement = iam.PolicyStatement(actions=list(actions), resources=[arn], conditions=conditions)
+    user.grant_principal.add_to_principal_policy(statement)
+    if alias is not None:
+        stack = Stack.of(cast(Construct, user))
+        findings.acknowledge_policy(user.grant_principal, findings.KEY_OF_AN_ALIAS.about(stack, arn))
+
+
+def _named(key: kms.IKey) -> tuple[str, str | None]:
+    """The ARN by which IAM knows a key, which is never that of an alias; and the alias, where that is all that is known
+    of it.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    alias = getattr(key, "alias_name", None)
+    if alias is None:
+        return key.key_arn, None
+    try:
+        return cast(kms.IAlias, key).alias_target_key.key_arn, None
+    except RuntimeError:  # the CDK's, of one that was imported
+        any_key = Stack.of(cast(Construct, key)).format_arn(service="kms", resource="key", resource_name="*")
+        return any_key, alias

@@ -91,6 +91,7 @@ class IngressConfig:
         methods: HTTP methods that have an integration of their own instead. Default: none has.
         after: What has to be there before the first request, such as a permission that nothing refers to. Default:
             nothing but what the integration refers to.
+        publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: there is none.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
@@ -99,6 +100,7 @@ class IngressConfig:
     method_responses: Sequence[apigateway.MethodResponse] = ()
     methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
     after: Sequence[IDependable] = ()
+    publisher: lambda_.Function | None = None
 
 
 @typed
@@ -160,12 +162,14 @@ class Ingress(ABC):
     def binary_media_types(self) -> Sequence[str]:
         """The binary media types that the API must have, so that payloads reach the integration unchanged."""
 
-    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:  # noqa: B027 (most have nothing to say)
+    def check_api(  # noqa: B027 (most have nothing to say)
+        self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]
+    ) -> None:
         """Refuse an API that was brought and would hand other bytes to the integration than it got.
 
         Args:
             api: The API, for annotations.
-            binary: Whether every media type is binary in it (``binary_media_types=["*/*"]``).
+            binary_media_types: What is binary in it; every media type is where ``*/*`` is among them.
 
         Raises:
             ValueError: The ingress cannot work in such an API. The base class refuses none.
@@ -201,12 +205,12 @@ class _LambdaIntegration(Ingress):
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"]
 
-    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:
-        if not binary:
+    def check_api(self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]) -> None:
+        if "*/*" not in binary_media_types:
             Annotations.of(api).add_warning_v2(
                 "cdk-scalable-webhook:binaryMediaTypes",
-                'api should have binary_media_types=["*/*"], got an api without: payloads that are not UTF-8 are '
-                "refused at the door with 400.",
+                'api should have binary_media_types=["*/*"], got an api without: payloads of other types that are not '
+                "UTF-8 are refused at the door with 400.",
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
@@ -246,7 +250,9 @@ class _LambdaIntegration(Ingress):
             count_dropped(publisher, options.queue)
         if options.payload_bucket is not None:
             grant_put(options.payload_bucket, publisher)
-        return IngressConfig(apigateway.LambdaIntegration(publisher, allow_test_invoke=False))
+        # One permission for the whole API instead of one a method, so for every stage that the API has or gets.
+        integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
+        return IngressConfig(integration, publisher=publisher)
 
 
 class _DirectIntegration(Ingress):
@@ -257,7 +263,14 @@ class _DirectIntegration(Ingress):
     def binary_media_types(self) -> Sequence[str]:
         return ["*/*"] if self._binary else []
 
-    def check_api(self, api: apigateway.RestApi, *, binary: bool) -> None:  # noqa: ARG002
+    def check_api(self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]) -> None:  # noqa: ARG002
+        binary = "*/*" in binary_media_types
+        if binary_media_types and not binary:
+            raise ValueError(
+                f"ingress must be Ingress.lambda_integration() for an api with {', '.join(binary_media_types)} as its "
+                "binary_media_types, got Ingress.direct_integration(), whose template API Gateway makes of text alone: "
+                "a webhook of that type would be answered 500; take Ingress.lambda_integration(), or an api without"
+            )
         if binary and not self._binary:
             raise ValueError(
                 'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], '
@@ -325,8 +338,10 @@ class _DirectIntegration(Ingress):
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if "okta" in handshakes else {}
         # The methods refer to the role and not to its policy: a door that is changed would be open before it may send.
-        policy = role.node.find_child("DefaultPolicy")
-        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=[policy])
+        # A role that is made elsewhere (iam.Role.customize_roles) has its policy there.
+        policy = role.node.try_find_child("DefaultPolicy")
+        after = [policy] if policy else []
+        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=after)
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.

@@ -1,13 +1,13 @@
 """The bucket for payloads that no SQS message holds."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from cdk_scalable_webhook import findings
+from cdk_scalable_webhook import findings, grants
 
 if TYPE_CHECKING:  # importing it costs every synth, and most need no bucket
     from aws_cdk import aws_s3 as s3
@@ -57,10 +57,9 @@ def grant_put(bucket: "s3.IBucket", publisher: iam.IGrantable) -> None:
     """Permit putting payloads on their way."""
     # The bucket's own grants have retention, legal holds and tags as well.
     _grant(bucket, publisher, ["s3:PutObject"], _QUEUED)
-    if bucket.encryption_key is not None:
-        # Nor has the key's own grant this alone.
-        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-        bucket.encryption_key.grant(publisher, "kms:GenerateDataKey")
+    # Nor has the key's own grant this alone.
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    grants.use_key(bucket.encryption_key, publisher, "kms:GenerateDataKey")
 
 
 def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
@@ -71,21 +70,17 @@ def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
     # read. Not with a condition on s3:prefix, a key that GetObject does not have, so that it would never hold.
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     iam.Grant.add_to_principal(grantee=consumer, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
-    if bucket.encryption_key is not None:
-        bucket.encryption_key.grant_decrypt(consumer)
+    grants.use_key(bucket.encryption_key, consumer, "kms:Decrypt")
 
 
 def grant_keep(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
     """Permit a sink to keep payloads for good."""
     _grant(bucket, consumer, ["s3:PutObject"], _STORED)
-    if bucket.encryption_key is not None:
-        bucket.encryption_key.grant(consumer, "kms:GenerateDataKey")
+    grants.use_key(bucket.encryption_key, consumer, "kms:GenerateDataKey")
 
 
 def _grant(bucket: "s3.IBucket", grantee: iam.IGrantable, actions: list[str], prefix: str) -> None:
     arns = [bucket.arn_for_objects(f"{prefix}*")]
     iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=arns)
-    role = grantee.grant_principal
-    if isinstance(role, iam.Role):
-        policy = role.node.find_child("DefaultPolicy")
-        findings.acknowledge(policy, findings.OBJECTS.about(Stack.of(role), arns[0]))
+    stack = Stack.of(cast(Construct, grantee))
+    findings.acknowledge_policy(grantee.grant_principal, findings.OBJECTS.about(stack, arns[0]))

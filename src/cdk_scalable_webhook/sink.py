@@ -134,7 +134,7 @@ class Sink(ABC):
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
         tls: bool = True,
-        ca_certificates: str | None = None,
+        ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
         """A table of a Postgres server, one row a webhook, a batch in one round trip over one connection.
 
@@ -213,7 +213,7 @@ class Sink(ABC):
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
         tls: bool = True,
-        ca_certificates: str | None = None,
+        ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
         """A table of a MySQL or MariaDB server, one row a webhook, a batch in one round trip over one connection.
 
@@ -313,7 +313,7 @@ class Sink(ABC):
         vpc: "ec2.IVpc | None" = None,
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
-        ca_certificates: str | None = None,
+        ca_certificates: str | Path | None = None,
     ) -> "HttpSink":
         """An HTTP service, one POST a webhook, over a connection that is kept.
 
@@ -358,7 +358,7 @@ class Sink(ABC):
 
     @staticmethod
     def python(
-        code: str,
+        code: str | Path,
         handler: str,
         *,
         batch: bool = False,

@@ -12,7 +12,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.counts import count, counted
@@ -659,7 +659,7 @@ class Source:
 
     @staticmethod
     def custom(
-        code: str,
+        code: str | Path,
         handler: str,
         *,
         secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
@@ -764,7 +764,7 @@ class Source:
         """
         if self._secret is not None:
             checks.same_environment(cast(Construct, grantee), secret=self._secret)
-            self._secret.grant_read(grantee)
+            grants.read_secret(self._secret, grantee)
 
 
 def count_mismatched(function: lambda_.Function, queue: sqs.IQueue, sources: Iterable[Source]) -> None:

@@ -1,11 +1,12 @@
 """The construct: door, queue, consumer, sink, in the order in which a webhook passes them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import jsii
-from aws_cdk import Annotations, CfnOutput, Duration, IResolveContext, IStringProducer, Lazy, RemovalPolicy, Token
+from aws_cdk import Annotations, CfnOutput, Duration, RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -16,10 +17,11 @@ from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.address import has_address, url_of
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
-from cdk_scalable_webhook.door import brought_api, create_api, has_stage, open_door
+from cdk_scalable_webhook.door import brought_api, create_api, open_door, place
 from cdk_scalable_webhook.edge import Edge, paths, usage_plan, web_acl_of_stage
 from cdk_scalable_webhook.filters import (
     Endpoint,
@@ -35,6 +37,7 @@ from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink
 from cdk_scalable_webhook.source import Source, count_mismatched, environment, metric_mismatched
+from cdk_scalable_webhook.stack import watch
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -127,10 +130,12 @@ class ScalableWebhook(Construct):
                 ``batchItemFailures``; an exception fails the whole batch. In the stack of the queue. Default: the
                 function of the sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-            api: A REST API of yours, in this stack, to put the door into; throttling, stage and access logs stay yours.
-                To carry any bytes it needs ``binary_media_types=["*/*"]``. Default: a new regional one.
-            path: Where the door is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
-                with the webhook. Default: ``/``, so every path.
+            api: A REST API of yours, made by this stack, to put the endpoint into; throttling, stage and access logs
+                stay yours. To carry any bytes it needs ``binary_media_types=["*/*"]``. What its resources have by
+                default, such as an authorizer or preflights, the endpoint has, too. Default: a new regional one.
+            path: Where the endpoint is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
+                with the webhook. In an ``api`` of yours no POST is there, and no variable below it; another method
+                stays yours. Default: ``/``, so every path.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
                 requests with the same value are stored once. Not together with a ``source`` that gives its deliveries
                 an id. Default: the id of the source; else each request is its own delivery, and is stored once however
@@ -199,7 +204,9 @@ class ScalableWebhook(Construct):
             acknowledgement: What an accepted webhook is answered. Default: what the source's sender takes for accepted,
                 such as 200 for Zoom; else 202 and ``{"id": …}``.
             cors: The pages of which origin, one or ``*``, may send from a browser. ``OPTIONS`` then is a preflight, and
-                no webhook. Default: none, and no answer has a header of CORS.
+                no webhook. With an ``api`` too, for the endpoint itself; what API Gateway refuses by itself there says
+                what your gateway responses say. Default: the one origin of the preflights that ``api`` has by default;
+                else none, and no answer has a header of CORS.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             encryption_key: The key for queues, table and bucket. Where it is changed, what waits in queues and bucket
                 stays encrypted with the old one: let the webhook decrypt by that until they are empty. Default:
@@ -233,10 +240,13 @@ class ScalableWebhook(Construct):
         self._endpoints = {self._path: endpoint}
         self._drops = dropping(self._endpoints, own_consumer=consumer is not None)
         self._has_counted_mapping = False
+        self._is_signed = False
+        self._publishers: dict[str, lambda_.Function] = {}
         checks.max_concurrency(max_concurrency)
         checks.batching(batch_size, max_batching_window, fifo=fifo)
         checks.reserved_concurrency(reserved_concurrent_executions, max_concurrency)
         checks.removal_policy(removal_policy)
+        checks.encryption_key(encryption_key)
         if consumer is not None:
             checks.consumer_stack(self, consumer, queue)
             checks.brought_consumer_concurrency(consumer, max_concurrency, fifo=fifo)
@@ -272,7 +282,9 @@ class ScalableWebhook(Construct):
                 retention_period=retention_period,
                 visibility_timeout=visibility_timeout,
             )
-            buffer = brought_buffer(self, queue, consumer_timeout=busy, retry=self._retry)
+            buffer = brought_buffer(
+                self, queue, consumer_timeout=busy, max_batching_window=max_batching_window, retry=self._retry
+            )
         self._queue = buffer.queue
         self._dead_letter_queue = buffer.dead_letter_queue
         self._max_receive_count = buffer.max_receive_count
@@ -350,7 +362,7 @@ class ScalableWebhook(Construct):
                 "api",
                 throttling_rate_limit=throttling_rate_limit,
                 throttling_burst_limit=throttling_burst_limit,
-                **edge.settings(),
+                **edge.guards(),
             )
             checks.api_stack(self, api)
             self._api = brought_api(api, ingress)
@@ -369,9 +381,8 @@ class ScalableWebhook(Construct):
             delivery_id_header=delivery_id_header,
             event_filters=endpoint.of_ingress,
             acknowledgement=acknowledgement,
-            response_headers=edge.response_headers(),
         )
-        self._open(self, ingress, options, edge)
+        asked = self._open(self, ingress, options, edge)
         self._api_key, self._usage_plan = usage_plan(
             self,
             self._api,
@@ -380,7 +391,8 @@ class ScalableWebhook(Construct):
             throttling_burst_limit=throttling_burst_limit,
         )
         self._web_acl = web_acl_of_stage(self, self._api, edge)
-        if source is None and not edge.proves_sender:
+        watch(self)
+        if source is None and not edge.proves_sender and asked == "NONE":
             Annotations.of(self).add_warning_v2(
                 "cdk-scalable-webhook:openDoor",
                 "source should say who sends, got none: anybody who knows the URL may send. If so it shall be: "
@@ -483,25 +495,31 @@ class ScalableWebhook(Construct):
         edge: Edge,
         *,
         after: Sequence[IDependable] = (),
-    ) -> None:
-        config, verified = ingress.bind(scope, options), options.source is not None
-        open_door(self._api, options.mount, config, edge, verified=verified, after=after)
-        if has_stage(self._api):
+    ) -> str:
+        """Open an endpoint, and tell what API Gateway asks of a sender there."""
+        mount, verified = place(self._api, options.mount), options.source is not None
+        edge = edge.at(mount)
+        config = ingress.bind(scope, replace(options, response_headers=edge.response_headers()))
+        asked = open_door(mount, config, edge, verified=verified, after=after)
+        self._is_signed = self._is_signed or asked == "AWS_IAM"
+        if config.publisher is not None:
+            self._publishers[options.mount] = config.publisher
+        if has_address(self._api):
             url = self._url_of(options.mount)
             CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
+        return asked
 
     def _url_of(self, mount: str) -> str:
-        domain = self._edge.domain_name
-        if domain is None and has_stage(self._api):
-            return self._api.url_for_path(mount)
-        if domain is None:
-            return Lazy.uncached_string(_LaterUrl(self._api, mount))
-        base = (domain.base_path or "").strip("/")
-        return f"https://{domain.domain_name}{base and '/' + base}{mount}"
+        return url_of(self._api, mount, self._edge.domain_name)
 
     @property
     def url(self) -> str:
-        """The URL to give to senders: every method, and every path below it."""
+        """The URL to give to senders: every method, and every path below it. At the domain of ``api`` where it has one,
+        else at API Gateway's own name.
+
+        Raises:
+            RuntimeError: While it is resolved: ``api`` has neither a stage nor a domain that it knows.
+        """
         return self._url_of(self._path)
 
     @property
@@ -523,6 +541,18 @@ class ScalableWebhook(Construct):
     def web_acl(self) -> "wafv2.CfnWebACL | None":
         """The web ACL before the API. None where there is none."""
         return self._web_acl
+
+    @property
+    def publisher(self) -> lambda_.Function | None:
+        """The function between API Gateway and the queue at the webhook's own endpoint. None where API Gateway writes
+        to the queue by itself."""
+        return self._publishers.get(self._path)
+
+    @property
+    def publishers(self) -> Mapping[str, lambda_.Function]:
+        """The functions between API Gateway and the queue, by the path of their endpoint: those of ``add_source()``,
+        too."""
+        return self._publishers
 
     @property
     def queue(self) -> sqs.IQueue:
@@ -576,7 +606,7 @@ class ScalableWebhook(Construct):
         Raises:
             ValueError: ``iam_authorization`` is off, and nobody needs a permission.
         """
-        if not self._edge.iam_authorization:
+        if not self._is_signed:
             raise ValueError(
                 "grant_invoke needs iam_authorization=True, got a door that asks nobody for a signature; set it, "
                 "or give the URL to the sender"
@@ -681,18 +711,6 @@ class ScalableWebhook(Construct):
                 "pass a source of this webhook that has one, or leave the metric out"
             )
         return metric_mismatched(self._queue, arn, period)
-
-
-@jsii.implements(IStringProducer)
-class _LaterUrl:
-    """The URL in an API of yours whose stage is set after the door is made."""
-
-    def __init__(self, api: apigateway.RestApi, mount: str) -> None:
-        self._api = api
-        self._mount = mount
-
-    def produce(self, _context: IResolveContext) -> str:
-        return self._api.url_for_path(self._mount)
 
 
 def _endpoint(ingress: Ingress, event_filters: Sequence[Mapping[str, object]] | None) -> Endpoint:

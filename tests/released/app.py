@@ -6,7 +6,7 @@ make the same (tests/released).
 
 from pathlib import Path
 
-from aws_cdk import App, Duration, RemovalPolicy, Stack
+from aws_cdk import App, ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
@@ -200,6 +200,24 @@ webhook.add_source(
     acknowledgement=Acknowledgement(200, "ok"),
 )
 webhook.metric_dropped().create_alarm(signed, "Dropped", threshold=1, evaluation_periods=1)
+ScalableWebhook(
+    signed,
+    "Alias",
+    sink=Sink.http(
+        "https://orders.example.com/in",
+        signing_secret=secretsmanager.Secret.from_secret_attributes(
+            signed,
+            "Theirs",
+            secret_partial_arn=signed.format_arn(
+                service="secretsmanager",
+                resource="secret",
+                resource_name="theirs",
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            encryption_key=kms.Alias.from_alias_name(signed, "Alias of theirs", "alias/theirs"),
+        ),
+    ),
+)
 ScalableWebhook(
     signed,
     "Certified",

@@ -658,9 +658,9 @@ for _name, _content in _FILES.items():
     _path.parent.mkdir(exist_ok=True)
     _path.write_bytes(_content)
 CODE = Argument(
-    st.just(FOLDER.name),
+    st.sampled_from([FOLDER.name, Path(FOLDER.name)]),
     st.sampled_from([f"{FOLDER.name}/{name}" for name in _FILES]) | odd_texts,
-    (str,),
+    (str, Path),
     required=True,
 )
 HANDLER = Argument(
@@ -675,7 +675,9 @@ PACKAGES = Argument(
     element=Argument(kinds=(str,)),
 )
 AUTHORITIES = Argument(
-    st.just(f"{FOLDER.name}/authorities.pem"), odd_texts | st.sampled_from([FOLDER.name, "/dev/null"]), (str,)
+    st.sampled_from([f"{FOLDER.name}/authorities.pem", Path(FOLDER.name, "authorities.pem")]),
+    odd_texts | st.sampled_from([FOLDER.name, "/dev/null"]),
+    (str, Path),
 )
 VARIABLES = Argument(
     st.dictionaries(st.sampled_from(["STAGE", "LOG_LEVEL", "A1"]), st.sampled_from(["x", "", "é"]) | TEXT_TOKENS),

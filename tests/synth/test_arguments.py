@@ -41,7 +41,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "ARN for a queue": ({"queue": ARN}, f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class"),
     "text for a door": ({"ingress": "direct"}, "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out"),
     "factory that nobody called": ({"ingress": Ingress.direct_integration}, "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out"),
-    "retry as a number": ({"retry": 3}, "retry must be a Retry, got 3 (int); pass one, or leave retry out"),
+    "retry as a number": ({"retry": 3}, "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out"),
     "dict for a struct": ({"domain_name": {"domain_name": "x"}}, "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)"),
     "text for an enum": ({"log_retention": "ONE_WEEK"}, "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY"),
     "another enum": ({"log_retention": RemovalPolicy.RETAIN}, "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)"),

@@ -136,7 +136,7 @@ def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook)
 def fifo_with_standard_dead_letters(stack: Stack) -> sqs.Queue:
     letters = sqs.Queue(stack, "Letters")
     policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
-    return sqs.Queue(stack, "Brought", fifo=True, dead_letter_queue=policy)
+    return sqs.Queue(stack, "Brought", fifo=True, visibility_timeout=minutes(3), dead_letter_queue=policy)
 
 
 @dataclass
@@ -163,7 +163,7 @@ ROWS = [
     Row("visibility below 6 x timeout", "at least 6 x timeout + max_batching_window, here 125 seconds, got 2 minutes 4 seconds", {"visibility_timeout": seconds(124), "timeout": seconds(20), "max_batching_window": seconds(5)}),
     Row("visibility too long", "visibility_timeout must be between 0 seconds and 12 hours, got 12 hours 1 second", {"visibility_timeout": seconds(43_201)}),
     Row("visibility below timeout of a consumer of one's own", "the consumer's timeout of 1 minute, got 59 seconds", {"visibility_timeout": seconds(59)}, {"consumer": function(minutes(1))}),
-    Row("visibility of a queue of one's own", "the visibility timeout of queue must not be shorter than the consumer's timeout of 1 minute, got 30 seconds; set visibility_timeout of the queue to at least 360 seconds", {"timeout": minutes(1)}, {"queue": queue()}),
+    Row("visibility of a queue of one's own", "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here 360 seconds, got 30 seconds; create the queue with visibility_timeout=Duration.seconds(360), or shorten timeout", {"timeout": minutes(1)}, {"queue": queue()}),
     Row("max_receive_count too low", "max_receive_count must be between 1 and 1,000, got 0", {"max_receive_count": 0}),
     Row("max_receive_count too high", "max_receive_count must be between 1 and 1,000, got 1,001", {"max_receive_count": 1001}),
     Row("reserved below max_concurrency", "reserved_concurrent_executions must be at least max_concurrency (5), got 4; leave it out", {"reserved_concurrent_executions": 4, "max_concurrency": 5}),
@@ -198,7 +198,7 @@ ROWS = [
     Row("taken path of an api that was brought", "path must be free in api, got '/taken', which has {proxy+} already", {"path": "/taken"}, {"api": api(binary_media_types=["*/*"])}),
     Row("text door in a binary api", "ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types", {"path": "/free", "ingress": Ingress.direct_integration()}, {"api": api(binary_media_types=["*/*"])}),
     Row("binary door in a text api", "ingress must be Ingress.direct_integration() for an api without", {"path": "/free", "ingress": Ingress.direct_integration(binary=True)}, {"api": api()}),
-    Row("table with another key", "table must have the string partition key 'id' and no sort key, got pk (STRING); create it with", {}, {"sink": table("pk", dynamodb.AttributeType.STRING)}),
+    Row("table with another key", "table must have the string partition key 'id' and no sort key, got pk (STRING); create one with", {}, {"sink": table("pk", dynamodb.AttributeType.STRING)}),
     Row("table with a number as key", "got id (NUMBER)", {}, {"sink": table("id", dynamodb.AttributeType.NUMBER)}),
     Row("table with a sort key", "got id (STRING) and at (STRING)", {}, {"sink": table("id", dynamodb.AttributeType.STRING, "at")}),
     Row("retry too soon", "retry initial must be between 1 second and 11 hours, got 0 seconds", {}, {"retry": lambda stack: Retry(initial=seconds(0))}),
@@ -222,7 +222,7 @@ ROWS = [
     Row("authorities that are not there", "ca_certificates must be a file, got '/none.pem', which is none", {}, {"sink": lambda stack: on_host(stack, ca_certificates="/none.pem")}),
     Row("subnets of no VPC", "vpc_subnets must not be set together with no vpc, got vpc_subnets", {}, {"sink": lambda stack: on_host(stack, vpc_subnets=ec2.SubnetSelection())}),
     Row("Data API that is off", "cluster must have the Data API, got one without; create it with enable_data_api=True", {}, {"sink": lambda stack: Sink.data_api(aurora(stack), database_name="d")}),
-    Row("Data API of an unknown engine", "cluster must say that it is Aurora Postgres or Aurora MySQL, got no engine; import it with", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack), database_name="d", secret=secret(stack))}),
+    Row("Data API of an unknown engine", "cluster must say that it is Aurora Postgres or Aurora MySQL, got no engine; import it by", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack), database_name="d", secret=secret(stack))}),
     Row("Data API without a secret", "secret must be given for a cluster that has none in this app, got none", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL), database_name="d")}),
     Row("URL of something else", "url must be an absolute http or https URL without user and password, got 'ftp://h'; for example", {}, {"sink": lambda stack: Sink.http("ftp://h")}),
     Row("URL with a password", "got 'https://u:p@h/'", {}, {"sink": lambda stack: Sink.http("https://u:p@h/")}),
@@ -281,7 +281,7 @@ ROWS = [
     Row("content type with a line break", "content_type of an acknowledgement must be a media type, got 'text/plain\\r\\nX: y'", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain\r\nX: y")}),
     Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}),
     Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}),
-    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl and cors must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True, "cors": cors("*")}, {"api": api()}),
+    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True}, {"api": api()}),
     Row("duration of less than a second", "timeout must be in whole seconds, got 1.5 seconds; round it", {"timeout": Duration.millis(1500)}),
     Row("snapshots of what has none", "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither", {"removal_policy": RemovalPolicy.SNAPSHOT}),
     Row("path that API Gateway does not have", "path must be '/' or fixed segments such as '/hooks/github', got '/~a'", {"path": "/~a"}),
@@ -307,7 +307,7 @@ ROWS = [
     Row("URL with a port that is none", "got 'http://h:99999'", {}, {"sink": lambda stack: Sink.http("http://h:99999")}),
     Row("URL beyond ASCII", "got 'https://h/é'; for example", {}, {"sink": lambda stack: Sink.http("https://h/é")}),
     Row("code with a NUL", "code must be Python, got orders.py with ", {}, {"sink": code("orders.handle", text="def handle(webhook): ...\n\0")}),
-    Row("code of a name that no file can have", "code must be a folder or a .py file, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}),
+    Row("code of a name that no file can have", "code must exist, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}),
     Row("package without a name", "packages must be installed where the app is synthesised, got ''", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}),
     Row("secret of no field", "secret_field must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.github(secret(stack), secret_field="")}),
 ]  # fmt: skip

@@ -30,6 +30,11 @@ FORCED = {
     ("s3:DeleteObject s3:GetObject", "<bucket>/queued/*"),
     ("s3:PutObject", "<bucket>/queued/*"),
     ("s3:PutObject", "<bucket>/stored/*"),
+    # Of a key its alias is known alone, which a condition asks for; of a secret its name.
+    # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
+    ("kms:Decrypt", "arn:<reference>:kms:<reference>:<reference>:key/*"),
+    ("secretsmanager:GetSecretValue", "arn:<reference>:secretsmanager:<reference>:<reference>:secret:theirs-??????"),
     # The API of which it is the policy: its ARN comes before it.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
     ("execute-api:Invoke", "execute-api:/*/OPTIONS/hooks"),

@@ -5,7 +5,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from webhook_runtime.sinks.table import create_table
 
@@ -27,6 +27,7 @@ class DataApiSink(Sink):
         checks.table_name(table_name)
         checks.text("database_name", database_name, 64)
         checks.data_api(cluster)
+        checks.writable(cluster)
         self._cluster = cluster
         self._engine = _ENGINES[checks.engine_family(cluster)]
         self._database_name = database_name
@@ -62,4 +63,4 @@ class DataApiSink(Sink):
         # The cluster's own grant has transactions and single statements as well.
         actions = ["rds-data:BatchExecuteStatement", *(["rds-data:ExecuteStatement"] if self._create_table else [])]
         iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=[self._cluster.cluster_arn])
-        self._secret.grant_read(grantee)
+        grants.read_secret(self._secret, grantee)

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.function import number_text
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
@@ -45,7 +45,7 @@ class DatabaseSink(Sink):
         vpc_subnets: ec2.SubnetSelection | None,
         security_groups: Sequence[ec2.ISecurityGroup] | None,
         tls: bool,
-        ca_certificates: str | None,
+        ca_certificates: str | Path | None,
     ) -> None:
         checks.table_name(table_name)
         checks.text("database_name", database_name, 64)
@@ -60,6 +60,7 @@ class DatabaseSink(Sink):
         if database is not None:
             checks.nothing_set("database", port=port)
             checks.engine(engine, database)
+            checks.writable(database)
             secret = secret or (None if iam_user else getattr(database, "secret", None))
             vpc = vpc or getattr(database, "vpc", None)
             if vpc is None:
@@ -76,6 +77,10 @@ class DatabaseSink(Sink):
         checks.one_of(secret=secret, iam_user=iam_user)
         if iam_user is not None and not tls:
             raise ValueError("tls must be True with iam_user, got False; RDS takes a token over TLS only")
+        if database is not None and iam_user is not None:
+            checks.iam_login(database)
+        elif database is not None:
+            checks.password_login(database, tls=tls)
         self._engine = engine
         self._database = database
         self._database_name = database_name
@@ -146,8 +151,7 @@ class DatabaseSink(Sink):
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``. What the user may do in the database is the database's own to say."""
-        if self._secret is not None:
-            self._secret.grant_read(grantee)
+        grants.read_secret(self._secret, grantee)
         if self._iam_user is not None:
             with checks.taken_by_the_cdk("database"):
                 self._database.grant_connect(grantee, self._iam_user)

@@ -6,7 +6,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, findings
+from cdk_scalable_webhook import checks, findings, grants
 from cdk_scalable_webhook.payloads import grant_keep
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 
@@ -62,10 +62,9 @@ class DynamoDBSink(Sink):
         """See ``Sink.grant_write``."""
         # No ready-made grant has PartiQL's insert without a right to read, overwrite or delete.
         self.table.grant(grantee, "dynamodb:PartiQLInsert")
-        if self.table.encryption_key is not None:
-            # What DynamoDB asks for, without the wildcards of the key's own grant.
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-            self.table.encryption_key.grant(grantee, *_KEY_ACTIONS)
+        # What DynamoDB asks for, without the wildcards of the key's own grant.
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        grants.use_key(self.table.encryption_key, grantee, *_KEY_ACTIONS)
         if self._payload_bucket is not None:
             grant_keep(self._payload_bucket, grantee)
 

@@ -1,6 +1,7 @@
 """An HTTP service."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
 
@@ -29,7 +30,7 @@ class HttpSink(Sink):
         vpc: "ec2.IVpc | None",
         vpc_subnets: "ec2.SubnetSelection | None",
         security_groups: "Sequence[ec2.ISecurityGroup] | None",
-        ca_certificates: str | None,
+        ca_certificates: str | Path | None,
     ) -> None:
         checks.url("url", url)
         self._url = url
@@ -62,5 +63,4 @@ class HttpSink(Sink):
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``. The service itself knows nothing of AWS's permissions."""
-        if self._signing_secret is not None:
-            self._signing_secret.grant_read(grantee)
+        grants.read_secret(self._signing_secret, grantee)

@@ -20,7 +20,7 @@ class PythonSink(Sink):
 
     def __init__(
         self,
-        code: str,
+        code: str | Path,
         handler: str,
         *,
         batch: bool,

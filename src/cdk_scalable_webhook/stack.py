@@ -1,0 +1,109 @@
+"""What the webhooks of a stack have to do with each other: one role for API Gateway's logs, and a stack's size."""
+
+import jsii
+from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IConstruct, IValidation
+
+from cdk_scalable_webhook import findings
+
+# The child of a stack that has the account's role for logs.
+_LOGS = "ScalableWebhook Logs"
+_WATCHED = "ScalableWebhook Stack"
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_MAX_RESOURCES = 500
+_LIMIT_OF_THE_CDK = "@aws-cdk/core:stackResourceLimit"
+
+
+def log_account(api: apigateway.RestApi) -> IConstruct:
+    """The role by which API Gateway writes the logs of all APIs of the account, without which it writes none. One for a
+    stack and those that are nested in it, since AWS lets an account change it once in 20 seconds, and refuses the
+    second; where an API of the user's has set it, that. It stays when the stack goes: other APIs may write by it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+    stack = _outermost(api.stack)
+    if (shared := stack.node.try_find_child(_LOGS)) is not None:
+        return shared.node.try_find_child("Account") or shared
+    for theirs in _accounts(stack):
+        if Stack.of(theirs) in (stack, api.stack):
+            return theirs
+    scope = Construct(stack, _LOGS)
+    policy = iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AmazonAPIGatewayPushToCloudWatchLogs")
+    role = iam.Role(
+        scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[policy]
+    )
+    account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
+    # An account of AWS that never had an API has nothing to set. An API of a nested stack comes too late for that: its
+    # stack waits for this one. A key does as well, and opens nothing.
+    account.node.add_dependency(
+        api.node.find_child("Resource")
+        if api.stack is stack
+        else apigateway.CfnApiKey(scope, "First", enabled=False, description="Nothing uses it")
+    )
+    for each in (role, account):
+        each.apply_removal_policy(RemovalPolicy.RETAIN)
+    findings.acknowledge(role, findings.LOG_ROLE.about(stack, policy.managed_policy_arn))
+    return account
+
+
+def watch(webhook: Construct) -> None:
+    """Look at the stack of a webhook once all is made."""
+    for stack in {Stack.of(webhook), _outermost(Stack.of(webhook))}:
+        if stack.node.try_find_child(_WATCHED) is None:
+            Construct(stack, _WATCHED).node.add_validation(_Watch(stack, type(webhook)))
+
+
+def _outermost(stack: Stack) -> Stack:
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return stack
+
+
+def _accounts(stack: Stack) -> list[apigateway.CfnAccount]:
+    return [each for each in stack.node.find_all() if isinstance(each, apigateway.CfnAccount)]
+
+
+@jsii.implements(IValidation)
+class _Watch:
+    """Asked by the CDK before it writes the template."""
+
+    def __init__(self, stack: Stack, webhook: type[Construct]) -> None:
+        self._stack = stack
+        self._webhook = webhook
+
+    def validate(self) -> list[str]:
+        constructs = self._stack.node.find_all()
+        self._one_account_at_a_time(constructs)
+        limit = self._stack.node.try_get_context(_LIMIT_OF_THE_CDK)
+        limit = _MAX_RESOURCES if limit is None else int(limit)
+        count = self._resources(constructs)
+        if not limit or count <= limit:
+            return []
+        sizes = [
+            self._resources(each.node.find_all())
+            for each in constructs
+            if isinstance(each, self._webhook) and Stack.of(each) is self._stack
+        ]
+        return [
+            f"stack must have {limit} resources at most, which is CloudFormation's limit, got {count:,} in "
+            f"{self._stack.node.path}, of which {len(sizes)} webhooks are {sum(sizes):,}; put some of them into "
+            "another stack, or make them endpoints of one webhook by add_source()"
+        ]
+
+    def _resources(self, constructs: list[IConstruct]) -> int:
+        return sum(isinstance(each, CfnResource) and Stack.of(each) is self._stack for each in constructs)
+
+    def _one_account_at_a_time(self, constructs: list[IConstruct]) -> None:
+        """An API of the user's may set the account's role after ours has."""
+        ours = self._stack.node.try_find_child(_LOGS)
+        account = ours.node.try_find_child("Account") if ours is not None else None
+        if not isinstance(account, CfnResource):
+            return
+        for theirs in constructs:
+            if isinstance(theirs, apigateway.CfnAccount) and theirs is not account:
+                # Its name at the floor of our range, and the one after.
+                wait = getattr(theirs, "add_resource_dependency", None) or theirs.add_dependency
+                wait(account)

@@ -1,0 +1,799 @@
+"""What is brought is held to the rules of what is made: a table of rules, by what is made, brought, imported and
+proxied.
+
+*Made* is what the webhook makes by its own arguments, *brought* what the app makes beside it, *imported* what a method
+``from_…()`` names, and *proxied* what is reached through another thing: a proxy of RDS, an alias, another resource.
+Each cell is a case, or the reason why there is none.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnParameter, Duration, Environment, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+
+ENV = Environment(account="1" * 12, region="eu-west-1")
+QUEUE = "arn:aws:sqs:eu-west-1:111111111111:orders"
+Make = Callable[[Stack], Mapping[str, Any]]
+days, minutes, seconds = Duration.days, Duration.minutes, Duration.seconds
+
+
+@dataclass
+class Refused:
+    """Arguments that are refused, with what the message says; and the remedy that it names, followed."""
+
+    message: str
+    make: Make
+    remedy: Make
+
+
+@dataclass
+class Warned:
+    """Arguments that are warned of by this id; and those that are not."""
+
+    id: str
+    make: Make
+    remedy: Make
+
+
+@dataclass
+class Taken:
+    """Arguments that are taken, with what then has to be in the template: properties of a type."""
+
+    make: Make
+    type: str = ""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+Cell = Refused | Warned | Taken | str
+
+
+def queue(stack: Stack, id: str = "Brought", **properties: Any) -> sqs.Queue:
+    return sqs.Queue(stack, id, **{"visibility_timeout": minutes(3), **properties})
+
+
+def letters(stack: Stack, **properties: Any) -> sqs.Queue:
+    return sqs.Queue(stack, "Letters", **{"retention_period": days(14), **properties})
+
+
+def dead(stack: Stack, tries: int = 5, **properties: Any) -> sqs.DeadLetterQueue:
+    return sqs.DeadLetterQueue(queue=letters(stack, **properties), max_receive_count=tries)
+
+
+def nobody(**properties: Any) -> sqs.RedriveAllowPolicy:
+    return sqs.RedriveAllowPolicy(**{"redrive_permission": sqs.RedrivePermission.DENY_ALL, **properties})
+
+
+def only(other: sqs.IQueue) -> sqs.RedriveAllowPolicy:
+    return nobody(redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=[other])
+
+
+def key(name: str = "id", type: dynamodb.AttributeType = dynamodb.AttributeType.STRING) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=type)
+
+
+def api(stack: Stack, **properties: Any) -> apigateway.RestApi:
+    return apigateway.RestApi(stack, "Brought", **{"binary_media_types": ["*/*"], **properties})
+
+
+def with_child(stack: Stack, child: str, method: str | None = "GET") -> apigateway.RestApi:
+    made = api(stack)
+    below = made.root.add_resource("hooks").add_resource(child)
+    if method:
+        below.add_method(method, apigateway.MockIntegration())
+    return made
+
+
+def with_method(stack: Stack, method: str) -> apigateway.RestApi:
+    made = api(stack)
+    made.root.add_resource("hooks").add_method(method, apigateway.MockIntegration())
+    return made
+
+
+def function(stack: Stack, id: str = "Function", **properties: Any) -> lambda_.Function:
+    return lambda_.Function(
+        stack,
+        id,
+        **{
+            "runtime": lambda_.Runtime.PYTHON_3_14,
+            "handler": "index.handler",
+            "code": lambda_.Code.from_inline("def handler(event, context): return {}"),
+            **properties,
+        },
+    )
+
+
+def authorizer(stack: Stack) -> apigateway.TokenAuthorizer:
+    return apigateway.TokenAuthorizer(stack, "Authorizer", handler=function(stack, "Authorize"))
+
+
+def vpc(stack: Stack) -> ec2.Vpc:
+    return ec2.Vpc(stack, "Vpc", nat_gateways=1)
+
+
+POSTGRES = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6)
+MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
+AURORA = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
+AURORA_MYSQL = rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEngineVersion.VER_3_08_0)
+
+
+def instance(stack: Stack, engine: Any = POSTGRES, **properties: Any) -> rds.DatabaseInstance:
+    return rds.DatabaseInstance(stack, "Instance", engine=engine, vpc=vpc(stack), **properties)
+
+
+def cluster(stack: Stack, engine: Any = AURORA, **properties: Any) -> rds.DatabaseCluster:
+    writer = rds.ClusterInstance.serverless_v2("Writer")
+    return rds.DatabaseCluster(stack, "Cluster", engine=engine, writer=writer, vpc=vpc(stack), **properties)
+
+
+def proxy(stack: Stack, engine: Any = POSTGRES, **properties: Any) -> rds.DatabaseProxy:
+    database = instance(stack, engine)
+    assert database.secret
+    return database.add_proxy("Proxy", secrets=[database.secret], vpc=database.vpc, **properties)
+
+
+def replica(stack: Stack) -> rds.DatabaseInstanceReadReplica:
+    source = instance(stack)
+    size = ec2.InstanceType("t4g.micro")
+    return rds.DatabaseInstanceReadReplica(
+        stack, "Replica", source_database_instance=source, instance_type=size, vpc=source.vpc
+    )
+
+
+def imported_cluster(stack: Stack, **attributes: Any) -> rds.IDatabaseCluster:
+    return rds.DatabaseCluster.from_database_cluster_attributes(
+        stack,
+        "Imported",
+        cluster_identifier="c",
+        cluster_endpoint_address="c.example.com",
+        port=5432,
+        cluster_resource_identifier="cluster-ABC",
+        **attributes,
+    )
+
+
+def postgres(database: Any, stack: Stack, **arguments: Any) -> Mapping[str, Any]:
+    """A sink with a secret of its own, unless it logs in by IAM."""
+    login = {} if "iam_user" in arguments else {"secret": secretsmanager.Secret(stack, "Login")}
+    return {"sink": Sink.postgres(database, database_name="d", **{**login, **arguments})}
+
+
+def isolated(stack: Stack) -> ec2.Vpc:
+    public = ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)
+    return ec2.Vpc(stack, "Vpc", nat_gateways=0, subnet_configuration=[public])
+
+
+def web(stack: Stack, where: Any, **arguments: Any) -> Mapping[str, Any]:
+    return {"sink": Sink.http("https://example.com", vpc=where, **arguments)}
+
+
+def attributes(stack: Stack, **ids: Any) -> ec2.IVpc:
+    return ec2.Vpc.from_vpc_attributes(stack, "Vpc", vpc_id="vpc-1", availability_zones=["a"], **ids)
+
+
+def cors(*origins: str) -> apigateway.CorsOptions:
+    return apigateway.CorsOptions(allow_origins=list(origins))
+
+
+def parameter(stack: Stack) -> str:
+    return CfnParameter(stack, "QueueArn").value_as_string
+
+
+def taken(stack: Stack, first: sqs.IQueue, second: sqs.IQueue) -> sqs.IQueue:
+    """The second, where the first has a consumer."""
+    ScalableWebhook(stack, "First", queue=first)
+    return second
+
+
+def add_twice(stack: Stack, path: str) -> Mapping[str, Any]:
+    webhook = ScalableWebhook(stack, "Twice")
+    for _ in range(2):
+        webhook.add_source(path, Source.stripe(secretsmanager.Secret.from_secret_name_v2(webhook, f"{_}", "s")))
+    return {}
+
+
+def domain(stack: Stack, **options: Any) -> apigateway.DomainNameOptions:
+    certificate = acm.Certificate(stack, "Certificate", domain_name="a.example.com")
+    return apigateway.DomainNameOptions(domain_name="a.example.com", certificate=certificate, **options)
+
+
+def signed_below(stack: Stack) -> apigateway.RestApi:
+    made = api(stack)
+    made.root.add_resource(
+        "hooks",
+        default_method_options=apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.IAM),
+    )
+    return made
+
+
+def of_every_stage() -> Any:
+    parts = Match.array_with([Match.string_like_regexp(r"^/\*/\*/\*$")])
+    return {"Fn::Join": ["", parts]}
+
+
+def vpc_of(stack: Stack) -> ec2.IVpc:
+    found = stack.node.find_child("Vpc")
+    assert isinstance(found, ec2.Vpc)
+    return found
+
+
+def secret(stack: Stack, region: str) -> secretsmanager.ISecret:
+    arn = f"arn:aws:secretsmanager:{region}:111111111111:secret:stripe-AbCdEf"
+    return secretsmanager.Secret.from_secret_complete_arn(stack, "Secret", arn)
+
+
+CELLS = ("made", "brought", "imported", "proxied")
+SHOP = "https://shop.example.com"
+ANSWERS = {"Environment": {"Variables": {"WEBHOOK_RESPONSE_HEADERS": Match.string_like_regexp(re.escape(SHOP))}}}
+UNKNOWN = "nothing is known of it here; Lambda and SQS refuse it when it is deployed"
+ONE_KIND = "there is none: a queue, a table and a bucket are reached by their own name only"
+NOT_MADE = "the webhook makes none"
+OUR_OWN = "it is made so that it holds, whatever the arguments are"
+
+TABLE: dict[str, dict[str, Cell]] = {
+    "a queue shows no message again that is worked on": {
+        "made": Refused(
+            "visibility_timeout must be at least 6 x timeout",
+            lambda stack: {"visibility_timeout": minutes(2)},
+            lambda stack: {"visibility_timeout": minutes(2), "timeout": seconds(20)},
+        ),
+        "brought": Refused(
+            "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here 180 seconds, got "
+            "30 seconds; create the queue with visibility_timeout=Duration.seconds(180), or shorten timeout",
+            lambda stack: {"queue": sqs.Queue(stack, "Q")},
+            lambda stack: {"queue": sqs.Queue(stack, "Q", visibility_timeout=seconds(180))},
+        ),
+        "imported": UNKNOWN,
+        "proxied": ONE_KIND,
+    },
+    "a queue has a dead-letter queue": {
+        "made": Taken(lambda stack: {}, "AWS::SQS::Queue", {"RedrivePolicy": Match.any_value()}),
+        "brought": Warned(
+            "noDeadLetterQueue",
+            lambda stack: {"queue": queue(stack)},
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack))},
+        ),
+        "imported": Warned(
+            "noDeadLetterQueue",
+            lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Q", QUEUE)},
+            lambda stack: {},
+        ),
+        "proxied": ONE_KIND,
+    },
+    "a message is tried more than a few times": {
+        "made": Warned(
+            "maxReceiveCount",
+            lambda stack: {"max_receive_count": 4},
+            lambda stack: {"max_receive_count": 5},
+        ),
+        "brought": Warned(
+            "maxReceiveCount",
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack, 4))},
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack, 5))},
+        ),
+        "imported": UNKNOWN,
+        "proxied": ONE_KIND,
+    },
+    "the queue is older than the last retry": {
+        "made": Refused(
+            "retention_period must be longer than",
+            lambda stack: {"retention_period": minutes(5)},
+            lambda stack: {"retention_period": minutes(8)},
+        ),
+        "brought": Refused(
+            "retention_period must be longer than",
+            lambda stack: {"queue": queue(stack, retention_period=minutes(5), dead_letter_queue=dead(stack))},
+            lambda stack: {"queue": queue(stack, retention_period=minutes(8), dead_letter_queue=dead(stack))},
+        ),
+        "imported": UNKNOWN,
+        "proxied": ONE_KIND,
+    },
+    "the dead-letter queue keeps a message for as long as the queue": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "the retention period of dead_letter_queue must not be shorter than the queue's 345600 seconds, got 86400",
+            lambda stack: {"dead_letter_queue": letters(stack, retention_period=days(1))},
+            lambda stack: {"dead_letter_queue": letters(stack, retention_period=days(14))},
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(  # that of a queue that is brought
+            "the retention period of dead_letter_queue must not be shorter than the queue's 345600 seconds, got 86400",
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack, retention_period=days(1)))},
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack, retention_period=days(14)))},
+        ),
+    },
+    "the dead-letter queue lets the queue in": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in nobody; create",
+            lambda stack: {"dead_letter_queue": letters(stack, redrive_allow_policy=nobody())},
+            lambda stack: {
+                "dead_letter_queue": letters(
+                    stack, redrive_allow_policy=nobody(redrive_permission=sqs.RedrivePermission.ALLOW_ALL)
+                )
+            },
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in 1 others",
+            lambda stack: {
+                "queue": queue(
+                    stack, dead_letter_queue=dead(stack, redrive_allow_policy=only(sqs.Queue(stack, "Other")))
+                )
+            },
+            lambda stack: {"queue": queue(stack, dead_letter_queue=dead(stack))},
+        ),
+    },
+    "the dead-letter queue takes what the queue holds": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 65536",
+            lambda stack: {"dead_letter_queue": letters(stack, max_message_size_bytes=65_536)},
+            lambda stack: {"dead_letter_queue": letters(stack, max_message_size_bytes=1_048_576)},
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 262144, got 65536",
+            lambda stack: {
+                "queue": queue(
+                    stack, max_message_size_bytes=262_144, dead_letter_queue=dead(stack, max_message_size_bytes=65_536)
+                )
+            },
+            lambda stack: {
+                "queue": queue(
+                    stack, max_message_size_bytes=262_144, dead_letter_queue=dead(stack, max_message_size_bytes=262_144)
+                )
+            },
+        ),
+    },
+    "a queue holds a webhook": {
+        "made": Taken(lambda stack: {}, "AWS::SQS::Queue", {"MaximumMessageSize": 1_048_576}),
+        "brought": Warned(
+            "maxMessageSize",
+            lambda stack: {"queue": queue(stack, max_message_size_bytes=65_536)},
+            lambda stack: {"queue": queue(stack, max_message_size_bytes=1_048_576)},
+        ),
+        "imported": "nothing is known of it here; the publisher answers 413, or takes S3, by what SQS says",
+        "proxied": ONE_KIND,
+    },
+    "a queue is FIFO or standard, as it says": {
+        "made": "it is a standard one",
+        "brought": Taken(
+            lambda stack: {"queue": queue(stack, fifo=True), "ingress": Ingress.direct_integration()},
+            "AWS::ApiGateway::Method",
+            {"HttpMethod": "ANY", "Integration": {"RequestTemplates": Match.any_value()}},
+        ),
+        "imported": Warned(
+            "queueKind",
+            lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Q", parameter(stack))},
+            lambda stack: {"queue": sqs.Queue.from_queue_attributes(stack, "Q", queue_arn=parameter(stack), fifo=True)},
+        ),
+        "proxied": ONE_KIND,
+    },
+    "a queue has one consumer": {
+        "made": Refused(
+            "queue must have one consumer, got Stack/Other/Queue, which another ScalableWebhook has already; call",
+            lambda stack: {"queue": ScalableWebhook(stack, "Other").queue},
+            lambda stack: {},
+        ),
+        "brought": Refused(
+            "queue must have one consumer, got Stack/Imported",
+            lambda stack: {
+                "queue": taken(
+                    stack, queue(stack, queue_name="orders"), sqs.Queue.from_queue_arn(stack, "Imported", QUEUE)
+                )
+            },
+            lambda stack: {"queue": queue(stack, queue_name="orders")},
+        ),
+        "imported": Refused(
+            "queue must have one consumer, got Stack/B",
+            lambda stack: {
+                "queue": taken(
+                    stack,
+                    sqs.Queue.from_queue_arn(stack, "A", QUEUE),
+                    sqs.Queue.from_queue_attributes(
+                        stack, "B", queue_arn=stack.format_arn(service="sqs", resource="orders")
+                    ),
+                )
+            },
+            lambda stack: {
+                "queue": taken(
+                    stack,
+                    sqs.Queue.from_queue_arn(stack, "A", QUEUE),
+                    sqs.Queue.from_queue_arn(stack, "B", QUEUE + "2"),
+                )
+            },
+        ),
+        "proxied": ONE_KIND,
+    },
+    "an API hands a webhook over byte for byte": {
+        "made": Taken(lambda stack: {}, "AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]}),
+        "brought": Refused(
+            "ingress must be Ingress.lambda_integration() for an api with multipart/form-data as its",
+            lambda stack: {
+                "api": api(stack, binary_media_types=["multipart/form-data"]),
+                "ingress": Ingress.direct_integration(),
+            },
+            lambda stack: {"api": api(stack, binary_media_types=["multipart/form-data"])},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Refused(  # another spelling of every type
+            "ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types",
+            lambda stack: {"api": api(stack, binary_media_types=["*~1*"]), "ingress": Ingress.direct_integration()},
+            lambda stack: {
+                "api": api(stack, binary_media_types=["*~1*"]),
+                "ingress": Ingress.direct_integration(binary=True),
+            },
+        ),
+    },
+    "an endpoint is every path below it": {
+        "made": Refused(
+            "endpoint /hooks: path must be free in api, got '/hooks', which another source has already",
+            lambda stack: add_twice(stack, "/hooks"),
+            lambda stack: {},
+        ),
+        "brought": Refused(
+            "path must have no variable below it in api, got '/hooks', which has /hooks/{tenant} already; choose",
+            lambda stack: {"api": with_child(stack, "{tenant}"), "path": "/hooks"},
+            lambda stack: {"api": with_child(stack, "{tenant}"), "path": "/webhooks"},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Refused(
+            "path must be free in api, got '/', which has {proxy+} already",
+            lambda stack: {"api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack)), "path": "/"},
+            lambda stack: {
+                "api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack), proxy=False),
+                "path": "/hooks",
+            },
+        ),
+    },
+    "an endpoint gets what is sent by POST": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "path must be free in api, got '/hooks', which has POST already; choose another path",
+            lambda stack: {"api": with_method(stack, "POST"), "path": "/hooks"},
+            lambda stack: {"api": with_method(stack, "GET"), "path": "/hooks"},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Refused(
+            "api must be what the CDK takes, got one of which it says: ",
+            lambda stack: {
+                "api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack)),
+                "path": "/hooks",
+            },
+            lambda stack: {
+                "api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack), proxy=False),
+                "path": "/hooks",
+            },
+        ),
+    },
+    "a URL is one that answers": {
+        "made": Taken(lambda stack: {"domain_name": domain(stack)}, "AWS::ApiGateway::DomainName", {}),
+        "brought": Taken(
+            lambda stack: {
+                "api": api(stack, domain_name=domain(stack, base_path="in"), disable_execute_api_endpoint=True)
+            },
+            "URL",
+            {"Fn::Join": ["", ["https://", {"Ref": Match.string_like_regexp("^Brought.*Domain")}, "/in/hooks"]]},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Taken(  # a path of several segments is mapped by another resource
+            lambda stack: {"api": api(stack, domain_name=domain(stack, base_path="a/b"))},
+            "URL",
+            {"Fn::Join": ["", ["https://", {"Ref": Match.string_like_regexp("^Brought.*Domain")}, "/a/b/hooks"]]},
+        ),
+    },
+    "a stranger is warned of": {
+        "made": Warned(
+            "openDoor",
+            lambda stack: {},
+            lambda stack: {"iam_authorization": True},
+        ),
+        "brought": Warned(
+            "openDoor",
+            lambda stack: {"api": api(stack)},
+            lambda stack: {
+                "api": api(stack, default_method_options=apigateway.MethodOptions(authorizer=authorizer(stack)))
+            },
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Warned(  # by the resource in which it is
+            "openDoor",
+            lambda stack: {"api": api(stack), "path": "/hooks"},
+            lambda stack: {"api": signed_below(stack), "path": "/hooks"},
+        ),
+    },
+    "every stage may call the publisher": {
+        "made": Taken(lambda stack: {}, "AWS::Lambda::Permission", {"SourceArn": of_every_stage()}),
+        "brought": Taken(lambda stack: {"api": api(stack)}, "AWS::Lambda::Permission", {"SourceArn": of_every_stage()}),
+        "imported": "an imported API is refused",
+        "proxied": "a stage is always one of an API",
+    },
+    "a page may read the answer that it may ask for": {
+        "made": Taken(lambda stack: {"cors": cors(SHOP)}, "AWS::Lambda::Function", ANSWERS),
+        "brought": Taken(
+            lambda stack: {"api": api(stack), "cors": cors(SHOP), "path": "/hooks"}, "AWS::Lambda::Function", ANSWERS
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Taken(  # by the API's own default
+            lambda stack: {"api": api(stack, default_cors_preflight_options=cors(SHOP)), "path": "/hooks"},
+            "AWS::Lambda::Function",
+            ANSWERS,
+        ),
+    },
+    "the preflight allows what the answer says": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "cors must name an origin that the preflight of api allows, got https://shop.example.com, and it allows "
+            "https://other.example.com; name",
+            lambda stack: {
+                "api": api(stack, default_cors_preflight_options=cors("https://other.example.com")),
+                "cors": cors(SHOP),
+            },
+            lambda stack: {"api": api(stack, default_cors_preflight_options=cors(SHOP)), "cors": cors(SHOP)},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Warned(
+            "corsOrigins",
+            lambda stack: {"api": api(stack, default_cors_preflight_options=cors(SHOP, "https://b.example.com"))},
+            lambda stack: {
+                "api": api(stack, default_cors_preflight_options=cors(SHOP, "https://b.example.com")),
+                "cors": cors(SHOP),
+            },
+        ),
+    },
+    "a table has the id as its key": {
+        "made": Taken(
+            lambda stack: {},
+            "AWS::DynamoDB::Table",
+            {"KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]},
+        ),
+        "brought": Refused(
+            "table must have the string partition key 'id' and no sort key, got pk (STRING); create one with",
+            lambda stack: {"sink": Sink.dynamodb(dynamodb.Table(stack, "T", partition_key=key("pk")))},
+            lambda stack: {"sink": Sink.dynamodb(dynamodb.Table(stack, "T", partition_key=key()))},
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(  # of the second kind, which is another resource
+            "table must have the string partition key 'id' and no sort key, got pk (BINARY) and at (STRING); create",
+            lambda stack: {
+                "sink": Sink.dynamodb(
+                    dynamodb.TableV2(
+                        stack, "T", partition_key=key("pk", dynamodb.AttributeType.BINARY), sort_key=key("at")
+                    )
+                )
+            },
+            lambda stack: {"sink": Sink.dynamodb(dynamodb.TableV2(stack, "T", partition_key=key()))},
+        ),
+    },
+    "a database speaks the language of its sink": {
+        "made": NOT_MADE,
+        "brought": Refused(
+            "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL",
+            lambda stack: postgres(instance(stack, MYSQL), stack),
+            lambda stack: postgres(instance(stack), stack),
+        ),
+        "imported": Refused(
+            "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL",
+            lambda stack: postgres(imported_cluster(stack, engine=AURORA_MYSQL), stack, vpc=vpc(stack)),
+            lambda stack: postgres(imported_cluster(stack, engine=AURORA), stack, vpc=vpc(stack)),
+        ),
+        "proxied": Refused(
+            "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL",
+            lambda stack: postgres(proxy(stack, MYSQL), stack, vpc=vpc_of(stack)),
+            lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack)),
+        ),
+    },
+    "a database takes rows": {
+        "made": NOT_MADE,
+        "brought": Refused(
+            "database must be one that can be written to, got Stack/Replica, which is a replica of another; pass",
+            lambda stack: postgres(replica(stack), stack),
+            lambda stack: postgres(instance(stack), stack),
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "database must be one that can be written to, got Stack/Cluster, which is a replica of another; pass",
+            lambda stack: postgres(
+                cluster(stack, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), stack
+            ),
+            lambda stack: postgres(cluster(stack), stack),
+        ),
+    },
+    "a database takes the token of a user of IAM's": {
+        "made": NOT_MADE,
+        "brought": Refused(
+            "iam_user needs a database that takes tokens of IAM, got Stack/Cluster, where that is off; create it with "
+            "iam_authentication=True, or leave iam_user out",
+            lambda stack: postgres(cluster(stack, iam_authentication=False), stack, iam_user="app"),
+            lambda stack: postgres(cluster(stack, iam_authentication=True), stack, iam_user="app"),
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "iam_user needs a database that takes tokens of IAM, got Stack/Instance/Proxy, where that is off; create "
+            "it with iam_auth=True, or leave iam_user out",
+            lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack), iam_user="app"),
+            lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack), iam_user="app"),
+        ),
+    },
+    "a token of IAM's is switched on where nobody said so": {
+        "made": NOT_MADE,
+        "brought": Taken(
+            lambda stack: postgres(cluster(stack), stack, iam_user="app"),
+            "AWS::RDS::DBCluster",
+            {"EnableIAMDatabaseAuthentication": True},
+        ),
+        "imported": UNKNOWN,
+        "proxied": "a proxy says either: its default is off, and refused",
+    },
+    "a database takes a password": {
+        "made": NOT_MADE,
+        "brought": "every one does, a user of IAM's apart",
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "iam_user must be given for a proxy that takes tokens of IAM only, got Stack/Instance/Proxy and a secret",
+            lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack)),
+            lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack), iam_user="app"),
+        ),
+    },
+    "a database asks for TLS": {
+        "made": NOT_MADE,
+        "brought": "its parameter group says so, which has many names; a login without TLS is tried again, and told",
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "tls must be True for a proxy that asks for it, got False for Stack/Instance/Proxy; leave tls out",
+            lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack), tls=False),
+            lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack)),
+        ),
+    },
+    "a consumer is throttled by the mapping": {
+        "made": Refused(
+            "reserved_concurrent_executions must be at least max_concurrency (5), got 4; leave it out",
+            lambda stack: {"max_concurrency": 5, "reserved_concurrent_executions": 4},
+            lambda stack: {"max_concurrency": 5},
+        ),
+        "brought": Refused(
+            "reserved_concurrent_executions of consumer must be at least max_concurrency (5), got 4; raise it",
+            lambda stack: {"max_concurrency": 5, "consumer": function(stack, reserved_concurrent_executions=4)},
+            lambda stack: {"max_concurrency": 5, "consumer": function(stack, reserved_concurrent_executions=5)},
+        ),
+        "imported": Refused(
+            "consumer must be a Function, got an imported Function; pass one that this app makes",
+            lambda stack: {"consumer": lambda_.Function.from_function_name(stack, "F", "orders")},
+            lambda stack: {"consumer": function(stack)},
+        ),
+        "proxied": Refused(
+            "consumer must be a Function, got an Alias; pass one that this app makes",
+            lambda stack: {"consumer": function(stack).add_alias("live")},
+            lambda stack: {"consumer": function(stack)},
+        ),
+    },
+    "a key encrypts what it is given": {
+        "made": NOT_MADE,
+        "brought": Refused(
+            "encryption_key must be symmetric and for encryption, got RSA_2048; create it without key_spec",
+            lambda stack: {"encryption_key": kms.Key(stack, "Key", key_spec=kms.KeySpec.RSA_2048)},
+            lambda stack: {"encryption_key": kms.Key(stack, "Key")},
+        ),
+        "imported": UNKNOWN,
+        "proxied": Refused(
+            "encryption_key must be a key of yours, got alias/aws/sqs, which AWS manages for one of its services",
+            lambda stack: {"encryption_key": kms.Alias.from_alias_name(stack, "Key", "alias/aws/sqs")},
+            lambda stack: {"encryption_key": kms.Alias.from_alias_name(stack, "Key", "alias/orders")},
+        ),
+    },
+    "a bucket keeps a payload for as long as a message asks for it": {
+        "made": Taken(
+            lambda stack: {"large_payloads": True},
+            "AWS::S3::Bucket",
+            {
+                "LifecycleConfiguration": {
+                    "Rules": Match.array_with([Match.object_like({"Prefix": "queued/", "ExpirationInDays": 23})])
+                }
+            },
+        ),
+        "brought": "the CDK does not tell the rules of a bucket; docs/large-payloads.md says what it has to keep",
+        "imported": "nothing is known of it here; docs/large-payloads.md says what it has to keep",
+        "proxied": ONE_KIND,
+    },
+    "a secret is of this region": {
+        "made": NOT_MADE,
+        "brought": "of another region it is of another environment, which test_checks tries",
+        "imported": Refused(
+            "secret must be of the region of the ScalableWebhook, eu-west-1, got Stack/Secret of us-east-1; put",
+            lambda stack: {"source": Source.stripe(secret(stack, "us-east-1"))},
+            lambda stack: {"source": Source.stripe(secret(stack, "eu-west-1"))},
+        ),
+        "proxied": "a replica of a secret is imported by its own ARN",
+    },
+    "a function is in a subnet that has a way out": {
+        "made": NOT_MADE,
+        "brought": Refused(
+            "vpc must have private or isolated subnets, got public ones, from which a function reaches nothing; pass",
+            lambda stack: web(stack, isolated(stack)),
+            lambda stack: web(stack, vpc(stack)),
+        ),
+        "imported": Refused(
+            "vpc_subnets must have private or isolated subnets, got public ones, from which a function reaches nothing",
+            lambda stack: web(
+                stack,
+                attributes(stack, public_subnet_ids=["subnet-1"]),
+                vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+            ),
+            lambda stack: web(stack, attributes(stack, private_subnet_ids=["subnet-1"])),
+        ),
+        "proxied": Taken(  # a dummy, until the CDK has looked it up
+            lambda stack: web(
+                stack,
+                ec2.Vpc.from_lookup(stack, "Vpc", vpc_name="shared"),
+                vpc_subnets=ec2.SubnetSelection(subnet_group_name="App"),
+            ),
+            "AWS::Lambda::Function",
+            {"VpcConfig": Match.any_value()},
+        ),
+    },
+}
+
+
+def here() -> Stack:
+    return Stack(App(), "Stack", env=ENV)
+
+
+def synthesised(make: Make, id: str = "Webhook") -> tuple[Stack, ScalableWebhook]:
+    stack = here()
+    arguments = make(stack)
+    path: dict[str, Any] = {"path": "/hooks"} if "api" in arguments and "path" not in arguments else {}
+    return stack, ScalableWebhook(stack, id, **path, **arguments)
+
+
+def is_warned(stack: Stack, id: str) -> bool:
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp(f"cdk-scalable-webhook:{id}\\b"))
+    return bool(found)
+
+
+CASES = [
+    (rule, cell, case) for rule, cells in TABLE.items() for cell, case in cells.items() if not isinstance(case, str)
+]
+
+
+@pytest.mark.parametrize(("case"), [case for *_, case in CASES], ids=[f"{rule}: {cell}" for rule, cell, _ in CASES])
+def test_a_cell_of_the_table(case: Cell) -> None:
+    match case:
+        case Refused():
+            with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the cell is about)
+                synthesised(case.make)
+            assert case.message in str(refusal.value)
+            Template.from_stack(synthesised(case.remedy)[0])
+        case Warned():
+            assert is_warned(synthesised(case.make)[0], case.id)
+            assert not is_warned(synthesised(case.remedy)[0], case.id)
+        case Taken(type="URL"):
+            stack, webhook = synthesised(case.make)
+            pattern = Match.object_like({"Value": case.properties})
+            Template.from_stack(stack).has_output("*", pattern)
+            assert Template.from_stack(stack)
+            assert webhook.url
+        case Taken():
+            stack, _ = synthesised(case.make)
+            template = Template.from_stack(stack)
+            if case.type:
+                template.has_resource_properties(case.type, case.properties)
+
+
+def test_every_cell_is_a_case_or_a_reason() -> None:
+    assert all(tuple(cells) == CELLS for cells in TABLE.values())
+    assert all(case for cells in TABLE.values() for case in cells.values())
