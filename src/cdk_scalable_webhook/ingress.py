@@ -41,6 +41,7 @@ class IngressOptions:
     endpoint's own.
 
     Attributes:
+        webhook: Where belongs what the endpoints of a webhook share: the ``ScalableWebhook``.
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
@@ -58,6 +59,7 @@ class IngressOptions:
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-integration-types.html
     """
 
+    webhook: Construct
     queue: sqs.IQueue
     delivery_id_header: str | None
     mount: str
@@ -180,7 +182,7 @@ class Ingress(ABC):
         """Create what the ingress needs below ``scope``, with the permission to send to the queue.
 
         Args:
-            scope: The ``ScalableWebhook``.
+            scope: The ``ScalableWebhook``, or its construct of a further endpoint.
             options: The queue and the settings that apply to every ingress.
 
         Returns:
@@ -289,8 +291,8 @@ class _DirectIntegration(Ingress):
                 "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, "
                 f"got Ingress.direct_integration() and {coded[-1]!r}; take Ingress.lambda_integration() for this source"
             )
-        role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
-        grants.send(queue, role)
+        # One for all endpoints, but for one that asks SQS for more.
+        role = _role(scope if "microsoft_graph" in handshakes else options.webhook, queue)
         header = options.delivery_id_header or ""
         request = mapping_template(
             "request",
@@ -342,6 +344,15 @@ class _DirectIntegration(Ingress):
         policy = role.node.try_find_child("DefaultPolicy")
         after = [policy] if policy else []
         return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=after)
+
+
+def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
+    """The role by which API Gateway sends."""
+    role = scope.node.try_find_child("IngressRole")
+    if not isinstance(role, iam.Role):
+        role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
+        grants.send(queue, role)
+    return role
 
 
 # What API Gateway can say by itself. The rest takes a signature, or the payload.

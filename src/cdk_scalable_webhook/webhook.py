@@ -369,6 +369,7 @@ class ScalableWebhook(Construct):
         # What endpoints share. Everything else each has of its own, and says so where it is opened.
         self._options = partial(
             IngressOptions,
+            webhook=self,
             queue=buffer.queue,
             payload_bucket=self._payload_bucket,
             tracing=tracing,

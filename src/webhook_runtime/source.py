@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from webhook_runtime.admission import Answer, Mismatched, Unverified
 from webhook_runtime.clients import client
 from webhook_runtime.message import Webhook
-from webhook_runtime.secrets import Secrets
+from webhook_runtime.secrets import NoSecret, Secrets
 from webhook_runtime.settings import SourceSettings
 
 if TYPE_CHECKING:
@@ -53,8 +53,15 @@ class Source:
         """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
 
         It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
-        Unverifiable.
+        Unverifiable, which says of which secret.
         """
+        try:
+            return self._admit(webhook)
+        except NoSecret as missing:
+            arns = {each.arn for each in (self._secrets, self._tokens) if each is not None}
+            raise NoSecret(f"{missing}, at {', '.join(arns)}") from None
+
+    def _admit(self, webhook: Webhook) -> Webhook | Answer:
         answer = self._asked(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens), is_signed=False)
         if answer is not None:
             return answer

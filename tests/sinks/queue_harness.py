@@ -1,6 +1,7 @@
 """SQS and the event source mapping, as far as a consumer can tell. The queue's clock stands still until it must not."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,9 +31,24 @@ class Countdown:
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
+        self._stall = 0.0
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def get_remaining_time_in_millis(self) -> int:
         return round((self._end - time.monotonic()) * 1000)
+
+    def is_kept(self) -> bool:
+        """Whether there is time left. For as long as the machine let nobody here have a turn, nobody is to blame."""
+        return self._end - time.monotonic() + self._stall > 0
+
+    def _watch(self) -> None:
+        while (before := time.monotonic()) < self._end + 1:
+            time.sleep(_TURN)
+            self._stall = max(self._stall, time.monotonic() - before - _TURN)
+
+
+# In seconds.
+_TURN = 0.01
 
 
 @dataclass

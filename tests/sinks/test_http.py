@@ -460,7 +460,7 @@ class TestSigning:
         secrets.is_down = True
         to = sink(world, secrets=secrets)
         fault = down(to, webhook())
-        assert (fault.error, fault.reason) == ("TimeoutError", "the signing secret could not be read")
+        assert (fault.error, fault.reason) == ("TimeoutError", "the signing secret could not be read from arn")
         assert world.link.attempts == 0
         secrets.is_down = False
         assert kinds(to, webhook()) == [S]

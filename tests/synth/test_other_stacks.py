@@ -2,7 +2,9 @@
 is full, a stack that moves."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jsii
@@ -322,3 +324,29 @@ def test_a_list_that_only_deployment_knows_is_a_list() -> None:
     ScalableWebhook(stack, "Webhook", allowed_ip_ranges=ranges)
     template = json.dumps(Template.from_stack(stack).find_resources("AWS::ApiGateway::RestApi"))
     assert '"aws:SourceIp": {"Ref": "Ranges"}' in template
+
+
+DOCUMENTED = re.search(
+    r"a webhook takes (\d+), with a direct ingress (\d+), and the first of a stack (\d+) more; a further endpoint of "
+    r"`add_source\(\)` takes (\d+), a direct one (\d+)",
+    (Path(__file__).parents[2] / "docs" / "limits-and-costs.md").read_text(),
+)
+
+
+def test_the_documentation_knows_how_many_resources_a_webhook_takes() -> None:
+    def size(webhooks: int, endpoints: int, ingress: Callable[[], Ingress]) -> int:
+        stack = Stack(App(), "Stack", env=ENV)
+        for each in range(webhooks):
+            webhook = ScalableWebhook(stack, f"Webhook{each}", ingress=ingress())
+        for each in range(endpoints):
+            webhook.add_source(f"/{each}", Source.stripe(secret(Construct(stack, f"Of{each}"))))
+        return len(Template.from_stack(stack).to_json()["Resources"])
+
+    by_function, direct = Ingress.lambda_integration, Ingress.direct_integration
+    assert DOCUMENTED
+    webhook, webhook_direct, once, endpoint, endpoint_direct = map(int, DOCUMENTED.groups())
+    assert size(2, 0, by_function) - size(1, 0, by_function) == webhook
+    assert size(1, 0, by_function) == webhook + once
+    assert size(2, 0, direct) - size(1, 0, direct) == webhook_direct
+    assert size(1, 2, by_function) - size(1, 1, by_function) == endpoint
+    assert size(1, 2, direct) - size(1, 1, direct) == endpoint_direct

@@ -119,7 +119,7 @@ class Credentials:
         except Exception as error:
             # Whatever it is, no webhook caused it; and what json says of it would quote the secret.
             raise SinkDown(
-                "the secret with username and password could not be read", error=type(error).__name__
+                f"username and password could not be read from the secret {secret_arn}", error=type(error).__name__
             ) from None
 
 
@@ -155,6 +155,7 @@ class DatabaseSink:
 
     def _insert(self, webhooks: Sequence[Webhook]) -> Sequence[Outcome]:
         """In one round trip where nothing stands in the way. It may be repeated: a row that is there, stays."""
+        where = ""
         for _ in range(_TRIES):
             was_open = self._connection is not None
             try:
@@ -183,10 +184,12 @@ class DatabaseSink:
                 case _:
                     # One that was open may have broken since; one that is new tells how the server is.
                     may_go_on = was_open
+            # Of a server that was not reached, or let nobody in, the log has to say which.
+            where = "" if self._connection is not None else f"{self._settings.host}:{self._settings.port}: "
             self.close()
             if not may_go_on:
                 break
-        raise SinkDown(fault.reason, error=fault.error)
+        raise SinkDown(f"{where}{fault.reason}", error=fault.error)
 
     def _open(self) -> Connection:
         """The connection; a new one where there is none, or none to be trusted."""

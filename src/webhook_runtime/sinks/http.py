@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, UnknownProtocol, parse_headers
 from typing import Any
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3 import connection
@@ -159,9 +160,10 @@ class Signer:
         try:
             return standard_key(secret_text(self._secrets.get_secret_value(SecretId=self._secret_arn)))
         except NoSecret as error:
-            raise SinkDown(f"the signing secret: {error}", error="BadSecret") from None
+            raise SinkDown(f"the signing secret: {error}, at {self._secret_arn}", error="BadSecret") from None
         except Exception as error:
-            raise SinkDown("the signing secret could not be read", error=type(error).__name__) from None
+            reason = f"the signing secret could not be read from {self._secret_arn}"
+            raise SinkDown(reason, error=type(error).__name__) from None
 
 
 class HttpSink:
@@ -209,7 +211,9 @@ class HttpSink:
                 response = self._request(headers, webhook.body, clock)
         except HTTPError as error:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
-            raise SinkDown("the service could not be reached, or gave no answer", error=type(error).__name__) from error
+            # Of the URL its host alone: a path may be what lets somebody in.
+            reason = f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
+            raise SinkDown(reason, error=type(error).__name__) from error
         return _outcome(response)
 
     def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> "urllib3.BaseHTTPResponse":
