@@ -64,6 +64,19 @@ def test_a_key_opens_its_own_door_and_no_other(door: str, urls: Urls, emulator: 
     assert answer.status_code == 202
 
 
+@pytest.mark.parametrize("path", ["", "/below"])
+@pytest.mark.parametrize("door", ["Lambda", "Binary"])
+def test_a_browser_may_send_into_an_api_of_somebody_elses_at_its_domain(door: str, path: str, urls: Urls) -> None:
+    url = urls[f"Edges/{door}Theirs"] + path
+    origin = {"Origin": "https://example.com"}
+    preflight = http.options(url, headers=origin | {"Access-Control-Request-Method": "POST"})
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == "https://example.com"
+    answer = http.post(url, content=b"x", headers=origin)
+    assert answer.status_code == 202
+    assert answer.headers["access-control-allow-origin"] == "https://example.com"
+
+
 @doors
 @pytest.mark.parametrize("path", ["", "/below"])
 def test_a_browser_may_send_from_the_origin_that_was_named(

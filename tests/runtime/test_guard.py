@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.doubles import Invocation, Sqs
@@ -117,7 +117,7 @@ def _as_lambda_logs() -> Iterator[None]:
 
 GOOD = [webhook("a", id="a"), webhook("c", id="c")]
 BAD = webhook("b", id="b")
-any_of_them = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_of_them = settings(max_examples=300)
 
 
 def is_plain(value: object) -> bool:

@@ -5,7 +5,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cdk_scalable_webhook.ingress import mapping_template
@@ -75,7 +75,6 @@ def fields(sent: dict[str, Any]) -> dict[str, Any]:
     return vars(webhook) | {"headers": own, "query_string": webhook.query}
 
 
-@settings(deadline=None)
 @given(payloads, headers, queries, paths)
 def test_the_binary_door_says_of_any_request_what_the_lambda_door_says(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str
@@ -87,7 +86,6 @@ def test_the_binary_door_says_of_any_request_what_the_lambda_door_says(
     assert message.read(direct).body == payload
 
 
-@settings(deadline=None)
 @given(payloads, headers, queries, paths)
 def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str

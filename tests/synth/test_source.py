@@ -16,7 +16,7 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
@@ -162,7 +162,7 @@ def test_a_signature_from_another_time_is_refused(name: str, seconds: int, check
 
 
 @pytest.mark.parametrize("name", WITH_HEADERS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_bit_that_is_changed_in_what_is_signed_is_noticed(name: str, data: st.DataObject, checks: Checks) -> None:
     sender = ALL[name]
@@ -293,7 +293,7 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
     assert checks["shopify"]({"X-Shopify-Hmac-Sha256": signature}, body, secret="test-webhook-secret")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(token=st.one_of(st.text(max_size=40), st.from_regex(r"[A-Za-z0-9+/=_.~-]{1,40}", fullmatch=True)))
 def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
     """The challenge-response check is an oracle: whatever it signs must not pass for an event."""

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_scalable_webhook.local.velocity import render
 from velocity.engine import Velocity, why_not
 
-by_property = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+by_property = settings(max_examples=60)
 words = st.text("aAbB,.;$#\\'\"/ \t\n\x1fäßİ\u2028\uffff😀", max_size=12)
 
 

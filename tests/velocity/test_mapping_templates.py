@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_scalable_webhook.ingress import literal, mapping_template
@@ -91,7 +91,7 @@ requests = st.fixed_dictionaries(
         "context": st.sampled_from(["GET", "HEAD", "POST", "PUT"]).map(lambda method: CONTEXT | {"httpMethod": method}),
     }
 )  # fmt: skip
-by_property = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+by_property = settings(max_examples=300)
 
 
 @by_property

@@ -189,6 +189,22 @@ class Edges(Stack):
                 base_path=base_path,
             )
             ScalableWebhook(self, name, path="/in", domain_name=domain, web_acl=True, **QUICK)
+        # An API of somebody else's, with all that an endpoint in it has to go along with.
+        theirs = apigateway.RestApi(
+            self,
+            "Theirs",
+            binary_media_types=["*/*"],
+            default_cors_preflight_options=cors,
+            disable_execute_api_endpoint=True,
+            domain_name=apigateway.DomainNameOptions(
+                domain_name="theirs.example.com",
+                certificate=acm.Certificate(self, "TheirsCertificate", domain_name="theirs.example.com"),
+                base_path="api",
+            ),
+        )
+        theirs.root.add_method("GET", apigateway.MockIntegration())
+        for name in ("Lambda", "Binary"):
+            ScalableWebhook(self, f"{name}Theirs", api=theirs, path=f"/{name.lower()}", ingress=DOORS[name], **QUICK)
         ScalableWebhook(self, "Signed", iam_authorization=True, **QUICK).grant_invoke(
             iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         )
