@@ -25,7 +25,7 @@ webhook = ScalableWebhook(
     "Webhook",
     delivery_id_header="Idempotency-Key",
     sink=Sink.python(
-        str(Path(__file__).parent / "handler" / "orders.py"),
+        Path(__file__).parent / "handler" / "orders.py",
         "orders.handle",
         environment={"TABLE_NAME": totals.table_name},
     ),
