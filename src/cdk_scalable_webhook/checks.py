@@ -211,6 +211,28 @@ def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
         )
 
 
+def free_path(path: str, taken: Any) -> None:
+    """A place in an API that nobody else serves."""
+    if taken is not None:
+        raise ValueError(
+            f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
+        )
+
+
+def no_variable_below(path: str, mount: apigateway.IResource) -> None:
+    """API Gateway takes one variable at a place, and an endpoint is every path below it.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
+    """
+    for child in mount.node.children:
+        below = child.path if isinstance(child, apigateway.Resource) else ""
+        if re.search(r"/{[^/+]+\+?}$", below) and not below.endswith("/{proxy+}"):
+            raise ValueError(
+                f"path must have no variable below it in api, got {path!r}, which has {below}; choose another path: "
+                "API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
+            )
+
+
 def same_environment(scope: Construct, **things: object) -> None:
     """What was made in this app for another account or region: the CDK would say so at the end of the synth, and not
     which argument it was. What is imported is where its ARN says, which may be another account."""

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from typing import cast
 
+import jsii
 from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from constructs import Construct, IDependable
+from constructs import Construct, IDependable, IValidation
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
@@ -100,23 +102,18 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     return api
 
 
+# API Gateway prefers a method that is named to ANY: a POST that is there would get the webhooks.
+_OURS = ("ANY", "POST")
+
+
 def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
     """The resource of a mount, which nobody else serves."""
     with checks.taken_by_the_cdk("api"):
         mount = api.root.resource_for_path(path) if path != "/" else api.root
-    # API Gateway prefers a method that is named to ANY: a POST that is there already would get the webhooks.
-    methods = (mount.node.try_find_child(method) for method in ("ANY", "POST"))
-    taken = [mount.get_resource("{proxy+}"), *methods]
-    if (other := next(filter(None, taken), None)) is not None:
-        raise ValueError(
-            f"path must be free in api, got {path!r}, which has {other.node.id} already; choose another path"
-        )
-    for child in mount.node.children:
-        if isinstance(child, apigateway.Resource) and child.path.rpartition("/")[2].startswith("{"):
-            raise ValueError(
-                f"path must have no variable below it in api, got {path!r}, which has {child.path} already; choose "
-                "another path: API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
-            )
+    checks.free_path(path, mount.get_resource("{proxy+}"))
+    for method in _OURS:
+        checks.free_path(path, mount.node.try_find_child(method))
+    checks.no_variable_below(path, mount)
     return mount
 
 
@@ -135,6 +132,8 @@ def open_door(
         What API Gateway asks of a sender by itself, such as ``AWS_IAM``: what was said here, or by the API's defaults.
     """
     asked = "NONE"
+    for method in ("OPTIONS" if edge.cors and not mount.default_cors_preflight_options else "ANY", *config.methods):
+        checks.free_path(mount.path, mount.node.try_find_child(method))
     with checks.taken_by_the_cdk("api"):
         resources = (mount, mount.add_resource("{proxy+}"))
         for resource in resources:
@@ -147,7 +146,24 @@ def open_door(
                 asked = _asked(opened)
                 findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(asked, edge, verified=verified))
     add_preflights(resources, edge)
+    cast(Construct, mount).node.add_validation(_StillFree(mount))
     return asked
+
+
+@jsii.implements(IValidation)
+class _StillFree:
+    """Asked by the CDK once everything is made: somebody may have taken a part of the mount later."""
+
+    def __init__(self, mount: apigateway.IResource) -> None:
+        self._mount = mount
+
+    def validate(self) -> list[str]:
+        try:
+            checks.free_path(self._mount.path, self._mount.node.try_find_child("POST"))
+            checks.no_variable_below(self._mount.path, self._mount)
+        except ValueError as refusal:
+            return [str(refusal)]
+        return []
 
 
 def _asked(method: apigateway.Method) -> str:

@@ -104,6 +104,17 @@ def with_method(stack: Stack, method: str) -> apigateway.RestApi:
     return made
 
 
+def with_preflight(stack: Stack) -> apigateway.RestApi:
+    made = api(stack)
+    made.root.add_resource("hooks").add_cors_preflight(allow_origins=[SHOP])
+    return made
+
+
+def okta(stack: Stack) -> Mapping[str, Any]:
+    source = Source.okta(secretsmanager.Secret.from_secret_name_v2(stack, "Okta", "okta"))
+    return {"source": source, "ingress": Ingress.direct_integration(binary=True)}
+
+
 def function(stack: Stack, id: str = "Function", **properties: Any) -> lambda_.Function:
     return lambda_.Function(
         stack,
@@ -447,7 +458,7 @@ TABLE: dict[str, dict[str, Cell]] = {
             lambda stack: {},
         ),
         "brought": Refused(
-            "path must have no variable below it in api, got '/hooks', which has /hooks/{tenant} already; choose",
+            "path must have no variable below it in api, got '/hooks', which has /hooks/{tenant}; choose another path",
             lambda stack: {"api": with_child(stack, "{tenant}"), "path": "/hooks"},
             lambda stack: {"api": with_child(stack, "{tenant}"), "path": "/webhooks"},
         ),
@@ -479,6 +490,20 @@ TABLE: dict[str, dict[str, Cell]] = {
                 "api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack), proxy=False),
                 "path": "/hooks",
             },
+        ),
+    },
+    "an endpoint gets what its sender asks by GET, and a page by OPTIONS": {
+        "made": OUR_OWN,
+        "brought": Refused(
+            "path must be free in api, got '/hooks', which has GET already; choose another path",
+            lambda stack: {"api": with_method(stack, "GET"), "path": "/hooks", **okta(stack)},
+            lambda stack: {"api": with_method(stack, "GET"), "path": "/webhooks", **okta(stack)},
+        ),
+        "imported": "an imported API is refused",
+        "proxied": Refused(  # by a preflight of the resource itself
+            "path must be free in api, got '/hooks', which has OPTIONS already; choose another path",
+            lambda stack: {"api": with_preflight(stack), "path": "/hooks", "cors": cors(SHOP)},
+            lambda stack: {"api": with_preflight(stack), "path": "/webhooks", "cors": cors(SHOP)},
         ),
     },
     "a URL is one that answers": {

@@ -350,3 +350,26 @@ def test_the_documentation_knows_how_many_resources_a_webhook_takes() -> None:
     assert size(2, 0, direct) - size(1, 0, direct) == webhook_direct
     assert size(1, 2, by_function) - size(1, 1, by_function) == endpoint
     assert size(1, 2, direct) - size(1, 1, direct) == endpoint_direct
+
+
+LATER: dict[str, Callable[[apigateway.IResource], object]] = {
+    "path must be free in api, got '/hooks', which has POST already": lambda hooks: hooks.add_method(
+        "POST", apigateway.MockIntegration()
+    ),
+    "path must have no variable below it in api, got '/hooks', which has /hooks/{tenant}": lambda hooks: (
+        hooks.add_resource("{tenant}").add_method("GET", apigateway.MockIntegration())
+    ),
+}
+
+
+@pytest.mark.parametrize("message", LATER)
+def test_what_takes_an_endpoint_later_is_refused_too(message: str) -> None:
+    stack = Stack(App(), "Stack", env=ENV)
+    api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"])
+    ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
+    hooks = api.root.get_resource("hooks")
+    assert hooks
+    assert hooks.add_resource("health").add_method("GET", apigateway.MockIntegration())
+    LATER[message](hooks)
+    with pytest.raises(RuntimeError, match=re.escape(message)):
+        Template.from_stack(stack)
