@@ -91,11 +91,16 @@ def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | byt
     Raises:
         ValueError: It cannot be told what belongs to it, or it cannot run in Lambda as it is installed here.
     """
-    for name, source in _imported(distribution):
+    for name, source in imported(distribution):
         if _NATIVE.search(name):
             raise ValueError(
                 f"packages must be pure Python, got {distribution.name}, which has the native {name}; "
                 "bring your own function with consumer=, built for Lambda"
+            )
+        if name.endswith(".pyc"):
+            raise ValueError(
+                f"packages must have their source, got {distribution.name}, which has the bytecode {name} alone, for "
+                "another Python than Lambda's; install it with its source"
             )
         yield name, source
     # Of what describes a distribution, its version and its plugins are read at run time. All else tells how, and by
@@ -137,8 +142,12 @@ def _has_extras(distribution: metadata.Distribution, requirement: Requirement) -
         )
 
 
-def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """The files that are imported: those that are listed, or else those of the modules that it is known to have."""
+def imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
+    """The files that are imported: those that are listed, or else those of the modules that it is known to have.
+
+    Raises:
+        ValueError: It cannot be told which these are.
+    """
     home = Path(str(distribution.locate_file("")))
     if not home.is_dir():
         raise ValueError(
@@ -155,10 +164,11 @@ def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]
     ]
     hooks = _Hooks(home, [path for name, path in listed if name.endswith(".pth") and "/" not in name and path.exists()])
     is_editable = _is_editable(distribution) or bool(hooks.folders or hooks.modules)
+    names = {name for name, _ in listed}
     own = [
         (name, path)
         for name, path in listed
-        if not name.endswith((".pth", ".pyc")) and not (is_editable and name.removesuffix(".py") in hooks.imported)
+        if not _is_of_the_installer(name, names) and not (is_editable and name.removesuffix(".py") in hooks.imported)
     ]
     for name, path in own:
         if path.is_dir():  # a link to the sources, as flit makes it
@@ -167,6 +177,12 @@ def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]
             yield name, path
     if is_editable and (hooks.imported or hooks.folders or not own):
         yield from _of_modules(distribution, hooks.modules or _named(distribution, hooks.folders))
+
+
+def _is_of_the_installer(name: str, among: set[str]) -> bool:
+    """Bytecode that it compiled, and what it puts before the import system, with paths of this machine."""
+    is_compiled = "__pycache__" in name.split("/") or (name.endswith(".pyc") and name[:-1] in among)
+    return is_compiled or (name.endswith(".pth") and "/" not in name)
 
 
 def _unlisted(distribution: metadata.Distribution, home: Path) -> Iterator[tuple[str, Path]]:
