@@ -38,13 +38,14 @@ def packed(
 
     Args:
         scope: Where the function will be.
-        packages: Distributions that go in with all that they require, from where they are installed.
-        code: Code of the user's: folders, whose content goes in as it is, and single files.
+        packages: Distributions that go in with all that they require, from where they are imported.
+        code: Code of the user's: folders, without what is never code of a function, and single files.
         files: Files of the user's, by their name in the archive.
         root: The folder of the archive that Python imports from.
 
     Raises:
-        ValueError: A package cannot run in Lambda as it is installed here, or two pieces of code have the same names.
+        ValueError: A package cannot run in Lambda as it is installed here, two pieces of code have the same names, or
+            something is no file that can be read.
     """
     archive = _files(scope, packages, code, files or {})
     folder = tempfile.mkdtemp()
