@@ -418,7 +418,7 @@ class TestRequired:
             except InvalidRequirement:
                 continue
             read = requirements.read(text)
-            names = (requirements.normal(expected.name), {requirements.normal(extra) for extra in expected.extras})
+            names = (requirements.normal(expected.name), frozenset(map(requirements.normal, expected.extras)))
             assert (read.name, read.extras) == names
             for environment in (requirements.LAMBDA, requirements.here()):
                 for extra in ("", "http2", "test", "dev"):
