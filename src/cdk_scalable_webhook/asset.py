@@ -103,7 +103,9 @@ def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], file
     }
     # The CDK writes there what was packed before.
     output = [Path(outdir)] if (outdir := getattr(scope.node.root, "outdir", None)) else []
-    for own in dict.fromkeys(path.resolve() for path in code):
+    # A file keeps its own name where it is a link: it is imported by that.
+    places = (path.resolve() if path.is_dir() else path.parent.resolve() / path.name for path in code)
+    for own in dict.fromkeys(places):
         added = dict(folders.files("code", own, without=output))
         if taken := sorted(name for name in _roots(added) if _module(name) in map(_module, _roots(archive))):
             raise ValueError(

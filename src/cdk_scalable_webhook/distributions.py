@@ -180,9 +180,10 @@ def imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
 
 
 def _is_of_the_installer(name: str, among: set[str]) -> bool:
-    """Bytecode that it compiled, and what it puts before the import system, with paths of this machine."""
+    """Bytecode that it compiled, what it puts before the import system, with paths of this machine, and what a build
+    backend forgot."""
     is_compiled = "__pycache__" in name.split("/") or (name.endswith(".pyc") and name[:-1] in among)
-    return is_compiled or (name.endswith(".pth") and "/" not in name)
+    return is_compiled or ("/" not in name and (name.endswith(".pth") or name.startswith(".")))
 
 
 def _unlisted(distribution: metadata.Distribution, home: Path) -> Iterator[tuple[str, Path]]:

@@ -258,7 +258,13 @@ class TestFiles:
         plugins = "[companylib.rates]\nday = companylib.prices:PRICE\n"
         install(
             site,
-            {**FILES, "companylib/model.pth": "weights", "companylib-nspkg.pth": "import sys", "single.py": ""},
+            {
+                **FILES,
+                "companylib/model.pth": "weights",
+                "companylib-nspkg.pth": "import sys",
+                "single.py": "",
+                ".gitignore": "*",
+            },
             described={"entry_points.txt": plugins, "INSTALLER": "pip", "REQUESTED": ""},
             listed=["../../bin/prices", "/etc/prices.conf", "companylib/__pycache__/prices.cpython-311.pyc"],
         )
@@ -473,6 +479,11 @@ class TestCode:
             **{"orders.py": "", "lib/a.py": "A", "same/a.py": "A", "a.py": "A"},
             **{"b.py": "B", "all/b.py": "B", "all/deep/c.py": "C"},
         }
+
+    def test_a_file_that_is_a_link_keeps_its_name(self, tmp_path: Path) -> None:
+        link = write(tmp_path, {"impl.py": "own"}) / "orders.py"
+        link.symlink_to("impl.py")
+        assert archive(code=[link, tmp_path / "impl.py", link]) == {"orders.py": "own", "impl.py": "own"}
 
     @pytest.mark.parametrize(
         ("link", "to", "message"),
