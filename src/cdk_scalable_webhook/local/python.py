@@ -27,7 +27,7 @@ def by(program: Path, start: _Starter) -> _Starter:
 
 def make(folder: Path) -> Path:
     """A virtual environment with what Lambda's Python has, as it is installed here. Returns its Python."""
-    venv.create(folder, symlinks=True)
+    venv.create(folder, symlinks=True, clear=True)
     (site,) = folder.glob("lib/python*/site-packages")
     for package in sorted({*requirements.OF_LAMBDA, *_backports()}):
         with suppress(ValueError):  # it is not there, or not whole: then whoever imports it is told
