@@ -101,7 +101,10 @@ PYTEST = {
 LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
 # A new module is synth-time unless it is put among the others.
 MODULES = sorted(f"{MODULE}.{path.stem}" for path in (Path(__file__).parents[1] / "src" / MODULE).glob("*.py"))
-NEITHER = [f"{MODULE}.__init__", f"{MODULE}.headers", f"{MODULE}.version"]
+# What needs the standard library alone, and both may know.
+NEITHER = [
+    f"{MODULE}.{name}" for name in ("__init__", "distributions", "folders", "headers", "requirements", "version")
+]
 SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
 TABLE_SQL = [f"{MODULE}.sinks.{name} -> webhook_runtime.sinks.table" for name in ("data_api", "database")]
 

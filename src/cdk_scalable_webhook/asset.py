@@ -3,28 +3,26 @@
 All of it is copied from what is installed where the app is synthesised: no Docker, and no network.
 """
 
-import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook import checks, distributions, folders
 from cdk_scalable_webhook.arguments import typed
 
 _RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
 
-# Bytecode differs from machine to machine, and with it the asset's hash. The test helpers are for the developer.
-_BYTECODE = ("__pycache__", "*.pyc")
-_OF_OURS = ("testing.py", "py.typed")
+# For the developer, of what is ours.
+_NOT_RUN = ("testing.py", "py.typed")
 
-_NATIVE = frozenset({".so", ".pyd", ".dylib"})
+# By its name in the archive: what is there, or what is written there.
+_Files = dict[str, Path | bytes]
 
 
 @contextmanager
@@ -40,25 +38,20 @@ def packed(
 
     Args:
         scope: Where the function will be.
-        packages: Distributions that go in with all that they require, from where they are installed.
-        code: Code of the user's: folders, whose content goes in as it is, and single files.
+        packages: Distributions that go in with all that they require, from where they are imported.
+        code: Code of the user's: folders, without what is never code of a function, and single files.
         files: Files of the user's, by their name in the archive.
         root: The folder of the archive that Python imports from.
 
     Raises:
-        ValueError: A package cannot run in Lambda as it is installed here, or two pieces of code have the same names.
+        ValueError: A package cannot run in Lambda as it is installed here, two pieces of code have the same names, or
+            something is no file that can be read.
     """
+    archive = _files(scope, packages, code, files or {})
     folder = tempfile.mkdtemp()
     try:
-        target = Path(folder, root)
-        shutil.copytree(_RUNTIME, target / _RUNTIME.name, ignore=shutil.ignore_patterns(*_BYTECODE, *_OF_OURS))
-        for own in dict.fromkeys(path.resolve() for path in code):
-            _copy(own, target)
-        packed_files = [pair for package in packages for pair in _files(package, set())]
-        for name, source in [*packed_files, *(files or {}).items()]:
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target / name)
-        _make_readable(Path(folder))
+        for name, source in archive.items():
+            _write(Path(folder, root, name), source)
         yield lambda_.Code.from_asset(folder)
     finally:
         # With `cdk synth --no-staging` the template names the folder itself.
@@ -101,49 +94,84 @@ class RuntimeLayer(lambda_.LayerVersion):
             )
 
 
-def _make_readable(folder: Path) -> None:
+def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], files: Mapping[str, Path]) -> _Files:
+    """All that is in the archive. Nothing in it is replaced by anything else."""
+    archive: _Files = {
+        f"{_RUNTIME.name}/{name}": path
+        for name, path in folders.files("webhook_runtime", _RUNTIME)
+        if path.name not in _NOT_RUN
+    }
+    # The CDK writes there what was packed before.
+    output = [Path(outdir)] if (outdir := getattr(scope.node.root, "outdir", None)) else []
+    # A file keeps its own name where it is a link: it is imported by that.
+    places = (path.resolve() if path.is_dir() else path.parent.resolve() / path.name for path in code)
+    for own in dict.fromkeys(places):
+        added = dict(folders.files("code", own, without=output))
+        if taken := sorted(name for name in _roots(added) if _module(name) in map(_module, _roots(archive))):
+            raise ValueError(
+                f"code must have names of its own, got {', '.join(taken)} in {own.name} and in what is packed beside "
+                "it; rename it, or put both into one folder and name that twice"
+            )
+        archive |= added
+    archive |= _of_packages(packages, archive)
+    for name, path in files.items():
+        if name in archive:
+            raise ValueError(f"code must not hold {name}, got one, which is packed beside your modules; rename it")
+        archive[name] = path
+    return archive
+
+
+def _of_packages(packages: Iterable[str], beside: _Files) -> _Files:
+    taken = {_module(name): name for name in _roots(beside)}
+    found: _Files = {}
+    for distribution in distributions.resolve(packages):
+        added = dict(distributions.files(distribution))
+        for root in _roots(added):
+            own = taken.get(_module(root))
+            if own is not None and not (_is_namespace(root, added) and _is_namespace(own, beside)):
+                raise ValueError(
+                    f"packages must have names of their own, got {root} of {distribution.name} and {own} of what is "
+                    "packed beside it; rename yours, or leave the package out"
+                )
+        for name, source in added.items():
+            if name in beside or (name in found and not _is_same(found[name], source)):
+                raise ValueError(
+                    f"packages must have names of their own, got {name} of {distribution.name}, which is there already "
+                    "and is another; leave one out"
+                )
+        found |= added
+    return found
+
+
+def _roots(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(name.partition("/")[0] for name in names))
+
+
+def _module(root: str) -> str:
+    """What it is imported as: of a module and a package of one name Python would take one, and not tell."""
+    return root.removesuffix(".py")
+
+
+def _is_namespace(root: str, files: _Files) -> bool:
+    """Several have parts in it: https://docs.python.org/3/glossary.html#term-namespace-package"""
+    return root not in files and f"{root}/__init__.py" not in files
+
+
+def _is_same(one: Path | bytes, other: Path | bytes) -> bool:
+    return one == other or _read(one) == _read(other)
+
+
+def _read(source: Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _write(target: Path, source: Path | bytes) -> None:
     """Lambda runs it as a user of its own, who could read nothing of what was installed here by somebody with a strict
     umask: the CDK packs files with the modes that they have."""
-    for path in folder.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
-
-
-def _copy(code: Path, target: Path) -> None:
-    names = [code.name] if code.is_file() else [path.name for path in code.iterdir() if path.name != "__pycache__"]
-    if taken := sorted(name for name in names if (target / name).exists()):
-        raise ValueError(
-            f"code must have names of its own, got {', '.join(taken)} in {code.name} and in what is packed beside it; "
-            "rename it, or put both into one folder and name that twice"
-        )
-    if code.is_file():
-        shutil.copyfile(code, target / code.name)
-    else:
-        shutil.copytree(code, target, ignore=shutil.ignore_patterns(*_BYTECODE), dirs_exist_ok=True)
-
-
-def _files(package: str, seen: set[str]) -> Iterator[tuple[str, Path]]:
-    """Name and source of every file of a distribution, and of those that it requires."""
-    seen.add(_normal(package))
-    distribution = metadata.distribution(package)
-    for file in distribution.files or ():
-        source = Path(str(file.locate()))
-        if file.parts[0] == ".." or "__pycache__" in file.parts or not source.exists():
-            continue
-        if file.suffix in _NATIVE:
-            raise ValueError(
-                f"packages must be pure Python, got {package}, which has the native {file}; "
-                "bring your own function with consumer=, built for Lambda"
-            )
-        # Of what describes a distribution the version alone is read at run time; the rest tells how it was installed.
-        if not file.parts[0].endswith(".dist-info") or file.name == "METADATA":
-            yield str(file), source
-    for requirement in distribution.requires or ():
-        name, _, marker = requirement.partition(";")
-        required = re.split(r"[^A-Za-z0-9._-]", name.strip(), maxsplit=1)[0]
-        if "extra" not in marker and _normal(required) not in seen and checks.is_installed(required):
-            yield from _files(required, seen)
-
-
-def _normal(name: str) -> str:
-    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        is_program = isinstance(source, Path) and source.stat().st_mode & stat.S_IXUSR
+        target.write_bytes(_read(source))
+    except OSError as error:
+        raise folders.unreadable("code", target.name, error) from None
+    target.chmod(0o755 if is_program else 0o644)

@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import metadata
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,6 +24,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from cdk_scalable_webhook import distributions
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 
@@ -987,23 +987,9 @@ def _there(look: Callable[[], bool]) -> bool:
         return False
 
 
-def is_installed(package: str) -> bool:
-    """Whether a distribution is there to be packed."""
-    try:
-        metadata.distribution(package)
-    except (metadata.PackageNotFoundError, ValueError):  # the latter is for no name at all
-        return False
-    return True
-
-
 def packages(names: Sequence[str]) -> None:
-    """Distributions that are there to be packed."""
-    for name in names:
-        if not is_installed(name):
-            raise ValueError(
-                f"packages must be installed where the app is synthesised, got {brief(name)}, which is not; "
-                "install it there"
-            )
+    """Distributions that are there to be packed, with all that they require."""
+    distributions.resolve(names)
 
 
 def _defined(node: ast.stmt) -> list[str]:

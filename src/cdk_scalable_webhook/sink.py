@@ -72,8 +72,8 @@ class SinkConfig:
     Attributes:
         handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
         environment: The environment variables that it reads.
-        packages: The distributions that it imports beside boto3, from where they are installed. Default: none.
-        code: A folder whose content goes into the asset as well, or a file. Default: none.
+        packages: The distributions that it imports beside boto3, as ``Sink.python()`` takes them. Default: none.
+        code: A folder whose content goes into the asset as well, or a file, as in ``Sink.python()``. Default: none.
         files: Files that go into the asset as well, by their name there. Default: none.
         network: Where the function has to be. Default: outside of any VPC.
 
@@ -378,12 +378,16 @@ class Sink(ABC):
         ``webhook_runtime.testing.webhook()``. What an exception says is logged: no payload in it.
 
         Args:
-            code: A folder with your modules, or one ``.py`` file.
+            code: A folder with your modules, or one ``.py`` file. Of a folder everything goes into the function, and a
+                link as what it points to, but for what is never code of it and changes by itself: names that begin
+                with a dot, bytecode, virtual environments, ``node_modules``, ``*.egg-info``, folders with a
+                ``CACHEDIR.TAG``, and the CDK's own files and output.
             handler: The function, as ``module.function``.
             batch: Whether the function takes a list of webhooks. When it raises, each is handed to it alone. Default:
                 one webhook a call.
-            packages: Distributions that it imports, with all that they require, from where they are installed; pure
-                Python only. boto3 is there already. Default: none.
+            packages: Distributions that it imports, by name, with extras as in ``"httpx[http2]"``. They are taken from
+                where they are installed, editable ones from their sources, with all that they require on Lambda's
+                Python; pure Python only. boto3 is there already. Default: none.
             environment: Environment variables for it. Default: none.
             vpc: The VPC of the function. Default: none.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
@@ -395,7 +399,9 @@ class Sink(ABC):
             The sink, for ``ScalableWebhook(sink=…)``.
 
         Raises:
-            ValueError: There is no such code or function, or a package is not installed or not pure Python.
+            ValueError: There is no such code or function; or a package, or one that it requires, is not installed. The
+                ``ScalableWebhook`` raises it where a package is not pure Python, where two files have one name, or
+                where something in ``code`` is no file, or a link to nothing.
         """
         from cdk_scalable_webhook.sinks.python import PythonSink
 

@@ -674,18 +674,20 @@ class Source:
         nobody is let in: the door answers 500, and behind a direct door the webhook comes back.
 
         Args:
-            code: The folder whose content goes into the function that verifies, or one ``.py`` file.
+            code: The folder whose content goes into the function that verifies, or one ``.py`` file. What is never code
+                of a function is left out: see ``Sink.python()``.
             handler: ``module.function`` in it.
             secret: What it needs to know. Default: nothing, so its list is empty.
             secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
             packages: Distributions that it imports, pure Python and installed where the app is synthesised, without
-                boto3, which is there. Default: none.
+                boto3, which is there: see ``Sink.python()``. Default: none.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``code`` has no such function, a package is not installed, or ``secret_field`` has no secret.
+            ValueError: ``code`` has no such function; a package, or one that it requires, is not installed; or
+                ``secret_field`` has no secret.
 
         Example:
             ```python

@@ -308,7 +308,7 @@ ROWS = [
     Row("URL beyond ASCII", "got 'https://h/é'; for example", {}, {"sink": lambda stack: Sink.http("https://h/é")}),
     Row("code with a NUL", "code must be Python, got orders.py with ", {}, {"sink": code("orders.handle", text="def handle(webhook): ...\n\0")}),
     Row("code of a name that no file can have", "code must exist, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}),
-    Row("package without a name", "packages must be installed where the app is synthesised, got ''", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}),
+    Row("package without a name", "packages must be names of distributions, got ''; for example", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}),
     Row("secret of no field", "secret_field must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.github(secret(stack), secret_field="")}),
 ]  # fmt: skip
 

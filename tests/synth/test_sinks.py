@@ -286,7 +286,7 @@ class TestDatabase:
         assert other.create_table_statement.startswith("CREATE TABLE IF NOT EXISTS `webhooks` (")
 
     def test_an_app_without_the_driver_is_told_which_extra_to_install(self, stack: Stack, monkeypatch: Any) -> None:
-        monkeypatch.setattr("cdk_scalable_webhook.checks.is_installed", lambda _: False)
+        monkeypatch.setattr("cdk_scalable_webhook.distributions.is_installed", lambda _: False)
         secret = secretsmanager.Secret(stack, "Secret")
         with pytest.raises(ValueError, match=r'pip install "cdk-scalable-webhook\[postgres\]"'):
             Sink.postgres(host="h", database_name="d", secret=secret)

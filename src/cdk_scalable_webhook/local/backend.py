@@ -1,4 +1,5 @@
-"""MiniStack as we run it: what a function has logged when it answers is in its log group, all of it.
+"""MiniStack as we run it: a function sees of what is installed what it would see at AWS, and what it has logged when
+it answers is in its log group, all of it.
 
 MiniStack takes a function's log for complete once no line came for 5 ms. On a busy machine that is too soon: the last
 lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
@@ -6,11 +7,15 @@ lines then appear with the next invocation of that process, or never. Here a log
 
 import os
 import select
+import tempfile
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from ministack.app import main
-from ministack.core.lambda_runtime import Worker
+from ministack.core import lambda_runtime
+
+from cdk_scalable_webhook.local import python
 
 _CHUNK_BYTES = 65536
 
@@ -80,5 +85,8 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
 
 
 if __name__ == "__main__":
-    read_logs_to_the_end(Worker)
+    read_logs_to_the_end(lambda_runtime.Worker)
+    program = python.make(Path(tempfile.gettempdir(), "python"))
+    lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
+    os.environ.pop("PYTHONPATH", None)  # functions would inherit it
     main()

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, grants
+from cdk_scalable_webhook import checks, distributions, grants
 from cdk_scalable_webhook.function import number_text
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
@@ -52,7 +52,7 @@ class DatabaseSink(Sink):
         checks.text("host", host, 253)
         checks.text("iam_user", iam_user, 63)
         checks.one_of(database=database, host=host)
-        if not checks.is_installed(_DRIVERS[engine]):
+        if not distributions.is_installed(_DRIVERS[engine]):
             raise ValueError(
                 f"Sink.{engine}() needs {_DRIVERS[engine]} where the app is synthesised, got an environment without "
                 f'it; pip install "cdk-scalable-webhook[{engine}]"'

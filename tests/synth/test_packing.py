@@ -1,0 +1,605 @@
+"""What goes into a function: what is imported and required there, and nothing that lies beside it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack, Stage
+from aws_cdk.assertions import Template
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as PackagingRequirement
+
+from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source, requirements
+from cdk_scalable_webhook.asset import packed
+
+FILES = {
+    "companylib/__init__.py": "from companylib.prices import PRICE\n",
+    "companylib/prices.py": "PRICE = 3\n",
+    "companylib/data/rates.csv": "1,2\n",
+}
+IMPORTED = "import companylib; print(companylib.PRICE)"
+
+
+def write(folder: Path, files: Mapping[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def install(
+    site: Path,
+    files: Mapping[str, str],
+    *,
+    name: str = "companylib",
+    requires: Iterable[str] = (),
+    extras: Iterable[str] = (),
+    described: Mapping[str, str] | None = None,
+    listed: Iterable[str] = (),
+) -> Path:
+    """A distribution as an installer leaves it."""
+    info = f"{name.replace('-', '_')}-1.0.dist-info"
+    lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]
+    lines += [f"Provides-Extra: {extra}" for extra in extras]
+    everything = {**files, f"{info}/METADATA": "Metadata-Version: 2.1\n" + "\n".join(lines) + "\n"}
+    everything |= {f"{info}/{file}": text for file, text in (described or {}).items()}
+    record = [f"{file},," for file in [*everything, f"{info}/RECORD", *listed]]
+    return write(site, {**everything, f"{info}/RECORD": "\n".join(record) + "\n"})
+
+
+def by_pip(site: Path, project: Path, *options: str) -> Path:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", str(site), *options, str(project)], check=True, capture_output=True, timeout=60)
+    return site
+
+
+def archive(
+    packages: Iterable[str] = (), code: Iterable[Path] = (), files: Mapping[str, Path] | None = None
+) -> dict[str, str]:
+    """What is packed, without the run time."""
+    with packed(Stack(), packages, code, files) as made:
+        folder = Path(made.path)  # type: ignore[attr-defined]
+        names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        return {
+            name: path.read_text(errors="replace")
+            for name, path in names.items()
+            if not name.startswith("webhook_runtime/")
+        }
+
+
+def said(packages: Iterable[str], program: str) -> str:
+    """What a program says where nothing but the asset is installed."""
+    with packed(Stack(), packages) as made:
+        code = f"import sys; sys.path.insert(0, {made.path!r}); {program}"  # type: ignore[attr-defined]
+        run = subprocess.run(
+            [sys.executable, "-I", "-S", "-B", "-c", code], capture_output=True, text=True, check=False, timeout=60
+        )
+    return (run.stdout or run.stderr).strip()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where distributions are installed, before all others."""
+    (tmp_path / "site").mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    return tmp_path / "site"
+
+
+EDITABLE = {"direct_url.json": '{"dir_info": {"editable": true}, "url": "file:///somewhere"}'}
+HATCHLING = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+[project]
+name = "companylib"
+version = "1.0"
+"""
+# Of the repository around a package.
+AROUND = {
+    "tests/__init__.py": "",
+    "tests/test_prices.py": "",
+    "setup.py": "",
+    "noxfile.py": "",
+    "docs/conf.py": "",
+    ".git/config": "",
+    "build/lib/companylib/__init__.py": "",
+    ".venv/lib/other.py": "",
+    "env/pyvenv.cfg": "",
+    "env/other.py": "",
+}
+
+
+def setuptools_with_a_path(site: Path, project: Path) -> None:
+    write(project / "src", FILES | {"companylib.egg-info/PKG-INFO": "", "left_out.py": ""})
+    pth = {"__editable__.companylib-1.0.pth": f"{project / 'src'}\n"}
+    install(site, pth, described={**EDITABLE, "top_level.txt": "companylib\n"})
+
+
+def setuptools_with_a_finder(site: Path, project: Path) -> None:
+    write(project, FILES | AROUND)
+    finder = f"MAPPING: dict[str, str] = {{'companylib': {str(project / 'companylib')!r}}}\nNAMESPACES = {{}}\n"
+    name = "__editable___companylib_1_0_finder"
+    files = {"__editable__.companylib-1.0.pth": f"import {name}; {name}.install()", f"{name}.py": finder}
+    install(site, files, described={**EDITABLE, "top_level.txt": "companylib\n"})
+
+
+def an_older_setuptools_with_a_finder(site: Path, project: Path) -> None:
+    setuptools_with_a_finder(site, project)
+    (finder,) = site.glob("*_finder.py")
+    finder.write_text(finder.read_text().replace("MAPPING: dict[str, str]", "MAPPING"))
+
+
+def setuptools_with_links(site: Path, project: Path) -> None:
+    write(project, FILES | AROUND)
+    tree = project / "build" / "__editable__.companylib-1.0-py3-none-any"
+    for name in FILES:
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).symlink_to(project / name)
+    pth = {"__editable__.companylib-1.0.pth": str(tree)}
+    install(site, pth, described={**EDITABLE, "top_level.txt": "companylib\n"})
+
+
+def hatchling(site: Path, project: Path) -> None:
+    write(project, {f"src/{name}": text for name, text in FILES.items()} | AROUND | {"pyproject.toml": HATCHLING})
+    by_pip(site, project, "--editable")
+
+
+def hatchling_with_a_finder(site: Path, project: Path) -> None:
+    exact = HATCHLING + "[tool.hatch.build]\ndev-mode-exact = true\n"
+    write(project, FILES | AROUND | {"pyproject.toml": exact})
+    by_pip(site, project, "--editable")
+
+
+def a_path_to_the_project(site: Path, project: Path) -> None:
+    write(project, FILES | AROUND | {"pyproject.toml": HATCHLING})
+    install(site, {"companylib.pth": str(project)}, described=EDITABLE)
+
+
+def a_path_and_no_word_of_it(site: Path, project: Path) -> None:
+    install(site, {"_companylib.pth": f"# a comment\n{write(project / 'src', FILES)}\n"})
+
+
+def flit_with_a_link(site: Path, project: Path) -> None:
+    write(project, FILES | AROUND)
+    (site / "companylib").symlink_to(project / "companylib")
+    install(site, {}, described=EDITABLE, listed=["companylib"])
+
+
+KINDS: dict[str, Callable[[Path, Path], None]] = {
+    make.__name__: make
+    for make in (
+        setuptools_with_a_path,
+        setuptools_with_a_finder,
+        an_older_setuptools_with_a_finder,
+        setuptools_with_links,
+        hatchling,
+        hatchling_with_a_finder,
+        a_path_to_the_project,
+        a_path_and_no_word_of_it,
+        flit_with_a_link,
+    )
+}
+
+
+class TestEditable:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_it_is_packed_as_any_other(self, kind: str, site: Path, tmp_path: Path) -> None:
+        KINDS[kind](site, tmp_path / "project")
+        found = archive(["companylib"])
+        assert {name: found.pop(name) for name in FILES} == FILES
+        assert list(found) == ["companylib-1.0.dist-info/METADATA"]
+        assert str(tmp_path) not in "".join(found.values())
+        assert said(["companylib"], IMPORTED) == "3"
+
+    @pytest.mark.parametrize("kind", ["hatchling", "hatchling_with_a_finder"])
+    def test_byte_by_byte(self, kind: str, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        KINDS[kind](site, tmp_path / "project")
+        editable = archive(["companylib"])
+        by_pip(tmp_path / "ordinary", tmp_path / "project")
+        monkeypatch.syspath_prepend(str(tmp_path / "ordinary"))
+        assert archive(["companylib"]) == editable
+
+    def test_single_modules_and_parts_of_a_namespace_are_found_where_the_finder_says(
+        self, site: Path, tmp_path: Path
+    ) -> None:
+        project = write(tmp_path / "project", {"lib/single.py": "X = 1", "ns/ours/__init__.py": "Y = 2"})
+        mapping = {
+            "single": str(project / "lib" / "single"),
+            "ns.ours": str(project / "ns" / "ours"),
+            "renamed": str(project / "ns" / "ours"),
+        }
+        files = {"x.pth": "import _f; _f.install()", "_f.py": f"MAPPING = {mapping!r}"}
+        install(site, files, described={**EDITABLE, "top_level.txt": "single\nns\nrenamed\n"})
+        program = "import single, ns.ours, renamed; print(single.X, ns.ours.Y, renamed.Y)"
+        assert said(["companylib"], program) == "1 2 2"
+
+    def test_in_its_own_sources(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        described = {
+            "companylib.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n",
+            "companylib.egg-info/SOURCES.txt": "setup.py\ntests/test_prices.py\ncompanylib/__init__.py\n",
+            "companylib.egg-info/top_level.txt": "companylib\n",
+        }
+        monkeypatch.syspath_prepend(str(write(tmp_path, FILES | AROUND | described)))
+        assert set(archive(["companylib"])) == {*FILES, "companylib-1.0.dist-info/METADATA"}
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            pytest.param({"a.pth": "{project}/gone"}, id="a folder that is gone"),
+            pytest.param({"a.pth": "import _loader; _loader.install()", "_loader.py": "KNOWN = {{}}"}, id="a finder"),
+            pytest.param({"a.pth": "{project}"}, id="a project with two modules"),
+            pytest.param({}, id="nothing"),
+        ],
+    )
+    def test_what_cannot_be_told_is_refused(self, files: dict[str, str], site: Path, tmp_path: Path) -> None:
+        project = write(tmp_path / "project", FILES | {"pyproject.toml": HATCHLING, "companytools/__init__.py": ""})
+        install(site, {name: text.format(project=project) for name, text in files.items()}, described=EDITABLE)
+        with pytest.raises(ValueError, match=r"must tell which modules they have, got companylib.* not editable"):
+            archive(["companylib"])
+
+    def test_native_code_of_the_sources_is_refused(self, site: Path, tmp_path: Path) -> None:
+        write(tmp_path / "src", FILES | {"companylib/_fast.abi3.so": ""})
+        install(site, {"a.pth": str(tmp_path / "src")}, described=EDITABLE)
+        with pytest.raises(ValueError, match=r"the native companylib/_fast\.abi3\.so"):
+            archive(["companylib"])
+
+
+class TestFiles:
+    def test_of_what_describes_it_version_and_plugins_are_kept(self, site: Path) -> None:
+        plugins = "[companylib.rates]\nday = companylib.prices:PRICE\n"
+        install(
+            site,
+            {
+                **FILES,
+                "companylib/model.pth": "weights",
+                "companylib-nspkg.pth": "import sys",
+                "single.py": "",
+                ".gitignore": "*",
+            },
+            described={"entry_points.txt": plugins, "INSTALLER": "pip", "REQUESTED": ""},
+            listed=["../../bin/prices", "/etc/prices.conf", "companylib/__pycache__/prices.cpython-311.pyc"],
+        )
+        info = "companylib-1.0.dist-info"
+        named = {*FILES, "companylib/model.pth", "single.py", f"{info}/METADATA", f"{info}/entry_points.txt"}
+        assert set(archive(["companylib"])) == named
+        program = (
+            "from importlib import metadata as m; (p,) = m.entry_points(group='companylib.rates'); print(p.load())"
+        )
+        assert said(["companylib"], f"{program}; print(m.version('companylib'))").split() == ["3", "1.0"]
+
+    def test_two_distributions_may_share_a_namespace(self, site: Path) -> None:
+        install(site, {"company/a/__init__.py": "A = 1"}, name="company-a")
+        install(site, {"company/b/__init__.py": "B = 2"}, name="company-b")
+        assert not [name for name in archive(["company-a"]) if name.startswith("company/b")]
+        program = "import company.a, company.b; print(company.a.A, company.b.B)"
+        assert said(["company-a", "company-b"], program) == "1 2"
+
+    def test_one_named_twice_is_packed_once(self, site: Path) -> None:
+        install(site, {"my_pkg/__init__.py": ""}, name="My_Pkg")
+        once = archive(["my-pkg"])
+        assert archive(["My_Pkg", "my-pkg", "my.pkg"]) == once
+        assert set(once) == {"my_pkg/__init__.py", "my_pkg-1.0.dist-info/METADATA"}
+
+    def test_without_a_list_the_modules_are_taken_that_it_names(self, site: Path) -> None:
+        """As Debian installs."""
+        described = {"PKG-INFO": "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n"}
+        described["top_level.txt"] = "companylib\nsingle\n"
+        info = {f"companylib-1.0.egg-info/{name}": text for name, text in described.items()}
+        write(site, FILES | info | {"single.py": "", "another.py": "", "other-1.dist-info/METADATA": ""})
+        assert set(archive(["companylib"])) == {*FILES, "single.py", "companylib-1.0.dist-info/METADATA"}
+        assert said(["companylib"], IMPORTED) == "3"
+        (site / "companylib" / "__init__.py").unlink()  # a namespace, in which others may be
+        with pytest.raises(ValueError, match="must tell which modules they have"):
+            archive(["companylib"])
+
+    def test_without_a_list_or_names_it_is_refused(self, site: Path) -> None:
+        install(site, FILES)
+        (site / "companylib-1.0.dist-info" / "RECORD").unlink()
+        with pytest.raises(ValueError, match="must tell which modules they have"):
+            archive(["companylib"])
+
+    def test_an_egg_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        egg = tmp_path / "companylib-1.0-py3.11.egg"
+        with zipfile.ZipFile(egg, "w") as made:
+            made.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n")
+            made.writestr("companylib/__init__.py", "")
+        monkeypatch.syspath_prepend(str(egg))
+        with pytest.raises(ValueError, match=r"got companylib, which is in the archive companylib-1\.0-py3\.11\.egg"):
+            archive(["companylib"])
+
+    @pytest.mark.parametrize(
+        ("file", "message"),
+        [
+            ("companylib/_fast.abi3.so", "must be pure Python"),
+            ("companylib.libs/libfast.so.1", "must be pure Python"),
+            ("companylib/fast.cp311-win_amd64.pyd", "must be pure Python"),
+            ("companylib/prices.pyc", "must have their source"),
+        ],
+    )
+    def test_what_cannot_run_in_lambda_is_refused(self, file: str, message: str, site: Path) -> None:
+        install(site, {"companylib/__init__.py": "", file: ""})
+        with pytest.raises(ValueError, match=f"{message}, got companylib, .* {file}"):
+            archive(["companylib"])
+
+    def test_what_is_left_of_an_installation_is_none(self, site: Path) -> None:
+        (site / "companylib-1.0.dist-info").mkdir()
+        with pytest.raises(ValueError, match="must be installed where the app is synthesised, got 'companylib'"):
+            archive(["companylib"])
+
+
+class TestRequired:
+    @pytest.mark.parametrize(
+        ("requires", "asked", "there"),
+        [
+            (["other"], "companylib", True),
+            (["other[fast]>=1,<2"], "companylib", True),
+            (["other (>=1)"], "companylib", True),
+            (["other @ https://example.com/a;b.whl"], "companylib", True),
+            (['other; extra == "fast"'], "companylib", False),
+            (['other; extra == "fast"'], "companylib[fast]", True),
+            (['other; extra == "fast"'], "companylib[FAST, more]", True),
+            (['other; extra == "fast"'], "companylib[more]", False),
+            (['other; extra == "fast"', 'companylib[fast]; extra == "more"'], "companylib[more]", True),
+            (['other; sys_platform == "win32"'], "companylib", False),
+            (['other; platform_machine == "aarch64"'], "companylib", True),
+            (['other; python_version < "3.14"'], "companylib", False),
+            (['other; python_version >= "3.9" and (os_name == "posix" or extra == "x")'], "companylib", True),
+        ],
+    )
+    def test_what_its_function_needs(self, requires: list[str], asked: str, there: bool, site: Path) -> None:
+        install(site, FILES, requires=requires, extras=["fast", "more"])
+        install(site, {"other.py": ""}, name="other")
+        assert ("other.py" in archive([asked])) is there
+
+    def test_an_extra_brings_what_it_requires(self) -> None:
+        without, with_it = archive(["httpx"]), archive(["httpx[http2]"])
+        assert "httpx/__init__.py" in without
+        assert not [name for name in without if name.startswith(("h2/", "rich/"))]
+        assert {"h2/__init__.py", "hpack/__init__.py"} <= set(with_it)
+
+    def test_what_is_required_and_not_installed_is_refused_at_once(self, site: Path) -> None:
+        install(site, FILES, requires=["gone>=2"])
+        for take in (Sink.python, Source.custom):
+            code = str(write(site.parent / "code", {"orders.py": "def handle(webhook): ..."}))
+            with pytest.raises(ValueError, match="got 'gone', which companylib requires and which is not; install it"):
+                take(code, "orders.handle", packages=["companylib"])
+
+    def test_what_lambda_has_need_not_be_installed(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        install(site, FILES, requires=["boto3>=1", "gone; python_version < '3.14'"])
+        monkeypatch.setattr(sys, "path", [str(site)])
+        assert set(archive(["companylib"])) == {*FILES, "companylib-1.0.dist-info/METADATA"}
+
+    @pytest.mark.parametrize("name", ["orders>=2", "orders == 2", " orders", "orders ", "a b", "", "-", "a[b", "./a"])
+    def test_what_is_no_name_is_refused(self, name: str) -> None:
+        with pytest.raises(ValueError, match=r"must be names of distributions, got '.*'; for example 'httpx'"):
+            archive([name])
+
+    def test_an_extra_that_it_has_not_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="got htp2 of httpx, which has brotli, cli, http2, socks, zstd; name one"):
+            archive(["httpx[htp2]"])
+        with pytest.raises(ValueError, match="got fast of six, which has none"):
+            archive(["six[fast]"])
+
+    def test_what_cannot_be_read_is_refused(self, site: Path) -> None:
+        for marker in ("python_version", "nothing == 'a'", "os_name ~= '3'", "(", "os_name is 'a'", "1 < 2"):
+            install(site, FILES, requires=[f"other; {marker}"])
+            with pytest.raises(ValueError, match=r"must say in the standard way what they require, got .other; "):
+                archive(["companylib"])
+
+    @pytest.mark.parametrize(
+        "marker",
+        [
+            *(f"python_version {op} '{v}'" for op in ("<", "<=", ">", ">=", "==", "!=") for v in ("3.9", "3.14", "4")),
+            *(f"python_full_version {op} '3.14'" for op in ("<", "<=", ">", ">=", "==", "!=", "~=")),
+            *("python_version == '3.*'", "python_version != '3.14.*'", "python_full_version >= '3.11.0a7'"),
+            *("python_version ~= '3.9'", "python_version ~= '3.14.0'", "python_version in '3.13, 3.14'"),
+            *("'3.9' <= python_version", "'linux' in sys_platform", "'win' not in sys_platform"),
+            "python_version not in '2.7 3.14'",
+            "os_name == 'nt' or os_name == 'posix' and sys_platform == 'win32'",
+            "(os_name == 'posix' or os_name == 'nt') and sys_platform == 'win32'",
+            "platform_python_implementation != 'PyPy' and implementation_name == 'cpython'",
+            "python_implementation == 'CPython'",
+            "os.name == 'posix'",
+        ],
+    )
+    def test_a_marker_means_what_the_reference_says(self, marker: str) -> None:
+        expected = Marker(marker).evaluate({**requirements.LAMBDA, "extra": ""})
+        assert requirements.read(f"other; {marker}").holds(requirements.LAMBDA, frozenset()) is expected
+
+    def test_all_that_is_installed_here_is_read_as_the_reference_does(self) -> None:
+        texts = {text for each in metadata.distributions() for text in each.requires or ()}
+        assert len(texts) > 100
+        for text in texts:
+            try:
+                expected = PackagingRequirement(text)
+            except InvalidRequirement:
+                continue
+            read = requirements.read(text)
+            names = (requirements.normal(expected.name), frozenset(map(requirements.normal, expected.extras)))
+            assert (read.name, read.extras) == names
+            for environment in (requirements.LAMBDA, requirements.here()):
+                for extra in ("", "http2", "test", "dev"):
+                    holds = expected.marker is None or expected.marker.evaluate({**environment, "extra": extra})
+                    assert read.holds(environment, frozenset({extra} - {""})) is holds, text
+
+    def test_it_is_asked_for_the_python_that_functions_have(self) -> None:
+        stack = Stack()
+        ScalableWebhook(stack, "Webhook")
+        for function in Template.from_stack(stack).find_resources("AWS::Lambda::Function").values():
+            assert function["Properties"]["Runtime"] == f"python{requirements.LAMBDA['python_version']}"
+            assert function["Properties"]["Architectures"] == ["arm64"]
+
+
+class TestCode:
+    def test_what_is_never_code_is_left_out(self, tmp_path: Path) -> None:
+        own = {"orders.py": "", "lib/__init__.py": "", "lib/rates.csv": "", "build/x.py": "", "requirements.txt": ""}
+        never = [
+            *(".git/HEAD", ".venv/a.py", "env/pyvenv.cfg", "env/a.py", "conda/conda-meta/history", "conda/a.py"),
+            *("node_modules/a.py", "__pycache__/orders.cpython-311.pyc", "lib/__pycache__/a.pyc", "old.pyc"),
+            *(".pytest_cache/x", ".mypy_cache/x", ".ruff_cache/x", ".tox/a.py", ".env", "mine/CACHEDIR.TAG", "mine/x"),
+            *("cdk.out/manifest.json", "elsewhere/cdk.out", "elsewhere/asset.1/orders.py", "cdk.json"),
+            *("cdk.context.json", "orders.egg-info/PKG-INFO"),
+        ]
+        write(tmp_path, own | dict.fromkeys(never, ""))
+        assert set(archive(code=[tmp_path])) == set(own)
+
+    @pytest.mark.parametrize("where", ["cdk.out", "build", "deep/build"])
+    def test_the_same_code_makes_the_same_asset_at_each_synth(
+        self, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path, {"orders.py": "def handle(webhook): ...", "deep/x.py": ""})
+        monkeypatch.chdir(tmp_path)
+        for run in range(3):
+            app = App(outdir=str(tmp_path / where))
+            stack = Stack(Stage(app, "Stage"), "Stack")
+            sink = Sink.python(".", "orders.handle")
+            ScalableWebhook(stack, "Webhook", sink=sink, source=Source.custom(".", "orders.handle"))
+            app.synth()
+            assert (
+                len(list(Path(where).glob("asset.*"))) == 1
+            )  # of publisher and consumer, in this run and those before
+            write(tmp_path, {f".venv/{run}.py": "", f"__pycache__/{run}.pyc": ""})
+
+    def test_a_link_counts_as_what_it_points_to(self, tmp_path: Path) -> None:
+        code = write(tmp_path / "code", {"orders.py": "", "lib/a.py": "A"})
+        write(tmp_path / "outside", {"b.py": "B", "deep/c.py": "C"})
+        for link, to in {"a.py": "lib/a.py", "b.py": "../outside/b.py", "all": "../outside", "same": "lib"}.items():
+            (code / link).symlink_to(to)
+        assert archive(code=[code]) == {
+            **{"orders.py": "", "lib/a.py": "A", "same/a.py": "A", "a.py": "A"},
+            **{"b.py": "B", "all/b.py": "B", "all/deep/c.py": "C"},
+        }
+
+    def test_a_file_that_is_a_link_keeps_its_name(self, tmp_path: Path) -> None:
+        link = write(tmp_path, {"impl.py": "own"}) / "orders.py"
+        link.symlink_to("impl.py")
+        assert archive(code=[link, tmp_path / "impl.py", link]) == {"orders.py": "own", "impl.py": "own"}
+
+    @pytest.mark.parametrize(
+        ("link", "to", "message"),
+        [
+            ("lib/gone.py", "nowhere.py", "got lib/gone.py, which points to nothing; remove it"),
+            ("self.py", "self.py", "got self.py, which points to nothing; remove it"),
+            ("lib/up", "..", "got lib/up, which points to a folder that it is in itself; remove it"),
+        ],
+    )
+    def test_a_link_to_nowhere_is_refused(self, link: str, to: str, message: str, tmp_path: Path) -> None:
+        write(tmp_path, {"orders.py": "def handle(webhook): ...", "lib/a.py": ""})
+        (tmp_path / link).symlink_to(to)
+        with pytest.raises(ValueError, match=f"code must have links to files and folders that are there, {message}"):
+            ScalableWebhook(Stack(), "Webhook", sink=Sink.python(str(tmp_path), "orders.handle"))
+
+    def test_links_that_lead_to_each_other_are_refused(self, tmp_path: Path) -> None:
+        write(tmp_path, {"a/x.py": "", "b/x.py": ""})
+        (tmp_path / "a" / "b").symlink_to(tmp_path / "b")
+        (tmp_path / "b" / "a").symlink_to(tmp_path / "a")
+        with pytest.raises(ValueError, match="got a/b/a, which points to a folder that it is in itself"):
+            archive(code=[tmp_path])
+
+    def test_what_is_no_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)  # the path of a socket must be short
+        (tmp_path / "code").mkdir()
+        os.mkfifo("code/pipe")
+        with pytest.raises(ValueError, match="code must hold files and folders only, got pipe, which is a socket"):
+            archive(code=[tmp_path / "code"])
+        Path("code/pipe").unlink()
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind("code/socket")
+            with pytest.raises(ValueError, match="got socket, which is a socket, pipe or device; move it elsewhere"):
+                archive(code=[tmp_path / "code"])
+
+    @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read")
+    def test_what_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "memory.bin").symlink_to("/proc/self/mem")
+        with pytest.raises(ValueError, match=r"code must be readable, got memory\.bin: Input/output error; mend it"):
+            archive(code=[tmp_path])
+
+    def test_programs_stay_programs(self, tmp_path: Path) -> None:
+        (write(tmp_path, {"tool": "", "orders.py": ""}) / "tool").chmod(0o700)
+        with packed(Stack(), code=[tmp_path]) as made:
+            folder = Path(made.path)  # type: ignore[attr-defined]
+            modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir() if path.is_file()}
+        assert modes == {"tool": 0o755, "orders.py": 0o644}
+
+
+class TestNames:
+    """Who wins is never guessed."""
+
+    @pytest.mark.parametrize(
+        ("own", "shipped"),
+        [
+            ("companylib/__init__.py", "companylib/__init__.py"),
+            ("companylib.py", "companylib/__init__.py"),
+            ("companylib/extra.py", "companylib/__init__.py"),
+            ("companylib/__init__.py", "companylib.py"),
+            ("company/a.py", "company/a.py"),
+            ("rates.csv", "rates.csv"),
+        ],
+    )
+    def test_a_package_has_none_of_the_code(self, own: str, shipped: str, site: Path, tmp_path: Path) -> None:
+        install(site, {shipped: "theirs"})
+        with pytest.raises(ValueError, match=r"packages must have names of their own, got .* of companylib"):
+            archive(["companylib"], [write(tmp_path / "code", {own: "own"})])
+
+    def test_a_namespace_may_be_shared(self, site: Path, tmp_path: Path) -> None:
+        install(site, {"company/a.py": ""})
+        both = archive(["companylib"], [write(tmp_path / "code", {"company/b.py": ""})])
+        assert {"company/a.py", "company/b.py"} <= set(both)
+
+    def test_nobody_ships_our_run_time(self, site: Path) -> None:
+        install(site, {"webhook_runtime/extra.py": ""})
+        with pytest.raises(ValueError, match="got webhook_runtime of companylib and webhook_runtime of what is packed"):
+            archive(["companylib"])
+
+    def test_two_packages_differ(self, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        other = tmp_path / "other"
+        monkeypatch.syspath_prepend(str(other))
+        install(site, {"tests/__init__.py": "", "a.py": ""}, name="one")
+        install(other, {"tests/__init__.py": "", "b.py": ""}, name="two")
+        assert {"a.py", "b.py", "tests/__init__.py"} <= set(archive(["one", "two"]))  # the same, wherever it is from
+        (other / "tests" / "__init__.py").write_text("other")
+        with pytest.raises(ValueError, match=r"got tests/__init__\.py of two, which is there already and is another"):
+            archive(["one", "two"])
+
+    def test_a_file_of_ours_replaces_none(self, tmp_path: Path) -> None:
+        code = write(tmp_path / "code", {"ca-certificates.pem": "own"})
+        authorities = write(tmp_path, {"pem": "theirs"}) / "pem"
+        with pytest.raises(ValueError, match=r"code must not hold ca-certificates\.pem, got one"):
+            archive(code=[code], files={"ca-certificates.pem": authorities})
+
+
+def test_the_asset_of_a_webhook_is_the_same_wherever_its_package_is_from(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = write(tmp_path / "code", {"orders.py": "import companylib\ndef handle(webhook): ..."})
+    made = set()
+    for kind in ("ordinary", "setuptools_with_a_path", "setuptools_with_a_finder"):
+        shutil.rmtree(site)
+        if kind == "ordinary":
+            install(site, FILES, described={"top_level.txt": "companylib\n"})
+        else:
+            KINDS[kind](site, tmp_path / kind)
+        monkeypatch.syspath_prepend(str(site))  # which has the import system look again
+        stack = Stack()
+        sink = Sink.python(str(code), "orders.handle", packages=["companylib"])
+        ScalableWebhook(stack, "Webhook", sink=sink)
+        made.add(json.dumps(Template.from_stack(stack).to_json(), sort_keys=True))
+    assert len(made) == 1
+
+
+def test_a_layer_has_the_run_time_alone(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    RuntimeLayer(Stack(app, "Stack"), "Runtime")
+    app.synth()
+    (asset,) = tmp_path.glob("asset.*")
+    assert [path.name for path in asset.iterdir()] == ["python"]
+    assert [path.name for path in (asset / "python").iterdir()] == ["webhook_runtime"]
