@@ -114,3 +114,25 @@ def test_warnings_are_told_once_with_their_id_wherever_the_cdk_keeps_them(tmp_pa
     stack["metadata"] = {"/Hello/A": [warning("a is odd"), warning("a is odd")]}
     put(tmp_path / "manifest.json", {"artifacts": {"Hello": stack, "Tree": {"type": "cdk:tree"}}})
     assert assemblies.warnings(tmp_path) == ["Hello/A: a is odd", "Hello/B: b is odd [lib:b]"]
+
+
+def test_a_nested_stack_is_for_the_region_of_the_stack_it_is_in(tmp_path: Path) -> None:
+    def nests(file: str) -> dict[str, Any]:
+        return {"Resources": {"In": {"Type": "AWS::CloudFormation::Stack", "Metadata": {"aws:asset:path": file}}}}
+
+    put(tmp_path / "a.template.json", nests("b.nested.template.json"))
+    put(tmp_path / "b.nested.template.json", nests("c.nested.template.json"))
+    put(tmp_path / "c.nested.template.json", {})
+    put(tmp_path / "d.template.json", {})
+    artifacts = {
+        name: {"type": "aws:cloudformation:stack", "environment": where, "properties": {"templateFile": file}}
+        for name, where, file in [("A", "aws://1/here", "a.template.json"), ("D", "aws://1/there", "d.template.json")]
+    }
+    put(tmp_path / "manifest.json", {"artifacts": artifacts})
+    found = assemblies.environments(tmp_path, assemblies.templates(tmp_path))
+    assert {file.name[0]: where for file, where in found.items()} == {
+        "a": "aws://1/here",
+        "b": "aws://1/here",
+        "c": "aws://1/here",
+        "d": "aws://1/there",
+    }

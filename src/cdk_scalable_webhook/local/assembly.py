@@ -27,6 +27,27 @@ def templates(assembly: Path) -> dict[Path, Template]:
     return {file: _read(file) for folder in _folders(assembly) for file in sorted(folder.glob("*.template.json"))}
 
 
+def environments(assembly: Path, templates: Mapping[Path, Template]) -> dict[Path, str]:
+    """The account and region that each template is for, as ``aws://ACCOUNT/REGION``. A nested one is for that of the
+    stack it is in."""
+    found = {}
+    waiting = [
+        (folder / artifact["properties"]["templateFile"], artifact["environment"])
+        for folder, _, artifact in artifacts(assembly)
+        if artifact["type"] == "aws:cloudformation:stack"
+    ]
+    while waiting:
+        file, environment = waiting.pop()
+        found[file] = environment
+        nested = (resource.get("Metadata", {}).get("aws:asset:path") for resource in _nested(templates.get(file, {})))
+        waiting += [(file.parent / name, environment) for name in nested if name]
+    return found
+
+
+def _nested(template: Template) -> list[dict[str, Any]]:
+    return [it for it in resources_of(template).values() if it["Type"] == "AWS::CloudFormation::Stack"]
+
+
 def _folders(assembly: Path) -> Iterator[Path]:
     """The folder of an assembly, and those of the stages in it."""
     yield assembly

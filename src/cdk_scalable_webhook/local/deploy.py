@@ -18,6 +18,7 @@ from cdk_scalable_webhook.local import assembly as assemblies
 from cdk_scalable_webhook.local.databases import Server, redirected
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
 from cdk_scalable_webhook.local.left_out import known_types, left_out
+from cdk_scalable_webhook.local.refused import refused, used_twice
 from cdk_scalable_webhook.local.rest_api import client
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
@@ -52,7 +53,7 @@ def deploy(
         The app's webhooks.
 
     Raises:
-        LocalError: There is no app, or the CDK failed; the message has what the CDK said.
+        LocalError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
     """
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
@@ -62,6 +63,7 @@ def deploy(
         stacks = list(_stacks_of(assembly, emulator))
         for warning in assemblies.warnings(assembly):
             tell(f"warning: {warning}")
+        _refuse_what_aws_refuses(assembly)
         for line in _make_local(assembly, servers):
             tell(line)
         for region in {stack.region for stack in stacks}:
@@ -189,6 +191,19 @@ def regions(emulator: Emulator) -> list[str]:
     buckets = client("s3", emulator.endpoint, emulator.region).list_buckets()["Buckets"]
     found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
     return sorted({emulator.region, *(match[1] for match in found if match)})
+
+
+def _refuse_what_aws_refuses(assembly: Path) -> None:
+    """
+    Raises:
+        LocalError: AWS would not deploy it.
+    """
+    templates = assemblies.templates(assembly)
+    environments = assemblies.environments(assembly, templates)
+    lines = [line for file, template in templates.items() for line in refused(template, file.stat().st_size)]
+    lines += used_twice((environments.get(file, ""), template) for file, template in templates.items())
+    if lines:
+        raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
 
 
 def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
