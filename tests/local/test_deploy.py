@@ -190,6 +190,25 @@ def test_what_the_cdk_said_is_told_when_it_fails(
         deployments.deploy(emulator, tmp_path)
 
 
+def test_what_went_well_is_not_told_when_it_fails(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path / "node", "exit 0")
+    lines = [
+        "One: start: Building One/Code",
+        "One: success: Published One Template (current_account-current_region)",
+        "One |   0/114 | 4:58:04 AM | CREATE_IN_PROGRESS | AWS::SQS::Queue | One/Queue (Queue1)",
+        "Failed resources:",
+        "One | 4:58:04 AM | CREATE_FAILED | AWS::EC2::SecurityGroup | Group (Group1) it does not exist",
+    ]
+    _program(tmp_path / "cdk", "\n".join(f"echo '{line}'" for line in lines) + "\nexit 1")
+    _only_programs_of(tmp_path, monkeypatch)
+    (tmp_path / "cdk.json").write_text("{}")
+    with pytest.raises(LocalError) as failed:
+        deployments.deploy(emulator, tmp_path)
+    assert str(failed.value).splitlines()[1:] == lines[3:]
+
+
 def test_an_interrupt_ends_all_that_the_cdk_started(tmp_path: Path) -> None:
     _program(tmp_path / "node", "exit 0")
     _program(tmp_path / "cdk", "/bin/sh -c '/bin/sleep 60; :' & wait")

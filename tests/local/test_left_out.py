@@ -5,7 +5,7 @@ import pytest
 from ministack.services.cloudformation import engine
 
 from cdk_scalable_webhook.local.emulator import LocalError
-from cdk_scalable_webhook.local.left_out import known_types, left_out
+from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
 
 EIP, NAT = "AWS::EC2::EIP", "AWS::EC2::NatGateway"
 KNOWN = {"AWS::SQS::Queue", "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping", "AWS::EC2::Route"}
@@ -118,3 +118,24 @@ def test_what_a_transform_makes_is_left_to_it() -> None:
     whole = {"Transform": "AWS::Serverless-2016-10-31"} | template(Api={"Type": "AWS::Serverless::Api"})
     looped = {"Fn::ForEach::Queues": ["Name", ["A"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]}
     assert left_out(whole | looped, KNOWN) == (whole | looped, Counter())
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [
+        ({"Fn::GetAtt": ["Vpc", "CidrBlock"]}, "10.0.0.0/16"),
+        ({"Fn::Join": ["", [{"Fn::GetAtt": "Vpc.CidrBlock"}]]}, {"Fn::Join": ["", ["10.0.0.0/16"]]}),
+        ({"Fn::GetAtt": ["Peer", "CidrBlock"]}, "10.0.0.0/16"),
+        ({"Fn::GetAtt": ["Vpc", "VpcId"]}, {"Fn::GetAtt": ["Vpc", "VpcId"]}),
+        ({"Fn::GetAtt": ["Queue", "QueueName"]}, {"Fn::GetAtt": ["Queue", "QueueName"]}),
+        ({"Fn::GetAtt": ["Elsewhere", "CidrBlock"]}, {"Fn::GetAtt": ["Elsewhere", "CidrBlock"]}),
+    ],
+)
+def test_an_attribute_has_the_value_of_the_property_of_its_name(value: Any, known: Any) -> None:
+    others = {
+        "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders"}},
+    }
+    peer = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": {"Fn::GetAtt": ["Vpc", "CidrBlock"]}}}
+    whole = {"Resources": others | {"Peer": peer}, "Outputs": {"Out": {"Value": value}}}
+    assert with_own_values(whole)["Outputs"] == {"Out": {"Value": known}}

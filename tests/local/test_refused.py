@@ -16,7 +16,7 @@ def arn(id: str) -> dict[str, Any]:
 
 
 def lines(**resources: tuple[str, dict[str, Any]]) -> list[str]:
-    return refused(template(**resources), 1000)
+    return refused("Stack", template(**resources), 1000)
 
 
 def part(name: str, parent: Any = None) -> tuple[str, dict[str, Any]]:
@@ -30,9 +30,12 @@ def part(name: str, parent: Any = None) -> tuple[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        (["{tenant}", "{proxy+}"], "one variable, got {proxy+} and {tenant} side by side"),
-        (["{a}", "{b}", "c"], "one variable, got {a} and {b} side by side"),
-        (["in", "in"], "go on with in once, got it 2 times"),
+        (
+            ["{tenant}", "{proxy+}"],
+            "P1 and P0: below one path API Gateway has a variable once, got {proxy+} and {tenant}",
+        ),
+        (["{a}", "{b}", "c"], "P0 and P1: below one path API Gateway has a variable once, got {a} and {b}"),
+        (["in", "in"], "P0 and P1: below one path API Gateway has in once, got in and in"),
         (["{proxy+}", "in", "out"], None),
     ],
 )
@@ -208,11 +211,11 @@ def test_an_api_key_is_long_enough() -> None:
 
 def test_a_template_is_no_larger_than_cloudformation_takes() -> None:
     many = template(**{f"Q{number}": queue() for number in range(501)})
-    assert [line.split(";")[0] for line in refused(many, 2_000_000)] == [
-        "a template may have 500 resources, got 501",
-        "a template may have 1,048,576 bytes, got 2,000,000",
+    assert [line.split(";")[0] for line in refused("Stack", many, 2_000_000)] == [
+        "Stack: a template may have 500 resources, got 501",
+        "Stack: a template may have 1,048,576 bytes, got 2,000,000",
     ]
-    assert refused(template(**{f"Q{number}": queue() for number in range(500)}), 1_048_576) == []
+    assert refused("Stack", template(**{f"Q{number}": queue() for number in range(500)}), 1_048_576) == []
 
 
 HERE, THERE = "aws://000000000000/us-east-1", "aws://000000000000/eu-west-1"

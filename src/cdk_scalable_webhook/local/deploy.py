@@ -17,12 +17,14 @@ from filelock import FileLock
 from cdk_scalable_webhook.local import assembly as assemblies
 from cdk_scalable_webhook.local.databases import Server, redirected
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
-from cdk_scalable_webhook.local.left_out import known_types, left_out
+from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
 from cdk_scalable_webhook.local.refused import refused, used_twice
 from cdk_scalable_webhook.local.rest_api import client
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
+# What the CDK says of each asset and resource while all goes well. What fails it says once more at its end.
+_PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
 # Those in stages too, which `--all` leaves out.
 _EVERY_STACK = ["**"]
 
@@ -200,7 +202,11 @@ def _refuse_what_aws_refuses(assembly: Path) -> None:
     """
     templates = assemblies.templates(assembly)
     environments = assemblies.environments(assembly, templates)
-    lines = [line for file, template in templates.items() for line in refused(template, file.stat().st_size)]
+    lines = [
+        line
+        for file, template in templates.items()
+        for line in refused(file.name.partition(".")[0], template, file.stat().st_size)
+    ]
     lines += used_twice((environments.get(file, ""), template) for file, template in templates.items())
     if lines:
         raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
@@ -213,7 +219,7 @@ def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
     edited, lines = {}, []
     for file, template in assemblies.templates(assembly).items():
         rest, missing = left_out(template, known)
-        rest, without_server = redirected(rest, servers)
+        rest, without_server = redirected(with_own_values(rest), servers)
         gone += missing
         lines += without_server
         if rest != template:
@@ -307,7 +313,8 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
             end([run.pid])
             raise
     if run.returncode:
-        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{''.join(said).strip()}".strip())
+        told = "".join(line for line in said if not _PROGRESS.match(line))
+        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:

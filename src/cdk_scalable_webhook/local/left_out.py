@@ -63,6 +63,27 @@ def left_out(template: Template, known: Collection[str] | None) -> tuple[Templat
     return edited, Counter(gone.values())
 
 
+def with_own_values(template: Template) -> Template:
+    """The template with an attribute replaced by the property of the same name, as the address range of a VPC: of many
+    types the emulator has the properties alone. What a webhook is made of it knows."""
+    own = {
+        id: it.get("Properties") or {} for id, it in resources_of(template).items() if it["Type"] not in _OF_A_WEBHOOK
+    }
+
+    def replaced(value: Any) -> Any:
+        match value:
+            case {"Fn::GetAtt": target, **rest} if not rest:
+                id, attribute = _attribute(target)
+                return replaced(own[id][attribute]) if attribute in own.get(id, {}) else value
+            case dict():
+                return {name: replaced(each) for name, each in value.items()}
+            case list():
+                return [replaced(each) for each in value]
+        return value
+
+    return {name: replaced(section) for name, section in template.items()}
+
+
 def _is_missing(type: str, known: Collection[str] | None) -> bool:
     if type in _OF_NO_USE:
         return True

@@ -48,10 +48,10 @@ _POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 _POLLS_NOT = re.compile(r"AWSLambda(BasicExecution|VPCAccessExecution)Role")
 
 
-def refused(template: Template, size: int) -> list[str]:
-    """What AWS would refuse of a template of so many bytes: a sentence each."""
+def refused(name: str, template: Template, size: int) -> list[str]:
+    """What AWS would refuse of a template of this name and of so many bytes: a sentence each."""
     resources = resources_of(template)
-    return [*_too_large(resources, size), *(line for check in _CHECKS for line in check(resources))]
+    return [*_too_large(name, resources, size), *(line for check in _CHECKS for line in check(resources))]
 
 
 def used_twice(stacks: Iterable[tuple[str, Template]]) -> list[str]:
@@ -78,29 +78,29 @@ def used_twice(stacks: Iterable[tuple[str, Template]]) -> list[str]:
     ]
 
 
-def _too_large(resources: Mapping[str, Resource], size: int) -> Iterator[str]:
+def _too_large(name: str, resources: Mapping[str, Resource], size: int) -> Iterator[str]:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
     if len(resources) > _RESOURCES:
-        yield f"a template may have {_RESOURCES} resources, got {len(resources)}; make two stacks of it"
+        yield f"{name}: a template may have {_RESOURCES} resources, got {len(resources)}; make two stacks of it"
     if size > _TEMPLATE_BYTES:
-        yield f"a template may have {_TEMPLATE_BYTES:,} bytes, got {size:,}; make two stacks of it"
+        yield f"{name}: a template may have {_TEMPLATE_BYTES:,} bytes, got {size:,}; make two stacks of it"
 
 
 def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html"""
-    below: dict[str, list[str]] = defaultdict(list)
-    for _, it in _of("AWS::ApiGateway::Resource", resources):
+    below: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for id, it in _of("AWS::ApiGateway::Resource", resources):
         parent = json.dumps([_properties(it).get("RestApiId"), _properties(it).get("ParentId")], sort_keys=True)
-        below[parent].append(str(_properties(it).get("PathPart", "")))
+        below[parent].append((str(_properties(it).get("PathPart", "")), _path(id, it)))
     for parts in below.values():
-        variables = sorted(part for part in parts if part.startswith("{"))
-        if len(variables) > 1:
-            yield (
-                f"a path of API Gateway may go on with one variable, got {' and '.join(variables)} side by side; keep "
-                "one of them"
-            )
-        for part in sorted({part for part in parts if parts.count(part) > 1} - set(variables)):
-            yield f"a path of API Gateway may go on with {part} once, got it {parts.count(part)} times; keep one"
+        # One variable, of whatever name, and each other part.
+        alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for part, path in sorted(parts):
+            alike["a variable" if part.startswith("{") else part].append((part, path))
+        for what, found in alike.items():
+            if len(found) > 1:
+                names, paths = (" and ".join(texts) for texts in zip(*found, strict=True))
+                yield f"{paths}: below one path API Gateway has {what} once, got {names}; keep one of them"
 
 
 def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
