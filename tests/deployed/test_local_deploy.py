@@ -41,18 +41,20 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
     (program,) = (fence.text for fence in fences(ROOT / "README.md") if "rds.DatabaseInstance(" in fence.text)
     folder = app(tmp_path, program)
     told: list[str] = []
-    deploy(emulator, folder, tell=told.append)
+    of_cdk_init = ["@aws-cdk/aws-ec2:restrictDefaultSecurityGroup=true"]
+    deploy(emulator, folder, context=of_cdk_init, tell=told.append)
     left_out = [line for line in told if line.startswith("left out")]
     assert left_out == [
         "left out, since the local AWS does not have it: "
-        "1 x AWS::EC2::EIP, 1 x AWS::EC2::NatGateway, 1 x AWS::EC2::SecurityGroupIngress"
+        "1 x AWS::EC2::EIP, 1 x AWS::EC2::NatGateway, 1 x AWS::EC2::SecurityGroupIngress, "
+        "1 x Custom::VpcRestrictDefaultSG"
     ]
     assert [line.split(": its ")[0] for line in told if line not in left_out] == ["Orders/Webhook"]
 
     client("secretsmanager", emulator.endpoint, emulator.region).create_secret(Name="stripe", SecretString=KEY)
     server = Server("postgres", "127.0.0.1", postgres.port, USER, postgres.password, DATABASE)
     told.clear()
-    (webhook,) = deploy(emulator, folder, servers=[server], tell=told.append)
+    (webhook,) = deploy(emulator, folder, context=of_cdk_init, servers=[server], tell=told.append)
     assert told == left_out
     for _ in range(2):
         signed = {"Content-Type": "application/json", **stripes(BODY, time.time(), webhook.url)}

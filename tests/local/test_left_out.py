@@ -33,8 +33,10 @@ def test_without_its_table_only_what_is_of_no_use_is_left_out(monkeypatch: pytes
 
     monkeypatch.setattr("importlib.import_module", gone)
     assert known_types() is None
-    acl, address = {"Type": "AWS::WAFv2::WebACLAssociation"}, {"Type": EIP}
-    assert left_out(template(Acl=acl, Address=address), None) == (template(Address=address), {acl["Type"]: 1})
+    types = ["AWS::WAFv2::WebACLAssociation", "Custom::VpcRestrictDefaultSG"]
+    acl, group, address = ({"Type": type} for type in [*types, EIP])
+    rest = left_out(template(Acl=acl, Group=group, Address=address), None)
+    assert rest == (template(Address=address), dict.fromkeys(types, 1))
 
 
 def test_what_the_emulator_knows_stays_as_it_is() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 from cdk_scalable_webhook.local.assembly import Template, resources_of
 from cdk_scalable_webhook.local.emulator import LocalError
 
-# The emulator knows it, and refuses it for an API: there is no WAF before a local one.
-_OF_NO_USE = {"AWS::WAFv2::WebACLAssociation"}
+# What the emulator knows and fails at, and what has nothing to do here: there is no WAF before a local API, and no
+# traffic in a local VPC, whose default security group every app of `cdk init` empties.
+_OF_NO_USE = {"AWS::WAFv2::WebACLAssociation", "Custom::VpcRestrictDefaultSG"}
 # What a webhook is made of: without one of these nothing is tried.
 _OF_A_WEBHOOK = {
     *(f"AWS::ApiGateway::{name}" for name in ("RestApi", "Resource", "Method", "Deployment", "Stage")),
@@ -47,7 +48,8 @@ def left_out(template: Template, known: Collection[str] | None) -> tuple[Templat
     if not gone:
         return template, Counter()
     for id, type in gone.items():
-        if type in _OF_A_WEBHOOK or not type.startswith("AWS::") or type.startswith("AWS::CloudFormation::"):
+        own = type not in _OF_NO_USE and (not type.startswith("AWS::") or type.startswith("AWS::CloudFormation::"))
+        if own or type in _OF_A_WEBHOOK:
             raise LocalError(f"{id} is of type {type}, which the local AWS does not have; deploy a stack without it")
     for id, resource in resources.items():
         needed = sorted(_referred_to(resource.get("Properties", {}), gone))
