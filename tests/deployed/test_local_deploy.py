@@ -1,12 +1,15 @@
 """What people's own apps bring to the local AWS: resources that it does not have, databases of RDS, nested stacks."""
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mariadb_server
 import postgres_server
 import pytest
+from mariadb_server import MariaDbServer
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook.local.databases import Server
@@ -17,6 +20,7 @@ from cdk_scalable_webhook.local.rest_api import client
 from deployed.patient import http
 from docs.pages import ROOT, fences
 from senders import BODY, KEY, stripes
+from webhook_runtime.sinks.table import create_table
 
 SECONDS = 180
 
@@ -84,6 +88,31 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
         and found["FunctionName"].startswith("Orders-")
     )
     assert postgres.password not in json.dumps(function)
+
+
+@pytest.fixture(scope="module")
+def mariadb() -> Iterator[MariaDbServer]:
+    if reason := mariadb_server.missing():
+        pytest.skip(reason)
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path is short
+        server = MariaDbServer(Path(folder))
+        yield server
+        server.stop()
+
+
+@pytest.mark.slow(20)
+def test_a_consumer_that_would_sign_in_by_iam_stores_into_a_mariadb_of_this_machine(
+    emulator: Emulator, mariadb: MariaDbServer, tmp_path: Path
+) -> None:
+    (page,) = (fence.text for fence in fences(ROOT / "docs/sinks/mysql.md") if "iam_user=" in fence.text)
+    table = f"{mariadb_server.DATABASE}.webhooks"
+    mariadb.query(create_table("mysql", table))
+    named = Server("mysql", "127.0.0.1", mariadb.port, mariadb_server.USER, mariadb.password, mariadb_server.DATABASE)
+    (webhook,) = deploy(emulator, app(tmp_path, page.replace('"Orders"', '"MySql"')), servers=[named])
+    id = http.post(webhook.url, content=b"hello").json()["id"]
+    rows = f"SELECT id, payload FROM {table}"
+    assert wait_for(lambda: bool(mariadb.query(rows)), SECONDS)
+    assert mariadb.query(rows) == [(id.encode(), b"hello")]
 
 
 NESTED = """
