@@ -87,7 +87,7 @@ def test_a_consumer_gets_the_address_of_the_server_and_its_secret(login: dict[st
         "WEBHOOK_DATABASE_PORT": "5433",
         "WEBHOOK_DATABASE_NAME": "orders",
         "WEBHOOK_DATABASE_TLS": "false",
-        "WEBHOOK_SECRET_ARN": "scalable-webhook-local/postgres/127.0.0.1-5433",
+        "WEBHOOK_SECRET_ARN": "scalable-webhook-local/postgres/127.0.0.1-5433-me",
     }
     assert "VpcConfig" not in properties
     assert whole == {"Resources": {"Consumer": consumer(host=host, **login)}}

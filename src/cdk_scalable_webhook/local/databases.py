@@ -41,8 +41,8 @@ class Server:
     @property
     def secret_name(self) -> str:
         """Under which the local Secrets Manager has user and password."""
-        host = re.sub(r"[^\w.-]", "-", self.host)
-        return f"scalable-webhook-local/{self.engine}/{host}-{self.port}"
+        which = re.sub(r"[^A-Za-z0-9.]", "-", f"{self.host}-{self.port}-{self.user}")
+        return f"scalable-webhook-local/{self.engine}/{which}"
 
     def save_secret(self, endpoint: str, region: str) -> None:
         """Put user and password into the local Secrets Manager, where the consumer finds them as it does on AWS."""

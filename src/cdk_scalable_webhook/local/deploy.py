@@ -227,7 +227,7 @@ def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
     assemblies.write(edited)
     if gone:
         counted = ", ".join(f"{count} x {type}" for type, count in sorted(gone.items()))
-        yield f"left out, since the local AWS does not have it: {counted}"
+        yield f"left out, since the local AWS does not have it, or no use for it: {counted}"
     yield from lines
 
 
