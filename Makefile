@@ -100,6 +100,8 @@ generate: $(READY)
 	$(BIN)/python tools/api_md.py
 
 lock: $(READY)
+	$(BIN)/python tools/ministack_pins.py
+	$(BIN)/python tools/generated.py
 	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
 	$(PIN_ALL) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	echo checkov | $(PIN_ALL) - --output-file requirements-checkov.txt

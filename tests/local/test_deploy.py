@@ -46,15 +46,20 @@ def test_a_custom_domain_has_none(emulator: Emulator) -> None:
         deployments.local_url(emulator, "https://hooks.example.com/")
 
 
-def test_what_the_emulator_does_not_know_is_left_out_of_the_templates(tmp_path: Path) -> None:
-    acl, association = {"Type": "AWS::WAFv2::WebACL"}, {"Type": "AWS::WAFv2::WebACLAssociation"}
-    (tmp_path / "assembly-Prod").mkdir()
+def test_a_template_is_edited_to_what_the_local_aws_has_and_what_is_different_is_told(tmp_path: Path) -> None:
+    address, queue = {"Type": "AWS::EC2::EIP"}, {"Type": "AWS::SQS::Queue"}
+    assembly(tmp_path / "assembly-Prod")
+    assembly(tmp_path, Prod={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}})
     files = [tmp_path / "One.template.json", tmp_path / "assembly-Prod" / "Two.template.json"]
     for file in files:
-        file.write_text(json.dumps({"Resources": {"Acl": acl, "Association": association}, "Outputs": {}}))
-    deployments._leave_out(tmp_path, deployments._NOT_LOCAL)
+        acl = {"Type": "AWS::WAFv2::WebACLAssociation"}
+        file.write_text(json.dumps({"Resources": {"Acl": acl, "Address": address, "Queue": queue}, "Outputs": {}}))
+    (tmp_path / "Same.template.json").write_text('{"Resources":   {}}')
+    (line,) = deployments._make_local(tmp_path, [])
+    assert line.endswith(": 2 x AWS::EC2::EIP, 2 x AWS::WAFv2::WebACLAssociation")
     for file in files:
-        assert json.loads(file.read_text()) == {"Resources": {"Acl": acl}, "Outputs": {}}
+        assert json.loads(file.read_text()) == {"Resources": {"Queue": queue}, "Outputs": {}}
+    assert (tmp_path / "Same.template.json").read_text() == '{"Resources":   {}}'
 
 
 def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_path: Path) -> None:
@@ -70,32 +75,57 @@ def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_pa
 
 
 class CloudFormation:
-    """One stack with these physical ids."""
+    """Stacks with these physical ids. One that ends with an exclamation mark is that of a stack."""
 
-    def __init__(self, name: str, *physical: str) -> None:
-        self._name, self._physical = name, physical
+    def __init__(self, **stacks: list[str]) -> None:
+        self._stacks = stacks
 
     def get_paginator(self, _: str) -> "CloudFormation":
         return self
 
     def paginate(self) -> list[dict[str, Any]]:
-        return [{"Stacks": [{"StackName": self._name}]}]
+        outputs = [{"Description": "Webhook URL of x", "OutputValue": "https://a.execute-api.here.amazonaws.com/prod/"}]
+        return [{"Stacks": [{"StackName": name, "Outputs": outputs} for name in self._stacks]}]
 
     def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
-        assert StackName == self._name
-        return {"StackResources": [{}, *({"PhysicalResourceId": id} for id in self._physical)]}
+        found = []
+        for id in self._stacks[StackName]:
+            arn = f"arn:aws:cloudformation:here:0:stack/{id[:-1]}/1-2" if id.endswith("!") else id
+            type = "AWS::CloudFormation::Stack" if id.endswith("!") else "AWS::SQS::Queue"
+            found.append({"PhysicalResourceId": arn, "ResourceType": type})
+        return {"StackResources": [{}, *found]}
 
 
-def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stacks = {"here": CloudFormation("One", "/one/log", "One-Function"), "there": CloudFormation("Two", "/two/log")}
+@pytest.fixture
+def nested(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two regions: in one a stack with stacks in it, and one of the same name in the other."""
+    stacks = {
+        "here": CloudFormation(
+            One=["/one/log", "One-Function", "Nested!"], Nested=["/in/log", "Deep!"], Deep=["/deep"]
+        ),
+        "there": CloudFormation(Two=["/two/log"], Nested=["/other/log"]),
+    }
     monkeypatch.setattr(deployments, "regions", lambda _: list(stacks))
     monkeypatch.setattr(deployments, "client", lambda service, endpoint, region: stacks[region])
-    assert {"/one/log", "/aws/lambda/One-Function"} <= deployments.log_groups(emulator, "One")
-    assert "/two/log" not in deployments.log_groups(emulator, "One")
+    monkeypatch.setattr(deployments, "_past_the_domain", lambda emulator, region, url: url)
+
+
+@pytest.mark.usefixtures("nested")
+def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions_and_of_the_stacks_in_it(emulator: Emulator) -> None:
+    groups = deployments.log_groups(emulator, "One")
+    assert {"/one/log", "/aws/lambda/One-Function", "/in/log", "/deep"} <= groups
+    assert not {"/two/log", "/other/log"} & groups
     with pytest.raises(LocalError, match="no stack Three is deployed"):
         deployments.log_groups(emulator, "Three")
+
+
+@pytest.mark.usefixtures("nested")
+def test_the_webhooks_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
+    assert [webhook.stack for webhook in deployments.webhooks(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
+    of_the_app = deployments._webhooks_of(emulator, [deployments._Stack("One", "here", None)])
+    assert [webhook.stack for webhook in of_the_app] == ["One", "Nested", "Deep"]
+    of_another = deployments._webhooks_of(emulator, [deployments._Stack("Two", "there", None)])
+    assert [webhook.stack for webhook in of_another] == ["Two"]
 
 
 def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:
@@ -158,6 +188,25 @@ def test_what_the_cdk_said_is_told_when_it_fails(
     (tmp_path / "cdk.json").write_text("{}")
     with pytest.raises(LocalError, match=r"cdk synth failed in .*\nto stdout\nto stderr$"):
         deployments.deploy(emulator, tmp_path)
+
+
+def test_what_went_well_is_not_told_when_it_fails(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path / "node", "exit 0")
+    lines = [
+        "One: start: Building One/Code",
+        "One: success: Published One Template (current_account-current_region)",
+        "One |   0/114 | 4:58:04 AM | CREATE_IN_PROGRESS | AWS::SQS::Queue | One/Queue (Queue1)",
+        "Failed resources:",
+        "One | 4:58:04 AM | CREATE_FAILED | AWS::EC2::SecurityGroup | Group (Group1) it does not exist",
+    ]
+    _program(tmp_path / "cdk", "\n".join(f"echo '{line}'" for line in lines) + "\nexit 1")
+    _only_programs_of(tmp_path, monkeypatch)
+    (tmp_path / "cdk.json").write_text("{}")
+    with pytest.raises(LocalError) as failed:
+        deployments.deploy(emulator, tmp_path)
+    assert str(failed.value).splitlines()[1:] == lines[3:]
 
 
 def test_an_interrupt_ends_all_that_the_cdk_started(tmp_path: Path) -> None:

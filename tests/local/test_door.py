@@ -318,6 +318,20 @@ def test_a_binary_type_is_base64_to_a_template(emulator: Emulator, content_type:
     assert base64.b64decode(one(made)).decode() == body
 
 
+def test_no_template_takes_the_bytes_of_a_declared_type(emulator: Emulator) -> None:
+    made = make(emulator, "bytes", binaryMediaTypes=["multipart/form-data", "image~1*"])  # as a template may spell it
+    made.add("/{proxy+}")
+    made.deploy()
+    types = ["multipart/form-data; boundary=x", "image/png", "text/plain", "multipart/mixed"]
+    answers = [httpx.post(f"{made.url}/a", content=b"x", headers={"Content-Type": type}) for type in types]
+    assert [answer.status_code for answer in answers] == [500, 500, 202, 202]
+    assert answers[0].json() == {"message": "Internal server error"}
+    every = make(emulator, "every", binaryMediaTypes=["*~1*"])
+    every.add("/{proxy+}")
+    every.deploy()
+    assert httpx.post(f"{every.url}/a", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 500
+
+
 @pytest.mark.parametrize(
     ("handling", "status", "reply"),
     [({"contentHandling": "CONVERT_TO_TEXT"}, 200, "SendMessageResponse"), ({}, 500, "Internal server error")],

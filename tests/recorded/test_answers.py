@@ -16,7 +16,8 @@ from cdk_scalable_webhook.local import door
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from recorded.facts import FACTS, of
 
-FUNCTION = {"type": "AWS_PROXY", "uri": "arn:aws:apigateway:us-east-1:lambda:path/x/functions/arn:f/invocations"}
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
+FUNCTION = {"type": "AWS_PROXY", "uri": f"arn:aws:apigateway:us-east-1:lambda:path/x/functions/{ARN}/invocations"}
 Call = Callable[..., httpx.Response]
 
 
@@ -41,6 +42,7 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
 
         known = SimpleNamespace(get=lambda *_: of, may_enter=lambda _: True, saw_region=lambda _: None)
         monkeypatch.setattr(door, "RestApis", lambda _: known)
+        monkeypatch.setattr(door, "Permissions", lambda _: SimpleNamespace(allow=lambda *_: True))
         monkeypatch.setattr(door, "AccessLog", lambda _: SimpleNamespace(write=lambda *_: None))
         monkeypatch.setattr(door, "client", lambda *_: SimpleNamespace(invoke=invoke))
 

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cdk_scalable_webhook.local import burst as bursts
+from cdk_scalable_webhook.local import databases
 from cdk_scalable_webhook.local import deploy as deployments
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
@@ -151,17 +152,42 @@ def env() -> None:
 
 @local.command()
 @_in_one_sentence
-def deploy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
+def deploy(
+    app_dir: AppDir,
+    context: Context = None,
+    verbose: Verbose = False,
+    postgres: Annotated[
+        str | None,
+        typer.Option(
+            help="A Postgres on this machine for sinks whose database is of RDS or elsewhere: "
+            "[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]. Default: the one of PGHOST, PGPORT, PGUSER, PGPASSWORD and "
+            "PGDATABASE.",
+            metavar="HOST:PORT",
+        ),
+    ] = None,
+    mysql: Annotated[
+        str | None, typer.Option(help="The same for MySQL; its password may be in MYSQL_PWD.", metavar="HOST:PORT")
+    ] = None,
+) -> None:
     """Deploy a CDK app, and print its webhooks' URLs.
 
     By the real CDK CLI. Starts the local AWS where it does not run.
     """
     deployments.require_app(app_dir)
+    named = {"postgres": postgres, "mysql": mysql}
+    servers = [found for engine, name in named.items() if (found := databases.server(engine, name, os.environ))]
     with ExitStack() as started:
         with _status("starting the local AWS"):
             emulator = started.enter_context(emulators.found_or_started())
         with _status(f"deploying {app_dir}", show=not verbose):
-            webhooks = deployments.deploy(emulator, app_dir, context=context or (), verbose=verbose)
+            webhooks = deployments.deploy(
+                emulator,
+                app_dir,
+                context=context or (),
+                verbose=verbose,
+                servers=servers,
+                tell=lambda line: say(line, errors),
+            )
     _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
 
 

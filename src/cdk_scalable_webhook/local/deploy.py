@@ -1,28 +1,32 @@
 """Deploying CDK apps to the local AWS, with the real CDK CLI."""
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from cdk_scalable_webhook.local import assembly as assemblies
+from cdk_scalable_webhook.local.databases import Server, redirected
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
+from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
+from cdk_scalable_webhook.local.refused import refused, used_twice
 from cdk_scalable_webhook.local.rest_api import client
 
-_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/]+/(?P<rest>.*)")
+_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
+# What the CDK says of each asset and resource while all goes well. What fails it says once more at its end.
+_PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
 # Those in stages too, which `--all` leaves out.
 _EVERY_STACK = ["**"]
-# What the emulator refuses a template for, and what it has nothing to do for: there is no WAF before a local API.
-_NOT_LOCAL = {"AWS::WAFv2::WebACLAssociation"}
 
 
 @dataclass(frozen=True)
@@ -35,24 +39,38 @@ class DeployedWebhook:
 
 
 def deploy(
-    emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False
+    emulator: Emulator,
+    app_dir: Path,
+    *,
+    context: Sequence[str] = (),
+    verbose: bool = False,
+    servers: Sequence[Server] = (),
+    tell: Callable[[str], None] = lambda _: None,
 ) -> list[DeployedWebhook]:
     """Deploy every stack of a CDK app, bootstrapping the local AWS first where that was not done. ``context`` are
-    the ``KEY=VALUE`` of ``cdk --context``.
+    the ``KEY=VALUE`` of ``cdk --context``, and ``servers`` are for the sinks whose database is not on this machine.
+    ``tell`` is told, line by line, what synth warned of, and what is deployed otherwise than on AWS.
 
     Returns:
         The app's webhooks.
 
     Raises:
-        LocalError: There is no app, or the CDK failed; the message has what the CDK said.
+        LocalError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
     """
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
         assembly = Path(folder, "assembly")
         synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
         _cdk(emulator, app_dir, synth, verbose=verbose)
-        _leave_out(assembly, _NOT_LOCAL)
         stacks = list(_stacks_of(assembly, emulator))
+        for warning in assemblies.warnings(assembly):
+            tell(f"warning: {warning}")
+        _refuse_what_aws_refuses(assembly)
+        for line in _make_local(assembly, servers):
+            tell(line)
+        for region in {stack.region for stack in stacks}:
+            for server in servers:
+                server.save_secret(emulator.endpoint, region)
         # Of two apps that are deployed at the same time one bootstraps, and the other finds it done.
         with FileLock(emulator.home / "tmp" / "bootstrap.lock"):
             missing = sorted({stack.region for stack in stacks if not _is_bootstrapped(emulator, stack)})
@@ -61,8 +79,7 @@ def deploy(
                 _cdk(emulator, app_dir, ["bootstrap", *environments, "--app", str(assembly)], verbose=verbose)
         approved = ["--require-approval", "never", *_EVERY_STACK]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
-    names = {stack.name for stack in stacks}
-    return [webhook for webhook in webhooks(emulator) if webhook.stack in names]
+    return _webhooks_of(emulator, stacks)
 
 
 def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False) -> None:
@@ -83,13 +100,27 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
     """Every webhook that is deployed, whichever tool deployed it: its construct says so in an output of its stack."""
+    return [webhook for region in regions(emulator) for webhook in _webhooks_in(emulator, region)]
+
+
+def _webhooks_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[DeployedWebhook]:
+    """The webhooks of these stacks, and of the stacks in them."""
+    return [
+        webhook
+        for region in sorted({stack.region for stack in stacks})
+        for names in [_with_nested(emulator, region, {stack.name for stack in stacks if stack.region == region})]
+        for webhook in _webhooks_in(emulator, region)
+        if webhook.stack in names
+    ]
+
+
+def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
     return [
         DeployedWebhook(
             name=named["name"],
             stack=stack["StackName"],
             url=local_url(emulator, _past_the_domain(emulator, region, output["OutputValue"])),
         )
-        for region in regions(emulator)
         for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate()
         for stack in page["Stacks"]
         for output in stack.get("Outputs", [])
@@ -97,8 +128,21 @@ def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
     ]
 
 
+def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
+    """The names of these stacks, of the stacks in them, and so on."""
+    cloudformation = client("cloudformation", emulator.endpoint, region)
+    nested = {
+        # An ARN, of which the name is the second part.
+        resource["PhysicalResourceId"].split(":stack/")[-1].split("/")[0]
+        for stack in stacks
+        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        if resource.get("ResourceType") == "AWS::CloudFormation::Stack" and "PhysicalResourceId" in resource
+    }
+    return stacks | (_with_nested(emulator, region, nested) if nested else set())
+
+
 def log_groups(emulator: Emulator, stack: str) -> set[str]:
-    """The names of a stack's log groups, those that its functions made themselves among them.
+    """The names of the log groups of a stack and of those in it, those that its functions made themselves among them.
 
     Raises:
         LocalError: There is no such stack.
@@ -107,11 +151,12 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     for region in regions(emulator):
         cloudformation = client("cloudformation", emulator.endpoint, region)
         pages = cloudformation.get_paginator("describe_stacks").paginate()
-        deployed = [it["StackName"] for page in pages for it in page["Stacks"]]
-        if stack in deployed:
-            resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        if stack not in {it["StackName"] for page in pages for it in page["Stacks"]}:
+            continue
+        for name in _with_nested(emulator, region, {stack}):
+            resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
             physical = [resource["PhysicalResourceId"] for resource in resources if "PhysicalResourceId" in resource]
-            names |= {*physical, *(f"/aws/lambda/{name}" for name in physical)}
+            names |= {*physical, *(f"/aws/lambda/{function}" for function in physical)}
     if not names:
         raise LocalError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
     return names
@@ -150,14 +195,40 @@ def regions(emulator: Emulator) -> list[str]:
     return sorted({emulator.region, *(match[1] for match in found if match)})
 
 
-def _leave_out(assembly: Path, types: set[str]) -> None:
-    """Take the resources of these types out of the templates of an assembly."""
-    for file in assembly.rglob("*.template.json"):
-        template = json.loads(file.read_text())
-        resources = template.get("Resources", {})
-        kept = {id: resource for id, resource in resources.items() if resource["Type"] not in types}
-        if kept != resources:
-            file.write_text(json.dumps(template | {"Resources": kept}))
+def _refuse_what_aws_refuses(assembly: Path) -> None:
+    """
+    Raises:
+        LocalError: AWS would not deploy it.
+    """
+    templates = assemblies.templates(assembly)
+    environments = assemblies.environments(assembly, templates)
+    lines = [
+        line
+        for file, template in templates.items()
+        for line in refused(file.name.partition(".")[0], template, file.stat().st_size)
+    ]
+    lines += used_twice((environments.get(file, ""), template) for file, template in templates.items())
+    if lines:
+        raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
+
+
+def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
+    """Edit the templates of an assembly to what the local AWS has, and tell what is different."""
+    known = known_types()
+    gone: Counter[str] = Counter()
+    edited, lines = {}, []
+    for file, template in assemblies.templates(assembly).items():
+        rest, missing = left_out(template, known)
+        rest, without_server = redirected(with_own_values(rest), servers)
+        gone += missing
+        lines += without_server
+        if rest != template:
+            edited[file] = rest
+    assemblies.write(edited)
+    if gone:
+        counted = ", ".join(f"{count} x {type}" for type, count in sorted(gone.items()))
+        yield f"left out, since the local AWS does not have it, or no use for it: {counted}"
+    yield from lines
 
 
 @dataclass(frozen=True)
@@ -171,10 +242,8 @@ class _Stack:
 
 def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
     """The stacks of an assembly, and of the stages in it."""
-    for id, artifact in json.loads((assembly / "manifest.json").read_text())["artifacts"].items():
+    for _, id, artifact in assemblies.artifacts(assembly):
         properties = artifact.get("properties", {})
-        if artifact["type"] == "cdk:cloud-assembly":
-            yield from _stacks_of(assembly / properties["directoryName"], emulator)
         if artifact["type"] == "aws:cloudformation:stack":
             name = properties.get("stackName", id)
             account, region = artifact["environment"].removeprefix("aws://").split("/")
@@ -219,25 +288,33 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
         environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
     command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
     _require("node", environment)
-    shown = None if verbose else subprocess.PIPE
+    said = []
     with subprocess.Popen(
         command,
         cwd=app_dir,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=shown,
-        stderr=shown and subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
+        errors="replace",
         # A group of its own, which can be ended at once: the CLI, its Node, the app and the app's Node.
         process_group=0,
     ) as run:
         try:
-            said, _ = run.communicate()
+            assert run.stdout
+            for line in run.stdout:
+                if verbose:
+                    # An output has the URL that AWS would have given, and nobody answers there.
+                    print(_URL.sub(lambda url: local_url(emulator, url[0]), line), end="", file=sys.stderr, flush=True)
+                else:
+                    said.append(line)
         except BaseException:  # Ctrl-C
             end([run.pid])
             raise
     if run.returncode:
-        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{(said or '').strip()}".strip())
+        told = "".join(line for line in said if not _PROGRESS.match(line))
+        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:

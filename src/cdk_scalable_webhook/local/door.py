@@ -44,6 +44,7 @@ from starlette.routing import Route
 
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 from cdk_scalable_webhook.local.access_log import AccessLog, looked_up
+from cdk_scalable_webhook.local.permission import Permissions
 from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client, media_type
 from cdk_scalable_webhook.local.velocity import render
 
@@ -92,6 +93,9 @@ _REFUSALS = {
     "Unsupported Media Type": ("UNSUPPORTED_MEDIA_TYPE", "BadRequestException"),
 }
 _BY_A_POLICY = ("ACCESS_DENIED", "AccessDeniedException")
+
+# As people report it of AWS's execution log.
+_NOT_PERMITTED = "Invalid permissions on Lambda function"
 
 # What the answer of a function may say, and nothing else.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
@@ -196,6 +200,7 @@ class Door:
         self._iam = iam
         self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
         self._apis = RestApis(upstream)
+        self._permissions = Permissions(upstream)
         self._access_log = AccessLog(upstream)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(base_url=upstream, timeout=None, limits=limits, trust_env=False)  # noqa: S113
@@ -288,6 +293,7 @@ class Door:
         event = json.dumps(_proxy_event(call), ensure_ascii=False).encode()
         if len(event) > _MAX_EVENT:
             raise _GatewayResponse(413, "Request Too Long")
+        await run_in_threadpool(self._require_permission, call, uri["function"])
         functions = client("lambda", self._upstream, call.api.region)
         try:
             result = await asyncio.wait_for(
@@ -308,6 +314,20 @@ class Door:
         except (TypeError, ValueError) as error:
             _log.error("%s: %r", uri["function"], error)
             raise _GatewayResponse(502, "Internal server error") from None
+
+    def _require_permission(self, call: _Call, function: str) -> None:
+        """A function lets API Gateway call it for what its policy names, unless the integration has a role."""
+        api, method, gateway = call.api, call.method, call.method.integration
+        region, account = function.split(":")[3:5]
+        stage = f"arn:aws:execute-api:{api.region}:{account}:{api.id}/{api.stage}/{call.request.method}"
+        # By the path of the request, and by that of the resource, with the names of its variables.
+        sources = [stage + path for path in ("/" + _raw_path(call.request, 5).lstrip("/"), method.resource_path)]
+        if gateway.get("credentials") or self._permissions.allow(function, region, sources):
+            return
+        call.context["integration"] = {"error": _NOT_PERMITTED}
+        call.context["integrationErrorMessage"] = _NOT_PERMITTED
+        _log.error("%s: %s, for %s", function, _NOT_PERMITTED, sources[0])
+        raise _GatewayResponse(500, "Internal server error")
 
     async def _forward(self, request: Request) -> Response:
         """Hand a call on to the emulator, byte for byte."""

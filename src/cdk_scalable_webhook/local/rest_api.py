@@ -180,7 +180,8 @@ class RestApis:
             region=region,
             stage=stage_name,
             stage_variables=stage.get("variables") or {},
-            binary_media_types=api.get("binaryMediaTypes") or [],
+            # A template may have a slash escaped.
+            binary_media_types=[type.replace("~1", "/") for type in api.get("binaryMediaTypes") or []],
             throttle=_throttle(stage.get("methodSettings") or {}),
             resources={resource["path"]: _methods(resource, template) for resource in resources},
             access_log=template.access_log or _access_log(stage),

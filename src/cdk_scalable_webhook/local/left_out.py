@@ -1,0 +1,169 @@
+"""What of a template the local AWS has not: it is left out of what is deployed locally, so that the rest can be tried.
+
+The emulator refuses a whole template for one resource of a type that it does not know. What refers to a resource that
+is left out gets a text in its place that says so.
+"""
+
+import importlib
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from cdk_scalable_webhook.local.assembly import Template, resources_of
+from cdk_scalable_webhook.local.emulator import LocalError
+
+# What the emulator knows and fails at, and what has nothing to do here: there is no WAF before a local API, and no
+# traffic in a local VPC, whose default security group every app of `cdk init` empties.
+_OF_NO_USE = {"AWS::WAFv2::WebACLAssociation", "Custom::VpcRestrictDefaultSG"}
+# What a webhook is made of: without one of these nothing is tried.
+_OF_A_WEBHOOK = {
+    *(f"AWS::ApiGateway::{name}" for name in ("RestApi", "Resource", "Method", "Deployment", "Stage")),
+    *(f"AWS::Lambda::{name}" for name in ("Function", "LayerVersion", "Permission", "EventSourceMapping")),
+    *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup"),
+    *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"),
+}
+# They do something with what they refer to as soon as they are made, where others only note it.
+_ACTING = ("AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::CustomResource", "Custom::")
+_IN_A_TEXT = re.compile(r"\$\{(?P<id>[A-Za-z0-9]+)(?:\.(?P<attribute>[A-Za-z0-9.]+))?\}")
+
+
+def known_types() -> frozenset[str] | None:
+    """The types that the emulator makes, by its own table; None where it has no such table any more."""
+    try:
+        provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
+        return frozenset(provisioners._RESOURCE_HANDLERS)
+    except (ImportError, AttributeError, TypeError):
+        return None
+
+
+def left_out(template: Template, known: Collection[str] | None) -> tuple[Template, Counter[str]]:
+    """The template without what the local AWS has not, and how many of which type that is.
+
+    Raises:
+        LocalError: It cannot be done without: the webhook is made of it, or it is not AWS's, or something needs it.
+    """
+    resources = resources_of(template)
+    gone = {id: it["Type"] for id, it in resources.items() if _is_missing(it["Type"], known)}
+    if not gone:
+        return template, Counter()
+    for id, type in gone.items():
+        own = type not in _OF_NO_USE and (not type.startswith("AWS::") or type.startswith("AWS::CloudFormation::"))
+        if own or type in _OF_A_WEBHOOK:
+            raise LocalError(f"{id} is of type {type}, which the local AWS does not have; deploy a stack without it")
+    for id, resource in resources.items():
+        needed = sorted(_referred_to(resource.get("Properties", {}), gone))
+        if resource["Type"].startswith(_ACTING) and needed:
+            raise LocalError(
+                f"{id} ({resource['Type']}) needs {needed[0]} ({gone[needed[0]]}), which the local AWS does not have; "
+                "deploy a stack without the two"
+            )
+    edited = {name: _filled(section, gone) for name, section in template.items()}
+    edited["Resources"] = {
+        id: _independent(resource, gone) for id, resource in edited["Resources"].items() if id not in gone
+    }
+    return edited, Counter(gone.values())
+
+
+def with_own_values(template: Template) -> Template:
+    """The template with an attribute replaced by the property of the same name, as the address range of a VPC: of many
+    types the emulator has the properties alone. What a webhook is made of it knows."""
+    own = {
+        id: it.get("Properties") or {} for id, it in resources_of(template).items() if it["Type"] not in _OF_A_WEBHOOK
+    }
+
+    def replaced(value: Any) -> Any:
+        match value:
+            case {"Fn::GetAtt": target, **rest} if not rest:
+                id, attribute = _attribute(target)
+                return replaced(own[id][attribute]) if attribute in own.get(id, {}) else value
+            case dict():
+                return {name: replaced(each) for name, each in value.items()}
+            case list():
+                return [replaced(each) for each in value]
+        return value
+
+    return {name: replaced(section) for name, section in template.items()}
+
+
+def _is_missing(type: str, known: Collection[str] | None) -> bool:
+    if type in _OF_NO_USE:
+        return True
+    # A transform makes others of the Serverless ones, before the emulator looks for what it knows.
+    return known is not None and type not in known and not type.startswith(("Custom::", "AWS::Serverless::"))
+
+
+def _independent(resource: Any, gone: Mapping[str, str]) -> Any:
+    """A resource that waits for nothing that is gone."""
+    if not isinstance(resource, dict) or "DependsOn" not in resource:
+        return resource
+    waits_for = resource["DependsOn"]
+    left = [id for id in ([waits_for] if isinstance(waits_for, str) else waits_for) if id not in gone]
+    rest = {name: value for name, value in resource.items() if name != "DependsOn"}
+    return rest | {"DependsOn": left} if left else rest
+
+
+def _filled(value: Any, gone: Mapping[str, str]) -> Any:
+    """A value in which a text stands for what is gone."""
+    match value:
+        case {"Ref": str(id), **rest} if not rest and id in gone:
+            return _stand_in(gone[id], id)
+        case {"Fn::GetAtt": target, **rest} if not rest and _attribute(target)[0] in gone:
+            id, attribute = _attribute(target)
+            return _stand_in(gone[id], id, attribute)
+        case {"Fn::Sub": text, **rest} if not rest:
+            return {"Fn::Sub": _substituted(text, gone)}
+        # An attribute that is a list has one text for all of it.
+        case {"Fn::Select": [_, {"Fn::GetAtt": target} as one], **rest} if not rest and _attribute(target)[0] in gone:
+            return _filled(one, gone)
+        case {"Fn::Join": [_, {"Fn::GetAtt": target} as one], **rest} if not rest and _attribute(target)[0] in gone:
+            return _filled(one, gone)
+        case dict():
+            return {name: _filled(each, gone) for name, each in value.items()}
+        case list():
+            return [_filled(each, gone) for each in value]
+    return value
+
+
+def _substituted(text: Any, gone: Mapping[str, str]) -> Any:
+    """The argument of Fn::Sub, whose own variables are not resources."""
+    if isinstance(text, list):
+        own = text[1]
+        others = {id: type for id, type in gone.items() if id not in own}
+        return [_substituted(text[0], others), _filled(own, gone)]
+
+    def filled(found: re.Match[str]) -> str:
+        id = found["id"]
+        return _stand_in(gone[id], id, found["attribute"] or "") if id in gone else found[0]
+
+    return _IN_A_TEXT.sub(filled, text)
+
+
+def _stand_in(type: str, id: str, attribute: str = "") -> str:
+    """What says what it stands for, and has the form that is asked for where that is looked at."""
+    if attribute.endswith("Port"):
+        return "0"
+    text = f"left-out-{type.replace('::', '-')}-{id}"
+    return f"arn:aws:{type.split('::')[1].lower()}:::{text}" if attribute.lower().endswith("arn") else text
+
+
+def _attribute(target: Any) -> tuple[str, str]:
+    id, _, attribute = ".".join(map(str, target) if isinstance(target, list) else [str(target)]).partition(".")
+    return id, attribute
+
+
+def _referred_to(value: Any, gone: Mapping[str, str]) -> Iterator[str]:
+    """The ids of what is gone and is referred to in a value."""
+    match value:
+        case {"Ref": str(id)}:
+            yield from {id} & gone.keys()
+        case {"Fn::GetAtt": target}:
+            yield from {_attribute(target)[0]} & gone.keys()
+        case {"Fn::Sub": text}:
+            yield from (found["id"] for found in _IN_A_TEXT.finditer(str(text)) if found["id"] in gone)
+        case dict():
+            for each in value.values():
+                yield from _referred_to(each, gone)
+        case list():
+            for each in value:
+                yield from _referred_to(each, gone)

@@ -1,0 +1,263 @@
+"""What AWS refuses at a deploy, and the emulator does not: found in the templates, before anything is deployed.
+
+Only what a template says by itself is looked at: a value that AWS knows at the deploy alone is not judged. What is not
+looked for at all is told in docs/local-aws.md.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from cdk_scalable_webhook.local.assembly import Template, resources_of
+
+Resource = Mapping[str, Any]
+
+_RESOURCES = 500
+_TEMPLATE_BYTES = 1_048_576  # 1 MB, where it is uploaded to S3 as the CDK does it
+_ENVIRONMENT_BYTES = 4096
+_UNBATCHED = 10  # messages that Lambda gets without a window, and of a FIFO queue at all
+_KEY_CHARACTERS = 20
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+_RESERVED = {
+    *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
+    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+    *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+}
+_KEY = "AWS::ApiGateway::ApiKey"
+# Where the name of a resource is, of types that have each name once: in an account and region, or in an account.
+_NAMES = {
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::IAM::Role": "RoleName",
+    _KEY: "Value",
+}
+_IN_EVERY_REGION = {"AWS::S3::Bucket", "AWS::IAM::Role"}
+_POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+# Managed policies that are known not to let anybody poll.
+_POLLS_NOT = re.compile(r"AWSLambda(BasicExecution|VPCAccessExecution)Role")
+
+
+def refused(name: str, template: Template, size: int) -> list[str]:
+    """What AWS would refuse of a template of this name and of so many bytes: a sentence each."""
+    resources = resources_of(template)
+    return [*_too_large(name, resources, size), *(line for check in _CHECKS for line in check(resources))]
+
+
+def used_twice(stacks: Iterable[tuple[str, Template]]) -> list[str]:
+    """Names and values that AWS takes once, and that these templates have twice: a sentence each. With each template
+    comes the account and region that it is for, as ``aws://ACCOUNT/REGION``.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+    """
+    users: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for environment, template in stacks:
+        for id, resource in resources_of(template).items():
+            type = resource["Type"]
+            where = environment.rpartition("/")[0] if type in _IN_EVERY_REGION else environment
+            name = _properties(resource).get(_NAMES.get(type, ""))
+            if isinstance(name, str) and "Condition" not in resource:
+                users[where, type, name].append(_path(id, resource))
+    # The value of a key is a secret.
+    return [
+        f"{' and '.join(paths)}: "
+        + ("the value of an API key" if type == _KEY else f"{type} {name}")
+        + f" may be there once, got it {len(paths)} times; give each another, or none"
+        for (_, type, name), paths in users.items()
+        if len(paths) > 1
+    ]
+
+
+def _too_large(name: str, resources: Mapping[str, Resource], size: int) -> Iterator[str]:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+    if len(resources) > _RESOURCES:
+        yield f"{name}: a template may have {_RESOURCES} resources, got {len(resources)}; make two stacks of it"
+    if size > _TEMPLATE_BYTES:
+        yield f"{name}: a template may have {_TEMPLATE_BYTES:,} bytes, got {size:,}; make two stacks of it"
+
+
+def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html"""
+    below: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for id, it in _of("AWS::ApiGateway::Resource", resources):
+        parent = json.dumps([_properties(it).get("RestApiId"), _properties(it).get("ParentId")], sort_keys=True)
+        below[parent].append((str(_properties(it).get("PathPart", "")), _path(id, it)))
+    for parts in below.values():
+        # One variable, of whatever name, and each other part.
+        alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for part, path in sorted(parts):
+            alike["a variable" if part.startswith("{") else part].append((part, path))
+        for what, found in alike.items():
+            if len(found) > 1:
+                names, paths = (" and ".join(texts) for texts in zip(*found, strict=True))
+                yield f"{paths}: below one path API Gateway has {what} once, got {names}; keep one of them"
+
+
+def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html"""
+    for id, queue in _of("AWS::SQS::Queue", resources):
+        target = _arn_of((_properties(queue).get("RedrivePolicy") or {}).get("deadLetterTargetArn"), resources)
+        if target is None:
+            continue
+        letters = resources[target]
+        pair = f"{_path(id, queue)}: its dead-letter queue {_path(target, letters)} must"
+        if _is_fifo(queue) != _is_fifo(letters):
+            kinds = ["FIFO" if _is_fifo(it) else "standard" for it in (queue, letters)]
+            yield f"{pair} be {kinds[0]} as the queue is, got {kinds[1]}; make them alike"
+        allows = _properties(letters).get("RedriveAllowPolicy") or {}
+        permission = allows.get("redrivePermission", "allowAll")
+        sources = allows.get("sourceQueueArns", [])
+        named = [_arn_of(source, resources) for source in sources] if isinstance(sources, list) else [None]
+        if permission == "denyAll" or (permission == "byQueue" and id not in named and None not in named):
+            yield f"{pair} let it in, got a redrive-allow policy of {permission} without it; allow the queue there"
+
+
+def _queues(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues.html"""
+    for id, queue in _of("AWS::SQS::Queue", resources):
+        name = _properties(queue).get("QueueName")
+        if isinstance(name, str) and name.endswith(".fifo") != _is_fifo(queue):
+            kind, remedy = ("FIFO", "end") if _is_fifo(queue) else ("standard", "not end")
+            yield f"{_path(id, queue)}: the name of a {kind} queue must {remedy} with .fifo, got {name}; name it so"
+
+
+def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    known: dict[str, str] = {}
+    for id, mapping in _of("AWS::Lambda::EventSourceMapping", resources):
+        properties = _properties(mapping)
+        path, size = _path(id, mapping), _number(properties.get("BatchSize"), 10)
+        queue = resources.get(_arn_of(properties.get("EventSourceArn"), resources) or "")
+        function = resources.get(_arn_of(properties.get("FunctionName"), resources) or "")
+        both = json.dumps([properties.get("EventSourceArn"), properties.get("FunctionName")], sort_keys=True)
+        if both in known:
+            yield f"{path}: a function may have one mapping of a queue, got {known[both]} as well; keep one"
+        known[both] = path
+        if queue is None or queue["Type"] != "AWS::SQS::Queue":
+            continue
+        window = properties.get("MaximumBatchingWindowInSeconds", 0)
+        if size is not None and size > _UNBATCHED and (_is_fifo(queue) or window == 0):
+            remedy = "take fewer" if _is_fifo(queue) else "take fewer, or set a batching window"
+            kind = "FIFO queue" if _is_fifo(queue) else "queue without a batching window"
+            yield f"{path}: a batch of a {kind} may have {_UNBATCHED} messages, got {size:g}; {remedy}"
+        if function is None or function["Type"] != "AWS::Lambda::Function":
+            continue
+        hidden = _number(_properties(queue).get("VisibilityTimeout"), 30)
+        timeout = _number(_properties(function).get("Timeout"), 3)
+        if hidden is not None and timeout is not None and hidden < timeout:
+            yield (
+                f"{path}: the queue's visibility timeout must be the function's timeout or more, {timeout:g} seconds, "
+                f"got {hidden:g}; AWS advises six times as much"
+            )
+        missing = _may_not_poll(function, resources)
+        if missing:
+            yield f"{path}: the function's role must be allowed {', '.join(missing)}, got a role without; grant them"
+
+
+def _environments(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
+    for id, function in _of("AWS::Lambda::Function", resources):
+        variables = (_properties(function).get("Environment") or {}).get("Variables") or {}
+        for name in sorted(variables):
+            if name in _RESERVED or not _VARIABLE.fullmatch(name):
+                why = "is reserved" if name in _RESERVED else "must be letters, digits and _ after a letter"
+                yield f"{_path(id, function)}: an environment variable of that name {why}, got {name}; rename it"
+        size = sum(len(f"{name}{value}".encode()) for name, value in variables.items() if isinstance(value, str))
+        if size > _ENVIRONMENT_BYTES:
+            yield (
+                f"{_path(id, function)}: its environment may have {_ENVIRONMENT_BYTES:,} bytes, got {size:,}; put what "
+                "is long into Parameter Store or the code"
+            )
+
+
+def _keys(resources: Mapping[str, Resource]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-key-source.html"""
+    for id, key in _of(_KEY, resources):
+        value = _properties(key).get("Value")
+        if isinstance(value, str) and len(value) < _KEY_CHARACTERS:
+            yield f"{_path(id, key)}: an API key must have {_KEY_CHARACTERS} characters or more, got {len(value)}"
+
+
+_CHECKS: tuple[Callable[[Mapping[str, Resource]], Iterator[str]], ...] = (
+    _siblings,
+    _redrives,
+    _queues,
+    _mappings,
+    _environments,
+    _keys,
+)
+
+
+def _may_not_poll(function: Resource, resources: Mapping[str, Resource]) -> list[str]:
+    """What the role of a function is not allowed of what a mapping asks for, on any queue."""
+    role_id = _arn_of(_properties(function).get("Role"), resources)
+    if role_id is None or resources[role_id]["Type"] != "AWS::IAM::Role":
+        return []
+    role = _properties(resources[role_id])
+    managed = role.get("ManagedPolicyArns") or []
+    if any(not _POLLS_NOT.search(json.dumps(arn)) for arn in managed):
+        return []
+    documents = [policy.get("PolicyDocument") for policy in role.get("Policies") or []]
+    for _, policy in [*_of("AWS::IAM::Policy", resources), *_of("AWS::IAM::ManagedPolicy", resources)]:
+        if {"Ref": role_id} in (_properties(policy).get("Roles") or []):
+            documents.append(_properties(policy).get("PolicyDocument"))
+    statements = [
+        statement
+        for document in documents
+        for statement in _several((document or {}).get("Statement"))
+        if isinstance(statement, dict) and statement.get("Effect") == "Allow"
+    ]
+    if any("Action" not in statement for statement in statements):  # NotAction, or a condition of the template
+        return []
+    allowed = [str(action).lower() for statement in statements for action in _several(statement["Action"])]
+    return [action for action in _POLLS if not any(fnmatchcase(action.lower(), pattern) for pattern in allowed)]
+
+
+def _of(type: str, resources: Mapping[str, Resource]) -> Iterator[tuple[str, Resource]]:
+    return ((id, resource) for id, resource in resources.items() if resource["Type"] == type)
+
+
+def _properties(resource: Resource) -> dict[str, Any]:
+    return dict(resource.get("Properties") or {})
+
+
+def _path(id: str, resource: Resource) -> str:
+    """The path of a resource's construct, or else its id."""
+    path = (resource.get("Metadata") or {}).get("aws:cdk:path", id)
+    return str(path).removesuffix("/Resource")
+
+
+def _arn_of(value: Any, resources: Mapping[str, Resource]) -> str | None:
+    """The resource of this template that a Ref, or a Fn::GetAtt of its ARN, names; None where it is another's."""
+    match value:
+        case {"Ref": str(id)} | {"Fn::GetAtt": [str(id), "Arn"]} if id in resources:
+            return id
+    return None
+
+
+def _is_fifo(queue: Resource) -> bool:
+    return str(_properties(queue).get("FifoQueue", False)).lower() == "true"
+
+
+def _number(value: Any, default: float) -> float | None:
+    """A number of a template, its default, or None where only the deploy knows it."""
+    if value is None:
+        return default
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
