@@ -108,13 +108,14 @@ def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
     methods = (mount.node.try_find_child(method) for method in ("ANY", "POST"))
     taken = [mount.get_resource("{proxy+}"), *methods]
     if (other := next(filter(None, taken), None)) is not None:
-        raise ValueError(
-            f"path must be free in api, got {path!r}, which has {other.node.id} already; choose another path"
-        )
+        remedy = "take another path"
+        if mount.path == "/" and isinstance(api, apigateway.LambdaRestApi):
+            remedy = "create the LambdaRestApi with proxy=False: it takes no other path, either"
+        raise ValueError(f"path must be free in api, got {path!r}, which has {other.node.id} already; {remedy}")
     for child in mount.node.children:
         if isinstance(child, apigateway.Resource) and child.path.rpartition("/")[2].startswith("{"):
             raise ValueError(
-                f"path must have no variable below it in api, got {path!r}, which has {child.path} already; choose "
+                f"path must have no variable below it in api, got {path!r}, which has {child.path} already; take "
                 "another path: API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
             )
     return mount
