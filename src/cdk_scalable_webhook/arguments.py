@@ -221,6 +221,10 @@ def _remedy(option: Any, value: object) -> str:
         return _REASONS[name]
     if re.match(r"I[A-Z][a-z]", name) and isinstance(value, str):
         return "what exists already is imported, by a method from_…() of its class"
+    if name in ("IGrantable", "IPrincipal"):
+        return "pass a role, a user or a function"
+    if re.match(r"I[A-Z][a-z]", name):
+        return f"pass {_article(name[1:])} {name[1:]}"
     if option is str and isinstance(value, str):
         return "leave those characters out"
     if get_origin(option) is Mapping:
@@ -236,7 +240,6 @@ _REMEDIES = {
     Duration: "for example Duration.seconds(30)",
     int: "write one without quotes and fraction",
     float: "write one without quotes",
-    bool: "write True or False",
     str: "write it in quotes",
 }
 

@@ -105,12 +105,11 @@ def _free(scope: Construct, id: str) -> str:
 
 
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
-    """Refuse a number outside its limits. A remedy other than the nearest limit is for what is too low."""
+    """Refuse a number outside its limits. ``remedy`` is for one that is too low, where that is not to raise it."""
     if value is None or Token.is_unresolved(value) or low <= value <= high:
         return
-    limits = f"between {low:,} and {high:,}"
-    nearest = f"lower it to {high:,}" if value > high else remedy or f"raise it to {low:,}"
-    raise ValueError(f"{argument} must be {limits}, got {value:,}; {nearest}")
+    remedy = "lower it" if value > high else remedy or "raise it"
+    raise ValueError(f"{argument} must be between {low:,} and {high:,}, got {value:,}; {remedy}")
 
 
 def duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
@@ -120,8 +119,8 @@ def duration(argument: str, value: Duration | None, low: Duration, high: Duratio
         return
     if not known(low) <= seconds <= known(high):
         limits = f"between {show(low)} and {show(high)}"
-        nearest = f"lower it to {show(high)}" if seconds > known(high) else f"raise it to {show(low)}"
-        raise ValueError(f"{argument} must be {limits}, got {show(value)}; {nearest}")
+        remedy = "lower it" if seconds > known(high) else "raise it"
+        raise ValueError(f"{argument} must be {limits}, got {show(value)}; {remedy}")
     if seconds % 1:
         raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
 
