@@ -228,10 +228,13 @@ def same_environment(scope: Construct, **things: object) -> None:
             continue
         other = Stack.of(thing)
         if other.environment != own.environment:
+            remedy = "give both stacks the same env"
+            # SQS moves messages within an account.
+            if argument != "dead_letter_queue" and (other.region == own.region or Token.is_unresolved(other.region)):
+                remedy += ", or import it by a method from_…() of its class"
             raise ValueError(
                 f"{argument} must be of the account and the region of the ScalableWebhook, {_env(own)}, got "
-                f"{thing.node.path} of {_env(other)}; give both stacks the same env, or import it by a method "
-                "from_…() of its class"
+                f"{thing.node.path} of {_env(other)}; {remedy}"
             )
 
 
@@ -432,7 +435,7 @@ def large_payloads(door_takes_them: bool, consumer: object) -> None:
     if not door_takes_them:
         raise ValueError(
             "large_payloads must not be set for an ingress without code, which cannot put a payload into S3, got both; "
-            "take the Lambda door, Ingress.lambda_integration()"
+            "take Ingress.lambda_integration()"
         )
     if consumer is not None:
         raise ValueError(

@@ -25,7 +25,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, ScalableWebhook, Sink, Source
-from synth.refused import OUT, Make, Row, assert_followed
+from synth.refused import OUT, Make, Refusal, Row, assert_followed
 
 # Code that is packed, which has to be there until the tests end.
 FOLDER = tempfile.TemporaryDirectory()
@@ -476,7 +476,64 @@ def test_what_is_made_for_another_account_or_region_is_refused_by_its_name(
     with pytest.raises(ValueError, match=f"^{argument} must be of the account and the region") as refused:
         ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
     assert "111111111111/us-east-1, got Other/Made of " in str(refused.value)
-    assert "import it by a method from_…()" in str(refused.value)
+    # Nothing of another region can be used, nor a dead-letter queue of another account.
+    importable = env is not THERE and argument != "dead_letter_queue"
+    assert ("import it by a method from_…()" in str(refused.value)) == importable
+
+
+def resource(service: str, name: str) -> str:
+    return f"arn:aws:{service}:us-east-1:{'2' * 12}:{name}"
+
+
+def its_secret(stack: Stack) -> secretsmanager.ISecret:
+    arn = resource("secretsmanager", "secret:its-AbCdEf")
+    return secretsmanager.Secret.from_secret_complete_arn(stack, "Its", arn)
+
+
+IMPORTED_INSTEAD: dict[str, Callable[[Stack], dict[str, Any]]] = {
+    "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "orders"))},
+    "encryption_key": lambda stack: {"encryption_key": kms.Key.from_key_arn(stack, "Its", resource("kms", "key/1"))},
+    "large_payloads": lambda stack: {"large_payloads": s3.Bucket.from_bucket_name(stack, "Its", "payloads")},
+    "table": lambda stack: {
+        "sink": Sink.dynamodb(dynamodb.Table.from_table_arn(stack, "Its", resource("dynamodb", "table/webhooks")))
+    },
+    "database": lambda stack: {
+        "sink": Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack), secret=its_secret(stack))
+    },
+    "cluster": lambda stack: {
+        "sink": Sink.data_api(
+            imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL),
+            database_name="d",
+            secret=its_secret(stack),
+        )
+    },
+    "vpc": lambda stack: {
+        "sink": Sink.http(
+            "https://example.com",
+            vpc=ec2.Vpc.from_vpc_attributes(
+                stack, "Its", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+            ),
+        )
+    },
+    "signing_secret": lambda stack: {"sink": Sink.http("https://example.com", signing_secret=its_secret(stack))},
+    "secret": lambda stack: {"source": Source.github(its_secret(stack))},
+}
+
+
+@pytest.mark.parametrize("argument", BROUGHT)
+def test_what_is_made_for_another_account_can_be_given_the_same_env_or_be_imported(argument: str) -> None:
+    def brought(account: str) -> Make:
+        def make(stack: Stack) -> None:
+            made_in = Stack(cast(App, stack.node.root), "Other", env=Environment(account=account, region="us-east-1"))
+            ScalableWebhook(stack, "Webhook", **BROUGHT[argument](made_in))
+
+        return make
+
+    remedies = [brought("1" * 12)]
+    if argument in IMPORTED_INSTEAD:
+        remedies.append(lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED_INSTEAD[argument](stack)))
+    message = f"{argument} must be of the account and the region"
+    assert_followed(Refusal(argument, message, brought("2" * 12), remedies, HERE))
 
 
 @pytest.mark.parametrize("argument", BROUGHT)
@@ -496,22 +553,38 @@ def test_what_is_imported_may_be_imported_by_the_stack_of_another_region() -> No
 
 
 ELSEWHERE = f"eu-west-1:{'1' * 12}"
-IMPORTED: dict[str, Callable[[Stack], dict[str, Any]]] = {
-    "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:orders")},
-    "dead_letter_queue": lambda stack: {
-        "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:letters")
+IMPORTED: dict[str, Callable[..., dict[str, Any]]] = {
+    "queue": lambda stack, where=ELSEWHERE: {
+        "queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:orders")
     },
-    "encryption_key": lambda stack: {
-        "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{ELSEWHERE}:key/1234")
+    "dead_letter_queue": lambda stack, where=ELSEWHERE: {
+        "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:letters")
     },
-    "secret": lambda stack: {
+    "encryption_key": lambda stack, where=ELSEWHERE: {
+        "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{where}:key/1234")
+    },
+    "secret": lambda stack, where=ELSEWHERE: {
         "source": Source.github(
             secretsmanager.Secret.from_secret_complete_arn(
-                stack, "Its", f"arn:aws:secretsmanager:{ELSEWHERE}:secret:github-AbCdEf"
+                stack, "Its", f"arn:aws:secretsmanager:{where}:secret:github-AbCdEf"
             )
         )
     },
 }
+
+
+@pytest.mark.parametrize("argument", IMPORTED)
+def test_what_is_of_another_region_has_its_webhook_there_or_is_one_of_this(argument: str) -> None:
+    def there(stack: Stack) -> None:
+        own = Stack(cast(App, stack.node.root), "There", env=THERE)
+        ScalableWebhook(own, "Webhook", **IMPORTED[argument](own))
+
+    def here(where: str) -> Make:
+        return lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack, where))
+
+    message = f"{argument} must be of the region of the ScalableWebhook, us-east-1, got "
+    own_region = f"us-east-1:{'1' * 12}"
+    assert_followed(Refusal(argument, message, here(ELSEWHERE), [there, here(own_region)], HERE))
 
 
 @pytest.mark.parametrize("argument", IMPORTED)
