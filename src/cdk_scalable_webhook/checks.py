@@ -400,7 +400,7 @@ def dead_letters_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None)
     got = "nobody" if permission == "denyAll" else f"{len(allowed)} others"
     raise ValueError(
         f"the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in {got}; create the "
-        "dead-letter queue with redrive_permission=sqs.RedrivePermission.ALLOW_ALL, or without a policy"
+        "dead-letter queue without redrive_allow_policy, or with sqs.RedrivePermission.ALLOW_ALL in it"
     )
 
 

@@ -390,7 +390,7 @@ def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
         yield refusal.make, refusal.env
     for *_, case in test_brought.CASES:
         if isinstance(case, test_brought.Refused):
-            yield (lambda stack, case=case: webhook(stack, **{"path": "/hooks", **case.make(stack)})), test_brought.ENV
+            yield test_brought.in_a_stack(case.make), test_brought.ENV
     there = elsewhere("eu-west-1")
     for brought in test_checks.BROUGHT.values():
         yield (lambda stack, brought=brought: webhook(stack, **brought(there(stack)))), test_checks.HERE
