@@ -415,7 +415,7 @@ def same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -> None:
     )
 
 
-def nothing_set(brought: str, remedy: str = "", **settings: object) -> None:
+def nothing_set(brought: str, remedy: str = "", /, **settings: object) -> None:
     """Refuse settings that would shape a thing which was brought, and which nobody would apply. The remedy is for those
     that the thing does not have either; ``{them}`` in it is how to speak of the settings."""
     given = [name for name, value in settings.items() if value is not None]

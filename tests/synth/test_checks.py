@@ -161,7 +161,13 @@ def fifo_with_dead_letters(**properties: Any) -> Make:
 def kept_for(period: Duration, *, tries: int) -> Make:
     def make(stack: Stack) -> sqs.Queue:
         dead_letter_queue = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=tries)
-        return queue(retention_period=period, visibility_timeout=minutes(3), dead_letter_queue=dead_letter_queue)(stack)
+        return sqs.Queue(
+            stack,
+            "Brought",
+            retention_period=period,
+            visibility_timeout=minutes(3),
+            dead_letter_queue=dead_letter_queue,
+        )
 
     return make
 

@@ -2,13 +2,16 @@
 here, and every ``raise ValueError`` of the synth side is held against what the tables of refusals provoke."""
 
 import ast
+import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import jsii
 import pytest
+from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
@@ -18,6 +21,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
 import cdk_scalable_webhook
@@ -378,8 +382,15 @@ def test_a_remedy_was_followed_to_its_end(refusal: Refusal) -> None:
     assert_followed(refusal)
 
 
-def elsewhere(region: str) -> Callable[[Stack], Stack]:
-    return lambda stack: Stack(stack.node.root, "Other", env=Environment(account="1" * 12, region=region))
+def given(arguments: Callable[[Stack], Mapping[str, Any]], *, elsewhere: bool = False) -> Make:
+    """A webhook with arguments that are made in its stack, or in one of another region."""
+
+    def make(stack: Stack) -> None:
+        there = Environment(account="1" * 12, region="eu-west-1")
+        made_in = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
+        webhook(stack, **arguments(made_in))
+
+    return make
 
 
 def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
@@ -391,11 +402,10 @@ def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
     for *_, case in test_brought.CASES:
         if isinstance(case, test_brought.Refused):
             yield test_brought.in_a_stack(case.make), test_brought.ENV
-    there = elsewhere("eu-west-1")
     for brought in test_checks.BROUGHT.values():
-        yield (lambda stack, brought=brought: webhook(stack, **brought(there(stack)))), test_checks.HERE
+        yield given(brought, elsewhere=True), test_checks.HERE
     for imported in test_checks.IMPORTED.values():
-        yield (lambda stack, imported=imported: webhook(stack, **imported(stack))), test_checks.HERE
+        yield given(imported), test_checks.HERE
 
 
 Line = tuple[Path, int]
@@ -436,3 +446,83 @@ def test_nothing_is_refused_whose_remedy_nobody_followed() -> None:
     refusing = dict(refusing_lines())
     assert len(refusing) > 150
     assert [told for told, lines in refusing.items() if lines.isdisjoint(provoked)] == []
+
+
+@dataclass
+class Warned:
+    """What is warned of by this id, and each remedy that the warning names, followed."""
+
+    id: str
+    make: Make
+    remedies: Sequence[Make]
+
+
+def acknowledged(id: str, make: Make) -> Make:
+    def quiet(stack: Stack) -> None:
+        CdkAnnotations.of(make(stack)).acknowledge_warning(f"cdk-scalable-webhook:{id}")
+
+    return quiet
+
+
+def brought(make: Callable[..., sqs.IQueue], **properties: Any) -> Make:
+    return lambda stack: webhook(stack, queue=make(stack, **properties))
+
+
+def of_parameter(stack: Stack, **properties: Any) -> sqs.IQueue:
+    arn = test_brought.parameter(stack)
+    return sqs.Queue.from_queue_attributes(stack, "Q", queue_arn=arn, **properties)
+
+
+def isolated(stack: Stack) -> ScalableWebhook:
+    subnets = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    own = ec2.Vpc(stack, "Vpc", subnet_configuration=[subnets], nat_gateways=0)
+    for service in ("SQS", "SECRETS_MANAGER"):
+        own.add_interface_endpoint(service, service=getattr(ec2.InterfaceVpcEndpointAwsService, service))
+    return webhook(stack, sink=Sink.http("https://example.com", vpc=own))
+
+
+def preflighted(**arguments: Any) -> Make:
+    options = test_brought.cors(test_brought.SHOP, "https://b.example.com")
+    return lambda stack: webhook(
+        stack, path="/hooks", api=api(stack, default_cors_preflight_options=options), **arguments
+    )
+
+
+def on_api(*types: str) -> Make:
+    return lambda stack: webhook(stack, path="/hooks", api=api(stack, binary_media_types=list(types)))
+
+
+SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
+WARNINGS = [
+    Warned("queueKind", brought(of_parameter), [brought(of_parameter, fifo=True), acknowledged("queueKind", brought(of_parameter))]),
+    Warned("maxMessageSize", brought(queue, max_message_size_bytes=65_536), [brought(queue, max_message_size_bytes=1_048_576)]),
+    Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_brought.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_brought.QUEUE)))]),
+    Warned("maxReceiveCount", lambda stack: webhook(stack, max_receive_count=4), [lambda stack: webhook(stack, max_receive_count=5)]),
+    Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, max_receive_count=200), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
+    Warned("openDoor", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("openDoor", webhook)]),
+    Warned("plainHttp", lambda stack: webhook(stack, sink=Sink.http("http://example.com")), [lambda stack: webhook(stack, sink=Sink.http("https://example.com"))]),
+    Warned("databaseTimeout", lambda stack: webhook(stack, timeout=Duration.seconds(24), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack))), [lambda stack: webhook(stack, timeout=Duration.seconds(25), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack)))]),
+    Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", isolated)]),
+    Warned("corsOrigins", preflighted(), [preflighted(cors=test_brought.cors(test_brought.SHOP))]),
+    Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
+]  # fmt: skip
+
+
+def warned_of(make: Make) -> list[str]:
+    stack = Stack(App(), "Stack", env=test_brought.ENV)
+    make(stack)
+    Template.from_stack(stack)
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("cdk-scalable-webhook:"))
+    return [id for each in found for id in re.findall(r"cdk-scalable-webhook:(\w+)\]", str(each.entry.data))]
+
+
+@pytest.mark.parametrize("warned", WARNINGS, ids=lambda warned: warned.id)
+def test_a_warning_is_gone_once_its_remedy_is_followed(warned: Warned) -> None:
+    assert warned.id in warned_of(warned.make)
+    for remedy in warned.remedies:
+        assert warned.id not in warned_of(remedy)
+
+
+def test_every_warning_has_its_remedy_followed() -> None:
+    ids = {id for path in SYNTH for id in re.findall(r'"cdk-scalable-webhook:(\w+)"', path.read_text())}
+    assert ids == {warned.id for warned in WARNINGS}
