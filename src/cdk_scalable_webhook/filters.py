@@ -39,7 +39,8 @@ class EventFilters:
             ValueError: They are not filters, or more than Lambda takes.
         """
         if not 1 <= len(filters) <= _MAX_FILTERS:
-            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", "join some by $or, or leave it out")
+            remedy = "join some by $or" if filters else "name one"
+            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", f"{remedy}, or leave it out")
         try:
             self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
         except RecursionError:
@@ -234,7 +235,8 @@ def _alternatives(wanted: object, where: str, *, text_only: bool) -> list[dict[s
 
 def _rules(wanted: object, where: str, *, text_only: bool) -> list[Any]:
     if not isinstance(wanted, list | tuple) or not wanted:
-        _refuse("be a list of one value or more", brief(wanted), "put a single value into a list, too", where)
+        remedy = "name a value in it" if isinstance(wanted, list | tuple) else "put a single value into a list, too"
+        _refuse("be a list of one value or more", brief(wanted), remedy, where)
     return [_rule(rule, where, text_only=text_only) for rule in wanted]
 
 
@@ -250,7 +252,9 @@ def _rule(rule: object, where: str, *, text_only: bool) -> Any:
         )
     if not (_is(rule, str) or (not text_only and (rule is None or isinstance(rule, bool) or _is(rule, int)))):
         kinds = "texts and operators, since a header is text" if text_only else "texts, numbers, booleans and None"
-        remedy = "write the value in quotes" if text_only else "write the value as JSON has it"
+        remedy = "write a text" if text_only else "write a text, a whole number, True, False or None"
+        if isinstance(rule, str):
+            remedy = "leave control characters and lone surrogates out"
         _refuse(f"have {kinds}", brief(rule), remedy, where)
     return rule
 

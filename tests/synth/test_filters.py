@@ -324,7 +324,7 @@ class TestEndpoints:
 
 field = "event_filters[0]['body']['a']"
 REFUSED: dict[str, tuple[Any, str, list[Any]]] = {
-    "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; join some by $or, or leave it out", [BODY, OUT]),
+    "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; name one, or leave it out", [BODY, OUT]),
     "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or", [[{"body": {"$or": [{"a": [0]}, {"a": [1]}]}}], OUT]),
     "one, not in a list": (BODY[0], "event_filters must be a list, each a dict, got {'body': {'ref': [{'prefix': 'refs/heads/'}]}} (dict); put a single one into a list, too", [BODY, OUT]),
     "text": (["push"], "event_filters[0] must be a dict, got 'push' (str); write one with braces, {…: …}, or leave event_filters out", [BODY, OUT]),
@@ -334,7 +334,7 @@ REFUSED: dict[str, tuple[Any, str, list[Any]]] = {
     "fields in a list": ([{"body": ["x"]}], "event_filters[0]['body'] must be a dict with one field or more, got ['x']", [[{"body": {"type": ["order.paid"]}}]]),
     "a name that is none": ([{"body": {1: ["x"]}}], "must be a dict with one field or more, got {1: ['x']}", [[{"body": {"1": ["x"]}}]]),
     "value without a list": ([{"body": {"a": "x"}}], f"{field} must be a list of one value or more, got 'x'; put a single value", [[{"body": {"a": ["x"]}}]]),
-    "no values": ([{"body": {"a": []}}], f"{field} must be a list of one value or more, got []", [[{"body": {"a": ["x"]}}]]),
+    "no values": ([{"body": {"a": []}}], f"{field} must be a list of one value or more, got []; name a value in it", [[{"body": {"a": ["x"]}}]]),
     "list in a list": ([{"body": {"a": [["x"]]}}], f"{field} must have texts, numbers, booleans and None, got ['x']", [[{"body": {"a": ["x"]}}]]),
     "fraction": ([{"body": {"a": [1.5]}}], f"{field} must have numbers with a fraction below numeric, since AWS compares others as they are written, got 1.5; write {{'numeric': ['=', 1.5]}}", [[{"body": {"a": [{"numeric": ["=", 1.5]}]}}]]),
     "unknown operator": ([{"body": {"a": [{"regex": "x"}]}}], f"{field} must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got regex; take one of these in each dict", [[{"body": {"a": [{"prefix": "x"}]}}]]),
@@ -366,7 +366,7 @@ REFUSED: dict[str, tuple[Any, str, list[Any]]] = {
     "a field that has rules, and steps below": ([{"body": {"a": ["x"], "a.b": ["y"]}}], "event_filters[0]['body'] must name each field once, got a.b twice; put all its values into one list", [[{"body": {"a.b": ["x", "y"]}}]]),
     "header twice": ([{"headers": {"X-A": ["x"], "x-a": ["y"]}}], "event_filters[0]['headers'] must name each header once, got x-a twice; put all its values into one list", [[{"headers": {"X-A": ["x", "y"]}}]]),
     "header with fields": ([{"headers": {"X-A": {"b": ["x"]}}}], "event_filters[0]['headers']['X-A'] must be a list of one value or more, got {'b': ['x']}", [[{"headers": {"X-A": ["x"]}}]]),
-    "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1", [[{"headers": {"X-A": ["1"]}}]]),
+    "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1; write a text", [[{"headers": {"X-A": ["1"]}}]]),
     "header that is null": ([{"headers": {"X-A": [None]}}], "since a header is text, got None", [[{"headers": {"X-A": ["null"]}}]]),
     "header by its number": ([{"headers": {"X-A": [{"numeric": [">", 1]}]}}], "must have no numeric, since a header is text, got ['>', 1]", [[{"headers": {"X-A": ["1"]}}]]),
     "header but a number": ([{"headers": {"X-A": [{"anything-but": [1]}]}}], "must have texts for anything-but, got [1]", [[{"headers": {"X-A": [{"anything-but": ["1"]}]}}]]),
