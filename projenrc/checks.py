@@ -47,6 +47,7 @@ RUFF = {
             "tests/synth/test_arguments.py": ["E501"],
             "tests/synth/test_checks.py": ["E501"],
             "tests/synth/test_filters.py": ["E501"],
+            "tests/synth/test_remedies.py": ["E501"],
             "tests/typing/wrong.py": ["E501", "B018"],
             "examples/**": ["D"],
             "faults/**": ["D"],

@@ -181,7 +181,7 @@ def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     options = [option for option in options if f"I{getattr(option, '__name__', '')}" not in interfaces]
     kinds = " or ".join(dict.fromkeys(_described(option, wrong.value) for option in options))
     remedies = [_remedy(option, wrong.value) for option in options]
-    remedy = next(filter(None, remedies), "pass one")
+    remedy = next(filter(None, remedies), f"pass {kinds}")
     if optional:
         remedy += f", or leave {wrong.argument.partition('[')[0]} out"
     kind = type(wrong.value).__name__
@@ -221,6 +221,14 @@ def _remedy(option: Any, value: object) -> str:
         return _REASONS[name]
     if re.match(r"I[A-Z][a-z]", name) and isinstance(value, str):
         return "what exists already is imported, by a method from_…() of its class"
+    if name in ("IGrantable", "IPrincipal"):
+        return "pass a role, a user or a function"
+    if re.match(r"I[A-Z][a-z]", name):
+        return f"pass {_article(name[1:])} {name[1:]}"
+    if option is str and isinstance(value, str):
+        return "leave those characters out"
+    if get_origin(option) is Mapping:
+        return "write one with braces, {…: …}"
     return _REMEDIES.get(option, "")
 
 
@@ -232,6 +240,7 @@ _REMEDIES = {
     Duration: "for example Duration.seconds(30)",
     int: "write one without quotes and fraction",
     float: "write one without quotes",
+    str: "write it in quotes",
 }
 
 # By the names of the classes, whose modules import this one, or take time to import.

@@ -123,7 +123,8 @@ def brought_buffer(
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:noDeadLetterQueue",
             "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored comes back "
-            "until its retention period ends, and is then lost.",
+            "until its retention period ends, and is then lost. Create the queue in this app with dead_letter_queue=; "
+            "where an imported one has one, acknowledge this.",
         )
         return Buffer(queue, None, None)
     retention, size = checks.retention_of(queue), checks.message_size_of(queue)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_network
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -83,7 +84,7 @@ def place(scope: Construct, id: str) -> None:
         raise ValueError(f"id must be printable and known at synth, got {brief(id)}; for example 'Webhook'")
     if scope.node.try_find_child(id) is not None:
         raise ValueError(
-            f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; choose another"
+            f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; take {_free(scope, id)!r}"
         )
     try:
         Stack.of(scope)
@@ -99,21 +100,27 @@ def place(scope: Construct, id: str) -> None:
         )
 
 
+def _free(scope: Construct, id: str) -> str:
+    return next(name for number in count(2) if scope.node.try_find_child(name := f"{id}{number}") is None)
+
+
 def number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
-    """Refuse a number outside its limits."""
+    """Refuse a number outside its limits. ``remedy`` is for one that is too low, where that is not to raise it."""
     if value is None or Token.is_unresolved(value) or low <= value <= high:
         return
-    raise ValueError(_sentence(f"{argument} must be between {low:,} and {high:,}, got {value:,}", remedy))
+    remedy = "lower it" if value > high else remedy or "raise it"
+    raise ValueError(f"{argument} must be between {low:,} and {high:,}, got {value:,}; {remedy}")
 
 
-def duration(argument: str, value: Duration | None, low: Duration, high: Duration, remedy: str = "") -> None:
+def duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
     """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
     seconds = known_seconds(value)
     if seconds is None:
         return
     if not known(low) <= seconds <= known(high):
         limits = f"between {show(low)} and {show(high)}"
-        raise ValueError(_sentence(f"{argument} must be {limits}, got {show(value)}", remedy))
+        remedy = "lower it" if seconds > known(high) else "raise it"
+        raise ValueError(f"{argument} must be {limits}, got {show(value)}; {remedy}")
     if seconds % 1:
         raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
 
@@ -148,7 +155,7 @@ def max_concurrency(value: int) -> None:
         value,
         2,
         1000,
-        "for one at a time bring a FIFO queue: a door sends all its messages in one message group",
+        "for one at a time leave it out and bring a FIFO queue: an endpoint sends all in one message group",
     )
 
 
@@ -160,7 +167,7 @@ def batching(batch_size: int, window: Duration | None, *, fifo: bool) -> None:
             "leave it out: Lambda does not support a window there"
         )
     if fifo:
-        number("batch_size", batch_size, 1, _FIFO_MAX_BATCH, "a FIFO queue delivers at most 10 messages at a time")
+        number("batch_size of a FIFO queue", batch_size, 1, _FIFO_MAX_BATCH)
     number("batch_size", batch_size, 1, _STANDARD_MAX_BATCH)
     duration("max_batching_window", window, Duration.seconds(0), _MAX_WINDOW)
     if Token.is_unresolved(batch_size) or batch_size <= _FIFO_MAX_BATCH:
@@ -213,10 +220,12 @@ def api_stack(scope: Construct, api: apigateway.RestApi) -> None:
 
 def free_path(path: str, taken: Any) -> None:
     """A place in an API that nobody else serves."""
-    if taken is not None:
-        raise ValueError(
-            f"path must be free in api, got {path!r}, which has {taken.node.id} already; choose another path"
-        )
+    if taken is None:
+        return
+    remedy = "take another path"
+    if path == "/" and isinstance(getattr(taken, "api", None), apigateway.LambdaRestApi):
+        remedy = "create the LambdaRestApi with proxy=False: it takes no other path, either"
+    raise ValueError(f"path must be free in api, got {path!r}, which has {taken.node.id} already; {remedy}")
 
 
 def no_variable_below(path: str, mount: apigateway.IResource) -> None:
@@ -228,7 +237,7 @@ def no_variable_below(path: str, mount: apigateway.IResource) -> None:
         below = child.path if isinstance(child, apigateway.Resource) else ""
         if re.search(r"/{[^/+]+\+?}$", below) and not below.endswith("/{proxy+}"):
             raise ValueError(
-                f"path must have no variable below it in api, got {path!r}, which has {below}; choose another path: "
+                f"path must have no variable below it in api, got {path!r}, which has {below}; take another path: "
                 "API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
             )
 
@@ -243,10 +252,13 @@ def same_environment(scope: Construct, **things: object) -> None:
             continue
         other = Stack.of(thing)
         if other.environment != own.environment:
+            remedy = "give both stacks the same env"
+            # SQS moves messages within an account.
+            if argument != "dead_letter_queue" and (other.region == own.region or Token.is_unresolved(other.region)):
+                remedy += ", or import it by a method from_…() of its class"
             raise ValueError(
                 f"{argument} must be of the account and the region of the ScalableWebhook, {_env(own)}, got "
-                f"{thing.node.path} of {_env(other)}; give both stacks the same env, or import it by a method "
-                "from_…() of its class"
+                f"{thing.node.path} of {_env(other)}; {remedy}"
             )
 
 
@@ -412,7 +424,7 @@ def dead_letters_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None)
     got = "nobody" if permission == "denyAll" else f"{len(allowed)} others"
     raise ValueError(
         f"the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in {got}; create the "
-        "dead-letter queue with redrive_permission=sqs.RedrivePermission.ALLOW_ALL, or without a policy"
+        "dead-letter queue without redrive_allow_policy, or with sqs.RedrivePermission.ALLOW_ALL in it"
     )
 
 
@@ -427,16 +439,18 @@ def same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -> None:
     )
 
 
-def nothing_set(brought: str, **settings: object) -> None:
-    """Refuse settings that would shape a thing which was brought, and which nobody would apply."""
+def nothing_set(brought: str, remedy: str = "", /, **settings: object) -> None:
+    """Refuse settings that would shape a thing which was brought, and which nobody would apply. The remedy is for those
+    that the thing does not have either; ``{them}`` in it is how to speak of the settings."""
     given = [name for name, value in settings.items() if value is not None]
     if given:
         them = "it" if len(given) == 1 else "them"
-        remedy = f"set {them} on what you pass as {brought}, or leave {brought} out"
-        if brought.startswith("no "):
-            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {them} out"
+        if not remedy and brought.startswith("no "):
+            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {{them}} out"
+        remedy = remedy or f"set {{them}} on what you pass as {brought}, or leave {brought} out"
         raise ValueError(
-            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; {remedy}"
+            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; "
+            f"{remedy.replace('{them}', them)}"
         )
 
 
@@ -445,7 +459,7 @@ def large_payloads(door_takes_them: bool, consumer: object) -> None:
     if not door_takes_them:
         raise ValueError(
             "large_payloads must not be set for an ingress without code, which cannot put a payload into S3, got both; "
-            "take the Lambda door, Ingress.lambda_integration()"
+            "take Ingress.lambda_integration()"
         )
     if consumer is not None:
         raise ValueError(
@@ -490,7 +504,7 @@ def header_names(*, header: Sequence[str], **others: str | None) -> None:
     """Names of headers, each of which holds something of its own."""
     if not 1 <= len(header) <= _MAX_HEADERS:
         raise ValueError(
-            f"header must be 1 to {_MAX_HEADERS} names of headers, got {len(header)}; name those that sign"
+            f"header must be 1 to {_MAX_HEADERS} names of headers, got {len(header)}; name those with a signature"
         )
     names = [*(("header", name) for name in header), *others.items()]
     seen: dict[str, str] = {}
@@ -499,7 +513,7 @@ def header_names(*, header: Sequence[str], **others: str | None) -> None:
         if name is not None and (other := seen.setdefault(name.lower(), argument)) is not argument:
             raise ValueError(
                 f"{argument} must be another header than {other}, got {brief(name)} for both; "
-                "two webhooks of one moment would be one, or leave one of them out"
+                f"name the header that the sender has for {argument}, or leave {argument} out"
             )
 
 
@@ -508,7 +522,7 @@ def at_most_one(**settings: object) -> None:
     given = [name for name, value in settings.items() if value is not None]
     if len(given) > 1:
         raise ValueError(
-            f"{' and '.join(given)} must not be set together, got both; choose the one that the sender has"
+            f"{' and '.join(given)} must not be set together, got both; leave out {given[0]}, or leave out {given[1]}"
         )
 
 
@@ -537,15 +551,15 @@ def mount_path(value: str) -> None:
     if value.strip("/") in ("ping", "sping"):
         raise ValueError(
             f"path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, "
-            f"got {brief(value)}; choose another, for example '/webhooks'"
+            f"got {brief(value)}; take another, for example '/webhooks'"
         )
     segments = value.strip("/").split("/")
     if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
         return
-    raise ValueError(
-        f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; "
-        "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
-    )
+    remedy = "start it with a slash, and write letters, digits and . _ : - between single slashes"
+    if "{" in value:
+        remedy = "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
+    raise ValueError(f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; {remedy}")
 
 
 @_once_looked_up
@@ -639,7 +653,7 @@ def acknowledgement(status: int, body: str, content_type: str) -> None:
             "status and body of an acknowledgement must be known at synth, got a value that only deployment knows; "
             "write them out"
         )
-    number("status of an acknowledgement", status, 200, 299, "the sender would take anything else for a failure")
+    number("status of an acknowledgement", status, 200, 299)
     if status in (204, 205) and body:
         raise ValueError(
             f"body of an acknowledgement must be empty with status {status}, got {body!r}; leave it out, or take 200"
@@ -668,7 +682,9 @@ def subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
         return
     if selected.has_public or not selected.subnets:
         got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
-        raise ValueError(f"{argument} must have private or isolated subnets, got {got}; pass such vpc_subnets")
+        has_some = vpc_subnets is not None and (vpc.private_subnets or vpc.isolated_subnets)
+        remedy = "leave vpc_subnets out" if has_some else "pass a vpc with subnets of SubnetType.PRIVATE_WITH_EGRESS"
+        raise ValueError(f"{argument} must have private or isolated subnets, got {got}; {remedy}")
 
 
 def properties(struct: object) -> dict[str, Any]:
@@ -769,7 +785,7 @@ def one_of(**things: object) -> None:
     if len(given) != 1:
         raise ValueError(
             f"one of {' and '.join(things)} must be given, got {' and '.join(given) or 'neither'}; "
-            f"{'leave one out' if given else 'pass one of them'}"
+            f"{'leave out' if given else 'pass'} {', or '.join(things)}"
         )
 
 
@@ -826,7 +842,7 @@ def iam_login(database: Any) -> None:
         name = "iam_auth" if resource is None else "iam_authentication"
         raise ValueError(
             f"iam_user needs a database that takes tokens of IAM, got {database.node.path}, where that is off; create "
-            f"it with {name}=True, or leave iam_user out"
+            f"it with {name}=True, or pass secret= instead of iam_user="
         )
 
 
@@ -855,14 +871,18 @@ def _of_proxy(database: Any, name: str) -> set[Any]:
     return {each.get(name) for each in logins or []}
 
 
+_FAMILIES = {"postgres": ("POSTGRES",), "mysql": ("MYSQL", "MARIADB")}
+
+
 def engine(kind: str, database: Any) -> None:
     """A database that does not speak the sink's protocol."""
     family = engine_family(database)
-    families = {"postgres": ("POSTGRES",), "mysql": ("MYSQL", "MARIADB")}[kind]
-    if family and not family.startswith(families):
+    if family and not family.startswith(_FAMILIES[kind]):
+        other = {"postgres": "mysql", "mysql": "postgres"}[kind]
+        remedy = f"take Sink.{other}(), or " if family.startswith(_FAMILIES[other]) else "take "
         raise ValueError(
             f"database must be one that Sink.{kind}() can talk to, got one of the engine {family}; "
-            f"take the sink of that engine, or Sink.python() with a driver of yours"
+            f"{remedy}Sink.python() with a driver of yours"
         )
 
 
@@ -874,8 +894,8 @@ def packed_authorities(bundle: Path, region: str) -> None:
     if Token.is_unresolved(region) or f"Amazon RDS {region} Root CA" in bundle.read_text():
         return
     raise ValueError(
-        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region, "
-        "since no authority of it is packed here"
+        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region and "
+        "pass its path, since no authority of it is packed here"
     )
 
 
@@ -916,12 +936,14 @@ def url(argument: str, value: str) -> None:
 
 
 @_once_looked_up
-def text(argument: str, value: str | None, high: int) -> None:
+def text(argument: str, value: str | None, high: int, example: str) -> None:
     """A text that is neither empty nor longer than what it names can be."""
     if value is None or Token.is_unresolved(value):
         return
     if not (1 <= len(value) <= high and value.isprintable()):
-        raise ValueError(f"{argument} must be 1 to {high} printable characters, got {brief(value)}; take such a one")
+        raise ValueError(
+            f"{argument} must be 1 to {high} printable characters, got {brief(value)}; for example {example!r}"
+        )
 
 
 def http_timeout(value: Duration, consumer_timeout: Duration) -> None:
@@ -954,18 +976,20 @@ def python_code(code: Path, handler: str) -> None:
     file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if _there(found.is_file)), None)
     if file is None or (code.is_file() and file != code):
         raise ValueError(
-            f"handler must be in code, got {brief(handler)}, and {str(code)!r} has no module {module[:100]}"
+            f"handler must be in code, got {brief(handler)}, and {str(code)!r} has no module {module[:100]}; "
+            "name a module that it has, or add that one"
         )
     if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
-        raise ValueError("code must not hold a webhook_runtime, got one; it is packed beside your modules")
+        raise ValueError("code must not hold a webhook_runtime, got one; take it out: it is packed beside your modules")
+    mend = f"correct it until python -m py_compile {file.name} says nothing"
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:
         raise ValueError(
-            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; mend it"
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; {mend}"
         ) from None
     except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
-        raise ValueError(f"code must be Python, got {file.name} with {error}; mend it") from None
+        raise ValueError(f"code must be Python, got {file.name} with {error}; {mend}") from None
     if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
         raise ValueError(
             f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
@@ -975,7 +999,7 @@ def python_code(code: Path, handler: str) -> None:
     if function not in defined and "*" not in defined:
         raise ValueError(
             f"handler must name a function of {file.name}, got {brief(function)}, which it does not define; "
-            "name one that is there"
+            "define it there, or name one that it defines"
         )
 
 
@@ -1009,7 +1033,7 @@ def choice(argument: str, value: str, among: tuple[str, ...]) -> None:
     """One of a few words."""
     if value not in among:
         raise ValueError(
-            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; choose what the sender uses"
+            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; take the one that the sender uses"
         )
 
 
@@ -1027,12 +1051,15 @@ def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None
         ("id", "id_header", id_header is not None),
     ):
         if f"{{{name}}}" in value and not given:
-            raise ValueError(f"{header} must be given for a signed_content with {{{name}}}, got none; name the header")
+            raise ValueError(
+                f"{header} must be given for a signed_content with {{{name}}}, got none; pass {header}, or leave "
+                f"{{{name}}} out of signed_content"
+            )
     if is_timed and "{timestamp}" not in value:
         raise ValueError(
             "signed_content must hold {timestamp} where there is a timestamp_header or a timestamp_prefix, "
             f"got {brief(value)}; "
-            "leave that time out: one that is not signed proves nothing"
+            "put {timestamp} where the sender signs it, or leave that time out: one that is not signed proves nothing"
         )
 
 
@@ -1049,11 +1076,11 @@ def environment(values: Mapping[str, str]) -> None:
     if bad:
         raise ValueError(
             "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ "
-            f"nor are Lambda's own, got {', '.join(map(brief, bad))}; choose others"
+            f"nor are Lambda's own, got {', '.join(map(brief, bad))}; rename them, for example to 'ORDERS_TABLE'"
         )
 
 
-def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
+def environment_size(values: Mapping[str, str], *, beside: int = 0, remedy: str = "give less of them") -> None:
     """All variables of a function together hold 4 KB; only sources and filters can come near. ``beside`` is what others
     take.
 
@@ -1065,8 +1092,7 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0) -> None:
     if size > _MAX_ENVIRONMENT:
         raise ValueError(
             "source, event_filters, acknowledgement and what is given to sink must fit into the "
-            f"{_MAX_ENVIRONMENT:,} bytes of a function's environment together, got about {size:,}; take "
-            "Ingress.lambda_integration(), where each source has a function of its own, or less of them"
+            f"{_MAX_ENVIRONMENT:,} bytes of a function's environment together, got about {size:,}; {remedy}"
         )
 
 
@@ -1083,7 +1109,10 @@ def file(argument: str, value: str | Path | None) -> Path | None:
 def known_duration(argument: str, value: Duration | None) -> Duration | None:
     """A duration that is counted with at synth."""
     if value is not None and value.is_unresolved():
-        raise ValueError(f"{argument} must be known at synth, got a value that only deployment knows; say a Duration")
+        raise ValueError(
+            f"{argument} must be known at synth, got a value that only deployment knows; write it out, for example "
+            "Duration.minutes(1)"
+        )
     return value
 
 
@@ -1111,7 +1140,3 @@ def _property(queue: sqs.IQueue, name: str, default: float | None) -> float | No
     if value is None:
         return default
     return None if Token.is_unresolved(value) else float(value)
-
-
-def _sentence(problem: str, remedy: str) -> str:
-    return f"{problem}; {remedy}" if remedy else problem

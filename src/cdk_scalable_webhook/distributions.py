@@ -51,9 +51,9 @@ def resolve(
             if by and requirement.name in requirements.OF_LAMBDA:
                 continue
             which = f"which {by} requires and which is not" if by else "which is not"
+            remedy = "install it there by pip" if by else "leave it out, or install it there by pip"
             raise ValueError(
-                f"packages must be installed where the app is synthesised, got {requirement.name!r}, {which}; "
-                "install it there"
+                f"packages must be installed where the app is synthesised, got {requirement.name!r}, {which}; {remedy}"
             )
         found[requirement.name] = distribution
         if not by:

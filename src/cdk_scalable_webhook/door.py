@@ -102,19 +102,20 @@ def brought_api(api: apigateway.RestApi, ingress: Ingress) -> apigateway.RestApi
     return api
 
 
-# API Gateway prefers a method that is named to ANY: a POST that is there would get the webhooks.
-_OURS = ("ANY", "POST")
-
-
 def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
     """The resource of a mount, which nobody else serves."""
     with checks.taken_by_the_cdk("api"):
         mount = api.root.resource_for_path(path) if path != "/" else api.root
     checks.free_path(path, mount.get_resource("{proxy+}"))
-    for method in _OURS:
+    # API Gateway prefers a method that is named to ANY: a POST that is there would get the webhooks.
+    _require_free(path, mount, "ANY", "POST")
+    return mount
+
+
+def _require_free(path: str, mount: apigateway.IResource, *methods: str) -> None:
+    for method in methods:
         checks.free_path(path, mount.node.try_find_child(method))
     checks.no_variable_below(path, mount)
-    return mount
 
 
 def open_door(
@@ -159,8 +160,7 @@ class _StillFree:
 
     def validate(self) -> list[str]:
         try:
-            checks.free_path(self._mount.path, self._mount.node.try_find_child("POST"))
-            checks.no_variable_below(self._mount.path, self._mount)
+            _require_free(self._mount.path, self._mount, "POST")
         except ValueError as refusal:
             return [str(refusal)]
         return []

@@ -39,7 +39,8 @@ class EventFilters:
             ValueError: They are not filters, or more than Lambda takes.
         """
         if not 1 <= len(filters) <= _MAX_FILTERS:
-            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", "join some by $or, or leave it out")
+            remedy = "join some by $or" if filters else "name one"
+            _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", f"{remedy}, or leave it out")
         try:
             self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
         except RecursionError:
@@ -234,7 +235,8 @@ def _alternatives(wanted: object, where: str, *, text_only: bool) -> list[dict[s
 
 def _rules(wanted: object, where: str, *, text_only: bool) -> list[Any]:
     if not isinstance(wanted, list | tuple) or not wanted:
-        _refuse("be a list of one value or more", brief(wanted), "put a single value into a list, too", where)
+        remedy = "name a value in it" if isinstance(wanted, list | tuple) else "put a single value into a list, too"
+        _refuse("be a list of one value or more", brief(wanted), remedy, where)
     return [_rule(rule, where, text_only=text_only) for rule in wanted]
 
 
@@ -250,14 +252,17 @@ def _rule(rule: object, where: str, *, text_only: bool) -> Any:
         )
     if not (_is(rule, str) or (not text_only and (rule is None or isinstance(rule, bool) or _is(rule, int)))):
         kinds = "texts and operators, since a header is text" if text_only else "texts, numbers, booleans and None"
-        _refuse(f"have {kinds}", brief(rule), "write the value as JSON has it", where)
+        remedy = "write a text" if text_only else "write a text, a whole number, True, False or None"
+        if isinstance(rule, str):
+            remedy = "leave control characters and lone surrogates out"
+        _refuse(f"have {kinds}", brief(rule), remedy, where)
     return rule
 
 
 def _operation(rule: Mapping[Any, Any], where: str, *, text_only: bool) -> dict[str, Any]:
     if len(rule) != 1 or not set(rule) <= set(_OPERATORS):
         got = ", ".join(map(str, rule)) or "none"
-        _refuse(f"have one operator a dict, of {', '.join(_OPERATORS)}", got, "write a dict for each", where)
+        _refuse(f"have one operator a dict, of {', '.join(_OPERATORS)}", got, "take one of these in each dict", where)
     ((operator, operand),) = rule.items()
     if operator in _TEXT_OPERATORS and not _is(operand, str):
         _refuse(f"have a text for {operator}", brief(operand), f"write a dict with {operator} for each text", where)
@@ -268,7 +273,7 @@ def _operation(rule: Mapping[Any, Any], where: str, *, text_only: bool) -> dict[
         kinds = (str,) if text_only else (str, int)
         if not values or not any(all(_is(value, kind) for value in values) for kind in kinds):
             allowed = "texts" if text_only else "texts alone or whole numbers alone"
-            _refuse(f"have {allowed} for anything-but", brief(operand), "other operators cannot stand in it", where)
+            _refuse(f"have {allowed} for anything-but", brief(operand), f"list {allowed}", where)
         return {operator: values}
     if operator == "numeric":
         if text_only:
@@ -285,7 +290,7 @@ def _comparison(operand: object, where: str) -> list[Any]:
     is_one = len(signs) == 1 and signs[0] in ("=", "<", "<=", ">", ">=")
     is_range = len(signs) == 2 and signs[0] in (">", ">=") and signs[1] in ("<", "<=")
     if not (is_one or is_range) or len(signs) != len(limits) or not all(_is(each, int, float) for each in limits):
-        _refuse(shape, brief(operand), "numbers are written without quotes", where)
+        _refuse(shape, brief(operand), "write one of these, its numbers without quotes", where)
     for limit in limits:
         checks.number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
     if is_range and limits[0] >= limits[1]:

@@ -276,12 +276,12 @@ class _DirectIntegration(Ingress):
         if binary and not self._binary:
             raise ValueError(
                 'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], '
-                "got binary=False; API Gateway would hand over base64 as if it were text"
+                "got binary=False; take that one: API Gateway would hand over base64 as if it were text"
             )
         if self._binary and not binary:
             raise ValueError(
                 'ingress must be Ingress.direct_integration() for an api without binary_media_types=["*/*"], got '
-                "binary=True; API Gateway would hand over text as if it were base64"
+                "binary=True; take that one: API Gateway would hand over text as if it were base64"
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:

@@ -68,7 +68,7 @@ class Probe:
         Raises:
             ValueError: ``parameter`` is too long or not printable.
         """
-        checks.text("parameter", parameter, _MAX_FIELD)
+        checks.text("parameter", parameter, _MAX_FIELD, "challenge")
         return Probe("echo", parameter)
 
     @staticmethod
@@ -84,7 +84,7 @@ class Probe:
         Raises:
             ValueError: ``field`` is too long or not printable.
         """
-        checks.text("field", field, _MAX_FIELD)
+        checks.text("field", field, _MAX_FIELD, "webhook_id")
         return Probe("form", field)
 
     def described(self) -> Sequence[str]:
@@ -146,7 +146,7 @@ class Source:
         Raises:
             ValueError: ``secret_field`` is too long or not printable.
         """
-        checks.text("secret_field", secret_field, _MAX_FIELD)
+        checks.text("secret_field", secret_field, _MAX_FIELD, "signing_secret")
         self._kind = kind
         self._scheme = scheme
         self._secret = secret
@@ -393,11 +393,11 @@ class Source:
         checks.choice("encoding", encoding, ("hex", "base64", "base64url"))
         checks.choice("key_encoding", key_encoding, ("text", "hex", "base64"))
         checks.choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
-        checks.text("prefix", prefix or None, _MAX_FIELD)
-        checks.text("separator", separator, 8)
-        checks.text("timestamp_prefix", timestamp_prefix, _MAX_FIELD)
-        checks.text("signed_content", signed_content, _MAX_FIELD)
-        checks.text("id_field", id_field, _MAX_FIELD)
+        checks.text("prefix", prefix or None, _MAX_FIELD, "sha256=")
+        checks.text("separator", separator, 8, ",")
+        checks.text("timestamp_prefix", timestamp_prefix, _MAX_FIELD, "t=")
+        checks.text("signed_content", signed_content, _MAX_FIELD, "{timestamp}.{body}")
+        checks.text("id_field", id_field, _MAX_FIELD, "id")
         checks.at_most_one(id_header=id_header, id_field=id_field)
         checks.at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
         checks.parts_of_a_header(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
@@ -405,7 +405,8 @@ class Source:
         checks.signed_content(signed_content, is_timed=is_timed, id_header=id_header)
         if not is_timed:
             without = "no timestamp_header and no timestamp_prefix"
-            checks.nothing_set(without, tolerance=tolerance, timestamp_format=timestamp_format)
+            remedy = "say where the time is, and put {timestamp} into signed_content, or leave {them} out"
+            checks.nothing_set(without, remedy, tolerance=tolerance, timestamp_format=timestamp_format)
         scheme = {
             "algorithm": algorithm,
             "encoding": encoding,
@@ -464,8 +465,8 @@ class Source:
             ```
         """
         checks.header_names(header=[header], id_header=id_header)
-        checks.text("prefix", prefix or None, _MAX_FIELD)
-        checks.text("id_field", id_field, _MAX_FIELD)
+        checks.text("prefix", prefix or None, _MAX_FIELD, "Bearer ")
+        checks.text("id_field", id_field, _MAX_FIELD, "id")
         checks.at_most_one(id_header=id_header, id_field=id_field)
         scheme = {"header": header, "prefix": prefix, "id_header": id_header, "id_field": id_field}
         return Source("token", scheme, secret, secret_field, handshakes=[probe.described()] if probe else [])
@@ -526,7 +527,7 @@ class Source:
 
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
-        checks.text("verify_token_field", verify_token_field, _MAX_FIELD)
+        checks.text("verify_token_field", verify_token_field, _MAX_FIELD, "verify_token")
         return Source(
             "hmac",
             _HUB_SIGNATURE,

@@ -316,10 +316,9 @@ class ScalableWebhook(Construct):
                 tracing=tracing,
             )
         else:
+            checks.nothing_set("consumer", "leave {them} out, or leave consumer out", sink=sink, retry=retry)
             checks.nothing_set(
                 "consumer",
-                sink=sink,
-                retry=retry,
                 timeout=timeout,
                 memory_size=memory_size,
                 reserved_concurrent_executions=reserved_concurrent_executions,
@@ -445,7 +444,7 @@ class ScalableWebhook(Construct):
         with checks.of_endpoint(mount):
             if self.node.try_find_child(id) is not None:
                 raise ValueError(
-                    f"path must be free in api, got {mount!r}, which another source has already; choose another path"
+                    f"path must be free in api, got {mount!r}, which another source has already; take another path"
                 )
             delivery_id_header = _delivery_id_header(delivery_id_header, source)
             _require_verifier(ingress, None if self._sink else self._consumer)
@@ -465,7 +464,10 @@ class ScalableWebhook(Construct):
                     "endpoints, got it before, so that it counts in another place; move it behind the last add_source()"
                 )
             told = environment(sources) | filter_environment(drops.consumer)
-            checks.environment_size(told, beside=_OTHER_VARIABLES)
+            remedy = "give less of them"
+            if not ingress.verifies:
+                remedy = f"take Ingress.lambda_integration(), whose function knows its own source alone, or {remedy}"
+            checks.environment_size(told, beside=_OTHER_VARIABLES, remedy=remedy)
             options = self._options(
                 mount=mount,
                 source=source,
@@ -656,7 +658,8 @@ class ScalableWebhook(Construct):
         if self._dead_letter_queue is None:
             raise ValueError(
                 "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
-                "call metric_approximate_number_of_messages_visible() on yours"
+                "create the queue in this app with dead_letter_queue=, or call "
+                "metric_approximate_number_of_messages_visible() on the dead-letter queue of yours"
             )
         checks.period(period)
         return self._dead_letter_queue.metric_approximate_number_of_messages_visible(statistic="Maximum", period=period)

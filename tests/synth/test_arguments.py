@@ -18,6 +18,7 @@ from aws_cdk import aws_sqs as sqs
 from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 from cdk_scalable_webhook.arguments import typed
 from synth import strategies
+from synth.refused import OUT, Row, assert_followed, message_of
 from synth.strategies import parameter, security_group
 
 ARN = "arn:aws:sqs:us-east-1:111111111111:q"
@@ -28,41 +29,39 @@ def stack() -> Stack:
     return Stack(App(), "Stack")
 
 
-ROWS: dict[str, tuple[dict[str, Any], str]] = {
-    "number for a duration": ({"timeout": 30}, "timeout must be a Duration, got 30 (int); for example Duration.seconds(30), or leave timeout out"),
-    "text for a duration": ({"timeout": "30 s"}, "timeout must be a Duration, got '30 s' (str); for example Duration.seconds(30)"),
-    "None for a number": ({"batch_size": None}, "batch_size must be a whole number, got None (NoneType); write one without quotes and fraction, or leave"),
-    "text for a number": ({"max_concurrency": "5"}, "max_concurrency must be a whole number, got '5' (str); write one without quotes and fraction"),
-    "truth for a number": ({"max_concurrency": True}, "max_concurrency must be a whole number, got True (bool); write one"),
-    "fraction for a whole number": ({"max_concurrency": 2.0}, "max_concurrency must be a whole number, got 2.0 (float); write one without quotes and fraction"),
-    "no number": ({"throttling_rate_limit": math.nan}, "throttling_rate_limit must be a number, got nan (float); write one without quotes"),
-    "number without end": ({"memory_size": 10**5000}, "memory_size must be a whole number between -2^53 and 2^53, got an int; write"),
-    "number for a truth": ({"iam_authorization": 1}, "iam_authorization must be True or False, got 1 (int); pass one"),
-    "ARN for a queue": ({"queue": ARN}, f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class"),
-    "text for a door": ({"ingress": "direct"}, "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out"),
-    "factory that nobody called": ({"ingress": Ingress.direct_integration}, "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out"),
-    "retry as a number": ({"retry": 3}, "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out"),
-    "dict for a struct": ({"domain_name": {"domain_name": "x"}}, "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)"),
-    "text for an enum": ({"log_retention": "ONE_WEEK"}, "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY"),
-    "another enum": ({"log_retention": RemovalPolicy.RETAIN}, "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)"),
-    "text for a bucket": ({"large_payloads": "yes"}, "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported"),
-    "number in a list": ({"allowed_ip_ranges": ["10.0.0.0/8", 10]}, "allowed_ip_ranges[1] must be a text, got 10 (int); pass one, or leave allowed_ip_ranges out"),
-    "set for a list": ({"allowed_ip_ranges": {"10.0.0.0/8"}}, "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)"),
-    "text that no template holds": ({"id": "a\ud800"}, "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); pass one"),
-}  # fmt: skip
+ROWS = [
+    Row("number for a duration", "timeout must be a Duration, got 30 (int); for example Duration.seconds(30), or leave timeout out", {"timeout": 30}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OUT}]),
+    Row("text for a duration", "timeout must be a Duration, got '30 s' (str); for example Duration.seconds(30)", {"timeout": "30 s"}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OUT}]),
+    Row("None for a number", "batch_size must be a whole number, got None (NoneType); write one without quotes and fraction, or leave", {"batch_size": None}, {}, [{"batch_size": 10}, {"batch_size": OUT}]),
+    Row("text for a number", "max_concurrency must be a whole number, got '5' (str); write one without quotes and fraction", {"max_concurrency": "5"}, {}, [{"max_concurrency": 5}, {"max_concurrency": OUT}]),
+    Row("truth for a number", "max_concurrency must be a whole number, got True (bool); write one", {"max_concurrency": True}, {}, [{"max_concurrency": 2}, {"max_concurrency": OUT}]),
+    Row("fraction for a whole number", "max_concurrency must be a whole number, got 2.0 (float); write one without quotes and fraction", {"max_concurrency": 2.0}, {}, [{"max_concurrency": 2}, {"max_concurrency": OUT}]),
+    Row("no number", "throttling_rate_limit must be a number, got nan (float); write one without quotes", {"throttling_rate_limit": math.nan}, {}, [{"throttling_rate_limit": 1.5}, {"throttling_rate_limit": OUT}]),
+    Row("number without end", "memory_size must be a whole number between -2^53 and 2^53, got an int; write", {"memory_size": 10**5000}, {}, [{"memory_size": 1024}, {"memory_size": OUT}]),
+    Row("number for a truth", "iam_authorization must be True or False, got 1 (int); pass True or False, or leave", {"iam_authorization": 1}, {}, [{"iam_authorization": True}, {"iam_authorization": OUT}]),
+    Row("ARN for a queue", f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
+    Row("text for a door", "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out", {"ingress": "direct"}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
+    Row("factory that nobody called", "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out", {"ingress": Ingress.direct_integration}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
+    Row("retry as a number", "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out", {"retry": 3}, {}, [{"retry": Retry(initial=Duration.seconds(10))}, {"retry": OUT}]),
+    Row("dict for a struct", "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)", {"domain_name": {"domain_name": "x"}}, {}, [{"domain_name": strategies.DOMAINS["plain"]}, {"domain_name": OUT}]),
+    Row("text for an enum", "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY", {"log_retention": "ONE_WEEK"}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
+    Row("another enum", "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)", {"log_retention": RemovalPolicy.RETAIN}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
+    Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OUT}]),
+    Row("number in a list", "allowed_ip_ranges[1] must be a text, got 10 (int); write it in quotes, or leave allowed_ip_ranges out", {"allowed_ip_ranges": ["10.0.0.0/8", 10]}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8", "10.0.0.0/16"]}, {"allowed_ip_ranges": OUT}]),
+    Row("set for a list", "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)", {"allowed_ip_ranges": {"10.0.0.0/8"}}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8"]}, {"allowed_ip_ranges": OUT}]),
+    Row("text that no template holds", "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); leave those characters out", {"id": "a\ud800"}, {}, [{"id": "a"}]),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
-def test_a_refusal_says_argument_type_value_and_remedy(stack: Stack, row: tuple[dict[str, Any], str]) -> None:
-    arguments, message = row
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the row is about)
-        ScalableWebhook(**{"scope": stack, "id": "Webhook", **arguments})
-    assert str(refusal.value).startswith(message)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_refusal_says_argument_type_value_and_remedies_that_work(row: Row) -> None:
+    assert message_of(row.refusal()).startswith(row.message)
+    assert_followed(row.refusal())
 
 
 def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack: Stack) -> None:
     wrong: Any = s3.Bucket(stack, "Bucket")
-    with pytest.raises(ValueError, match=r"^queue must be an IQueue, got a Bucket; pass one, or leave queue out$"):
+    with pytest.raises(ValueError, match=r"^queue must be an IQueue, got a Bucket; pass a Queue, or leave queue out$"):
         ScalableWebhook(stack, "Webhook", queue=wrong)
 
 
@@ -76,7 +75,7 @@ def test_a_secret_that_is_given_as_text_is_in_no_error() -> None:
 def test_elements_of_a_dict_are_checked_by_their_key() -> None:
     wrong: Any = {"STAGE": 1}
     with pytest.raises(
-        ValueError, match=r"^environment\['STAGE'\] must be a text, got 1 \(int\); pass one, or leave envi"
+        ValueError, match=r"^environment\['STAGE'\] must be a text, got 1 \(int\); write it in quotes, or leave envi"
     ):
         Sink.python("code", "orders.handle", environment=wrong)
 

@@ -1,10 +1,10 @@
 """One row for each guardrail: the argument, the limit, what it got and what to do are all in the message."""
 
 import json
-import shutil
+import py_compile
+import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
@@ -24,8 +25,10 @@ from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, ScalableWebhook, Sink, Source
+from synth.refused import OUT, Make, Refusal, Row, assert_followed
 
-Make = Callable[[Stack], Any]
+# Code that is packed, which has to be there until the tests end.
+FOLDER = tempfile.TemporaryDirectory()
 seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
 
 
@@ -40,7 +43,7 @@ def table(name: str, type: dynamodb.AttributeType, sort: str | None = None) -> M
     )
 
 
-def function(timeout: Duration | None = None, *, reserved: int | None = None) -> Make:
+def function(timeout: Duration | None = None, *, reserved: int | None = None, **properties: Any) -> Make:
     return lambda stack: lambda_.Function(
         stack,
         "Function",
@@ -49,6 +52,7 @@ def function(timeout: Duration | None = None, *, reserved: int | None = None) ->
         code=lambda_.Code.from_inline("def handler(event, context): return {}"),
         timeout=timeout,
         reserved_concurrent_executions=reserved,
+        **properties,
     )
 
 
@@ -60,6 +64,10 @@ def api(**properties: Any) -> Make:
         return rest_api
 
     return make
+
+
+def number() -> Any:
+    return Token.as_number({"Ref": "Number"})
 
 
 def vpc(stack: Stack) -> ec2.Vpc:
@@ -79,9 +87,20 @@ def instance(stack: Stack) -> rds.DatabaseInstance:
     return rds.DatabaseInstance(stack, "Mysql", engine=engine, vpc=vpc(stack))
 
 
-def imported_instance(stack: Stack) -> rds.IDatabaseInstance:
+def postgres(stack: Stack) -> rds.DatabaseInstance:
+    engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6)
+    return rds.DatabaseInstance(stack, "Postgres", engine=engine, vpc=vpc(stack))
+
+
+def imported_instance(stack: Stack, **attributes: Any) -> rds.IDatabaseInstance:
     return rds.DatabaseInstance.from_database_instance_attributes(
-        stack, "Imported", instance_endpoint_address="db", instance_identifier="db", port=1, security_groups=[]
+        stack,
+        "Imported",
+        instance_endpoint_address="db",
+        instance_identifier="db",
+        port=1,
+        security_groups=[],
+        **attributes,
     )
 
 
@@ -103,12 +122,12 @@ def domain(name: str) -> Make:
     return make
 
 
-def global_web_acl(stack: Stack) -> wafv2.CfnWebACL:
+def web_acl(stack: Stack, scope: str) -> wafv2.CfnWebACL:
     visible = wafv2.CfnWebACL.VisibilityConfigProperty(
         cloud_watch_metrics_enabled=True, metric_name="Acl", sampled_requests_enabled=True
     )
     allow = wafv2.CfnWebACL.DefaultActionProperty(allow={})
-    return wafv2.CfnWebACL(stack, "Acl", scope="CLOUDFRONT", default_action=allow, visibility_config=visible)
+    return wafv2.CfnWebACL(stack, "Acl", scope=scope, default_action=allow, visibility_config=visible)
 
 
 def imported_aurora(stack: Stack, **attributes: Any) -> rds.IDatabaseCluster:
@@ -123,208 +142,247 @@ def on_host(stack: Stack, **arguments: Any) -> Sink:
 
 def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook): ...") -> Make:
     def make(_: Stack) -> Sink:
-        folder = Path(tempfile.mkdtemp())
+        folder = Path(tempfile.mkdtemp(dir=FOLDER.name))
         (folder / name).write_text(text)
-        try:
-            return Sink.python(str(folder), handler)
-        finally:
-            shutil.rmtree(folder)
+        return Sink.python(str(folder), handler)
 
     return make
 
 
-def fifo_with_standard_dead_letters(stack: Stack) -> sqs.Queue:
-    letters = sqs.Queue(stack, "Letters")
-    policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
-    return sqs.Queue(stack, "Brought", fifo=True, visibility_timeout=minutes(3), dead_letter_queue=policy)
+def fifo_with_dead_letters(**properties: Any) -> Make:
+    def make(stack: Stack) -> sqs.Queue:
+        letters = sqs.Queue(stack, "Letters", **properties)
+        policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
+        return sqs.Queue(stack, "Brought", fifo=True, visibility_timeout=minutes(3), dead_letter_queue=policy)
+
+    return make
 
 
-@dataclass
-class Row:
-    """Arguments that are refused, and what the message must say."""
+def kept_for(period: Duration, *, tries: int) -> Make:
+    def make(stack: Stack) -> sqs.Queue:
+        dead_letter_queue = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=tries)
+        return sqs.Queue(
+            stack,
+            "Brought",
+            retention_period=period,
+            visibility_timeout=minutes(3),
+            dead_letter_queue=dead_letter_queue,
+        )
 
-    name: str
-    message: str
-    arguments: dict[str, Any] = field(default_factory=dict)
-    brought: dict[str, Make] = field(default_factory=dict)
+    return make
 
+
+def with_package(stack: Stack) -> Sink:
+    """A sink with a package that is there as pip puts it there."""
+    site = Path(FOLDER.name) / "site"
+    about = site / "none_such-1.0.dist-info"
+    about.mkdir(parents=True, exist_ok=True)
+    (site / "none_such.py").write_text("")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: none-such\nVersion: 1.0\n")
+    (about / "RECORD").write_text("none_such.py,,\nnone_such-1.0.dist-info/METADATA,,\n")
+    if str(site) not in sys.path:
+        sys.path.append(str(site))
+    return Sink.python(__file__, "test_checks.number", packages=["none-such"])
+
+
+def compiled(text: str) -> str:
+    """Code of which py_compile says nothing."""
+    file = Path(FOLDER.name) / "compiled.py"
+    file.write_text(text)
+    py_compile.compile(str(file), doraise=True)
+    return text
+
+
+def guarded_api(stack: Stack) -> None:
+    """An API that has by itself what an edge would give it."""
+    options = apigateway.MethodOptions(api_key_required=True, authorization_type=apigateway.AuthorizationType.IAM)
+    elsewhere = {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8"]}}
+    deny = iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        principals=[iam.StarPrincipal()],
+        actions=["execute-api:Invoke"],
+        resources=["execute-api:/*"],
+        conditions=elsewhere,
+    )
+    own = api(default_method_options=options, policy=iam.PolicyDocument(statements=[deny]))(stack)
+    wafv2.CfnWebACLAssociation(
+        stack,
+        "Association",
+        resource_arn=own.deployment_stage.stage_arn,
+        web_acl_arn=web_acl(stack, "REGIONAL").attr_arn,
+    )
+    ScalableWebhook(stack, "Webhook", path="/free", api=own)
+
+
+PYTHON: Make = lambda stack: Sink.python(Path(__file__).parent / "test_checks.py", "test_checks.number")  # noqa: E731
 
 ROWS = [
-    Row("max_concurrency too low", "max_concurrency must be between 2 and 1,000, got 1; for one at a time", {"max_concurrency": 1}),
-    Row("max_concurrency too high", "max_concurrency must be between 2 and 1,000, got 1,001", {"max_concurrency": 1001}),
-    Row("batch_size too low", "batch_size must be between 1 and 10,000, got 0", {"batch_size": 0}),
-    Row("batch_size too high", "batch_size must be between 1 and 10,000, got 10,001", {"batch_size": 10_001}),
-    Row("batch_size without window", "batch_size above 10 needs a max_batching_window of at least 1 second, got batch_size 11 and no window; add", {"batch_size": 11}),
-    Row("batch_size with window of 0", "needs a max_batching_window of at least 1 second", {"batch_size": 11, "max_batching_window": seconds(0)}),
-    Row("window too long", "max_batching_window must be between 0 seconds and 5 minutes, got 5 minutes 1 second", {"max_batching_window": seconds(301)}),
-    Row("FIFO batch", "batch_size must be between 1 and 10, got 11; a FIFO queue delivers at most 10", {"batch_size": 11}, {"queue": queue(fifo=True)}),
-    Row("FIFO window", "max_batching_window must not be set for a FIFO queue, got 1 second; leave it out", {"max_batching_window": seconds(1)}, {"queue": queue(fifo=True)}),
-    Row("visibility below timeout", "visibility_timeout must not be shorter than the consumer's timeout of 30 seconds, got 29 seconds; leave it out", {"visibility_timeout": seconds(29)}),
-    Row("visibility below 6 x timeout", "at least 6 x timeout + max_batching_window, here 125 seconds, got 2 minutes 4 seconds", {"visibility_timeout": seconds(124), "timeout": seconds(20), "max_batching_window": seconds(5)}),
-    Row("visibility too long", "visibility_timeout must be between 0 seconds and 12 hours, got 12 hours 1 second", {"visibility_timeout": seconds(43_201)}),
-    Row("visibility below timeout of a consumer of one's own", "the consumer's timeout of 1 minute, got 59 seconds", {"visibility_timeout": seconds(59)}, {"consumer": function(minutes(1))}),
-    Row("visibility of a queue of one's own", "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here 360 seconds, got 30 seconds; create the queue with visibility_timeout=Duration.seconds(360), or shorten timeout", {"timeout": minutes(1)}, {"queue": queue()}),
-    Row("max_receive_count too low", "max_receive_count must be between 1 and 1,000, got 0", {"max_receive_count": 0}),
-    Row("max_receive_count too high", "max_receive_count must be between 1 and 1,000, got 1,001", {"max_receive_count": 1001}),
-    Row("reserved below max_concurrency", "reserved_concurrent_executions must be at least max_concurrency (5), got 4; leave it out", {"reserved_concurrent_executions": 4, "max_concurrency": 5}),
-    Row("retention too short", "retention_period must be between 1 minute and 14 days, got 59 seconds", {"retention_period": seconds(59)}),
-    Row("retention too long", "retention_period must be between 1 minute and 14 days, got 15 days", {"retention_period": days(15)}),
-    Row("path of a health check", "path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, got '/ping'; choose", {"path": "/ping"}),
-    Row("header that never arrives", "delivery_id_header must be a header that API Gateway hands on, got 'Content-MD5', which it drops; name", {"delivery_id_header": "Content-MD5"}),
-    Row("header of API Gateway's", "delivery_id_header must be a header that the sender writes, got 'X-Forwarded-Port', which API Gateway does; name", {"delivery_id_header": "X-Forwarded-Port"}),
-    Row("dead-letter messages smaller", "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"dead_letter_queue": queue(max_message_size_bytes=262_144)}),
-    Row("dead-letter retention shorter", "the retention period of dead_letter_queue must not be shorter than the queue's 432000 seconds, got 345600 seconds; give", {"retention_period": days(5)}, {"dead_letter_queue": queue()}),
-    Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}),
-    Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; bring a standard one", {}, {"dead_letter_queue": queue(fifo=True)}),
-    Row("standard dead-letter queue of a FIFO queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue", {}, {"queue": fifo_with_standard_dead_letters}),
-    Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}),
-    Row("timeout too long", "timeout must be between 1 second and 15 minutes, got 16 minutes", {"timeout": minutes(16)}),
-    Row("memory too small", "memory_size must be between 128 and 10,240, got 64", {"memory_size": 64}),
-    Row("rate of nothing", "throttling_rate_limit must be between 1 and 100,000, got 0", {"throttling_rate_limit": 0}),
-    Row("burst of nothing", "throttling_burst_limit must be between 1 and 100,000, got 0", {"throttling_burst_limit": 0}),
-    Row("header with a colon", "delivery_id_header must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'", {"delivery_id_header": "X: y"}),
-    Row("empty header", "delivery_id_header must be", {"delivery_id_header": ""}),
-    Row("relative path", "path must be '/' or fixed segments such as '/hooks/github', got 'hooks'", {"path": "hooks"}),
-    Row("path with a parameter", "got '/hooks/{id}'; leave {parameters} out", {"path": "/hooks/{id}"}),
-    Row("empty path segment", "got '/hooks//github'", {"path": "/hooks//github"}),
-    Row("settings of a queue that was brought", "max_receive_count and retention_period must not be set together with queue, got max_receive_count, retention_period; set them on what you pass as queue", {"max_receive_count": 7, "retention_period": days(1)}, {"queue": queue()}),
-    Row("visibility of a queue that was brought", "visibility_timeout must not be set together with queue", {"visibility_timeout": minutes(5)}, {"queue": queue()}),
-    Row("dead-letter queue of a queue that was brought", "dead_letter_queue must not be set together with queue", {}, {"queue": queue(), "dead_letter_queue": lambda stack: sqs.Queue(stack, "Letters")}),
-    Row("sink beside a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}),
-    Row("settings of a consumer that was brought", "timeout and memory_size and reserved_concurrent_executions must not be set together with consumer", {"timeout": seconds(10), "memory_size": 128, "reserved_concurrent_executions": 9}, {"consumer": function()}),
-    Row("consumer that is throttled harder", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}),
-    Row("throttling of an api that was brought", "throttling_rate_limit must not be set together with api", {"throttling_rate_limit": 10, "path": "/free"}, {"api": api()}),
-    Row("taken root of an api that was brought", "path must be free in api, got '/', which has ANY already; choose another path", {}, {"api": api(binary_media_types=["*/*"])}),
-    Row("taken path of an api that was brought", "path must be free in api, got '/taken', which has {proxy+} already", {"path": "/taken"}, {"api": api(binary_media_types=["*/*"])}),
-    Row("text door in a binary api", "ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types", {"path": "/free", "ingress": Ingress.direct_integration()}, {"api": api(binary_media_types=["*/*"])}),
-    Row("binary door in a text api", "ingress must be Ingress.direct_integration() for an api without", {"path": "/free", "ingress": Ingress.direct_integration(binary=True)}, {"api": api()}),
-    Row("table with another key", "table must have the string partition key 'id' and no sort key, got pk (STRING); create one with", {}, {"sink": table("pk", dynamodb.AttributeType.STRING)}),
-    Row("table with a number as key", "got id (NUMBER)", {}, {"sink": table("id", dynamodb.AttributeType.NUMBER)}),
-    Row("table with a sort key", "got id (STRING) and at (STRING)", {}, {"sink": table("id", dynamodb.AttributeType.STRING, "at")}),
-    Row("retry too soon", "retry initial must be between 1 second and 11 hours, got 0 seconds", {}, {"retry": lambda stack: Retry(initial=seconds(0))}),
-    Row("retry too late", "retry maximum must be between 30 seconds and 11 hours, got 12 hours", {}, {"retry": lambda stack: Retry(maximum=Duration.hours(12))}),
-    Row("retry that shrinks", "retry maximum must be between 1 minute and 11 hours, got 30 seconds", {}, {"retry": lambda stack: Retry(initial=minutes(1), maximum=seconds(30))}),
-    Row("retry that only deployment knows", "retry initial must be known at synth, got a value that only deployment knows", {}, {"retry": lambda stack: Retry(initial=seconds(number()))}),
-    Row("retries beyond the retention", "retention_period must be longer than the 7 minutes 30 seconds that max_receive_count (5) and retry may take together, got 5 minutes; raise it", {"retention_period": minutes(5)}),
-    Row("retries beyond the retention of a queue of one's own", "may take together, got 1 minute; raise it", {}, {"queue": lambda stack: sqs.Queue(stack, "Brought", retention_period=minutes(1), visibility_timeout=minutes(3), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=3))}),
-    Row("retry beside a consumer", "retry must not be set together with consumer", {}, {"consumer": function(), "retry": lambda stack: Retry()}),
-    Row("table with a quote", "table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, got 'a\"b'; for example", {}, {"sink": lambda stack: on_host(stack, table_name='a"b')}),
-    Row("no server", "one of database and host must be given, got neither; pass one of them", {}, {"sink": lambda stack: Sink.postgres(database_name="d", secret=secret(stack))}),
-    Row("two servers", "one of database and host must be given, got database and host; leave one out", {}, {"sink": lambda stack: Sink.mysql(instance(stack), host="h", database_name="d")}),
-    Row("port of a database", "port must not be set together with database", {}, {"sink": lambda stack: Sink.mysql(instance(stack), port=1, database_name="d")}),
-    Row("port too high", "port must be between 1 and 65,535, got 70,000", {}, {"sink": lambda stack: on_host(stack, port=70_000)}),
-    Row("another engine", "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL; take the sink of that engine", {}, {"sink": lambda stack: Sink.postgres(instance(stack), database_name="d")}),
-    Row("database without its VPC", "vpc must be given for a database that does not tell its own, got none; pass", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", secret=secret(stack))}),
-    Row("database without a secret", "one of secret and iam_user must be given, got neither", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack))}),
-    Row("secret and user of IAM's", "one of secret and iam_user must be given, got secret and iam_user", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", secret=secret(stack), iam_user="u")}),
-    Row("user of IAM's on a host", "iam_user needs a database of RDS, got 'u' with a host", {}, {"sink": lambda stack: Sink.mysql(host="h", database_name="d", iam_user="u")}),
-    Row("token without TLS", "tls must be True with iam_user, got False", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u", tls=False)}),
-    Row("authorities that are not there", "ca_certificates must be a file, got '/none.pem', which is none", {}, {"sink": lambda stack: on_host(stack, ca_certificates="/none.pem")}),
-    Row("subnets of no VPC", "vpc_subnets must not be set together with no vpc, got vpc_subnets", {}, {"sink": lambda stack: on_host(stack, vpc_subnets=ec2.SubnetSelection())}),
-    Row("Data API that is off", "cluster must have the Data API, got one without; create it with enable_data_api=True", {}, {"sink": lambda stack: Sink.data_api(aurora(stack), database_name="d")}),
-    Row("Data API of an unknown engine", "cluster must say that it is Aurora Postgres or Aurora MySQL, got no engine; import it by", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack), database_name="d", secret=secret(stack))}),
-    Row("Data API without a secret", "secret must be given for a cluster that has none in this app, got none", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL), database_name="d")}),
-    Row("URL of something else", "url must be an absolute http or https URL without user and password, got 'ftp://h'; for example", {}, {"sink": lambda stack: Sink.http("ftp://h")}),
-    Row("URL with a password", "got 'https://u:p@h/'", {}, {"sink": lambda stack: Sink.http("https://u:p@h/")}),
-    Row("answer awaited too long", "the timeout of Sink.http() must be shorter than the consumer's of 5 seconds, got 10 seconds; shorten it", {"timeout": seconds(5)}, {"sink": lambda stack: Sink.http("https://h")}),
-    Row("answer not awaited", "timeout of Sink.http() must be between 1 second and 15 minutes, got 0 seconds", {}, {"sink": lambda stack: Sink.http("https://h", timeout=seconds(0))}),
-    Row("code that is not there", "code must exist, got '/none.py', which does not", {}, {"sink": lambda stack: Sink.python("/none.py", "none.handle")}),
-    Row("code that is no Python", "code must be a folder or a .py file, got '/etc/hostname'", {}, {"sink": lambda stack: Sink.python("/etc/hostname", "a.b")}),
-    Row("handler without a module", "handler must be 'module.function', got 'handle'", {}, {"sink": code("handle")}),
-    Row("handler in another module", "handler must be in code, got 'other.handle', and", {}, {"sink": code("other.handle")}),
-    Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}),
-    Row("handler that is async", "handler must be an ordinary function, got 'handle' of orders.py, which is async; call asyncio.run()", {}, {"sink": code("orders.handle", text="async def handle(webhook): ...")}),
-    Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}),
-    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ nor are Lambda's own, got 'WEBHOOK_X', 'A', 'AWS_REGION'; choose others", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1", "AWS_REGION": "x"})}),
-    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; install it there", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}),
-    Row("delivery id beside a source", "delivery_id_header must not be set for a source that gives each delivery an id of its own, got 'X-Id'; leave it out", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}),
-    Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}),
-    Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}),
-    Row("weak algorithm", "algorithm must be one of sha1, sha256, sha384, sha512, got 'md5'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="md5")}),
-    Row("unknown encoding", "encoding must be one of hex, base64, base64url, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}),
-    Row("nothing signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{id}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}", id_header="I")}),
-    Row("unknown part signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{body}{path}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}{path}")}),
-    Row("time without a header", "timestamp_header or timestamp_prefix must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}),
-    Row("time that is not signed", "signed_content must hold {timestamp} where there is a timestamp_header or a timestamp_prefix, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}),
-    Row("tolerance of no time", "tolerance must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}),
-    Row("a header of two things", "id_header must be another header than timestamp_header, got 'x-Time' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="x-Time")}),
-    Row("a signature as id", "id_header must be another header than header, got 'X' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="X")}),
-    Row("a token as id", "id_header must be another header than header, got 'x' for both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="x")}),
-    Row("two ids", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I", id_field="id")}),
-    Row("two ids of a token", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="I", id_field="id")}),
-    Row("two times", "timestamp_header and timestamp_prefix must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_header="T", timestamp_prefix="t=")}),
-    Row("parts without a separator", "separator must be given together with timestamp_prefix, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_prefix="t=")}),
-    Row("one prefix for two", "timestamp_prefix must not be the prefix of the signature, got 't=' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", prefix="t=", timestamp_prefix="t=")}),
-    Row("a separator that is nothing", "separator must be 1 to 8 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", separator="")}),
-    Row("no header", "header must be 1 to 5 names of headers, got 0", {}, {"source": lambda stack: Source.hmac(secret(stack), header=[])}),
-    Row("a header of many", "header must be 1 to 128 letters, digits, hyphens or underscores, got 'X Y'", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["X", "X Y"])}),
-    Row("an unknown time", "timestamp_format must be one of seconds, milliseconds, iso8601, got 'micros'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="micros")}),
-    Row("a format of no time", "timestamp_format must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="iso8601")}),
-    Row("an unknown key", "key_encoding must be one of text, hex, base64, got 'utf8'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", key_encoding="utf8")}),
-    Row("an unknown key of a standard", "key_encoding must be one of base64, text, got 'hex'", {}, {"source": lambda stack: Source.standard_webhooks(secret(stack), key_encoding="hex")}),
-    Row("a probe without a name", "parameter must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", probe=Probe.echo(""))}),
-    Row("a probe behind no code", "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, got Ingress.direct_integration() and 'head'", {"ingress": Ingress.direct_integration()}, {"source": lambda stack: Source.token(secret(stack), header="X", probe=Probe.head())}),
-    Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}),
-    Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}),
-    Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}),
-    Row("IP range that is no list", "allowed_ip_ranges must be a list, each a text, got '203.0.113.0/24' (str); put a single one into a list, too, or leave allowed_ip_ranges out", {"allowed_ip_ranges": "203.0.113.0/24"}),
-    Row("IP range that is none", "allowed_ip_ranges must hold CIDR ranges of IPv4 or IPv6, got '203.0.113.0/33'", {"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/33"]}),
-    Row("IP range with a host in it", "got '203.0.113.7/24': 203.0.113.7/24 has host bits set; for example", {"allowed_ip_ranges": ["203.0.113.7/24"]}),
-    Row("web ACL of CloudFront", "web_acl must have the scope REGIONAL, got CLOUDFRONT; create it with scope='REGIONAL'", {}, {"web_acl": global_web_acl}),
-    Row("two origins", "cors must have one origin in allow_origins, got https://a.example, https://b.example; name one, or '*'", {"cors": cors("https://a.example", "https://b.example")}),
-    Row("no origin", "cors must have one origin in allow_origins, got none", {"cors": cors()}),
-    Row("credentials for any origin", "cors must name the origin where allow_credentials is True, got '*'; name it", {"cors": cors("*", allow_credentials=True)}),
-    Row("origin with a quote", "cors must have printable ASCII without quotes and spaces in its origin and headers, got \"https://a'b\"", {"cors": cors("https://a'b")}),
-    Row("status of a failure", "status of an acknowledgement must be between 200 and 299, got 302; the sender would take", {}, {"acknowledgement": lambda _: Acknowledgement(302)}),
-    Row("body where none may be", "body of an acknowledgement must be empty with status 204, got 'ok'; leave it out", {}, {"acknowledgement": lambda _: Acknowledgement(204, "ok")}),
-    Row("body too long", "body of an acknowledgement must be 1,024 bytes at most, got 1,026; shorten it", {}, {"acknowledgement": lambda _: Acknowledgement(body="é" * 513)}),
-    Row("content type with a line break", "content_type of an acknowledgement must be a media type, got 'text/plain\\r\\nX: y'", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain\r\nX: y")}),
-    Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}),
-    Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}),
-    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True}, {"api": api()}),
-    Row("duration of less than a second", "timeout must be in whole seconds, got 1.5 seconds; round it", {"timeout": Duration.millis(1500)}),
-    Row("snapshots of what has none", "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither", {"removal_policy": RemovalPolicy.SNAPSHOT}),
-    Row("path that API Gateway does not have", "path must be '/' or fixed segments such as '/hooks/github', got '/~a'", {"path": "/~a"}),
-    Row("id of nothing", "id must be printable and known at synth, got ''; for example 'Webhook'", {"id": ""}),
-    Row("id of two lines", "id must be printable and known at synth, got 'a\\nb'", {"id": "a\nb"}),
-    Row("id that only deployment knows", "id must be printable and known at synth, got '${Token[", {"id": Token.as_string({"Ref": "X"})}),
-    Row("id that is there", "id must be new in 'Stack', got 'Brought', which is there already; choose another", {"id": "Brought"}, {"dead_letter_queue": queue(retention_period=days(14))}),
-    Row("id without room", "id must be 190 letters and digits at most together with the path of scope, got 191; shorten it", {"id": "x" * 186}),
-    Row("no stack", "scope must be a Stack, or a construct in one, got '', which is in none; pass a Stack", {"scope": App()}),
-    Row("consumer of another stack", "consumer must be in the stack of the queue, got Other/Function for a queue of Stack; put the ScalableWebhook", {}, {"consumer": lambda stack: function()(other(stack))}),
-    Row("API of another stack", "api must be in the stack of the ScalableWebhook, got Other/Brought for Stack/Webhook; put", {"path": "/free"}, {"api": lambda stack: api(binary_media_types=["*/*"])(other(stack))}),
-    Row("domain in capitals", "domain_name must be what the CDK takes, got one of which it says: ", {}, {"domain_name": domain("A.example")}),
-    Row("domain of no name", "domain_name must have a domain's name without scheme and path, got ''; for example", {}, {"domain_name": domain("")}),
-    Row("domain that is a URL", "got 'https://hooks.example.com/a'; for example", {}, {"domain_name": domain("https://hooks.example.com/a")}),
-    Row("domain of one label", "got 'hooks'; for example", {}, {"domain_name": domain("hooks")}),
-    Row("preflight that is kept and not kept", "cors must be what the CDK takes, got one of which it says: ", {"cors": cors("*", max_age=days(1), disable_cache=True)}),
-    Row("public subnets", "vpc_subnets must have private or isolated subnets, got public ones, from which a function reaches nothing", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC))}),
-    Row("subnets that are not there", "vpc_subnets must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_group_name="nowhere"))}),
-    Row("cluster without an address", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.postgres(rds.DatabaseCluster.from_database_cluster_attributes(stack, "Imported", cluster_identifier="c"), database_name="d", vpc=vpc(stack), secret=secret(stack))}),
-    Row("user of IAM's on an instance that cannot be granted", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.mysql(imported_instance(stack), database_name="d", vpc=vpc(stack), iam_user="u")}),
-    Row("database of no name", "database_name must be 1 to 64 printable characters, got ''", {}, {"sink": lambda stack: on_host(stack, database_name="")}),
-    Row("URL that is none", "url must be an absolute http or https URL without user and password, got 'http://['", {}, {"sink": lambda stack: Sink.http("http://[")}),
-    Row("URL with a port that is none", "got 'http://h:99999'", {}, {"sink": lambda stack: Sink.http("http://h:99999")}),
-    Row("URL beyond ASCII", "got 'https://h/é'; for example", {}, {"sink": lambda stack: Sink.http("https://h/é")}),
-    Row("code with a NUL", "code must be Python, got orders.py with ", {}, {"sink": code("orders.handle", text="def handle(webhook): ...\n\0")}),
-    Row("code of a name that no file can have", "code must exist, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}),
-    Row("package without a name", "packages must be names of distributions, got ''; for example", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}),
-    Row("secret of no field", "secret_field must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.github(secret(stack), secret_field="")}),
+    Row("max_concurrency too low", "max_concurrency must be between 2 and 1,000, got 1; for one at a time", {"max_concurrency": 1}, remedies=[{"max_concurrency": OUT, "queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
+    Row("max_concurrency too high", "max_concurrency must be between 2 and 1,000, got 1,001", {"max_concurrency": 1001}, remedies=[{"max_concurrency": 1000}]),
+    Row("batch_size too low", "batch_size must be between 1 and 10,000, got 0", {"batch_size": 0}, remedies=[{"batch_size": 1}]),
+    Row("batch_size too high", "batch_size must be between 1 and 10,000, got 10,001", {"batch_size": 10_001}, remedies=[{"batch_size": 10}]),
+    Row("batch_size without window", "batch_size above 10 needs a max_batching_window of at least 1 second, got batch_size 11 and no window; add", {"batch_size": 11}, remedies=[{"max_batching_window": seconds(1)}]),
+    Row("batch_size with window of 0", "needs a max_batching_window of at least 1 second", {"batch_size": 11, "max_batching_window": seconds(0)}, remedies=[{"max_batching_window": seconds(1)}]),
+    Row("window too long", "max_batching_window must be between 0 seconds and 5 minutes, got 5 minutes 1 second", {"max_batching_window": seconds(301)}, remedies=[{"max_batching_window": minutes(5)}]),
+    Row("FIFO batch", "batch_size of a FIFO queue must be between 1 and 10, got 11; lower it", {"batch_size": 11}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}, remedies=[{"batch_size": 10}]),
+    Row("FIFO window", "max_batching_window must not be set for a FIFO queue, got 1 second; leave it out", {"max_batching_window": seconds(1)}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}, remedies=[{"max_batching_window": OUT}]),
+    Row("visibility below timeout", "visibility_timeout must not be shorter than the consumer's timeout of 30 seconds, got 29 seconds; leave it out", {"visibility_timeout": seconds(29)}, remedies=[{"visibility_timeout": OUT}]),
+    Row("visibility below 6 x timeout", "at least 6 x timeout + max_batching_window, here 125 seconds, got 2 minutes 4 seconds", {"visibility_timeout": seconds(124), "timeout": seconds(20), "max_batching_window": seconds(5)}, remedies=[{"visibility_timeout": OUT}, {"timeout": seconds(19)}]),
+    Row("visibility too long", "visibility_timeout must be between 0 seconds and 12 hours, got 12 hours 1 second", {"visibility_timeout": seconds(43_201)}, remedies=[{"visibility_timeout": Duration.hours(12)}]),
+    Row("visibility below timeout of a consumer of one's own", "the consumer's timeout of 1 minute, got 59 seconds", {"visibility_timeout": seconds(59)}, {"consumer": function(minutes(1))}, remedies=[{"visibility_timeout": OUT}]),
+    Row("visibility of a queue of one's own", "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here 360 seconds, got 30 seconds; create the queue with visibility_timeout=Duration.seconds(360), or shorten timeout", {"timeout": minutes(1)}, {"queue": queue()}, remedies=[{"queue": queue(visibility_timeout=seconds(360))}, {"timeout": seconds(5)}]),
+    Row("max_receive_count too low", "max_receive_count must be between 1 and 1,000, got 0", {"max_receive_count": 0}, remedies=[{"max_receive_count": 1}]),
+    Row("max_receive_count too high", "max_receive_count must be between 1 and 1,000, got 1,001", {"max_receive_count": 1001}, remedies=[{"max_receive_count": 300}]),
+    Row("reserved below max_concurrency", "reserved_concurrent_executions must be at least max_concurrency (5), got 4; leave it out", {"reserved_concurrent_executions": 4, "max_concurrency": 5}, remedies=[{"reserved_concurrent_executions": OUT}]),
+    Row("retention too short", "retention_period must be between 1 minute and 14 days, got 59 seconds", {"retention_period": seconds(59)}, remedies=[{"retention_period": minutes(8)}]),
+    Row("retention too long", "retention_period must be between 1 minute and 14 days, got 15 days", {"retention_period": days(15)}, remedies=[{"retention_period": days(14)}]),
+    Row("path of a health check", "path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, got '/ping'; take", {"path": "/ping"}, remedies=[{"path": "/webhooks"}]),
+    Row("header that never arrives", "delivery_id_header must be a header that API Gateway hands on, got 'Content-MD5', which it drops; name", {"delivery_id_header": "Content-MD5"}, remedies=[{"delivery_id_header": "X-Delivery"}]),
+    Row("header of API Gateway's", "delivery_id_header must be a header that the sender writes, got 'X-Forwarded-Port', which API Gateway does; name", {"delivery_id_header": "X-Forwarded-Port"}, remedies=[{"delivery_id_header": "X-Delivery"}]),
+    Row("dead-letter messages smaller", "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"dead_letter_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"dead_letter_queue": queue(max_message_size_bytes=1_048_576)}]),
+    Row("dead-letter retention shorter", "the retention period of dead_letter_queue must not be shorter than the queue's 432000 seconds, got 345600 seconds; give", {"retention_period": days(5)}, {"dead_letter_queue": queue()}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
+    Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
+    Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; bring a standard one", {}, {"dead_letter_queue": queue(fifo=True)}, remedies=[{"dead_letter_queue": queue()}, {"dead_letter_queue": OUT}]),
+    Row("standard dead-letter queue of a FIFO queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue", {}, {"queue": fifo_with_dead_letters()}, remedies=[{"queue": fifo_with_dead_letters(fifo=True)}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
+    Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}, remedies=[{"timeout": seconds(1)}]),
+    Row("timeout too long", "timeout must be between 1 second and 15 minutes, got 16 minutes", {"timeout": minutes(16)}, remedies=[{"timeout": minutes(15)}]),
+    Row("memory too small", "memory_size must be between 128 and 10,240, got 64", {"memory_size": 64}, remedies=[{"memory_size": 128}]),
+    Row("rate of nothing", "throttling_rate_limit must be between 1 and 100,000, got 0", {"throttling_rate_limit": 0}, remedies=[{"throttling_rate_limit": 1}]),
+    Row("burst of nothing", "throttling_burst_limit must be between 1 and 100,000, got 0", {"throttling_burst_limit": 0}, remedies=[{"throttling_burst_limit": 1}]),
+    Row("header with a colon", "delivery_id_header must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'", {"delivery_id_header": "X: y"}, remedies=[{"delivery_id_header": "Idempotency-Key"}]),
+    Row("empty header", "delivery_id_header must be", {"delivery_id_header": ""}, remedies=[{"delivery_id_header": "Idempotency-Key"}]),
+    Row("relative path", "path must be '/' or fixed segments such as '/hooks/github', got 'hooks'", {"path": "hooks"}, remedies=[{"path": "/hooks"}]),
+    Row("path with a parameter", "got '/hooks/{id}'; leave {parameters} out", {"path": "/hooks/{id}"}, remedies=[{"path": "/hooks"}]),
+    Row("empty path segment", "got '/hooks//github'", {"path": "/hooks//github"}, remedies=[{"path": "/hooks/github"}]),
+    Row("settings of a queue that was brought", "max_receive_count and retention_period must not be set together with queue, got max_receive_count, retention_period; set them on what you pass as queue, or leave queue out", {"max_receive_count": 7, "retention_period": days(1)}, {"queue": queue()}, remedies=[{"max_receive_count": OUT, "retention_period": OUT, "queue": lambda stack: sqs.Queue(stack, "Brought", visibility_timeout=minutes(3), retention_period=days(1), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=7))}, {"queue": OUT}]),
+    Row("visibility of a queue that was brought", "visibility_timeout must not be set together with queue", {"visibility_timeout": minutes(5)}, {"queue": queue()}, remedies=[{"visibility_timeout": OUT, "queue": queue(visibility_timeout=minutes(5))}, {"queue": OUT}]),
+    Row("dead-letter queue of a queue that was brought", "dead_letter_queue must not be set together with queue", {}, {"queue": queue(), "dead_letter_queue": lambda stack: sqs.Queue(stack, "Letters")}, remedies=[{"dead_letter_queue": OUT, "queue": lambda stack: sqs.Queue(stack, "Brought", visibility_timeout=minutes(3), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=5))}, {"queue": OUT}]),
+    Row("sink beside a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}, remedies=[{"sink": OUT}, {"consumer": OUT}]),
+    Row("settings of a consumer that was brought", "timeout and memory_size and reserved_concurrent_executions must not be set together with consumer", {"timeout": seconds(10), "memory_size": 128, "reserved_concurrent_executions": 9}, {"consumer": function()}, remedies=[{"timeout": OUT, "memory_size": OUT, "reserved_concurrent_executions": OUT, "consumer": function(seconds(10), reserved=9, memory_size=128)}, {"consumer": OUT}]),
+    Row("consumer that is throttled harder", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}, remedies=[{"consumer": function(reserved=2)}, {"consumer": function()}]),
+    Row("throttling of an api that was brought", "throttling_rate_limit must not be set together with api", {"throttling_rate_limit": 10, "path": "/free"}, {"api": api()}, remedies=[{"throttling_rate_limit": OUT, "api": api(deploy_options=apigateway.StageOptions(throttling_rate_limit=10))}, {"api": OUT}]),
+    Row("taken root of an api that was brought", "path must be free in api, got '/', which has ANY already; take another path", {}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),
+    Row("taken path of an api that was brought", "path must be free in api, got '/taken', which has {proxy+} already", {"path": "/taken"}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),
+    Row("text door in a binary api", "ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types", {"path": "/free", "ingress": Ingress.direct_integration()}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"ingress": Ingress.direct_integration(binary=True)}]),
+    Row("binary door in a text api", "ingress must be Ingress.direct_integration() for an api without", {"path": "/free", "ingress": Ingress.direct_integration(binary=True)}, {"api": api()}, remedies=[{"ingress": Ingress.direct_integration()}]),
+    Row("table with another key", "table must have the string partition key 'id' and no sort key, got pk (STRING); create one with", {}, {"sink": table("pk", dynamodb.AttributeType.STRING)}, remedies=[{"sink": table("id", dynamodb.AttributeType.STRING)}, {"sink": PYTHON}]),
+    Row("table with a number as key", "got id (NUMBER)", {}, {"sink": table("id", dynamodb.AttributeType.NUMBER)}, remedies=[{"sink": table("id", dynamodb.AttributeType.STRING)}, {"sink": PYTHON}]),
+    Row("table with a sort key", "got id (STRING) and at (STRING)", {}, {"sink": table("id", dynamodb.AttributeType.STRING, "at")}, remedies=[{"sink": table("id", dynamodb.AttributeType.STRING)}, {"sink": PYTHON}]),
+    Row("retry too soon", "retry initial must be between 1 second and 11 hours, got 0 seconds", {}, {"retry": lambda stack: Retry(initial=seconds(0))}, remedies=[{"retry": lambda stack: Retry(initial=seconds(1))}]),
+    Row("retry too late", "retry maximum must be between 30 seconds and 11 hours, got 12 hours", {}, {"retry": lambda stack: Retry(maximum=Duration.hours(12))}, remedies=[{"retry": lambda stack: Retry(maximum=Duration.hours(11))}]),
+    Row("retry that shrinks", "retry maximum must be between 1 minute and 11 hours, got 30 seconds", {}, {"retry": lambda stack: Retry(initial=minutes(1), maximum=seconds(30))}, remedies=[{"retry": lambda stack: Retry(initial=minutes(1), maximum=minutes(1))}]),
+    Row("retry that only deployment knows", "retry initial must be known at synth, got a value that only deployment knows", {}, {"retry": lambda stack: Retry(initial=seconds(number()))}, remedies=[{"retry": lambda stack: Retry(initial=minutes(1))}]),
+    Row("retries beyond the retention", "retention_period must be longer than the 7 minutes 30 seconds that max_receive_count (5) and retry may take together, got 5 minutes; raise it", {"retention_period": minutes(5)}, remedies=[{"retention_period": minutes(8)}, {"max_receive_count": 4}, {"retry": lambda stack: Retry(maximum=seconds(30))}]),
+    Row("retries beyond the retention of a queue of one's own", "may take together, got 1 minute; raise it", {}, {"queue": lambda stack: sqs.Queue(stack, "Brought", retention_period=minutes(1), visibility_timeout=minutes(3), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=3))}, remedies=[{"queue": kept_for(minutes(2), tries=3)}, {"queue": kept_for(minutes(1), tries=2)}, {"retry": lambda stack: Retry(initial=seconds(10), maximum=seconds(10))}]),
+    Row("retry beside a consumer", "retry must not be set together with consumer", {}, {"consumer": function(), "retry": lambda stack: Retry()}, remedies=[{"retry": OUT}, {"consumer": OUT}]),
+    Row("table with a quote", "table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, got 'a\"b'; for example", {}, {"sink": lambda stack: on_host(stack, table_name='a"b')}, remedies=[{"sink": lambda stack: on_host(stack, table_name="webhooks")}, {"sink": lambda stack: on_host(stack, table_name="orders.webhooks")}]),
+    Row("no server", "one of database and host must be given, got neither; pass database, or host", {}, {"sink": lambda stack: Sink.postgres(database_name="d", secret=secret(stack))}, remedies=[{"sink": lambda stack: Sink.postgres(postgres(stack), database_name="d", secret=secret(stack))}, {"sink": lambda stack: Sink.postgres(host="h", database_name="d", secret=secret(stack))}]),
+    Row("two servers", "one of database and host must be given, got database and host; leave out database, or host", {}, {"sink": lambda stack: Sink.mysql(instance(stack), host="h", database_name="d")}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d")}, {"sink": lambda stack: Sink.mysql(host="h", database_name="d", secret=secret(stack))}]),
+    Row("port of a database", "port must not be set together with database", {}, {"sink": lambda stack: Sink.mysql(instance(stack), port=1, database_name="d")}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d")}]),
+    Row("port too high", "port must be between 1 and 65,535, got 70,000", {}, {"sink": lambda stack: on_host(stack, port=70_000)}, remedies=[{"sink": lambda stack: on_host(stack, port=65_535)}]),
+    Row("another engine", "database must be one that Sink.postgres() can talk to, got one of the engine MYSQL; take Sink.mysql(), or Sink.python()", {}, {"sink": lambda stack: Sink.postgres(instance(stack), database_name="d")}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d")}, {"sink": PYTHON}]),
+    Row("database without its VPC", "vpc must be given for a database that does not tell its own, got none; pass", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", secret=secret(stack))}, remedies=[{"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", secret=secret(stack), vpc=vpc(stack))}]),
+    Row("database without a secret", "one of secret and iam_user must be given, got neither", {}, {"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack))}, remedies=[{"sink": lambda stack: Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack), secret=secret(stack))}, {"sink": lambda stack: Sink.postgres(imported_instance(stack, instance_resource_id="db-1"), database_name="d", vpc=vpc(stack), iam_user="u")}]),
+    Row("secret and user of IAM's", "one of secret and iam_user must be given, got secret and iam_user", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", secret=secret(stack), iam_user="u")}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u")}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", secret=secret(stack))}]),
+    Row("user of IAM's on a host", "iam_user needs a database of RDS, got 'u' with a host", {}, {"sink": lambda stack: Sink.mysql(host="h", database_name="d", iam_user="u")}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u")}, {"sink": lambda stack: Sink.mysql(host="h", database_name="d", secret=secret(stack))}]),
+    Row("token without TLS", "tls must be True with iam_user, got False", {}, {"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u", tls=False)}, remedies=[{"sink": lambda stack: Sink.mysql(instance(stack), database_name="d", iam_user="u")}]),
+    Row("authorities that are not there", "ca_certificates must be a file, got '/none.pem', which is none", {}, {"sink": lambda stack: on_host(stack, ca_certificates="/none.pem")}, remedies=[{"sink": lambda stack: on_host(stack, ca_certificates=Path(__file__).parent / "test_checks.py")}]),
+    Row("subnets of no VPC", "vpc_subnets must not be set together with no vpc, got vpc_subnets", {}, {"sink": lambda stack: on_host(stack, vpc_subnets=ec2.SubnetSelection())}, remedies=[{"sink": lambda stack: on_host(stack, vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection())}, {"sink": on_host}]),
+    Row("Data API that is off", "cluster must have the Data API, got one without; create it with enable_data_api=True", {}, {"sink": lambda stack: Sink.data_api(aurora(stack), database_name="d")}, remedies=[{"sink": lambda stack: Sink.data_api(aurora(stack, enable_data_api=True), database_name="d")}, {"sink": lambda stack: Sink.postgres(aurora(stack), database_name="d")}]),
+    Row("Data API of an unknown engine", "cluster must say that it is Aurora Postgres or Aurora MySQL, got no engine; import it by", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack), database_name="d", secret=secret(stack))}, remedies=[{"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)), database_name="d", secret=secret(stack))}]),
+    Row("Data API without a secret", "secret must be given for a cluster that has none in this app, got none", {}, {"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL), database_name="d")}, remedies=[{"sink": lambda stack: Sink.data_api(imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL), database_name="d", secret=secret(stack))}]),
+    Row("URL of something else", "url must be an absolute http or https URL without user and password, got 'ftp://h'; for example", {}, {"sink": lambda stack: Sink.http("ftp://h")}, remedies=[{"sink": lambda stack: Sink.http("https://orders.example.com/webhooks")}]),
+    Row("URL with a password", "got 'https://u:p@h/'", {}, {"sink": lambda stack: Sink.http("https://u:p@h/")}, remedies=[{"sink": lambda stack: Sink.http("https://h/")}]),
+    Row("answer awaited too long", "the timeout of Sink.http() must be shorter than the consumer's of 5 seconds, got 10 seconds; shorten it", {"timeout": seconds(5)}, {"sink": lambda stack: Sink.http("https://h")}, remedies=[{"sink": lambda stack: Sink.http("https://h", timeout=seconds(4))}, {"timeout": seconds(11)}]),
+    Row("answer not awaited", "timeout of Sink.http() must be between 1 second and 15 minutes, got 0 seconds", {}, {"sink": lambda stack: Sink.http("https://h", timeout=seconds(0))}, remedies=[{"sink": lambda stack: Sink.http("https://h", timeout=seconds(1))}]),
+    Row("code that is not there", "code must exist, got '/none.py', which does not", {}, {"sink": lambda stack: Sink.python("/none.py", "none.handle")}, remedies=[{"sink": PYTHON}]),
+    Row("code that is no Python", "code must be a folder or a .py file, got '/etc/hostname'", {}, {"sink": lambda stack: Sink.python("/etc/hostname", "a.b")}, remedies=[{"sink": PYTHON}, {"sink": lambda stack: Sink.python(Path(__file__).parent / "test_checks.py", "test_checks.number")}]),
+    Row("handler without a module", "handler must be 'module.function', got 'handle'", {}, {"sink": code("handle")}, remedies=[{"sink": code("orders.handle")}]),
+    Row("handler in another module", "handler must be in code, got 'other.handle', and", {}, {"sink": code("other.handle")}, remedies=[{"sink": code("orders.handle")}, {"sink": code("other.handle", "other.py")}]),
+    Row("handler of another name", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}, remedies=[{"sink": code("orders.other", text="def other(webhook): ...")}, {"sink": code("orders.handle")}]),
+    Row("handler that is async", "handler must be an ordinary function, got 'handle' of orders.py, which is async; call asyncio.run()", {}, {"sink": code("orders.handle", text="async def handle(webhook): ...")}, remedies=[{"sink": code("orders.handle", text="import asyncio\nasync def store(webhook): ...\ndef handle(webhook): asyncio.run(store(webhook))")}]),
+    Row("code that breaks", "code must be Python, got orders.py with invalid syntax in line 1", {}, {"sink": code("orders.handle", text="def :")}, remedies=[{"sink": code("orders.handle", text=compiled("def handle(webhook): ..."))}]),
+    Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ nor are Lambda's own, got 'WEBHOOK_X', 'A', 'AWS_REGION'; rename them", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1", "AWS_REGION": "x"})}, remedies=[{"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"ORDERS_TABLE": "1"})}]),
+    Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; leave it out, or install it there by pip", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}, remedies=[{"sink": PYTHON}, {"sink": with_package}]),
+    Row("delivery id beside a source", "delivery_id_header must not be set for a source that gives each delivery an id of its own, got 'X-Id'; leave it out", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}, remedies=[{"delivery_id_header": OUT}]),
+    Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}, remedies=[{"ingress": Ingress.lambda_integration()}, {"source": OUT}]),
+    Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="Idempotency-Key")}]),
+    Row("weak algorithm", "algorithm must be one of sha1, sha256, sha384, sha512, got 'md5'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="md5")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="sha512")}]),
+    Row("unknown encoding", "encoding must be one of hex, base64, base64url, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="hex")}]),
+    Row("nothing signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{id}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}", id_header="I")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}.{body}", id_header="I")}]),
+    Row("unknown part signed", "signed_content must hold {body} once, and {timestamp}, {id}, {url} and {method} or not, got '{body}{path}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}{path}")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T", signed_content="{timestamp}.{body}")}]),
+    Row("time without a header", "timestamp_header or timestamp_prefix must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_header="T")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_prefix="t=", separator=",")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}")}]),
+    Row("time that is not signed", "signed_content must hold {timestamp} where there is a timestamp_header or a timestamp_prefix, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T", signed_content="{timestamp}{body}")}, {"source": lambda stack: Source.hmac(secret(stack), header="X")}]),
+    Row("tolerance of no time", "tolerance must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1), timestamp_header="T", signed_content="{timestamp}{body}")}, {"source": lambda stack: Source.hmac(secret(stack), header="X")}]),
+    Row("a header of two things", "id_header must be another header than timestamp_header, got 'x-Time' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="x-Time")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="X-Id")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_header="X-Time")}]),
+    Row("a signature as id", "id_header must be another header than header, got 'X' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="X")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="Id")}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"])}]),
+    Row("a token as id", "id_header must be another header than header, got 'x' for both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="x")}, remedies=[{"source": lambda stack: Source.token(secret(stack), header="X", id_header="Id")}, {"source": lambda stack: Source.token(secret(stack), header="X")}]),
+    Row("two ids", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I", id_field="id")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", id_field="id")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I")}]),
+    Row("two ids of a token", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="I", id_field="id")}, remedies=[{"source": lambda stack: Source.token(secret(stack), header="X", id_field="id")}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="I")}]),
+    Row("two times", "timestamp_header and timestamp_prefix must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_header="T", timestamp_prefix="t=")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_prefix="t=")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_header="T")}]),
+    Row("parts without a separator", "separator must be given together with timestamp_prefix, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_prefix="t=")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", timestamp_prefix="t=")}]),
+    Row("one prefix for two", "timestamp_prefix must not be the prefix of the signature, got 't=' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", prefix="t=", timestamp_prefix="t=")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", separator=",", prefix="v1=", timestamp_prefix="t=")}]),
+    Row("a separator that is nothing", "separator must be 1 to 8 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", separator="")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", separator=",")}]),
+    Row("no header", "header must be 1 to 5 names of headers, got 0", {}, {"source": lambda stack: Source.hmac(secret(stack), header=[])}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header=["X"])}]),
+    Row("a header of many", "header must be 1 to 128 letters, digits, hyphens or underscores, got 'X Y'", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["X", "X Y"])}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header=["X", "Idempotency-Key"])}]),
+    Row("an unknown time", "timestamp_format must be one of seconds, milliseconds, iso8601, got 'micros'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="micros")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="milliseconds", timestamp_header="T", signed_content="{timestamp}{body}")}]),
+    Row("a format of no time", "timestamp_format must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="iso8601")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_format="iso8601", timestamp_header="T", signed_content="{timestamp}{body}")}, {"source": lambda stack: Source.hmac(secret(stack), header="X")}]),
+    Row("an unknown key", "key_encoding must be one of text, hex, base64, got 'utf8'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", key_encoding="utf8")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", key_encoding="base64")}]),
+    Row("an unknown key of a standard", "key_encoding must be one of base64, text, got 'hex'", {}, {"source": lambda stack: Source.standard_webhooks(secret(stack), key_encoding="hex")}, remedies=[{"source": lambda stack: Source.standard_webhooks(secret(stack), key_encoding="text")}]),
+    Row("a probe without a name", "parameter must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", probe=Probe.echo(""))}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", probe=Probe.echo("challenge"))}]),
+    Row("a probe behind no code", "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, got Ingress.direct_integration() and 'head'", {"ingress": Ingress.direct_integration()}, {"source": lambda stack: Source.token(secret(stack), header="X", probe=Probe.head())}, remedies=[{"ingress": Ingress.lambda_integration()}]),
+    Row("tolerance too long", "tolerance must be between 1 second and 1 day, got 2 days", {}, {"source": lambda stack: Source.slack(secret(stack), tolerance=days(2))}, remedies=[{"source": lambda stack: Source.slack(secret(stack), tolerance=days(1))}]),
+    Row("key for nothing", "encryption_key must not be set together with queue and consumer, got encryption_key; set it on", {}, {"queue": queue(visibility_timeout=minutes(3)), "consumer": function(), "encryption_key": lambda stack: kms.Key(stack, "Key")}, remedies=[{"encryption_key": OUT, "queue": lambda stack: sqs.Queue(stack, "Brought", visibility_timeout=minutes(3), encryption_master_key=kms.Key(stack, "Key")), "consumer": lambda stack: function(environment_encryption=stack.node.find_child("Key"))(stack)}, {"queue": OUT, "consumer": OUT}]),
+    Row("IP ranges of nobody", "allowed_ip_ranges must be a list of one CIDR range or more, got []; for example", {"allowed_ip_ranges": []}, remedies=[{"allowed_ip_ranges": ["203.0.113.0/24"]}, {"allowed_ip_ranges": OUT}]),
+    Row("IP range that is no list", "allowed_ip_ranges must be a list, each a text, got '203.0.113.0/24' (str); put a single one into a list, too, or leave allowed_ip_ranges out", {"allowed_ip_ranges": "203.0.113.0/24"}, remedies=[{"allowed_ip_ranges": ["203.0.113.0/24"]}, {"allowed_ip_ranges": OUT}]),
+    Row("IP range that is none", "allowed_ip_ranges must hold CIDR ranges of IPv4 or IPv6, got '203.0.113.0/33'", {"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/33"]}, remedies=[{"allowed_ip_ranges": ["2001:db8::/32", "203.0.113.0/24"]}]),
+    Row("IP range with a host in it", "got '203.0.113.7/24': 203.0.113.7/24 has host bits set; for example", {"allowed_ip_ranges": ["203.0.113.7/24"]}, remedies=[{"allowed_ip_ranges": ["203.0.113.0/24"]}]),
+    Row("web ACL of CloudFront", "web_acl must have the scope REGIONAL, got CLOUDFRONT; create it with scope='REGIONAL'", {}, {"web_acl": lambda stack: web_acl(stack, "CLOUDFRONT")}, remedies=[{"web_acl": lambda stack: web_acl(stack, "REGIONAL")}, {"web_acl": True}]),
+    Row("two origins", "cors must have one origin in allow_origins, got https://a.example, https://b.example; name one, or '*'", {"cors": cors("https://a.example", "https://b.example")}, remedies=[{"cors": cors("https://a.example")}, {"cors": cors("*")}]),
+    Row("no origin", "cors must have one origin in allow_origins, got none", {"cors": cors()}, remedies=[{"cors": cors("https://a.example")}, {"cors": cors("*")}]),
+    Row("credentials for any origin", "cors must name the origin where allow_credentials is True, got '*'; name it", {"cors": cors("*", allow_credentials=True)}, remedies=[{"cors": cors("https://a.example", allow_credentials=True)}, {"cors": cors("*")}]),
+    Row("origin with a quote", "cors must have printable ASCII without quotes and spaces in its origin and headers, got \"https://a'b\"", {"cors": cors("https://a'b")}, remedies=[{"cors": cors("https://example.com")}]),
+    Row("status of a failure", "status of an acknowledgement must be between 200 and 299, got 302; lower it", {}, {"acknowledgement": lambda _: Acknowledgement(302)}, remedies=[{"acknowledgement": Acknowledgement(299)}]),
+    Row("body where none may be", "body of an acknowledgement must be empty with status 204, got 'ok'; leave it out", {}, {"acknowledgement": lambda _: Acknowledgement(204, "ok")}, remedies=[{"acknowledgement": Acknowledgement(204)}, {"acknowledgement": Acknowledgement(200, "ok")}]),
+    Row("body too long", "body of an acknowledgement must be 1,024 bytes at most, got 1,026; shorten it", {}, {"acknowledgement": lambda _: Acknowledgement(body="é" * 513)}, remedies=[{"acknowledgement": Acknowledgement(body="é" * 512)}]),
+    Row("content type with a line break", "content_type of an acknowledgement must be a media type, got 'text/plain\\r\\nX: y'", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain\r\nX: y")}, remedies=[{"acknowledgement": Acknowledgement(content_type="text/plain; charset=utf-8")}]),
+    Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}, remedies=[{"acknowledgement": Acknowledgement(content_type="application/json")}]),
+    Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}, remedies=[{"acknowledgement": Acknowledgement(body="ok")}]),
+    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True}, {"api": api()}, remedies=[guarded_api, {"api": OUT}]),
+    Row("duration of less than a second", "timeout must be in whole seconds, got 1.5 seconds; round it", {"timeout": Duration.millis(1500)}, remedies=[{"timeout": seconds(2)}]),
+    Row("snapshots of what has none", "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither", {"removal_policy": RemovalPolicy.SNAPSHOT}, remedies=[{"removal_policy": RemovalPolicy.RETAIN}]),
+    Row("path that API Gateway does not have", "path must be '/' or fixed segments such as '/hooks/github', got '/~a'", {"path": "/~a"}, remedies=[{"path": "/a"}]),
+    Row("id of nothing", "id must be printable and known at synth, got ''; for example 'Webhook'", {"id": ""}, remedies=[{"id": "Webhook"}]),
+    Row("id of two lines", "id must be printable and known at synth, got 'a\\nb'", {"id": "a\nb"}, remedies=[{"id": "Webhook"}]),
+    Row("id that only deployment knows", "id must be printable and known at synth, got '${Token[", {"id": Token.as_string({"Ref": "X"})}, remedies=[{"id": "Webhook"}]),
+    Row("id that is there", "id must be new in 'Stack', got 'Brought', which is there already; take 'Brought2'", {"id": "Brought"}, {"dead_letter_queue": queue(retention_period=days(14))}, remedies=[{"id": "Brought2"}]),
+    Row("id without room", "id must be 190 letters and digits at most together with the path of scope, got 191; shorten it", {"id": "x" * 186}, remedies=[{"id": "x" * 185}]),
+    Row("no stack", "scope must be a Stack, or a construct in one, got '', which is in none; pass a Stack", {"scope": App()}, remedies=[{"scope": lambda stack: stack}]),
+    Row("consumer of another stack", "consumer must be in the stack of the queue, got Other/Function for a queue of Stack; put the ScalableWebhook", {}, {"consumer": lambda stack: function()(other(stack))}, remedies=[lambda stack: ScalableWebhook(there := other(stack), "Webhook", consumer=function()(there)), {"queue": lambda stack: sqs.Queue(stack.node.root.node.find_child("Other"), "Queue", visibility_timeout=minutes(3))}]),
+    Row("API of another stack", "api must be in the stack of the ScalableWebhook, got Other/Brought for Stack/Webhook; put", {"path": "/free"}, {"api": lambda stack: api(binary_media_types=["*/*"])(other(stack))}, remedies=[lambda stack: ScalableWebhook(there := other(stack), "Webhook", path="/free", api=api(binary_media_types=["*/*"])(there), queue=queue(visibility_timeout=minutes(3))(stack))]),
+    Row("domain in capitals", "domain_name must be what the CDK takes, got one of which it says: ", {}, {"domain_name": domain("A.example")}, remedies=[{"domain_name": domain("a.example")}]),
+    Row("domain of no name", "domain_name must have a domain's name without scheme and path, got ''; for example", {}, {"domain_name": domain("")}, remedies=[{"domain_name": domain("hooks.example.com")}]),
+    Row("domain that is a URL", "got 'https://hooks.example.com/a'; for example", {}, {"domain_name": domain("https://hooks.example.com/a")}, remedies=[{"domain_name": domain("hooks.example.com")}]),
+    Row("domain of one label", "got 'hooks'; for example", {}, {"domain_name": domain("hooks")}, remedies=[{"domain_name": domain("hooks.example.com")}]),
+    Row("preflight that is kept and not kept", "cors must be what the CDK takes, got one of which it says: ", {"cors": cors("*", max_age=days(1), disable_cache=True)}, remedies=[{"cors": cors("*", max_age=days(1))}, {"cors": cors("*", disable_cache=True)}]),
+    Row("public subnets", "vpc_subnets must have private or isolated subnets, got public ones, from which a function reaches nothing", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC))}, remedies=[{"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack))}]),
+    Row("subnets that are not there", "vpc_subnets must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_group_name="nowhere"))}, remedies=[{"sink": lambda stack: Sink.http("https://h", vpc=vpc(stack), vpc_subnets=ec2.SubnetSelection(subnet_group_name="Private"))}]),
+    Row("cluster without an address", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.postgres(rds.DatabaseCluster.from_database_cluster_attributes(stack, "Imported", cluster_identifier="c"), database_name="d", vpc=vpc(stack), secret=secret(stack))}, remedies=[{"sink": lambda stack: Sink.postgres(imported_aurora(stack), database_name="d", vpc=vpc(stack), secret=secret(stack))}]),
+    Row("user of IAM's on an instance that cannot be granted", "database must be what the CDK takes, got one of which it says: ", {}, {"sink": lambda stack: Sink.mysql(imported_instance(stack), database_name="d", vpc=vpc(stack), iam_user="u")}, remedies=[{"sink": lambda stack: Sink.mysql(imported_instance(stack, instance_resource_id="db-1"), database_name="d", vpc=vpc(stack), iam_user="u")}]),
+    Row("database of no name", "database_name must be 1 to 64 printable characters, got ''", {}, {"sink": lambda stack: on_host(stack, database_name="")}, remedies=[{"sink": lambda stack: on_host(stack, database_name="orders")}]),
+    Row("URL that is none", "url must be an absolute http or https URL without user and password, got 'http://['", {}, {"sink": lambda stack: Sink.http("http://[")}, remedies=[{"sink": lambda stack: Sink.http("https://orders.example.com/webhooks")}]),
+    Row("URL with a port that is none", "got 'http://h:99999'", {}, {"sink": lambda stack: Sink.http("http://h:99999")}, remedies=[{"sink": lambda stack: Sink.http("http://h:9999")}]),
+    Row("URL beyond ASCII", "got 'https://h/é'; for example", {}, {"sink": lambda stack: Sink.http("https://h/é")}, remedies=[{"sink": lambda stack: Sink.http("https://h/%C3%A9")}]),
+    Row("code with a NUL", "code must be Python, got orders.py with ", {}, {"sink": code("orders.handle", text="def handle(webhook): ...\n\0")}, remedies=[{"sink": code("orders.handle", text=compiled("def handle(webhook): ...\n"))}]),
+    Row("code of a name that no file can have", "code must exist, got 'xxx", {}, {"sink": lambda stack: Sink.python("x" * 5000, "a.b")}, remedies=[{"sink": PYTHON}]),
+    Row("package without a name", "packages must be names of distributions, got ''; for example", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=[""])}, remedies=[{"sink": PYTHON}]),
+    Row("secret of no field", "secret_field must be 1 to 256 printable characters, got ''", {}, {"source": lambda stack: Source.github(secret(stack), secret_field="")}, remedies=[{"source": lambda stack: Source.github(secret(stack), secret_field="signing_secret")}]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_what_cannot_work_is_refused_in_the_constructor(row: Row) -> None:
-    stack = Stack(App(), "Stack")
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011, PT012 (the message is what the row is about)
-        brought = {argument: make(stack) for argument, make in row.brought.items()}
-        ScalableWebhook(**{"scope": stack, "id": "Webhook", **row.arguments, **brought})
-    assert row.message in str(refusal.value)
-    assert "got" in str(refusal.value)
-
-
-def number() -> Any:
-    return Token.as_number({"Ref": "Number"})
+def test_what_cannot_work_is_refused_in_the_constructor_and_its_remedies_work(row: Row) -> None:
+    assert_followed(row.refusal())
 
 
 TOKENS: dict[str, Callable[[], Any]] = {
@@ -424,7 +482,64 @@ def test_what_is_made_for_another_account_or_region_is_refused_by_its_name(
     with pytest.raises(ValueError, match=f"^{argument} must be of the account and the region") as refused:
         ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
     assert "111111111111/us-east-1, got Other/Made of " in str(refused.value)
-    assert "import it by a method from_…()" in str(refused.value)
+    # Nothing of another region can be used, nor a dead-letter queue of another account.
+    importable = env is not THERE and argument != "dead_letter_queue"
+    assert ("import it by a method from_…()" in str(refused.value)) == importable
+
+
+def resource(service: str, name: str) -> str:
+    return f"arn:aws:{service}:us-east-1:{'2' * 12}:{name}"
+
+
+def its_secret(stack: Stack) -> secretsmanager.ISecret:
+    arn = resource("secretsmanager", "secret:its-AbCdEf")
+    return secretsmanager.Secret.from_secret_complete_arn(stack, "Its", arn)
+
+
+IMPORTED_INSTEAD: dict[str, Callable[[Stack], dict[str, Any]]] = {
+    "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "orders"))},
+    "encryption_key": lambda stack: {"encryption_key": kms.Key.from_key_arn(stack, "Its", resource("kms", "key/1"))},
+    "large_payloads": lambda stack: {"large_payloads": s3.Bucket.from_bucket_name(stack, "Its", "payloads")},
+    "table": lambda stack: {
+        "sink": Sink.dynamodb(dynamodb.Table.from_table_arn(stack, "Its", resource("dynamodb", "table/webhooks")))
+    },
+    "database": lambda stack: {
+        "sink": Sink.postgres(imported_instance(stack), database_name="d", vpc=vpc(stack), secret=its_secret(stack))
+    },
+    "cluster": lambda stack: {
+        "sink": Sink.data_api(
+            imported_aurora(stack, engine=rds.DatabaseClusterEngine.AURORA_POSTGRESQL),
+            database_name="d",
+            secret=its_secret(stack),
+        )
+    },
+    "vpc": lambda stack: {
+        "sink": Sink.http(
+            "https://example.com",
+            vpc=ec2.Vpc.from_vpc_attributes(
+                stack, "Its", vpc_id="vpc-1", availability_zones=["a"], private_subnet_ids=["subnet-1"]
+            ),
+        )
+    },
+    "signing_secret": lambda stack: {"sink": Sink.http("https://example.com", signing_secret=its_secret(stack))},
+    "secret": lambda stack: {"source": Source.github(its_secret(stack))},
+}
+
+
+@pytest.mark.parametrize("argument", BROUGHT)
+def test_what_is_made_for_another_account_can_be_given_the_same_env_or_be_imported(argument: str) -> None:
+    def brought(account: str) -> Make:
+        def make(stack: Stack) -> None:
+            made_in = Stack(cast(App, stack.node.root), "Other", env=Environment(account=account, region="us-east-1"))
+            ScalableWebhook(stack, "Webhook", **BROUGHT[argument](made_in))
+
+        return make
+
+    remedies = [brought("1" * 12)]
+    if argument in IMPORTED_INSTEAD:
+        remedies.append(lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED_INSTEAD[argument](stack)))
+    message = f"{argument} must be of the account and the region"
+    assert_followed(Refusal(argument, message, brought("2" * 12), remedies, HERE))
 
 
 @pytest.mark.parametrize("argument", BROUGHT)
@@ -444,22 +559,38 @@ def test_what_is_imported_may_be_imported_by_the_stack_of_another_region() -> No
 
 
 ELSEWHERE = f"eu-west-1:{'1' * 12}"
-IMPORTED: dict[str, Callable[[Stack], dict[str, Any]]] = {
-    "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:orders")},
-    "dead_letter_queue": lambda stack: {
-        "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{ELSEWHERE}:letters")
+IMPORTED: dict[str, Callable[..., dict[str, Any]]] = {
+    "queue": lambda stack, where=ELSEWHERE: {
+        "queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:orders")
     },
-    "encryption_key": lambda stack: {
-        "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{ELSEWHERE}:key/1234")
+    "dead_letter_queue": lambda stack, where=ELSEWHERE: {
+        "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:letters")
     },
-    "secret": lambda stack: {
+    "encryption_key": lambda stack, where=ELSEWHERE: {
+        "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{where}:key/1234")
+    },
+    "secret": lambda stack, where=ELSEWHERE: {
         "source": Source.github(
             secretsmanager.Secret.from_secret_complete_arn(
-                stack, "Its", f"arn:aws:secretsmanager:{ELSEWHERE}:secret:github-AbCdEf"
+                stack, "Its", f"arn:aws:secretsmanager:{where}:secret:github-AbCdEf"
             )
         )
     },
 }
+
+
+@pytest.mark.parametrize("argument", IMPORTED)
+def test_what_is_of_another_region_has_its_webhook_there_or_is_one_of_this(argument: str) -> None:
+    def there(stack: Stack) -> None:
+        own = Stack(cast(App, stack.node.root), "There", env=THERE)
+        ScalableWebhook(own, "Webhook", **IMPORTED[argument](own))
+
+    def here(where: str) -> Make:
+        return lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack, where))
+
+    message = f"{argument} must be of the region of the ScalableWebhook, us-east-1, got "
+    own_region = f"us-east-1:{'1' * 12}"
+    assert_followed(Refusal(argument, message, here(ELSEWHERE), [there, here(own_region)], HERE))
 
 
 @pytest.mark.parametrize("argument", IMPORTED)

@@ -12,6 +12,7 @@ from aws_cdk.assertions import Match, Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
 from cdk_scalable_webhook.filters import Dropping, Endpoint, EventFilters, dropping, filter_environment
+from synth.refused import OUT, Row, assert_followed, message_of
 from webhook_runtime.filters import EventFilters as Matcher
 from webhook_runtime.testing import webhook
 
@@ -322,70 +323,73 @@ class TestEndpoints:
 
 
 field = "event_filters[0]['body']['a']"
-REFUSED: dict[str, tuple[Any, str]] = {
-    "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; join some by $or, or leave it out"),
-    "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or"),
-    "one, not in a list": (BODY[0], "event_filters must be a list, each a dict, got {'body': {'ref': [{'prefix': 'refs/heads/'}]}} (dict); put a single one into a list, too"),
-    "text": (["push"], "event_filters[0] must be a dict, got 'push' (str); pass one, or leave event_filters out"),
-    "empty": ([{}], "event_filters[0] must be a dict with the keys body, headers or both, got nothing"),
-    "another key": ([*BODY, {"path": ["/"]}], "event_filters[1] must be a dict with the keys body, headers or both, got path"),
-    "no fields": ([{"body": {}}], "event_filters[0]['body'] must be a dict with one field or more, got {}; for example"),
-    "fields in a list": ([{"body": ["x"]}], "event_filters[0]['body'] must be a dict with one field or more, got ['x']"),
-    "a name that is none": ([{"body": {1: ["x"]}}], "must be a dict with one field or more, got {1: ['x']}"),
-    "value without a list": ([{"body": {"a": "x"}}], f"{field} must be a list of one value or more, got 'x'; put a single value"),
-    "no values": ([{"body": {"a": []}}], f"{field} must be a list of one value or more, got []"),
-    "list in a list": ([{"body": {"a": [["x"]]}}], f"{field} must have texts, numbers, booleans and None, got ['x']"),
-    "fraction": ([{"body": {"a": [1.5]}}], f"{field} must have numbers with a fraction below numeric, since AWS compares others as they are written, got 1.5; write {{'numeric': ['=', 1.5]}}"),
-    "unknown operator": ([{"body": {"a": [{"regex": "x"}]}}], f"{field} must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got regex; write a dict for each"),
-    "two operators": ([{"body": {"a": [{"prefix": "x", "suffix": "y"}]}}], "got prefix, suffix"),
-    "no operator": ([{"body": {"a": [{}]}}], "must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got none"),
-    "prefix of a number": ([{"body": {"a": [{"prefix": 1}]}}], f"{field} must have a text for prefix, got 1; write a dict with prefix for each text"),
-    "exists or not": ([{"body": {"a": [{"exists": "true"}]}}], f"{field} must have True or False for exists, got 'true'; write"),
-    "anything but nothing": ([{"body": {"a": [{"anything-but": []}]}}], f"{field} must have texts alone or whole numbers alone for anything-but, got []"),
-    "anything but both": ([{"body": {"a": [{"anything-but": ["x", 1]}]}}], "for anything-but, got ['x', 1]"),
-    "anything but null": ([{"body": {"a": [{"anything-but": None}]}}], "for anything-but, got None"),
-    "anything but true": ([{"body": {"a": [{"anything-but": [True]}]}}], "for anything-but, got [True]"),
-    "anything but a prefix": ([{"body": {"a": [{"anything-but": {"prefix": "x"}}]}}], "for anything-but, got {'prefix': 'x'}; other operators cannot"),
-    "unknown comparison": ([{"body": {"a": [{"numeric": ["!=", 1]}]}}], f"{field} must have ['=', 1], ['>', 1] or a range such as ['>', 1, '<=', 9] for numeric, got ['!=', 1]"),
-    "comparison with a text": ([{"body": {"a": [{"numeric": [">", "1"]}]}}], "got ['>', '1']; numbers are written without quotes"),
-    "comparison with True": ([{"body": {"a": [{"numeric": [">", True]}]}}], "got ['>', True]"),
-    "comparison with nothing": ([{"body": {"a": [{"numeric": [">", 1, "<"]}]}}], "got ['>', 1, '<']"),
-    "comparison without a list": ([{"body": {"a": [{"numeric": 1}]}}], "for numeric, got 1"),
-    "range from above": ([{"body": {"a": [{"numeric": ["<", 9, ">", 1]}]}}], "got ['<', 9, '>', 1]"),
-    "range of nothing": ([{"body": {"a": [{"numeric": [">", 9, "<", 1]}]}}], f"{field} must have the lower limit of a range first, got ['>', 9, '<', 1]; swap them"),
-    "comparison beyond AWS's": ([{"body": {"a": [{"numeric": [">", 6e9]}]}}], f"a number below numeric of {field} must be between -5,000,000,000 and 5,000,000,000, got 6,000,000,000.0"),
-    "comparison with no number": ([{"body": {"a": [{"numeric": ["=", float("nan")]}]}}], "for numeric, got ['=', nan]"),
-    "comparison with no end": ([{"body": {"a": [{"numeric": ["<", float("inf")]}]}}], "for numeric, got ['<', inf]"),
-    "one twice": ([{"headers": {"X-A": ["x"]}}, {"headers": {"x-a": ["x"]}}], "event_filters must be different filters, got one of them twice; leave it out"),
-    "one alternative": ([{"body": {"$or": [{"a": ["x"]}]}}], "event_filters[0]['body']['$or'] must be a list of two dicts or more, got [{'a': ['x']}]"),
-    "alternatives that are values": ([{"body": {"$or": ["x", "y"]}}], "event_filters[0]['body']['$or'][0] must be a dict with one field or more, got 'x'"),
-    "alternatives that are operators": ([{"body": {"$or": [{"a": [1]}, {"prefix": ["x"]}]}}], "event_filters[0]['body']['$or'] must have no operator for the name of a field, got prefix; put"),
-    "header that is none": ([{"headers": {"X: y": ["x"]}}], "a header of event_filters[0]['headers'] must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'"),
-    "field twice by a dot": ([{"body": {"a.b": ["x"], "a": {"b": ["y"]}}}], "event_filters[0]['body'] must name each field once, got a twice; put all its values into one list"),
-    "a field that has rules, and steps below": ([{"body": {"a": ["x"], "a.b": ["y"]}}], "event_filters[0]['body'] must name each field once, got a.b twice; put all its values into one list"),
-    "header twice": ([{"headers": {"X-A": ["x"], "x-a": ["y"]}}], "event_filters[0]['headers'] must name each header once, got x-a twice; put all its values into one list"),
-    "header with fields": ([{"headers": {"X-A": {"b": ["x"]}}}], "event_filters[0]['headers']['X-A'] must be a list of one value or more, got {'b': ['x']}"),
-    "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1"),
-    "header that is null": ([{"headers": {"X-A": [None]}}], "since a header is text, got None"),
-    "header by its number": ([{"headers": {"X-A": [{"numeric": [">", 1]}]}}], "must have no numeric, since a header is text, got ['>', 1]"),
-    "header but a number": ([{"headers": {"X-A": [{"anything-but": [1]}]}}], "must have texts for anything-but, got [1]"),
-    "token": ([{"body": {"a": [Token.as_string({"Ref": "X"})]}}], "event_filters must be known at synth, got a value that only deployment knows; write the value itself"),
-    "text that no template holds": ([{"body": {"a": ["\ud800"]}}], f"{field} must have texts, numbers, booleans and None, got '\\ud800'"),
-    "name that no template holds": ([{"body": {"\0": ["x"]}}], "event_filters[0]['body'] must be a dict with one field or more, got {'\\x00': ['x']}"),
-    "number without end": ([{"body": {"a": [10**5000]}}], f"{field} must have texts, numbers, booleans and None, got an int"),
-    "comparison without end": ([{"body": {"a": [{"numeric": [">", 10**5000]}]}}], "for numeric, got a list; numbers"),
-    "filter without end": ([{"body": ENDLESS}], "event_filters must be less deep, got one without end; write out"),
-    "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since a function has them in its environment, got 3,0"),
+REFUSED: dict[str, tuple[Any, str, list[Any]]] = {
+    "none": ([], "event_filters must be a list of 1 to 5 filters, got 0; name one, or leave it out", [BODY, OUT]),
+    "too many": ([{"body": {"a": [number]}} for number in range(6)], "event_filters must be a list of 1 to 5 filters, got 6; join some by $or", [[{"body": {"$or": [{"a": [0]}, {"a": [1]}]}}], OUT]),
+    "one, not in a list": (BODY[0], "event_filters must be a list, each a dict, got {'body': {'ref': [{'prefix': 'refs/heads/'}]}} (dict); put a single one into a list, too", [BODY, OUT]),
+    "text": (["push"], "event_filters[0] must be a dict, got 'push' (str); write one with braces, {…: …}, or leave event_filters out", [BODY, OUT]),
+    "empty": ([{}], "event_filters[0] must be a dict with the keys body, headers or both, got nothing", [BODY]),
+    "another key": ([*BODY, {"path": ["/"]}], "event_filters[1] must be a dict with the keys body, headers or both, got path", [[*BODY, {"body": {"path": ["/"]}}]]),
+    "no fields": ([{"body": {}}], "event_filters[0]['body'] must be a dict with one field or more, got {}; for example", [[{"body": {"type": ["order.paid"]}}]]),
+    "fields in a list": ([{"body": ["x"]}], "event_filters[0]['body'] must be a dict with one field or more, got ['x']", [[{"body": {"type": ["order.paid"]}}]]),
+    "a name that is none": ([{"body": {1: ["x"]}}], "must be a dict with one field or more, got {1: ['x']}", [[{"body": {"1": ["x"]}}]]),
+    "value without a list": ([{"body": {"a": "x"}}], f"{field} must be a list of one value or more, got 'x'; put a single value", [[{"body": {"a": ["x"]}}]]),
+    "no values": ([{"body": {"a": []}}], f"{field} must be a list of one value or more, got []; name a value in it", [[{"body": {"a": ["x"]}}]]),
+    "list in a list": ([{"body": {"a": [["x"]]}}], f"{field} must have texts, numbers, booleans and None, got ['x']", [[{"body": {"a": ["x"]}}]]),
+    "fraction": ([{"body": {"a": [1.5]}}], f"{field} must have numbers with a fraction below numeric, since AWS compares others as they are written, got 1.5; write {{'numeric': ['=', 1.5]}}", [[{"body": {"a": [{"numeric": ["=", 1.5]}]}}]]),
+    "unknown operator": ([{"body": {"a": [{"regex": "x"}]}}], f"{field} must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got regex; take one of these in each dict", [[{"body": {"a": [{"prefix": "x"}]}}]]),
+    "two operators": ([{"body": {"a": [{"prefix": "x", "suffix": "y"}]}}], "got prefix, suffix", [[{"body": {"a": [{"prefix": "x"}, {"suffix": "y"}]}}]]),
+    "no operator": ([{"body": {"a": [{}]}}], "must have one operator a dict, of prefix, suffix, equals-ignore-case, anything-but, numeric, exists, got none", [[{"body": {"a": [{"prefix": "x"}]}}]]),
+    "prefix of a number": ([{"body": {"a": [{"prefix": 1}]}}], f"{field} must have a text for prefix, got 1; write a dict with prefix for each text", [[{"body": {"a": [{"prefix": "1"}]}}]]),
+    "exists or not": ([{"body": {"a": [{"exists": "true"}]}}], f"{field} must have True or False for exists, got 'true'; write", [[{"body": {"a": [{"exists": True}]}}]]),
+    "anything but nothing": ([{"body": {"a": [{"anything-but": []}]}}], f"{field} must have texts alone or whole numbers alone for anything-but, got []", [[{"body": {"a": [{"anything-but": ["x"]}]}}]]),
+    "anything but both": ([{"body": {"a": [{"anything-but": ["x", 1]}]}}], "for anything-but, got ['x', 1]", [[{"body": {"a": [{"anything-but": ["x", "1"]}]}}]]),
+    "anything but null": ([{"body": {"a": [{"anything-but": None}]}}], "for anything-but, got None", [[{"body": {"a": [{"anything-but": "x"}]}}]]),
+    "anything but true": ([{"body": {"a": [{"anything-but": [True]}]}}], "for anything-but, got [True]", [[{"body": {"a": [{"anything-but": [1]}]}}]]),
+    "anything but a prefix": ([{"body": {"a": [{"anything-but": {"prefix": "x"}}]}}], "for anything-but, got {'prefix': 'x'}; list texts alone", [[{"body": {"a": [{"anything-but": ["x"]}]}}]]),
+    "unknown comparison": ([{"body": {"a": [{"numeric": ["!=", 1]}]}}], f"{field} must have ['=', 1], ['>', 1] or a range such as ['>', 1, '<=', 9] for numeric, got ['!=', 1]", [[{"body": {"a": [{"numeric": ["=", 1]}]}}]]),
+    "comparison with a text": ([{"body": {"a": [{"numeric": [">", "1"]}]}}], "got ['>', '1']; write one of these, its numbers without quotes", [[{"body": {"a": [{"numeric": [">", 1]}]}}]]),
+    "comparison with True": ([{"body": {"a": [{"numeric": [">", True]}]}}], "got ['>', True]", [[{"body": {"a": [{"numeric": [">", 1]}]}}]]),
+    "comparison with nothing": ([{"body": {"a": [{"numeric": [">", 1, "<"]}]}}], "got ['>', 1, '<']", [[{"body": {"a": [{"numeric": [">", 1, "<=", 9]}]}}]]),
+    "comparison without a list": ([{"body": {"a": [{"numeric": 1}]}}], "for numeric, got 1", [[{"body": {"a": [{"numeric": ["=", 1]}]}}]]),
+    "range from above": ([{"body": {"a": [{"numeric": ["<", 9, ">", 1]}]}}], "got ['<', 9, '>', 1]", [[{"body": {"a": [{"numeric": [">", 1, "<", 9]}]}}]]),
+    "range of nothing": ([{"body": {"a": [{"numeric": [">", 9, "<", 1]}]}}], f"{field} must have the lower limit of a range first, got ['>', 9, '<', 1]; swap them", [[{"body": {"a": [{"numeric": [">", 1, "<", 9]}]}}]]),
+    "comparison beyond AWS's": ([{"body": {"a": [{"numeric": [">", 6e9]}]}}], f"a number below numeric of {field} must be between -5,000,000,000 and 5,000,000,000, got 6,000,000,000.0", [[{"body": {"a": [{"numeric": [">", 5e9]}]}}]]),
+    "comparison with no number": ([{"body": {"a": [{"numeric": ["=", float("nan")]}]}}], "for numeric, got ['=', nan]", [[{"body": {"a": [{"numeric": ["=", 1]}]}}]]),
+    "comparison with no end": ([{"body": {"a": [{"numeric": ["<", float("inf")]}]}}], "for numeric, got ['<', inf]", [[{"body": {"a": [{"numeric": ["<", 9]}]}}]]),
+    "one twice": ([{"headers": {"X-A": ["x"]}}, {"headers": {"x-a": ["x"]}}], "event_filters must be different filters, got one of them twice; leave it out", [[{"headers": {"X-A": ["x"]}}]]),
+    "one alternative": ([{"body": {"$or": [{"a": ["x"]}]}}], "event_filters[0]['body']['$or'] must be a list of two dicts or more, got [{'a': ['x']}]", [[{"body": {"$or": [{"a": [1]}, {"b": [2]}]}}]]),
+    "alternatives that are values": ([{"body": {"$or": ["x", "y"]}}], "event_filters[0]['body']['$or'][0] must be a dict with one field or more, got 'x'", [[{"body": {"$or": [{"type": ["order.paid"]}, {"b": [2]}]}}]]),
+    "alternatives that are operators": ([{"body": {"$or": [{"a": [1]}, {"prefix": ["x"]}]}}], "event_filters[0]['body']['$or'] must have no operator for the name of a field, got prefix; put", [[{"body": {"$or": [{"a": [1]}, {"b": [{"prefix": "x"}]}]}}]]),
+    "header that is none": ([{"headers": {"X: y": ["x"]}}], "a header of event_filters[0]['headers'] must be 1 to 128 letters, digits, hyphens or underscores, got 'X: y'", [[{"headers": {"Idempotency-Key": ["x"]}}]]),
+    "field twice by a dot": ([{"body": {"a.b": ["x"], "a": {"b": ["y"]}}}], "event_filters[0]['body'] must name each field once, got a twice; put all its values into one list", [[{"body": {"a": {"b": ["x", "y"]}}}]]),
+    "a field that has rules, and steps below": ([{"body": {"a": ["x"], "a.b": ["y"]}}], "event_filters[0]['body'] must name each field once, got a.b twice; put all its values into one list", [[{"body": {"a.b": ["x", "y"]}}]]),
+    "header twice": ([{"headers": {"X-A": ["x"], "x-a": ["y"]}}], "event_filters[0]['headers'] must name each header once, got x-a twice; put all its values into one list", [[{"headers": {"X-A": ["x", "y"]}}]]),
+    "header with fields": ([{"headers": {"X-A": {"b": ["x"]}}}], "event_filters[0]['headers']['X-A'] must be a list of one value or more, got {'b': ['x']}", [[{"headers": {"X-A": ["x"]}}]]),
+    "header that is a number": ([{"headers": {"X-A": [1]}}], "event_filters[0]['headers']['X-A'] must have texts and operators, since a header is text, got 1; write a text", [[{"headers": {"X-A": ["1"]}}]]),
+    "header that is null": ([{"headers": {"X-A": [None]}}], "since a header is text, got None", [[{"headers": {"X-A": ["null"]}}]]),
+    "header by its number": ([{"headers": {"X-A": [{"numeric": [">", 1]}]}}], "must have no numeric, since a header is text, got ['>', 1]", [[{"headers": {"X-A": ["1"]}}]]),
+    "header but a number": ([{"headers": {"X-A": [{"anything-but": [1]}]}}], "must have texts for anything-but, got [1]", [[{"headers": {"X-A": [{"anything-but": ["1"]}]}}]]),
+    "token": ([{"body": {"a": [Token.as_string({"Ref": "X"})]}}], "event_filters must be known at synth, got a value that only deployment knows; write the value itself", [[{"body": {"a": ["x"]}}]]),
+    "text that no template holds": ([{"body": {"a": ["\ud800"]}}], f"{field} must have texts, numbers, booleans and None, got '\\ud800'", [[{"body": {"a": ["\n"]}}]]),
+    "name that no template holds": ([{"body": {"\0": ["x"]}}], "event_filters[0]['body'] must be a dict with one field or more, got {'\\x00': ['x']}", [[{"body": {"type": ["order.paid"]}}]]),
+    "number without end": ([{"body": {"a": [10**5000]}}], f"{field} must have texts, numbers, booleans and None, got an int", [[{"body": {"a": [10**15]}}]]),
+    "comparison without end": ([{"body": {"a": [{"numeric": [">", 10**5000]}]}}], "for numeric, got a list; write", [[{"body": {"a": [{"numeric": [">", 9]}]}}]]),
+    "filter without end": ([{"body": ENDLESS}], "event_filters must be less deep, got one without end; write out", [[{"body": {"a": {"a": ["x"]}}}]]),
+    "too long for an environment": ([{"body": {"a": ["x" * 1000] * 3}}], "event_filters must be at most 3,000 characters as JSON, since a function has them in its environment, got 3,0", [[{"body": {"a": ["x" * 1000]}}], [{"body": {"a": [{"prefix": "x"}]}}]]),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_no_filter_is_refused_in_the_constructor(case: str) -> None:
-    filters, message = REFUSED[case]
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the message is what the case is about)
-        ScalableWebhook(Stack(App(), "Stack"), "Webhook", event_filters=filters)
-    assert message in str(refusal.value)
-    assert ", got " in str(refusal.value)
+ROWS = [
+    Row(name, message, {"event_filters": filters}, {}, [{"event_filters": each} for each in remedies])
+    for name, (filters, message, remedies) in REFUSED.items()
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_is_no_filter_is_refused_in_the_constructor_and_its_remedies_work(row: Row) -> None:
+    assert_followed(row.refusal())
+    assert ", got " in message_of(row.refusal())
 
 
 def test_a_mapping_takes_longer_filters_than_an_environment_but_not_any(synth: Synth) -> None:

@@ -25,7 +25,7 @@ class DataApiSink(Sink):
         secret: secretsmanager.ISecret | None,
     ) -> None:
         checks.table_name(table_name)
-        checks.text("database_name", database_name, 64)
+        checks.text("database_name", database_name, 64, "orders")
         checks.data_api(cluster)
         checks.writable(cluster)
         self._cluster = cluster
@@ -35,7 +35,9 @@ class DataApiSink(Sink):
         self._create_table = create_table
         found = secret or getattr(cluster, "secret", None)
         if found is None:
-            raise ValueError("secret must be given for a cluster that has none in this app, got none; pass secret=")
+            raise ValueError(
+                "secret must be given for a cluster that has none in this app, got none; pass its secret as secret="
+            )
         self._secret: secretsmanager.ISecret = found
 
     @property

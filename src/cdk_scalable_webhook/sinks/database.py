@@ -48,9 +48,9 @@ class DatabaseSink(Sink):
         ca_certificates: str | Path | None,
     ) -> None:
         checks.table_name(table_name)
-        checks.text("database_name", database_name, 64)
-        checks.text("host", host, 253)
-        checks.text("iam_user", iam_user, 63)
+        checks.text("database_name", database_name, 64, "orders")
+        checks.text("host", host, 253, "db.example.com")
+        checks.text("iam_user", iam_user, 63, "webhooks")
         checks.one_of(database=database, host=host)
         if not distributions.is_installed(_DRIVERS[engine]):
             raise ValueError(
@@ -58,7 +58,7 @@ class DatabaseSink(Sink):
                 f'it; pip install "cdk-scalable-webhook[{engine}]"'
             )
         if database is not None:
-            checks.nothing_set("database", port=port)
+            checks.nothing_set("database", "leave {them} out: it is that of the database", port=port)
             checks.engine(engine, database)
             checks.writable(database)
             secret = secret or (None if iam_user else getattr(database, "secret", None))
@@ -72,11 +72,16 @@ class DatabaseSink(Sink):
             checks.number("port", port, 1, 65_535)
             if iam_user is not None:
                 raise ValueError(
-                    f"iam_user needs a database of RDS, got {iam_user!r} with a host; pass database=, or secret="
+                    f"iam_user needs a database of RDS, got {iam_user!r} with a host; pass database= instead of "
+                    "host=, or secret= instead of iam_user="
                 )
+            if secret is None:
+                raise ValueError("secret must be given for a host, got none; pass secret=, which has the login")
         checks.one_of(secret=secret, iam_user=iam_user)
         if iam_user is not None and not tls:
-            raise ValueError("tls must be True with iam_user, got False; RDS takes a token over TLS only")
+            raise ValueError(
+                "tls must be True with iam_user, got False; leave tls out: RDS takes a token over TLS only"
+            )
         if database is not None and iam_user is not None:
             checks.iam_login(database)
         elif database is not None:

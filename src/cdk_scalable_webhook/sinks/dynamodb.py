@@ -49,8 +49,9 @@ class DynamoDBSink(Sink):
         """See ``Sink.bind``."""
         if self._brought is None:
             if self._table is not None:
+                served = self._table.node.path.rpartition("/")[0]
                 raise ValueError(
-                    f"sink must serve one ScalableWebhook, got one that serves {self._table.node.scope}; "
+                    f"sink must serve one ScalableWebhook, got one that serves {served}; "
                     "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
                 )
             self._table = _table(scope, options)

@@ -1,0 +1,594 @@
+"""A remedy that a refusal names was followed to its end, whatever the refusal: those that take more than arguments are
+here, and every ``raise ValueError`` of the synth side is held against what the tables of refusals provoke."""
+
+import ast
+import os
+import re
+import tempfile
+import traceback
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import jsii
+import pytest
+from aws_cdk import Annotations as CdkAnnotations
+from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Token
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
+from aws_cdk.assertions import Annotations, Match, Template
+from constructs import Construct
+
+import cdk_scalable_webhook
+from cdk_scalable_webhook import Ingress, Probe, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook.address import _LaterUrl
+from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+from synth import strategies, test_arguments, test_brought, test_checks, test_filters, test_packing
+from synth.refused import Make, Refusal, assert_followed
+from synth.test_brought import api, cluster, function, queue, vpc
+from synth.test_checks import table
+
+SOURCES = Path(cdk_scalable_webhook.__file__).parent
+# The commands have errors of their own.
+# What requirements.py raises says that it could not read something, to who asked it.
+SYNTH = [
+    path
+    for path in SOURCES.rglob("*.py")
+    if "local" not in path.relative_to(SOURCES).parts and path.name != "requirements.py"
+]
+DIRECT, LAMBDA = Ingress.direct_integration(), Ingress.lambda_integration()
+BODY = [{"body": {"a": ["x"]}}]
+HERE = Environment(account="1" * 12, region="us-east-1")
+
+
+def secret(stack: Stack) -> secretsmanager.ISecret:
+    made = stack.node.try_find_child("Secret")
+    return made if isinstance(made, secretsmanager.Secret) else secretsmanager.Secret(stack, "Secret")
+
+
+def webhook(stack: Stack, **arguments: Any) -> ScalableWebhook:
+    return ScalableWebhook(stack, "Webhook", **arguments)
+
+
+def hmac(**arguments: Any) -> Make:
+    return lambda stack: webhook(stack, source=Source.hmac(secret(stack), header="X", **arguments))
+
+
+def host(**arguments: Any) -> Make:
+    """A sink on a host. None leaves out what it else has."""
+
+    def make(stack: Stack) -> ScalableWebhook:
+        given = {"host": "h", "database_name": "d", "secret": secret(stack), **arguments}
+        return webhook(stack, sink=Sink.postgres(**{name: value for name, value in given.items() if value is not None}))
+
+    return make
+
+
+def folder(name: str, **files: str) -> Path:
+    made = Path(test_checks.FOLDER.name) / name
+    made.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        (made / f"{file}.py").write_text(text)
+    return made
+
+
+def custom(**arguments: Any) -> Source:
+    return Source.custom(folder("verify", bank="def verify(webhook, secrets): ..."), "bank.verify", **arguments)
+
+
+def with_runtime() -> Path:
+    folder("held/webhook_runtime")
+    return folder("held", orders=HANDLE)
+
+
+def python(module: str, where: Path) -> Sink:
+    return Sink.python(where, f"{module}.handle")
+
+
+HANDLE = "def handle(webhook): ..."
+
+
+def behind_many(last: Ingress) -> Make:
+    """As many endpoints as a consumer can know the sources of, and one more."""
+
+    def make(stack: Stack) -> None:
+        made = webhook(stack, path="/0", source=Source.stripe(secret(stack)), ingress=DIRECT)
+        with pytest.raises(ValueError, match="must fit into the 4,096 bytes"):
+            [made.add_source(f"/{number}", Source.stripe(secret(stack))) for number in range(1, 50)]
+        made.add_source("/last", Source.stripe(secret(stack)), ingress=last)
+
+    return make
+
+
+def added(*, first: Any, second: Any, through: Ingress | None = None) -> Make:
+    """An endpoint with filters beside another that has bytes."""
+
+    def make(stack: Stack) -> None:
+        made = webhook(stack, path="/a", ingress=Ingress.direct_integration(binary=True), event_filters=first)
+        made.add_source("/b", Source.github(secret(stack)), event_filters=second, ingress=through)
+
+    return make
+
+
+def filtered(**arguments: Any) -> Make:
+    return lambda stack: webhook(stack, event_filters=BODY, consumer=function(stack), **arguments)
+
+
+def dropped(stack: Stack, *, before: bool) -> None:
+    made = webhook(stack, path="/a", ingress=DIRECT, event_filters=BODY)
+    if before:
+        made.metric_dropped()
+    made.add_source("/b", Source.github(secret(stack)))
+    made.metric_dropped()
+
+
+def url(stack: Stack, *, known: bool) -> None:
+    """A closed API whose domain it knows, or one that the app maps."""
+    own = api(stack, disable_execute_api_endpoint=True)
+    made, options = webhook(stack, api=own, path="/hooks"), test_brought.domain(stack)
+    if known:
+        own.add_domain_name("Domain", domain_name=options.domain_name, certificate=options.certificate)
+        CfnOutput(stack, "Url", value=made.url)
+    else:
+        domain = apigateway.DomainName(
+            stack, "Domain", domain_name=options.domain_name, certificate=options.certificate, mapping=own
+        )
+        CfnOutput(stack, "Url", value=f"https://{domain.domain_name}/hooks")
+
+
+def authorized(**options: Any) -> Make:
+    """An API by default with an authorizer."""
+
+    def make(stack: Stack) -> None:
+        defaults = apigateway.MethodOptions(authorizer=test_brought.authorizer(stack), **options)
+        webhook(stack, api=api(stack, default_method_options=defaults), path="/hooks")
+
+    return make
+
+
+@jsii.implements(rds.IDatabaseCluster)
+class Cluster(Construct):
+    """A cluster of somebody's own, which cannot grant."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, "Own")
+        within = Stack.of(scope)
+        self.vpc, self._cluster = vpc(within), test_brought.imported_cluster(within)
+
+    @property
+    def cluster_endpoint(self) -> rds.Endpoint:
+        return self._cluster.cluster_endpoint
+
+    @property
+    def connections(self) -> ec2.Connections:
+        return self._cluster.connections
+
+
+def period(metric: str) -> Refusal:
+    def asked(period: Duration) -> Make:
+        def make(stack: Stack) -> None:
+            made = webhook(stack, source=Source.github(secret(stack)), event_filters=BODY)
+            getattr(made, metric)(period=period)
+
+        return make
+
+    message = "period must be in whole minutes, got 90 seconds; there is one point a minute: take"
+    return Refusal(f"period of {metric}", message, asked(Duration.seconds(90)), [asked(Duration.minutes(1))])
+
+
+def text_of(source: Callable[..., Source], argument: str, right: str, low: int = 256, **beside: Any) -> Refusal:
+    """An argument that is too long, and one that is as the message has it."""
+
+    def given(value: str) -> Make:
+        return lambda stack: webhook(stack, source=source(secret(stack), **beside, **{argument: value}))
+
+    message = f"{argument} must be 1 to {low} printable characters, got "
+    return Refusal(f"{argument} of {source.__name__}", message, given("x" * (low + 1)), [given(right)])
+
+
+def region(stack: Stack, **arguments: Any) -> ScalableWebhook:
+    return webhook(stack, sink=Sink.postgres(test_brought.instance(stack), database_name="d", **arguments))
+
+
+def without_driver(stack: Stack) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdk_scalable_webhook.distributions.is_installed", lambda _: False)
+        host()(stack)
+
+
+def large(**arguments: Any) -> Make:
+    return lambda stack: webhook(stack, large_payloads=True, **arguments)
+
+
+@contextmanager
+def installed(*distributions: Mapping[str, Any], egg: bool = False) -> Iterator[Path]:
+    """A folder, and distributions as an installer leaves them, each in a place of its own."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for number, each in enumerate(distributions):
+            site = Path(folder, f"site{number}")
+            test_packing.install(site, **{"files": {"companylib/__init__.py": ""}, **each})
+            patch.syspath_prepend(str(site))
+        if egg:
+            archive = Path(folder, "companylib-1.0-py3.11.egg")
+            with zipfile.ZipFile(archive, "w") as made:
+                made.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n")
+            patch.syspath_prepend(str(archive))
+        yield test_packing.write(Path(folder, "code"), {"orders.py": HANDLE})
+
+
+def packing(
+    *distributions: Mapping[str, Any],
+    packages: Sequence[str] = ("companylib",),
+    own: Mapping[str, str] | None = None,
+    egg: bool = False,
+    pipe: bool = False,
+) -> Make:
+    """A function of the user's, with what else is in its folder, and packages."""
+
+    def make(stack: Stack) -> None:
+        with installed(*distributions, egg=egg) as code:
+            test_packing.write(code, own or {})
+            if pipe:
+                os.mkfifo(code / "pipe")
+            webhook(stack, sink=Sink.python(code, "orders.handle", packages=packages))
+
+    return make
+
+
+def with_authorities(name: str) -> Make:
+    """A function that verifies, which has a file of ours beside it."""
+
+    def make(stack: Stack) -> None:
+        with installed() as code:
+            test_packing.write(code, {name: "own", "bank.py": "def verify(webhook, secrets): ...\n"})
+            sink = Sink.http("https://orders.example.com", ca_certificates=code / name)
+            webhook(stack, source=Source.custom(code, "bank.verify"), sink=sink, ingress=DIRECT)
+
+    return make
+
+
+def beside(code: Path) -> Make:
+    """The code of a sink beside that of a source, in one function."""
+    return lambda stack: webhook(stack, source=custom(), sink=python("bank", code), ingress=DIRECT)
+
+
+def layer(id: str) -> Make:
+    return lambda stack: RuntimeLayer(stack, id)
+
+
+def tokens(stack: Stack) -> list[str]:
+    return Token.as_list({"Ref": "Origins"})
+
+
+def of_origins(origins: Callable[[Stack], list[str]]) -> Make:
+    return lambda stack: webhook(stack, cors=apigateway.CorsOptions(allow_origins=origins(stack)))
+
+
+def mounted(**arguments: Any) -> Make:
+    """A second endpoint."""
+
+    def make(stack: Stack) -> None:
+        given = {"path": "/b", "source": Source.github(secret(stack)), **arguments}
+        webhook(stack, path="/a", ingress=DIRECT).add_source(**given)
+
+    return make
+
+
+def letters(where: Environment | None) -> Make:
+    def make(stack: Stack) -> None:
+        arn = f"arn:aws:sqs:us-east-1:{where.account}:letters" if where else ""
+        webhook(stack, dead_letter_queue=sqs.Queue.from_queue_arn(stack, "Letters", arn) if where else None)
+
+    return make
+
+
+def sized(number: int) -> Make:
+    return lambda stack: webhook(
+        stack,
+        sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", environment={"TABLES": "x" * number}),
+    )
+
+
+def long_filters(filters: Any) -> Make:
+    return lambda stack: webhook(stack, ingress=DIRECT, event_filters=filters)
+
+
+def mismatched(stack: Stack, source: Source | None, asked: Source | None = None, *, ask: bool = True) -> None:
+    made = webhook(stack, source=source)
+    if ask:
+        made.metric_mismatched(asked)
+
+
+def letters_metric(*, queue_of: Make, call: bool) -> Make:
+    def make(stack: Stack) -> None:
+        made = webhook(stack, queue=queue_of(stack))
+        if call:
+            made.metric_dead_letters()
+        else:
+            sqs.Queue(stack, "Mine").metric_approximate_number_of_messages_visible()
+
+    return make
+
+
+def invoked(stack: Stack, *, signed: bool) -> None:
+    webhook(stack, iam_authorization=signed).grant_invoke(iam.Role(stack, "R", assumed_by=iam.AccountRootPrincipal()))
+
+
+def tables(stack: Stack, first: Sink, second: Sink) -> None:
+    ScalableWebhook(stack, "One", sink=first)
+    ScalableWebhook(stack, "Two", sink=second)
+
+
+def table_of(stack: Stack, *, passed: bool) -> None:
+    sink = Sink.dynamodb()
+    if passed:
+        webhook(stack, sink=sink)
+    assert isinstance(sink, DynamoDBSink)
+    CfnOutput(stack, "Name", value=sink.table.table_name)
+
+
+def shared(stack: Stack) -> None:
+    own = table("id", dynamodb.AttributeType.STRING)(stack)
+    tables(stack, own, own)
+
+
+def one_sink(stack: Stack) -> None:
+    sink = Sink.dynamodb()
+    tables(stack, sink, sink)
+
+
+def produced(stack: Stack) -> None:
+    """What the CDK asks, without jsii between, by which the class of the error is lost."""
+    own = api(stack, disable_execute_api_endpoint=True)
+    _LaterUrl(own, "/hooks").produce(cast(Any, None))
+
+
+def data_api(**arguments: Any) -> Make:
+    def make(stack: Stack) -> None:
+        on = cluster(stack, enable_data_api=True)
+        webhook(stack, sink=Sink.data_api(on, **{"database_name": "d", **arguments}))
+
+    return make
+
+
+def http(**arguments: Any) -> Make:
+    return lambda stack: webhook(stack, sink=Sink.http("https://example.com", **arguments))
+
+
+def sourced(make: Callable[[Stack], Source]) -> Make:
+    return lambda stack: webhook(stack, source=make(stack))
+
+
+LATER = Duration.seconds(Token.as_number({"Ref": "X"}))
+MANY = [{"body": {"a": ["x" * 1000] * 5}}]
+HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
+
+REFUSALS = [
+    Refusal("visibility that nobody can count", "visibility_timeout must be given where", lambda stack: webhook(stack, timeout=LATER), [lambda stack: webhook(stack, timeout=LATER, visibility_timeout=Duration.minutes(30))]),
+    Refusal("dead-letter queue of another account", "dead_letter_queue must be of the account of", letters(Environment(account="2" * 12)), [letters(HERE), letters(None)], HERE),
+    Refusal("key that is off", "encryption_key must be enabled, got Stack/Key, which is not; leave enabled out", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key", enabled=False)), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key"))]),
+    Refusal("large payloads without code", "large_payloads must not be set for an ingress without code", large(ingress=DIRECT), [large(ingress=LAMBDA)]),
+    Refusal("large payloads of somebody's consumer", "large_payloads must not be set together with consumer", lambda stack: large(consumer=function(stack))(stack), [large(sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Refusal("origins that nobody knows", "cors must have lists of allow_origins and expose_headers that are known", of_origins(tokens), [of_origins(lambda stack: [Token.as_string({"Ref": "Origin"})])]),
+    Refusal("cluster that cannot grant", "iam_user needs a database that IAM can let somebody into, got a Cluster; leave", lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", iam_user="u")), [lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", secret=secret(stack)))]),
+    Refusal("host without a secret", "secret must be given for a host, got none; pass secret=", host(secret=None), [host()]),
+    Refusal("host that is too long", "host must be 1 to 253 printable characters", host(host="h" * 254), [host(host="db.example.com")]),
+    Refusal("user that is too long", "iam_user must be 1 to 63 printable characters", lambda stack: region(stack, iam_user="u" * 64), [lambda stack: region(stack, iam_user="webhooks")]),
+    Refusal("region without an authority", "ca_certificates must be given for a database in il-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="il-central-1")),
+    Refusal("no driver", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
+    Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with a driver of yours", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Refusal("code with a file of ours", "code must not hold ca-certificates.pem, got one, which is packed beside your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
+    Refusal("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib of what is packed beside it; rename yours", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
+    Refusal("packages that differ", "packages must have names of their own, got tests/__init__.py of two, which is there already and is another; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
+    Refusal("an extra that is not there", "packages must have the extras that are asked for, got fast of companylib, which has slow; name one of these", packing({"extras": ["slow"]}, packages=["companylib[fast]"]), [packing({"extras": ["slow"]}, packages=["companylib[slow]"])]),
+    Refusal("a package in an archive", "packages must be installed as files, got companylib, which is in the archive companylib-1.0-py3.11.egg; install it with pip", packing(egg=True), [packing({})]),
+    Refusal("a package without its source", "packages must have their source, got companylib, which has the bytecode companylib/a.pyc alone", packing({"files": {"companylib/a.pyc": ""}}), [packing({"files": {"companylib/a.py": ""}})]),
+    Refusal("a package that says nothing that is understood", "packages must say in the standard way what they require, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
+    Refusal("a package of a package that is not there", "got 'gone', which companylib requires and which is not; install it there by pip", packing({"requires": ["gone"]}), [packing({"requires": ["gone"]}, {"name": "gone", "files": {"gone.py": ""}})]),
+    Refusal("code with a pipe in it", "code must hold files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
+    Refusal("code with a runtime of its own", "code must not hold a webhook_runtime, got one; take it out", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
+    Refusal("code that is too deep", "code must be Python, got orders.py with", lambda stack: webhook(stack, sink=python("orders", folder("deep", orders="x = a" + ".a" * 200_000))), [lambda stack: webhook(stack, sink=python("orders", folder("flat", orders=HANDLE)))]),
+    Refusal("environment that is too large", "must fit into the 4,096 bytes of a function's environment together, got", sized(4000), [sized(1000)]),
+    Refusal("more sources than a consumer can know", "got about 4,", behind_many(DIRECT), [behind_many(LAMBDA), mounted()]),
+    Refusal("filters longer than a mapping takes", "event_filters[0] must be at most 4,096 characters as JSON, got 5,", long_filters(MANY), [long_filters(HALVES)]),
+    Refusal("filters of bytes before one's own consumer", "event_filters of / must be on payloads that are text", filtered(ingress=Ingress.direct_integration(binary=True)), [filtered(ingress=LAMBDA), lambda stack: webhook(stack, consumer=function(stack), ingress=Ingress.direct_integration(binary=True))]),
+    Refusal("long filters of two endpoints", "event_filters of /a and /b together must be at most 3,000", added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}]), [added(first=[{"body": {"a": ["x" * 900]}}], second=BODY), added(first=[{"body": {"a": [{"prefix": "x"}]}}], second=BODY), added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}], through=LAMBDA)]),
+    Refusal("count before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
+    Refusal("count of nothing", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
+    *(period(metric) for metric in ("metric_backlog_age", "metric_dead_letters", "metric_dropped", "metric_mismatched")),
+    Refusal("count of no secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, ask=False)]),
+    Refusal("no known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", letters_metric(queue_of=queue, call=True), [letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_brought.dead(stack)), call=True), letters_metric(queue_of=queue, call=False)]),
+    Refusal("grant without a signature", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
+    Refusal("verifier behind a further endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", mounted(source=custom()), [mounted(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
+    Refusal("further path with a variable", "path must be '/' or fixed segments", mounted(path="/{tenant}"), [mounted(path="/tenants")]),
+    Refusal("path that another source has", "endpoint /a: path must be free in api, got '/a', which has {proxy+} already; take", mounted(path="/a"), [mounted(path="/b")]),
+    Refusal("URL of a closed API", "url needs a domain that api knows", produced, [lambda stack: url(stack, known=True), lambda stack: url(stack, known=False)]),
+    Refusal("proxy of the CDK's", "which has {proxy+} already; create the LambdaRestApi with proxy=False", lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack))), [lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack), proxy=False))]),
+    Refusal("authorization that is not the authorizer's", "api must be what the CDK takes, got one of which it says: ", authorized(authorization_type=apigateway.AuthorizationType.IAM), [authorized()]),
+    Refusal("table before it is there", "the sink has no table yet, got None; pass the sink", lambda stack: table_of(stack, passed=False), [lambda stack: table_of(stack, passed=True)]),
+    Refusal("table of two", "sink must serve one ScalableWebhook, got one that serves Stack/One; use one", one_sink, [lambda stack: tables(stack, Sink.dynamodb(), Sink.dynamodb()), shared]),
+    Refusal("layer of no name", "id must be printable and known at synth, got ''", layer(""), [layer("Webhook")]),
+    Refusal("code of the same name", "code must have names of its own, got bank.py", beside(folder("two", bank=HANDLE)), [lambda stack: webhook(stack, source=custom(), sink=python("orders", folder("renamed", orders=HANDLE)), ingress=DIRECT), lambda stack: webhook(stack, source=Source.custom(folder("both", bank="def verify(webhook, secrets): ...\n" + HANDLE), "bank.verify"), sink=python("bank", folder("both")), ingress=DIRECT)]),
+    Refusal("package that is not pure", "packages must be pure Python, got psutil, which has the native", lambda stack: webhook(stack, sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", packages=["psutil"])), [lambda stack: webhook(stack, consumer=function(stack))]),
+    Refusal("database of the Data API without a name", "database_name must be 1 to 64 printable characters", data_api(database_name=""), [data_api(database_name="orders")]),
+    Refusal("table of the Data API with a quote", "table_name must be letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
+    Refusal("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
+    Refusal("authorities of a service that are not there", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
+    Refusal("timeout that nobody knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
+    Refusal("retry without a known end", "retry maximum must be known at synth", lambda stack: webhook(stack, retry=Retry(maximum=LATER)), [lambda stack: webhook(stack, retry=Retry(maximum=Duration.minutes(1)))]),
+    Refusal("tolerance that nobody knows", "tolerance must be known at synth", sourced(lambda stack: Source.slack(secret(stack), tolerance=LATER)), [sourced(lambda stack: Source.slack(secret(stack), tolerance=Duration.minutes(1)))]),
+    Refusal("form without a field", "field must be 1 to 256 printable characters, got ''", lambda stack: hmac(probe=Probe.form(""))(stack), [hmac(probe=Probe.form("webhook_id"))]),
+    Refusal("name of an id that is not signed", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}{body}"), [hmac(signed_content="{id}{body}", id_header="I"), hmac()]),
+    text_of(Source.hmac, "prefix", "sha256=", header="X"),
+    text_of(Source.hmac, "timestamp_prefix", "t=", header="X", separator=",", signed_content="{timestamp}.{body}"),
+    text_of(Source.hmac, "signed_content", "{timestamp}.{body}", header="X", timestamp_header="T"),
+    text_of(Source.hmac, "id_field", "id", header="X"),
+    text_of(Source.token, "prefix", "Bearer ", header="X"),
+    text_of(Source.token, "id_field", "id", header="X"),
+    text_of(Source.meta, "verify_token_field", "verify_token"),
+    Refusal("address in a header of API Gateway's", "header must be a header that the sender writes", sourced(lambda stack: Source.okta(secret(stack), header="X-Forwarded-Port")), [sourced(lambda stack: Source.okta(secret(stack), header="X-Okta"))]),
+    Refusal("verifier that is not there", "handler must name a function of bank.py", sourced(lambda stack: Source.custom(folder("verify", bank="def verify(webhook, secrets): ..."), "bank.other")), [sourced(lambda stack: Source.custom(folder("defined", bank="def other(webhook, secrets): ..."), "bank.other")), sourced(lambda stack: custom())]),
+    Refusal("package of a verifier that is not there", "packages must be installed", sourced(lambda stack: custom(packages=["no-such-package"])), [sourced(lambda stack: custom()), sourced(lambda stack: custom(packages=["scramp"]))]),
+    Refusal("field of no secret", "secret_field must not be set together with no secret, got secret_field; pass secret", sourced(lambda stack: custom(secret_field="key")), [sourced(lambda stack: custom(secret_field="key", secret=secret(stack))), sourced(lambda stack: custom())]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
+def test_a_remedy_was_followed_to_its_end(refusal: Refusal) -> None:
+    assert_followed(refusal)
+
+
+def given(arguments: Callable[[Stack], Mapping[str, Any]], *, elsewhere: bool = False) -> Make:
+    """A webhook with arguments that are made in its stack, or in one of another region."""
+
+    def make(stack: Stack) -> None:
+        there = Environment(account="1" * 12, region="eu-west-1")
+        made_in = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
+        webhook(stack, **arguments(made_in))
+
+    return make
+
+
+def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
+    """Whatever is refused in a table whose remedies are followed."""
+    for row in [*test_checks.ROWS, *test_arguments.ROWS, *test_filters.ROWS]:
+        yield row.refusal().make, None
+    for refusal in REFUSALS:
+        yield refusal.make, refusal.env
+    for *_, case in test_brought.CASES:
+        if isinstance(case, test_brought.Refused):
+            yield test_brought.in_a_stack(case.make), test_brought.ENV
+    for brought in test_checks.BROUGHT.values():
+        yield given(brought, elsewhere=True), test_checks.HERE
+    for imported in test_checks.IMPORTED.values():
+        yield given(imported), test_checks.HERE
+
+
+Line = tuple[Path, int]
+
+
+def lines_of(error: BaseException | None) -> Iterator[Line]:
+    """The lines of the synth side by which an error came about, and those that it came instead of."""
+    while error is not None:
+        for frame in traceback.extract_tb(error.__traceback__):
+            yield Path(frame.filename), frame.lineno or 0
+        error = error.__context__
+
+
+def refusing_lines() -> Iterator[tuple[str, set[Line]]]:
+    """Each statement that refuses, and each call of a check, with its lines."""
+    trees = {path: ast.parse(path.read_text()) for path in SYNTH}
+    functions = [node for node in trees[SOURCES / "checks.py"].body if isinstance(node, ast.FunctionDef)]
+    refusing = {each.name for each in functions if any(isinstance(node, ast.Raise) for node in ast.walk(each))}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            refuses = isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if refuses or called == "_refuse" or (called[:7] == "checks." and called[7:] in refusing):
+                assert isinstance(node, ast.Raise | ast.Call)
+                lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+                yield f"{path.name}:{node.lineno}: {ast.unparse(node)[:90]}", {(path, line) for line in lines}
+
+
+@pytest.mark.slow(30)
+def test_nothing_is_refused_whose_remedy_nobody_followed() -> None:
+    """A refusal is new, and no row of a table provokes it: add one, with what the user does then."""
+    provoked: set[Line] = set()
+    for make, env in of_the_tables():
+        try:
+            make(Stack(App(), "Stack", env=env))
+        except ValueError as refusal:
+            provoked.update(lines_of(refusal))
+    refusing = dict(refusing_lines())
+    assert len(refusing) > 150
+    missing = [told for told, lines in refusing.items() if lines.isdisjoint(provoked)]
+    assert missing == [], "\n".join(missing)
+
+
+@dataclass
+class Warned:
+    """What is warned of by this id, and each remedy that the warning names, followed."""
+
+    id: str
+    make: Make
+    remedies: Sequence[Make]
+
+
+def acknowledged(id: str, make: Make) -> Make:
+    def quiet(stack: Stack) -> None:
+        CdkAnnotations.of(make(stack)).acknowledge_warning(f"cdk-scalable-webhook:{id}")
+
+    return quiet
+
+
+def brought(make: Callable[..., sqs.IQueue], **properties: Any) -> Make:
+    return lambda stack: webhook(stack, queue=make(stack, **properties))
+
+
+def of_parameter(stack: Stack, **properties: Any) -> sqs.IQueue:
+    arn = test_brought.parameter(stack)
+    return sqs.Queue.from_queue_attributes(stack, "Q", queue_arn=arn, **properties)
+
+
+def isolated(stack: Stack) -> ScalableWebhook:
+    subnets = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    own = ec2.Vpc(stack, "Vpc", subnet_configuration=[subnets], nat_gateways=0)
+    for service in ("SQS", "SECRETS_MANAGER"):
+        own.add_interface_endpoint(service, service=getattr(ec2.InterfaceVpcEndpointAwsService, service))
+    return webhook(stack, sink=Sink.http("https://example.com", vpc=own))
+
+
+def preflighted(**arguments: Any) -> Make:
+    options = test_brought.cors(test_brought.SHOP, "https://b.example.com")
+    return lambda stack: webhook(
+        stack, path="/hooks", api=api(stack, default_cors_preflight_options=options), **arguments
+    )
+
+
+def on_api(*types: str) -> Make:
+    return lambda stack: webhook(stack, path="/hooks", api=api(stack, binary_media_types=list(types)))
+
+
+SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
+WARNINGS = [
+    Warned("queueKind", brought(of_parameter), [brought(of_parameter, fifo=True), acknowledged("queueKind", brought(of_parameter))]),
+    Warned("maxMessageSize", brought(queue, max_message_size_bytes=65_536), [brought(queue, max_message_size_bytes=1_048_576)]),
+    Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_brought.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_brought.QUEUE)))]),
+    Warned("maxReceiveCount", lambda stack: webhook(stack, max_receive_count=4), [lambda stack: webhook(stack, max_receive_count=5)]),
+    Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, max_receive_count=200), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
+    Warned("openDoor", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("openDoor", webhook)]),
+    Warned("plainHttp", lambda stack: webhook(stack, sink=Sink.http("http://example.com")), [lambda stack: webhook(stack, sink=Sink.http("https://example.com"))]),
+    Warned("databaseTimeout", lambda stack: webhook(stack, timeout=Duration.seconds(24), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack))), [lambda stack: webhook(stack, timeout=Duration.seconds(25), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack)))]),
+    Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", isolated)]),
+    Warned("corsOrigins", preflighted(), [preflighted(cors=test_brought.cors(test_brought.SHOP))]),
+    Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
+]  # fmt: skip
+
+
+def warned_of(make: Make) -> list[str]:
+    stack = Stack(App(), "Stack", env=test_brought.ENV)
+    make(stack)
+    Template.from_stack(stack)
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("cdk-scalable-webhook:"))
+    return [id for each in found for id in re.findall(r"cdk-scalable-webhook:(\w+)\]", str(each.entry.data))]
+
+
+@pytest.mark.parametrize("warned", WARNINGS, ids=lambda warned: warned.id)
+def test_a_warning_is_gone_once_its_remedy_is_followed(warned: Warned) -> None:
+    assert warned.id in warned_of(warned.make)
+    for remedy in warned.remedies:
+        assert warned.id not in warned_of(remedy)
+
+
+def test_every_warning_has_its_remedy_followed() -> None:
+    ids = {id for path in SYNTH for id in re.findall(r'"cdk-scalable-webhook:(\w+)"', path.read_text())}
+    assert ids == {warned.id for warned in WARNINGS}
