@@ -86,7 +86,7 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
 
 if __name__ == "__main__":
     read_logs_to_the_end(lambda_runtime.Worker)
-    program = python.make(Path(tempfile.gettempdir(), "python"))
+    program: Path = python.make(Path(tempfile.gettempdir(), "python"))
     lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
     os.environ.pop("PYTHONPATH", None)  # functions would inherit it
     main()
