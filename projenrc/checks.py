@@ -145,12 +145,12 @@ LAYERS = {
             "type": "layers",
             "layers": [
                 f"{MODULE}.webhook",
-                f"{MODULE}.door | {MODULE}.consumer | {MODULE}.address",
+                f"{MODULE}.door | {MODULE}.consumer",
                 f"{MODULE}.ingress | {MODULE}.buffer",
                 f"{MODULE}.sinks : {MODULE}.sink",
                 f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
                 f" | {MODULE}.edge | {MODULE}.payloads | {MODULE}.stack",
-                f"{MODULE}.acknowledgement | {MODULE}.counts | {MODULE}.grants",
+                f"{MODULE}.acknowledgement | {MODULE}.address | {MODULE}.counts | {MODULE}.grants",
                 f"{MODULE}.checks | {MODULE}.findings",
                 f"{MODULE}.arguments",
             ],

@@ -15,18 +15,18 @@ def url_of(api: apigateway.RestApi, mount: str, own_domain: apigateway.DomainNam
 
 def has_address(api: apigateway.RestApi) -> bool:
     """Whether an API can be reached by now, so that there is a URL to be shown."""
-    return api.domain_name is not None or (_has_stage(api) and not _is_closed(api))
+    return api.domain_name is not None or (stage_of(api) is not None and not is_closed(api))
 
 
-def _has_stage(api: apigateway.RestApi) -> bool:
-    """Whether the API has a stage by now: one that is made with ``deploy=False`` has none."""
+def stage_of(api: apigateway.IRestApi) -> apigateway.Stage | None:
+    """The stage that the API has by now: one that is made with ``deploy=False`` has none."""
     try:
-        return bool(api.deployment_stage)
+        return api.deployment_stage
     except RuntimeError:  # jsii's, for a property that must not be undefined and is
-        return False
+        return None
 
 
-def _is_closed(api: apigateway.RestApi) -> bool:
+def is_closed(api: apigateway.IRestApi) -> bool:
     """Whether API Gateway's own name of the API answers 403."""
     resource = api.node.default_child
     return isinstance(resource, apigateway.CfnRestApi) and resource.disable_execute_api_endpoint is True
@@ -44,7 +44,7 @@ class _LaterUrl:
         domain = self._api.domain_name
         if domain is not None:
             return _at(domain.domain_name, _base_path(domain, self._api), self._mount)
-        if _is_closed(self._api):
+        if is_closed(self._api):
             raise ValueError(
                 "url needs a domain that api knows where its execute-api endpoint is disabled, got none; give it one "
                 "by api.add_domain_name(…), or take the URL from the domain that you map yourself"

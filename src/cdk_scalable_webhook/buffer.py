@@ -127,6 +127,8 @@ def brought_buffer(
             "where an imported one has one, acknowledge this.",
         )
         return Buffer(queue, None, None)
+    checks.same_environment(scope, dead_letter_queue=policy.queue)
+    checks.dead_letter_account(scope, policy.queue)
     retention, size = checks.retention_of(queue), checks.message_size_of(queue)
     _check_dead_letters(policy.queue, queue, fifo=queue.fifo, retention=retention, size=size)
     _check_tries(scope, retry, policy.max_receive_count, retention)

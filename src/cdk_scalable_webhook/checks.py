@@ -12,15 +12,16 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from aws_cdk import Duration, RemovalPolicy, Resource, Stack, Token
+from aws_cdk import CfnResource, Duration, Reference, RemovalPolicy, Resource, Stack, Token, Tokenization
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -114,6 +115,10 @@ def number(argument: str, value: float | None, low: float, high: float, remedy: 
 
 def duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
     """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
+    if value is not None and value.is_unresolved() and not _is_in_seconds(value):
+        raise ValueError(
+            f"{argument} must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)"
+        )
     seconds = known_seconds(value)
     if seconds is None:
         return
@@ -123,6 +128,14 @@ def duration(argument: str, value: Duration | None, low: Duration, high: Duratio
         raise ValueError(f"{argument} must be {limits}, got {show(value)}; {remedy}")
     if seconds % 1:
         raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
+
+
+def _is_in_seconds(value: Duration) -> bool:
+    """Whether a duration that only deployment knows can be counted in seconds: nobody multiplies it there."""
+    try:
+        return bool(value.to_seconds())
+    except RuntimeError:  # the CDK's
+        return False
 
 
 def period(value: Duration | None) -> None:
@@ -228,6 +241,23 @@ def free_path(path: str, taken: Any) -> None:
     raise ValueError(f"path must be free in api, got {path!r}, which has {taken.node.id} already; {remedy}")
 
 
+def no_cache(path: str, stage: apigateway.Stage | None) -> None:
+    """A webhook that is answered from a cache is not stored.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
+    """
+    resource = stage.node.default_child if stage is not None else None
+    told = Stack.of(resource).resolve(resource.method_settings) if isinstance(resource, apigateway.CfnStage) else None
+    for each in told or []:
+        where = "/" + str(each.get("resourcePath", "")).replace("~1", "/").strip("/")
+        if each.get("cachingEnabled") is True and (where == "/*" or where.startswith(path)):
+            raise ValueError(
+                f"api must not answer an endpoint from a cache, got a stage with caching_enabled for {where}, and with "
+                f"it for {path}; leave it out of the stage, and switch it on by method_options for the methods that "
+                "want it"
+            )
+
+
 def no_variable_below(path: str, mount: apigateway.IResource) -> None:
     """API Gateway takes one variable at a place, and an endpoint is every path below it.
 
@@ -247,9 +277,11 @@ def same_environment(scope: Construct, **things: object) -> None:
     which argument it was. What is imported is where its ARN says, which may be another account."""
     own = Stack.of(scope)
     for argument, thing in things.items():
-        if not isinstance(thing, Construct) or not Resource.is_owned_resource(thing):
+        is_here = isinstance(thing, CfnResource) or (isinstance(thing, Construct) and Resource.is_owned_resource(thing))
+        if not is_here:
             _same_region(own, argument, thing)
             continue
+        assert isinstance(thing, Construct)
         other = Stack.of(thing)
         if other.environment != own.environment:
             remedy = "give both stacks the same env"
@@ -269,6 +301,10 @@ def _same_region(own: Stack, argument: str, imported: Any) -> None:
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
     region = getattr(getattr(imported, "env", None), "region", None)
+    # Of a certificate the CDK does not look into the ARN.
+    arn = getattr(imported, "certificate_arn", None)
+    if arn is not None and not Token.is_unresolved(arn):
+        region = arn.split(":")[3]
     if region is None or Token.is_unresolved(region) or Token.is_unresolved(own.region) or region == own.region:
         return
     raise ValueError(
@@ -290,6 +326,8 @@ def encryption_key(key: Any) -> None:
             f"encryption_key must be a key of yours, got {alias}, which AWS manages for one of its services; create a "
             "kms.Key, or leave it out: AWS's own keys encrypt then"
         )
+    with suppress(RuntimeError):  # the CDK's, of an alias of which the name alone is known
+        key = key if alias is None else key.alias_target_key
     resource = key.node.default_child
     spec, usage = getattr(resource, "key_spec", None), getattr(resource, "key_usage", None)
     symmetric = spec in (None, "SYMMETRIC_DEFAULT") and usage in (None, "ENCRYPT_DECRYPT")
@@ -329,6 +367,14 @@ def consumer_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQue
             f"{Stack.of(scope).node.path}; put the ScalableWebhook into the stack of the consumer, or bring a queue "
             "of that stack"
         )
+    role = consumer.role
+    is_made = isinstance(role, iam.Role) and Resource.is_owned_resource(role)
+    if is_here and is_made and role is not None and Stack.of(role) is not Stack.of(scope):
+        raise ValueError(
+            f"consumer must have a role of the stack of the queue, got {role.node.path} for a queue of "
+            f"{Stack.of(scope).node.path}; give the function a role of that stack, or import the role there by "
+            "iam.Role.from_role_arn()"
+        )
 
 
 # The child of an app that knows which queues have a consumer.
@@ -356,11 +402,18 @@ def _names(queue: sqs.IQueue) -> set[str]:
     arns = [queue.queue_arn]
     if isinstance(resource, sqs.CfnQueue) and (name := stack.resolve(resource.queue_name)) is not None:
         arns.append(stack.format_arn(service="sqs", resource=name))
-    return {_spelled(stack, stack.resolve(arn)) for arn in arns}
+    return {_spelled(stack, arn) for arn in arns}
 
 
-def _spelled(stack: Stack, arn: Any) -> str:
+def _spelled(stack: Stack, text: str) -> str:
     """Service, region, account and name of an ARN: the same text for the same thing, however it was written."""
+    # What is of another stack is named by that, and an export by its account and region, where these are known.
+    for token in Tokenization.reverse_string(text).tokens:
+        if Reference.is_reference(token):
+            stack = Stack.of(cast(Reference, token).target)
+    arn = stack.resolve(text)
+    if isinstance(arn, dict) and "Fn::ImportValue" in arn and not Token.is_unresolved(stack.account):
+        return f"{stack.environment} {json.dumps(arn, sort_keys=True)}"
     parts = arn["Fn::Join"][1] if isinstance(arn, dict) and "Fn::Join" in arn else [arn]
     partition = {"Ref": "AWS::Partition"}
     if any(part != partition and not isinstance(part, str) for part in parts):
@@ -577,6 +630,8 @@ def ip_ranges(argument: str, values: Sequence[str] | None) -> None:
             continue
         try:
             ip_network(value)
+            if not re.fullmatch(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?", value):  # Python reads masks and zones, too
+                raise ValueError("it is not written as a CIDR range")
         except ValueError as error:
             raise ValueError(
                 f"{argument} must hold CIDR ranges of IPv4 or IPv6, got {brief(value)}: {error}; "
@@ -625,6 +680,11 @@ def cors(value: apigateway.CorsOptions | None) -> None:
         raise ValueError(
             "cors must name the origin where allow_credentials is True, got '*'; "
             "name it, or leave allow_credentials out: no browser takes the two together"
+        )
+    if not Token.is_unresolved(origin) and (origin != origin.lower() or origin.endswith("/")):
+        raise ValueError(
+            f"cors must have its origin as browsers write it, got {origin!r}; write it in small letters and without a "
+            "path, for example 'https://example.com'"
         )
     for text in [origin, *(value.expose_headers or [])]:
         if not Token.is_unresolved(text) and not re.fullmatch(r"[\x21-\x26\x28-\x7e]+", text):
@@ -721,6 +781,7 @@ def table_key(table: "dynamodb.ITable") -> None:
     types = {each["attributeName"]: each["attributeType"] for each in attributes}
     keys = [(each["attributeName"], types.get(each["attributeName"])) for each in schema]
     if keys == [("id", "S")]:
+        _indices(types)
         return
     got = " and ".join(f"{name} ({_KEY_TYPES.get(str(type), type)})" for name, type in keys)
     raise ValueError(
@@ -731,6 +792,24 @@ def table_key(table: "dynamodb.ITable") -> None:
 
 
 _KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
+# What an item has, as a text that is never empty. Of a query, headers and a payload no index can be made: they may be
+# empty, another type, or too long for a key.
+_INDEXED = ("id", "request_id", "received_at", "method", "path", "source_ip")
+_NOT_INDEXED = ("query", "headers", "payload")
+
+
+def _indices(types: Mapping[str, str]) -> None:
+    """DynamoDB refuses an item whose attribute is of another type than an index on it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+    """
+    for name, type in types.items():
+        if name in _NOT_INDEXED or (name in _INDEXED and type != "S"):
+            raise ValueError(
+                f"table must have indices that every item of a webhook fits, got one on {name} "
+                f"({_KEY_TYPES.get(type, type)}); index one of {', '.join(_INDEXED)} as a STRING, or write into the "
+                "table by Sink.python()"
+            )
 
 
 def retries(tries: int, longest: Duration, retention: float | None) -> None:

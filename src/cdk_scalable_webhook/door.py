@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import cast
 
 import jsii
-from aws_cdk import RemovalPolicy, Token
+from aws_cdk import CfnElement, CfnResource, RemovalPolicy, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IDependable, IValidation
 
 from cdk_scalable_webhook import checks, findings
+from cdk_scalable_webhook.address import is_closed, stage_of
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 from cdk_scalable_webhook.stack import log_account
@@ -77,9 +78,19 @@ def create_api(
         domain = named.node.default_child
         if edge.domain_name.security_policy is None and isinstance(domain, apigateway.CfnDomainName):
             domain.security_policy = "TLS_1_2"
+        _name_mapping(named)
     findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
     _acknowledge(api, edge, tracing)
     return api
+
+
+def _name_mapping(domain: apigateway.DomainName) -> None:
+    """Named after the domain, and not after the path of the API: API Gateway takes a base path once, and a stack that
+    is moved into a Stage would make it anew before the old one goes."""
+    for mapping in domain.node.find_all():
+        if isinstance(mapping, CfnResource) and (hasattr(mapping, "base_path") or hasattr(mapping, "api_mapping_key")):
+            of_domain = Stack.of(domain).get_logical_id(cast(CfnElement, domain.node.default_child))
+            mapping.override_logical_id(f"{of_domain}Mapping")
 
 
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
@@ -116,6 +127,7 @@ def _require_free(path: str, mount: apigateway.IResource, *methods: str) -> None
     for method in methods:
         checks.free_path(path, mount.node.try_find_child(method))
     checks.no_variable_below(path, mount)
+    checks.no_cache(path, stage_of(mount.api))
 
 
 def open_door(
@@ -130,9 +142,10 @@ def open_door(
     a source, ``after`` what has to be there before the first request, whatever the ingress.
 
     Returns:
-        What API Gateway asks of a sender by itself, such as ``AWS_IAM``: what was said here, or by the API's defaults.
+        What API Gateway asks of a sender by itself, such as ``AWS_IAM``: what was said here, or by the API's defaults;
+        ``MTLS`` for a certificate.
     """
-    asked = "NONE"
+    asked = "MTLS" if _is_certified(mount.api) else "NONE"
     for method in ("OPTIONS" if edge.cors and not mount.default_cors_preflight_options else "ANY", *config.methods):
         checks.free_path(mount.path, mount.node.try_find_child(method))
     with checks.taken_by_the_cdk("api"):
@@ -144,7 +157,7 @@ def open_door(
                     method, each.integration, method_responses=responses, **edge.method_options()
                 )
                 opened.node.add_dependency(*each.after, *after)
-                asked = _asked(opened)
+                asked = _asked(opened) or asked
                 findings.acknowledge(opened, findings.NO_COGNITO, *_who_may_send(asked, edge, verified=verified))
     add_preflights(resources, edge)
     cast(Construct, mount).node.add_validation(_StillFree(mount))
@@ -166,15 +179,23 @@ class _StillFree:
         return []
 
 
-def _asked(method: apigateway.Method) -> str:
+def _asked(method: apigateway.Method) -> str | None:
     """The authorization of a method. One that an API has by default is not among our own arguments."""
     resource = method.node.default_child
-    return (isinstance(resource, apigateway.CfnMethod) and resource.authorization_type) or "NONE"
+    told = resource.authorization_type if isinstance(resource, apigateway.CfnMethod) else None
+    return None if told == "NONE" else told
+
+
+def _is_certified(api: apigateway.IRestApi) -> bool:
+    """Whether there is no other way into an API than a domain that asks for a certificate."""
+    domain = api.domain_name.node.default_child if isinstance(api, apigateway.RestApi) and api.domain_name else None
+    asks = isinstance(domain, apigateway.CfnDomainName) and domain.mutual_tls_authentication is not None
+    return asks and is_closed(api)
 
 
 def _who_may_send(asked: str, edge: Edge, *, verified: bool) -> list[findings.Finding]:
-    if asked != "NONE":
+    if asked not in ("NONE", "MTLS"):
         return []
     if verified:
         return [findings.SIGNED]
-    return [findings.CERTIFIED if edge.proves_sender else findings.OPEN]
+    return [findings.CERTIFIED if asked == "MTLS" or edge.proves_sender else findings.OPEN]

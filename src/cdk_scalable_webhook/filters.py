@@ -1,6 +1,8 @@
 """Which webhooks are wanted: event filters in Lambda's syntax, who applies them, and the count of what was dropped."""
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -42,14 +44,14 @@ class EventFilters:
             remedy = "join some by $or" if filters else "name one"
             _refuse(f"be a list of 1 to {_MAX_FILTERS} filters", f"{len(filters)}", f"{remedy}, or leave it out")
         try:
+            if _holds_token(filters):
+                _refuse("be known at synth", "a value that only deployment knows", "write the value itself")
             self._patterns = [_pattern(each, f"event_filters[{number}]") for number, each in enumerate(filters)]
         except RecursionError:
             _refuse("be less deep", "one without end", "write out the fields that count")
         texts = [_dumps(pattern) for pattern in self._patterns]
         if len(set(texts)) < len(texts):
             _refuse("be different filters", "one of them twice", "leave it out")
-        if Token.is_unresolved("".join(texts)):
-            _refuse("be known at synth", "a value that only deployment knows", "write the value itself")
 
     @property
     def need_headers(self) -> bool:
@@ -76,6 +78,17 @@ class EventFilters:
                     f"be at most {_MAX_PATTERN_LENGTH:,} characters as JSON", f"{len(text):,}", "split it in two", where
                 )
         return [{"pattern": text} for text in texts]
+
+
+def _holds_token(value: object) -> bool:
+    """Whether something in a filter is known at deployment only: a text, a number, or a list, which then has a text."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_token, [*value.keys(), *value.values()]))
+    if isinstance(value, list | tuple):
+        return any(map(_holds_token, value))
+    if isinstance(value, str):
+        return re.search(r"[#$]\{Token\[", value) is not None
+    return isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)
 
 
 def filter_environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:

@@ -54,6 +54,8 @@ def _below(
         if is_left_out(path):
             continue
         name = path.relative_to(root).as_posix()
+        if not name.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+            raise ValueError(f"{argument} must have files whose names are Unicode, got {name!r}; rename it")
         mode = _mode(argument, path, name)
         if stat.S_ISREG(mode):
             yield name, path

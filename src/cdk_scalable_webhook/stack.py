@@ -87,10 +87,11 @@ class _Watch:
             for each in constructs
             if isinstance(each, self._webhook) and Stack.of(each) is self._stack
         ]
+        webhooks = f"{len(sizes)} ScalableWebhook{'s' if len(sizes) > 1 else ''}"
         return [
             f"stack must have {limit} resources at most, which is CloudFormation's limit, got {count:,} in "
-            f"{self._stack.node.path}, of which {len(sizes)} webhooks are {sum(sizes):,}; put some of them into "
-            "another stack, or make them endpoints of one webhook by add_source()"
+            f"{self._stack.node.path}, {sum(sizes):,} of them of {webhooks}; put a ScalableWebhook into another stack "
+            "or a nested one. An endpoint of add_source() takes less than a ScalableWebhook of its own"
         ]
 
     def _resources(self, constructs: list[IConstruct]) -> int:

@@ -17,7 +17,7 @@ from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
-from cdk_scalable_webhook.address import has_address, url_of
+from cdk_scalable_webhook.address import has_address, stage_of, url_of
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
@@ -257,6 +257,8 @@ class ScalableWebhook(Construct):
             encryption_key=encryption_key,
             large_payloads=large_payloads,
             api_key=api_key,
+            web_acl=web_acl,
+            certificate=None if domain_name is None else domain_name.certificate,
         )
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
@@ -615,7 +617,8 @@ class ScalableWebhook(Construct):
                 "or give the URL to the sender"
             )
         below = [path for mount in self._sources for path in paths(mount)]
-        stage = self._api.deployment_stage.stage_name
+        deployed = stage_of(self._api)
+        stage = "*" if deployed is None else deployed.stage_name
         return iam.Grant.add_to_principal_or_resource(
             grantee=grantee,
             actions=["execute-api:Invoke"],

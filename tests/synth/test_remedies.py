@@ -18,6 +18,7 @@ import pytest
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -368,6 +369,77 @@ def sourced(make: Callable[[Stack], Source]) -> Make:
     return lambda stack: webhook(stack, source=make(stack))
 
 
+def given(arguments: Callable[[Stack], Mapping[str, Any]], *, elsewhere: bool = False) -> Make:
+    """A webhook with arguments that are made in its stack, or in one of another region."""
+
+    def make(stack: Stack) -> None:
+        there = Environment(account="1" * 12, region="eu-west-1")
+        made_in = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
+        webhook(stack, **arguments(made_in))
+
+    return make
+
+
+def there(make: Make) -> Make:
+    """The same in a stack of the other region."""
+    env = Environment(account="1" * 12, region="eu-west-1")
+    return lambda stack: make(Stack(cast(App, stack.node.root), "There", env=env))
+
+
+def later() -> Any:
+    return Token.as_number({"Ref": "Number"})
+
+
+def certified(region: str) -> Make:
+    def make(stack: Stack) -> None:
+        arn = f"arn:aws:acm:{region}:111111111111:certificate/00000000-0000-0000-0000-000000000000"
+        certificate = acm.Certificate.from_certificate_arn(stack, "Certificate", arn)
+        name = apigateway.DomainNameOptions(domain_name="hooks.example.com", certificate=certificate)
+        webhook(stack, domain_name=name)
+
+    return make
+
+
+def lettered(region: str, account: str = "1" * 12) -> Make:
+    def make(stack: Stack) -> None:
+        letters = sqs.Queue.from_queue_arn(stack, "Letters", f"arn:aws:sqs:{region}:{account}:letters")
+        policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
+        webhook(stack, queue=queue(stack, dead_letter_queue=policy))
+
+    return make
+
+
+def with_role(whose: str) -> Make:
+    def make(stack: Stack) -> None:
+        made_in = stack if whose == "Stack" else Stack(cast(App, stack.node.root), "Other", env=HERE)
+        role: iam.IRole = iam.Role(made_in, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        if whose == "imported":
+            role = iam.Role.from_role_arn(stack, "Imported", "arn:aws:iam::111111111111:role/consumer")
+        webhook(stack, consumer=function(stack, role=role))
+
+    return make
+
+
+def cached(**options: Any) -> Make:
+    def make(stack: Stack) -> None:
+        made = api(stack, deploy_options=apigateway.StageOptions(**options))
+        made.root.add_resource("other").add_method("GET", apigateway.MockIntegration())
+        webhook(stack, api=made, path="/hooks")
+
+    return make
+
+
+def indexed(name: str, type: dynamodb.AttributeType) -> Make:
+    def make(stack: Stack) -> None:
+        id = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+        made = dynamodb.Table(stack, "Indexed", partition_key=id)
+        key = dynamodb.Attribute(name=name, type=type)
+        made.add_global_secondary_index(index_name="by-it", partition_key=key)
+        webhook(stack, sink=Sink.dynamodb(made))
+
+    return make
+
+
 LATER = Duration.seconds(Token.as_number({"Ref": "X"}))
 MANY = [{"body": {"a": ["x" * 1000] * 5}}]
 HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
@@ -386,6 +458,19 @@ REFUSALS = [
     Refusal("region without an authority", "ca_certificates must be given for a database in il-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="il-central-1")),
     Refusal("no driver", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
     Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with a driver of yours", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Refusal("certificate of another region", "certificate must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),
+    Refusal("web ACL of another region", "web_acl must be of the account and the region of the ScalableWebhook, 111111111111/us-east-1, got Other/Acl", given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")}, elsewhere=True), [given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")})], HERE),
+    Refusal("dead-letter queue of a queue, of another region", "dead_letter_queue must be of the region of the ScalableWebhook, us-east-1, got Stack/Letters of eu-west-1; put", lettered("eu-west-1"), [there(lettered("eu-west-1")), lettered("us-east-1")], HERE),
+    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be of the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; bring", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
+    Refusal("role of another stack", "consumer must have a role of the stack of the queue, got Other/Role for a queue of Stack; give", with_role("Other"), [with_role("Stack"), with_role("imported")], HERE),
+    Refusal("answers from a cache", "api must not answer an endpoint from a cache, got a stage with caching_enabled for /*, and with it for /hooks; leave it out", cached(caching_enabled=True), [cached(), cached(method_options={"/other/GET": apigateway.MethodDeploymentOptions(caching_enabled=True)})]),
+    Refusal("index of another type", "table must have indices that every item of a webhook fits, got one on received_at (NUMBER); index", indexed("received_at", dynamodb.AttributeType.NUMBER), [indexed("received_at", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
+    Refusal("index of what may be empty", "got one on query (STRING); index one of id,", indexed("query", dynamodb.AttributeType.STRING), [indexed("path", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
+    Refusal("range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, allowed_ip_ranges=["10.0.0.0/255.0.0.0"]), [lambda stack: webhook(stack, allowed_ip_ranges=["10.0.0.0/8"])]),
+    Refusal("minutes that only deployment knows", "timeout must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)", lambda stack: webhook(stack, timeout=Duration.minutes(later()), visibility_timeout=Duration.hours(2)), [lambda stack: webhook(stack, timeout=Duration.seconds(later()), visibility_timeout=Duration.hours(2))]),
+    Refusal("origin that no browser writes", "cors must have its origin as browsers write it, got 'https://Shop.example.com/'; write", lambda stack: webhook(stack, cors=test_checks.cors("https://Shop.example.com/")), [lambda stack: webhook(stack, cors=test_checks.cors("https://shop.example.com"))]),
+    Refusal("alias of a key that cannot encrypt", "encryption_key must be symmetric and for encryption, got RSA_2048; create", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Rsa", key_spec=kms.KeySpec.RSA_2048).add_alias("x")), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key").add_alias("x"))]),
+    Refusal("filters that only deployment knows", "event_filters must be known at synth, got a value that only deployment knows; write", lambda stack: webhook(stack, event_filters=[{"body": {"a": Token.as_list({"Ref": "List"})}}]), [lambda stack: webhook(stack, event_filters=BODY)]),
     Refusal("code with a file of ours", "code must not hold ca-certificates.pem, got one, which is packed beside your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
     Refusal("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib of what is packed beside it; rename yours", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
     Refusal("packages that differ", "packages must have names of their own, got tests/__init__.py of two, which is there already and is another; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
@@ -394,6 +479,7 @@ REFUSALS = [
     Refusal("a package without its source", "packages must have their source, got companylib, which has the bytecode companylib/a.pyc alone", packing({"files": {"companylib/a.pyc": ""}}), [packing({"files": {"companylib/a.py": ""}})]),
     Refusal("a package that says nothing that is understood", "packages must say in the standard way what they require, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
     Refusal("a package of a package that is not there", "got 'gone', which companylib requires and which is not; install it there by pip", packing({"requires": ["gone"]}), [packing({"requires": ["gone"]}, {"name": "gone", "files": {"gone.py": ""}})]),
+    Refusal("code with a name of no text", "code must have files whose names are Unicode, got '\\udcff.txt'; rename it", packing({}, own={"\udcff.txt": ""}), [packing({}, own={"ÿ.txt": ""})]),
     Refusal("code with a pipe in it", "code must hold files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
     Refusal("code with a runtime of its own", "code must not hold a webhook_runtime, got one; take it out", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
     Refusal("code that is too deep", "code must be Python, got orders.py with", lambda stack: webhook(stack, sink=python("orders", folder("deep", orders="x = a" + ".a" * 200_000))), [lambda stack: webhook(stack, sink=python("orders", folder("flat", orders=HANDLE)))]),
@@ -445,17 +531,6 @@ REFUSALS = [
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
 def test_a_remedy_was_followed_to_its_end(refusal: Refusal) -> None:
     assert_followed(refusal)
-
-
-def given(arguments: Callable[[Stack], Mapping[str, Any]], *, elsewhere: bool = False) -> Make:
-    """A webhook with arguments that are made in its stack, or in one of another region."""
-
-    def make(stack: Stack) -> None:
-        there = Environment(account="1" * 12, region="eu-west-1")
-        made_in = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
-        webhook(stack, **arguments(made_in))
-
-    return make
 
 
 def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
