@@ -39,8 +39,9 @@ def environments(assembly: Path, templates: Mapping[Path, Template]) -> dict[Pat
     while waiting:
         file, environment = waiting.pop()
         found[file] = environment
-        nested = (resource.get("Metadata", {}).get("aws:asset:path") for resource in _nested(templates.get(file, {})))
-        waiting += [(file.parent / name, environment) for name in nested if name]
+        said = (resource.get("Metadata") for resource in _nested(templates.get(file, {})))
+        names = [metadata.get("aws:asset:path") for metadata in said if isinstance(metadata, dict)]
+        waiting += [(file.parent / name, environment) for name in names if isinstance(name, str)]
     return found
 
 
@@ -62,8 +63,12 @@ def _artifacts_in(folder: Path) -> dict[str, Any]:
 
 def resources_of(template: Template) -> dict[str, dict[str, Any]]:
     """The resources of a template by their ids. Beside them may stand what a transform makes some of."""
-    resources = template.get("Resources", {}).items()
-    return {id: resource for id, resource in resources if isinstance(resource, dict) and "Type" in resource}
+    resources = template.get("Resources")
+    return {
+        id: resource
+        for id, resource in (resources.items() if isinstance(resources, dict) else ())
+        if isinstance(resource, dict) and isinstance(resource.get("Type"), str)
+    }
 
 
 def warnings(assembly: Path) -> list[str]:

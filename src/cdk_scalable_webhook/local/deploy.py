@@ -202,12 +202,9 @@ def _refuse_what_aws_refuses(assembly: Path) -> None:
     """
     templates = assemblies.templates(assembly)
     environments = assemblies.environments(assembly, templates)
-    lines = [
-        line
-        for file, template in templates.items()
-        for line in refused(file.name.partition(".")[0], template, file.stat().st_size)
-    ]
-    lines += used_twice((environments.get(file, ""), template) for file, template in templates.items())
+    named = [(file, file.name.partition(".")[0], template) for file, template in templates.items()]
+    lines = [line for file, name, template in named for line in refused(name, template, file.stat().st_size)]
+    lines += used_twice((name, environments.get(file, ""), template) for file, name, template in named)
     if lines:
         raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
 
