@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from ministack.services.cloudformation import engine
 
+from cdk_scalable_webhook.local.assembly import resources_of
 from cdk_scalable_webhook.local.emulator import LocalError
 from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
 
@@ -141,3 +142,19 @@ def test_an_attribute_has_the_value_of_the_property_of_its_name(value: Any, know
     peer = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": {"Fn::GetAtt": ["Vpc", "CidrBlock"]}}}
     whole = {"Resources": others | {"Peer": peer}, "Outputs": {"Out": {"Value": value}}}
     assert with_own_values(whole)["Outputs"] == {"Out": {"Value": known}}
+
+
+@pytest.mark.parametrize("type", ["Custom::Thing", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Stack"])
+def test_what_a_custom_resource_answers_is_not_what_it_was_given(type: str) -> None:
+    it = {"Type": type, "Properties": {"Endpoint": "asked"}}
+    whole = {"Resources": {"It": it}, "Outputs": {"Out": {"Value": {"Fn::GetAtt": ["It", "Endpoint"]}}}}
+    assert with_own_values(whole) == whole
+
+
+def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
+    blocks = {"Fn::Select": [0, {"Fn::GetAtt": ["Vpc", "Ipv6CidrBlocks"]}]}
+    ranges = {"Fn::Cidr": [blocks, 4, "64"]}
+    whole = {"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}, "Subnet": {"Type": "S", "Properties": {"Block": ranges}}}}
+    (subnet,) = (it for it in resources_of(with_own_values(whole)).values() if it["Type"] == "S")
+    made = engine._resolve_refs(subnet["Properties"]["Block"], {}, {}, {}, {}, "stack", "id")
+    assert made == [f"2001:db8:0:{number}::/64" if number else "2001:db8::/64" for number in range(4)]

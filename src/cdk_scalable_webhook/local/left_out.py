@@ -24,6 +24,8 @@ _OF_A_WEBHOOK = {
     *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup"),
     *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"),
 }
+# What a VPC has of IPv6, which is for documentation: https://datatracker.ietf.org/doc/html/rfc3849
+_IPV6 = "2001:db8::/56"
 # They do something with what they refer to as soon as they are made, where others only note it.
 _ACTING = ("AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::CustomResource", "Custom::")
 _IN_A_TEXT = re.compile(r"\$\{(?P<id>[A-Za-z0-9]+)(?:\.(?P<attribute>[A-Za-z0-9.]+))?\}")
@@ -72,10 +74,10 @@ def left_out(template: Template, known: Collection[str] | None) -> tuple[Templat
 
 def with_own_values(template: Template) -> Template:
     """The template with an attribute replaced by the property of the same name, as the address range of a VPC: of many
-    types the emulator has the properties alone. What a webhook is made of it knows."""
-    own = {
-        id: it.get("Properties") or {} for id, it in resources_of(template).items() if it["Type"] not in _OF_A_WEBHOOK
-    }
+    types the emulator has the properties alone. What a webhook is made of it knows, and what a custom resource or a
+    stack answers is not what it was given."""
+    resources = resources_of(template)
+    own = {id: _own_values(it) for id, it in resources.items() if it["Type"] not in _OF_A_WEBHOOK}
 
     def replaced(value: Any) -> Any:
         match value:
@@ -89,6 +91,17 @@ def with_own_values(template: Template) -> Template:
         return value
 
     return {name: replaced(section) for name, section in template.items()}
+
+
+def _own_values(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a resource that its template tells."""
+    type, properties = resource["Type"], resource.get("Properties")
+    own = dict(properties) if isinstance(properties, dict) else {}
+    if type == "AWS::EC2::VPC":
+        return own | {"Ipv6CidrBlocks": [_IPV6]}
+    if type == "Custom::LogRetention":  # it answers the name that it was given
+        return {name: own[name] for name in ("LogGroupName",) if name in own}
+    return {} if type.startswith(("Custom::", "AWS::CloudFormation::")) else own
 
 
 def _is_missing(type: str, known: Collection[str] | None) -> bool:
