@@ -88,7 +88,7 @@ def test_a_text_stands_for_what_is_gone(value: Any, left: Any) -> None:
 
 @pytest.mark.parametrize(
     ("waits_for", "left"),
-    [("Nat", {}), (["Nat", "Queue"], {"DependsOn": ["Queue"]}), ("Queue", {"DependsOn": ["Queue"]})],
+    [("Nat", {}), (["Nat", "Queue"], {"DependsOn": ["Queue"]}), ("Queue", {"DependsOn": "Queue"})],
 )
 def test_nothing_waits_for_what_is_gone(waits_for: Any, left: dict[str, Any]) -> None:
     queue, route = {"Type": "AWS::SQS::Queue"}, {"Type": "AWS::EC2::Route"}
@@ -117,7 +117,8 @@ def test_what_would_use_the_value_of_what_is_gone_is_refused(type: str, value: A
         left_out(template(Nat={"Type": NAT}, Acts=acting), {*KNOWN, "AWS::CloudFormation::CustomResource"})
 
 
-def test_what_a_transform_makes_is_left_to_it() -> None:
+def test_what_a_transform_makes_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "samtranslator")
     whole = {"Transform": "AWS::Serverless-2016-10-31"} | template(Api={"Type": "AWS::Serverless::Api"})
     looped = {"Fn::ForEach::Queues": ["Name", ["A"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]}
     assert left_out(whole | looped, KNOWN) == (whole | looped, Counter())
@@ -158,3 +159,102 @@ def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
     (subnet,) = (it for it in resources_of(with_own_values(whole)).values() if it["Type"] == "S")
     made = engine._resolve_refs(subnet["Properties"]["Block"], {}, {}, {}, {}, "stack", "id")
     assert made == [f"2001:db8:0:{number}::/64" if number else "2001:db8::/64" for number in range(4)]
+
+
+def test_a_transform_without_what_does_it_is_refused_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    whole = {"Transform": ["AWS::Serverless-2016-10-31"]} | template(Api={"Type": "AWS::Serverless::Api"})
+    with pytest.raises(LocalError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
+        left_out(whole, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("transform", "left"),
+    [
+        ("AWS::Serverless-2016-10-31", {}),
+        (["AWS::Serverless-2016-10-31"], {}),
+        (
+            ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"],
+            {"Transform": ["AWS::LanguageExtensions"]},
+        ),
+        ("AWS::LanguageExtensions", {"Transform": "AWS::LanguageExtensions"}),
+    ],
+)
+def test_an_application_of_the_serverless_repository_goes_with_its_transform(transform: Any, left: Any) -> None:
+    rotated = {"Fn::GetAtt": ["Rotation", "Outputs.RotationLambdaARN"]}
+    schedule = {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"RotationLambdaARN": rotated}}
+    rotation, queue = {"Type": "AWS::Serverless::Application"}, {"Type": "AWS::SQS::Queue"}
+    whole = {"Transform": transform} | template(Rotation=rotation, Schedule=schedule, Queue=queue)
+    rest, gone = left_out(whole, KNOWN)
+    assert rest == template(Queue=queue) | left
+    assert gone == {"AWS::Serverless::Application": 1, "AWS::SecretsManager::RotationSchedule": 1}
+
+
+def provided(type: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": type, "Properties": {"ServiceToken": {"Fn::GetAtt": ["Provider", "Arn"]}, **properties}}
+
+
+PROVIDER = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs24.x", "Code": {"S3Key": "a.zip"}}}
+
+
+@pytest.mark.parametrize("type", ["Custom::S3AutoDeleteObjects", "Custom::ECRAutoDeleteImages", "Custom::LogRetention"])
+def test_what_has_nothing_to_do_here_goes_with_its_provider(type: str) -> None:
+    queue = {"Type": "AWS::SQS::Queue"}
+    whole = template(Clean=provided(type), Again=provided(type), Provider=PROVIDER, Queue=queue)
+    rest, gone = left_out(whole, KNOWN, {"a.zip"})
+    assert rest == template(Queue=queue)
+    assert gone == {type: 2, "AWS::Lambda::Function": 1}
+
+
+def test_a_provider_that_something_else_uses_stays() -> None:
+    own = provided("Custom::Own")
+    rest, gone = left_out(template(Clean=provided("Custom::LogRetention"), Own=own, Provider=PROVIDER), KNOWN)
+    assert rest == template(Own=own, Provider=PROVIDER)
+    assert gone == {"Custom::LogRetention": 1}
+
+
+def test_the_log_group_of_a_retention_keeps_its_name() -> None:
+    out = {"Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Kept", "LogGroupName"]}}}}
+    whole = template(Kept=provided("Custom::LogRetention", LogGroupName="/aws/lambda/f"), Provider=PROVIDER) | out
+    rest, _ = left_out(with_own_values(whole), KNOWN)
+    assert rest == {"Resources": {}, "Outputs": {"Name": {"Value": "/aws/lambda/f"}}}
+
+
+@pytest.mark.parametrize(
+    ("type", "keys"),
+    [("Custom::AWS", set()), ("Custom::CDKBucketDeployment", set()), ("Custom::CrossRegionExportWriter", {"a.zip"})],
+)
+def test_a_provider_that_runs_on_lambda_alone_is_refused(type: str, keys: set[str]) -> None:
+    with pytest.raises(
+        LocalError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"
+    ):
+        left_out(template(It=provided(type), Provider=PROVIDER), KNOWN, keys)
+
+
+@pytest.mark.parametrize("code", [{"Code": {"S3Key": "b.zip"}}, {"Code": {"S3Key": "a.zip"}, "Layers": ["sdk"]}])
+def test_a_provider_that_brings_what_it_needs_stays(code: dict[str, Any]) -> None:
+    whole = template(It=provided("Custom::Own"), Provider=PROVIDER | {"Properties": code})
+    assert left_out(whole, KNOWN, {"a.zip"}) == (whole, Counter())
+
+
+def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
+    group = {"Ref": "Group"}
+    statements: dict[str, Any] = {"PolicyDocument": {"Statement": []}}
+    users = {"Users": ["bob"]} | statements
+    whole = template(
+        Group={"Type": "AWS::IAM::Group"},
+        Added={"Type": "AWS::IAM::UserToGroupAddition", "Properties": {"GroupName": group, "Users": ["bob"]}},
+        User={"Type": "AWS::IAM::User", "Properties": {"Groups": [group, "given"], "UserName": "ann"}},
+        Of={"Type": "AWS::IAM::Policy", "Properties": {"Groups": [group]} | statements},
+        Both={"Type": "AWS::IAM::Policy", "Properties": {"Groups": [group]} | users, "DependsOn": "Of"},
+        Managed={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Groups": [group]} | statements},
+    )
+    known = {*KNOWN, "AWS::IAM::User", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+    rest, gone = left_out(whole, known)
+    assert rest == template(
+        User={"Type": "AWS::IAM::User", "Properties": {"UserName": "ann"}},
+        Both={"Type": "AWS::IAM::Policy", "Properties": users},
+        Managed={"Type": "AWS::IAM::ManagedPolicy", "Properties": statements},
+    )
+    assert gone == {"AWS::IAM::Group": 1, "AWS::IAM::UserToGroupAddition": 1, "AWS::IAM::Policy": 1}
+    assert left_out(whole, {*known, "AWS::IAM::Group", "AWS::IAM::UserToGroupAddition"}) == (whole, Counter())

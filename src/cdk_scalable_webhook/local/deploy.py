@@ -211,12 +211,12 @@ def _refuse_what_aws_refuses(assembly: Path) -> None:
 
 def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
     """Edit the templates of an assembly to what the local AWS has, and tell what is different."""
-    known = known_types()
+    known, wanting_sdk = known_types(), assemblies.wanting_sdk(assembly)
     gone: Counter[str] = Counter()
     edited, lines = {}, []
     for file, template in assemblies.templates(assembly).items():
-        rest, missing = left_out(template, known)
-        rest, without_server = redirected(with_own_values(rest), servers)
+        rest, missing = left_out(with_own_values(template), known, wanting_sdk)
+        rest, without_server = redirected(rest, servers)
         gone += missing
         lines += without_server
         if rest != template:
