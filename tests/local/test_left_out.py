@@ -258,3 +258,11 @@ def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
     )
     assert gone == {"AWS::IAM::Group": 1, "AWS::IAM::UserToGroupAddition": 1, "AWS::IAM::Policy": 1}
     assert left_out(whole, {*known, "AWS::IAM::Group", "AWS::IAM::UserToGroupAddition"}) == (whole, Counter())
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [{"Type": {"Ref": "Type"}, "Properties": {"Groups": []}}, {"Type": "AWS::SQS::Queue", "DependsOn": {"Ref": "Eip"}}],
+)
+def test_what_stands_where_aws_takes_a_text_alone_is_left_to_aws(resource: dict[str, Any]) -> None:
+    assert left_out(template(It=resource, Eip={"Type": EIP}), KNOWN)[1] == {EIP: 1}

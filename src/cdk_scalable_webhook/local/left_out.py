@@ -166,7 +166,7 @@ def _providers(gone: Mapping[str, str], template: Template) -> dict[str, str]:
 def _groupless(resource: Any) -> Any:
     """A resource without the groups of users that it is for, by whatever name: there are none here."""
     match resource:
-        case {"Type": type, "Properties": {"Groups": _, **rest}} if type in _FOR_GROUPS:
+        case {"Type": str(type), "Properties": {"Groups": _, **rest}} if type in _FOR_GROUPS:
             return resource | {"Properties": rest}
     return resource
 
@@ -205,7 +205,7 @@ def _independent(resource: Any, gone: Mapping[str, str]) -> Any:
     if not isinstance(resource, dict) or "DependsOn" not in resource:
         return resource
     waits_for = resource["DependsOn"] if isinstance(resource["DependsOn"], list) else [resource["DependsOn"]]
-    left = [id for id in waits_for if id not in gone]
+    left = [id for id in waits_for if str(id) not in gone]
     if left == waits_for:
         return resource
     rest = {name: value for name, value in resource.items() if name != "DependsOn"}
