@@ -236,19 +236,17 @@ def _filled(value: Any, gone: Mapping[str, str]) -> Any:
 
 def _substituted(text: Any, gone: Mapping[str, str]) -> Any:
     """The argument of Fn::Sub, whose own variables are not resources."""
-    if isinstance(text, list):
-        own = text[1]
-        others = {id: type for id, type in gone.items() if id not in own}
-        return [_substituted(text[0], others), _filled(own, gone)]
+    match text:
+        case [body, dict(own)]:
+            return [_substituted(body, {id: type for id, type in gone.items() if id not in own}), _filled(own, gone)]
+        case str():
+            return _IN_A_TEXT.sub(lambda found: _filled_in(found, gone), text)
+    return text
 
-    if not isinstance(text, str):
-        return text
 
-    def filled(found: re.Match[str]) -> str:
-        id = found["id"]
-        return _stand_in(gone[id], id, found["attribute"] or "") if id in gone else found[0]
-
-    return _IN_A_TEXT.sub(filled, text)
+def _filled_in(found: re.Match[str], gone: Mapping[str, str]) -> str:
+    id = found["id"]
+    return _stand_in(gone[id], id, found["attribute"] or "") if id in gone else found[0]
 
 
 def _stand_in(type: str, id: str, attribute: str = "") -> str:
