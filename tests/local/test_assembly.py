@@ -136,3 +136,25 @@ def test_a_nested_stack_is_for_the_region_of_the_stack_it_is_in(tmp_path: Path) 
         "c": "aws://1/here",
         "d": "aws://1/there",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "wants"),
+    [
+        ("index.js", 'var s=require("@aws-sdk/client-s3");', True),
+        ("index.mjs", "import { S3 } from '@aws-sdk/client-s3';", True),
+        ("index.js", 'send("@aws-sdk/client-s3 is bundled")', False),
+        ("index.py", 'require("@aws-sdk/client-s3")', False),
+        ("node_modules/@aws-sdk/x.js", "", False),
+    ],
+)
+def test_an_asset_that_wants_the_sdk_is_told_by_its_key(tmp_path: Path, name: str, code: str, wants: bool) -> None:
+    asset = tmp_path / "asset.1"
+    (asset / name).parent.mkdir(parents=True)
+    (asset / "index.js").write_text('require("@aws-sdk/client-s3")' if "node_modules" in name else "")
+    (asset / name).write_text(code)
+    (tmp_path / "manifest.json").write_text("{}")
+    entry = {"source": {"path": asset.name}, "destinations": {"here": {"objectKey": "1.zip"}}}
+    image = {"source": {"executable": ["tool"]}, "destinations": {"here": {"objectKey": "2.zip"}}}
+    (tmp_path / "Stack.assets.json").write_text(json.dumps({"files": {"1": entry, "2": image}}))
+    assert assemblies.wanting_sdk(tmp_path) == ({"1.zip"} if wants else set())

@@ -71,21 +71,25 @@ def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_pa
         Prod={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}},
     )
     stacks = {(found.name, found.region, found.version) for found in deployments._stacks_of(top, emulator)}
-    assert stacks == {("Here", "us-east-1", "/b/version"), ("Prod-Api", "eu-west-1", None)}
+    assert stacks == {
+        ("Here", "us-east-1", "/b/version"),
+        ("Prod-Api", "eu-west-1", "/cdk-bootstrap/hnb659fds/version"),
+    }
 
 
 class CloudFormation:
     """Stacks with these physical ids. One that ends with an exclamation mark is that of a stack."""
 
-    def __init__(self, **stacks: list[str]) -> None:
-        self._stacks = stacks
+    def __init__(self, status: str = "CREATE_COMPLETE", **stacks: list[str]) -> None:
+        self._status, self._stacks = status, stacks
 
     def get_paginator(self, _: str) -> "CloudFormation":
         return self
 
     def paginate(self) -> list[dict[str, Any]]:
         outputs = [{"Description": "Webhook URL of x", "OutputValue": "https://a.execute-api.here.amazonaws.com/prod/"}]
-        return [{"Stacks": [{"StackName": name, "Outputs": outputs} for name in self._stacks]}]
+        stacks = [{"StackName": name, "Outputs": outputs, "StackStatus": self._status} for name in self._stacks]
+        return [{"Stacks": stacks}]
 
     def describe_stack_resources(self, StackName: str) -> dict[str, Any]:
         found = []
@@ -122,10 +126,32 @@ def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions_and_of_the_s
 @pytest.mark.usefixtures("nested")
 def test_the_webhooks_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
     assert [webhook.stack for webhook in deployments.webhooks(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
-    of_the_app = deployments._webhooks_of(emulator, [deployments._Stack("One", "here", None)])
+    of_the_app = deployments._webhooks_of(emulator, [deployments._Stack("One", "here")])
     assert [webhook.stack for webhook in of_the_app] == ["One", "Nested", "Deep"]
-    of_another = deployments._webhooks_of(emulator, [deployments._Stack("Two", "there", None)])
+    of_another = deployments._webhooks_of(emulator, [deployments._Stack("Two", "there")])
     assert [webhook.stack for webhook in of_another] == ["Two"]
+
+
+@pytest.mark.parametrize(
+    ("status", "complete"),
+    [
+        *(("CREATE_COMPLETE", True), ("UPDATE_COMPLETE", True), ("UPDATE_ROLLBACK_COMPLETE", True)),
+        *(("CREATE_IN_PROGRESS", False), ("ROLLBACK_COMPLETE", False), ("DELETE_FAILED", False)),
+    ],
+)
+def test_a_stack_that_is_not_complete_is_told_with_the_way_out(
+    status: str, complete: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
+    monkeypatch.setattr(deployments, "client", lambda service, endpoint, region: stacks[region])
+    ours = [deployments._Stack("One", "here"), deployments._Stack("Empty", "there")]
+    if complete:
+        deployments._require_complete(emulator, Path("app"), ours)
+        return
+    with pytest.raises(
+        LocalError, match=rf"^stack One must be .*, got {status}, .*; scalable-webhook local destroy app,"
+    ):
+        deployments._require_complete(emulator, Path("app"), ours)
 
 
 def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:

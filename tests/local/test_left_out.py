@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from ministack.services.cloudformation import engine
 
+from cdk_scalable_webhook.local.assembly import resources_of
 from cdk_scalable_webhook.local.emulator import LocalError
 from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
 
@@ -87,7 +88,7 @@ def test_a_text_stands_for_what_is_gone(value: Any, left: Any) -> None:
 
 @pytest.mark.parametrize(
     ("waits_for", "left"),
-    [("Nat", {}), (["Nat", "Queue"], {"DependsOn": ["Queue"]}), ("Queue", {"DependsOn": ["Queue"]})],
+    [("Nat", {}), (["Nat", "Queue"], {"DependsOn": ["Queue"]}), ("Queue", {"DependsOn": "Queue"})],
 )
 def test_nothing_waits_for_what_is_gone(waits_for: Any, left: dict[str, Any]) -> None:
     queue, route = {"Type": "AWS::SQS::Queue"}, {"Type": "AWS::EC2::Route"}
@@ -116,7 +117,8 @@ def test_what_would_use_the_value_of_what_is_gone_is_refused(type: str, value: A
         left_out(template(Nat={"Type": NAT}, Acts=acting), {*KNOWN, "AWS::CloudFormation::CustomResource"})
 
 
-def test_what_a_transform_makes_is_left_to_it() -> None:
+def test_what_a_transform_makes_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "samtranslator")
     whole = {"Transform": "AWS::Serverless-2016-10-31"} | template(Api={"Type": "AWS::Serverless::Api"})
     looped = {"Fn::ForEach::Queues": ["Name", ["A"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]}
     assert left_out(whole | looped, KNOWN) == (whole | looped, Counter())
@@ -141,3 +143,126 @@ def test_an_attribute_has_the_value_of_the_property_of_its_name(value: Any, know
     peer = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": {"Fn::GetAtt": ["Vpc", "CidrBlock"]}}}
     whole = {"Resources": others | {"Peer": peer}, "Outputs": {"Out": {"Value": value}}}
     assert with_own_values(whole)["Outputs"] == {"Out": {"Value": known}}
+
+
+@pytest.mark.parametrize("type", ["Custom::Thing", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Stack"])
+def test_what_a_custom_resource_answers_is_not_what_it_was_given(type: str) -> None:
+    it = {"Type": type, "Properties": {"Endpoint": "asked"}}
+    whole = {"Resources": {"It": it}, "Outputs": {"Out": {"Value": {"Fn::GetAtt": ["It", "Endpoint"]}}}}
+    assert with_own_values(whole) == whole
+
+
+def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
+    blocks = {"Fn::Select": [0, {"Fn::GetAtt": ["Vpc", "Ipv6CidrBlocks"]}]}
+    ranges = {"Fn::Cidr": [blocks, 4, "64"]}
+    whole = {"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}, "Subnet": {"Type": "S", "Properties": {"Block": ranges}}}}
+    (subnet,) = (it for it in resources_of(with_own_values(whole)).values() if it["Type"] == "S")
+    made = engine._resolve_refs(subnet["Properties"]["Block"], {}, {}, {}, {}, "stack", "id")
+    assert made == [f"2001:db8:0:{number}::/64" if number else "2001:db8::/64" for number in range(4)]
+
+
+def test_a_transform_without_what_does_it_is_refused_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    whole = {"Transform": ["AWS::Serverless-2016-10-31"]} | template(Api={"Type": "AWS::Serverless::Api"})
+    with pytest.raises(LocalError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
+        left_out(whole, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("transform", "left"),
+    [
+        ("AWS::Serverless-2016-10-31", {}),
+        (["AWS::Serverless-2016-10-31"], {}),
+        (
+            ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"],
+            {"Transform": ["AWS::LanguageExtensions"]},
+        ),
+        ("AWS::LanguageExtensions", {"Transform": "AWS::LanguageExtensions"}),
+    ],
+)
+def test_an_application_of_the_serverless_repository_goes_with_its_transform(transform: Any, left: Any) -> None:
+    rotated = {"Fn::GetAtt": ["Rotation", "Outputs.RotationLambdaARN"]}
+    schedule = {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"RotationLambdaARN": rotated}}
+    rotation, queue = {"Type": "AWS::Serverless::Application"}, {"Type": "AWS::SQS::Queue"}
+    whole = {"Transform": transform} | template(Rotation=rotation, Schedule=schedule, Queue=queue)
+    rest, gone = left_out(whole, KNOWN)
+    assert rest == template(Queue=queue) | left
+    assert gone == {"AWS::Serverless::Application": 1, "AWS::SecretsManager::RotationSchedule": 1}
+
+
+def provided(type: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": type, "Properties": {"ServiceToken": {"Fn::GetAtt": ["Provider", "Arn"]}, **properties}}
+
+
+PROVIDER = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs24.x", "Code": {"S3Key": "a.zip"}}}
+
+
+@pytest.mark.parametrize("type", ["Custom::S3AutoDeleteObjects", "Custom::ECRAutoDeleteImages", "Custom::LogRetention"])
+def test_what_has_nothing_to_do_here_goes_with_its_provider(type: str) -> None:
+    queue = {"Type": "AWS::SQS::Queue"}
+    whole = template(Clean=provided(type), Again=provided(type), Provider=PROVIDER, Queue=queue)
+    rest, gone = left_out(whole, KNOWN, {"a.zip"})
+    assert rest == template(Queue=queue)
+    assert gone == {type: 2, "AWS::Lambda::Function": 1}
+
+
+def test_a_provider_that_something_else_uses_stays() -> None:
+    own = provided("Custom::Own")
+    rest, gone = left_out(template(Clean=provided("Custom::LogRetention"), Own=own, Provider=PROVIDER), KNOWN)
+    assert rest == template(Own=own, Provider=PROVIDER)
+    assert gone == {"Custom::LogRetention": 1}
+
+
+def test_the_log_group_of_a_retention_keeps_its_name() -> None:
+    out = {"Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Kept", "LogGroupName"]}}}}
+    whole = template(Kept=provided("Custom::LogRetention", LogGroupName="/aws/lambda/f"), Provider=PROVIDER) | out
+    rest, _ = left_out(with_own_values(whole), KNOWN)
+    assert rest == {"Resources": {}, "Outputs": {"Name": {"Value": "/aws/lambda/f"}}}
+
+
+@pytest.mark.parametrize(
+    ("type", "keys"),
+    [("Custom::AWS", set()), ("Custom::CDKBucketDeployment", set()), ("Custom::CrossRegionExportWriter", {"a.zip"})],
+)
+def test_a_provider_that_runs_on_lambda_alone_is_refused(type: str, keys: set[str]) -> None:
+    with pytest.raises(
+        LocalError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"
+    ):
+        left_out(template(It=provided(type), Provider=PROVIDER), KNOWN, keys)
+
+
+@pytest.mark.parametrize("code", [{"Code": {"S3Key": "b.zip"}}, {"Code": {"S3Key": "a.zip"}, "Layers": ["sdk"]}])
+def test_a_provider_that_brings_what_it_needs_stays(code: dict[str, Any]) -> None:
+    whole = template(It=provided("Custom::Own"), Provider=PROVIDER | {"Properties": code})
+    assert left_out(whole, KNOWN, {"a.zip"}) == (whole, Counter())
+
+
+def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
+    group = {"Ref": "Group"}
+    statements: dict[str, Any] = {"PolicyDocument": {"Statement": []}}
+    users = {"Users": ["bob"]} | statements
+    whole = template(
+        Group={"Type": "AWS::IAM::Group"},
+        Added={"Type": "AWS::IAM::UserToGroupAddition", "Properties": {"GroupName": group, "Users": ["bob"]}},
+        User={"Type": "AWS::IAM::User", "Properties": {"Groups": [group, "given"], "UserName": "ann"}},
+        Of={"Type": "AWS::IAM::Policy", "Properties": {"Groups": [group]} | statements},
+        Both={"Type": "AWS::IAM::Policy", "Properties": {"Groups": [group]} | users, "DependsOn": "Of"},
+        Managed={"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Groups": [group]} | statements},
+    )
+    known = {*KNOWN, "AWS::IAM::User", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+    rest, gone = left_out(whole, known)
+    assert rest == template(
+        User={"Type": "AWS::IAM::User", "Properties": {"UserName": "ann"}},
+        Both={"Type": "AWS::IAM::Policy", "Properties": users},
+        Managed={"Type": "AWS::IAM::ManagedPolicy", "Properties": statements},
+    )
+    assert gone == {"AWS::IAM::Group": 1, "AWS::IAM::UserToGroupAddition": 1, "AWS::IAM::Policy": 1}
+    assert left_out(whole, {*known, "AWS::IAM::Group", "AWS::IAM::UserToGroupAddition"}) == (whole, Counter())
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [{"Type": {"Ref": "Type"}, "Properties": {"Groups": []}}, {"Type": "AWS::SQS::Queue", "DependsOn": {"Ref": "Eip"}}],
+)
+def test_what_stands_where_aws_takes_a_text_alone_is_left_to_aws(resource: dict[str, Any]) -> None:
+    assert left_out(template(It=resource, Eip={"Type": EIP}), KNOWN)[1] == {EIP: 1}

@@ -1,8 +1,15 @@
 """What AWS refuses and the emulator does not: a template with it beside one without."""
 
+import copy
+import functools
+import json
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cdk_scalable_webhook.local.refused import refused, used_twice
 
@@ -234,7 +241,7 @@ HERE, THERE = "aws://000000000000/us-east-1", "aws://000000000000/eu-west-1"
     ],
 )
 def test_a_name_is_there_once(resource: tuple[str, dict[str, Any]], regions: list[str], said: str | None) -> None:
-    found = used_twice((region, template(It=resource)) for region in regions)
+    found = used_twice(("Stack", region, template(It=resource)) for region in regions)
     assert [said in line for line in found] == [True] if said else found == []
     assert "hush" not in str(found)
 
@@ -242,4 +249,144 @@ def test_a_name_is_there_once(resource: tuple[str, dict[str, Any]], regions: lis
 def test_one_of_two_by_a_condition_is_not_judged() -> None:
     one = template(A=queue(QueueName="orders"))
     other = {"Resources": {"B": {**one["Resources"]["A"], "Condition": "Elsewhere"}}}
-    assert used_twice([(HERE, one), (HERE, other)]) == []
+    assert used_twice([("One", HERE, one), ("Two", HERE, other)]) == []
+
+
+def exporting(name: Any, **rest: Any) -> dict[str, Any]:
+    return {"Resources": {}, "Outputs": {"Url": {"Value": "x", "Export": {"Name": name}, **rest}}}
+
+
+def test_an_export_is_there_once() -> None:
+    found = used_twice([("One", HERE, exporting("url")), ("Two", HERE, exporting("url"))])
+    assert found == [
+        "One/Url and Two/Url: the export url may be there once, got it 2 times; give each another, or none"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "other"),
+    [
+        (THERE, exporting("url")),
+        (HERE, exporting("other")),
+        (HERE, exporting({"Fn::Sub": "${AWS::StackName}-url"})),
+        (HERE, exporting("url", Condition="Elsewhere")),
+        (HERE, {"Outputs": {"Fn::Transform": []}}),
+        (HERE, {"Outputs": {"Url": {"Value": "x", "Export": {"Fn::If": ["C", {"Name": "url"}, "x"]}}}}),
+    ],
+)
+def test_what_may_be_another_export_is_not_refused(where: str, other: dict[str, Any]) -> None:
+    assert used_twice([("One", HERE, exporting("url")), ("Two", where, other)]) == []
+
+
+SENDS = allowed("sqs:SendMessage")
+MAY = allowed("sqs:*")[1]["PolicyDocument"]
+BASIC = f"{MANAGED}AWSLambdaBasicExecutionRole"
+
+
+@pytest.mark.parametrize(
+    ("role", "policy"),
+    [
+        ({}, ("IAM::RolePolicy", {"RoleName": {"Ref": "Role"}, "PolicyDocument": MAY})),
+        ({"RoleName": "consumer"}, ("IAM::Policy", {"Roles": ["consumer"], "PolicyDocument": MAY})),
+        ({"RoleName": {"Ref": "P"}}, ("IAM::Policy", {"Roles": ["consumer"], "PolicyDocument": MAY})),
+        ({}, ("IAM::Policy", {"Roles": {"Ref": "Names"}, "PolicyDocument": MAY})),
+        ({}, ("IAM::Policy", {"Roles": {"Fn::If": ["C", [{"Ref": "Role"}], []]}, "PolicyDocument": MAY})),
+        ({}, ("IAM::Policy", {"Roles": [{"Fn::If": ["C", {"Ref": "Role"}, "x"]}], "PolicyDocument": MAY})),
+        ({}, ("IAM::Policy", {"Roles": [{"Ref": "Role"}], "PolicyDocument": {"Fn::If": ["C", MAY, MAY]}})),
+        ({}, allowed({"Fn::If": ["C", "sqs:*", "s3:*"]})),  # type: ignore[arg-type]
+        ({"Policies": {"Fn::If": ["C", [{"PolicyDocument": MAY}], []]}}, SENDS),
+        ({"Policies": [{"Fn::If": ["C", {"PolicyDocument": MAY}, "x"]}]}, SENDS),
+        ({"ManagedPolicyArns": {"Fn::If": ["C", ["x"], [BASIC]]}}, SENDS),
+        ({"ManagedPolicyArns": [{"Fn::If": ["C", "x", BASIC]}]}, SENDS),
+        ({"ManagedPolicyArns": [BASIC, {"Fn::ImportValue": "AWSLambdaBasicExecutionRole"}]}, SENDS),
+        ({"ManagedPolicyArns": ["arn:aws:iam::000000000000:policy/AWSLambdaBasicExecutionRole"]}, SENDS),
+    ],
+)
+def test_a_role_that_may_be_let_poll_is_not_refused(role: dict[str, Any], policy: tuple[str, dict[str, Any]]) -> None:
+    assert mapped(Role=("IAM::Role", role), Policy=policy) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "roles"),
+    [({"RoleName": "consumer"}, ["another"]), ({}, [{"Ref": "Other"}]), ({"ManagedPolicyArns": [BASIC]}, [])],
+)
+def test_what_is_granted_to_another_lets_nobody_poll(role: dict[str, Any], roles: list[Any]) -> None:
+    given = ("IAM::Policy", {"Roles": roles, "PolicyDocument": MAY})
+    (line,) = mapped(Role=("IAM::Role", role), Policy=given, Other=("IAM::Role", {}))
+    assert "allowed sqs:ReceiveMessage" in line
+
+
+def test_one_of_two_by_a_condition_is_no_second_one() -> None:
+    ends = {"EventSourceArn": arn("Queue"), "FunctionName": {"Ref": "Function"}}
+    stack = template(
+        A=part("{a}"),
+        B=part("{b}"),
+        Queue=queue(),
+        Function=("Lambda::Function", {}),
+        One=("Lambda::EventSourceMapping", ends),
+        Two=("Lambda::EventSourceMapping", ends),
+    )
+    assert len(refused("Stack", stack, 1000)) == 2
+    for id in ("A", "One"):
+        stack["Resources"][id]["Condition"] = "Here"
+    assert refused("Stack", stack, 1000) == []
+
+
+def test_two_mappings_of_other_sources_are_not_judged() -> None:
+    kafka = {"FunctionName": {"Ref": "Function"}, "SelfManagedEventSource": {}}
+    both = {name: ("Lambda::EventSourceMapping", kafka | {"Topics": [name]}) for name in ("One", "Two")}
+    assert lines(Function=("Lambda::Function", {}), **both) == []
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        {"A": part({"Ref": "Part"}), "B": part({"Ref": "Other"})},  # type: ignore[arg-type]
+        {"Own": queue(RedrivePolicy='{"maxReceiveCount": 3}'), "Dead": queue(RedriveAllowPolicy="{}")},
+        {"Own": queue(FifoQueue={"Ref": "Fifo"}, **TO_DEAD), "Dead": queue()},
+        {"Own": queue(FifoQueue={"Ref": "Fifo"}, QueueName="orders.fifo")},
+        {"Own": ("Lambda::Function", {"Environment": {"Variables": {"Fn::If": ["C", {"A_B": "x"}, {}]}}})},
+        {"Own": ("Lambda::Function", {"Environment": {"Ref": "AWS::NoValue"}})},
+    ],
+)
+def test_what_only_the_deploy_knows_is_not_judged(resources: dict[str, Any]) -> None:
+    assert lines(**resources) == []
+
+
+# A template in which everything is looked at.
+WHOLE = template(
+    Hook=part("{tenant}"),
+    Other=part("{proxy+}"),
+    Queue=queue(QueueName="orders.fifo", FifoQueue=True, VisibilityTimeout=30, **TO_DEAD),
+    Dead=queue(RedriveAllowPolicy={"redrivePermission": "byQueue", "sourceQueueArns": [arn("Queue")]}),
+    Function=("Lambda::Function", {"Role": arn("Role"), "Timeout": 30, "Environment": {"Variables": {"A_B": "x"}}}),
+    Mapping=("Lambda::EventSourceMapping", {"EventSourceArn": arn("Queue"), "FunctionName": {"Ref": "Function"}}),
+    Role=("IAM::Role", {"ManagedPolicyArns": [BASIC], "Policies": [{"PolicyDocument": SENDS[1]["PolicyDocument"]}]}),
+    Policy=SENDS,
+    Key=("ApiGateway::ApiKey", {"Value": "x" * 20}),
+) | {"Outputs": {"Url": {"Value": "x", "Export": {"Name": "url"}}}}
+INTRINSICS = st.sampled_from(
+    [
+        *({"Ref": "Queue"}, {"Ref": "AWS::NoValue"}, {"Fn::If": ["C", "a", {"Ref": "AWS::NoValue"}]}, arn("Role")),
+        *({"Fn::GetAtt": "Queue.Arn"}, {"Fn::Sub": ["${A}", {"A": "x"}]}, {"Fn::Transform": {"Name": "AWS::Include"}}),
+        *('{"as": "text"}', "", 3, True, None, [], {}, [{"Ref": "Role"}], [None]),
+    ]
+)
+
+
+def paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    """Where a value has a value."""
+    for name, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (name,)
+        yield from ((name, *rest) for rest in paths(each))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(list(paths(WHOLE))), INTRINSICS), min_size=1, max_size=3))
+def test_whatever_stands_in_a_template_ends_in_sentences(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
+    edited = json.loads(json.dumps(WHOLE))  # in which nothing is there twice
+    for (*way, last), value in sorted(edits, key=lambda edit: -len(edit[0])):
+        holder = functools.reduce(operator.getitem, way, edited)
+        holder[last] = copy.deepcopy(value)
+    found = [*refused("Stack", edited, 1000), *used_twice([("Stack", HERE, edited), ("Other", HERE, edited)])]
+    assert all(isinstance(line, str) and line for line in found)

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-Template = Mapping[str, Any]
+Template = dict[str, Any]
 
+_ASKS_FOR_SDK = re.compile(r"""\b(require\(|import\(|import|from)\s*["']@aws-sdk/""")
 _ACKNOWLEDGEMENT = re.compile(r"\s*\[ack: (?P<id>[^\]]+)\]$")
 
 
@@ -39,8 +40,9 @@ def environments(assembly: Path, templates: Mapping[Path, Template]) -> dict[Pat
     while waiting:
         file, environment = waiting.pop()
         found[file] = environment
-        nested = (resource.get("Metadata", {}).get("aws:asset:path") for resource in _nested(templates.get(file, {})))
-        waiting += [(file.parent / name, environment) for name in nested if name]
+        said = (resource.get("Metadata") for resource in _nested(templates.get(file, {})))
+        names = [metadata.get("aws:asset:path") for metadata in said if isinstance(metadata, dict)]
+        waiting += [(file.parent / name, environment) for name in names if isinstance(name, str)]
     return found
 
 
@@ -62,8 +64,30 @@ def _artifacts_in(folder: Path) -> dict[str, Any]:
 
 def resources_of(template: Template) -> dict[str, dict[str, Any]]:
     """The resources of a template by their ids. Beside them may stand what a transform makes some of."""
-    resources = template.get("Resources", {}).items()
-    return {id: resource for id, resource in resources if isinstance(resource, dict) and "Type" in resource}
+    resources = template.get("Resources")
+    return {
+        id: resource
+        for id, resource in (resources.items() if isinstance(resources, dict) else ())
+        if isinstance(resource, dict) and isinstance(resource.get("Type"), str)
+    }
+
+
+def wanting_sdk(assembly: Path) -> set[str]:
+    """The S3 keys of assets whose JavaScript asks for the AWS SDK, which is there on Lambda, and does not bring it."""
+    return {
+        destination["objectKey"]
+        for folder in _folders(assembly)
+        for manifest in folder.glob("*.assets.json")
+        for asset in _read(manifest).get("files", {}).values()
+        if "path" in asset.get("source", {}) and _wants_sdk(folder / asset["source"]["path"])
+        for destination in asset["destinations"].values()
+    }
+
+
+def _wants_sdk(asset: Path) -> bool:
+    scripts = [file for ending in ("js", "mjs", "cjs") for file in asset.glob(f"*.{ending}")]
+    brought = (asset / "node_modules" / "@aws-sdk").is_dir()
+    return not brought and any(_ASKS_FOR_SDK.search(file.read_text(errors="replace")) for file in scripts)
 
 
 def warnings(assembly: Path) -> list[str]:

@@ -25,6 +25,9 @@ _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
 # What the CDK says of each asset and resource while all goes well. What fails it says once more at its end.
 _PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
+# By this parameter the CDK knows a bootstrapped region, where a stack names none: one of CliCredentialsStackSynthesizer
+# or LegacyStackSynthesizer has its assets there as well.
+_BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 # Those in stages too, which `--all` leaves out.
 _EVERY_STACK = ["**"]
 
@@ -79,6 +82,7 @@ def deploy(
                 _cdk(emulator, app_dir, ["bootstrap", *environments, "--app", str(assembly)], verbose=verbose)
         approved = ["--require-approval", "never", *_EVERY_STACK]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
+    _require_complete(emulator, app_dir, stacks)
     return _webhooks_of(emulator, stacks)
 
 
@@ -96,6 +100,23 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
             ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK],
             verbose=verbose,
         )
+
+
+def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stack"]) -> None:
+    """
+    Raises:
+        LocalError: A stack is not deployed, though the CDK did not fail: an interrupted deploy left it halfway.
+    """
+    for region in sorted({stack.region for stack in stacks}):
+        names = {stack.name for stack in stacks if stack.region == region}
+        for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate():
+            for stack in page["Stacks"]:
+                name, status = stack["StackName"], stack["StackStatus"]
+                if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
+                    raise LocalError(
+                        f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
+                        f"scalable-webhook local destroy {app_dir}, and deploy again"
+                    )
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
@@ -202,24 +223,21 @@ def _refuse_what_aws_refuses(assembly: Path) -> None:
     """
     templates = assemblies.templates(assembly)
     environments = assemblies.environments(assembly, templates)
-    lines = [
-        line
-        for file, template in templates.items()
-        for line in refused(file.name.partition(".")[0], template, file.stat().st_size)
-    ]
-    lines += used_twice((environments.get(file, ""), template) for file, template in templates.items())
+    named = [(file, file.name.partition(".")[0], template) for file, template in templates.items()]
+    lines = [line for file, name, template in named for line in refused(name, template, file.stat().st_size)]
+    lines += used_twice((name, environments.get(file, ""), template) for file, name, template in named)
     if lines:
         raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
 
 
 def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
     """Edit the templates of an assembly to what the local AWS has, and tell what is different."""
-    known = known_types()
+    known, wanting_sdk = known_types(), assemblies.wanting_sdk(assembly)
     gone: Counter[str] = Counter()
     edited, lines = {}, []
     for file, template in assemblies.templates(assembly).items():
-        rest, missing = left_out(template, known)
-        rest, without_server = redirected(with_own_values(rest), servers)
+        rest, missing = left_out(with_own_values(template), known, wanting_sdk)
+        rest, without_server = redirected(rest, servers)
         gone += missing
         lines += without_server
         if rest != template:
@@ -233,11 +251,11 @@ def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Stack:
-    """A stack of a cloud assembly. ``version`` is the SSM parameter by which the CDK knows a bootstrapped region."""
+    """A stack of a cloud assembly. ``version`` is the SSM parameter that a bootstrapped region has."""
 
     name: str
     region: str
-    version: str | None
+    version: str = _BOOTSTRAPPED
 
 
 def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
@@ -253,12 +271,10 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
                     'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
                 )
             here = emulator.region if region == "unknown-region" else region
-            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter"))
+            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter", _BOOTSTRAPPED))
 
 
 def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
-    if stack.version is None:  # its synthesizer needs no bootstrapping
-        return True
     ssm = client("ssm", emulator.endpoint, stack.region)
     try:
         return bool(ssm.get_parameter(Name=stack.version))

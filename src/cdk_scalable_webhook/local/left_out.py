@@ -5,6 +5,8 @@ is left out gets a text in its place that says so.
 """
 
 import importlib
+import importlib.util
+import json
 import logging
 import re
 from collections import Counter
@@ -15,8 +17,18 @@ from cdk_scalable_webhook.local.assembly import Template, resources_of
 from cdk_scalable_webhook.local.emulator import LocalError
 
 # What the emulator knows and fails at, and what has nothing to do here: there is no WAF before a local API, and no
-# traffic in a local VPC, whose default security group every app of `cdk init` empties.
-_OF_NO_USE = {"AWS::WAFv2::WebACLAssociation", "Custom::VpcRestrictDefaultSG"}
+# traffic in a local VPC, whose default security group every app of `cdk init` empties. Buckets, repositories and logs
+# go with the local AWS. An application of the Serverless repository would be downloaded from AWS.
+_OF_NO_USE = {
+    *("AWS::WAFv2::WebACLAssociation", "AWS::Serverless::Application", "Custom::VpcRestrictDefaultSG"),
+    *("Custom::S3AutoDeleteObjects", "Custom::ECRAutoDeleteImages", "Custom::LogRetention"),
+}
+# Custom resources of the CDK whose providers run on Lambda alone.
+_OF_A_PROVIDER = {"Custom::AWS", "Custom::CDKBucketDeployment"}
+_SERVERLESS = "AWS::Serverless-2016-10-31"
+_GROUP = "AWS::IAM::Group"
+# What may be for the groups of users.
+_FOR_GROUPS = {"AWS::IAM::User", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
 # What a webhook is made of: without one of these nothing is tried.
 _OF_A_WEBHOOK = {
     *(f"AWS::ApiGateway::{name}" for name in ("RestApi", "Resource", "Method", "Deployment", "Stage")),
@@ -24,6 +36,8 @@ _OF_A_WEBHOOK = {
     *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup"),
     *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"),
 }
+# What a VPC has of IPv6, which is for documentation: https://datatracker.ietf.org/doc/html/rfc3849
+_IPV6 = "2001:db8::/56"
 # They do something with what they refer to as soon as they are made, where others only note it.
 _ACTING = ("AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::CustomResource", "Custom::")
 _IN_A_TEXT = re.compile(r"\$\{(?P<id>[A-Za-z0-9]+)(?:\.(?P<attribute>[A-Za-z0-9.]+))?\}")
@@ -42,21 +56,33 @@ def known_types() -> frozenset[str] | None:
         logging.disable(logging.NOTSET)
 
 
-def left_out(template: Template, known: Collection[str] | None) -> tuple[Template, Counter[str]]:
-    """The template without what the local AWS has not, and how many of which type that is.
+def left_out(
+    template: Template, known: Collection[str] | None, wanting_sdk: Collection[str] = ()
+) -> tuple[Template, Counter[str]]:
+    """The template without what the local AWS has not, and how many of which type that is. ``wanting_sdk`` are the S3
+    keys of code that does not run here, since it asks for the AWS SDK for JavaScript.
 
     Raises:
         LocalError: It cannot be done without: the webhook is made of it, or it is not AWS's, or something needs it.
     """
     resources = resources_of(template)
     gone = {id: it["Type"] for id, it in resources.items() if _is_missing(it["Type"], known)}
-    if not gone:
-        return template, Counter()
     for id, type in gone.items():
         own = type not in _OF_NO_USE and (not type.startswith("AWS::") or type.startswith("AWS::CloudFormation::"))
         if own or type in _OF_A_WEBHOOK:
             raise LocalError(f"{id} is of type {type}, which the local AWS does not have; deploy a stack without it")
+    gone |= _providers(gone, template)
+    if known is not None and _GROUP not in known:
+        template = template | {"Resources": {id: _groupless(it) for id, it in template["Resources"].items()}}
+        gone |= {id: "AWS::IAM::Policy" for id, it in resources.items() if _is_for_groups_alone(it)}
     for id, resource in resources.items():
+        if id in gone:
+            continue
+        if resource["Type"] in _OF_A_PROVIDER or _key(resources.get(_provider(resource))) in wanting_sdk:
+            raise LocalError(
+                f"{id} ({resource['Type']}) has a provider that needs the AWS SDK for JavaScript or the AWS CLI, which "
+                "the local AWS does not have; deploy a stack without it"
+            )
         needed = sorted(_referred_to(resource.get("Properties", {}), gone))
         if resource["Type"].startswith(_ACTING) and needed:
             raise LocalError(
@@ -67,15 +93,15 @@ def left_out(template: Template, known: Collection[str] | None) -> tuple[Templat
     edited["Resources"] = {
         id: _independent(resource, gone) for id, resource in edited["Resources"].items() if id not in gone
     }
-    return edited, Counter(gone.values())
+    return _untransformed(edited), Counter(gone.values())
 
 
 def with_own_values(template: Template) -> Template:
     """The template with an attribute replaced by the property of the same name, as the address range of a VPC: of many
-    types the emulator has the properties alone. What a webhook is made of it knows."""
-    own = {
-        id: it.get("Properties") or {} for id, it in resources_of(template).items() if it["Type"] not in _OF_A_WEBHOOK
-    }
+    types the emulator has the properties alone. What a webhook is made of it knows, and what a custom resource or a
+    stack answers is not what it was given."""
+    resources = resources_of(template)
+    own = {id: _own_values(it) for id, it in resources.items() if it["Type"] not in _OF_A_WEBHOOK}
 
     def replaced(value: Any) -> Any:
         match value:
@@ -91,6 +117,17 @@ def with_own_values(template: Template) -> Template:
     return {name: replaced(section) for name, section in template.items()}
 
 
+def _own_values(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a resource that its template tells."""
+    type, properties = resource["Type"], resource.get("Properties")
+    own = dict(properties) if isinstance(properties, dict) else {}
+    if type == "AWS::EC2::VPC":
+        return own | {"Ipv6CidrBlocks": [_IPV6]}
+    if type == "Custom::LogRetention":  # it answers the name that it was given
+        return {name: own[name] for name in ("LogGroupName",) if name in own}
+    return {} if type.startswith(("Custom::", "AWS::CloudFormation::")) else own
+
+
 def _is_missing(type: str, known: Collection[str] | None) -> bool:
     if type in _OF_NO_USE:
         return True
@@ -98,12 +135,79 @@ def _is_missing(type: str, known: Collection[str] | None) -> bool:
     return known is not None and type not in known and not type.startswith(("Custom::", "AWS::Serverless::"))
 
 
+def _provider(resource: Mapping[str, Any] | None) -> str:
+    """The id of the function that answers for a custom resource, where this template has it."""
+    match resource:
+        case {"Properties": {"ServiceToken": {"Fn::GetAtt": target}}}:
+            return _attribute(target)[0]
+    return ""
+
+
+def _key(function: Mapping[str, Any] | None) -> str:
+    """The S3 key of a function's code, where it brings no layers."""
+    match function:
+        case {"Properties": {"Layers": _}}:
+            return ""
+        case {"Properties": {"Code": {"S3Key": str(key)}}}:
+            return key
+    return ""
+
+
+def _providers(gone: Mapping[str, str], template: Template) -> dict[str, str]:
+    """The functions that answer for what is gone and for nothing else."""
+    resources = resources_of(template)
+    found = {_provider(resources[id]) for id in gone} & resources.keys()
+    functions = {id: resources[id]["Type"] for id in found if resources[id]["Type"] == "AWS::Lambda::Function"}
+    rest = {id: it for id, it in template["Resources"].items() if id not in gone}
+    used = set(_referred_to([rest, template.get("Outputs")], functions))
+    return {id: type for id, type in functions.items() if id not in used}
+
+
+def _groupless(resource: Any) -> Any:
+    """A resource without the groups of users that it is for, by whatever name: there are none here."""
+    match resource:
+        case {"Type": str(type), "Properties": {"Groups": _, **rest}} if type in _FOR_GROUPS:
+            return resource | {"Properties": rest}
+    return resource
+
+
+def _is_for_groups_alone(resource: Mapping[str, Any]) -> bool:
+    match resource:
+        case {"Type": "AWS::IAM::Policy", "Properties": {"Groups": _, **rest}}:
+            return not rest.get("Users") and not rest.get("Roles")
+    return False
+
+
+def _untransformed(template: Template) -> Template:
+    """The template without the Serverless transform, where it has nothing to transform.
+
+    Raises:
+        LocalError: It has, and what the emulator does it with is not installed.
+    """
+    declared = template.get("Transform")
+    several = declared if isinstance(declared, list) else [declared]
+    if _SERVERLESS not in several:
+        return template
+    if '"AWS::Serverless::' in json.dumps(template["Resources"]):
+        if importlib.util.find_spec("samtranslator"):
+            return template
+        raise LocalError(
+            "resources of AWS::Serverless need aws-sam-translator in the local AWS, which is not installed; "
+            "pip install aws-sam-translator, or deploy a stack without them"
+        )
+    left = [each for each in several if each != _SERVERLESS]
+    rest = {name: section for name, section in template.items() if name != "Transform"}
+    return rest | {"Transform": left} if left else rest
+
+
 def _independent(resource: Any, gone: Mapping[str, str]) -> Any:
     """A resource that waits for nothing that is gone."""
     if not isinstance(resource, dict) or "DependsOn" not in resource:
         return resource
-    waits_for = resource["DependsOn"]
-    left = [id for id in ([waits_for] if isinstance(waits_for, str) else waits_for) if id not in gone]
+    waits_for = resource["DependsOn"] if isinstance(resource["DependsOn"], list) else [resource["DependsOn"]]
+    left = [id for id in waits_for if str(id) not in gone]
+    if left == waits_for:
+        return resource
     rest = {name: value for name, value in resource.items() if name != "DependsOn"}
     return rest | {"DependsOn": left} if left else rest
 
@@ -132,16 +236,17 @@ def _filled(value: Any, gone: Mapping[str, str]) -> Any:
 
 def _substituted(text: Any, gone: Mapping[str, str]) -> Any:
     """The argument of Fn::Sub, whose own variables are not resources."""
-    if isinstance(text, list):
-        own = text[1]
-        others = {id: type for id, type in gone.items() if id not in own}
-        return [_substituted(text[0], others), _filled(own, gone)]
+    match text:
+        case [body, dict(own)]:
+            return [_substituted(body, {id: type for id, type in gone.items() if id not in own}), _filled(own, gone)]
+        case str():
+            return _IN_A_TEXT.sub(lambda found: _filled_in(found, gone), text)
+    return text
 
-    def filled(found: re.Match[str]) -> str:
-        id = found["id"]
-        return _stand_in(gone[id], id, found["attribute"] or "") if id in gone else found[0]
 
-    return _IN_A_TEXT.sub(filled, text)
+def _filled_in(found: re.Match[str], gone: Mapping[str, str]) -> str:
+    id = found["id"]
+    return _stand_in(gone[id], id, found["attribute"] or "") if id in gone else found[0]
 
 
 def _stand_in(type: str, id: str, attribute: str = "") -> str:

@@ -1,7 +1,8 @@
 """What AWS refuses at a deploy, and the emulator does not: found in the templates, before anything is deployed.
 
-Only what a template says by itself is looked at: a value that AWS knows at the deploy alone is not judged. What is not
-looked for at all is told in docs/local-aws.md.
+Only what a template says by itself is looked at. Everything in a template may be an intrinsic function, whose value AWS
+knows at the deploy alone: that is not judged, nor what has a condition. What is not looked for at all is told in
+docs/local-aws.md.
 """
 
 import json
@@ -45,7 +46,10 @@ _NAMES = {
 _IN_EVERY_REGION = {"AWS::S3::Bucket", "AWS::IAM::Role"}
 _POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 # Managed policies that are known not to let anybody poll.
-_POLLS_NOT = re.compile(r"AWSLambda(BasicExecution|VPCAccessExecution)Role")
+_POLLS_NOT = re.compile(r":iam::aws:policy/service-role/AWSLambda(BasicExecution|VPCAccessExecution)Role\W*")
+# The policies that are resources, and the property that says whose they are.
+_POLICIES = {"AWS::IAM::Policy": "Roles", "AWS::IAM::ManagedPolicy": "Roles", "AWS::IAM::RolePolicy": "RoleName"}
+_QUEUE = "AWS::SQS::Queue"
 
 
 def refused(name: str, template: Template, size: int) -> list[str]:
@@ -54,20 +58,24 @@ def refused(name: str, template: Template, size: int) -> list[str]:
     return [*_too_large(name, resources, size), *(line for check in _CHECKS for line in check(resources))]
 
 
-def used_twice(stacks: Iterable[tuple[str, Template]]) -> list[str]:
-    """Names and values that AWS takes once, and that these templates have twice: a sentence each. With each template
-    comes the account and region that it is for, as ``aws://ACCOUNT/REGION``.
+def used_twice(stacks: Iterable[tuple[str, str, Template]]) -> list[str]:
+    """Names and values that AWS takes once, and that these templates have twice: a sentence each. Before each template
+    come its name and the account and region that it is for, as ``aws://ACCOUNT/REGION``.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
     """
     users: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for environment, template in stacks:
+    for stack, environment, template in stacks:
         for id, resource in resources_of(template).items():
             type = resource["Type"]
             where = environment.rpartition("/")[0] if type in _IN_EVERY_REGION else environment
             name = _properties(resource).get(_NAMES.get(type, ""))
             if isinstance(name, str) and "Condition" not in resource:
                 users[where, type, name].append(_path(id, resource))
+        for id, output in _map(template.get("Outputs")).items():
+            name = _map(_map(output).get("Export")).get("Name")
+            if isinstance(name, str) and "Condition" not in output:
+                users[environment, "the export", name].append(f"{stack}/{id}")
     # The value of a key is a secret.
     return [
         f"{' and '.join(paths)}: "
@@ -91,7 +99,9 @@ def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
     below: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for id, it in _of("AWS::ApiGateway::Resource", resources):
         parent = json.dumps([_properties(it).get("RestApiId"), _properties(it).get("ParentId")], sort_keys=True)
-        below[parent].append((str(_properties(it).get("PathPart", "")), _path(id, it)))
+        part = _properties(it).get("PathPart")
+        if isinstance(part, str) and "Condition" not in it:
+            below[parent].append((part, _path(id, it)))
     for parts in below.values():
         # One variable, of whatever name, and each other part.
         alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -105,17 +115,18 @@ def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
 
 def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html"""
-    for id, queue in _of("AWS::SQS::Queue", resources):
-        target = _arn_of((_properties(queue).get("RedrivePolicy") or {}).get("deadLetterTargetArn"), resources)
-        if target is None:
+    for id, queue in _of(_QUEUE, resources):
+        target = _arn_of(_map(_properties(queue).get("RedrivePolicy")).get("deadLetterTargetArn"), resources)
+        if target is None or resources[target]["Type"] != _QUEUE:
             continue
         letters = resources[target]
         pair = f"{_path(id, queue)}: its dead-letter queue {_path(target, letters)} must"
-        if _is_fifo(queue) != _is_fifo(letters):
-            kinds = ["FIFO" if _is_fifo(it) else "standard" for it in (queue, letters)]
+        fifos = [_is_fifo(it) for it in (queue, letters)]
+        if None not in fifos and fifos[0] != fifos[1]:
+            kinds = ["FIFO" if fifo else "standard" for fifo in fifos]
             yield f"{pair} be {kinds[0]} as the queue is, got {kinds[1]}; make them alike"
-        allows = _properties(letters).get("RedriveAllowPolicy") or {}
-        permission = allows.get("redrivePermission", "allowAll")
+        allows = _map(_properties(letters).get("RedriveAllowPolicy"))
+        permission = allows.get("redrivePermission")
         sources = allows.get("sourceQueueArns", [])
         named = [_arn_of(source, resources) for source in sources] if isinstance(sources, list) else [None]
         if permission == "denyAll" or (permission == "byQueue" and id not in named and None not in named):
@@ -124,10 +135,10 @@ def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
 
 def _queues(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues.html"""
-    for id, queue in _of("AWS::SQS::Queue", resources):
-        name = _properties(queue).get("QueueName")
-        if isinstance(name, str) and name.endswith(".fifo") != _is_fifo(queue):
-            kind, remedy = ("FIFO", "end") if _is_fifo(queue) else ("standard", "not end")
+    for id, queue in _of(_QUEUE, resources):
+        name, fifo = _properties(queue).get("QueueName"), _is_fifo(queue)
+        if isinstance(name, str) and fifo is not None and name.endswith(".fifo") != fifo:
+            kind, remedy = ("FIFO", "end") if fifo else ("standard", "not end")
             yield f"{_path(id, queue)}: the name of a {kind} queue must {remedy} with .fifo, got {name}; name it so"
 
 
@@ -139,16 +150,17 @@ def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
         path, size = _path(id, mapping), _number(properties.get("BatchSize"), 10)
         queue = resources.get(_arn_of(properties.get("EventSourceArn"), resources) or "")
         function = resources.get(_arn_of(properties.get("FunctionName"), resources) or "")
-        both = json.dumps([properties.get("EventSourceArn"), properties.get("FunctionName")], sort_keys=True)
-        if both in known:
-            yield f"{path}: a function may have one mapping of a queue, got {known[both]} as well; keep one"
-        known[both] = path
-        if queue is None or queue["Type"] != "AWS::SQS::Queue":
+        if queue is None or queue["Type"] != _QUEUE:
             continue
-        window = properties.get("MaximumBatchingWindowInSeconds", 0)
-        if size is not None and size > _UNBATCHED and (_is_fifo(queue) or window == 0):
-            remedy = "take fewer" if _is_fifo(queue) else "take fewer, or set a batching window"
-            kind = "FIFO queue" if _is_fifo(queue) else "queue without a batching window"
+        both = json.dumps([properties.get("EventSourceArn"), properties.get("FunctionName")], sort_keys=True)
+        if "Condition" not in mapping:
+            if both in known:
+                yield f"{path}: a function may have one mapping of a queue, got {known[both]} as well; keep one"
+            known[both] = path
+        fifo, window = _is_fifo(queue), _number(properties.get("MaximumBatchingWindowInSeconds"), 0)
+        if size is not None and size > _UNBATCHED and (fifo or (fifo is False and window == 0)):
+            remedy = "take fewer" if fifo else "take fewer, or set a batching window"
+            kind = "FIFO queue" if fifo else "queue without a batching window"
             yield f"{path}: a batch of a {kind} may have {_UNBATCHED} messages, got {size:g}; {remedy}"
         if function is None or function["Type"] != "AWS::Lambda::Function":
             continue
@@ -167,7 +179,7 @@ def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
 def _environments(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
     for id, function in _of("AWS::Lambda::Function", resources):
-        variables = (_properties(function).get("Environment") or {}).get("Variables") or {}
+        variables = _map(_map(_properties(function).get("Environment")).get("Variables"))
         for name in sorted(variables):
             if name in _RESERVED or not _VARIABLE.fullmatch(name):
                 why = "is reserved" if name in _RESERVED else "must be letters, digits and _ after a letter"
@@ -204,23 +216,44 @@ def _may_not_poll(function: Resource, resources: Mapping[str, Resource]) -> list
     if role_id is None or resources[role_id]["Type"] != "AWS::IAM::Role":
         return []
     role = _properties(resources[role_id])
-    managed = role.get("ManagedPolicyArns") or []
-    if any(not _POLLS_NOT.search(json.dumps(arn)) for arn in managed):
+    inline, managed = role.get("Policies") or [], role.get("ManagedPolicyArns") or []
+    if not isinstance(inline, list) or not isinstance(managed, list) or any(map(_may_let_poll, managed)):
         return []
-    documents = [policy.get("PolicyDocument") for policy in role.get("Policies") or []]
-    for _, policy in [*_of("AWS::IAM::Policy", resources), *_of("AWS::IAM::ManagedPolicy", resources)]:
-        if {"Ref": role_id} in (_properties(policy).get("Roles") or []):
-            documents.append(_properties(policy).get("PolicyDocument"))
-    statements = [
-        statement
-        for document in documents
-        for statement in _several((document or {}).get("Statement"))
-        if isinstance(statement, dict) and statement.get("Effect") == "Allow"
-    ]
-    if any("Action" not in statement for statement in statements):  # NotAction, or a condition of the template
-        return []
-    allowed = [str(action).lower() for statement in statements for action in _several(statement["Action"])]
+    documents = [_map(policy).get("PolicyDocument") for policy in inline]
+    for type, whose in _POLICIES.items():
+        for _, policy in _of(type, resources):
+            if any(_may_be(role_id, name, resources) for name in _several(_properties(policy).get(whose))):
+                documents.append(_properties(policy).get("PolicyDocument"))
+    allowed: list[str] = []
+    for document in documents:
+        for statement in _several(_map(document).get("Statement", {})):
+            effect, actions = _map(statement).get("Effect"), _several(_map(statement).get("Action", {}))
+            if effect == "Deny":
+                continue
+            if effect != "Allow" or not all(isinstance(action, str) for action in actions):
+                return []  # NotAction, or what only the deploy knows
+            allowed += [action.lower() for action in actions]
     return [action for action in _POLLS if not any(fnmatchcase(action.lower(), pattern) for pattern in allowed)]
+
+
+def _may_let_poll(managed: Any) -> bool:
+    """Whether a managed policy, by its ARN, may let somebody poll."""
+    match managed:
+        case str() | {"Fn::Sub": str()} | {"Fn::Join": [_, [*_]]}:
+            text = json.dumps(managed)
+            return "Fn::If" in text or not _POLLS_NOT.search(text)
+    return True
+
+
+def _may_be(role_id: str, name: Any, resources: Mapping[str, Resource]) -> bool:
+    """Whether a name may be that of this role."""
+    match name:
+        case {"Ref": str(id)} if id in resources:
+            return id == role_id
+        case str():
+            own = _properties(resources[role_id]).get("RoleName")
+            return own == name or not isinstance(own, str)
+    return True
 
 
 def _of(type: str, resources: Mapping[str, Resource]) -> Iterator[tuple[str, Resource]]:
@@ -228,12 +261,12 @@ def _of(type: str, resources: Mapping[str, Resource]) -> Iterator[tuple[str, Res
 
 
 def _properties(resource: Resource) -> dict[str, Any]:
-    return dict(resource.get("Properties") or {})
+    return _map(resource.get("Properties"))
 
 
 def _path(id: str, resource: Resource) -> str:
     """The path of a resource's construct, or else its id."""
-    path = (resource.get("Metadata") or {}).get("aws:cdk:path", id)
+    path = _map(resource.get("Metadata")).get("aws:cdk:path", id)
     return str(path).removesuffix("/Resource")
 
 
@@ -245,8 +278,9 @@ def _arn_of(value: Any, resources: Mapping[str, Resource]) -> str | None:
     return None
 
 
-def _is_fifo(queue: Resource) -> bool:
-    return str(_properties(queue).get("FifoQueue", False)).lower() == "true"
+def _is_fifo(queue: Resource) -> bool | None:
+    """None where only the deploy knows it."""
+    return {"true": True, "false": False}.get(str(_properties(queue).get("FifoQueue", False)).lower())
 
 
 def _number(value: Any, default: float) -> float | None:
@@ -257,6 +291,13 @@ def _number(value: Any, default: float) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """A map of a template. An intrinsic function, or what else stands in its place, has nothing to look at."""
+    if not isinstance(value, dict) or value.keys() == {"Ref"} or any(name.startswith("Fn::") for name in value):
+        return {}
+    return value
 
 
 def _several(value: Any) -> list[Any]:
