@@ -29,8 +29,7 @@ for id, ingress, server in (
         queue=sqs.Queue(
             stack,
             f"{id}Queue",
-            # What a killed consumer had comes back after this time; short, since everybody waits for it.
-            visibility_timeout=Duration.seconds(24),
+            visibility_timeout=Duration.seconds(144),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=sqs.Queue(stack, f"{id}DeadLetterQueue"),
                 # Each fault costs a message a try, and a good one shall not end as a dead letter: the redrive policy
@@ -45,6 +44,9 @@ for id, ingress, server in (
         retry=Retry(initial=Duration.seconds(1), maximum=Duration.seconds(8)),
         removal_policy=RemovalPolicy.DESTROY,
     )
+    # What a killed consumer had comes back after this time: short, since everybody waits for it, and shorter than a
+    # ScalableWebhook takes it.
+    cast(sqs.CfnQueue, webhook.queue.node.default_child).visibility_timeout = 24
     # Functions reach SQS by the link that can be weak, and everything else as ever.
     for function in (webhook.consumer, webhook.node.try_find_child("Publisher")):
         if function is not None:

@@ -294,6 +294,16 @@ def same_environment(scope: Construct, **things: object) -> None:
             )
 
 
+def certificate_of(domain_name: apigateway.DomainNameOptions | None) -> dict[str, object]:
+    """The certificate of a domain that is in the region of its API. One at the edge has its own in us-east-1.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains-prerequisites.html
+    """
+    if domain_name is None or domain_name.endpoint_type is apigateway.EndpointType.EDGE:
+        return {}
+    return {"the certificate of domain_name": domain_name.certificate}
+
+
 def _same_region(own: Stack, argument: str, imported: Any) -> None:
     """Functions ask in their own region for what they are given, and Lambda polls no queue of another. The region is
     known where the CDK reads it in an ARN.

@@ -258,7 +258,7 @@ class ScalableWebhook(Construct):
             large_payloads=large_payloads,
             api_key=api_key,
             web_acl=web_acl,
-            **{"the certificate of domain_name": domain_name and domain_name.certificate},
+            **checks.certificate_of(domain_name),
         )
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
