@@ -252,3 +252,82 @@ def test_who_uses_what_is_encrypted_may_use_its_key(what: str, whose: str, elsew
         assert {resource for _, resource, _ in may} <= {named}
         assert all((found or {}) == condition for *_, found in may)
     only_their_own(synthesised)
+
+
+QUEUE = "arn:aws:sqs:eu-west-1:111111111111:orders"
+ID = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
+
+# Where something is from, and what it is then: what the webhook's stack makes, another one, or an import.
+FROM: dict[str, dict[str, Callable[[Stack, Stack], Any]]] = {
+    "queue": {
+        "made here": lambda here, there: queue(here, None),
+        "made elsewhere": lambda here, there: queue(there, None),
+        "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Queue", QUEUE),
+        "imported, as deployment knows": lambda here, there: sqs.Queue.from_queue_arn(
+            here, "Queue", CfnParameter(here, "Arn").value_as_string
+        ),
+    },
+    "dead_letter_queue": {
+        "made here": lambda here, there: dead_letter_queue(here, None),
+        "made elsewhere": lambda here, there: dead_letter_queue(there, None),
+        "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Letters", f"{QUEUE}-letters"),
+    },
+    "table": {
+        "made here": lambda here, there: table(here, None),
+        "made elsewhere": lambda here, there: table(there, None),
+        "of the second kind": lambda here, there: table_v2(here, None),
+        "of the second kind, elsewhere": lambda here, there: table_v2(there, None),
+        "imported": lambda here, there: dynamodb.Table.from_table_name(here, "Table", "orders"),
+        "imported, of the second kind": lambda here, there: dynamodb.TableV2.from_table_name(here, "Table", "orders"),
+    },
+    "bucket": {
+        "made here": lambda here, there: bucket(here, None),
+        "made elsewhere": lambda here, there: bucket(there, None),
+        "imported": lambda here, there: s3.Bucket.from_bucket_name(here, "Bucket", "payloads"),
+    },
+}
+POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
+# By what is brought: its argument, and for each role the actions and of what, by the thing itself.
+NEEDS: dict[str, tuple[Callable[[Any], dict[str, Any]], Callable[[Any], dict[str, list[tuple[str, str]]]]]] = {
+    "queue": (
+        lambda thing: {"queue": thing},
+        lambda thing: {
+            "Publisher": [("sqs:SendMessage", thing.queue_arn)],
+            "Consumer": [(action, thing.queue_arn) for action in POLLS],
+        },
+    ),
+    "dead_letter_queue": (
+        lambda thing: {"dead_letter_queue": thing},
+        lambda thing: {"Consumer": [("sqs:SendMessage", thing.queue_arn)]},
+    ),
+    "table": (
+        lambda thing: {"sink": Sink.dynamodb(thing)},
+        lambda thing: {"Consumer": [("dynamodb:PartiQLInsert", thing.table_arn)]},
+    ),
+    "bucket": (
+        lambda thing: {"large_payloads": thing},
+        lambda thing: {
+            "Publisher": [("s3:PutObject", thing.arn_for_objects("queued/*"))],
+            "Consumer": [
+                ("s3:GetObject", thing.arn_for_objects("queued/*")),
+                ("s3:DeleteObject", thing.arn_for_objects("queued/*")),
+                ("s3:ListBucket", thing.bucket_arn),
+                ("s3:PutObject", thing.arn_for_objects("stored/*")),
+            ],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("what", "origin"), [(what, origin) for what in FROM for origin in FROM[what]])
+def test_who_uses_something_may_do_what_the_run_time_does(what: str, origin: str) -> None:
+    here, there = stacks()
+    thing = FROM[what][origin](here, there)
+    brought, needs = NEEDS[what]
+    ScalableWebhook(here, "Webhook", **brought(thing))
+    synthesised = templates(here)
+    for role, permissions in needs(thing).items():
+        may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], role)}
+        for action, arn in permissions:
+            assert (action, json.dumps(here.resolve(arn))) in may
+    only_their_own(synthesised)
