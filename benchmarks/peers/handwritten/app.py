@@ -101,7 +101,7 @@ api = apigateway.RestApi(
         access_log_format=apigateway.AccessLogFormat.custom(json.dumps(ACCESS_LOG)),
     ),
 )
-integration = apigateway.LambdaIntegration(publisher, allow_test_invoke=False)
+integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
 api.root.add_method("ANY", integration)
 api.root.add_resource("{proxy+}").add_method("ANY", integration)
 CfnOutput(stack, "Url", value=api.url)
