@@ -47,7 +47,9 @@ def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
     assert figures["sink.dynamodb_rate_over_original"].goal == ">= 5"
     assert figures["sink.postgres_rate_over_sequential"].goal == ">= 5"
     assert figures["sink.round_trip_ms"].value >= sinks.ROUND_TRIP_MS
-    assert figures["sink.local_aws_ours_ms_per_batch"].value > 0
+    # Of four batches it may be less than the system counts.
+    assert figures["sink.local_aws_ours_ms_per_batch"].unit == "ms"
+    assert 0 <= figures["sink.local_aws_ours_ms_per_batch"].value < 1000
 
 
 @pytest.mark.slow(6)
