@@ -248,9 +248,10 @@ def no_cache(path: str, stage: apigateway.Stage | None) -> None:
     """
     resource = stage.node.default_child if stage is not None else None
     told = Stack.of(resource).resolve(resource.method_settings) if isinstance(resource, apigateway.CfnStage) else None
+    of_endpoint = ("/*", path, f"{path.rstrip('/')}/{{proxy+}}")
     for each in told or []:
         where = "/" + str(each.get("resourcePath", "")).replace("~1", "/").strip("/")
-        if each.get("cachingEnabled") is True and (where == "/*" or where.startswith(path)):
+        if each.get("cachingEnabled") is True and where in of_endpoint:
             raise ValueError(
                 f"api must not answer an endpoint from a cache, got a stage with caching_enabled for {where}, and with "
                 f"it for {path}; leave it out of the stage, and switch it on by method_options for the methods that "
@@ -478,11 +479,12 @@ def dead_letters_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None)
     resource = dead_letter_queue.node.default_child
     if not isinstance(resource, sqs.CfnQueue):
         return
-    policy = Stack.of(dead_letter_queue).resolve(resource.redrive_allow_policy) or {}
-    permission, allowed = policy.get("redrivePermission"), policy.get("sourceQueueArns", [])
-    if permission in (None, "allowAll") or not isinstance(permission, str) or not isinstance(allowed, list):
+    stack, policy = Stack.of(dead_letter_queue), resource.redrive_allow_policy
+    told = policy if isinstance(policy, Mapping) else {}
+    permission, allowed = told.get("redrivePermission"), told.get("sourceQueueArns", [])
+    if permission not in ("denyAll", "byQueue") or not isinstance(allowed, list):
         return
-    if queue is not None and Stack.of(queue).resolve(queue.queue_arn) in allowed:
+    if queue is not None and not _names(queue).isdisjoint(_spelled(stack, arn) for arn in allowed):
         return
     got = "nobody" if permission == "denyAll" else f"{len(allowed)} others"
     raise ValueError(

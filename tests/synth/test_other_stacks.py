@@ -372,3 +372,41 @@ def test_what_takes_an_endpoint_later_is_refused_too(message: str) -> None:
     LATER[message](hooks)
     with pytest.raises(RuntimeError, match=re.escape(message)):
         Template.from_stack(stack)
+
+
+@pytest.mark.parametrize("cached", ["/other/GET", "/hooks2/GET", "/hooks/health/GET"])
+def test_what_is_cached_beside_an_endpoint_is_none_of_its_affair(cached: str) -> None:
+    stack = Stack(App(), "Stack", env=ENV)
+    options = {cached: apigateway.MethodDeploymentOptions(caching_enabled=True)}
+    stage = apigateway.StageOptions(method_options=options)
+    api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], deploy_options=stage)
+    api.root.resource_for_path(cached.removesuffix("/GET")).add_method("GET", apigateway.MockIntegration())
+    ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
+    assert Template.from_stack(stack)
+
+
+@pytest.mark.parametrize("cached", ["/hooks/*", "/hooks/{proxy+}/*"])
+def test_what_is_cached_of_an_endpoint_is_refused(cached: str) -> None:
+    stack = Stack(App(), "Stack", env=ENV)
+    options = {cached: apigateway.MethodDeploymentOptions(caching_enabled=True)}
+    stage = apigateway.StageOptions(method_options=options)
+    api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], deploy_options=stage)
+    with pytest.raises(ValueError, match="api must not answer an endpoint from a cache"):
+        ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
+
+
+@pytest.mark.parametrize("name", ["orders", "other"])
+def test_a_dead_letter_queue_may_name_its_queue_by_another_spelling(name: str) -> None:
+    stack = Stack(App(), "Stack", env=ENV)
+    named = sqs.Queue.from_queue_arn(stack, "Named", f"arn:aws:sqs:eu-west-1:111111111111:{name}")
+    allow = sqs.RedriveAllowPolicy(redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=[named])
+    letters = sqs.Queue(stack, "Letters", retention_period=Duration.days(14), redrive_allow_policy=allow)
+    policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
+    visible = Duration.minutes(3)
+    queue = sqs.Queue(stack, "Queue", queue_name="orders", visibility_timeout=visible, dead_letter_queue=policy)
+    if name == "other":
+        with pytest.raises(ValueError, match="must let the queue in, got one that lets in 1 others"):
+            ScalableWebhook(stack, "Webhook", queue=queue)
+        return
+    ScalableWebhook(stack, "Webhook", queue=queue)
+    assert Template.from_stack(stack)
