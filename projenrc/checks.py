@@ -149,8 +149,8 @@ LAYERS = {
                 f"{MODULE}.ingress | {MODULE}.buffer",
                 f"{MODULE}.sinks : {MODULE}.sink",
                 f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
-                f" | {MODULE}.edge | {MODULE}.payloads | {MODULE}.stack",
-                f"{MODULE}.acknowledgement | {MODULE}.address | {MODULE}.counts | {MODULE}.grants",
+                f" | {MODULE}.edge | {MODULE}.payloads",
+                f"{MODULE}.acknowledgement | {MODULE}.address | {MODULE}.counts | {MODULE}.grants | {MODULE}.stack",
                 f"{MODULE}.checks | {MODULE}.findings",
                 f"{MODULE}.arguments",
             ],

@@ -1,7 +1,9 @@
 """Where an endpoint is to be reached."""
 
+from collections.abc import Iterator
+
 import jsii
-from aws_cdk import IResolveContext, IStringProducer, Lazy, Stack
+from aws_cdk import CfnResource, IResolveContext, IStringProducer, Lazy, Stack
 from aws_cdk import aws_apigateway as apigateway
 
 
@@ -52,16 +54,20 @@ class _LaterUrl:
         return self._api.url_for_path(self._mount)
 
 
-def _base_path(domain: apigateway.DomainName, api: apigateway.RestApi) -> str | None:
-    """Below which path of its domain an API is."""
-    stack = Stack.of(api)
+def mappings(domain: apigateway.DomainName) -> Iterator[tuple[CfnResource, str, str | None]]:
+    """What maps APIs to a domain, with the id of each API and the path below which it is."""
     for mapping in domain.node.find_all():
         # One of several segments is of API Gateway's second generation, which has other names for the same.
         for of_api, path in (("rest_api_id", "base_path"), ("api_id", "api_mapping_key")):
-            if hasattr(mapping, path) and stack.resolve(getattr(mapping, of_api)) == stack.resolve(api.rest_api_id):
-                found: str | None = getattr(mapping, path)
-                return found
-    return None
+            if isinstance(mapping, CfnResource) and hasattr(mapping, path):
+                yield mapping, getattr(mapping, of_api), getattr(mapping, path)
+
+
+def _base_path(domain: apigateway.DomainName, api: apigateway.RestApi) -> str | None:
+    """Below which path of its domain an API is."""
+    stack = Stack.of(api)
+    own = stack.resolve(api.rest_api_id)
+    return next((path for _, of_api, path in mappings(domain) if stack.resolve(of_api) == own), None)
 
 
 def _at(domain: str, base_path: str | None, mount: str) -> str:

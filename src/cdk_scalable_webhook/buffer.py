@@ -62,8 +62,7 @@ def create_buffer(
     checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
     retention, tries = checks.retention(retention_period), max_receive_count or _MAX_RECEIVE_COUNT
     if dead_letter_queue is not None:
-        checks.dead_letter_account(scope, dead_letter_queue)
-        _check_dead_letters(dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES)
+        _check_dead_letters(scope, dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES)
     _check_tries(scope, retry, tries, retention)
 
     def create(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
@@ -127,18 +126,24 @@ def brought_buffer(
             "where an imported one has one, acknowledge this.",
         )
         return Buffer(queue, None, None)
-    checks.same_environment(scope, dead_letter_queue=policy.queue)
-    checks.dead_letter_account(scope, policy.queue)
     retention, size = checks.retention_of(queue), checks.message_size_of(queue)
-    _check_dead_letters(policy.queue, queue, fifo=queue.fifo, retention=retention, size=size)
+    _check_dead_letters(scope, policy.queue, queue, fifo=queue.fifo, retention=retention, size=size)
     _check_tries(scope, retry, policy.max_receive_count, retention)
     return Buffer(queue, policy.queue, policy.max_receive_count)
 
 
 def _check_dead_letters(
-    dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None, *, fifo: bool, retention: float | None, size: float | None
+    scope: Construct,
+    dead_letter_queue: sqs.IQueue,
+    queue: sqs.IQueue | None,
+    *,
+    fifo: bool,
+    retention: float | None,
+    size: float | None,
 ) -> None:
     """What a dead-letter queue has to be for its queue, which is None where it is about to be made."""
+    checks.same_environment(scope, dead_letter_queue=dead_letter_queue)
+    checks.dead_letter_account(scope, dead_letter_queue)
     checks.same_kind(fifo, dead_letter_queue)
     checks.dead_letters_let_in(dead_letter_queue, queue)
     checks.dead_letter_retention(dead_letter_queue, retention)

@@ -12,7 +12,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from ipaddress import ip_network
 from itertools import count
 from pathlib import Path
@@ -324,6 +324,17 @@ def _same_region(own: Stack, argument: str, imported: Any) -> None:
     )
 
 
+def of_alias(key: Any) -> tuple[Any, str | None]:
+    """The key that an alias is of, or the key itself; and the name of an alias of which nothing else is known."""
+    alias = getattr(key, "alias_name", None)
+    if alias is None:
+        return key, None
+    try:
+        return key.alias_target_key, None
+    except RuntimeError:  # the CDK's, of one that was imported
+        return key, alias
+
+
 def encryption_key(key: Any) -> None:
     """A key that queues, table and bucket can be encrypted by.
 
@@ -331,14 +342,12 @@ def encryption_key(key: Any) -> None:
     """
     if key is None:
         return
-    alias = getattr(key, "alias_name", None)
+    key, alias = of_alias(key)
     if alias is not None and not Token.is_unresolved(alias) and alias.startswith("alias/aws/"):
         raise ValueError(
             f"encryption_key must be a key of yours, got {alias}, which AWS manages for one of its services; create a "
             "kms.Key, or leave it out: AWS's own keys encrypt then"
         )
-    with suppress(RuntimeError):  # the CDK's, of an alias of which the name alone is known
-        key = key if alias is None else key.alias_target_key
     resource = key.node.default_child
     spec, usage = getattr(resource, "key_spec", None), getattr(resource, "key_usage", None)
     symmetric = spec in (None, "SYMMETRIC_DEFAULT") and usage in (None, "ENCRYPT_DECRYPT")

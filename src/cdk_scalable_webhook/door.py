@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from typing import cast
 
 import jsii
-from aws_cdk import CfnElement, CfnResource, RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IDependable, IValidation
 
 from cdk_scalable_webhook import checks, findings
-from cdk_scalable_webhook.address import is_closed, stage_of
+from cdk_scalable_webhook.address import is_closed, mappings, stage_of
 from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
-from cdk_scalable_webhook.stack import log_account
+from cdk_scalable_webhook.stack import log_account, named_after
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage
 # too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
@@ -78,19 +78,11 @@ def create_api(
         domain = named.node.default_child
         if edge.domain_name.security_policy is None and isinstance(domain, apigateway.CfnDomainName):
             domain.security_policy = "TLS_1_2"
-        _name_mapping(named)
+        for mapping, *_ in mappings(named):
+            mapping.override_logical_id(named_after(named, "Mapping"))
     findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
     _acknowledge(api, edge, tracing)
     return api
-
-
-def _name_mapping(domain: apigateway.DomainName) -> None:
-    """Named after the domain, and not after the path of the API: API Gateway takes a base path once, and a stack that
-    is moved into a Stage would make it anew before the old one goes."""
-    for mapping in domain.node.find_all():
-        if isinstance(mapping, CfnResource) and (hasattr(mapping, "base_path") or hasattr(mapping, "api_mapping_key")):
-            of_domain = Stack.of(domain).get_logical_id(cast(CfnElement, domain.node.default_child))
-            mapping.override_logical_id(f"{of_domain}Mapping")
 
 
 def _acknowledge(api: apigateway.RestApi, edge: Edge, tracing: lambda_.Tracing | None) -> None:
@@ -146,7 +138,8 @@ def open_door(
         ``MTLS`` for a certificate.
     """
     asked = "MTLS" if _is_certified(mount.api) else "NONE"
-    for method in ("OPTIONS" if edge.cors and not mount.default_cors_preflight_options else "ANY", *config.methods):
+    preflight = ["OPTIONS"] if edge.cors and not mount.default_cors_preflight_options else []
+    for method in (*preflight, *config.methods):
         checks.free_path(mount.path, mount.node.try_find_child(method))
     with checks.taken_by_the_cdk("api"):
         resources = (mount, mount.add_resource("{proxy+}"))

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Annotations, CfnElement, Names, Stack, Token
+from aws_cdk import Annotations, Names, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.stack import named_after
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_wafv2 as wafv2
@@ -171,10 +172,7 @@ def usage_plan(
         if both
         else None,
     )
-    # Named after the plan, and not after the path of both: API Gateway takes a pair once, and a stack that is moved
-    # into a Stage would make it anew before the old one goes.
-    of_plan = Stack.of(plan).get_logical_id(cast(CfnElement, plan.node.default_child))
-    plan.add_api_key(key, override_logical_id=f"{of_plan}Key")
+    plan.add_api_key(key, override_logical_id=named_after(plan, "Key"))
     return key, plan
 
 

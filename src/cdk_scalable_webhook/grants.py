@@ -13,7 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import findings
+from cdk_scalable_webhook import checks, findings
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -56,30 +56,18 @@ def use_key(key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str 
     unless somebody says otherwise. ``via`` is the one service that may use it in the role's name."""
     if key is None:
         return
+    stack = Stack.of(cast(Construct, user))
     # The call comes from the region of the role. In China the name of a service has an end of its own.
-    service = f"{via}.{Stack.of(cast(Construct, user)).region}.amazonaws.com*"
+    service = f"{via}.{stack.region}.amazonaws.com*"
     conditions: dict[str, object] = {"StringLike": {"kms:ViaService": service}} if via else {}
-    arn, alias = _named(key)
+    target, alias = checks.of_alias(key)
+    arn = target.key_arn
     if alias is not None:
+        # IAM knows a key by its own ARN only, which nobody here knows: which alias it has is asked for instead.
+        # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+        arn = Stack.of(target).format_arn(service="kms", resource="key", resource_name="*")
         conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
     statement = iam.PolicyStatement(actions=list(actions), resources=[arn], conditions=conditions)
     user.grant_principal.add_to_principal_policy(statement)
     if alias is not None:
-        stack = Stack.of(cast(Construct, user))
         findings.acknowledge_policy(user.grant_principal, findings.KEY_OF_AN_ALIAS.about(stack, arn))
-
-
-def _named(key: kms.IKey) -> tuple[str, str | None]:
-    """The ARN by which IAM knows a key, which is never that of an alias; and the alias, where that is all that is known
-    of it.
-
-    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-    """
-    alias = getattr(key, "alias_name", None)
-    if alias is None:
-        return key.key_arn, None
-    try:
-        return cast(kms.IAlias, key).alias_target_key.key_arn, None
-    except RuntimeError:  # the CDK's, of one that was imported
-        any_key = Stack.of(cast(Construct, key)).format_arn(service="kms", resource="key", resource_name="*")
-        return any_key, alias

@@ -1,7 +1,9 @@
 """What the webhooks of a stack have to do with each other: one role for API Gateway's logs, and a stack's size."""
 
+from typing import cast
+
 import jsii
-from aws_cdk import CfnResource, RemovalPolicy, Stack
+from aws_cdk import CfnElement, CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct, IValidation
@@ -54,6 +56,12 @@ def watch(webhook: Construct) -> None:
     for stack in {Stack.of(webhook), _outermost(Stack.of(webhook))}:
         if stack.node.try_find_child(_WATCHED) is None:
             Construct(stack, _WATCHED).node.add_validation(_Watch(stack, type(webhook)))
+
+
+def named_after(construct: IConstruct, what: str) -> str:
+    """A logical id that does not change with the path of a stack: what AWS takes once would be made anew before the old
+    one goes, where the stack is moved into a Stage."""
+    return f"{Stack.of(construct).get_logical_id(cast(CfnElement, construct.node.default_child))}{what}"
 
 
 def _outermost(stack: Stack) -> Stack:

@@ -253,7 +253,6 @@ class ScalableWebhook(Construct):
         checks.same_environment(
             self,
             queue=queue,
-            dead_letter_queue=dead_letter_queue,
             encryption_key=encryption_key,
             large_payloads=large_payloads,
             api_key=api_key,
