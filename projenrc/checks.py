@@ -104,7 +104,8 @@ LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
 MODULES = sorted(f"{MODULE}.{path.stem}" for path in (Path(__file__).parents[1] / "src" / MODULE).glob("*.py"))
 # What needs the standard library alone, and both may know.
 NEITHER = [
-    f"{MODULE}.{name}" for name in ("__init__", "distributions", "folders", "headers", "requirements", "version")
+    f"{MODULE}.{name}"
+    for name in ("__init__", "distributions", "folders", "headers", "requirements", "variables", "version")
 ]
 SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
 TABLE_SQL = [f"{MODULE}.sinks.{name} -> webhook_runtime.sinks.table" for name in ("data_api", "database")]

@@ -26,7 +26,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import distributions
+from cdk_scalable_webhook import distributions, variables
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 
@@ -39,20 +39,9 @@ _FIFO_MAX_BATCH = 10
 _MAX_WINDOW = Duration.minutes(5)
 _QUEUE_DEFAULT_VISIBILITY = 30
 _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
-_MAX_ENVIRONMENT = 4096
 _TOKEN_LENGTH = 100
 _MAX_ACKNOWLEDGEMENT = 1024
 _MAX_ID = 190
-# What CloudFormation refuses to set.
-_OF_LAMBDA = {
-    *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME"),
-    *("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE"),
-    *("AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API"),
-    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
-}
-
-
 _Check = TypeVar("_Check", bound=Callable[..., None])
 
 # What the CDK gives for a parameter of SSM that it has not looked up yet.
@@ -1171,7 +1160,7 @@ def environment(values: Mapping[str, str]) -> None:
     bad = [
         name
         for name in values
-        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]+", name) or name.startswith("WEBHOOK_") or name in _OF_LAMBDA
+        if not variables.NAME.fullmatch(name) or name.startswith("WEBHOOK_") or name in variables.RESERVED
     ]
     if bad:
         raise ValueError(
@@ -1189,10 +1178,10 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0, remedy: str 
     # What only deployment knows is a name or an ARN, mostly shorter than this.
     texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
     size = beside + sum(len(text.encode()) for text in texts)
-    if size > _MAX_ENVIRONMENT:
+    if size > variables.MAX_BYTES:
         raise ValueError(
             "source, event_filters, acknowledgement and what is given to sink must fit into the "
-            f"{_MAX_ENVIRONMENT:,} bytes of a function's environment together, got about {size:,}; {remedy}"
+            f"{variables.MAX_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
         )
 
 

@@ -79,9 +79,10 @@ class Requirement:
         Raises:
             ValueError: The marker cannot be read.
         """
-        return not self.marker or any(
-            _holds(_tree(self.marker), {**environment, "extra": extra}) for extra in extras or ("",)
-        )
+        if not self.marker:
+            return True
+        marker = _tree(self.marker)
+        return any(_holds(marker, {**environment, "extra": extra}) for extra in extras or ("",))
 
 
 def read(text: str) -> Requirement:

@@ -16,7 +16,6 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -25,6 +24,7 @@ from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, ScalableWebhook, Sink, Source
+from synth import test_brought
 from synth.refused import OUT, Make, Refusal, Row, assert_followed
 
 # Code that is packed, which has to be there until the tests end.
@@ -44,16 +44,8 @@ def table(name: str, type: dynamodb.AttributeType, sort: str | None = None) -> M
 
 
 def function(timeout: Duration | None = None, *, reserved: int | None = None, **properties: Any) -> Make:
-    return lambda stack: lambda_.Function(
-        stack,
-        "Function",
-        runtime=lambda_.Runtime.PYTHON_3_13,
-        handler="index.handler",
-        code=lambda_.Code.from_inline("def handler(event, context): return {}"),
-        timeout=timeout,
-        reserved_concurrent_executions=reserved,
-        **properties,
-    )
+    given = {"timeout": timeout, "reserved_concurrent_executions": reserved, **properties}
+    return lambda stack: test_brought.function(stack, **given)
 
 
 def api(**properties: Any) -> Make:

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_dynamodb as dynamodb
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from synth.test_brought import cluster
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-000000000000"
@@ -52,17 +51,6 @@ def host(secret: secretsmanager.ISecret) -> dict[str, Any]:
     return {"sink": Sink.postgres(host="h", database_name="d", secret=secret)}
 
 
-def aurora(stack: Stack) -> rds.DatabaseCluster:
-    return rds.DatabaseCluster(
-        stack,
-        "Aurora",
-        engine=rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6),
-        writer=rds.ClusterInstance.serverless_v2("Writer"),
-        vpc=ec2.Vpc(stack, "Vpc"),
-        enable_data_api=True,
-    )
-
-
 # Who reads a secret: the role, and the arguments by which it does.
 READERS: dict[str, tuple[str, Callable[[Stack, secretsmanager.ISecret], dict[str, Any]]]] = {
     "a publisher": ("Publisher", lambda stack, secret: {"source": Source.stripe(secret)}),
@@ -77,7 +65,9 @@ READERS: dict[str, tuple[str, Callable[[Stack, secretsmanager.ISecret], dict[str
     "a consumer that logs in": ("Consumer", lambda stack, secret: host(secret)),
     "a consumer at the Data API": (
         "Consumer",
-        lambda stack, secret: {"sink": Sink.data_api(aurora(stack), database_name="d", secret=secret)},
+        lambda stack, secret: {
+            "sink": Sink.data_api(cluster(stack, enable_data_api=True), database_name="d", secret=secret)
+        },
     ),
 }
 

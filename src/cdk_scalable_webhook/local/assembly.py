@@ -72,6 +72,19 @@ def resources_of(template: Template) -> dict[str, dict[str, Any]]:
     }
 
 
+def path_of(id: str, resource: Mapping[str, Any]) -> str:
+    """The path of a resource's construct, or else its id."""
+    path = map_of(resource.get("Metadata")).get("aws:cdk:path", id)
+    return str(path).removesuffix("/Resource")
+
+
+def map_of(value: Any) -> dict[str, Any]:
+    """A map of a template. An intrinsic function, or what else stands in its place, has nothing to look at."""
+    if not isinstance(value, dict) or value.keys() == {"Ref"} or any(name.startswith("Fn::") for name in value):
+        return {}
+    return value
+
+
 def wanting_sdk(assembly: Path) -> set[str]:
     """The S3 keys of assets whose JavaScript asks for the AWS SDK, which is there on Lambda, and does not bring it."""
     return {

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cdk_scalable_webhook.local.assembly import Template, resources_of
-from cdk_scalable_webhook.local.emulator import LocalError, require_loopback
+from cdk_scalable_webhook.local.assembly import Template, path_of, resources_of
+from cdk_scalable_webhook.local.emulator import LocalError, is_loopback
 from cdk_scalable_webhook.local.rest_api import client
 
 _HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)\.handler")
@@ -69,16 +69,13 @@ def server(engine: str, named: str | None, environment: Mapping[str, str]) -> Se
         got = named.rpartition("@")[2] if named else f"port {told.get('port')}"  # and never a password
         raise LocalError(f"{_NAMES[engine]} must be at HOST:PORT, with a number as its port, got {got}") from None
     host = parts.hostname
-    try:
-        require_loopback(f"//[{host}]" if ":" in (host or "") else f"//{host or ''}")
-    except LocalError:
+    if host is None or not is_loopback(host):
         if named is None:  # the variables may be there for another purpose
             return None
         raise LocalError(
             f"--{engine} must name a server on a loopback address, as 127.0.0.1:{_PORTS[engine]}, got "
             f"{named.rpartition('@')[2]}; nothing was sent there"
-        ) from None
-    assert host is not None
+        )
     return Server(
         engine,
         host,
@@ -101,7 +98,7 @@ def redirected(template: Template, servers: Iterable[Server]) -> tuple[Template,
         if engine in by_engine:
             _redirect(resource["Properties"], by_engine[engine])
             continue
-        path = resource.get("Metadata", {}).get("aws:cdk:path", id).removesuffix("/Consumer/Resource")
+        path = path_of(id, resource).removesuffix("/Consumer")
         lines.append(
             f"{path}: its {_NAMES[engine]} is not on this machine, so its webhooks wait in the queue and end as dead "
             f"letters; to store them in one that is: {_HOW[engine]}"
@@ -116,15 +113,7 @@ def _engine_without_server(resource: Mapping[str, Any]) -> str | None:
     if resource["Type"] != "AWS::Lambda::Function" or handler is None:
         return None
     host = properties["Environment"]["Variables"].get("WEBHOOK_DATABASE_HOST")
-    return None if isinstance(host, str) and _is_loopback(host) else handler["engine"]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        require_loopback(f"//[{host}]" if ":" in host else f"//{host}")
-    except LocalError:
-        return False
-    return True
+    return None if isinstance(host, str) and is_loopback(host) else handler["engine"]
 
 
 def _redirect(function: dict[str, Any], server: Server) -> None:

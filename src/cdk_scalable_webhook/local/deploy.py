@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock
@@ -109,14 +110,19 @@ def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stac
     """
     for region in sorted({stack.region for stack in stacks}):
         names = {stack.name for stack in stacks if stack.region == region}
-        for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate():
-            for stack in page["Stacks"]:
-                name, status = stack["StackName"], stack["StackStatus"]
-                if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
-                    raise LocalError(
-                        f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
-                        f"scalable-webhook local destroy {app_dir}, and deploy again"
-                    )
+        for stack in _deployed(emulator, region):
+            name, status = stack["StackName"], stack["StackStatus"]
+            if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
+                raise LocalError(
+                    f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
+                    f"scalable-webhook local destroy {app_dir}, and deploy again"
+                )
+
+
+def _deployed(emulator: Emulator, region: str) -> Iterator[dict[str, Any]]:
+    """Every stack of a region, as CloudFormation describes it."""
+    for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate():
+        yield from page["Stacks"]
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
@@ -142,8 +148,7 @@ def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
             stack=stack["StackName"],
             url=local_url(emulator, _past_the_domain(emulator, region, output["OutputValue"])),
         )
-        for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate()
-        for stack in page["Stacks"]
+        for stack in _deployed(emulator, region)
         for output in stack.get("Outputs", [])
         if (named := _DESCRIPTION.fullmatch(output.get("Description", "")))
     ]
@@ -171,8 +176,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     names: set[str] = set()
     for region in regions(emulator):
         cloudformation = client("cloudformation", emulator.endpoint, region)
-        pages = cloudformation.get_paginator("describe_stacks").paginate()
-        if stack not in {it["StackName"] for page in pages for it in page["Stacks"]}:
+        if stack not in {it["StackName"] for it in _deployed(emulator, region)}:
             continue
         for name in _with_nested(emulator, region, {stack}):
             resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]

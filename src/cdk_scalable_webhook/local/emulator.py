@@ -106,14 +106,17 @@ def require_loopback(url: str) -> str:
     Raises:
         LocalError: It is not: a local command must never reach a real account.
     """
-    host = urlsplit(url).hostname or ""
-    try:
-        local = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
+    if not is_loopback(urlsplit(url).hostname or ""):
         raise LocalError(f"the local AWS must be on a loopback address, got {url}; nothing was sent there")
     return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def find(home: Path | None = None) -> Emulator | None:

@@ -12,24 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cdk_scalable_webhook.local.assembly import Template, resources_of
+from cdk_scalable_webhook import variables
+from cdk_scalable_webhook.local.assembly import Template, map_of, path_of, resources_of
 
 Resource = Mapping[str, Any]
 
 _RESOURCES = 500
 _TEMPLATE_BYTES = 1_048_576  # 1 MB, where it is uploaded to S3 as the CDK does it
-_ENVIRONMENT_BYTES = 4096
 _UNBATCHED = 10  # messages that Lambda gets without a window, and of a FIFO queue at all
 _KEY_CHARACTERS = 20
-# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
-_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
-_RESERVED = {
-    *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
-    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
-    *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
-    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
-    *("AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
-}
 _KEY = "AWS::ApiGateway::ApiKey"
 # Where the name of a resource is, of types that have each name once: in an account and region, or in an account.
 _NAMES = {
@@ -71,9 +62,9 @@ def used_twice(stacks: Iterable[tuple[str, str, Template]]) -> list[str]:
             where = environment.rpartition("/")[0] if type in _IN_EVERY_REGION else environment
             name = _properties(resource).get(_NAMES.get(type, ""))
             if isinstance(name, str) and "Condition" not in resource:
-                users[where, type, name].append(_path(id, resource))
-        for id, output in _map(template.get("Outputs")).items():
-            name = _map(_map(output).get("Export")).get("Name")
+                users[where, type, name].append(path_of(id, resource))
+        for id, output in map_of(template.get("Outputs")).items():
+            name = map_of(map_of(output).get("Export")).get("Name")
             if isinstance(name, str) and "Condition" not in output:
                 users[environment, "the export", name].append(f"{stack}/{id}")
     # The value of a key is a secret.
@@ -101,7 +92,7 @@ def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
         parent = json.dumps([_properties(it).get("RestApiId"), _properties(it).get("ParentId")], sort_keys=True)
         part = _properties(it).get("PathPart")
         if isinstance(part, str) and "Condition" not in it:
-            below[parent].append((part, _path(id, it)))
+            below[parent].append((part, path_of(id, it)))
     for parts in below.values():
         # One variable, of whatever name, and each other part.
         alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -116,16 +107,16 @@ def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
 def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html"""
     for id, queue in _of(_QUEUE, resources):
-        target = _arn_of(_map(_properties(queue).get("RedrivePolicy")).get("deadLetterTargetArn"), resources)
+        target = _arn_of(map_of(_properties(queue).get("RedrivePolicy")).get("deadLetterTargetArn"), resources)
         if target is None or resources[target]["Type"] != _QUEUE:
             continue
         letters = resources[target]
-        pair = f"{_path(id, queue)}: its dead-letter queue {_path(target, letters)} must"
+        pair = f"{path_of(id, queue)}: its dead-letter queue {path_of(target, letters)} must"
         fifos = [_is_fifo(it) for it in (queue, letters)]
         if None not in fifos and fifos[0] != fifos[1]:
             kinds = ["FIFO" if fifo else "standard" for fifo in fifos]
             yield f"{pair} be {kinds[0]} as the queue is, got {kinds[1]}; make them alike"
-        allows = _map(_properties(letters).get("RedriveAllowPolicy"))
+        allows = map_of(_properties(letters).get("RedriveAllowPolicy"))
         permission = allows.get("redrivePermission")
         sources = allows.get("sourceQueueArns", [])
         named = [_arn_of(source, resources) for source in sources] if isinstance(sources, list) else [None]
@@ -139,7 +130,7 @@ def _queues(resources: Mapping[str, Resource]) -> Iterator[str]:
         name, fifo = _properties(queue).get("QueueName"), _is_fifo(queue)
         if isinstance(name, str) and fifo is not None and name.endswith(".fifo") != fifo:
             kind, remedy = ("FIFO", "end") if fifo else ("standard", "not end")
-            yield f"{_path(id, queue)}: the name of a {kind} queue must {remedy} with .fifo, got {name}; name it so"
+            yield f"{path_of(id, queue)}: the name of a {kind} queue must {remedy} with .fifo, got {name}; name it so"
 
 
 def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
@@ -147,7 +138,7 @@ def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
     known: dict[str, str] = {}
     for id, mapping in _of("AWS::Lambda::EventSourceMapping", resources):
         properties = _properties(mapping)
-        path, size = _path(id, mapping), _number(properties.get("BatchSize"), 10)
+        path, size = path_of(id, mapping), _number(properties.get("BatchSize"), 10)
         queue = resources.get(_arn_of(properties.get("EventSourceArn"), resources) or "")
         function = resources.get(_arn_of(properties.get("FunctionName"), resources) or "")
         if queue is None or queue["Type"] != _QUEUE:
@@ -179,16 +170,16 @@ def _mappings(resources: Mapping[str, Resource]) -> Iterator[str]:
 def _environments(resources: Mapping[str, Resource]) -> Iterator[str]:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"""
     for id, function in _of("AWS::Lambda::Function", resources):
-        variables = _map(_map(_properties(function).get("Environment")).get("Variables"))
-        for name in sorted(variables):
-            if name in _RESERVED or not _VARIABLE.fullmatch(name):
-                why = "is reserved" if name in _RESERVED else "must be letters, digits and _ after a letter"
-                yield f"{_path(id, function)}: an environment variable of that name {why}, got {name}; rename it"
-        size = sum(len(f"{name}{value}".encode()) for name, value in variables.items() if isinstance(value, str))
-        if size > _ENVIRONMENT_BYTES:
+        told = map_of(map_of(_properties(function).get("Environment")).get("Variables"))
+        for name in sorted(told):
+            if name in variables.RESERVED or not variables.NAME.fullmatch(name):
+                why = "is reserved" if name in variables.RESERVED else "must be letters, digits and _ after a letter"
+                yield f"{path_of(id, function)}: an environment variable of that name {why}, got {name}; rename it"
+        size = sum(len(f"{name}{value}".encode()) for name, value in told.items() if isinstance(value, str))
+        if size > variables.MAX_BYTES:
             yield (
-                f"{_path(id, function)}: its environment may have {_ENVIRONMENT_BYTES:,} bytes, got {size:,}; put what "
-                "is long into Parameter Store or the code"
+                f"{path_of(id, function)}: its environment may have {variables.MAX_BYTES:,} bytes, got {size:,}; put "
+                "what is long into Parameter Store or the code"
             )
 
 
@@ -197,7 +188,7 @@ def _keys(resources: Mapping[str, Resource]) -> Iterator[str]:
     for id, key in _of(_KEY, resources):
         value = _properties(key).get("Value")
         if isinstance(value, str) and len(value) < _KEY_CHARACTERS:
-            yield f"{_path(id, key)}: an API key must have {_KEY_CHARACTERS} characters or more, got {len(value)}"
+            yield f"{path_of(id, key)}: an API key must have {_KEY_CHARACTERS} characters or more, got {len(value)}"
 
 
 _CHECKS: tuple[Callable[[Mapping[str, Resource]], Iterator[str]], ...] = (
@@ -219,15 +210,15 @@ def _may_not_poll(function: Resource, resources: Mapping[str, Resource]) -> list
     inline, managed = role.get("Policies") or [], role.get("ManagedPolicyArns") or []
     if not isinstance(inline, list) or not isinstance(managed, list) or any(map(_may_let_poll, managed)):
         return []
-    documents = [_map(policy).get("PolicyDocument") for policy in inline]
+    documents = [map_of(policy).get("PolicyDocument") for policy in inline]
     for type, whose in _POLICIES.items():
         for _, policy in _of(type, resources):
             if any(_may_be(role_id, name, resources) for name in _several(_properties(policy).get(whose))):
                 documents.append(_properties(policy).get("PolicyDocument"))
     allowed: list[str] = []
     for document in documents:
-        for statement in _several(_map(document).get("Statement", {})):
-            effect, actions = _map(statement).get("Effect"), _several(_map(statement).get("Action", {}))
+        for statement in _several(map_of(document).get("Statement", {})):
+            effect, actions = map_of(statement).get("Effect"), _several(map_of(statement).get("Action", {}))
             if effect == "Deny":
                 continue
             if effect != "Allow" or not all(isinstance(action, str) for action in actions):
@@ -261,13 +252,7 @@ def _of(type: str, resources: Mapping[str, Resource]) -> Iterator[tuple[str, Res
 
 
 def _properties(resource: Resource) -> dict[str, Any]:
-    return _map(resource.get("Properties"))
-
-
-def _path(id: str, resource: Resource) -> str:
-    """The path of a resource's construct, or else its id."""
-    path = _map(resource.get("Metadata")).get("aws:cdk:path", id)
-    return str(path).removesuffix("/Resource")
+    return map_of(resource.get("Properties"))
 
 
 def _arn_of(value: Any, resources: Mapping[str, Resource]) -> str | None:
@@ -291,13 +276,6 @@ def _number(value: Any, default: float) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _map(value: Any) -> dict[str, Any]:
-    """A map of a template. An intrinsic function, or what else stands in its place, has nothing to look at."""
-    if not isinstance(value, dict) or value.keys() == {"Ref"} or any(name.startswith("Fn::") for name in value):
-        return {}
-    return value
 
 
 def _several(value: Any) -> list[Any]:
