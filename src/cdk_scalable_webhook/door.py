@@ -13,18 +13,20 @@ from constructs import Construct, IDependable, IValidation
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.address import is_closed, mappings, stage_of
-from cdk_scalable_webhook.edge import Edge, add_gateway_responses, add_preflights
+from cdk_scalable_webhook.edge import Edge, Throttle, add_gateway_responses, add_preflights
 from cdk_scalable_webhook.ingress import Ingress, IngressConfig
 from cdk_scalable_webhook.stack import log_account, named_after
 
 # One line a request, without payload, headers or query. request_id is in the lines of every later stage
 # too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
-# message may quote the Authorization header.
+# message may quote the Authorization header. Nothing in it is a sender's to write, since AWS does not say that what it
+# fills in is escaped: the path is the resource's, and the sender's is in the lines of the later stages.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 _ACCESS_LOG = {
     "request_id": "$context.extendedRequestId",
     "time": "$context.requestTime",
     "method": "$context.httpMethod",
-    "path": "$context.path",
+    "resource": "$context.resourcePath",
     "status": "$context.status",
     "source_ip": "$context.identity.sourceIp",
     "latency": "$context.responseLatency",
@@ -39,15 +41,12 @@ def create_api(
     edge: Edge,
     mount: str,
     binary_media_types: Sequence[str],
-    throttling_rate_limit: float | None,
-    throttling_burst_limit: int | None,
+    throttle: Throttle,
     log_retention: logs.RetentionDays,
     removal_policy: RemovalPolicy | None,
     tracing: lambda_.Tracing | None,
 ) -> apigateway.RestApi:
     """A regional REST API with access logs. ``mount`` is where the webhook's own endpoint is."""
-    checks.number("throttling_rate_limit", throttling_rate_limit, 1, 100_000)
-    checks.number("throttling_burst_limit", throttling_burst_limit, 1, 100_000)
     access_logs = logs.LogGroup(scope, "AccessLogs", retention=log_retention, removal_policy=removal_policy)
     api = apigateway.RestApi(
         scope,
@@ -63,8 +62,8 @@ def create_api(
         deploy_options=apigateway.StageOptions(
             access_log_destination=apigateway.LogGroupLogDestination(access_logs),
             access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
-            throttling_rate_limit=throttling_rate_limit,
-            throttling_burst_limit=throttling_burst_limit,
+            throttling_rate_limit=throttle.rate_limit,
+            throttling_burst_limit=throttle.burst_limit,
             tracing_enabled=tracing is lambda_.Tracing.ACTIVE,
         ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from aws_cdk import Annotations, Names, Token
 from aws_cdk import aws_apigateway as apigateway
@@ -32,6 +32,30 @@ _MANAGED_RULES = {
         "SizeRestrictions_BODY",
     ],
 }
+
+
+class Throttle(NamedTuple):
+    """What each method of the stage lets in: requests a second, and at once."""
+
+    rate_limit: float
+    burst_limit: int
+
+    @classmethod
+    def of(cls, rate_limit: float | None, burst_limit: int | None, *, fifo: bool) -> Self:
+        """What somebody said, each of the two by itself. Else what a burst of webhooks needs, and a tenth of what all
+        APIs of the account share in a region, so that one endpoint cannot take it from the others; before a FIFO queue
+        what that takes.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+        """
+        checks.number("throttling_rate_limit", rate_limit, 1, 100_000)
+        checks.number("throttling_burst_limit", burst_limit, 1, 100_000)
+        default = cls(300, 300) if fifo else cls(1000, 2000)
+        return cls(
+            default.rate_limit if rate_limit is None else rate_limit,
+            default.burst_limit if burst_limit is None else burst_limit,
+        )
 
 
 @dataclass(frozen=True)
@@ -151,26 +175,18 @@ def add_gateway_responses(api: apigateway.RestApi, edge: Edge) -> None:
 
 
 def usage_plan(
-    scope: Construct,
-    api: apigateway.RestApi,
-    edge: Edge,
-    *,
-    throttling_rate_limit: float | None,
-    throttling_burst_limit: int | None,
+    scope: Construct, api: apigateway.RestApi, edge: Edge, throttle: Throttle | None
 ) -> tuple[apigateway.IApiKey | None, apigateway.UsagePlan | None]:
-    """The key that senders have to send, and the plan by which it opens the API's stage."""
-    if not edge.api_key:
+    """The key that senders have to send, and the plan by which it opens the API's stage. ``throttle`` is the stage's;
+    an API that was brought has none of ours, and no key."""
+    if not edge.api_key or throttle is None:
         return None, None
     key = apigateway.ApiKey(scope, "ApiKey") if edge.api_key is True else edge.api_key
-    # A plan with one of the two limits would take the other for zero. The stage has either of them anyway.
-    both = throttling_rate_limit is not None and throttling_burst_limit is not None
     plan = apigateway.UsagePlan(
         scope,
         "UsagePlan",
         api_stages=[apigateway.UsagePlanPerApiStage(api=api, stage=api.deployment_stage)],
-        throttle=apigateway.ThrottleSettings(rate_limit=throttling_rate_limit, burst_limit=throttling_burst_limit)
-        if both
-        else None,
+        throttle=apigateway.ThrottleSettings(rate_limit=throttle.rate_limit, burst_limit=throttle.burst_limit),
     )
     plan.add_api_key(key, override_logical_id=named_after(plan, "Key"))
     return key, plan

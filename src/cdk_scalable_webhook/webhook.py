@@ -22,7 +22,7 @@ from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
 from cdk_scalable_webhook.door import brought_api, create_api, open_door, place
-from cdk_scalable_webhook.edge import Edge, paths, usage_plan, web_acl_of_stage
+from cdk_scalable_webhook.edge import Edge, Throttle, paths, usage_plan, web_acl_of_stage
 from cdk_scalable_webhook.filters import (
     Endpoint,
     EventFilters,
@@ -176,11 +176,12 @@ class ScalableWebhook(Construct):
                 or more; the account has to keep 100 for functions without. Default: none; ``max_concurrency``
                 throttles without it.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
-            throttling_rate_limit: Requests a second that the door lets in before it answers 429: 1 to 100,000.
-                Default: the account's limit.
+            throttling_rate_limit: Requests a second that the endpoint lets in before it answers 429: 1 to 100,000, of
+                each method of the API's stage. What is above the account's limit has no effect. Default: 1,000, a tenth
+                of what all APIs of an account share in a region; 300 before a FIFO queue, which takes no more.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
-            throttling_burst_limit: Requests at once that the door lets in before it answers 429: 1 to 100,000.
-                Default: the account's limit.
+            throttling_burst_limit: Requests at once that the endpoint lets in before it answers 429: 1 to 100,000, of
+                each method of the API's stage. Default: 2,000; 300 before a FIFO queue.
             api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
                 identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
                 rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
@@ -345,14 +346,15 @@ class ScalableWebhook(Construct):
             cors=cors,
         )
         self._edge = edge
+        stage_throttle: Throttle | None = None
         if api is None:
+            stage_throttle = Throttle.of(throttling_rate_limit, throttling_burst_limit, fifo=fifo)
             self._api = create_api(
                 self,
                 edge=edge,
                 mount=self._path,
                 binary_media_types=ingress.binary_media_types,
-                throttling_rate_limit=throttling_rate_limit,
-                throttling_burst_limit=throttling_burst_limit,
+                throttle=stage_throttle,
                 log_retention=log_retention,
                 removal_policy=removal_policy,
                 tracing=tracing,
@@ -384,13 +386,7 @@ class ScalableWebhook(Construct):
             acknowledgement=acknowledgement,
         )
         asked = self._open(self, ingress, options, edge)
-        self._api_key, self._usage_plan = usage_plan(
-            self,
-            self._api,
-            edge,
-            throttling_rate_limit=throttling_rate_limit,
-            throttling_burst_limit=throttling_burst_limit,
-        )
+        self._api_key, self._usage_plan = usage_plan(self, self._api, edge, stage_throttle)
         self._web_acl = web_acl_of_stage(self, self._api, edge)
         watch(self)
         if source is None and not edge.proves_sender and asked == "NONE":

@@ -92,12 +92,13 @@ class TestAnApiKey:
         template.has_resource_properties("AWS::ApiGateway::UsagePlanKey", {"KeyId": "abc"})
         assert webhook.api_key is own
 
-    def test_has_no_throttle_where_one_limit_would_make_the_other_zero(self, synth: Synth) -> None:
+    def test_has_the_throttle_of_the_stage_where_one_limit_alone_is_said(self, synth: Synth) -> None:
         template = synth(api_key=True, throttling_rate_limit=Token.as_number({"Ref": "Rate"}))
-        template.has_resource_properties("AWS::ApiGateway::UsagePlan", {"Throttle": Match.absent()})
         template.has_resource_properties(
-            "AWS::ApiGateway::Stage", {"MethodSettings": [Match.object_like({"ThrottlingRateLimit": {"Ref": "Rate"}})]}
+            "AWS::ApiGateway::UsagePlan", {"Throttle": {"RateLimit": {"Ref": "Rate"}, "BurstLimit": 2000}}
         )
+        setting = {"ThrottlingRateLimit": {"Ref": "Rate"}, "ThrottlingBurstLimit": 2000}
+        template.has_resource_properties("AWS::ApiGateway::Stage", {"MethodSettings": [Match.object_like(setting)]})
 
     def test_may_have_a_throttle_that_only_deployment_knows(self, synth: Synth) -> None:
         rate, burst = (Token.as_number({"Ref": name}) for name in ("Rate", "Burst"))

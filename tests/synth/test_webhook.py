@@ -40,6 +40,12 @@ def logical_id(construct: Construct) -> str:
     return Stack.of(construct).get_logical_id(resource)
 
 
+def throttled(rate: int, burst: int) -> dict[str, Any]:
+    """A stage each of whose methods lets in so many requests."""
+    setting = {"HttpMethod": "*", "ResourcePath": "/*", "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
+    return {"MethodSettings": [Match.object_like(setting)]}
+
+
 def own_function(stack: Stack, timeout: Duration | None = None) -> lambda_.Function:
     return lambda_.Function(
         stack,
@@ -215,11 +221,31 @@ class TestTheDoor:
         stages = template.find_resources("AWS::ApiGateway::Stage").values()
         assert [stage["DependsOn"] for stage in stages] == [[account]] * 3
 
-    def test_rejects_above_its_own_throttle(self, synth: Synth) -> None:
-        synth(throttling_rate_limit=50, throttling_burst_limit=20).has_resource_properties(
-            "AWS::ApiGateway::Stage",
-            {"MethodSettings": [Match.object_like({"ThrottlingRateLimit": 50, "ThrottlingBurstLimit": 20})]},
-        )
+    @pytest.mark.parametrize(
+        ("said", "rate", "burst"),
+        [
+            ({}, 1000, 2000),
+            ({"throttling_rate_limit": 50}, 50, 2000),
+            ({"throttling_burst_limit": 20}, 1000, 20),
+            ({"throttling_rate_limit": 5000, "throttling_burst_limit": 5000}, 5000, 5000),
+        ],
+    )
+    @pytest.mark.parametrize("ingress", [Ingress.lambda_integration(), Ingress.direct_integration()])
+    def test_leaves_the_account_something_unless_a_throttle_is_said(
+        self, synth: Synth, ingress: Ingress, said: dict[str, Any], rate: int, burst: int
+    ) -> None:
+        synth(ingress=ingress, **said).has_resource_properties("AWS::ApiGateway::Stage", throttled(rate, burst))
+
+    def test_lets_in_what_a_fifo_queue_takes(self, stack: Stack) -> None:
+        for name, said in (("One", {}), ("Two", {"throttling_burst_limit": 100})):
+            letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, f"{name}Letters", fifo=True), max_receive_count=5)
+            queue = sqs.Queue(
+                stack, f"{name}Queue", fifo=True, visibility_timeout=Duration.minutes(5), dead_letter_queue=letters
+            )
+            ScalableWebhook(stack, name, queue=queue, **said)
+        template = Template.from_stack(stack)
+        template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 300))
+        template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 100))
 
     def test_of_lambda_carries_any_bytes(self, synth: Synth) -> None:
         synth().has_resource_properties("AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]})
