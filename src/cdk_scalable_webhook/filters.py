@@ -59,6 +59,11 @@ class EventFilters:
         return any("headers" in pattern for pattern in self._patterns)
 
     @property
+    def header_names(self) -> set[str]:
+        """The headers that they look at, in lower case."""
+        return {name for pattern in self._patterns for name in _names(pattern.get("headers", {}))}
+
+    @property
     def patterns(self) -> Sequence[Mapping[str, Any]]:
         """Each filter, as whoever drops has it."""
         return self._patterns
@@ -78,6 +83,12 @@ class EventFilters:
                     f"be at most {_MAX_PATTERN_LENGTH:,} characters as JSON", f"{len(text):,}", "split it in two", where
                 )
         return [{"pattern": text} for text in texts]
+
+
+def _names(fields: Mapping[str, Any]) -> set[str]:
+    """The names of fields, those of alternatives too."""
+    alternatives = fields.get("$or", [])
+    return {name for name in fields if name != "$or"}.union(*map(_names, alternatives))
 
 
 def _holds_token(value: object) -> bool:

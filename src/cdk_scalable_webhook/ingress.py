@@ -2,11 +2,11 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_apigateway as apigateway
@@ -55,6 +55,9 @@ class IngressOptions:
         acknowledgement: What an accepted webhook is answered. Default: what the source's sender takes for accepted, or
             202 and its id.
         response_headers: What every answer has for browsers. Default: nothing, as without CORS.
+        credential_headers: Headers by which API Gateway has let the sender in, in lower case: they are no part of the
+            webhook, and go no further. Default: none.
+        credential_parameters: The same of the query. Default: none.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-integration-types.html
     """
@@ -71,6 +74,8 @@ class IngressOptions:
     removal_policy: RemovalPolicy | None
     acknowledgement: Acknowledgement | None = None
     response_headers: Mapping[str, str] = field(default_factory=dict)
+    credential_headers: Collection[str] = ()
+    credential_parameters: Collection[str] = ()
 
     def accepted(self) -> Acknowledgement | None:
         """Choose what an accepted webhook is answered.
@@ -226,6 +231,9 @@ class _LambdaIntegration(Ingress):
             variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(acknowledgement))
         if options.response_headers:
             variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
+        if options.credential_headers or options.credential_parameters:
+            names = {"headers": options.credential_headers, "parameters": options.credential_parameters}
+            variables["WEBHOOK_CREDENTIALS"] = json.dumps({kind: sorted(each) for kind, each in names.items()})
         if options.payload_bucket is not None:
             variables["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name
         packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
@@ -299,6 +307,8 @@ class _DirectIntegration(Ingress):
             BINARY="true" if self._binary else "false",
             DELIVERY_ID_HEADER=header,
             MOUNT=quote(options.mount, safe=""),
+            CREDENTIAL_HEADERS=_encoded(options.credential_headers),
+            CREDENTIAL_PARAMETERS=_encoded(options.credential_parameters),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
             if queue.fifo
@@ -379,6 +389,11 @@ def mapping_template(name: str, **placeholders: str) -> str:
     for placeholder, value in placeholders.items():
         template = template.replace(f"@{placeholder}@", value)
     return template
+
+
+def _encoded(names: Collection[str]) -> str:
+    """Names as $util.urlEncode writes them, with blanks between, which no name then has."""
+    return " ".join(quote_plus(name, safe="*").replace("~", "%7E") for name in sorted(names))
 
 
 def literal(text: str) -> str:

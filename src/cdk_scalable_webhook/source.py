@@ -708,6 +708,17 @@ class Source:
         return None if header is None else str(header)
 
     @property
+    def headers(self) -> frozenset[str]:
+        """The headers that tell who sends, in lower case."""
+        named = (way.get(name) for way in self._ways for name in ("header", "timestamp_header", "id_header"))
+        return frozenset(str(name).lower() for name in named if name is not None)
+
+    @property
+    def signs_url(self) -> bool:
+        """Whether a signature is of the URL too, and so of all of its query."""
+        return self._kind == "twilio" or any("{url}" in str(way.get("signed", "")) for way in self._ways)
+
+    @property
     def _ways(self) -> Sequence[Mapping[str, object]]:
         return cast(Sequence[Mapping[str, object]], self._scheme.get("ways", [self._scheme]))
 

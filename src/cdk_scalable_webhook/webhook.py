@@ -21,6 +21,7 @@ from cdk_scalable_webhook.address import has_address, stage_of, url_of
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
 from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
+from cdk_scalable_webhook.credentials import Credentials
 from cdk_scalable_webhook.door import brought_api, create_api, open_door, place
 from cdk_scalable_webhook.edge import Edge, Throttle, paths, usage_plan, web_acl_of_stage
 from cdk_scalable_webhook.filters import (
@@ -183,15 +184,16 @@ class ScalableWebhook(Construct):
             throttling_burst_limit: Requests at once that the endpoint lets in before it answers 429: 1 to 100,000, of
                 each method of the API's stage. Default: 2,000; 300 before a FIFO queue.
             api_key: Whether senders have to send an ``x-api-key``, else 403: True for a new key, or a key of yours. It
-                identifies a sender and meters its requests, by a usage plan with the door's throttle; AWS says not to
-                rely on it for authentication. It is stored with the webhook, as every header is. Default: no key.
+                identifies a sender and meters its requests, by a usage plan with the endpoint's throttle; AWS says not
+                to rely on it for authentication. It is no part of the webhook: neither stored nor handed on. Default:
+                no key.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
             allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; from anywhere
                 else it is 403. To take them away later say ``["0.0.0.0/0", "::/0"]``, since CloudFormation leaves the
                 policy of an API that had one. Default: any address.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
             iam_authorization: Whether requests must be signed with AWS Signature Version 4, by somebody who has
-                ``grant_invoke()``; else 403. Default: no.
+                ``grant_invoke()``; else 403. The signature is no part of the webhook. Default: no.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
             web_acl: A web ACL of WAF before the API: yours, of the scope REGIONAL, or True for a new one with those of
                 AWS's managed rules that suit a webhook. Rules that look into a payload, or limit it, only count there.
@@ -385,7 +387,7 @@ class ScalableWebhook(Construct):
             event_filters=endpoint.of_ingress,
             acknowledgement=acknowledgement,
         )
-        asked = self._open(self, ingress, options, edge)
+        asked = self._open(self, ingress, options, edge, endpoint)
         self._api_key, self._usage_plan = usage_plan(self, self._api, edge, stage_throttle)
         self._web_acl = web_acl_of_stage(self, self._api, edge)
         watch(self)
@@ -474,7 +476,8 @@ class ScalableWebhook(Construct):
             )
             # A mapping that drops by the filters of other endpoints has to stop before this one opens.
             stops = [self._mapping] if self._drops.mapping and drops.mapping is None else []
-            self._open(Construct(self, id), ingress, options, self._edge.of_further_endpoint(), after=stops)
+            edge = self._edge.of_further_endpoint()
+            self._open(Construct(self, id), ingress, options, edge, endpoint, after=stops)
             if not ingress.verifies:
                 source.grant_read(self._consumer)
                 count_mismatched(self._consumer, self._queue, [source])
@@ -493,13 +496,22 @@ class ScalableWebhook(Construct):
         ingress: Ingress,
         options: IngressOptions,
         edge: Edge,
+        endpoint: Endpoint,
         *,
         after: Sequence[IDependable] = (),
     ) -> str:
         """Open an endpoint, and tell what API Gateway asks of a sender there."""
         mount, verified = place(self._api, options.mount), options.source is not None
         edge = edge.at(mount)
-        config = ingress.bind(scope, replace(options, response_headers=edge.response_headers()))
+        credentials = Credentials.asked_at(mount, edge).but_for(options.source)
+        credentials.require_unused(options.delivery_id_header, endpoint.filters)
+        options = replace(
+            options,
+            response_headers=edge.response_headers(),
+            credential_headers=credentials.headers,
+            credential_parameters=credentials.parameters,
+        )
+        config = ingress.bind(scope, options)
         asked = open_door(mount, config, edge, verified=verified, after=after)
         self._is_signed = self._is_signed or asked == "AWS_IAM"
         if config.publisher is not None:

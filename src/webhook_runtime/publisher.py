@@ -55,6 +55,7 @@ class Publisher:
         self._max_message_bytes = message.MAX_MESSAGE_BYTES
         self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
         self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
+        self._credentials: Mapping[str, list[str]] = json.loads(settings.credentials) if settings.credentials else {}
 
     def handle(self, event: Event, _context: object) -> Response:
         """The Lambda handler."""
@@ -99,7 +100,7 @@ class Publisher:
 
     def _webhook(self, event: Event) -> Webhook:
         context = event["requestContext"]
-        headers = Headers(_pairs(event.get("multiValueHeaders")))
+        headers = Headers(self._handed_on("headers", event.get("multiValueHeaders")))
         return Webhook(
             id=self._delivery_id(headers) or _request_id(event),
             request_id=_request_id(event),
@@ -107,12 +108,18 @@ class Publisher:
             mount=_mount(event),
             path=_path(event),
             url=f"https://{context['domainName']}{context['path']}",
-            query_string=urlencode(_pairs(event.get("multiValueQueryStringParameters"))),
+            query_string=urlencode(self._handed_on("parameters", event.get("multiValueQueryStringParameters"))),
             headers=headers,
             body=_payload(event),
             source_ip=context["identity"]["sourceIp"],
             received_at=datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC),
         )
+
+    def _handed_on(self, kind: str, values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
+        """Name and value, one pair for each value. What API Gateway asked the sender for is no part of the webhook."""
+        left_out = self._credentials.get(kind, ())
+        pairs = [(name, value) for name, several in (values or {}).items() for value in several]
+        return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
 
     def _admit(self, webhook: Webhook) -> Webhook | Answer:
         """Fails closed: where nothing can be verified nobody is let in."""
@@ -173,10 +180,6 @@ class Publisher:
             logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | {"error": str(error)})
             raise _Refused(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
-
-
-def _pairs(values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
-    return [(name, value) for name, several in (values or {}).items() for value in several]
 
 
 def _mount(event: Event) -> str:

@@ -33,13 +33,15 @@ class FilterSettings(NamedTuple):
 class PublisherSettings(NamedTuple):
     """``acknowledgement`` is JSON with status, body and content type, ``response_headers`` with names and values; None
     where the answer is the usual one, and has no more headers.
-    ``payload_bucket`` is None where large payloads are not enabled."""
+    ``payload_bucket`` is None where large payloads are not enabled. ``credentials`` is JSON, with the names of
+    ``headers`` and of ``parameters`` by which API Gateway has let the sender in."""
 
     queue_url: str
     delivery_id_header: str | None
     acknowledgement: str | None = None
     response_headers: str | None = None
     payload_bucket: str | None = None
+    credentials: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -49,6 +51,7 @@ class PublisherSettings(NamedTuple):
             acknowledgement=environment.get("WEBHOOK_ACKNOWLEDGEMENT"),
             response_headers=environment.get("WEBHOOK_RESPONSE_HEADERS"),
             payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET"),
+            credentials=environment.get("WEBHOOK_CREDENTIALS"),
         )
 
 

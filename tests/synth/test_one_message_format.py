@@ -1,6 +1,7 @@
 """Both doors write the one message format: any request, by property, without a cloud between."""
 
 import base64
+import json
 import re
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,10 +19,14 @@ from webhook_runtime.settings import PublisherSettings
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))
 # Names that differ in more than their case: what becomes of a repeated header is another matter.
-names = st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True)
+names = st.one_of(st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True), st.sampled_from(["X-API-Key", "authorization"]))
 headers = st.dictionaries(names, texts, max_size=5).filter(lambda d: len({name.lower() for name in d}) == len(d))
-queries = st.dictionaries(texts, texts, max_size=4)
+secret = st.sampled_from(["X-Api-Key", "x-amz-signature", "X-Amz-Signature x-api-key"])
+queries = st.dictionaries(st.one_of(texts, secret), texts, max_size=4)
 paths = texts.filter(lambda path: "{" not in path)
+
+
+CREDENTIALS = {"headers": ["authorization", "x-api-key"], "parameters": ["x-amz-signature", "x-api-key"]}
 
 
 class _Queue:
@@ -33,7 +38,8 @@ class _Queue:
 def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str], path: str) -> dict[str, Any]:
     queue = _Queue()
     event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()))
-    answer = Publisher(PublisherSettings("http://sqs/Queue", "x-id"), queue).handle(event, None)
+    settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=json.dumps(CREDENTIALS))
+    answer = Publisher(settings, queue).handle(event, None)
     assert answer["statusCode"] == 202
     return queue.sent
 
@@ -41,7 +47,15 @@ def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str]
 def through_direct(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str, *, binary: bool
 ) -> dict[str, Any] | None:
-    template = mapping_template("request", BINARY=str(binary).lower(), DELIVERY_ID_HEADER="x-id", MOUNT="%2F", FIFO="")
+    template = mapping_template(
+        "request",
+        BINARY=str(binary).lower(),
+        DELIVERY_ID_HEADER="x-id",
+        MOUNT="%2F",
+        CREDENTIAL_HEADERS=" ".join(CREDENTIALS["headers"]),
+        CREDENTIAL_PARAMETERS=" ".join(CREDENTIALS["parameters"]),
+        FIFO="",
+    )
     call = render(
         template,
         body="{}"

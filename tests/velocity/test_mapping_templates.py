@@ -29,12 +29,19 @@ CONTEXT = {
 }
 
 
-def request_template(*, binary: bool = False, header: str = "idempotency-key", fifo: bool = False) -> str:
+CREDENTIALS = ["x-api-key", "authorization k%7E* x-api-key"]
+
+
+def request_template(
+    *, binary: bool = False, header: str = "idempotency-key", fifo: bool = False, credentials: str = ""
+) -> str:
     return mapping_template(
         "request",
         BINARY=str(binary).lower(),
         DELIVERY_ID_HEADER=header,
         MOUNT="%2Fhooks",
+        CREDENTIAL_HEADERS=credentials,
+        CREDENTIAL_PARAMETERS=credentials,
         FIFO=FIFO if fifo else "",
     )
 
@@ -81,7 +88,9 @@ pieces = ["$", "#", "#if(", "$input.body", "${x}", "\\", '"', "'", "&", "=", "%"
 vtl = st.lists(st.sampled_from(pieces)).map("".join)
 tokens = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)
 values = st.one_of(texts, vtl)
-names = st.one_of(tokens, st.sampled_from(["Idempotency-Key", "Content-Length", "content-type", "get", "keySet"]))
+names = st.one_of(
+    tokens, st.sampled_from(["Idempotency-Key", "Content-Length", "content-type", "get", "keySet", "X-API-Key", "k~*"])
+)
 requests = st.fixed_dictionaries(
     {
         "body": st.one_of(values, st.just("{}"), st.binary().map(lambda data: data.decode(errors="replace"))),
@@ -95,13 +104,13 @@ by_property = settings(max_examples=300)
 
 
 @by_property
-@given(request=requests, fifo=st.booleans(), binary=st.booleans())
+@given(request=requests, fifo=st.booleans(), binary=st.booleans(), credentials=st.sampled_from(["", *CREDENTIALS]))
 def test_any_request_is_the_same_call_by_both_engines(
-    velocity: Velocity, request: dict[str, Any], fifo: bool, binary: bool
+    velocity: Velocity, request: dict[str, Any], fifo: bool, binary: bool, credentials: str
 ) -> None:
     if binary:
         request["body"] = base64.b64encode(request["body"].encode()).decode()
-    both(velocity, request_template(fifo=fifo, binary=binary), **request)
+    both(velocity, request_template(fifo=fifo, binary=binary, credentials=credentials), **request)
 
 
 @by_property

@@ -1,0 +1,151 @@
+"""What API Gateway asked the sender for is no part of the webhook, at either ingress, whoever asks for it."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_cdk import SecretValue, Stack
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Template
+
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+
+Names = tuple[list[str], list[str]]
+Api = Callable[[Stack], apigateway.RestApi]
+
+SIGNED = (
+    ["authorization", "x-amz-security-token"],
+    ["x-amz-credential", "x-amz-security-token", "x-amz-signature"],
+)
+INGRESSES = {"Lambda": Ingress.lambda_integration(), "direct": Ingress.direct_integration(binary=True)}
+ingresses = pytest.mark.parametrize("ingress", INGRESSES.values(), ids=INGRESSES)
+
+
+def withheld(template: Template) -> Names:
+    """The names of headers and of parameters that an ingress leaves out."""
+    variables = [
+        resource["Properties"]["Environment"]["Variables"]
+        for resource in template.find_resources("AWS::Lambda::Function").values()
+        if resource["Properties"]["Handler"].startswith("webhook_runtime")
+    ]
+    if told := [json.loads(each["WEBHOOK_CREDENTIALS"]) for each in variables if "WEBHOOK_CREDENTIALS" in each]:
+        (names,) = told
+        return names["headers"], names["parameters"]
+    direct = [
+        json.dumps(method["Properties"]["Integration"]["RequestTemplates"])
+        for method in template.find_resources("AWS::ApiGateway::Method").values()
+        if "SendMessage" in json.dumps(method)
+    ]
+    if not direct:
+        return [], []
+    headers, parameters = re.findall(r'#set\(\$credentials = \\" ([^"\\]*) \\"\)', direct[0])[:2]
+    return headers.split(), parameters.split()
+
+
+def brought(stack: Stack, **defaults: Any) -> apigateway.RestApi:
+    return apigateway.RestApi(
+        stack,
+        "Own",
+        binary_media_types=["*/*"],
+        default_method_options=apigateway.MethodOptions(**defaults),
+    )
+
+
+def function(stack: Stack) -> lambda_.Function:
+    code = lambda_.Code.from_inline("exports.handler = async () => ({})")
+    return lambda_.Function(stack, "Authorize", runtime=lambda_.Runtime.NODEJS_22_X, handler="index.handler", code=code)
+
+
+def by_token(stack: Stack) -> apigateway.RestApi:
+    return brought(stack, authorizer=apigateway.TokenAuthorizer(stack, "Authorizer", handler=function(stack)))
+
+
+def by_request(stack: Stack) -> apigateway.RestApi:
+    places = apigateway.IdentitySource
+    sources = [places.header("X-Tenant-Token"), places.query_string("Token"), places.context("identity.sourceIp")]
+    authorizer = apigateway.RequestAuthorizer(
+        stack, "Authorizer", handler=function(stack), identity_sources=sources
+    )
+    return brought(stack, authorizer=authorizer)
+
+
+def by_cognito(stack: Stack) -> apigateway.RestApi:
+    pools = [cognito.UserPool(stack, "Pool")]
+    return brought(
+        stack, authorizer=apigateway.CognitoUserPoolsAuthorizer(stack, "Authorizer", cognito_user_pools=pools)
+    )
+
+
+def by_authorizers_key(stack: Stack) -> apigateway.RestApi:
+    api = by_token(stack)
+    resource = api.node.default_child
+    assert isinstance(resource, apigateway.CfnRestApi)
+    resource.api_key_source_type = "AUTHORIZER"
+    return api
+
+
+@ingresses
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({}, ([], [])),
+        ({"api_key": True}, (["x-api-key"], [])),
+        ({"iam_authorization": True}, SIGNED),
+        ({"iam_authorization": True, "api_key": True}, (sorted([*SIGNED[0], "x-api-key"]), SIGNED[1])),
+    ],
+)
+def test_what_the_edge_asks_for_is_left_out(
+    stack: Stack, ingress: Ingress, asked: dict[str, Any], names: Names
+) -> None:
+    ScalableWebhook(stack, "Webhook", ingress=ingress, **asked)
+    assert withheld(Template.from_stack(stack)) == names
+
+
+@ingresses
+@pytest.mark.parametrize(
+    ("api", "names"),
+    [
+        (brought, ([], [])),
+        (lambda stack: brought(stack, api_key_required=True), (["x-api-key"], [])),
+        (lambda stack: brought(stack, authorization_type=apigateway.AuthorizationType.IAM), SIGNED),
+        (by_token, (["authorization"], [])),
+        (by_request, (["x-tenant-token"], ["token"])),
+        (by_cognito, (["authorization"], [])),
+        (by_authorizers_key, (["authorization"], [])),
+    ],
+)
+def test_what_an_api_asks_for_by_default_is_left_out(stack: Stack, ingress: Ingress, api: Api, names: Names) -> None:
+    ScalableWebhook(stack, "Webhook", ingress=ingress, api=api(stack), path="/hooks")
+    assert withheld(Template.from_stack(stack)) == names
+
+
+@ingresses
+def test_a_further_endpoint_leaves_it_out_as_well(stack: Stack, ingress: Ingress, secret: Any) -> None:
+    webhook = ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(binary=True), api_key=True)
+    webhook.add_source("/more", Source.github(secret), ingress=ingress)
+    text = json.dumps(Template.from_stack(stack).to_json())
+    assert text.count("x-api-key") >= 4  # a mount has two methods
+
+
+@ingresses
+def test_what_the_source_verifies_by_is_left_for_it(stack: Stack, ingress: Ingress, secret: Any) -> None:
+    source = Source.token(secret, header="Authorization", prefix="Bearer ")
+    ScalableWebhook(stack, "Webhook", ingress=ingress, api=by_token(stack), path="/hooks", source=source)
+    assert withheld(Template.from_stack(stack)) == ([], [])
+
+
+@ingresses
+def test_a_signed_url_is_left_whole(stack: Stack, ingress: Ingress, secret: Any) -> None:
+    source = Source.twilio(secret)
+    ScalableWebhook(stack, "Webhook", ingress=ingress, api=by_request(stack), path="/hooks", source=source)
+    assert withheld(Template.from_stack(stack)) == (["x-tenant-token"], [])
+
+
+@pytest.fixture
+def secret(stack: Stack) -> secretsmanager.Secret:
+    return secretsmanager.Secret(stack, "Secret", secret_string_value=SecretValue.unsafe_plain_text("x"))
