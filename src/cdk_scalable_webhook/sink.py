@@ -314,11 +314,13 @@ class Sink(ABC):
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
         ca_certificates: str | Path | None = None,
+        forward_headers: Sequence[str] = (),
     ) -> "HttpSink":
         """An HTTP service, one POST a webhook, over a connection that is kept.
 
-        The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method`` and
-        ``X-Original-URI``. The key is the webhook's ``id``, the same at every try: a service that stores each key once
+        The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method``,
+        ``X-Original-URI`` and, with the sender's address, ``X-Forwarded-For``. Headers of another connection are left
+        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is the webhook's ``id``, the same at every try: a service that stores each key once
         stores each webhook once. 2xx is done; 4xx goes to the dead-letter queue, but for 408, 409 and 425, which come
         back alone, and 429; where the service answers 429 or 503, or not at all, the whole batch comes back; everything
         else comes back alone. ``Retry-After`` is honoured. Redirections are not followed.
@@ -337,12 +339,16 @@ class Sink(ABC):
             security_groups: The function's. Default: a new one.
             ca_certificates: A PEM file with the authorities of your own service, trusted instead of the public ones.
                 Default: those that the Lambda runtime trusts.
+            forward_headers: Headers that are handed on although a service might believe them, such as
+                ``X-Forwarded-Host`` or ``X-HTTP-Method-Override``: whoever may send a webhook chooses what they say.
+                Default: none of these.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``.
 
         Raises:
-            ValueError: ``url`` is none, or ``timeout`` is out of its limits.
+            ValueError: ``url`` is none, ``timeout`` is out of its limits, or one of ``forward_headers`` goes on anyway
+                or never.
         """
         from cdk_scalable_webhook.sinks.http import HttpSink
 
@@ -354,6 +360,7 @@ class Sink(ABC):
             vpc_subnets=vpc_subnets,
             security_groups=security_groups,
             ca_certificates=ca_certificates,
+            forward_headers=forward_headers,
         )
 
     @staticmethod

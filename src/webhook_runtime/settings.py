@@ -4,7 +4,7 @@ Tuples with names: Python takes fifteen times as long to make a frozen dataclass
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 
@@ -147,12 +147,14 @@ class DataApiSettings(NamedTuple):
 
 
 class HttpSettings(NamedTuple):
-    """``timeout`` is in seconds. ``signing_secret_arn`` is None where nothing is signed."""
+    """``timeout`` is in seconds. ``signing_secret_arn`` is None where nothing is signed. ``forward_headers`` are those
+    that go on although a service might believe them."""
 
     url: str
     timeout: float
     signing_secret_arn: str | None
     ca_certificates: str | None
+    forward_headers: Sequence[str] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -161,6 +163,7 @@ class HttpSettings(NamedTuple):
             timeout=float(environment["WEBHOOK_TIMEOUT_SECONDS"]),
             signing_secret_arn=environment.get("WEBHOOK_SIGNING_SECRET_ARN"),
             ca_certificates=environment.get("WEBHOOK_CA_CERTIFICATES"),
+            forward_headers=environment.get("WEBHOOK_FORWARD_HEADERS", "").split(),
         )
 
 

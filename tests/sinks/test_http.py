@@ -271,15 +271,15 @@ class TestRequest:
     @pytest.mark.parametrize("separator", ["-", "_"])
     def test_a_sender_cannot_say_what_we_say(self, world: HttpWorld, separator: str) -> None:
         """Nor what many a service takes for the same: CGI, and all that came after it, knows no hyphen."""
-        ours = ["Idempotency-Key", "X-Original-Method", "X-Original-URI"]
+        ours = ["Idempotency-Key", "X-Forwarded-For", "X-Original-Method", "X-Original-URI"]
         ours += ["webhook-id", "webhook-timestamp", "webhook-signature"]
         spoofed = {each.replace("-", separator): "spoofed" for each in ours}
-        one = webhook(headers=spoofed | {"X-Original-Other": "theirs"})
+        one = webhook(headers=spoofed | {"X-Other": "theirs"})
         store(sink(world, secrets=Secrets("c2VjcmV0")), one)
         (request,) = world.service.requests
         assert "spoofed" not in str(request.headers.items())
         assert all(len(request.headers.get_all(each) or []) == 1 for each in ours)
-        assert request.headers["X-Original-Other"] == "theirs"
+        assert request.headers["X-Other"] == "theirs"
         assert request.key == one.id
 
     def test_a_senders_own_signature_passes_where_nothing_is_signed(self, world: HttpWorld) -> None:
@@ -289,12 +289,35 @@ class TestRequest:
 
     def test_what_belongs_to_the_connection_is_not_passed_on(self, world: HttpWorld) -> None:
         names = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE"]
-        names += ["Trailer", "Upgrade", "Transfer-Encoding", "Expect", "Host", "Content-Length"]
+        names += ["Trailer", "Upgrade", "Transfer-Encoding", "Expect", "Host", "Content-Length", "HTTP2-Settings"]
+        names += ["Early-Data", "HTTP2_Settings", "Transfer_Encoding", "content_length"]
         assert kinds(sink(world), webhook("body", headers=dict.fromkeys(names, "theirs")), webhook()) == [S, S]
         request = world.service.requests[0]
         assert "theirs" not in str(request.headers.items())
         assert request.body == b"body"
         assert world.link.attempts == 1
+
+    @pytest.mark.parametrize("separator", ["-", "_"])
+    def test_what_a_service_might_believe_is_handed_on_where_it_is_named_and_nowhere_else(
+        self, world: HttpWorld, separator: str
+    ) -> None:
+        names = ["Proxy", "X-Original-URL", "X-Rewrite-URL", "X-Remote-User", "X-HTTP-Method-Override", "Forwarded"]
+        names += ["X-Forwarded-Host", "X-Forwarded-Client-Cert", "X-Real-IP", "Remote-User", "SSL-Client-Verify"]
+        names += ["X-Amzn-Oidc-Identity", "X-MS-CLIENT-PRINCIPAL-NAME", "Client-Cert", "X-Auth-Request-User"]
+        headers = {name.replace("-", separator): "theirs" for name in names}
+        store(sink(world), webhook(headers=headers, source_ip="203.0.113.9"))
+        store(sink(world, forward_headers=["X-Forwarded-Host", "x-remote-user"]), webhook(headers=headers))
+        without, named = (request.headers for request in world.service.requests)
+        assert "theirs" not in str(without.items())
+        assert without["X-Forwarded-For"] == "203.0.113.9"
+        handed_on = {name.lower().replace("_", "-") for name, value in named.items() if value == "theirs"}
+        assert handed_on == {"x-forwarded-host", "x-remote-user"}
+
+    def test_what_says_who_sends_is_the_services_to_check(self, world: HttpWorld) -> None:
+        names = ["Authorization", "Cookie", "X-GitHub-Event", "X-Hub-Signature-256", "User-Agent", "X-Amzn-Trace-Id"]
+        store(sink(world), webhook(headers=dict.fromkeys(names, "theirs")))
+        (request,) = world.service.requests
+        assert [request.headers[name] for name in names] == ["theirs"] * len(names)
 
     def test_a_header_that_was_repeated_is_repeated(self, world: HttpWorld) -> None:
         store(sink(world), webhook(headers=[("X-A", "1"), ("x-b", "only"), ("X-A", "2, 3"), ("X-A", "")]))

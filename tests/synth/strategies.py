@@ -765,6 +765,11 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "timeout": durations(1, 900, tokens=False),
         "signing_secret": OPTIONAL_SECRET,
         **{name: DATABASE[name] for name in ("vpc", "vpc_subnets", "security_groups", "ca_certificates")},
+        "forward_headers": Argument(
+            st.lists(st.sampled_from(["X-Forwarded-Host", "x_remote_user", "Proxy", "Forwarded"]), max_size=4),
+            st.lists(st.sampled_from(["Host", "X-GitHub-Event", "Idempotency-Key", "a b", ""]), min_size=1),
+            (list,),
+        ),
     },
     "Sink.python": {
         "code": CODE,

@@ -47,6 +47,7 @@ HANDLERS = {
         "WEBHOOK_DELIVERY_ID_HEADER",
         "WEBHOOK_ACKNOWLEDGEMENT",
         "WEBHOOK_RESPONSE_HEADERS",
+        "WEBHOOK_CREDENTIALS",
         "WEBHOOK_PAYLOAD_BUCKET",
     }
     | SOURCE
@@ -56,7 +57,8 @@ HANDLERS = {
     "mysql": CONSUMER | DATABASE,
     "data_api": CONSUMER | TABLE | {"WEBHOOK_CLUSTER_ARN", "WEBHOOK_DATABASE_ENGINE"},
     "http": CONSUMER
-    | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"},
+    | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"}
+    | {"WEBHOOK_FORWARD_HEADERS"},
     "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
 }
 SOURCES = '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}'
@@ -96,7 +98,8 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
             cluster = rds.DatabaseCluster(stack, "Aurora", engine=aurora, writer=writer, vpc=vpc, enable_data_api=True)
             return [Sink.data_api(cluster, database_name="d")]
         case "http":
-            return [Sink.http("https://example.com", signing_secret=secret, ca_certificates=str(pem))]
+            url, named = "https://example.com", ["X-Real-IP"]
+            return [Sink.http(url, signing_secret=secret, ca_certificates=str(pem), forward_headers=named)]
         case "python":
             return [Sink.python(str(module), "orders.handle")]
     raise ValueError(handler)
@@ -127,6 +130,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
             large_payloads=large_payloads,
             acknowledgement=Acknowledgement(),
             cors=apigateway.CorsOptions(allow_origins=["*"]),
+            api_key=True,
         )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(

@@ -10,8 +10,10 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from cdk_scalable_webhook import checks, grants
+from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
+from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -31,8 +33,12 @@ class HttpSink(Sink):
         vpc_subnets: "ec2.SubnetSelection | None",
         security_groups: "Sequence[ec2.ISecurityGroup] | None",
         ca_certificates: str | Path | None,
+        forward_headers: Sequence[str],
     ) -> None:
         checks.url("url", url)
+        for name in forward_headers:
+            _require_left_out(name)
+        self._forward_headers = sorted({plain(name) for name in forward_headers})
         self._url = url
         self._timeout = checks.known_duration("timeout of Sink.http()", timeout) or Duration.seconds(10)
         self._signing_secret = signing_secret
@@ -53,6 +59,8 @@ class HttpSink(Sink):
         environment = {"WEBHOOK_URL": self._url, "WEBHOOK_TIMEOUT_SECONDS": f"{checks.known(self._timeout):g}"}
         if self._signing_secret is not None:
             environment["WEBHOOK_SIGNING_SECRET_ARN"] = self._signing_secret.secret_arn
+        if self._forward_headers:
+            environment["WEBHOOK_FORWARD_HEADERS"] = " ".join(self._forward_headers)
         trusted, files = trust(self._ca_certificates)
         return SinkConfig(
             "http",
@@ -64,3 +72,25 @@ class HttpSink(Sink):
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``. The service itself knows nothing of AWS's permissions."""
         grants.read_secret(self._signing_secret, grantee)
+
+
+# What the sink itself says, in place of whatever a sender wrote.
+_OURS = {"idempotency-key", "x-forwarded-for", "x-original-method", "x-original-uri"}
+
+
+def _require_left_out(name: str) -> None:
+    """
+    Raises:
+        ValueError: It is no header that ``forward_headers`` could make a difference to.
+    """
+    checks.header_name("forward_headers", name)
+    if plain(name) in _OURS or plain(name) in OF_THE_CONNECTION:
+        whose = "the connection's" if plain(name) in OF_THE_CONNECTION else "the sink's own"
+        raise ValueError(
+            f"forward_headers must name headers of a sender, got {brief(name)}, which is {whose}; leave it out"
+        )
+    if not is_trusted(name):
+        raise ValueError(
+            "forward_headers must name headers that are left out unless it does, got "
+            f"{brief(name)}, which goes on anyway; leave it out"
+        )

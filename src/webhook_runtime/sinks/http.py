@@ -23,26 +23,8 @@ from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.settings import HttpSettings
+from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
 from webhook_runtime.tls import tls_context
-
-# Of the connection that the webhook came by, not of the webhook.
-# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
-_OF_THE_CONNECTION = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -172,6 +154,7 @@ class HttpSink:
     def __init__(self, settings: HttpSettings, signer: Signer | None) -> None:
         self._settings = settings
         self._signer = signer
+        self._named = frozenset(map(plain, settings.forward_headers))
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=1, retries=False, ssl_context=tls_context(None, settings.ca_certificates)
         )
@@ -237,14 +220,18 @@ class HttpSink:
         """Those of the webhook; what we say in their place cannot be said by a sender."""
         ours = {
             "Idempotency-Key": webhook.id,
+            "X-Forwarded-For": webhook.source_ip,
             "X-Original-Method": webhook.method,
             "X-Original-URI": webhook.path + (f"?{webhook.query_string}" if webhook.query_string else ""),
         }
         if self._signer:
             ours |= self._signer.headers(webhook.id, webhook.body)
-        replaced = {name.lower() for name in ours} | _OF_THE_CONNECTION
-        # To many a service the two are one name.
-        theirs = [(name, value) for name, value in webhook.headers.pairs() if name.replace("_", "-") not in replaced]
+        replaced = {name.lower() for name in ours} | OF_THE_CONNECTION
+        theirs = [
+            (name, value)
+            for name, value in webhook.headers.pairs()
+            if plain(name) not in replaced and (plain(name) in self._named or not is_trusted(name))
+        ]
         # The client writes Latin-1, and these are the bytes that came.
         return HTTPHeaderDict((name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()])
 

@@ -1,0 +1,64 @@
+"""Which headers of a webhook go on to an HTTP service, whatever their sender wrote into them.
+
+Names are in lower case and with hyphens: to many a service an underscore is one.
+"""
+
+# Of the connection that the webhook came by, not of the webhook.
+# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
+# https://www.rfc-editor.org/rfc/rfc8470#section-5.1
+OF_THE_CONNECTION = frozenset(
+    {
+        "alt-used",
+        "connection",
+        "content-length",
+        "early-data",
+        "expect",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+# By what a proxy before a service tells it whom it serves, where and how. A service believes it, since nobody but its
+# proxy can say it; here anybody could.
+_TRUSTED = frozenset(
+    {
+        # The environment of a CGI program, https://httpoxy.org, and the path, host or method of another request.
+        *("proxy", "x-rewrite-url", "x-host", "x-http-host-override", "x-http-method", "x-http-method-override"),
+        *("x-method-override", "x-http-path-override", "x-script-name", "x-scheme", "x-url-scheme", "front-end-https"),
+        # The address of a client.
+        *("forwarded", "x-forwarded", "forwarded-for", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip"),
+        *("x-cluster-client-ip", "x-originating-ip", "x-remote-ip", "x-remote-addr", "cf-connecting-ip"),
+        *("cf-connecting-ipv6", "cf-pseudo-ipv4", "fastly-client-ip", "fly-client-ip", "do-connecting-ip"),
+        *("x-azure-clientip", "x-azure-socketip", "x-appengine-user-ip", "x-nf-client-connection-ip"),
+        # Its certificate, https://www.rfc-editor.org/rfc/rfc9440.
+        *("client-cert", "client-cert-chain", "x-arr-clientcert", "x-certificate", "x-cert"),
+        # The user who is signed in.
+        *("x-user", "x-user-id", "x-userid", "x-username", "x-user-name", "x-user-email", "x-user-roles"),
+        *("x-user-groups", "x-email", "x-groups", "x-roles", "x-authenticated", "x-consumer-id", "x-consumer-username"),
+        *("x-credential-identifier", "x-anonymous-consumer", "x-goog-iap-jwt-assertion", "x-serverless-authorization"),
+    }
+)
+_TRUSTED_PREFIXES = (
+    *("x-forwarded-", "x-original-", "remote-", "x-remote-", "x-client-cert", "x-client-dn", "x-client-verify"),
+    *("ssl-", "x-ssl-", "x-tls-", "x-amzn-mtls-", "x-amzn-oidc-", "x-ms-client-principal", "x-ms-token-"),
+    *("x-goog-authenticated-user-", "cf-access-", "tailscale-user-", "x-auth-request-", "x-authenticated-"),
+    *("x-authentik-", "x-webauth-", "x-vouch-", "x-pomerium-", "x-envoy-", "x-internal-", "x-trusted-"),
+)
+
+
+def plain(name: str) -> str:
+    """A name as it is compared."""
+    return name.lower().replace("_", "-")
+
+
+def is_trusted(name: str) -> bool:
+    """Whether a service might believe what the header says, so that it is handed on only where somebody names it."""
+    return plain(name) in _TRUSTED or plain(name).startswith(_TRUSTED_PREFIXES)
