@@ -1,6 +1,8 @@
 """Who gets in, and what an accepted webhook is answered, at really deployed APIs."""
 
+import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,16 @@ SECONDS = 60
 
 def payloads(webhook: ObservedWebhook) -> list[str]:
     return [item["payload"] for item in webhook.items()]
+
+
+def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
+    """The items with this payload, once one is there."""
+
+    def items() -> list[dict[str, Any]]:
+        return [item for item in webhook.items() if mark in str(item["payload"])]
+
+    assert wait_for(lambda: bool(items()), SECONDS)
+    return items()
 
 
 def key(emulator: Emulator, door: str) -> str:
@@ -62,6 +74,26 @@ def test_a_key_opens_its_own_door_and_no_other(door: str, urls: Urls, emulator: 
         assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
     answer = http.post(f"{urls[f'Edges/{door}Keyed']}/x", headers={"X-API-Key": key(emulator, door)})
     assert answer.status_code == 202
+
+
+@doors
+def test_a_key_is_no_part_of_the_webhook(door: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
+    own, mark = key(emulator, door), uuid.uuid4().hex
+    http.post(urls[f"Edges/{door}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own})
+    (stored,) = found(observe(f"Edges/{door}Keyed"), mark)
+    assert own not in str(stored)
+    assert "content-type" in str(stored) or "user-agent" in str(stored)
+    assert stored["query"] == "X-Amz-Date=kept"
+
+
+def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
+    mark = uuid.uuid4().hex
+    headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=a-secret", "X-Amz-Security-Token": "a-secret"}
+    query = {"X-Amz-Security-Token": "a-secret", "X-Amz-Signature": "a-secret", "X-Amz-Date": "kept"}
+    assert http.post(urls["Edges/Signed"], params=query, content=mark, headers=headers).status_code == 202
+    (stored,) = found(observe("Edges/Signed"), mark)
+    assert "a-secret" not in str(stored)
+    assert stored["query"] == "X-Amz-Date=kept"
 
 
 @pytest.mark.parametrize("path", ["", "/below"])
