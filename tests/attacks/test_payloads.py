@@ -1,0 +1,125 @@
+"""Payloads that are small to send and large to read: whoever looks into one gives an answer, and nothing else."""
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from attacks.bombs import BOMBS
+from attacks.test_signatures import SecretsManager, described
+from cdk_scalable_webhook.filters import EventFilters as Written
+from runtime.doubles import Invocation, Sqs
+from runtime.events import record, request
+from runtime.test_consumer import Memory
+from senders import SENDERS
+from suite.attacks import Attempts
+from webhook_runtime import Answer, Unverified, Webhook, message
+from webhook_runtime.admission import Unverifiable
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.filters import EventFilters
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.source import Source
+from webhook_runtime.testing import webhook
+
+NOW = float(int(time.time()))
+FILTERS: list[list[dict[str, Any]]] = [
+    [{"body": {"type": ["a", {"prefix": "b"}]}}],
+    [{"body": {"id": [{"numeric": [">", 1, "<", 5]}]}}, {"body": {"id": [{"exists": False}]}}],
+    [{"body": {"a": {"a": {"a": [1, None, True]}}}}],
+    [{"body": {"$or": [{"a.b.c": ["x"]}, {"type": [{"anything-but": ["y"]}]}]}}, {"headers": {"x-a": ["1"]}}],
+]
+TYPES = ["application/json", "application/x-www-form-urlencoded", "text/plain", ""]
+
+
+def bombs(**headers: str) -> list[tuple[str, Webhook]]:
+    return [
+        (f"{what} as {type}", webhook(body, headers={**headers, **({"Content-Type": type} if type else {})}))
+        for what, body in BOMBS.items()
+        for type in TYPES
+    ]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=range(len(FILTERS)))
+def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attempts) -> None:
+    of_mount = EventFilters({"/": Written(filters).patterns})
+    tried = bombs()
+    attempts("payloads at filters", len(tried), [what for what, each in tried if of_mount.want(each) not in (True, False)])
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) -> None:
+    sender = SENDERS[name]
+    source = Source.described(json.loads(json.dumps(described(sender.source))), SecretsManager(sender.secret))
+    signed = sender.sign(b"another payload", NOW, "https://example.com/")
+    through = []
+    tried = [*bombs(), *bombs(**{name: value for name, value in signed.items() if name != "Content-Type"})]
+    for what, each in tried:
+        try:
+            admitted = source.admit(replace(each, received_at=datetime.fromtimestamp(NOW, UTC)))
+        except Unverified:
+            continue
+        if not (isinstance(admitted, Webhook) and not sender.is_body_signed and sender.secret in str(signed)):
+            through.append(what)
+    attempts("payloads at sources", len(tried), through)
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
+    """What is signed may be a bomb all the same: it has an id, and no handshake is made of it by an error."""
+    sender = SENDERS[name]
+    source = Source.described(json.loads(json.dumps(described(sender.source))), SecretsManager(sender.secret))
+    through = []
+    tried = []
+    for what, body in BOMBS.items():
+        try:
+            signed = sender.sign(body, NOW, "https://example.com/")
+        except UnicodeDecodeError:  # its library signs text
+            continue
+        arrived = webhook(body, headers=signed, received_at=datetime.fromtimestamp(NOW, UTC))
+        arrived = replace(arrived, url="https://example.com/", query_string=sender.query(body))
+        tried.append(what)
+        try:
+            admitted = source.admit(arrived)
+        except Unverified:
+            if sender.is_body_signed and name != "x":  # an event of X's is an object
+                through.append(what)
+            continue
+        except Unverifiable:
+            through.append(what)
+            continue
+        if isinstance(admitted, Answer) or not admitted.id:
+            through.append(what)
+    attempts("genuine payloads at sources", len(tried), through)
+
+
+def test_the_publisher_answers_each(attempts: Attempts) -> None:
+    publisher = Publisher(PublisherSettings("http://sqs/Queue", None), Sqs(), None, EventFilters({"/": FILTERS[0]}))
+    tried = [
+        (f"{what} as {type}", publisher.handle(request(body, headers=[("Content-Type", type)]), None)["statusCode"])
+        for what, body in BOMBS.items()
+        for type in TYPES
+    ]
+    attempts("payloads at the publisher", len(tried), [f"{what}: {status}" for what, status in tried if status != 202])
+
+
+def test_the_consumer_stores_each_or_drops_it(attempts: Attempts) -> None:
+    sink, sqs, tried = Memory(), Sqs(), bombs()
+    consumer = Consumer(
+        sink,
+        Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)),
+        DeadLetters(sqs, "http://sqs/Letters"),
+        event_filters=EventFilters({"/": FILTERS[3]}),
+    )
+    through = []
+    for number, (what, each) in enumerate(tried):
+        each = replace(each, id=str(number))
+        made = record(*message.write(each), message_id=str(number))
+        if consumer.handle({"Records": [made]}, Invocation(30)) != {"batchItemFailures": []}:
+            through.append(what)
+    attempts("payloads at the consumer", len(tried), through)
+    assert sqs.sent == []

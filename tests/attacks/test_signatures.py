@@ -1,0 +1,90 @@
+"""Forged requests: at least a hundred for each provider that has a ``Source``, and for each of docs/sources/providers.md."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from attacks.forging import Refused, Request, Scheme, forgeries
+from providers.test_providers import PROVIDERS, VECTORS
+from runtime.doubles import client_error
+from senders import BODY, SENDERS, WAYS
+from suite.attacks import Attempts
+from webhook_runtime import Unverified, Webhook
+from webhook_runtime.source import Source
+from webhook_runtime.testing import webhook
+
+URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
+NOW = float(int(time.time()))
+AT_LEAST = 100
+
+
+class SecretsManager:
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        assert SecretId
+        if VersionStage == "AWSPREVIOUS":
+            raise client_error("ResourceNotFoundException")
+        return {"SecretString": self._secret}
+
+
+def checker(described: dict[str, Any]) -> Refused:
+    """Whether a source refuses a request. Whatever else it does with one is an error, and so is an answer: no forged
+    request is a handshake."""
+    described = json.loads(json.dumps(described))
+
+    def refused(request: Request) -> bool:
+        source = Source.described(described, SecretsManager(request.secret))
+        arrived = webhook(
+            request.body,
+            method=request.method,
+            headers=request.headers,
+            received_at=datetime.fromtimestamp(request.at, UTC),
+        )
+        try:
+            admitted = source.admit(replace(arrived, url=request.url, query_string=request.query))
+        except Unverified:
+            return True
+        assert isinstance(admitted, Webhook)
+        return False
+
+    return refused
+
+
+def attack(kind: str, genuine: Request, described: dict[str, Any], attempts: Attempts) -> None:
+    refused = checker(described)
+    assert not refused(genuine)
+    tried = list(forgeries(genuine, Scheme.of(described), refused))
+    assert len(tried) >= AT_LEAST
+    attempts(kind, len(tried), [what for what, forged in tried if not refused(forged)])
+
+
+def described(source: Callable[[Any], Any]) -> dict[str, Any]:
+    made: dict[str, Any] = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).described()
+    return made
+
+
+@pytest.mark.parametrize("name", SENDERS | WAYS)
+def test_no_forged_request_of_a_source_gets_in(name: str, attempts: Attempts) -> None:
+    sender = (SENDERS | WAYS)[name]
+    headers = sender.sign(BODY, NOW, URL)
+    genuine = Request(headers, BODY, NOW, sender.secret, URL, query=sender.query(BODY))
+    attack("signatures of sources", genuine, described(sender.source), attempts)
+
+
+@pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector["provider"] for vector in VECTORS])
+def test_no_forged_request_of_another_provider_gets_in(number: int, attempts: Attempts) -> None:
+    vector = VECTORS[number]
+    genuine = Request(
+        vector["headers"], vector["payload"].encode(), vector["at"], vector["secret"], vector["url"], vector["method"]
+    )
+    source = PROVIDERS[vector["provider"]].source()
+    attack("signatures of providers", genuine, dict(source.described()), attempts)
