@@ -7,6 +7,7 @@ A line says which webhook and what became of it, never what was in it: no payloa
 import json
 import logging
 import os
+import re
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
@@ -33,20 +34,26 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class _Utf8(logging.Filter):
-    """Escapes what UTF-8 does not have: half of a surrogate pair, which JSON may hold, and so what a function of the
-    user's says of a payload. Lambda's own handler fails on it, and the batch would fail with it.
+# What no reader of a line shows as a character: half of a surrogate pair, and what a terminal obeys, or a reader of lines
+# takes for the end of one. JSON escapes the rest of them.
+_NOT_SHOWN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+class _Shown(logging.Filter):
+    """Escapes what could forge a line for whoever reads it, and what UTF-8 does not have: JSON may hold half of a
+    surrogate pair, and so what a function of the user's says of a payload. Lambda's own handler writes the one as it
+    is, and fails on the other: the batch would fail with it.
 
     See: https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        vars(record).update({name: _utf8(value) for name, value in vars(record).items() if isinstance(value, str)})
+        vars(record).update({name: _shown(value) for name, value in vars(record).items() if isinstance(value, str)})
         if record.exc_info and record.exc_info[0]:
             kind, error, trace = record.exc_info
             if not _can_be_told(kind, error, trace):
-                told = type(_utf8(name_of(kind)), (Exception,), {})
-                record.exc_info = (told, told(_utf8(text_of(error))), trace)
+                told = type(_shown(name_of(kind)), (Exception,), {})
+                record.exc_info = (told, told(_shown(text_of(error))), trace)
         return True
 
 
@@ -76,7 +83,7 @@ def _can_be_told(kind: type, error: BaseException | None, trace: TracebackType |
         raise
     except BaseException:
         return False
-    return all(type(text) is str and _utf8(text) == text for text in texts)
+    return all(type(text) is str and _shown(text) == text for text in texts)
 
 
 def _said(error: BaseException | None) -> str | None:
@@ -88,11 +95,11 @@ def _said(error: BaseException | None) -> str | None:
         return None
 
 
-def _utf8(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+def _shown(text: str) -> str:
+    return _NOT_SHOWN.sub(lambda found: found[0].encode("ascii", "backslashreplace").decode(), text)
 
 
-logger.addFilter(_Utf8())
+logger.addFilter(_Shown())
 
 
 def configure() -> None:

@@ -42,7 +42,9 @@ class Request:
 
     def without(self, *names: str) -> "Request":
         left_out = {name.lower() for name in names}
-        return replace(self, headers={name: value for name, value in self.headers.items() if name.lower() not in left_out})
+        return replace(
+            self, headers={name: value for name, value in self.headers.items() if name.lower() not in left_out}
+        )
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,12 @@ def forgeries(genuine: Request, scheme: Scheme, refused: Refused) -> Iterator[tu
     if scheme.is_timed:
         yield from _of_the_time(genuine, scheme)
     if scheme.signs_url:
-        for url in (f"{genuine.url}/", f"{genuine.url}x", genuine.url.replace("https", "http"), "https://evil.example/"):
+        for url in (
+            f"{genuine.url}/",
+            f"{genuine.url}x",
+            genuine.url.replace("https", "http"),
+            "https://evil.example/",
+        ):
             yield f"the URL {url}", replace(genuine, url=url)
     if not scheme.headers:
         yield from _of_client_states(genuine)
@@ -190,7 +197,11 @@ def _of_client_states(genuine: Request) -> Iterator[tuple[str, Request]]:
     secret = genuine.secret
     wrong: list[Any] = [None, "", " ", 0, 1, True, False, [], [secret], {}, {"clientState": secret}, secret + " ", "x"]
     wrong += [secret[:-1], secret[1:], secret.upper(), secret.title(), f"\u200b{secret}", secret.replace("s", "\u017f")]
-    wrong += [secret[:n] + "~" + secret[n + 1 :] for n in range(len(secret))] + [secret * 2, secret[::-1], f"{secret}\0"]
+    wrong += [secret[:n] + "~" + secret[n + 1 :] for n in range(len(secret))] + [
+        secret * 2,
+        secret[::-1],
+        f"{secret}\0",
+    ]
     changes = [{"clientState": each, "resource": "me"} for each in wrong] + [{"resource": "me"}, {}, None, "x", []]
     right = {"clientState": secret, "resource": "me"}
     for change in changes:

@@ -121,7 +121,12 @@ def test_no_header_of_a_sender_is_about_another_hop_or_believed(world: HttpWorld
         (request,) = world.service.requests
         theirs = {name.lower().replace("_", "-") for name, _ in pairs} - OURS
         seen = {name.lower().replace("_", "-"): value for name, value in request.headers.items()}
-        if theirs & seen.keys() or "forged" in str(seen) or "evil" in str(seen) or seen["x-forwarded-for"] != "203.0.113.7":
+        if (
+            theirs & seen.keys()
+            or "forged" in str(seen)
+            or "evil" in str(seen)
+            or seen["x-forwarded-for"] != "203.0.113.7"
+        ):
             through.append(str(pairs))
     attempts("headers of Sink.http", len(SMUGGLED), through)
 

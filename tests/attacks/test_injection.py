@@ -143,4 +143,6 @@ def test_a_message_of_somebody_elses_is_read_or_refused_and_nothing_else(attempt
             return True
         return isinstance(webhook, Webhook) and (key is None or key.startswith("queued/"))
 
-    attempts("messages that no ingress wrote", len(made), [json.dumps(each)[:200] for each in made if not is_held(each)])
+    attempts(
+        "messages that no ingress wrote", len(made), [json.dumps(each)[:200] for each in made if not is_held(each)]
+    )

@@ -48,7 +48,9 @@ def bombs(**headers: str) -> list[tuple[str, Webhook]]:
 def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attempts) -> None:
     of_mount = EventFilters({"/": Written(filters).patterns})
     tried = bombs()
-    attempts("payloads at filters", len(tried), [what for what, each in tried if of_mount.want(each) not in (True, False)])
+    attempts(
+        "payloads at filters", len(tried), [what for what, each in tried if of_mount.want(each) not in (True, False)]
+    )
 
 
 @pytest.mark.parametrize("name", SENDERS)

@@ -68,9 +68,7 @@ def by_token(stack: Stack) -> apigateway.RestApi:
 def by_request(stack: Stack) -> apigateway.RestApi:
     places = apigateway.IdentitySource
     sources = [places.header("X-Tenant-Token"), places.query_string("Token"), places.context("identity.sourceIp")]
-    authorizer = apigateway.RequestAuthorizer(
-        stack, "Authorizer", handler=function(stack), identity_sources=sources
-    )
+    authorizer = apigateway.RequestAuthorizer(stack, "Authorizer", handler=function(stack), identity_sources=sources)
     return brought(stack, authorizer=authorizer)
 
 

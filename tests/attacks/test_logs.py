@@ -1,0 +1,119 @@
+"""No line of a log, and no field of one, is a sender's to write; nor is a secret or a payload in one."""
+
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from attacks.probes import ALL
+from runtime.doubles import Invocation, Sqs
+from runtime.events import record, request
+from runtime.test_consumer import Memory
+from suite.attacks import Attempts
+from webhook_runtime import Permanent, RetryAfter, SinkDown, Unverified, logs, message
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.outcome import Kind, Outcome
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.testing import webhook
+
+# With a blank, which no id has that is random.
+SECRET = "hush hush"
+# What a terminal, or a reader of lines, takes for more than a character.
+_MEANS_SOMETHING = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+MESSAGES = {"queued", "stored", "batch", "failed", "refused", "dead-lettered", "the sink failed"}
+
+
+class _AsLambda(logs._JsonLines):
+    """Lambda's own handler leaves in JSON what is not ASCII.
+
+    https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_log_utils.py
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(json.loads(super().format(record)), ensure_ascii=False)
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What a function writes."""
+    lines = io.StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(_AsLambda())
+    logs.logger.addHandler(handler)
+    level = logs.logger.level
+    logs.logger.setLevel(logging.INFO)
+    yield lines
+    logs.logger.setLevel(level)
+    logs.logger.removeHandler(handler)
+
+
+def is_forged(text: str) -> bool:
+    """Whether a line is none of ours, or would do something to whoever looks at it."""
+    if _MEANS_SOMETHING.search(text):
+        return True
+    lines = [json.loads(line) for line in text.splitlines()]
+    return not lines or any(
+        line["message"] not in MESSAGES or line["level"] not in ("INFO", "WARNING", "ERROR") for line in lines
+    )
+
+
+def at_the_publisher(**sent: Any) -> None:
+    Publisher(PublisherSettings("http://sqs/Queue", "x-id"), Sqs()).handle(request(SECRET.encode(), **sent), None)
+
+
+def at_the_consumer(made: dict[str, Any], outcome: Any = None) -> None:
+    sink = Memory()
+    if outcome is not None:
+        sink = Memory(**{message.read(made).id: outcome})
+    sqs = Sqs()
+    letters = DeadLetters(sqs, "http://sqs/Letters")
+    Consumer(sink, Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)), letters).handle(
+        {"Records": [made]}, Invocation(30)
+    )
+
+
+def stored(**sent: Any) -> dict[str, Any]:
+    return record(*message.write(webhook(SECRET, **sent)))
+
+
+WAYS: dict[str, Callable[[str], None]] = {
+    "the id, at the publisher": lambda text: at_the_publisher(headers=[("X-Id", text)]),
+    "the path, at the publisher": lambda text: at_the_publisher(proxy=text),
+    "a header, at the publisher": lambda text: at_the_publisher(headers=[("X", f"{text}{SECRET}")]),
+    "the method, at the publisher": lambda text: at_the_publisher(method=text),
+    "the id, at the consumer": lambda text: at_the_consumer(stored(id=text)),
+    "the path, at the consumer": lambda text: at_the_consumer(stored(path=text)),
+    "a header, at the consumer": lambda text: at_the_consumer(stored(headers={"X": f"{text}{SECRET}"})),
+    "a message of somebody else's": lambda text: at_the_consumer(record(text or "-", None)),
+    "the metadata of one": lambda text: at_the_consumer(record(SECRET, f"v={text}")),
+    "what a service answers": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.RETRY, "HTTP 500", text)),
+    "what a service refuses": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.PERMANENT, "HTTP 400", text)),
+    "what is down": lambda text: at_the_consumer(stored(id="7"), SinkDown(text)),
+    "what a handler raises": lambda text: at_the_consumer(stored(id="7"), ValueError(text)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_line_can_be_forged(way: str, written: io.StringIO, attempts: Attempts) -> None:
+    through = []
+    texts = [text for text in ALL if "\ud800" not in text or way.startswith("what a")]
+    for text in texts:
+        written.seek(0)
+        written.truncate()
+        WAYS[way](text)
+        if is_forged(written.getvalue()) or SECRET in written.getvalue():
+            through.append(text)
+    attempts("lines of a log", len(texts), through)
+
+
+def test_what_is_raised_of_our_own_says_one_thing(attempts: Attempts) -> None:
+    raised = [
+        error for text in ALL for error in (Permanent(text), RetryAfter(1, text), SinkDown(text), Unverified(text))
+    ]
+    attempts("reasons", len(raised), [str(error) for error in raised if not isinstance(error.reason, str)])

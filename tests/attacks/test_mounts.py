@@ -1,0 +1,124 @@
+"""An endpoint is what API Gateway matched, and never what a sender wrote: a signature of one endpoint is none at another."""
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from attacks.test_signatures import SecretsManager, described
+from cdk_scalable_webhook.local.rest_api import Method, RestApi
+from runtime.doubles import Sqs
+from runtime.events import request
+from senders import BODY, SENDERS
+from suite.attacks import Attempts
+from webhook_runtime import Unverified
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.source import Source, Sources
+from webhook_runtime.testing import webhook
+
+NOW = float(int(time.time()))
+URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/hooks"
+MOUNTS = ["/stripe", "/github", "/hooks/github", "/"]
+# How somebody may write a path so that one part of a system takes it for another than the next.
+PATHS = [
+    *("/stripe/../github", "/stripe/%2e%2e/github", "/stripe/%2E%2E%2Fgithub", "/stripe/..%2fgithub", "/./github"),
+    *("//github", "///github", "/github//", "/%67ithub", "/GITHUB", "/Github", "/github%00", "/github%20", "/github ."),
+    *("/github;/../stripe", "/github;x=1", "/stripe;/github", "/stripe%5c..%5cgithub", "/stripe\\..\\github"),
+    *("/github/", "/github/.", "/github/..", "/github/../stripe", "/github%2f..%2fstripe", "/stripe%2fgithub"),
+    *(
+        "/github?/../stripe",
+        "/github%3f",
+        "/github#",
+        "/github%23",
+        "/github%0d%0a",
+        "/hooks/../github",
+        "/hooks//github",
+    ),
+    *("/{proxy+}", "/{proxy}", "/github/{proxy+}", "/%7Bproxy%2B%7D", "/stripe/{proxy+}/../github", "/proxy+", "/*"),
+    *("/gith\u0443b", "/\uff47ithub", "/github\u200b", "/stripe/github", "/stripe/hooks/github", "/prod/github", "/"),
+]
+
+
+def api() -> RestApi:
+    resources = {
+        path: {"ANY": Method(path, path, "NONE", False, {})}
+        for mount in MOUNTS
+        for path in (mount, f"{mount.rstrip('/')}/{{proxy+}}")
+    }
+    return RestApi("abc", "us-east-1", "prod", {}, ["*/*"], None, resources, None)
+
+
+def mount_of(resource: str) -> str:
+    return resource.removesuffix("{proxy+}").rstrip("/") or "/"
+
+
+def published(resource: str, proxy: str | None) -> str:
+    """The mount of what the publisher writes."""
+    sqs = Sqs()
+    event = request(BODY, proxy=proxy, mount=mount_of(resource))
+    event["pathParameters"] = None if proxy is None else {"proxy": proxy}
+    Publisher(PublisherSettings("http://sqs/Queue", None), sqs).handle(event, None)
+    (sent,) = sqs.sent
+    fields = dict(pair.split("=", 1) for pair in sent["MessageAttributes"]["webhook"]["StringValue"].split("&"))
+    return str(fields["mount"].replace("%2F", "/"))
+
+
+def test_no_path_is_at_two_endpoints(attempts: Attempts) -> None:
+    through = []
+    for path in PATHS:
+        found = api().match(path, "POST")
+        assert found is not None  # the last endpoint takes every path
+        method, parameters = found
+        mount = mount_of(method.resource_path)
+        below = path == mount or path.startswith(f"{mount.rstrip('/')}/")
+        if not below or published(method.resource_path, parameters.get("proxy")) != mount:
+            through.append(path)
+    attempts("paths", len(PATHS), through)
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    def made(name: str) -> Source:
+        sender = SENDERS[name]
+        return Source.described(described(sender.source), SecretsManager(sender.secret))
+
+    return Sources({f"/{name}": made(name) for name in SENDERS})
+
+
+@pytest.mark.parametrize("signer", SENDERS)
+def test_what_one_sender_has_signed_is_refused_at_every_other_endpoint(
+    signer: str, sources: Sources, attempts: Attempts
+) -> None:
+    sender = SENDERS[signer]
+    headers = sender.sign(BODY, NOW, URL)
+    # Those whose secret is in the request itself have the same one in these tests, and Meta signs as GitHub does.
+    same = {"meta", "github"} if signer in ("meta", "github") else {signer, "microsoft_graph"}
+    body = b'{"value": [{"clientState": "of another"}]}' if signer == "microsoft_graph" else BODY
+    others = [name for name in SENDERS if name not in {*same, "microsoft_graph"}]
+    through = []
+    for other in others:
+        for path in (f"/{other}", f"/{signer}", f"/{other}/../{signer}"):
+            arrived: Any = webhook(body, path=path, headers=headers, received_at=datetime.fromtimestamp(NOW, UTC))
+            arrived = replace(arrived, mount=f"/{other}", url=URL, query_string=sender.query(body))
+            try:
+                sources.admit(arrived)
+            except Unverified:
+                continue
+            through.append(f"{other} at {path}")
+    attempts("signatures of another endpoint", 3 * len(others), through)
+
+
+def test_an_endpoint_that_nobody_knows_lets_nobody_in(sources: Sources, attempts: Attempts) -> None:
+    mounts = ["", "/", "/GITHUB", "/github/", "/github/x", "github", "/github\0", "None", "/\u200bgithub", "//github"]
+    headers = SENDERS["github"].sign(BODY, NOW, URL)
+    through = []
+    for mount in mounts:
+        try:
+            sources.admit(replace(webhook(BODY, headers=headers), mount=mount))
+        except Unverified:
+            continue
+        through.append(mount)
+    attempts("endpoints that are not there", len(mounts), through)
