@@ -51,9 +51,10 @@ class Credentials(NamedTuple):
         Raises:
             ValueError: What is no part of the webhook is to make it unique, or to tell whether it is wanted.
         """
-        used = {"delivery_id_header": {delivery_id_header}, "event_filters": filters.header_names if filters else set()}
+        ids = {delivery_id_header} if delivery_id_header else set()
+        used = {"delivery_id_header": ids, "event_filters": filters.header_names if filters else set()}
         for argument, names in used.items():
-            if clash := sorted(self.headers & {name for name in names if name}):
+            if clash := sorted(self.headers & names):
                 raise ValueError(
                     f"{argument} must name a header of the webhook, got {clash[0]!r}, by which API Gateway lets a "
                     "sender in and which is not handed on; name another header"

@@ -320,10 +320,11 @@ class Sink(ABC):
 
         The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method``,
         ``X-Original-URI`` and, with the sender's address, ``X-Forwarded-For``. Headers of another connection are left
-        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is the webhook's ``id``, the same at every try: a service that stores each key once
-        stores each webhook once. 2xx is done; 4xx goes to the dead-letter queue, but for 408, 409 and 425, which come
-        back alone, and 429; where the service answers 429 or 503, or not at all, the whole batch comes back; everything
-        else comes back alone. ``Retry-After`` is honoured. Redirections are not followed.
+        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is the
+        webhook's ``id``, the same at every try: a service that stores each key once stores each webhook once. 2xx is
+        done; 4xx goes to the dead-letter queue, but for 408, 409 and 425, which come back alone, and 429; where the
+        service answers 429 or 503, or not at all, the whole batch comes back; everything else comes back alone.
+        ``Retry-After`` is honoured. Redirections are not followed.
 
         Args:
             url: Where to post.

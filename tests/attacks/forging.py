@@ -202,13 +202,20 @@ def _of_client_states(genuine: Request) -> Iterator[tuple[str, Request]]:
         secret[::-1],
         f"{secret}\0",
     ]
-    changes = [{"clientState": each, "resource": "me"} for each in wrong] + [{"resource": "me"}, {}, None, "x", []]
+    changes: list[Any] = [{"clientState": each, "resource": "me"} for each in wrong] + [
+        {"resource": "me"},
+        {},
+        None,
+        "x",
+        [],
+    ]
     right = {"clientState": secret, "resource": "me"}
     for change in changes:
         for what, value in {"alone": [change], "first": [change, right], "last": [right, change]}.items():
             yield f"{change!r} {what}", replace(genuine, body=json.dumps({"value": value}).encode())
-    for value in (None, [], {}, secret, 1, {"clientState": secret}, [[right]]):
-        yield f"the value {value!r}", replace(genuine, body=json.dumps({"value": value}).encode())
+    values: list[Any] = [None, [], {}, secret, 1, {"clientState": secret}, [[right]]]
+    for each in values:
+        yield f"the value {each!r}", replace(genuine, body=json.dumps({"value": each}).encode())
     yield "beside the value", replace(genuine, body=json.dumps({"clientState": secret}).encode())
     for body in _BODIES:
         yield f"the body {body[:20]!r}", replace(genuine, body=body)

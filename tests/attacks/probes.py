@@ -1,5 +1,5 @@
-"""Texts that mean something to somebody on a webhook's way: to Velocity, SQS's Query protocol, HTTP, SQL, JSON, a log, a
-terminal."""
+"""Texts that mean something to somebody on a webhook's way: to Velocity, SQS's Query protocol, HTTP, SQL, JSON, a log
+or a terminal."""
 
 VELOCITY = [
     "$context.identity.sourceIp",

@@ -1,5 +1,5 @@
-"""What a sender writes is what the consumer reads, at its place and nowhere else: at either ingress, whatever it means to
-Velocity or to SQS's Query protocol."""
+"""What a sender writes is what the consumer reads, at its place and nowhere else: at either ingress, whatever it means
+to Velocity or to SQS's Query protocol."""
 
 import base64
 import json

@@ -27,6 +27,7 @@ SECRET = "hush hush"
 # What a terminal, or a reader of lines, takes for more than a character.
 _MEANS_SOMETHING = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 MESSAGES = {"queued", "stored", "batch", "failed", "refused", "dead-lettered", "the sink failed"}
+LEVELS = {"INFO", "WARNING", "ERROR"}
 
 
 class _AsLambda(logs._JsonLines):

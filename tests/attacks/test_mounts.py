@@ -1,4 +1,4 @@
-"""An endpoint is what API Gateway matched, and never what a sender wrote: a signature of one endpoint is none at another."""
+"""An endpoint is what API Gateway matched, and never what a sender wrote: a signature of one is none at another."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Forged requests: at least a hundred for each provider that has a ``Source``, and for each of docs/sources/providers.md."""
+"""Forged requests: a hundred and more for each provider that has a ``Source``, and for each of the page."""
 
 import json
 import time

@@ -237,12 +237,12 @@ class TestTheDoor:
         synth(ingress=ingress, **said).has_resource_properties("AWS::ApiGateway::Stage", throttled(rate, burst))
 
     def test_lets_in_what_a_fifo_queue_takes(self, stack: Stack) -> None:
-        for name, said in (("One", {}), ("Two", {"throttling_burst_limit": 100})):
+        for name, burst in (("One", None), ("Two", 100)):
             letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, f"{name}Letters", fifo=True), max_receive_count=5)
             queue = sqs.Queue(
                 stack, f"{name}Queue", fifo=True, visibility_timeout=Duration.minutes(5), dead_letter_queue=letters
             )
-            ScalableWebhook(stack, name, queue=queue, **said)
+            ScalableWebhook(stack, name, queue=queue, throttling_burst_limit=burst)
         template = Template.from_stack(stack)
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 300))
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 100))
