@@ -1,9 +1,14 @@
-"""What was tried against the library, and how often it held: a table at the end of a run."""
+"""What was tried against the library, and how often it held: a table at the end of a run, which is held to the page that
+tells it, docs/security.md."""
 
+import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
+
+_PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 
 # Kind, how many were tried, and those that got through by what they are.
 Attempts = Callable[[str, int, list[str]], None]
@@ -23,7 +28,38 @@ def attempts(request: pytest.FixtureRequest) -> Attempts:
     return take_down
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that tried every kind of the page fails where it tried less than that says."""
+    terminalreporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminalreporter is None:  # a worker
+        return
+    counted, told = _counted(terminalreporter), _told()
+    less = {
+        kind: (counted[kind][0], said) for kind, said in told.items() if kind in counted and counted[kind][0] < said
+    }
+    untold = counted.keys() - told.keys()
+    if told.keys() <= counted.keys() and (less or untold):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        terminalreporter.write_line(f"docs/security.md says more than was tried: {less}; it does not name: {untold}")
+
+
+def _told() -> Mapping[str, int]:
+    """How many attempts the page tells, by their kind."""
+    table = _PAGE.read_text().partition("| kind | attempts, at least |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| ([^|]+) \| ([0-9,]+) \|", table, re.MULTILINE)
+    return {kind: int(number.replace(",", "")) for kind, number in rows}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if counted := _counted(terminalreporter):
+        terminalreporter.section("attacks")
+        for kind, (tried, held) in sorted(counted.items()):
+            terminalreporter.line(f"{tried:6} tried, {held:6} held  {kind}")
+
+
+def _counted(terminalreporter: pytest.TerminalReporter) -> Mapping[str, list[int]]:
+    """How many were tried, and how many held, by their kind."""
     counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -33,7 +69,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                         kind, tried, held = value
                         counted[kind][0] += tried
                         counted[kind][1] += held
-    if counted:
-        terminalreporter.section("attacks")
-        for kind, (tried, held) in sorted(counted.items()):
-            terminalreporter.line(f"{tried:6} tried, {held:6} held  {kind}")
+    return counted
