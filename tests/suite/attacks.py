@@ -1,5 +1,5 @@
-"""What was tried against the library, and how often it held: a table at the end of a run, which is held to the page that
-tells it, docs/security.md."""
+"""What was tried against the library, and how often it held: a table at the end of a run. The page that tells of it,
+docs/security.md, is held to the run."""
 
 import re
 from collections import defaultdict
