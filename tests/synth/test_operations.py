@@ -1,0 +1,190 @@
+"""Least privilege, to the action: what a role may do is what its function was recorded to ask for, and what AWS does by
+that role. Neither more nor less, for every function of every app of the tests."""
+
+import json
+import os
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+import apps
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "webhook_runtime.handlers."
+MORE = {"strict": ROOT / "tests/deployed/strict/app.py", "everything": ROOT / "tests/synth/everything.py"}
+
+# By which actions AWS lets a call through, where they are not its own name.
+# https://docs.aws.amazon.com/dynamodb/latest/developerguide/ql-iam.html
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.access.html
+ACTIONS = {
+    "dynamodb:BatchExecuteStatement": {"dynamodb:PartiQLInsert"},
+    "rds:connect": {"rds-db:connect"},
+    "rds-data:ExecuteStatement": {"rds-data:ExecuteStatement", "secretsmanager:GetSecretValue"},
+    "rds-data:BatchExecuteStatement": {"rds-data:BatchExecuteStatement", "secretsmanager:GetSecretValue"},
+    "s3:DeleteObjects": {"s3:DeleteObject"},
+    "s3:GetObject": {"s3:GetObject", "s3:ListBucket"},
+    "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
+}
+# What a call asks of a key, where somebody brought one.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+KEYS = {
+    "dynamodb:PartiQLInsert": {
+        *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"),
+        *("kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"),
+    },
+    "sqs:SendMessage": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "sqs:ReceiveMessage": {"kms:Decrypt"},
+    "secretsmanager:GetSecretValue": {"kms:Decrypt"},
+    "s3:PutObject": {"kms:Decrypt", "kms:GenerateDataKey"},
+    "s3:GetObject": {"kms:Decrypt"},
+}
+# What AWS does in the name of a role: it writes logs and traces, makes network interfaces, and takes a batch.
+LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
+TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
+NETWORK = {
+    *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+}
+MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+
+# What the example grants to its own handler, which is not run here.
+BY_THE_APP = {"dynamodb:PutItem"}
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    handler: str
+    variables: Mapping[str, Any]
+    granted: frozenset[str]
+    by_aws: frozenset[str]
+
+
+def apps_by_name() -> Iterator[tuple[str, App]]:
+    for name in apps.APPS:
+        yield name, apps.run(name)
+    for name, path in MORE.items():
+        yield name, runpy.run_path(str(path))["app"]
+
+
+def functions() -> Iterator[Function]:
+    for name, app in apps_by_name():
+        for stack in app.synth().stacks:
+            resources = stack.template["Resources"]
+            for id, resource in resources.items():
+                properties = resource.get("Properties", {})
+                if resource["Type"] == "AWS::Lambda::Function" and str(properties["Handler"]).startswith(PREFIX):
+                    yield Function(
+                        f"{name}: {id}",
+                        properties["Handler"],
+                        properties["Environment"]["Variables"],
+                        frozenset(granted(resources, properties["Role"]["Fn::GetAtt"][0])),
+                        frozenset(by_aws(resources, id, properties)),
+                    )
+
+
+def granted(resources: Mapping[str, Any], role: str) -> Iterator[str]:
+    """The actions of a role."""
+    documents = [each["PolicyDocument"] for each in resources[role]["Properties"].get("Policies", [])]
+    documents += [
+        each["Properties"]["PolicyDocument"]
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
+    ]
+    for document in documents:
+        for statement in document["Statement"]:
+            assert statement["Effect"] == "Allow"
+            actions = statement["Action"]
+            yield from [actions] if isinstance(actions, str) else actions
+
+
+def by_aws(resources: Mapping[str, Any], id: str, properties: Mapping[str, Any]) -> Iterator[str]:
+    yield from LOGS
+    if properties.get("TracingConfig", {}).get("Mode") == "Active":
+        yield from TRACES
+    if "VpcConfig" in properties:
+        yield from NETWORK
+    mappings = [each for each in resources.values() if each["Type"] == "AWS::Lambda::EventSourceMapping"]
+    if any(each["Properties"]["FunctionName"] == {"Ref": id} for each in mappings):
+        yield from MAPPING
+
+
+def known(value: Any) -> str:
+    """A value of an environment, with something for each reference in it."""
+    if isinstance(value, str):
+        return value
+    if "Fn::Join" in value:
+        separator, parts = value["Fn::Join"]
+        return str(separator.join(map(known, parts)))
+    return "https://sqs.us-east-1.amazonaws.com/1/Queue"
+
+
+@cache
+def recorded(handler: str, variables: str) -> frozenset[str]:
+    """What a function asks of AWS, in a process of its own."""
+    environment: dict[str, str] = json.loads(variables)
+    environment |= {"WEBHOOK_DATABASE_HOST": "127.0.0.1", "WEBHOOK_DATABASE_PORT": "9"}
+    environment |= {name: "bucket" for name in environment if name.endswith("_BUCKET")}
+    environment.pop("WEBHOOK_CA_CERTIFICATES", None)
+    if "WEBHOOK_URL" in environment:
+        environment["WEBHOOK_URL"] = "http://127.0.0.1:9/"
+    if "WEBHOOK_HANDLER" in environment:  # the user's own is not here
+        environment |= {"WEBHOOK_HANDLER": "operator.neg", "WEBHOOK_HANDLER_BATCH": "false"}
+    if "WEBHOOK_SOURCES" in environment:
+        environment["WEBHOOK_SOURCES"] = re.sub(
+            r'"handler": ?"[^"]+"', '"handler": "operator.is_"', environment["WEBHOOK_SOURCES"]
+        )
+    environment.pop("WEBHOOK_EVENT_FILTERS", None)  # nothing may be dropped
+    aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
+    python = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]), "PATH": os.environ["PATH"]}
+    run = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("operations.py")), handler],
+        env={**environment, **aws, **keys, **python},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    return frozenset(json.loads(run.stdout.splitlines()[-1]))
+
+
+def actions(operations: frozenset[str]) -> set[str]:
+    return set().union(*(ACTIONS.get(each, {each}) for each in operations))
+
+
+@pytest.mark.slow(40)
+def test_each_role_may_do_what_its_function_asks_for_and_nothing_else() -> None:
+    wrong, all_of_them = {}, set()
+    for each in functions():
+        variables = {name: known(value) for name, value in each.variables.items()}
+        operations = recorded(each.handler, json.dumps(variables, sort_keys=True))
+        all_of_them |= operations
+        asked = actions(operations) | each.by_aws
+        of_keys = set().union(*(KEYS.get(action, set()) for action in asked))
+        superfluous = each.granted - asked - of_keys - BY_THE_APP
+        missing = asked - each.granted
+        if superfluous or missing:
+            wrong[each.name] = {"superfluous": sorted(superfluous), "missing": sorted(missing)}
+    assert wrong == {}
+    # Whatever the run time calls was among it.
+    assert {operation.partition(":")[2] for operation in all_of_them if operation != "rds:connect"} == called()
+
+
+def called() -> set[str]:
+    """The operations that the run time's source names."""
+    code = "\n".join(path.read_text() for path in (ROOT / "src" / "webhook_runtime").rglob("*.py"))
+    names = re.findall(r"self\._(?:sqs|s3|client|secrets|dynamodb|rds_data)\.([a-z_]+)\(", code)
+    names += re.findall(r'_call\(\s*"([a-z_]+)"', code)
+    return {"".join(part.title() for part in name.split("_")) for name in names}
