@@ -65,7 +65,8 @@ class Authority:
 def from_aws() -> str:
     """AWS's own bundle."""
     with urllib.request.urlopen(_AT_AWS, timeout=_SECONDS) as answer:
-        return str(answer.read().decode())
+        text: bytes = answer.read()
+        return text.decode()
 
 
 def from_npm(package: str, module: str) -> str:
@@ -163,9 +164,9 @@ def agreed(found: Iterable[Authority], texts: Mapping[str, str]) -> tuple[list[A
     Raises:
         Refused: Two have one that AWS does not have.
     """
-    packed, left_out = [], []
-    for each in found:
-        (packed if len(each.known_to) > 1 else left_out).append(each)
+    known = list(found)
+    packed = [each for each in known if len(each.known_to) > 1]
+    left_out = [each for each in known if len(each.known_to) == 1]
     if AWS in texts and (strange := [each.name for each in packed if AWS not in each.known_to]):
         raise Refused(f"AWS's own bundle must have all that others agree on, and lacks {', '.join(strange)}")
     return packed, left_out
