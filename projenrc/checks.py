@@ -81,6 +81,7 @@ MYPY = {
                 "ministack.*",
                 "pg8000.*",
                 "twilio.*",
+                "yaml",
             ],
             "ignore_missing_imports": True,
         },

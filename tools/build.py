@@ -22,6 +22,7 @@ def build(target: Path, *, straight: bool = False) -> list[Path]:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     os.chdir(ROOT)
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # the backend has a time of its own, which is everybody's
     if straight:
         return [target / build_wheel(str(target))]
     sdist = target / build_sdist(str(target))

