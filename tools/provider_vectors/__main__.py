@@ -50,7 +50,7 @@ def install() -> None:
     """The libraries, where they are in nobody's way."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     _run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, ENVIRONMENT)
-    python, hashed = ENVIRONMENT / "bin" / "python", ["--require-hashes", "--no-build-isolation"]
+    python, hashed = ENVIRONMENT / "bin" / "python", ["--require-hashes", "--no-build"]
     _run(BIN / "uv", "pip", "install", "--quiet", *hashed, "--python", python, "-r", HERE / "requirements.txt")
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, ENVIRONMENT)
