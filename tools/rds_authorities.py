@@ -114,16 +114,17 @@ SOURCES: Mapping[str, Callable[[], str]] = {
 }
 
 
-def _name(certificate: x509.Certificate) -> str:
-    return str(certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier = x509.NameOID.COMMON_NAME) -> str:
+    (attribute,) = certificate.subject.get_attributes_for_oid(oid)
+    return str(attribute.value)
 
 
 def check(certificate: x509.Certificate) -> None:
     """Raises Refused where it is not an authority's, signed by itself, in Amazon's name."""
     name = _name(certificate)
-    (organisation,) = certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
-    if not str(organisation.value).startswith("Amazon Web Services"):
-        raise Refused(f"{name} must be of Amazon Web Services, got {organisation.value}")
+    organisation = _name(certificate, x509.NameOID.ORGANIZATION_NAME)
+    if not organisation.startswith("Amazon Web Services"):
+        raise Refused(f"{name} must be of Amazon Web Services, got {organisation}")
     if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
         raise Refused(f"{name} must be an authority, got a certificate that signs no other")
     try:

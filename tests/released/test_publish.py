@@ -55,7 +55,7 @@ class TestDigests:
                 digests.hold(folder, *told)
 
     def test_the_command_says_why_and_fails(self, folder: Path) -> None:
-        command = [sys.executable, PUBLISH / "digests.py", folder, "--are", "", ""]
+        command = [sys.executable, str(PUBLISH / "digests.py"), str(folder), "--are", "", ""]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 1
         assert run.stderr == "refused: nobody has said which files there are to be\n"
