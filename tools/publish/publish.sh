@@ -14,12 +14,12 @@ hold() { python3 "$here/digests.py" "$1" --are "$BUILT" "$TESTED"; }
 hold "$1"
 
 cp "$here"/package.json "$here"/package-lock.json "$work"
-npm ci --silent --no-fund --no-audit --ignore-scripts --prefix "$work"
+npm ci --loglevel=error --no-fund --no-audit --ignore-scripts --prefix "$work"
 python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
   --requirement "$here/requirements.txt" --dest "$work/wheels"
 
 export PIP_NO_INDEX=1 PIP_FIND_LINKS="$work/wheels" PIP_CONFIG_FILE=/dev/null PIP_ONLY_BINARY=:all:
-# A Python of the system's refuses `pip install --user` without this; what it installs goes with the rest.
-export PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONUSERBASE="$work/user"
+# What the runner's Python has already is not what was locked, and a system's refuses `pip install --user` otherwise.
+export PIP_IGNORE_INSTALLED=1 PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONUSERBASE="$work/user"
 hold "$1"
 "$work/node_modules/.bin/publib-pypi" "$1"
