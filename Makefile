@@ -57,6 +57,8 @@ help:
 	@echo "make vectors   ask the libraries of the providers again what they accept"
 	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
 	@echo "make dist      build the files of a release, in dist/python"
+	@echo "make dist-alone  the same by the build backend alone: these are what is published"
+	@echo "make published   what the registry gives out is what was built: BUILT=… by tools/publish/digests.py"
 	@echo "make release-check  a release built, uploaded to a registry here, installed from it and used"
 	@echo "make clean     remove the environment and what was built"
 

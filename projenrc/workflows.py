@@ -88,7 +88,7 @@ def _release(github: GitHub) -> None:
                 JobStep(
                     name="Hold the tag to version and changelog",
                     env={"TAG": "${{ github.ref_name }}"},
-                    run='python3 tools/release.py --tag "$TAG" --notes dist/notes.md',
+                    run='python3 tools/release.py --tag "$TAG"',
                 ),
                 JobStep(name="Build", run="make dist-alone"),
                 _digests(),
@@ -143,8 +143,14 @@ def _release(github: GitHub) -> None:
             runs_on=RUNNER,
             permissions=JobPermissions(contents=JobPermission.WRITE),
             steps=[
-                _checkout("tools/publish"),
+                _checkout(),
                 _download(),
+                # Written here: an artifact can be replaced by any job, and no digest is known of a text.
+                JobStep(
+                    name="Write what the page says",
+                    env={"TAG": "${{ github.ref_name }}"},
+                    run='python3 tools/release.py --tag "$TAG" --notes notes.md',
+                ),
                 JobStep(
                     name="Hold the files to what was built and tested",
                     env=BUILT_AND_TESTED,
@@ -154,7 +160,7 @@ def _release(github: GitHub) -> None:
                     name="Publish",
                     env={"GH_TOKEN": "${{ github.token }}", "TAG": "${{ github.ref_name }}"},
                     run='gh release create "$TAG" dist/python/* --repo "$GITHUB_REPOSITORY" --verify-tag'
-                    ' --title "$TAG" --notes-file dist/notes.md',
+                    ' --title "$TAG" --notes-file notes.md',
                 ),
             ],
         ),

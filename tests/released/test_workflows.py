@@ -79,6 +79,22 @@ def test_what_may_write_installs_nothing(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "npx --yes -p publib publib-pypi dist",
+        "true && python3 -m pip install twine",
+        "set -e\n  pipx run twine",
+        "sudo apt-get install jq",
+        "x=$(curl -s example.com)",
+        "bash .ci/run",
+        "make dist",
+    ],
+)
+def test_what_installs_is_found(line: str) -> None:
+    assert INSTALLS.search(line)
+
+
 class TestPublishing:
     JOB = JOBS["release/pypi"]
 
@@ -111,6 +127,10 @@ class TestPublishing:
         assert "needs" not in JOBS["release/build"]
         uploads = {name for name, job in JOBS.items() if any("upload" in step.get("uses", "") for step in steps(job))}
         assert uploads == {"release/build", "upgrade/upgrade"}
+
+    def test_of_an_artifact_nothing_is_used_that_no_digest_is_known_of(self) -> None:
+        scripts = "\n".join(step.get("run", "") for step in steps(JOBS["release/pypi"]) + steps(JOBS["release/notes"]))
+        assert set(re.findall(r"dist/\S+", scripts)) == {"dist/python", "dist/python/*"}
 
     def test_its_script_installs_by_locks_alone(self) -> None:
         script = (ROOT / "tools" / "publish" / "publish.sh").read_text().replace("\\\n", " ")
