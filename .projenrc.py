@@ -21,6 +21,7 @@ community(project)  # .github: forms and template; SECURITY.md
 project.gitignore.exclude(
     ".venv/",
     ".venv-bench/",
+    ".venv-build/",
     "build/",
     "cdk.out/",
     "uv.lock",

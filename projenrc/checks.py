@@ -63,7 +63,7 @@ RUFF = {
 MYPY = {
     "strict": True,
     "python_version": PYTHONS[0],
-    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools",
+    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools:tools/publish",
     "explicit_package_bases": True,
     "exclude": [
         r"tests/typing/wrong\.py$",  # test_typing.py says what it has to find there
@@ -81,6 +81,7 @@ MYPY = {
                 "ministack.*",
                 "pg8000.*",
                 "twilio.*",
+                "yaml",
             ],
             "ignore_missing_imports": True,
         },
@@ -90,7 +91,7 @@ MYPY = {
 PYTEST = {
     "testpaths": ["tests"],
     "addopts": "-ra --strict-markers --import-mode=importlib",
-    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools"],
+    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools", "tools/publish"],
     "filterwarnings": ["ignore::DeprecationWarning"],
     "markers": [
         "processes: needs processes or threads, which WebAssembly has not: see tests/lambda_python",

@@ -4,6 +4,7 @@ A release is a tag: `make release VERSION=…` has written version, changelog an
 makes versions up from commit messages, and bumps them where no test sees it, so it is not used (decisions/0017).
 """
 
+from projen import JsonPatch
 from projen.github import ActionRefs, DownloadArtifactWith, GitHub, GithubWorkflow, UploadArtifactWith, WorkflowSteps
 from projen.github.workflows import (
     CronScheduleOptions,
@@ -11,6 +12,7 @@ from projen.github.workflows import (
     JobPermission,
     JobPermissions,
     JobStep,
+    JobStepOutput,
     JobStrategy,
     PullRequestOptions,
     PushOptions,
@@ -19,15 +21,15 @@ from projen.python import PythonProject
 
 from projenrc.package import PYTHONS
 
-# `make release-check` uploads by the very line that the release workflow has.
-PUBLIB = "publib@0.2.1061"
 # By commit, since a tag can be moved; projen pins the others so by itself.
 SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"  # v7.0.0
-SETUP_NODE = "actions/setup-node@820762786026740c76f36085b0efc47a31fe5020"  # v7.0.0
 RUNNER = ["ubuntu-24.04"]
 READS = JobPermissions(contents=JobPermission.READ)
 # All parts one after the other take half an hour; the other hour is for a slow machine.
 MINUTES = 90
+# What the files of a release are, as one job tells it to another.
+DIGESTS = {"digests": JobStepOutput(step_id="digests", output_name="digests")}
+BUILT_AND_TESTED = {"BUILT": "${{ needs.build.outputs.digests }}", "TESTED": "${{ needs.test.outputs.digests }}"}
 # Those of .ci/run, which run side by side where a change is looked at.
 PARTS = ["check", "test-all", "release-check", "bench"]
 
@@ -41,7 +43,7 @@ def workflows(project: PythonProject) -> None:
 
 
 def _build(github: GitHub) -> None:
-    build = GithubWorkflow(github, "build")
+    build = _workflow(github, "build")
     build.on(pull_request=PullRequestOptions(), push=PushOptions(branches=["main"]))
     build.add_job(
         "build",
@@ -56,9 +58,24 @@ def _build(github: GitHub) -> None:
 
 
 def _release(github: GitHub) -> None:
-    """A tag `v1.2.3` becomes release 1.2.3, by trusted publishing: no password of the registry is kept anywhere."""
-    release = GithubWorkflow(github, "release", limit_concurrency=True)
+    """A tag `v1.2.3` becomes release 1.2.3, by trusted publishing: no password of the registry is kept anywhere.
+
+    What is published is built where nothing has run but the build backend, and has to be, byte for byte, what was
+    tested among all that development needs. What may publish has run neither (decisions/0021).
+    """
+    release = _workflow(github, "release", limit_concurrency=True)
     release.on(push=PushOptions(tags=["v*"]))
+    release.add_job(
+        "test",
+        Job(
+            runs_on=RUNNER,
+            permissions=READS,
+            timeout_minutes=MINUTES,
+            # The last of them is `python3`; the other is for the check of the newest.
+            steps=[_checkout(), _python(f"{PYTHONS[-1]}\n{PYTHONS[0]}"), _ci(), _digests()],
+            outputs=DIGESTS,
+        ),
+    )
     release.add_job(
         "build",
         Job(
@@ -67,35 +84,53 @@ def _release(github: GitHub) -> None:
             timeout_minutes=MINUTES,
             steps=[
                 _checkout(),
-                # The last of them is `python3`; the other is for the check of the newest.
-                _python(f"{PYTHONS[-1]}\n{PYTHONS[0]}"),
+                _python(PYTHONS[-1]),
                 JobStep(
                     name="Hold the tag to version and changelog",
                     env={"TAG": "${{ github.ref_name }}"},
-                    run='python3 tools/release.py --tag "$TAG" --notes dist/notes.md',
+                    run='python3 tools/release.py --tag "$TAG"',
                 ),
-                _ci(),
-                JobStep(name="Build", run="make dist"),
+                JobStep(name="Build", run="make dist-alone"),
+                _digests(),
                 WorkflowSteps.upload_artifact(with_=UploadArtifactWith(name="dist", path="dist")),
             ],
+            outputs=DIGESTS,
         ),
     )
     release.add_job(
         "pypi",
         Job(
             name="Publish to PyPI",
-            needs=["build"],
+            needs=["test", "build"],
             runs_on=RUNNER,
             environment="pypi",
-            permissions=JobPermissions(id_token=JobPermission.WRITE),
+            permissions=JobPermissions(id_token=JobPermission.WRITE, contents=JobPermission.READ),
+            # Python and Node are the runner's own: a job that sets them up fetches whichever is the newest.
             steps=[
-                JobStep(name="Node", uses=SETUP_NODE, with_={"node-version": "24", "package-manager-cache": False}),
-                _python(PYTHONS[-1]),
+                _checkout("tools/publish"),
                 _download(),
                 JobStep(
                     name="Publish",
-                    env={"PYPI_TRUSTED_PUBLISHER": "true"},
-                    run=f"npx --yes -p {PUBLIB} publib-pypi dist/python",
+                    env={**BUILT_AND_TESTED, "PYPI_TRUSTED_PUBLISHER": "true"},
+                    run="bash tools/publish/publish.sh dist/python",
+                ),
+            ],
+        ),
+    )
+    release.add_job(
+        "published",
+        Job(
+            name="Hold PyPI to what was built",
+            needs=["build", "pypi"],
+            runs_on=RUNNER,
+            permissions=READS,
+            steps=[
+                _checkout(),
+                _python(PYTHONS[-1]),
+                JobStep(
+                    name="Compare",
+                    env={"BUILT": "${{ needs.build.outputs.digests }}"},
+                    run="make published",
                 ),
             ],
         ),
@@ -104,16 +139,28 @@ def _release(github: GitHub) -> None:
         "notes",
         Job(
             name="Publish to the page of releases",
-            needs=["pypi"],
+            needs=["test", "build", "published"],
             runs_on=RUNNER,
             permissions=JobPermissions(contents=JobPermission.WRITE),
             steps=[
+                _checkout(),
                 _download(),
+                # Written here: an artifact can be replaced by any job, and no digest is known of a text.
+                JobStep(
+                    name="Write what the page says",
+                    env={"TAG": "${{ github.ref_name }}"},
+                    run='python3 tools/release.py --tag "$TAG" --notes notes.md',
+                ),
+                JobStep(
+                    name="Hold the files to what was built and tested",
+                    env=BUILT_AND_TESTED,
+                    run='python3 tools/publish/digests.py dist/python --are "$BUILT" "$TESTED"',
+                ),
                 JobStep(
                     name="Publish",
                     env={"GH_TOKEN": "${{ github.token }}", "TAG": "${{ github.ref_name }}"},
                     run='gh release create "$TAG" dist/python/* --repo "$GITHUB_REPOSITORY" --verify-tag'
-                    ' --title "$TAG" --notes-file dist/notes.md',
+                    ' --title "$TAG" --notes-file notes.md',
                 ),
             ],
         ),
@@ -126,7 +173,7 @@ def _upgrade(github: GitHub) -> None:
     Where a newer projen changes a workflow itself, the push is refused, since no workflow's token may: then a person
     does the same by hand.
     """
-    upgrade = GithubWorkflow(github, "upgrade", limit_concurrency=True)
+    upgrade = _workflow(github, "upgrade", limit_concurrency=True)
     upgrade.on(schedule=[CronScheduleOptions(cron="0 4 * * 1")], workflow_dispatch={})
     upgrade.add_job(
         "upgrade",
@@ -178,8 +225,18 @@ def _upgrade(github: GitHub) -> None:
     )
 
 
-def _checkout() -> JobStep:
-    return JobStep(name="Checkout", uses=ActionRefs.ACTIONS_CHECKOUT, with_={"persist-credentials": False})
+def _workflow(github: GitHub, name: str, *, limit_concurrency: bool = False) -> GithubWorkflow:
+    """One that may do nothing but what each of its jobs says."""
+    workflow = GithubWorkflow(github, name, limit_concurrency=limit_concurrency)
+    assert workflow.file
+    # An override that is empty would be left out. Moved, the jobs come last again.
+    workflow.file.patch(JsonPatch.add("/permissions", {}), JsonPatch.move("/jobs", "/jobs"))
+    return workflow
+
+
+def _checkout(only: str = "") -> JobStep:
+    sparse = {"sparse-checkout": only, "sparse-checkout-cone-mode": False} if only else {}
+    return JobStep(name="Checkout", uses=ActionRefs.ACTIONS_CHECKOUT, with_={"persist-credentials": False, **sparse})
 
 
 def _python(version: str) -> JobStep:
@@ -188,6 +245,12 @@ def _python(version: str) -> JobStep:
 
 def _download() -> JobStep:
     return WorkflowSteps.download_artifact(with_=DownloadArtifactWith(name="dist", path="dist"))
+
+
+def _digests() -> JobStep:
+    """A job's output is out of reach of every other job, which an artifact is not."""
+    say = 'echo "digests=$(python3 tools/publish/digests.py dist/python)" >> "$GITHUB_OUTPUT"'
+    return JobStep(name="Digests", id="digests", run=say)
 
 
 def _ci(part: str = "") -> JobStep:

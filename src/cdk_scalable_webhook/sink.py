@@ -169,8 +169,8 @@ class Sink(ABC):
             tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
                 unencrypted connection is never fallen back to.
             ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. RDS needs
-                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: Amazon's
-                authorities for RDS in all other regions, and those that the Lambda runtime trusts.
+                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: for an
+                endpoint of RDS Amazon's authorities for RDS, for any other host those that the Lambda runtime trusts.
                 See: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
         Returns:
@@ -240,8 +240,8 @@ class Sink(ABC):
             tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
                 unencrypted connection is never fallen back to.
             ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. RDS needs
-                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: Amazon's
-                authorities for RDS in all other regions, and those that the Lambda runtime trusts.
+                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: for an
+                endpoint of RDS Amazon's authorities for RDS, for any other host those that the Lambda runtime trusts.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.

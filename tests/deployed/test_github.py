@@ -20,7 +20,7 @@ from cdk_scalable_webhook.local.observe import ObservedWebhook
 from senders import SECRET, SENDERS
 
 APP = Path(__file__).parent / "github"
-EXAMPLES = Path(sys.prefix) / "payloads" / "node_modules" / "@octokit" / "webhooks-examples"
+EXAMPLES = Path(sys.prefix) / "npm" / "node_modules" / "@octokit" / "webhooks-examples"
 # Compact and indented; what is not ASCII is raw in the one, and escaped in the other.
 WRITTEN: list[dict[str, Any]] = [
     {"separators": (",", ":"), "ensure_ascii": False},

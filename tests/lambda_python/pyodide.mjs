@@ -1,4 +1,4 @@
-// node pyodide.mjs HOME ROOT ARGUMENT…: pytest with these arguments in ROOT, by the Python in HOME.
+// node pyodide.mjs NPM LAMBDA ROOT ARGUMENT…: pytest with these arguments in ROOT, by the Python in NPM and the packages in LAMBDA.
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 
 if (isMainThread) {
@@ -6,11 +6,11 @@ if (isMainThread) {
   const options = { workerData: process.argv.slice(2), resourceLimits: { stackSizeMb: 256 } };
   new Worker(new URL(import.meta.url), options).on("exit", (status) => (process.exitCode = status));
 } else {
-  const [home, root, ...options] = workerData;
-  const { loadPyodide } = await import(`${home}/node_modules/pyodide/pyodide.mjs`);
+  const [npm, lambda, root, ...options] = workerData;
+  const { loadPyodide } = await import(`${npm}/node_modules/pyodide/pyodide.mjs`);
   const python = await loadPyodide({ stdin: () => null, stdout: console.log, stderr: console.error });
   python.mountNodeFS("/repo", root);
-  python.mountNodeFS("/packages", `${home}/packages`);
+  python.mountNodeFS("/packages", `${lambda}/packages`);
   python.globals.set("options", python.toPy(options));
   process.exitCode = python.runPython(`
 import os, sys

@@ -15,19 +15,20 @@ from aws_cdk.assertions import Template
 from cdk_scalable_webhook import ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
-HOME = Path(sys.prefix) / "lambda"
+PACKAGES = Path(sys.prefix) / "lambda"
+NPM = Path(sys.prefix) / "npm"
 SECONDS = 900
 
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:
     """The lines of the run, which has to be green."""
-    if not (HOME / ".ready").exists():
+    if not ((PACKAGES / ".ready").exists() and (NPM / ".ready").exists()):
         pytest.skip("the Python of Lambda is not installed; `make environment` does so")
     script = Path(__file__).with_name("pyodide.mjs")
     # No descriptors are captured: a worker of Node's has none. Nor has it processes that could be left running.
     options = ["-p", "no:cacheprovider", "-p", "no:suite.ending", "--quiet", "--capture=sys", "-m", "not processes"]
-    node = [str(Path(sys.prefix) / "bin" / "node"), str(script), str(HOME), str(ROOT)]
+    node = [str(Path(sys.prefix) / "bin" / "node"), str(script), str(NPM), str(PACKAGES), str(ROOT)]
     run = subprocess.run([*node, *options, "tests/runtime"], capture_output=True, text=True, timeout=SECONDS)
     assert run.returncode == 0, run.stdout[-10_000:] + run.stderr[-10_000:]
     return run.stdout.splitlines()

@@ -1,5 +1,7 @@
 """Each check of a release's files is shown files that are as they must not be."""
 
+import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -8,6 +10,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import digests
 import pytest
 from release_check import files, registry
 from release_check.refused import Refused
@@ -19,9 +22,7 @@ ROOT = Path(__file__).parents[2]
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `make dist` builds."""
     folder = tmp_path_factory.mktemp("dist")
-    uv = Path(sys.executable).with_name("uv")
-    plainly = ["--quiet", "--offline", "--no-build-isolation", "--python", sys.executable, "--no-create-gitignore"]
-    subprocess.run([uv, "build", *plainly, "--out-dir", folder], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "tools/build.py", folder], cwd=ROOT, check=True)
     return folder
 
 
@@ -139,6 +140,28 @@ def test_an_sdist_with_a_test_in_it_or_without_the_readme_is_refused(
             files.sdist_is(other(change), source)
 
 
+@pytest.mark.parametrize(
+    ("umask", "zone", "locale", "mode"), [(0o022, "UTC", "C.UTF-8", 0o644), (0o077, "Asia/Tokyo", "C", 0o600)]
+)
+def test_another_checkout_of_another_user_makes_the_same_bytes(
+    built: Path, tmp_path: Path, umask: int, zone: str, locale: str, mode: int
+) -> None:
+    checkout = tmp_path / f"a checkout of {zone.partition('/')[0]}"
+    for name in files._listed("."):
+        if (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, checkout / name)
+            (checkout / name).chmod(mode)
+            os.utime(checkout / name, (mode, mode))
+    subprocess.run(
+        [sys.executable, checkout / "tools" / "build.py", tmp_path / "dist"],
+        env=os.environ | {"TZ": zone, "LC_ALL": locale, "PYTHONHASHSEED": str(mode), "SOURCE_DATE_EPOCH": str(mode)},
+        umask=umask,
+        check=True,
+    )
+    assert digests.digests(tmp_path / "dist") == digests.digests(built)
+
+
 def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None:
     def change(content: dict[str, bytes]) -> None:
         (name,) = (name for name in content if name.endswith("/METADATA"))
@@ -170,7 +193,7 @@ def test_what_others_complain_of_is_refused(
 def test_the_upload_is_the_line_of_the_release_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = registry.command()
     assert line in (ROOT / ".github" / "workflows" / "release.yml").read_text()
-    assert line.endswith(" publib-pypi dist/python")
+    assert line == "bash tools/publish/publish.sh dist/python"
     without_it = tmp_path / "release.yml"
     without_it.write_text("jobs: {}\n")
     monkeypatch.setattr(registry, "_WORKFLOW", without_it)

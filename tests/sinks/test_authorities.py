@@ -1,25 +1,260 @@
-"""The authorities of RDS that are packed with a database's sink."""
+"""Who certifies a database: the authorities of RDS that are packed, and for which hosts they are trusted."""
 
+import json
+import socket
 import ssl
+import threading
+from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import rds_authorities
+import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from rds_authorities import Refused
 
-import webhook_runtime
+from webhook_runtime import tls
+from webhook_runtime.tls import tls_context
 
-BUNDLE = Path(webhook_runtime.__file__).parent / "sinks" / "rds-global-bundle.pem"
-AUTHORITIES = x509.load_pem_x509_certificates(BUNDLE.read_bytes())
+AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())
+
+OF_RDS = [
+    "orders.abc123.eu-west-1.rds.amazonaws.com",
+    "ORDERS.ABC123.EU-WEST-1.RDS.AMAZONAWS.COM",
+    "orders.cluster-abc123.eu-west-1.rds.amazonaws.com",
+    "orders.cluster-ro-abc123.eu-west-1.rds.amazonaws.com",
+    "mine.cluster-custom-abc123.eu-west-1.rds.amazonaws.com",
+    "orders.shardgrp-abc123.eu-west-1.rds.amazonaws.com",
+    "proxy-orders.abc123.eu-west-1.rds.amazonaws.com",  # an instance with the name of a proxy
+    "orders.abc123.cn-north-1.rds.amazonaws.com.cn",
+    "orders.cluster-abc123.rds.cn-north-1.amazonaws.com.cn",
+    "orders.abc123.rds.us-gov-west-1.amazonaws.com",
+    "orders.abc123.eusc-de-east-1.rds.amazonaws.eu",
+]
+OF_OTHERS = [
+    "orders.proxy-abc123.eu-west-1.rds.amazonaws.com",
+    "readers.endpoint.proxy-abc123.eu-west-1.rds.amazonaws.com",
+    "orders.proxy-abc123.rds.cn-north-1.amazonaws.com.cn",
+    "abc123.dsql.eu-west-1.on.aws",
+    "db.example.com",  # a name of one's own for an RDS endpoint: no certificate of RDS names it
+    "orders.abc123.eu-west-1.rds.amazonaws.com.example.com",
+    "orders.abc123.eu-west-1.rds-amazonaws.com",
+    "ordersrds.amazonaws.com",
+    "localhost",
+    "127.0.0.1",
+]
 
 
-def test_a_context_trusts_each_of_them() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(BUNDLE)
-    assert context.cert_store_stats()["x509_ca"] == len(AUTHORITIES) > 50
+class TestWhoIsTrusted:
+    """Real handshakes on loopback, with an authority in the place of RDS' and one in the place of the public ones."""
+
+    @pytest.fixture(scope="class")
+    def rds(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture(scope="class")
+    def public(self) -> trustme.CA:
+        return trustme.CA()
+
+    @pytest.fixture(autouse=True)
+    def known(self, rds: trustme.CA, public: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        rds.cert_pem.write_to_path(str(tmp_path / "rds.pem"))
+        public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
+        monkeypatch.setattr(tls, "RDS_AUTHORITIES", tmp_path / "rds.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
+        monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+
+    @pytest.mark.parametrize("host", OF_RDS)
+    def test_an_endpoint_of_rds_is_certified_by_its_authorities_alone(
+        self, rds: trustme.CA, public: trustme.CA, host: str
+    ) -> None:
+        assert connects(host, rds)
+        assert not connects(host, public)
+
+    @pytest.mark.parametrize("host", OF_OTHERS)
+    def test_a_proxy_and_every_other_host_by_those_of_the_system_alone(
+        self, rds: trustme.CA, public: trustme.CA, host: str
+    ) -> None:
+        assert connects(host, public)
+        assert not connects(host, rds)
+
+    @pytest.mark.parametrize("host", [OF_RDS[0], *OF_OTHERS[:2], "db.example.com"])
+    def test_the_authorities_that_a_user_names_are_trusted_instead_of_all_others(
+        self, rds: trustme.CA, public: trustme.CA, host: str, tmp_path: Path
+    ) -> None:
+        own = trustme.CA()
+        own.cert_pem.write_to_path(str(tmp_path / "own.pem"))
+        assert connects(host, own, str(tmp_path / "own.pem"))
+        assert not connects(host, rds, str(tmp_path / "own.pem"))
+        assert not connects(host, public, str(tmp_path / "own.pem"))
+
+    def test_another_host_of_the_same_authority_is_refused(self, rds: trustme.CA) -> None:
+        assert not connects(OF_RDS[0], rds, named="other.abc123.eu-west-1.rds.amazonaws.com")
 
 
-@pytest.mark.parametrize("extension", [x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier])
-def test_each_has_what_python_asks_of_an_authority_since_3_13(extension: type[x509.ExtensionType]) -> None:
-    for authority in AUTHORITIES:
-        found = authority.extensions.get_extension_for_class(extension)
-        assert found.critical is (extension is not x509.SubjectKeyIdentifier), authority.subject
+def connects(host: str, authority: trustme.CA, ca_certificates: str | None = None, named: str | None = None) -> bool:
+    """Whether a sink for this host takes a server that this authority has certified for it."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert((named or host).lower()).configure_cert(serving)
+    context = tls_context(tls.rds_authorities(host), ca_certificates)
+    ours, theirs = socket.socketpair()
+    ours.settimeout(30)
+    server = threading.Thread(target=serve, args=(serving, theirs))
+    server.start()
+    try:
+        with closing(context.wrap_socket(ours, server_hostname=host)):
+            return True
+    except ssl.SSLCertVerificationError:
+        return False
+    finally:
+        ours.close()
+        server.join()
+
+
+def serve(context: ssl.SSLContext, wire: socket.socket) -> None:
+    wire.settimeout(30)
+    with suppress(OSError), closing(context.wrap_socket(wire, server_side=True)) as tls_wire:
+        tls_wire.recv(1)
+
+
+class TestWhatIsPacked:
+    def test_a_context_trusts_each_of_them(self) -> None:
+        context = tls_context(tls.rds_authorities(OF_RDS[0]), None)
+        assert context.cert_store_stats()["x509_ca"] == len({fingerprint(each) for each in AUTHORITIES}) > 50
+        assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"]
+
+    def test_each_is_recorded_and_agreed_by_two_makers_and_no_other_is_packed(self) -> None:
+        record = json.loads(rds_authorities.RECORD.read_text())
+        packed = {each["sha256"]: each for each in record["packed"]}
+        assert [fingerprint(each) for each in AUTHORITIES] == list(packed)
+        for each in AUTHORITIES:
+            line = packed[fingerprint(each)]
+            assert (line["name"], line["until"]) == (name(each), f"{each.not_valid_after_utc:%Y-%m-%d}")
+            assert len(set(line["agreed_by"]) & rds_authorities.SOURCES.keys()) >= 2, line
+        assert not packed.keys() & {each["sha256"] for each in record["left_out"]}
+        assert all(len(each["known_to"]) == 1 for each in record["left_out"])
+
+    def test_each_is_an_authority_of_amazons_for_rds_and_is_valid(self) -> None:
+        now = datetime.now(UTC)
+        for each in AUTHORITIES:
+            rds_authorities.check(each)
+            assert each.not_valid_before_utc < now < each.not_valid_after_utc
+            assert name(each).startswith("Amazon RDS ")
+
+    @pytest.mark.parametrize("extension", [x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier])
+    def test_each_has_what_python_asks_of_an_authority_since_3_13(self, extension: type[x509.ExtensionType]) -> None:
+        for authority in AUTHORITIES:
+            found = authority.extensions.get_extension_for_class(extension)
+            assert found.critical is (extension is not x509.SubjectKeyIdentifier), authority.subject
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    return certificate.fingerprint(SHA256()).hex()
+
+
+def name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+
+
+class TestHowTheyAreChosen:
+    """Bundles as they must not be taken."""
+
+    NAME = "Amazon RDS eu-west-1 Root CA RSA2048 G1"
+
+    def test_two_must_have_it(self) -> None:
+        one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
+        texts = {"a": pem(one, other), "b": pem(one)}
+        packed, left_out = rds_authorities.agreed(chosen(texts), texts)
+        assert [(each.sha256, each.known_to) for each in packed] == [(fingerprint(one), ("a", "b"))]
+        assert [(each.sha256, each.known_to) for each in left_out] == [(fingerprint(other), ("a",))]
+        assert x509.load_pem_x509_certificates(rds_authorities.bundle(packed).encode()) == [one]
+
+    def test_one_that_a_package_has_twice_is_of_one_maker(self) -> None:
+        one = authority(self.NAME)
+        texts = {"a": pem(one, one), "b": pem(authority("Amazon RDS eu-west-2 Root CA RSA2048 G1"))}
+        assert rds_authorities.agreed(chosen(texts), texts)[0] == []
+
+    def test_another_certificate_of_the_same_name_is_somebody_elses(self) -> None:
+        genuine = pem(authority(self.NAME))
+        with pytest.raises(Refused, match=r"must be one certificate, got \w+ by .*: one of them is not Amazon's"):
+            chosen({"a": genuine, "b": genuine, "c": pem(authority(self.NAME))})
+        with pytest.raises(Refused, match="must be one certificate"):
+            chosen({"a": genuine, "b": genuine + pem(authority(self.NAME))})
+
+    def test_what_others_agree_on_aws_must_have(self) -> None:
+        one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
+        texts = {"AWS": pem(one), "a": pem(one, other), "b": pem(other)}
+        with pytest.raises(Refused, match="lacks Amazon RDS eu-west-2 Root CA RSA2048 G1"):
+            rds_authorities.agreed(chosen(texts), texts)
+        texts = {"AWS": pem(one), "a": pem(one)}
+        assert len(rds_authorities.agreed(chosen(texts), texts)[0]) == 1
+
+    @pytest.mark.parametrize(
+        "of",
+        [
+            "Amazon RDS Beta us-east-1 Root CA RSA2048 G1",
+            "Amazon RDS Preview us-east-2 Root CA ECC384 G1",
+            "Amazon RDS Root 2019 CA",
+            "Amazon RDS eu-west-1 Root CA RSA2048 G1 ",
+            "example.com",
+        ],
+    )
+    def test_what_is_of_no_region_is_none(self, of: str) -> None:
+        texts = dict.fromkeys("ab", pem(authority(of)))
+        assert chosen(texts) == []
+
+    def test_what_has_expired_is_none(self) -> None:
+        texts = dict.fromkeys("ab", pem(authority(self.NAME, until=datetime.now(UTC) - timedelta(days=1))))
+        assert chosen(texts) == []
+
+    @pytest.mark.parametrize(
+        ("made", "told"),
+        [
+            ({"organisation": "Amazing Web Services"}, "must be of Amazon Web Services"),
+            ({"ca": False}, "must be an authority"),
+            ({"signed_by_itself": False}, "must be signed by itself"),
+        ],
+    )
+    def test_what_is_no_authority_of_amazons_is_refused(self, made: dict[str, Any], told: str) -> None:
+        with pytest.raises(Refused, match=told):
+            chosen(dict.fromkeys("ab", pem(authority(self.NAME, **made))))
+
+    def test_a_package_that_has_moved_them_is_told(self) -> None:
+        with pytest.raises(Refused, match="b must have certificates, got none"):
+            chosen({"a": pem(authority(self.NAME)), "b": ""})
+
+
+def authority(
+    of: str,
+    *,
+    organisation: str = "Amazon Web Services, Inc.",
+    ca: bool = True,
+    signed_by_itself: bool = True,
+    until: datetime | None = None,
+) -> x509.Certificate:
+    """A certificate as Amazon's are, with one thing that is not."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, of),
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, organisation),
+        ]
+    )
+    until = until or datetime.now(UTC) + timedelta(days=1)
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(until - timedelta(days=9)).not_valid_after(until)
+    builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
+    return builder.sign(key if signed_by_itself else ec.generate_private_key(ec.SECP256R1()), SHA256())
+
+
+def pem(*certificates: x509.Certificate) -> str:
+    return "".join(each.public_bytes(Encoding.PEM).decode() for each in certificates)
+
+
+def chosen(texts: dict[str, str]) -> list[rds_authorities.Authority]:
+    return rds_authorities.authorities(texts, datetime.now(UTC))

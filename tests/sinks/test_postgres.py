@@ -17,14 +17,13 @@ import pg8000.native
 import pytest
 import trustme
 from certificates import UNTRUSTED, presented
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from link import Link, postgres_tls
 from postgres_server import DATABASE, USER, PostgresServer
 from queue_harness import Queue
 from storing import down, kinds, store, wait_until
 from worlds import PostgresWorld, Secrets, login
 
+from webhook_runtime import tls
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, postgres
@@ -590,6 +589,29 @@ class TestTls:
             assert server.connections() == 0
             assert queue.letters == []
 
+    def test_an_endpoint_of_rds_is_trusted_by_its_own_authorities_alone(
+        self,
+        server: PostgresServer,
+        authority: trustme.CA,
+        trusted: str,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        public = trustme.CA()
+        public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
+        monkeypatch.setattr(tls, "RDS_AUTHORITIES", Path(trusted))
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: resolve("127.0.0.1", *rest))
+        endpoint, proxy = (f"orders.{part}eu-west-1.rds.amazonaws.com" for part in ("abc1.", "proxy-abc1."))
+        for host, signed, refused in [(endpoint, authority, public), (proxy, public, authority)]:
+            with behind_tls(server, signed.issue_cert(host)) as world:
+                sink = world.sink(host=host, tls=True)
+                assert kinds(sink, webhook()) == [S]
+                sink.close()
+            with behind_tls(server, refused.issue_cert(host)) as world:
+                assert down(world.sink(host=host, tls=True), webhook()).error == "SSLCertVerificationError"
+
     def test_a_connection_that_fails_behind_tls_is_closed(
         self, server: PostgresServer, authority: trustme.CA, trusted: str
     ) -> None:
@@ -598,18 +620,6 @@ class TestTls:
             fault = down(sink, webhook())
             assert fault.error == "SQLSTATE 3D000"
             wait_until(lambda: server.connections() == 0)
-
-    def test_amazons_authorities_load_and_each_is_one_and_is_valid(self) -> None:
-        pem = database._RDS_AUTHORITIES.read_bytes()
-        certificates = x509.load_pem_x509_certificates(pem)
-        assert len(certificates) == pem.count(b"-----BEGIN CERTIFICATE-----") > 50
-        now = datetime.now(UTC)
-        for each in certificates:
-            assert each.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-            assert each.not_valid_before_utc < now < each.not_valid_after_utc
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(database._RDS_AUTHORITIES)
-        assert context.cert_store_stats()["x509_ca"] == len({each.public_bytes(Encoding.DER) for each in certificates})
 
 
 @contextmanager

@@ -455,7 +455,7 @@ REFUSALS = [
     Refusal("host without a secret", "secret must be given for a host, got none; pass secret=", host(secret=None), [host()]),
     Refusal("host that is too long", "host must be 1 to 253 printable characters", host(host="h" * 254), [host(host="db.example.com")]),
     Refusal("user that is too long", "iam_user must be 1 to 63 printable characters", lambda stack: region(stack, iam_user="u" * 64), [lambda stack: region(stack, iam_user="webhooks")]),
-    Refusal("region without an authority", "ca_certificates must be given for a database in il-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="il-central-1")),
+    Refusal("region without an authority", "ca_certificates must be given for a database in mx-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="mx-central-1")),
     Refusal("no driver", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
     Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with a driver of yours", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
     Refusal("certificate of another region", "the certificate of domain_name must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),

@@ -228,7 +228,7 @@ class TestDatabase:
         ScalableWebhook(stack, "Webhook", sink=sink)
         assert (packed(stack) / "ca-certificates.pem").read_text() == "the authority"
 
-    @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "il-central-1"])
+    @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "mx-central-1"])
     def test_where_no_authority_of_the_region_is_packed_one_has_to_be_given(self, region: str, tmp_path: Path) -> None:
         stack = Stack(App(), "Stack", env=Environment(account="1" * 12, region=region))
         vpc = ec2.Vpc(stack, "Vpc", max_azs=1)

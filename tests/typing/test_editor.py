@@ -18,7 +18,7 @@ from pygls.lsp.client import LanguageClient
 import cdk_scalable_webhook
 from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
 
-SERVER = str(Path(sys.executable).parent / "pyright-python-langserver")
+SERVER = str(Path(sys.executable).parent / "pyright-langserver")
 SECONDS = 300
 
 

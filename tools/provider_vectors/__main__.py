@@ -1,8 +1,8 @@
 """Write tests/providers/vectors.json, by which the page of providers is tested: `make vectors`.
 
-Each webhook of ``cases.py`` is given to the libraries that have to know it, in the versions of requirements.txt and
-package.json. They have to accept it, and to refuse it with another payload and with another secret; or nothing is
-written.
+Each webhook of ``cases.py`` is given to the libraries that have to know it, in the versions of requirements.in and
+package.json, with all below them as it is locked. They have to accept it, and to refuse it with another payload and
+with another secret; or nothing is written.
 """
 
 import json
@@ -39,7 +39,7 @@ Ask = Callable[[Sequence[Request]], list[str]]
 
 def versions() -> dict[str, dict[str, str]]:
     """By the library's name: where it is from, and its version."""
-    pinned = re.findall(r"^([\w-]+)(?:\[.*\])?==(.+)$", (HERE / "requirements.txt").read_text(), re.MULTILINE)
+    pinned = re.findall(r"^([\w-]+)(?:\[.*\])?==(.+)$", (HERE / "requirements.in").read_text(), re.MULTILINE)
     npm = json.loads((HERE / "package.json").read_text())["dependencies"]
     return {name: {"registry": "PyPI", "version": version} for name, version in pinned} | {
         name: {"registry": "npm", "version": version} for name, version in npm.items()
@@ -50,11 +50,11 @@ def install() -> None:
     """The libraries, where they are in nobody's way."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     _run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, ENVIRONMENT)
-    requirements = HERE / "requirements.txt"
-    _run(BIN / "uv", "pip", "install", "--quiet", "--python", ENVIRONMENT / "bin" / "python", "-r", requirements)
-    shutil.copy(HERE / "package.json", ENVIRONMENT)
-    options = "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "--no-package-lock"
-    _run(BIN / "npm", "install", *options, "--prefix", ENVIRONMENT)
+    python, hashed = ENVIRONMENT / "bin" / "python", ["--require-hashes", "--no-build"]
+    _run(BIN / "uv", "pip", "install", "--quiet", *hashed, "--python", python, "-r", HERE / "requirements.txt")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, ENVIRONMENT)
+    _run(BIN / "npm", "ci", "--silent", "--no-fund", "--no-audit", "--ignore-scripts", "--prefix", ENVIRONMENT)
 
 
 def of_pypi(requests: Sequence[Request]) -> list[str]:

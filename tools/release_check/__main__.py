@@ -69,6 +69,7 @@ def check(scratch: Path) -> None:
     """All of it."""
     (wheel,), (sdist,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     tell("built", f"{wheel.name}, {sdist.name}: {files.same_again(DIST, scratch)}")
+    tell("built", files.same_alone(DIST, scratch))
     source = files.source()
     for seen in (
         files.wheel_is(wheel, source),
@@ -80,8 +81,9 @@ def check(scratch: Path) -> None:
         tell("files", seen)
     oldest, newest = interpreters()
     with registry.running(scratch / "registry") as served:
-        tell("upload", registry.upload(served, scratch))
+        told("upload", registry.upload(served, DIST, scratch))
         tell("upload", registry.holds(served, [wheel, sdist]))
+        told("published", registry.published(served, DIST))
         leg(served, oldest, environments.floors(scratch), wheel, scratch / "oldest")
         shutil.rmtree(scratch / "oldest")
         last = leg(served, newest, None, wheel, scratch / "newest")

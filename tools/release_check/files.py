@@ -1,6 +1,7 @@
 """What is in the files of a release. Each check says what it has seen, or refuses them."""
 
 import hashlib
+import shutil
 import sys
 import tarfile
 import zipfile
@@ -11,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import digests
 from packaging.metadata import Metadata
 from readme_renderer.markdown import render
 
@@ -31,10 +33,13 @@ _WRITTEN_BY_HATCHLING = {"PKG-INFO", ".gitignore"}
 
 def build(target: Path, *options: str) -> None:
     """Build as `make dist` does, from the very same line."""
-    # What depends on zone, locale or umask of a machine differs here.
-    elsewhere = inherited() | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
     command = ["make", "--silent", "dist", f"DIST={target}", f"DIST_OPTIONS={' '.join(options)}"]
-    run(command, env=elsewhere, umask=0o077)
+    run(command, env=_elsewhere(), umask=0o077)
+
+
+def _elsewhere() -> dict[str, str]:
+    """What depends on zone or locale of a machine differs here, and so on its umask."""
+    return inherited() | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
 
 
 def digest(file: Path) -> str:
@@ -47,13 +52,29 @@ def same_again(built: Path, scratch: Path) -> str:
     again, straight = scratch / "again", scratch / "straight"
     build(again)
     build(straight, "--wheel")
-    first = {file.name: digest(file) for file in built.iterdir()}
-    for folder in (again, straight):
-        other = {file.name: digest(file) for file in folder.iterdir()}
-        if not other.items() <= first.items() or not other:
-            differs = sorted(set(other.items()) ^ set(first.items()))
-            raise Refused(f"a second build has other bytes in {', '.join(dict.fromkeys(name for name, _ in differs))}")
+    _same_bytes(built, again)
+    _same_bytes(built, straight)
     return "twice, the wheel from the sdist and from the checkout: the same bytes"
+
+
+def same_alone(built: Path, scratch: Path) -> str:
+    """Both are built as they will be published: in another checkout, by the build backend without anything else."""
+    checkout, alone = scratch / "another checkout", scratch / "alone"
+    for name in _listed("."):
+        if (ROOT / name).exists():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, checkout / name, follow_symlinks=False)
+    run(["make", "--silent", "dist-alone", f"DIST={alone}"], cwd=checkout, env=_elsewhere(), umask=0o077)
+    _same_bytes(built, alone)
+    installed = run([checkout / ".venv-build" / "bin" / "python", "-m", "pip", "list", "--format=freeze"])
+    return f"by the build backend alone ({', '.join(installed.split())}), in another checkout: the same bytes"
+
+
+def _same_bytes(built: Path, again: Path) -> None:
+    first, other = digests.digests(built), digests.digests(again)
+    if not other.items() <= first.items() or not other:
+        differs = sorted(set(other.items()) ^ set(first.items()))
+        raise Refused(f"a second build has other bytes in {', '.join(dict.fromkeys(name for name, _ in differs))}")
 
 
 def checked_by_others(wheel: Path, sdist: Path) -> str:
@@ -66,9 +87,14 @@ def checked_by_others(wheel: Path, sdist: Path) -> str:
 
 def source() -> dict[str, bytes]:
     """The files of src as git has them, or would."""
-    listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "src"])
-    files = [ROOT / name for name in listed.split("\0") if name]
+    files = [ROOT / name for name in _listed("src")]
     return {str(file.relative_to(ROOT / "src")): file.read_bytes() for file in files if file.exists()}
+
+
+def _listed(folder: str) -> list[str]:
+    """The files that a checkout has, or would."""
+    listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder])
+    return [name for name in listed.split("\0") if name]
 
 
 def wheel_is(wheel: Path, source: Mapping[str, bytes]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
 from typing import Any, Protocol
 
 from webhook_runtime import logs
@@ -20,11 +19,7 @@ from webhook_runtime.secrets import secret_text
 from webhook_runtime.settings import DatabaseSettings
 from webhook_runtime.sinks.splitting import BadWebhook, insert_each
 from webhook_runtime.sinks.table import create_table
-from webhook_runtime.tls import tls_context
-
-# Amazon's own authorities for its databases, which no system trusts by itself.
-# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
-_RDS_AUTHORITIES = Path(__file__).with_name("rds-global-bundle.pem")
+from webhook_runtime.tls import rds_authorities, tls_context
 
 # A batch must not use up the function's time waiting for a server that has gone. The server is told to give a statement
 # up before the function gives the server up, or it would still be at it while the next connection is opened.
@@ -130,7 +125,7 @@ class DatabaseSink:
         self._settings = settings
         self._driver = driver
         self._credentials = credentials
-        self._tls = tls_context(_RDS_AUTHORITIES, settings.ca_certificates) if settings.tls else None
+        self._tls = tls_context(rds_authorities(settings.host), settings.ca_certificates) if settings.tls else None
         self._connection: Connection | None = None
         self._used_at = 0.0
 

@@ -1,0 +1,92 @@
+"""What stands between the files of a release and the registry: each is shown what it must not let through."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import digests
+import published
+import pytest
+from digests import Mismatch
+
+PUBLISH = Path(digests.__file__).parent
+WHEEL, SDIST = "it-1.2.3-py3-none-any.whl", "it-1.2.3.tar.gz"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "dist"
+    made.mkdir()
+    (made / WHEEL).write_bytes(b"a wheel")
+    (made / SDIST).write_bytes(b"an sdist")
+    return made
+
+
+class TestDigests:
+    def test_one_job_tells_another_in_one_line(self, folder: Path) -> None:
+        said = subprocess.check_output([sys.executable, PUBLISH / "digests.py", folder], text=True)
+        assert said == f"{WHEEL}={sha(b'a wheel')} {SDIST}={sha(b'an sdist')}\n"
+        digests.hold(folder, said, said)
+
+    @pytest.mark.parametrize("name", [WHEEL, SDIST])
+    def test_a_changed_byte_is_refused(self, folder: Path, name: str) -> None:
+        told = digests.text(digests.digests(folder))
+        (folder / name).write_bytes((folder / name).read_bytes()[:-1] + b"!")
+        with pytest.raises(Mismatch, match=f"not the files that were built and tested: {name} is "):
+            digests.hold(folder, told)
+
+    def test_one_file_more_and_one_less_are_refused(self, folder: Path) -> None:
+        told = digests.text(digests.digests(folder))
+        (folder / "it-1.2.3-cp311-none-any.whl").write_bytes(b"for one Python")
+        with pytest.raises(Mismatch, match=r"it-1\.2\.3-cp311-none-any\.whl is .*, and None was told"):
+            digests.hold(folder, told)
+        (folder / "it-1.2.3-cp311-none-any.whl").unlink()
+        (folder / SDIST).unlink()
+        with pytest.raises(Mismatch, match=f"{SDIST} is None"):
+            digests.hold(folder, told)
+
+    @pytest.mark.parametrize("at", [0, 1])
+    def test_both_have_to_have_said_the_same(self, folder: Path, at: int) -> None:
+        told = [digests.text(digests.digests(folder))] * 2
+        for other in ("", "\n", f"{WHEEL}={sha(b'another')} {SDIST}={sha(b'an sdist')}"):
+            told[at] = other
+            with pytest.raises(Mismatch):
+                digests.hold(folder, *told)
+
+    def test_the_command_says_why_and_fails(self, folder: Path) -> None:
+        command = [sys.executable, str(PUBLISH / "digests.py"), str(folder), "--are", "", ""]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.returncode == 1
+        assert run.stderr == "refused: nobody has said which files there are to be\n"
+
+
+class TestPublished:
+    """What pip says is made up here: `make release-check` has it say it."""
+
+    BUILT = f"{WHEEL}={'0' * 64}"
+
+    def test_it_waits_until_the_registry_has_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        answers = iter(["ERROR: No matching distribution found", "ERROR: No matching distribution found", ""])
+        monkeypatch.setattr(published, "fetch", lambda name, digest: next(answers))
+        assert self.BUILT in published.published(self.BUILT, tries=3, seconds=0)
+        assert list(answers) == []
+
+    def test_what_never_comes_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(published, "fetch", lambda name, digest: "ERROR: No matching distribution found")
+        with pytest.raises(Mismatch, match=f"no {WHEEL} that can be fetched\nERROR: No matching"):
+            published.published(self.BUILT, tries=2, seconds=0)
+
+    def test_other_bytes_are_told_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        said = iter(["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."])
+        monkeypatch.setattr(published, "fetch", lambda name, digest: next(said))
+        with pytest.raises(Mismatch, match=f"another {WHEEL} than was built"):
+            published.published(self.BUILT, tries=3, seconds=0)
+
+    def test_nothing_built_is_nothing_published(self) -> None:
+        with pytest.raises(Mismatch, match="nobody has said"):
+            published.published("")
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

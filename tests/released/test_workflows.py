@@ -1,0 +1,149 @@
+"""What the workflows may do, and what may run where something may be written: read from the files themselves."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+JOBS = {f"{workflow}/{name}": job for workflow, content in WORKFLOWS.items() for name, job in content["jobs"].items()}
+
+# Each job by what it may do. Whoever adds a right says so here.
+PERMISSIONS = {
+    "build/build": {"contents": "read"},
+    "release/test": {"contents": "read"},
+    "release/build": {"contents": "read"},
+    "release/pypi": {"contents": "read", "id-token": "write"},
+    "release/published": {"contents": "read"},
+    "release/notes": {"contents": "write"},
+    "upgrade/upgrade": {"contents": "read"},
+    "upgrade/propose": {"contents": "write", "pull-requests": "write"},
+}
+# What has a right to write runs nothing that was installed, but for publish.sh, which installs by locks.
+INSTALLS = re.compile(
+    r"(^|[;&|(]|-m|\bsudo|\bbash)\s*(npx|npm|pip|pipx|uv|uvx|apt|apt-get|curl|wget|make|\.ci/run)\b", re.MULTILINE
+)
+CACHES = re.compile(r"\bcache\b")
+
+
+def steps(job: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(job["steps"])
+
+
+def writes(name: str) -> bool:
+    return "write" in PERMISSIONS[name].values()
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_by_itself_may_nothing(name: str) -> None:
+    assert WORKFLOWS[name]["permissions"] == {}
+
+
+def test_a_job_may_what_is_said_here_and_no_more() -> None:
+    assert {name: job["permissions"] for name, job in JOBS.items()} == PERMISSIONS
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_an_action_is_of_one_commit(name: str) -> None:
+    used = [step["uses"] for step in steps(JOBS[name]) if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", each)] == []
+    assert "uses" not in JOBS[name]  # a workflow of somebody else's would bring steps that nobody reads here
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_no_script_has_text_of_others_in_it(name: str) -> None:
+    """What GitHub fills in is not quoted: it comes by the environment, or is one of these."""
+    scripts = "\n".join(step.get("run", "") for step in steps(JOBS[name]))
+    assert set(re.findall(r"\$\{\{\s*(.*?)\s*\}\}", scripts)) <= {"matrix.part"}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_checkout_leaves_no_credentials_and_no_job_restores_a_cache(name: str) -> None:
+    for step in steps(JOBS[name]):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] is False
+        assert not CACHES.search(step.get("uses", ""))
+        assert not [option for option in step.get("with", {}) if CACHES.search(option)]
+
+
+@pytest.mark.parametrize("name", [name for name in JOBS if writes(name)])
+def test_what_may_write_installs_nothing(name: str) -> None:
+    assert [step["run"] for step in steps(JOBS[name]) if INSTALLS.search(step.get("run", ""))] == []
+    assert {step["uses"].partition("@")[0] for step in steps(JOBS[name]) if "uses" in step} <= {
+        "actions/checkout",
+        "actions/download-artifact",
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "npx --yes -p publib publib-pypi dist",
+        "true && python3 -m pip install twine",
+        "set -e\n  pipx run twine",
+        "sudo apt-get install jq",
+        "x=$(curl -s example.com)",
+        "bash .ci/run",
+        "make dist",
+    ],
+)
+def test_what_installs_is_found(line: str) -> None:
+    assert INSTALLS.search(line)
+
+
+class TestPublishing:
+    JOB = JOBS["release/pypi"]
+
+    def test_it_has_three_steps(self) -> None:
+        checkout, download, publish = steps(self.JOB)
+        assert checkout["with"] == {
+            "persist-credentials": False,
+            "sparse-checkout": "tools/publish",
+            "sparse-checkout-cone-mode": False,
+        }
+        assert download["with"] == {"name": "dist", "path": "dist"}
+        assert publish["run"] == "bash tools/publish/publish.sh dist/python"
+        assert self.JOB["environment"] == "pypi"
+
+    def test_it_is_told_the_files_by_what_tests_and_by_what_builds(self) -> None:
+        assert set(self.JOB["needs"]) == {"test", "build"}
+        told = {"BUILT": "${{ needs.build.outputs.digests }}", "TESTED": "${{ needs.test.outputs.digests }}"}
+        for name in ("release/pypi", "release/notes"):
+            assert any(step.get("env", {}).items() >= told.items() for step in steps(JOBS[name])), name
+        for name in ("release/test", "release/build"):
+            assert JOBS[name]["outputs"] == {"digests": "${{ steps.digests.outputs.digests }}"}
+            (said,) = (step["run"] for step in steps(JOBS[name]) if step.get("id") == "digests")
+            assert said == 'echo "digests=$(python3 tools/publish/digests.py dist/python)" >> "$GITHUB_OUTPUT"'
+
+    def test_what_is_published_is_built_where_nothing_else_has_run(self) -> None:
+        ran = [step["run"] for step in steps(JOBS["release/build"]) if "run" in step]
+        assert ran[1] == "make dist-alone"
+        assert ran[0].startswith("python3 tools/release.py --tag ")  # of the standard library alone
+        assert len(ran) == 3
+        assert "needs" not in JOBS["release/build"]
+        uploads = {name for name, job in JOBS.items() if any("upload" in step.get("uses", "") for step in steps(job))}
+        assert uploads == {"release/build", "upgrade/upgrade"}
+
+    def test_of_an_artifact_nothing_is_used_that_no_digest_is_known_of(self) -> None:
+        scripts = "\n".join(step.get("run", "") for step in steps(JOBS["release/pypi"]) + steps(JOBS["release/notes"]))
+        assert set(re.findall(r"dist/\S+", scripts)) == {"dist/python", "dist/python/*"}
+
+    def test_its_script_installs_by_locks_alone(self) -> None:
+        script = (ROOT / "tools" / "publish" / "publish.sh").read_text().replace("\\\n", " ")
+        lines = [line for line in script.splitlines() if not line.startswith("#")]
+        (npm,) = (line for line in lines if re.match(r"\s*npm\b", line))
+        (pip,) = (line for line in lines if "-m pip " in line)
+        assert npm.startswith("npm ci ")
+        assert "--ignore-scripts" in npm
+        assert {"--require-hashes", "--only-binary", "--no-deps"} <= set(pip.split())
+        assert "PIP_NO_INDEX=1" in script
+        assert not re.search(r"\b(npx|uvx|pipx|curl|wget|eval)\b", "\n".join(lines))
+
+    def test_the_last_before_the_upload_is_the_comparison(self) -> None:
+        *_, last, upload = (ROOT / "tools" / "publish" / "publish.sh").read_text().splitlines()
+        assert last == 'hold "$1"'
+        assert upload.endswith('/publib-pypi" "$1"')
