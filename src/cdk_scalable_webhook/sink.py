@@ -140,9 +140,9 @@ class Sink(ABC):
         """A table of a Postgres server, one row a webhook, a batch in one round trip over one connection.
 
         Each execution environment of the consumer keeps one connection, so the server never sees more of them than
-        ``max_concurrency``. A row is inserted only if its ``id`` is new at its endpoint, ``mount``, so what is delivered
-        twice is stored once. A webhook that no row can hold fails alone, and goes to the dead-letter queue with the
-        reason; where the server is down or has no connection left, the batch comes back later.
+        ``max_concurrency``. A row is inserted only if its ``id`` is new at its endpoint, so what is delivered twice is
+        stored once. A webhook that no row can hold fails alone, and goes to the dead-letter queue with the reason;
+        where the server is down or has no connection left, the batch comes back later.
 
         Needs ``pip install "cdk-scalable-webhook[postgres]"`` where the app is synthesised: the driver, pg8000, goes
         into the function's asset from there. In the VPC the function also has to reach SQS and Secrets Manager, through
