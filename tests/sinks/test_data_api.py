@@ -307,6 +307,28 @@ class TestMySql:
         assert values["received_at"]["stringValue"].count(":") == 2
         assert (calls[0]["resourceArn"], calls[0]["secretArn"], calls[0]["database"]) == ("cluster", "secret", DATABASE)
 
+    def test_mariadb_takes_one_id_of_several_senders_for_several_webhooks(self, mariadb: MariaDbServer) -> None:
+        client = Recorder()
+        settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, f"{DATABASE}.of_several", create_table=False)
+        mounts, ids = ["/", "/b", "/B", "/b/x"], ["x", "X", "x ", "/b#x", "b#x", "#x", "é", "e\u0301", "x\0"]
+        webhooks = [webhook(f"{mount} {n}", id=id, mount=mount) for mount in mounts for n, id in enumerate(ids)]
+        for _ in range(2):
+            store(DataApiSink(settings, client), *webhooks)
+        connection = mariadb.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(create_table("mysql", settings.table_name))
+                for call in client.calls:
+                    statement = re.sub(r":(\w+)", r"%(\1)s", call["sql"])
+                    for parameters in call["parameterSets"]:
+                        cursor.execute(statement, dict(map(_pair, parameters)))
+                cursor.execute(f"SELECT id, mount, payload FROM {settings.table_name}")
+                rows = {(id.decode(), mount): payload for id, mount, payload in cursor.fetchall()}
+                cursor.execute(f"DROP TABLE {settings.table_name}")
+        finally:
+            connection.close()
+        assert rows == {(each.id, each.mount): each.body for each in webhooks}
+
     @pytest.mark.parametrize(("sql_mode", "refused"), [("STRICT_TRANS_TABLES", 1), ("", 0)])
     @pytest.mark.parametrize(
         ("unique", "in_the_way"),
