@@ -102,7 +102,7 @@ def _fault(error: str, message: str) -> Fault:
         return Fault(Meaning.OTHER, error, reason)
     bad_row = state[1] == "HY000" and _MYSQL_BAD_ROW.search(message)
     meaning = Meaning.BAD_ROW if bad_row else sqlstate.meaning(state[1])
-    hint = OTHER_KEY if message.startswith(_MYSQL_OTHER_KEY) else sqlstate.hint(state[1])
+    hint = OTHER_KEY if _MYSQL_OTHER_KEY in message else sqlstate.hint(state[1])
     return Fault(meaning, f"SQLSTATE {state[1]}", reason + hint)
 
 
