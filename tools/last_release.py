@@ -133,6 +133,7 @@ def messages() -> list[dict[str, Any]]:
         webhook = testing.webhook(
             body,
             id="delivery-1",
+            mount="/hooks",
             path="/hooks/a b",
             query=[("q", "1"), ("q", "ä&=")],
             headers=[("Content-Type", "application/json"), ("X-Twice", "1"), ("X-Twice", "2")],
@@ -152,6 +153,7 @@ def plain(webhook: message.Webhook) -> dict[str, Any]:
     """What a consumer has of a webhook, as JSON; but for what SQS adds."""
     fields = {name: value for name, value in vars(webhook).items() if name not in ("message_id", "attempt")}
     return fields | {
+        "key": webhook.key,
         "headers": list(webhook.headers.pairs()),
         "body": webhook.body.hex(),
         "received_at": webhook.received_at.isoformat(),

@@ -782,7 +782,7 @@ def taken_by_the_cdk(argument: str) -> Iterator[None]:
 
 
 def table_key(table: "dynamodb.ITable") -> None:
-    """The table's key is the webhook's id, or an insert cannot be conditional on it."""
+    """The table's key is the webhook's, or an insert cannot be conditional on it."""
     resource: Any = table.node.default_child
     if not hasattr(resource, "key_schema"):  # neither a table nor one of the second kind, but imported
         return
@@ -804,7 +804,7 @@ def table_key(table: "dynamodb.ITable") -> None:
 _KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
 # What an item has, as a text that is never empty. Of a query, headers and a payload no index can be made: they may be
 # empty, another type, or too long for a key.
-_INDEXED = ("id", "request_id", "received_at", "method", "path", "source_ip")
+_INDEXED = ("id", "delivery_id", "mount", "request_id", "received_at", "method", "path", "source_ip")
 _NOT_INDEXED = ("query", "headers", "payload")
 
 

@@ -96,12 +96,13 @@ class Sink(ABC):
     def dynamodb(table: "dynamodb.ITable | None" = None) -> "DynamoDBSink":
         """A DynamoDB table, one item a webhook, written in one round trip for up to 25 of them.
 
-        Each item is written only if its ``id`` is new, so what is delivered twice is stored once. Its attributes:
-        ``id``, ``request_id``, ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map,
-        names in lower case), ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that
-        no item can hold (400 KB) goes to the dead-letter queue with the reason; with ``large_payloads`` a payload above
-        350 KiB stays in that bucket, below ``stored/``, and its item has ``payload_object``, the ``s3://`` URI, instead
-        of ``payload``.
+        Each item is written only if its ``id`` is new, so what is delivered twice is stored once. That ``id`` is the
+        webhook's key: the path of the endpoint, ``#`` and the sender's id, such as ``/stripe#evt_1``. The other
+        attributes: ``delivery_id`` (the sender's id by itself), ``mount`` (the path of the endpoint), ``request_id``,
+        ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map, names in lower case),
+        ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that no item can hold
+        (400 KB) goes to the dead-letter queue with the reason; with ``large_payloads`` a payload above 350 KiB stays in
+        that bucket, below ``stored/``, and its item has ``payload_object``, the ``s3://`` URI, instead of ``payload``.
 
         Args:
             table: A table of yours, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,
@@ -139,9 +140,9 @@ class Sink(ABC):
         """A table of a Postgres server, one row a webhook, a batch in one round trip over one connection.
 
         Each execution environment of the consumer keeps one connection, so the server never sees more of them than
-        ``max_concurrency``. A row is inserted only if its ``id`` is new, so what is delivered twice is stored once.
-        A webhook that no row can hold fails alone, and goes to the dead-letter queue with the reason; where the server
-        is down or has no connection left, the batch comes back later.
+        ``max_concurrency``. A row is inserted only if its ``id`` is new at its endpoint, so what is delivered twice is
+        stored once. A webhook that no row can hold fails alone, and goes to the dead-letter queue with the reason;
+        where the server is down or has no connection left, the batch comes back later.
 
         Needs ``pip install "cdk-scalable-webhook[postgres]"`` where the app is synthesised: the driver, pg8000, goes
         into the function's asset from there. In the VPC the function also has to reach SQS and Secrets Manager, through
@@ -153,7 +154,8 @@ class Sink(ABC):
             database_name: The name of the database on the server.
             table_name: The table, with a schema before it where it is not in the search path: ``orders.webhooks``.
                 Letters, digits and underscores; case counts. Default: ``webhooks``. Its columns are those of
-                ``create_table_statement``; the user needs INSERT, and SELECT on ``id``.
+                ``create_table_statement``, its primary key is ``id`` and ``mount``; the user needs INSERT, and SELECT
+                on these two.
             create_table: Whether the consumer makes the table where there is none. The user then needs CREATE on the
                 schema. Default: no; run ``create_table_statement`` yourself.
             host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
@@ -218,14 +220,14 @@ class Sink(ABC):
         """A table of a MySQL or MariaDB server, one row a webhook, a batch in one round trip over one connection.
 
         As ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The user
-        needs INSERT, and SELECT and UPDATE on ``id``.
+        needs INSERT, SELECT on ``id`` and ``mount``, and UPDATE on ``id``.
 
         Args:
             database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server
                 that is not in the CDK: say ``host``.
             database_name: The name of the database on the server.
             table_name: The table. Letters, digits and underscores. Default: ``webhooks``. Its columns are those of
-                ``create_table_statement``.
+                ``create_table_statement``, its primary key is ``id`` and ``mount``.
             create_table: Whether the consumer makes the table where there is none. The user then needs CREATE.
                 Default: no; run ``create_table_statement`` yourself.
             host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
@@ -320,10 +322,11 @@ class Sink(ABC):
 
         The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method``,
         ``X-Original-URI`` and, with the sender's address, ``X-Forwarded-For``. Headers of another connection are left
-        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is the
-        webhook's ``id``, the same at every try: a service that stores each key once stores each webhook once. 2xx is
-        done; 4xx goes to the dead-letter queue, but for 408, 409 and 425, which come back alone, and 429; where the
-        service answers 429 or 503, or not at all, the whole batch comes back; everything else comes back alone.
+        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is that
+        of the webhook, of the path of its endpoint and its sender's id, such as ``/stripe#evt_1``. It is the same at
+        every try: a service that stores each key once stores each webhook once. 2xx is done; 4xx goes to the
+        dead-letter queue, but for 408, 409 and 425, which come back alone, and 429; where the service answers 429 or
+        503, or not at all, the whole batch comes back; everything else comes back alone.
         ``Retry-After`` is honoured. Redirections are not followed.
 
         Args:
@@ -381,7 +384,7 @@ class Sink(ABC):
         It is ``def handle(webhook: Webhook) -> None``, with ``from webhook_runtime import Webhook``. When it returns,
         the webhook is done. When it raises, the webhook is tried again later; ``Permanent("why")`` sends it to the
         dead-letter queue now, ``RetryAfter(seconds)`` sets the delay, ``SinkDown("why")`` lets the rest of the batch
-        wait as well. It may be called again with a webhook that it has had: store by ``webhook.id``. Permissions:
+        wait as well. It may be called again with a webhook that it has had: store by ``webhook.key``. Permissions:
         ``table.grant_write_data(webhook)``, since the ``ScalableWebhook`` is an ``IGrantable``. For its tests there is
         ``webhook_runtime.testing.webhook()``. What an exception says is logged: no payload in it.
 

@@ -135,7 +135,8 @@ class ScalableWebhook(Construct):
                 stay yours. To carry any bytes it needs ``binary_media_types=["*/*"]``. What its resources have by
                 default, such as an authorizer or preflights, the endpoint has, too. Default: a new regional one.
             path: Where the endpoint is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
-                with the webhook. In an ``api`` of yours no POST is there, and no variable below it; another method
+                with the webhook. An id belongs to its endpoint: where you change the path, what a sender sends again
+                is stored again. In an ``api`` of yours no POST is there, and no variable below it; another method
                 stays yours. Default: ``/``, so every path.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
                 requests with the same value are stored once. Not together with a ``source`` that gives its deliveries
@@ -414,8 +415,8 @@ class ScalableWebhook(Construct):
         sender has signed is refused at another's. What you said of the webhook's own endpoint says nothing of this one:
         not its ``source``, ``event_filters``, ``delivery_id_header``, ``acknowledgement`` or ``cors``. What guards the
         API guards every endpoint: throttle, ``api_key``, ``allowed_ip_ranges``, ``iam_authorization``, ``web_acl`` and
-        ``domain_name``. Ids are of all endpoints together: what two senders give the same id is stored once, so a
-        sender whose ids are not random wants a ``ScalableWebhook`` of its own.
+        ``domain_name``. An id belongs to its endpoint: what two senders give the same id is two webhooks, and
+        ``webhook.key``, of mount and id, is what each is stored by.
 
         Args:
             path: Where the endpoint is mounted in the API, such as ``/hooks/stripe``, with every path below.

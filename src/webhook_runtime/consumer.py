@@ -35,7 +35,7 @@ class Sink(Protocol):
     """Where webhooks end."""
 
     def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterable[Outcome]:
-        """Store them, each once and on its own; one outcome for each, in their order. Their ids differ.
+        """Store them, each once and on its own; one outcome for each, in their order. Their keys differ.
 
         Raises SinkDown where the sink takes nothing at present: what has no outcome yet comes back.
         """
@@ -272,16 +272,16 @@ class Consumer:
             message.ends(DUPLICATE)
 
     def _store(self, messages: Sequence[Message], clock: Clock) -> Outcome | None:
-        """Each id once: the first message that has it speaks for the others. Returns what the others of the batch have
+        """Each key once: the first message that has it speaks for the others. Returns what the others of the batch have
         to expect where the sink is down."""
-        by_id: dict[str, list[Message]] = {}
+        by_key: dict[str, list[Message]] = {}
         webhooks: dict[str, Webhook] = {}
         for message in messages:
             if isinstance(message.state, Pending):
                 webhook = message.state.webhook
-                by_id.setdefault(webhook.id, []).append(message)
-                webhooks.setdefault(webhook.id, webhook)
-        same = iter(by_id.values())
+                by_key.setdefault(webhook.key, []).append(message)
+                webhooks.setdefault(webhook.key, webhook)
+        same = iter(by_key.values())
         try:
             for outcome in self._sink.store(list(webhooks.values()), clock) if webhooks else ():
                 _tell(next(same), outcome)

@@ -122,4 +122,9 @@ def configure() -> None:
 
 def names(webhook: Webhook) -> dict[str, object]:
     """What every line about a webhook carries, so that it can be followed from stage to stage."""
-    return {"id": webhook.id, "request_id": webhook.request_id, "message_id": webhook.message_id}
+    return {
+        "id": webhook.id,
+        "mount": webhook.mount,
+        "request_id": webhook.request_id,
+        "message_id": webhook.message_id,
+    }

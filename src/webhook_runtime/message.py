@@ -107,11 +107,11 @@ class Webhook:
     """One webhook, as its sender sent it.
 
     Attributes:
-        id: What makes the delivery unique: the value of the delivery id header where the sender gave one, else API
-            Gateway's request id. Store by it, and what is delivered twice is stored once.
+        id: The sender's own id of the delivery, of the source or in the delivery id header; where there is none, API
+            Gateway's request id. Another sender may choose the same: store by ``key``.
         request_id: API Gateway's extended request id, which is in the log of every stage.
         method: The HTTP method.
-        mount: The path of the door that it came through, which tells senders apart that have a door each.
+        mount: The path of the endpoint that it came to, which tells senders apart that have an endpoint each.
         path: The path below the stage, mount included: as the sender wrote it, so percent-encoded.
         url: The URL that the sender called, as it was written, without the query.
         query_string: The query, as a form.
@@ -138,6 +138,13 @@ class Webhook:
     received_at: datetime
     message_id: str = ""
     attempt: int = 0
+
+    @property
+    def key(self) -> str:
+        """What makes the webhook unique: ``mount``, ``#`` and ``id``, such as ``/stripe#evt_1``. Store by it: what is
+        delivered twice is then stored once, and no other sender can take the id away."""
+        # No mount has a '#': the first one ends it, and no id makes the key of another endpoint's.
+        return f"{self.mount}#{self.id}"
 
     @property
     def text(self) -> str:
@@ -254,6 +261,8 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
             f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message"
         ) from None
     fields = dict(pairs)
+    if len(fields) < len(pairs) and (twice := _twice(name for name, _ in pairs)):
+        raise MalformedMessage(f"message metadata has {twice!r} twice")
     if fields.get("v") != VERSION:
         raise MalformedMessage(f"message format {fields.get('v')!r}, this consumer reads {VERSION!r}")
     try:
@@ -284,6 +293,16 @@ def form_pairs(form: str) -> list[tuple[str, str]]:
     """What ``parse_qsl`` makes of it with ``keep_blank_values``, in a third of the time: most of it is not escaped."""
     pairs = (pair.partition("=") for pair in form.replace("+", " ").split("&") if pair)
     return [(_unescaped(name), _unescaped(value)) for name, _, value in pairs]
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """The first name that comes a second time; only a header may."""
+    known: set[str] = set()
+    for name in names:
+        if name in known and not name.startswith("h."):
+            return name
+        known.add(name)
+    return None
 
 
 def _unescaped(text: str) -> str:

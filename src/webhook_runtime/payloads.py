@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from webhook_runtime import logs
 from webhook_runtime.clients import Later
 from webhook_runtime.clock import Clock
-from webhook_runtime.message import QUEUED, STORED
+from webhook_runtime.message import QUEUED, STORED, Webhook
 from webhook_runtime.outcome import SinkDown
 
 
@@ -70,12 +70,15 @@ class Payloads:
         if refused:
             logs.logger.warning("payloads not deleted", extra={"error": refused, "payloads": len(keys)})
 
-    def keep(self, id: str, body: bytes) -> str:
-        """Keep the payload of the webhook with this id for good, unless there is one already. Returns its URI. Raises
-        SinkDown."""
-        key = STORED + hashlib.sha256(id.encode()).hexdigest()
+    def keep(self, webhook: Webhook) -> str:
+        """Keep the payload of a webhook for good, unless it is there already. Returns its URI. Raises SinkDown.
+
+        It is named by what is in it, too: of two payloads under one key a sink takes one, and which is not known yet.
+        """
+        names = (hashlib.sha256(part).hexdigest() for part in (webhook.key.encode(), webhook.body))
+        key = STORED + "/".join(names)
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=webhook.body, IfNoneMatch="*")
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code != "PreconditionFailed":

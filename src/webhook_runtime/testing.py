@@ -23,8 +23,9 @@ def webhook(
     *,
     json: Any = None,
     id: str | None = None,
+    mount: str = "/",
     method: str = "POST",
-    path: str = "/",
+    path: str | None = None,
     query: Pairs = (),
     headers: Pairs = (),
     source_ip: str = "203.0.113.7",
@@ -36,9 +37,10 @@ def webhook(
     Args:
         body: The payload; text is encoded as UTF-8. Default: empty.
         json: A payload that is encoded as JSON, with its content type, instead of ``body``. Default: none.
-        id: What makes the delivery unique. Default: a new UUID.
+        id: The sender's id of the delivery. Default: a new UUID.
+        mount: The path of the endpoint. Default: ``/``.
         method: The HTTP method. Default: ``POST``.
-        path: The path below the stage. Default: ``/``.
+        path: The path below the stage. Default: ``mount``.
         query: The query's parameters. Default: none.
         headers: The headers, in any case. Default: none.
         source_ip: The sender's address. Default: one that is reserved for examples.
@@ -54,6 +56,7 @@ def webhook(
         ```
     """
     pairs = _pairs(headers)
+    path = mount if path is None else path
     if json is not None:
         body = _dumps(json)
         pairs = [("Content-Type", "application/json"), *pairs]
@@ -61,7 +64,7 @@ def webhook(
         id=str(uuid.uuid4()) if id is None else id,
         request_id=str(uuid.uuid4()),
         method=method,
-        mount="/",
+        mount=mount,
         path=path,
         url=f"https://example.com{path}",
         query_string=urlencode(_pairs(query)),

@@ -31,7 +31,7 @@ def stored(webhook: ObservedWebhook, *ids: str) -> list[dict[str, Any]]:
     """The items with these ids, once they are there."""
 
     def found() -> list[dict[str, Any]]:
-        return [item for item in webhook.items() if item["id"] in ids]
+        return [item for item in webhook.items() if item["delivery_id"] in ids]
 
     assert wait_for(lambda: len(found()) == len(ids), SECONDS), f"not stored within {SECONDS} s"
     return found()
@@ -118,9 +118,10 @@ def test_one_delivery_sent_twice_is_stored_once(door: str, urls: Urls, observe: 
     ids = {answer.json()["id"] for answer in answers}
     assert len(ids) == 1
     (item,) = stored(observe(door), *ids)
+    assert item["id"] == f"/#{item['delivery_id']}"
     observe(door).wait_until_drained(SECONDS)
     assert [other["id"] for other in observe(door).items()].count(item["id"]) == 1
-    outcomes = [line["message"] for line in observe(door).log("ConsumerLogs") if line.get("id") == item["id"]]
+    outcomes = [line["message"] for line in observe(door).log("ConsumerLogs") if line.get("id") in ids]
     assert sorted(outcomes) == ["duplicate", "stored"]
 
 
@@ -167,7 +168,7 @@ def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neig
     (letter,) = letters
     assert letter["MessageAttributes"]["error"]["StringValue"] == "ValidationError"
     assert "size" in letter["MessageAttributes"]["reason"]["StringValue"]
-    ids = {item["id"] for item in webhook.items()}
+    ids = {item["delivery_id"] for item in webhook.items()}
     assert len(set(report.accepted_ids) & ids) == 9
 
 
@@ -195,7 +196,7 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
             break
 
     assert redelivered()
-    ids = [item["id"] for item in webhook.items()]
+    ids = [item["delivery_id"] for item in webhook.items()]
     assert set(accepted) <= set(ids)
     assert len(ids) == len(set(ids))
     assert webhook.dead_letters() == 0
@@ -216,8 +217,8 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
     (item,) = stored(webhook, http.post(urls["Doors/Lambda"], content=b"x").json()["id"])
     body, attribute = message.write(
         message.Webhook(
-            **{name: item[name] for name in ("id", "request_id", "method", "path", "source_ip")},
-            mount="/",
+            **{name: item[name] for name in ("mount", "request_id", "method", "path", "source_ip")},
+            id=item["delivery_id"],
             url="https://example.com/",
             query_string="",
             headers=message.Headers(),
@@ -231,10 +232,10 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
     webhook.wait_until_drained(SECONDS)
 
     def outcomes() -> list[str]:
-        return [line["message"] for line in webhook.log("ConsumerLogs") if line.get("id") == item["id"]]
+        return [line["message"] for line in webhook.log("ConsumerLogs") if line.get("id") == item["delivery_id"]]
 
     assert wait_for(lambda: outcomes() == ["stored", "duplicate"], SECONDS), outcomes()
-    assert stored(webhook, item["id"]) == [item]
+    assert stored(webhook, item["delivery_id"]) == [item]
 
 
 @pytest.mark.parametrize("door", ["Doors/FifoLambda", "Doors/FifoDirect"])

@@ -42,7 +42,7 @@ def test_each_answers_and_names_and_drops_by_itself(name: str, urls: dict[str, s
             assert (partner.status_code, partner.text) == (200, "thanks")
 
     def stored() -> list[tuple[str, str]]:
-        return sorted((item["id"], item["path"]) for item in webhook.items() if item["id"].endswith(run))
+        return sorted((item["delivery_id"], item["path"]) for item in webhook.items() if item["id"].endswith(run))
 
     expected = [(f"own order{run}", "/in"), (f"partner return{run}", "/partner/in")]
     assert wait_for(lambda: stored() == expected, SECONDS), stored()

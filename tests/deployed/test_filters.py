@@ -45,9 +45,9 @@ def send(url: str, payload: bytes, **headers: str) -> str:
 
 def stored(webhook: ObservedWebhook, wanted: list[str], unwanted: list[str]) -> None:
     """What is wanted is in the table, what is not is nowhere."""
-    assert wait_for(lambda: set(wanted) <= {item["id"] for item in webhook.items()}, SECONDS)
+    assert wait_for(lambda: set(wanted) <= {item["delivery_id"] for item in webhook.items()}, SECONDS)
     webhook.wait_until_drained(SECONDS)
-    assert not {item["id"] for item in webhook.items()} & set(unwanted)
+    assert not {item["delivery_id"] for item in webhook.items()} & set(unwanted)
     assert webhook.dead_letters() == 0
 
 

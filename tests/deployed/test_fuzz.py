@@ -136,7 +136,7 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
 
     webhook.wait_until_drained(SECONDS)
     assert webhook.take_dead_letters() == []
-    items = {item["id"]: item for item in webhook.items()}
+    items = {item["delivery_id"]: item for item in webhook.items()}
     by_id: dict[str, list[Answered]] = {}
     for each in accepted:
         by_id.setdefault(each.sent.id or each.request_id, []).append(each)

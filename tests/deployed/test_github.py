@@ -73,7 +73,9 @@ def in_postgres(server: PostgresServer, table: str) -> list[tuple[str, Event]]:
 
 def in_dynamodb(webhook: ObservedWebhook) -> list[tuple[str, Event]]:
     """The id of each item, and what it has."""
-    return [(item["id"], (item["headers"]["x-github-event"], item["payload"].encode())) for item in webhook.items()]
+    return [
+        (item["delivery_id"], (item["headers"]["x-github-event"], item["payload"].encode())) for item in webhook.items()
+    ]
 
 
 def test_they_are_what_there_is_to_try(events: list[Event]) -> None:

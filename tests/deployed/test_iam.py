@@ -236,7 +236,7 @@ def in_table(app: Deployed, table: str, action: str) -> Stored:
     """A table of DynamoDB, whose trouble is that the consumer may not write to it."""
 
     def ids() -> list[str]:
-        return [item["id"] for item in app.webhook.items(table)]
+        return [item["id"].partition("#")[2] for item in app.webhook.items(table)]
 
     return Stored(ids, lambda: app.roles.denying(app.consumer_role, action))
 

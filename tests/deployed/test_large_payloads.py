@@ -45,10 +45,10 @@ def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
 
 
 def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:
-    """The item with this id, once it is there and nothing is under way any more."""
+    """The item whose key ends with this id, once it is there and nothing is under way any more."""
 
     def found() -> list[dict[str, Any]]:
-        return [item for item in webhook.items(table) if item["id"] == id]
+        return [item for item in webhook.items(table) if item["id"].endswith(f"#{id}")]
 
     assert wait_for(lambda: len(found()) > 0, SECONDS)
     webhook.wait_until_drained(SECONDS)

@@ -59,7 +59,7 @@ def post(url: str, name: str, body: bytes = BODY, signed: Signed | None = None) 
 
 
 def stored(webhook: ObservedWebhook, path: str, text: str = "") -> list[str]:
-    return [item["id"] for item in webhook.items() if item["path"] == path and text in str(item["payload"])]
+    return [item["delivery_id"] for item in webhook.items() if item["path"] == path and text in str(item["payload"])]
 
 
 @pytest.mark.parametrize(("door", "name"), DOORS)

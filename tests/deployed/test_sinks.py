@@ -100,7 +100,7 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(e
     http.post(webhook.url, json={"no": "items"})
     observed.wait_until_drained(SECONDS)
 
-    assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(id, "28")]
+    assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(f"/#{id}", "28")]
     (letter,) = each_once(observed.take_dead_letters())
     assert letter["MessageAttributes"]["error"]["StringValue"] == "Permanent"
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "an order has items, each with price and quantity"
@@ -113,4 +113,4 @@ def test_a_consumer_of_ones_own_reads_webhooks_with_the_layer(
     observed = observe("Layered/Webhook")
     assert wait_for(lambda: len(observed.items("Totals")) == 1, SECONDS)
     (item,) = observed.items("Totals")
-    assert (item["id"], item["path"], str(item["total"])) == (answer.json()["id"], "/in", "7")
+    assert (item["id"], item["path"], str(item["total"])) == (f"/#{answer.json()['id']}", "/in", "7")

@@ -31,7 +31,7 @@ def send(
 
 
 def stored(webhook: ObservedWebhook, id: str) -> bool:
-    return id in [item["id"] for item in webhook.items()]
+    return id in [item["delivery_id"] for item in webhook.items()]
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -44,7 +44,7 @@ def test_what_its_sender_signed_is_stored_once_under_its_own_id(
         assert (answer.status_code, answer.json()) == (202, {"id": id})
     assert wait_for(lambda: stored(observe(door), id), SECONDS)
     observe(door).wait_until_drained(SECONDS)
-    assert [item["id"] for item in observe(door).items()].count(id) == 1
+    assert [item["id"] for item in observe(door).items()].count(f"/#{id}") == 1
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -30,6 +30,7 @@ class Memory:
 
     def __init__(self, **troubles: Outcome | Exception) -> None:
         self.stored: dict[str, Webhook] = {}
+        self.keys: set[str] = set()
         self.calls: list[list[str]] = []
         self._troubles = troubles
 
@@ -44,8 +45,9 @@ class Memory:
             raise trouble
         if trouble:
             return trouble
-        if webhook.id in self.stored:
+        if webhook.key in self.keys:
             return DUPLICATE
+        self.keys.add(webhook.key)
         self.stored[webhook.id] = webhook
         return STORED
 
@@ -55,13 +57,15 @@ HOPELESS = Outcome(Kind.PERMANENT, "TooLarge", "the item is too large")
 DOWN = SinkDown("no connection", error="ConnectionError")
 
 
-def sqs_record(id: str, message_id: str | None = None, body: bytes = b"{}", **more: Any) -> dict[str, Any]:
+def sqs_record(
+    id: str, message_id: str | None = None, body: bytes = b"{}", mount: str = "/", **more: Any
+) -> dict[str, Any]:
     webhook = Webhook(
         id=id,
         request_id=f"request-{id}",
         method="POST",
-        mount="/",
-        path="/",
+        mount=mount,
+        path=mount,
         url="https://example.com/",
         query_string="",
         headers=Headers(),
@@ -112,6 +116,30 @@ def test_two_deliveries_of_one_id_in_one_batch_are_stored_once() -> None:
     sink = Memory()
     assert consume(sink, sqs_record("a", "first"), sqs_record("a", "second")) == []
     assert sink.calls == [["a"]]
+
+
+def test_two_senders_that_choose_one_id_are_two_webhooks() -> None:
+    sink = Memory()
+    mounts = ["/stripe", "/partner", "/stripe", "/"]
+    batch = [sqs_record("a", f"message-{n}", mount=mount) for n, mount in enumerate(mounts)]
+    assert consume(sink, *batch) == []
+    assert sink.calls == [["a", "a", "a"]]
+    assert sink.keys == {"/stripe#a", "/partner#a", "/#a"}
+    assert consume(sink, sqs_record("a", mount="/another")) == []
+    assert sink.keys == {"/stripe#a", "/partner#a", "/#a", "/another#a"}
+
+
+def test_the_trouble_of_one_sender_is_not_told_of_another_with_its_id() -> None:
+    class OneIsBad(Memory):
+        def _store(self, webhook: Webhook) -> Outcome:
+            return HOPELESS if webhook.mount == "/partner" else super()._store(webhook)
+
+    sink, letters = OneIsBad(), Sqs()
+    batch = [sqs_record("a", mount[1:], mount=mount) for mount in ("/partner", "/stripe")]
+    assert consume(sink, *batch, dead_letters=letters) == []
+    assert sink.keys == {"/stripe#a"}
+    (letter,) = letters.sent
+    assert "mount=%2Fpartner" in attributes(letter)["webhook"]
 
 
 def test_two_deliveries_of_one_id_come_back_together_when_the_first_fails() -> None:
@@ -422,6 +450,7 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
     assert (failed["error"], failed["reason"], failed["attempt"]) == ("Throttled", "too many at once", 1)
     assert 1 <= failed["retry_in"] <= 10
     assert (dead["error"], dead["reason"]) == ("TooLarge", "the item is too large")
+    assert [vars(line)["mount"] for line in caplog.records[:-1]] == ["/"] * 4
     batch = vars(caplog.records[-1])
     assert (batch["size"], batch["stored"], batch["duplicate"], batch["failed"]) == (4, 1, 1, 1)
     assert (batch["retry"], batch["dead-lettered"]) == (1, 1)

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,12 +50,15 @@ def store(client: Any, *webhooks: Webhook) -> Iterator[Outcome]:
 def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
     client, stubber = dynamodb
     columns = (
-        "'id': ?, 'request_id': ?, 'received_at': ?, 'method': ?, 'path': ?, 'query': ?, 'headers': ?, 'payload': ?"
+        "'id': ?, 'delivery_id': ?, 'mount': ?, 'request_id': ?, 'received_at': ?, 'method': ?, 'path': ?, "
+        "'query': ?, 'headers': ?, 'payload': ?, 'source_ip': ?"
     )
     statement = {
-        "Statement": f"INSERT INTO \"Webhooks\" VALUE {{{columns}, 'source_ip': ?}}",
+        "Statement": f'INSERT INTO "Webhooks" VALUE {{{columns}}}',
         "Parameters": [
+            {"S": "/orders#a"},
             {"S": "a"},
+            {"S": "/orders"},
             {"S": "request"},
             {"S": "2026-01-02T03:04:05.678+00:00"},
             {"S": "POST"},
@@ -67,7 +71,7 @@ def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
     }
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": [statement]})
 
-    assert list(store(client, webhook())) == [STORED]
+    assert list(store(client, replace(webhook(), mount="/orders"))) == [STORED]
 
 
 def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubber]) -> None:
@@ -196,12 +200,23 @@ class TestWithLargePayloads:
             self.store(client, s3, webhook("a", b"x" * 500_000))
         assert down.value.error == "SlowDown"
 
-    def test_a_duplicate_leaves_what_is_there(self, dynamodb: tuple[Any, Stubber]) -> None:
+    def test_an_item_names_the_payload_that_came_with_it(self, dynamodb: tuple[Any, Stubber]) -> None:
+        """Whichever of two webhooks with one key has kept its payload first, and which of them got the item."""
         client, stubber = dynamodb
-        answers: list[dict[str, Any]] = [{}, {"Error": {"Code": "DuplicateItem"}}]
+        calls: list[Any] = []
+        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        throttled = {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
+        duplicate = {"Error": {"Code": "DuplicateItem"}}
+        answers: list[dict[str, Any]] = [throttled, {}, duplicate]
         s3 = S3()
         for answer in answers:
             stubber.add_response("batch_execute_statement", {"Responses": [answer]}, {"Statements": [ANY]})
-        assert self.store(client, s3, webhook("a", b"x" * 500_000)) == [STORED]
-        assert self.store(client, s3, webhook("a", b"y" * 500_000)) == [DUPLICATE]
-        assert list(s3.objects.values()) == [b"x" * 500_000]
+        first, second = webhook("a", b"x" * 500_000), webhook("a", b"y" * 500_000)
+
+        kinds = [outcome.kind for each in (first, second, first) for outcome in self.store(client, s3, each)]
+
+        assert kinds == [Kind.RETRY, Kind.STORED, Kind.DUPLICATE]
+        named = [call["Statements"][0]["Parameters"][-1]["S"].removeprefix("s3://payloads/") for call in calls]
+        assert [s3.objects[name] for name in named] == [first.body, second.body, first.body]
+        # That of the first is named by no item. Its webhook was a duplicate in the end.
+        assert len(s3.objects) == 2

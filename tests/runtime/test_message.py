@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.message import Headers, MalformedMessage, Webhook
+from webhook_runtime.testing import webhook as a_webhook
 
 header_names = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -46,6 +47,32 @@ def test_what_is_read_is_what_was_written(webhook: Webhook) -> None:
 @given(st.one_of(st.text("%+&=;C3aA9E2820é€ "), texts))
 def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
     assert message.form_pairs(form) == parse_qsl(form, keep_blank_values=True)
+
+
+mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))  # synth: any other
+# Whatever a sender thinks of, and what would be another's key where only a separator told mount and id apart.
+ids = st.one_of(texts, st.builds("{}{}{}".format, mounts, st.sampled_from(["#", "/", " ", "", "%23", "\0"]), texts))
+
+
+@given(mounts, ids, mounts, ids)
+def test_a_key_is_that_of_one_mount_and_one_id(mount: str, id: str, other_mount: str, other_id: str) -> None:
+    key = a_webhook(mount=mount, id=id).key
+    assert key.partition("#") == (mount, "#", id)
+    is_same = (mount, id) == (other_mount, other_id)
+    assert (key == a_webhook(mount=other_mount, id=other_id).key) is is_same
+
+
+def test_a_key_is_the_path_of_the_endpoint_and_the_senders_id() -> None:
+    assert a_webhook(mount="/stripe", id="evt_1").key == "/stripe#evt_1"
+    assert a_webhook(id="evt_1").key == "/#evt_1"
+
+
+@pytest.mark.parametrize("field", ["v", "encoding", "id", "mount", "time"])
+def test_a_field_that_is_there_twice_is_none(field: str) -> None:
+    body, attribute = message.write(a_webhook(b"{}", headers=[("X-A", "1"), ("X-A", "2")]))
+    assert message.read(record(body, attribute)).headers.get_all("X-A") == ["1", "2"]
+    with pytest.raises(MalformedMessage, match=f"'{field}' twice"):
+        message.read(record(body, f"{attribute}&{field}=1"))
 
 
 def test_what_sqs_takes_is_what_its_documentation_says() -> None:

@@ -1,5 +1,6 @@
 """Large payloads on their way: what the publisher puts into S3, the consumer fetches, and a sink keeps."""
 
+import hashlib
 import json
 import logging
 import re
@@ -332,16 +333,25 @@ def test_a_function_of_ones_own_is_told_that_it_has_no_payload() -> None:
 
 
 class TestWhatASinkKeeps:
-    def test_it_is_there_under_a_key_that_its_id_gives(self) -> None:
+    def test_it_is_named_by_the_key_of_its_webhook_and_by_what_it_is(self) -> None:
         s3 = S3()
-        uri = Payloads(s3, "payloads").keep("order é", b"payload")
-        assert re.fullmatch(r"s3://payloads/stored/[0-9a-f]{64}", uri)
+        uri = Payloads(s3, "payloads").keep(a_webhook(b"payload", id="order é", mount="/orders"))
+        hashes = [hashlib.sha256(text.encode()).hexdigest() for text in ("/orders#order é", "payload")]
+        assert uri == f"s3://payloads/stored/{hashes[0]}/{hashes[1]}"
         assert s3.objects == {uri.removeprefix("s3://payloads/"): b"payload"}
+
+    def test_another_payload_under_the_same_key_is_another_object(self) -> None:
+        s3 = S3()
+        payloads = Payloads(s3, "payloads")
+        webhooks = [a_webhook(body, id="a", mount=mount) for mount in ("/", "/b") for body in (b"first", b"second")]
+        uris = [payloads.keep(each) for each in webhooks]
+        assert [s3.objects[uri.removeprefix("s3://payloads/")] for uri in uris] == [each.body for each in webhooks]
+        assert len(s3.objects) == 4
 
     def test_a_duplicate_overwrites_nothing(self) -> None:
         s3 = S3()
         payloads = Payloads(s3, "payloads")
-        assert payloads.keep("a", b"first") == payloads.keep("a", b"second")
+        assert payloads.keep(a_webhook(b"first", id="a")) == payloads.keep(a_webhook(b"first", id="a"))
         assert list(s3.objects.values()) == [b"first"]
 
     @pytest.mark.parametrize(
@@ -350,5 +360,5 @@ class TestWhatASinkKeeps:
     )
     def test_an_s3_that_fails_is_a_sink_that_is_down(self, error: Exception, name: str) -> None:
         with pytest.raises(SinkDown, match="could not be kept in S3") as raised:
-            Payloads(S3(error), "payloads").keep("a", b"payload")
+            Payloads(S3(error), "payloads").keep(a_webhook(b"payload"))
         assert raised.value.error == name

@@ -28,7 +28,7 @@ def test_the_public_names_are_these_and_all_of_them_are_there() -> None:
 
 def test_a_webhook_needs_nothing_said() -> None:
     first, second = webhook(), webhook()
-    assert (first.method, first.path, first.query_string, first.body) == ("POST", "/", "", b"")
+    assert (first.method, first.mount, first.path, first.query_string, first.body) == ("POST", "/", "/", "", b"")
     assert dict(first.headers) == {}
     assert first.attempt == 1
     assert datetime.now(UTC) - first.received_at < timedelta(minutes=1)
@@ -55,6 +55,17 @@ def test_a_webhook_has_what_was_said() -> None:
     assert made.query == {"a": ["1", "&=é"]}
     assert made.headers.get_all("X-THING") == ["1", "2"]
     assert (made.text, made.received_at, made.attempt) == ("Zoë", at, 4)
+
+
+def test_a_webhook_of_an_endpoint_is_at_its_path_unless_another_below_is_said() -> None:
+    made, below = webhook(mount="/stripe", id="evt_1"), webhook(mount="/stripe", path="/stripe/eu")
+    assert (made.mount, made.path, made.url, made.key) == (
+        "/stripe",
+        "/stripe",
+        "https://example.com/stripe",
+        "/stripe#evt_1",
+    )
+    assert (below.mount, below.path) == ("/stripe", "/stripe/eu")
 
 
 def test_json_comes_with_its_content_type_unless_another_is_said() -> None:

@@ -37,9 +37,9 @@ def some(count: int) -> list[Webhook]:
 
 
 def assert_stored_once(world: World, webhooks: Iterable[Webhook]) -> None:
-    expected = {each.id: each.body for each in webhooks}
+    expected = {each.key: each.body for each in webhooks}
     rows = world.rows()
-    assert [id for id, count in Counter(id for id, _ in rows).items() if count > 1] == []
+    assert [key for key, count in Counter(key for key, _ in rows).items() if count > 1] == []
     assert dict(rows) == expected
 
 
@@ -72,6 +72,50 @@ def test_a_delivery_that_its_sender_repeats_is_stored_once(world: World) -> None
     queue.send(repeated[2])
     queue.drain(consumer)
     assert_stored_once(world, [first])
+
+
+def test_an_id_that_several_senders_choose_is_a_webhook_of_each(world: World) -> None:
+    """In one batch, in several, and whichever comes again."""
+    mounts = ["/", "/a", "/A", "/a/b", "/a.b", "/a:b"]
+    together = [webhook(f"{mount} 1", mount=mount, id="order-1") for mount in mounts]
+    apart = [webhook(f"{mount} 2", mount=mount, id="order-2") for mount in mounts]
+    repeated = [webhook("repeated", mount=mount, id="order-1") for mount in mounts]
+    consumer = (queue := Queue()).consumer(world.sink())
+    for batch in (together, *([each] for each in apart), together[::-1], repeated, apart + together):
+        queue.send(*batch)
+        assert queue.deliver(consumer.handle, len(batch)) == []
+    assert queue.letters == []
+    assert_stored_once(world, together + apart)
+
+
+# What a sender may choose so that it is taken for "x" at /b: by what stands between mount and id, by what is cut off,
+# by what a database takes for the same text.
+LOOKALIKES = (
+    *("x", "b#x", "/b#x", "#/b#x", "#x", "x#", "b/x", "/b x", "b x", "%23x", "/b%23x", "../b#x", "b\tx", "x/../b#x"),
+    *(" x", "x ", "x  ", "x\t", "X", "ｘ", "x\u0301", "x\u200b", "x\xad", "\ufeffx", "\u202ex", "x\0", "\0x", "\0"),
+    *(" ", "'x'", "x' OR '1'='1", "x'); --", "x\\", "é", "e\u0301", "ß", "ss", "ﬁ", "fi", "İ", "i", "x\r\ny: z"),
+)
+
+
+def test_no_id_that_a_sender_chooses_is_another_senders(world: World) -> None:
+    """It is stored beside the other, or refused with the reason."""
+    mounts = ["/", "/b", "/b/x", "/x", "/B"]
+    webhooks = [
+        webhook(f"{mount} {number}", mount=mount, id=id)
+        for mount in reversed(mounts)
+        for number, id in enumerate(reversed(LOOKALIKES))
+    ]
+    consumer = (queue := Queue()).consumer(world.sink())
+    for _ in range(2):
+        queue.send(*webhooks)
+        queue.drain(consumer)
+    assert all(reason(letter)[1] for letter in queue.letters)
+    letters = {letter["MessageBody"] for letter in queue.letters}
+    stored = [each for each in webhooks if each.text not in letters]
+    assert_stored_once(world, stored)
+    assert {each.mount for each in stored if each.id == "x"} == set(mounts)
+    refused = {each.id for each in webhooks if each.text in letters}
+    assert [id for id in refused if "\0" not in id and "\n" not in id and world.can_write(id)] == []
 
 
 def test_duplicates_that_come_at_the_same_time_are_stored_once(world: World) -> None:
@@ -125,11 +169,11 @@ def test_any_payload_is_stored_as_it_came(world: World, payload: bytes) -> None:
     queue.drain(queue.consumer(world.sink()))
     rows = dict(world.rows())
     if len(payload) > world.holds_bytes:
-        assert one.id not in rows
+        assert one.key not in rows
         assert len(queue.letters) == 1
         assert len(rows) == 2
     else:
-        assert rows[one.id] == payload
+        assert rows[one.key] == payload
         assert queue.letters == []
 
 

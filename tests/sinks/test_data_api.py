@@ -54,6 +54,7 @@ def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
     one = webhook(
         b"\x00\xff",
         id="order-7",
+        mount="/orders",
         method="PUT",
         path="/orders/Zoë",
         query={"a": "1"},
@@ -61,10 +62,11 @@ def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
         received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
     )
     store(world.sink(), one)
-    ((id, _, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
+    ((id, mount, _, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
         f"SELECT * FROM {world.table}"
     )
-    assert (id, received_at, method, path) == ("order-7", one.received_at, "PUT", "/orders/Zoë")
+    assert (id, mount, received_at) == ("order-7", "/orders", one.received_at)
+    assert (method, path) == ("PUT", "/orders/Zoë")
     assert (query, headers, payload) == ("a=1", {"x-one": "é", "x-two": '"\\'}, b"\x00\xff")
     assert source_ip == "203.0.113.7"
 
@@ -134,6 +136,7 @@ def test_a_database_that_resumes_costs_no_webhook(world: DataApiWorld, ready: Da
         ("Data truncated for column 'path' at row 1; SQLState: HY000", "Data truncated"),
         ("Out of range value for column 'path' at row 1; SQLState: HY000", "Out of range"),
         ("Column 'id' cannot be null; SQLState: 23000", "Column 'id' cannot be null"),
+        ("Column 'id' cannot be null; SQLState: 23000", "one of id alone must be of id and mount"),
     ],
 )
 @pytest.mark.parametrize("error", ["DatabaseErrorException", "BadRequestException"])
@@ -215,7 +218,7 @@ def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(world: Dat
     world.server.query(f"ALTER TABLE {world.table} ADD UNIQUE (path)")
     webhooks = [webhook(path=path) for path in ("/secret", "/b", "/secret", "/c")]
     outcomes = store(ready, *webhooks)
-    # Rows are stored in the order of their ids, so which of the two comes first is open.
+    # Rows are stored in the order of their keys, so which of the two comes first is open.
     assert sorted(outcome.kind.value for outcome in outcomes) == ["dead-lettered", "stored", "stored", "stored"]
     (bad,) = [outcome for outcome in outcomes if outcome.kind is P]
     assert bad.error == "SQLSTATE 23505"
@@ -245,6 +248,28 @@ class Recorder:
         return {}
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "remedy"),
+    [
+        ("DROP CONSTRAINT {table}_pkey, ADD PRIMARY KEY (id)", "SQLSTATE 42P10", "PRIMARY KEY (id, mount)"),
+        ("DROP COLUMN mount", "SQLSTATE 42703", "create_table_statement"),
+    ],
+)
+def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
+    world: DataApiWorld, ready: DataApiSink, change: str, error: str, remedy: str
+) -> None:
+    world.server.query(f"ALTER TABLE {world.table} {change.format(table=world.table)}")
+    fault = down(ready, webhook(id="1", mount="/a"), webhook(id="1", mount="/b"))
+    assert fault.error == error
+    assert remedy in fault.reason
+
+
+def test_a_table_of_mysql_without_a_mount_says_what_to_do(world: DataApiWorld, ready: DataApiSink) -> None:
+    unknown = "Unknown column 'mount' in 'field list'; SQLState: 42S22"
+    world.stub.errors = [(400, "DatabaseErrorException", unknown)]
+    assert down(ready, webhook()).reason.endswith("the table needs the columns of create_table_statement")
+
+
 def test_rows_are_in_one_order_everywhere() -> None:
     """Or two batches that share rows might deadlock."""
     client = Recorder()
@@ -257,22 +282,21 @@ def test_rows_are_in_one_order_everywhere() -> None:
 class TestMySql:
     INSERT = (
         "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') */ INTO `{table}` "
-        "(id, request_id, received_at, method, path, query, headers, payload, source_ip) "
-        "VALUES (:id, :request_id, :received_at, :method, :path, :query, :headers, :payload, :source_ip) "
+        "(id, mount, request_id, received_at, method, path, query, headers, payload, source_ip) "
+        "VALUES (:id, :mount, :request_id, :received_at, :method, :path, :query, :headers, :payload, :source_ip) "
         "ON DUPLICATE KEY UPDATE id = IF(CAST(id AS BINARY) = CAST(VALUES(id) AS BINARY) "
-        "OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
+        "AND CAST(mount AS BINARY) = CAST(VALUES(mount) AS BINARY) OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
     )
 
     @pytest.fixture
     def calls(self) -> list[dict[str, Any]]:
-        """What is asked for three webhooks, two of which have one path and one of which is there twice."""
+        """What is asked for three webhooks, two of which have one path and two one id, and one of which comes twice."""
         client = Recorder()
         settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, "orders.webhooks", create_table=False)
         sink = DataApiSink(settings, client)
         first, second = webhook("1", id="a", path="/x"), webhook("2", id="b", path="/x")
-        store(sink, first)
-        store(sink, second)
-        store(sink, first)
+        for each in (first, second, first, webhook("3", id="a", mount="/y")):
+            store(sink, each)
         return client.calls
 
     def test_the_statement_is_strict_and_skips_what_is_there(self, calls: list[dict[str, Any]]) -> None:
@@ -283,10 +307,41 @@ class TestMySql:
         assert values["received_at"]["stringValue"].count(":") == 2
         assert (calls[0]["resourceArn"], calls[0]["secretArn"], calls[0]["database"]) == ("cluster", "secret", DATABASE)
 
+    def test_mariadb_takes_one_id_of_several_senders_for_several_webhooks(self, mariadb: MariaDbServer) -> None:
+        client = Recorder()
+        settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, f"{DATABASE}.of_several", create_table=False)
+        mounts, ids = ["/", "/b", "/B", "/b/x"], ["x", "X", "x ", "/b#x", "b#x", "#x", "é", "e\u0301", "x\0"]
+        webhooks = [webhook(f"{mount} {n}", id=id, mount=mount) for mount in mounts for n, id in enumerate(ids)]
+        for _ in range(2):
+            store(DataApiSink(settings, client), *webhooks)
+        connection = mariadb.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(create_table("mysql", settings.table_name))
+                for call in client.calls:
+                    statement = re.sub(r":(\w+)", r"%(\1)s", call["sql"])
+                    for parameters in call["parameterSets"]:
+                        cursor.execute(statement, dict(map(_pair, parameters)))
+                cursor.execute(f"SELECT id, mount, payload FROM {settings.table_name}")
+                rows = {(id.decode(), mount): payload for id, mount, payload in cursor.fetchall()}
+                cursor.execute(f"DROP TABLE {settings.table_name}")
+        finally:
+            connection.close()
+        assert rows == {(each.id, each.mount): each.body for each in webhooks}
+
     @pytest.mark.parametrize(("sql_mode", "refused"), [("STRICT_TRANS_TABLES", 1), ("", 0)])
-    @pytest.mark.parametrize("unique", ["", ", ADD UNIQUE (path(64))"])
+    @pytest.mark.parametrize(
+        ("unique", "in_the_way"),
+        [("", []), (", ADD UNIQUE (path(64))", [b"2"]), (", ADD UNIQUE (id)", [b"3"])],
+    )
     def test_mariadb_takes_it_and_no_row_that_is_there_is_changed(
-        self, mariadb: MariaDbServer, calls: list[dict[str, Any]], sql_mode: str, refused: int, unique: str
+        self,
+        mariadb: MariaDbServer,
+        calls: list[dict[str, Any]],
+        sql_mode: str,
+        refused: int,
+        unique: str,
+        in_the_way: list[bytes],
     ) -> None:
         """MariaDB knows no such hint, so its session is what it is: lenient, too."""
         mariadb.query("CREATE DATABASE orders")
@@ -305,13 +360,13 @@ class TestMySql:
                         cursor.execute(statement, values)
                     except pymysql.IntegrityError:
                         errors += 1
-                cursor.execute("SELECT id, payload FROM orders.webhooks ORDER BY id")
+                cursor.execute("SELECT payload FROM orders.webhooks ORDER BY payload")
                 rows = list(cursor.fetchall())
         finally:
             connection.close()
             mariadb.query("DROP DATABASE orders")
         assert errors == (refused if unique else 0)
-        assert rows == ([(b"a", b"1")] if unique else [(b"a", b"1"), (b"b", b"2")])
+        assert [payload for (payload,) in rows] == [each for each in (b"1", b"2", b"3") if each not in in_the_way]
 
 
 def _pair(parameter: dict[str, Any]) -> tuple[str, Any]:

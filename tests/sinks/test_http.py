@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import standardwebhooks
@@ -236,6 +237,7 @@ class TestRequest:
         one = webhook(
             b"\x00\xff",
             id="order-7",
+            mount="/orders",
             method="PUT",
             path="/orders/Zoë",
             query=[("a", "1"), ("b", "&=é")],
@@ -244,7 +246,7 @@ class TestRequest:
         assert store(sink(world), one) == [STORED]
         (request,) = world.service.requests
         assert (request.method, request.target, request.body) == ("POST", "/in?to=x", b"\x00\xff")
-        assert request.key == "order-7"
+        assert request.key == "/orders#order-7"
         headers = request.headers
         assert headers["X-Original-Method"] == "PUT"
         assert utf8(headers["X-Original-URI"]) == "/orders/Zoë?a=1&b=%26%3D%C3%A9"
@@ -265,8 +267,8 @@ class TestRequest:
         queue, one = Queue(max_receive_count=10), webhook("once")
         queue.send(one)
         queue.drain(queue.consumer(sink(world)))
-        assert [request.key for request in world.service.requests] == [one.id] * 6
-        assert world.service.stored == {one.id: b"once"}
+        assert [request.key for request in world.service.requests] == [one.key] * 6
+        assert world.service.stored == {one.key: b"once"}
 
     @pytest.mark.parametrize("separator", ["-", "_"])
     def test_a_sender_cannot_say_what_we_say(self, world: HttpWorld, separator: str) -> None:
@@ -280,7 +282,7 @@ class TestRequest:
         assert "spoofed" not in str(request.headers.items())
         assert all(len(request.headers.get_all(each) or []) == 1 for each in ours)
         assert request.headers["X-Other"] == "theirs"
-        assert request.key == one.id
+        assert request.key == one.key
 
     def test_a_senders_own_signature_passes_where_nothing_is_signed(self, world: HttpWorld) -> None:
         store(sink(world), webhook(headers={"webhook-id": "theirs", "webhook-signature": "v1,theirs"}))
@@ -329,7 +331,7 @@ class TestRequest:
         store(sink(world), webhook(id="Zoë-😀", headers={"X-Name": "Zoë 😀"}))
         (request,) = world.service.requests
         assert request.headers["X-Name"].encode("latin-1") == "Zoë 😀".encode()
-        assert request.key == "Zoë-😀"
+        assert request.key == "/#Zoë-😀"
 
     @pytest.mark.parametrize(
         "bad",
@@ -445,6 +447,15 @@ class TestSigning:
         body, headers = request.body + b" ", dict(request.headers.items())
         with pytest.raises(standardwebhooks.WebhookVerificationError):
             standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(body, headers)
+
+    @pytest.mark.parametrize("id", ["evt.1", "evt.1700000000.{}", "evt%2E1", "%", "."])
+    def test_what_is_signed_is_read_in_one_way(self, world: HttpWorld, id: str) -> None:
+        """A dot ends the id there, so the id has none, and is still one of this webhook's alone."""
+        store(sink(world, secrets=Secrets(self.TEXT)), one := webhook("{}", id=id, mount="/v1.2"))
+        (request,) = world.service.requests
+        standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(request.body, dict(request.headers.items()))
+        assert "." not in request.headers["webhook-id"]
+        assert unquote(request.headers["webhook-id"]) == request.key == one.key
 
     def test_a_secret_that_is_rotated_is_read_again_after_a_while(
         self, world: HttpWorld, monkeypatch: pytest.MonkeyPatch

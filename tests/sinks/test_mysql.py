@@ -42,12 +42,19 @@ def world(server: MariaDbServer) -> Iterator[MySqlWorld]:
     world.close()
 
 
-def create(world: MySqlWorld, *, path: str = "mediumtext", more: str = "", like: str = "utf8mb4") -> None:
+def create(
+    world: MySqlWorld,
+    *,
+    path: str = "mediumtext",
+    more: str = "",
+    like: str = "utf8mb4",
+    key: str = "PRIMARY KEY (id, mount)",
+) -> None:
     """The table as its user may have made it."""
     world.server.query(
-        f"CREATE TABLE {DATABASE}.{world.table} (id varbinary(1024) PRIMARY KEY, request_id varchar(64), received_at "
-        f"datetime(3), method varchar(64), path {path}, query mediumtext, headers json, payload longblob, "
-        f"source_ip varchar(64){more}) ENGINE = InnoDB DEFAULT CHARACTER SET = {like}"
+        f"CREATE TABLE {DATABASE}.{world.table} (id varbinary(1024), mount varchar(64), request_id varchar(64), "
+        f"received_at datetime(3), method varchar(64), path {path}, query mediumtext, headers json, payload longblob, "
+        f"source_ip varchar(64){more}, {key}) ENGINE = InnoDB DEFAULT CHARACTER SET = {like}"
     )
 
 
@@ -89,7 +96,7 @@ class TestConnection:
         world.server.start()
         queue.send(*webhooks[20:])
         assert queue.deliver(consumer.handle) == []
-        assert sorted(world.rows()) == sorted((each.id, each.body) for each in webhooks)
+        assert sorted(world.rows()) == sorted((each.key, each.body) for each in webhooks)
         assert queue.letters == []
 
     @pytest.mark.parametrize(
@@ -161,7 +168,7 @@ class TestConnection:
             thread.join()
         assert failed == []
         assert 1 <= most <= threads
-        assert sorted(id for id, _ in world.rows()) == sorted(each.id for each in stored)
+        assert sorted(key for key, _ in world.rows()) == sorted(each.key for each in stored)
 
     def test_the_server_ends_a_connection_that_nobody_uses(
         self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
@@ -324,6 +331,7 @@ class TestTable:
         one = webhook(
             odd.encode() + b"\x00\xff",
             id=odd,
+            mount="/orders",
             method="PUT",
             path=f"/{odd}",
             query={"a": odd},
@@ -332,10 +340,10 @@ class TestTable:
         )
         with world.server.variables(**variables):
             store(world.sink(), one)
-        ((id, request_id, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
+        ((id, mount, request_id, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
             f"SELECT * FROM {DATABASE}.{world.table}"
         )
-        assert id.decode() == odd
+        assert (id.decode(), mount) == (odd, "/orders")
         assert (request_id, method, source_ip) == (one.request_id, "PUT", "203.0.113.7")
         assert received_at == datetime(2026, 1, 2, 23, 4, 5, 678_000)
         assert (path, query, payload) == (f"/{odd}", one.query_string, one.body)
@@ -360,7 +368,7 @@ class TestTable:
             webhook(str(n), id=id) for n, id in enumerate(["order", "Order", "órder", "order ", "order\x00", "o"])
         ]
         assert kinds(world.sink(), *webhooks) == [S] * len(webhooks)
-        assert dict(world.rows()) == {each.id: each.body for each in webhooks}
+        assert dict(world.rows()) == {each.key: each.body for each in webhooks}
 
     @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
     def test_an_id_that_does_not_fit_is_refused_and_never_cut(self, world: MySqlWorld, sql_mode: str) -> None:
@@ -372,7 +380,7 @@ class TestTable:
             outcomes = store(sink, *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S, S, P, P]
         assert (outcomes[2].error, outcomes[2].reason) == ("MySQL error 1406", "Data too long for column 'id' at row 1")
-        assert dict(world.rows()) == {each.id: each.body for each in webhooks[:2]}
+        assert dict(world.rows()) == {each.key: each.body for each in webhooks[:2]}
 
     def test_a_session_that_a_pooler_has_changed_changes_nothing(self, world: MySqlWorld) -> None:
         create(world, path="varchar(64) UNIQUE")
@@ -384,7 +392,7 @@ class TestTable:
         sink._connection.execute("SET SESSION sql_mode = '', time_zone = '+05:00'")
         webhooks = [webhook(path="/2", received_at=at), webhook(path="/1"), webhook(id="x" * 1025)]
         assert kinds(sink, *webhooks) == [S, P, P]
-        assert {id for id, _ in world.rows()} == {first.id, webhooks[0].id}
+        assert {key for key, _ in world.rows()} == {first.key, webhooks[0].key}
         rows = world.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{world.table}")
         assert {float(seconds) for (seconds,) in rows} == {at.timestamp()}
 
@@ -397,6 +405,36 @@ class TestTable:
         assert store(sink, one) == [STORED]
         assert kinds(sink, webhook(), another, one) == [S, P, Kind.DUPLICATE]
 
+    @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
+    @pytest.mark.parametrize("key", ["PRIMARY KEY (id)", "PRIMARY KEY (id, mount), UNIQUE (id)"])
+    def test_an_id_that_another_sender_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+        self, world: MySqlWorld, key: str, sql_mode: str
+    ) -> None:
+        create(world, key=key)
+        first, second = webhook(id="1", mount="/a"), webhook(id="1", mount="/b")
+        with world.server.variables(sql_mode=sql_mode):
+            sink = world.sink(create_table=False)
+            assert store(sink, first) == [STORED]
+            outcomes = store(sink, first, second, webhook())
+        assert [outcome.kind for outcome in outcomes] == [Kind.DUPLICATE, P, S]
+        assert outcomes[1].reason.endswith("one of id alone must be of id and mount")
+        assert store(sink, first) == [DUPLICATE]
+
+    def test_a_table_without_a_mount_stores_nothing_and_says_what_to_do(self, world: MySqlWorld) -> None:
+        create(world, key="PRIMARY KEY (id)")
+        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} DROP mount")
+        fault = down(world.sink(create_table=False), webhook(), webhook())
+        assert fault.error == "MySQL error 1054"
+        assert fault.reason.endswith("the table needs the columns of create_table_statement")
+
+    @pytest.mark.parametrize("type", ["varchar(64)", "varchar(64) COLLATE utf8mb4_bin"])
+    def test_endpoints_that_the_users_table_takes_for_one_are_no_duplicates(self, world: MySqlWorld, type: str) -> None:
+        create(world, like="utf8mb4 COLLATE utf8mb4_general_ci")
+        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY mount {type}")
+        sink, webhooks = world.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/A")]
+        assert store(sink, webhooks[0]) == [STORED]
+        assert kinds(sink, webhook(), webhooks[1]) == [S, S if "COLLATE" in type else P]
+
     def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, world: MySqlWorld) -> None:
         create(world, path="varchar(64) UNIQUE")
         sink = world.sink(create_table=False)
@@ -405,7 +443,7 @@ class TestTable:
         assert [outcome.kind for outcome in outcomes] == [S, S, P, S]
         assert "/a" not in outcomes[2].reason
         assert "unique" in outcomes[2].reason
-        assert {id for id, _ in world.rows()} == {each.id for each in webhooks} - {webhooks[2].id}
+        assert {key for key, _ in world.rows()} == {each.key for each in webhooks} - {webhooks[2].key}
         assert store(sink, webhooks[0], webhooks[3]) == [DUPLICATE, DUPLICATE]
 
     @pytest.mark.parametrize(
@@ -454,7 +492,7 @@ class TestTable:
             assert outcomes[2].error == "TooLarge"
             assert str(MIB) in outcomes[2].reason
             assert world.link.attempts == 1
-        assert dict(world.rows()) == {each.id: each.body for n, each in enumerate(webhooks) if n != 2}
+        assert dict(world.rows()) == {each.key: each.body for n, each in enumerate(webhooks) if n != 2}
 
     def test_what_is_just_small_enough_goes_in(self, world: MySqlWorld) -> None:
         with world.server.variables(max_allowed_packet=MIB):

@@ -50,11 +50,13 @@ def world(server: PostgresServer) -> Iterator[PostgresWorld]:
     world.close()
 
 
-def create(world: PostgresWorld, *, path: str = "text NOT NULL", more: str = "") -> None:
+def create(
+    world: PostgresWorld, *, path: str = "text NOT NULL", more: str = "", key: str = "PRIMARY KEY (id, mount)"
+) -> None:
     """The table as its user may have made it."""
     world.server.query(
-        f"CREATE TABLE {world.table} (id text PRIMARY KEY, request_id text, received_at timestamptz, method text, "
-        f"path {path}, query text, headers jsonb, payload bytea, source_ip text{more})"
+        f"CREATE TABLE {world.table} (id text, mount text, request_id text, received_at timestamptz, method text, "
+        f"path {path}, query text, headers jsonb, payload bytea, source_ip text{more}, {key})"
     )
     world.server.query(f"GRANT ALL ON {world.table} TO {USER}")
 
@@ -111,7 +113,7 @@ class TestConnection:
         world.server.start()
         queue.send(*webhooks[20:])
         assert queue.deliver(consumer.handle) == []
-        assert sorted(world.rows()) == sorted((each.id, each.body) for each in webhooks)
+        assert sorted(world.rows()) == sorted((each.key, each.body) for each in webhooks)
         assert queue.letters == []
 
     def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_comes_back(
@@ -170,7 +172,7 @@ class TestConnection:
             thread.join()
         assert failed == []
         assert 1 <= most <= threads
-        assert sorted(id for id, _ in world.rows()) == sorted(each.id for each in stored)
+        assert sorted(key for key, _ in world.rows()) == sorted(each.key for each in stored)
 
     def test_a_connection_that_was_quiet_for_too_long_is_opened_anew(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
@@ -438,6 +440,7 @@ class TestTable:
         one = webhook(
             b"\x00\xff",
             id="order-7",
+            mount="/orders",
             method="PUT",
             path="/orders/Zoë",
             query={"a": "1"},
@@ -448,6 +451,7 @@ class TestTable:
         assert world.server.query(f"SELECT * FROM {world.table}") == [
             [
                 "order-7",
+                "/orders",
                 one.request_id,
                 one.received_at,
                 "PUT",
@@ -463,6 +467,51 @@ class TestTable:
         sink, webhooks = world.sink(), [webhook() for _ in range(4)]
         assert store(sink, webhooks[2], webhooks[0]) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, STORED, DUPLICATE, STORED]
+
+    @pytest.mark.parametrize(
+        ("key", "error", "remedy"),
+        [
+            ("PRIMARY KEY (id)", "SQLSTATE 42P10", "PRIMARY KEY (id, mount), in place of any unique key of id alone"),
+            ("UNIQUE (mount)", "SQLSTATE 42P10", "PRIMARY KEY (id, mount)"),
+            ("PRIMARY KEY (id); ALTER TABLE {table} DROP mount", "SQLSTATE 42703", "create_table_statement"),
+        ],
+    )
+    def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
+        self, world: PostgresWorld, key: str, error: str, remedy: str
+    ) -> None:
+        key, *statements = key.split("; ")
+        create(world, key=key)
+        for statement in statements:
+            world.server.query(statement.format(table=world.table))
+        sink, queue = world.sink(create_table=False), Queue()
+        fault = down(sink, webhook(mount="/a"), webhook(mount="/b"))
+        assert fault.error == error
+        assert remedy in fault.reason
+        queue.send(webhooks := webhook(id="1", mount="/a"), other := webhook(id="1", mount="/b"))
+        consumer = queue.consumer(sink)
+        assert len(queue.deliver(consumer.handle)) == 2
+        assert queue.letters == []
+        world.server.query(f"DROP TABLE {world.table}")
+        create(world)
+        queue.drain(consumer)
+        assert {key for key, _ in world.rows()} == {webhooks.key, other.key}
+
+    @pytest.mark.parametrize("key", ["UNIQUE (id, mount)", "UNIQUE (mount, id)"])
+    def test_any_unique_key_of_id_and_mount_will_do(self, world: PostgresWorld, key: str) -> None:
+        create(world, key=key)
+        sink, webhooks = world.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/b")]
+        assert store(sink, *webhooks) == [STORED, STORED]
+        assert store(sink, *webhooks) == [DUPLICATE, DUPLICATE]
+
+    def test_an_id_that_another_sender_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+        self, world: PostgresWorld
+    ) -> None:
+        create(world, key="PRIMARY KEY (id), UNIQUE (id, mount)")
+        sink, first, second = world.sink(create_table=False), webhook(id="1", mount="/a"), webhook(id="1", mount="/b")
+        assert store(sink, first) == [STORED]
+        duplicate, refused, other = store(sink, first, second, webhook())
+        assert (duplicate, refused.kind, other) == (DUPLICATE, P, STORED)
+        assert refused.error == "SQLSTATE 23505"
 
     def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(self, world: PostgresWorld) -> None:
         create(world, path="text UNIQUE")

@@ -51,7 +51,7 @@ class World(ABC):
 
     @abstractmethod
     def rows(self) -> list[tuple[str, bytes]]:
-        """Id and payload of everything that is stored, as often as it is."""
+        """Key and payload of everything that is stored, as often as it is."""
 
     @abstractmethod
     def poison(self) -> Webhook:
@@ -145,7 +145,10 @@ class PostgresWorld(DatabaseWorld):
         super().__init__()
 
     def rows(self) -> list[tuple[str, bytes]]:
-        return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
+        return [(key, payload) for key, payload in self.server.query(self.keys_and_payloads())]
+
+    def keys_and_payloads(self) -> str:
+        return f"SELECT mount || '#' || id, payload FROM {self.table}"
 
 
 class EncodedWorld(PostgresWorld):
@@ -164,7 +167,7 @@ class EncodedWorld(PostgresWorld):
     def rows(self) -> list[tuple[str, bytes]]:
         with closing(self.server.connect(self.database)) as connection:
             connection.run("SET client_encoding = 'UTF8'")
-            return [(id, payload) for id, payload in connection.run(f"SELECT id, payload FROM {self.table}") or []]
+            return [(key, payload) for key, payload in connection.run(self.keys_and_payloads()) or []]
 
     def close(self) -> None:
         super().close()
@@ -196,8 +199,8 @@ class MySqlWorld(DatabaseWorld):
         super().__init__()
 
     def rows(self) -> list[tuple[str, bytes]]:
-        rows = self.server.query(f"SELECT id, payload FROM {self.database}.{self.table}")
-        return [(id.decode(), payload) for id, payload in rows]
+        rows = self.server.query(f"SELECT mount, id, payload FROM {self.database}.{self.table}")
+        return [(f"{mount}#{id.decode()}", payload) for mount, id, payload in rows]
 
 
 class DataApiWorld(World):
@@ -221,7 +224,8 @@ class DataApiWorld(World):
         return DataApiSink(DataApiSettings(**settings | changes), aws("rds-data", self.link.port))
 
     def rows(self) -> list[tuple[str, bytes]]:
-        return [(id, payload) for id, payload in self.server.query(f"SELECT id, payload FROM {self.table}")]
+        rows = self.server.query(f"SELECT mount || '#' || id, payload FROM {self.table}")
+        return [(key, payload) for key, payload in rows]
 
     def poison(self) -> Webhook:
         return webhook(b"poison", id=secrets.token_hex(5000))
@@ -285,14 +289,14 @@ class PythonWorld(World):
         self.service = HttpService()
         self.link = Link(self.service.port)
         with sqlite3.connect(self._file) as connection:
-            connection.execute("CREATE TABLE webhooks (id TEXT PRIMARY KEY, payload BLOB)")
+            connection.execute("CREATE TABLE webhooks (key TEXT PRIMARY KEY, payload BLOB)")
 
     def sink(self) -> PythonSink:
         return PythonSink(self._store_all if self._batch else self._store, batch=self._batch)
 
     def rows(self) -> list[tuple[str, bytes]]:
         with sqlite3.connect(self._file) as connection:
-            return connection.execute("SELECT id, payload FROM webhooks").fetchall()
+            return connection.execute("SELECT key, payload FROM webhooks").fetchall()
 
     def poison(self) -> Webhook:
         return webhook(b"poison")
@@ -316,7 +320,7 @@ class PythonWorld(World):
         finally:
             connection.close()
         with self._lock, sqlite3.connect(self._file) as database:
-            rows = [(webhook.id, webhook.body) for webhook in webhooks]
+            rows = [(webhook.key, webhook.body) for webhook in webhooks]
             database.executemany("INSERT INTO webhooks VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 

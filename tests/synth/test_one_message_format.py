@@ -4,11 +4,12 @@ import base64
 import json
 import re
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.ingress import mapping_template
 from cdk_scalable_webhook.local.velocity import render
 from runtime.events import REQUEST_ID, record, request
@@ -35,9 +36,11 @@ class _Queue:
         return {"MessageId": "some-id"}
 
 
-def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str], path: str) -> dict[str, Any]:
+def through_lambda(
+    payload: bytes, header: dict[str, str], query: dict[str, str], path: str, mount: str = "/"
+) -> dict[str, Any]:
     queue = _Queue()
-    event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()))
+    event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()), mount=mount)
     settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=json.dumps(CREDENTIALS))
     answer = Publisher(settings, queue).handle(event, None)
     assert answer["statusCode"] == 202
@@ -45,13 +48,13 @@ def through_lambda(payload: bytes, header: dict[str, str], query: dict[str, str]
 
 
 def through_direct(
-    payload: bytes, header: dict[str, str], query: dict[str, str], path: str, *, binary: bool
+    payload: bytes, header: dict[str, str], query: dict[str, str], path: str, mount: str = "/", *, binary: bool
 ) -> dict[str, Any] | None:
     template = mapping_template(
         "request",
         BINARY=str(binary).lower(),
         DELIVERY_ID_HEADER="x-id",
-        MOUNT="%2F",
+        MOUNT=quote(mount, safe=""),
         CREDENTIAL_HEADERS=" ".join(CREDENTIALS["headers"]),
         CREDENTIAL_PARAMETERS=" ".join(CREDENTIALS["parameters"]),
         FIFO="",
@@ -71,9 +74,9 @@ def through_direct(
             "extendedRequestId": REQUEST_ID,
             "requestTimeEpoch": 1_763_000_000_123,
             "httpMethod": "POST",
-            "resourcePath": "/{proxy+}",
+            "resourcePath": f"{mount.rstrip('/')}/{{proxy+}}",
             "domainName": "abc.execute-api.us-east-1.amazonaws.com",
-            "path": f"/prod/{path}",
+            "path": f"/prod{mount.rstrip('/')}/{path}",
             "identity": {"sourceIp": "203.0.113.7"},
         },
     )
@@ -120,3 +123,26 @@ def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
         return
     assert fields(direct) == fields(published)
     assert direct["body"] == published["body"]
+
+
+mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))
+
+
+@given(mounts, st.one_of(texts, mounts.map("{}#1".format)))
+def test_a_webhook_has_one_key_whichever_door(mount: str, id: str) -> None:
+    checks.mount_path(mount)
+    through = [
+        through_lambda(b"{}", {"X-Id": id}, {}, "below", mount),
+        through_direct(b"{}", {"X-Id": id}, {}, "below", mount, binary=False),
+        through_direct(b"{}", {"X-Id": id}, {}, "below", mount, binary=True),
+    ]
+    assert {message.read(sent).key for sent in through if sent} == {f"{mount}#{id or REQUEST_ID}"}
+
+
+@given(st.one_of(st.text(max_size=30), st.text("/aZ0.-_:#% \n", max_size=8)).map("/{}".format))
+def test_no_endpoint_has_what_ends_its_path_in_a_key(path: str) -> None:
+    try:
+        checks.mount_path(path)
+    except ValueError:
+        return
+    assert re.fullmatch(r"[A-Za-z0-9._:/-]+", path)

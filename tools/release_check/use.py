@@ -113,7 +113,7 @@ def stored(webhook: ObservedWebhook, id: str) -> str:
     """The webhook of this id is in the table, once, with the bytes that were sent."""
 
     def payloads() -> list[object]:
-        return [item["payload"] for item in webhook.items() if item["id"] == id]
+        return [item["payload"] for item in webhook.items() if item["delivery_id"] == id]
 
     return stored_once(f"{webhook.stack}/{webhook.id}", payloads)
 

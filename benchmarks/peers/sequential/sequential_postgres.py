@@ -29,6 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> None:
         print("received message:", webhook.id)
         _insert.run(
             id=webhook.id,
+            mount=webhook.mount,
             request_id=webhook.request_id,
             received_at=webhook.received_at,
             method=webhook.method,

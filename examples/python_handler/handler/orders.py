@@ -13,7 +13,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 def handle(webhook: Webhook) -> None:
     """Called with each webhook; once is not promised, so an order that is there stays as it is."""
-    item = {"id": webhook.id, "total": total(webhook), "received_at": webhook.received_at.isoformat()}
+    item = {"id": webhook.key, "total": total(webhook), "received_at": webhook.received_at.isoformat()}
     try:
         table.put_item(Item=item, ConditionExpression="attribute_not_exists(id)")
     except table.meta.client.exceptions.ConditionalCheckFailedException:

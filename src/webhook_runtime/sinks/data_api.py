@@ -15,7 +15,7 @@ from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import Fault, Meaning, without_values
 from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, create_table, headers, quoted, received_at
+from webhook_runtime.sinks.table import COLUMNS, OTHER_KEY, UNLESS_THERE, create_table, headers, quoted, received_at
 
 # The whole HTTP request, of which what is not a value is little.
 # https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
@@ -31,6 +31,7 @@ _TYPES = {"postgres": {"received_at": "timestamptz", "headers": "jsonb"}, "mysql
 _OF_THE_DATABASE = frozenset({"DatabaseErrorException", "BadRequestException"})
 _SQLSTATE = re.compile(r"SQLState: (\w{5})")
 # MySQL has no class of its own for these.
+_MYSQL_OTHER_KEY = "Column 'id' cannot be null"
 _MYSQL_BAD_ROW = re.compile(r"Incorrect .* value|Data too long|Data truncated|Out of range value")
 
 _TRIES = 3
@@ -55,7 +56,7 @@ class DataApiSink:
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""
         # In one order everywhere, so that two batches that share rows do not deadlock.
-        sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.id)]
+        sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.key)]
         if sum(map(_size, sets)) > _MAX_BYTES:
             raise BadWebhook("TooLarge", f"the statement is larger than the Data API's {_MAX_BYTES} bytes")
         for tries_left in reversed(range(_TRIES)):
@@ -101,12 +102,14 @@ def _fault(error: str, message: str) -> Fault:
         return Fault(Meaning.OTHER, error, reason)
     bad_row = state[1] == "HY000" and _MYSQL_BAD_ROW.search(message)
     meaning = Meaning.BAD_ROW if bad_row else sqlstate.meaning(state[1])
-    return Fault(meaning, f"SQLSTATE {state[1]}", reason)
+    hint = OTHER_KEY if _MYSQL_OTHER_KEY in message else sqlstate.hint(state[1])
+    return Fault(meaning, f"SQLSTATE {state[1]}", reason + hint)
 
 
 def _parameters(webhook: Webhook) -> list[dict[str, Any]]:
     texts = {
         "id": webhook.id,
+        "mount": webhook.mount,
         "request_id": webhook.request_id,
         "received_at": received_at(webhook),
         "method": webhook.method,

@@ -1,4 +1,4 @@
-"""Into a DynamoDB table: up to 25 webhooks in one round trip, each only if its id is new."""
+"""Into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -64,7 +64,7 @@ class DynamoDBSink:
         if self._payloads is not None and len(webhook.body) > _MAX_ITEM_PAYLOAD:
             # The object first: an item never names one that is not there.
             del item["payload"]
-            item["payload_object"] = {"S": self._payloads.keep(webhook.id, webhook.body)}
+            item["payload_object"] = {"S": self._payloads.keep(webhook)}
         columns = ", ".join(f"'{name}': ?" for name in item)
         return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{columns}}}', "Parameters": list(item.values())}
 
@@ -78,7 +78,9 @@ def _payload(webhook: Webhook) -> dict[str, Any]:
 
 
 _COLUMNS: Mapping[str, Callable[[Webhook], dict[str, Any]]] = {
-    "id": lambda webhook: {"S": webhook.id},
+    "id": lambda webhook: {"S": webhook.key},
+    "delivery_id": lambda webhook: {"S": webhook.id},
+    "mount": lambda webhook: {"S": webhook.mount},
     "request_id": lambda webhook: {"S": webhook.request_id},
     "received_at": lambda webhook: {"S": webhook.received_at.isoformat(timespec="milliseconds")},
     "method": lambda webhook: {"S": webhook.method},

@@ -121,8 +121,11 @@ class Signer:
         self._key: bytes | None = None
         self._read_at = float("-inf")
 
-    def headers(self, id: str, body: bytes) -> dict[str, str]:
+    def headers(self, key: str, body: bytes) -> dict[str, str]:
         """Raises SinkDown where the secret cannot be had: nothing is sent unsigned."""
+        # A dot ends the id where it is signed, and a sender may have put one into its own: it could then be read as
+        # another id with another payload.
+        id = key.replace("%", "%25").replace(".", "%2E")
         now = str(int(time.time()))
         mac = hmac.new(self._secret(), f"{id}.{now}.".encode() + body, hashlib.sha256)
         signature = base64.b64encode(mac.digest()).decode()
@@ -219,13 +222,13 @@ class HttpSink:
     def _headers(self, webhook: Webhook) -> HTTPHeaderDict:
         """Those of the webhook; what we say in their place cannot be said by a sender."""
         ours = {
-            "Idempotency-Key": webhook.id,
+            "Idempotency-Key": webhook.key,
             "X-Forwarded-For": webhook.source_ip,
             "X-Original-Method": webhook.method,
             "X-Original-URI": webhook.path + (f"?{webhook.query_string}" if webhook.query_string else ""),
         }
         if self._signer:
-            ours |= self._signer.headers(webhook.id, webhook.body)
+            ours |= self._signer.headers(webhook.key, webhook.body)
         replaced = {name.lower() for name in ours} | OF_THE_CONNECTION
         theirs = [
             (name, value)

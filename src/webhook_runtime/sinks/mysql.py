@@ -19,7 +19,7 @@ from webhook_runtime.sinks.database import (
     without_values,
 )
 from webhook_runtime.sinks.splitting import BadWebhook
-from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
+from webhook_runtime.sinks.table import COLUMNS, NO_COLUMN, OTHER_KEY, UNLESS_THERE, headers, quoted, received_at
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _MEANING = {
@@ -50,7 +50,7 @@ _MEANING = {
 }
 
 # No column is ever given a NULL but by the statement below.
-_HINTS = {ER.BAD_NULL_ERROR: ": another row has the same value in a unique key of the table"}
+_HINTS = {ER.BAD_NULL_ERROR: OTHER_KEY, ER.BAD_FIELD_ERROR: NO_COLUMN}
 
 # Without strictness a value that does not fit is cut, and an id that was cut may be another's. Behind a pooler the
 # session may be another one by the time of the statement, so the statement says it as well: in MySQL's way, which
@@ -123,7 +123,7 @@ class _Connection:
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         # In one order everywhere, which makes deadlocks rare.
-        rows = sorted(webhooks, key=lambda webhook: webhook.id)
+        rows = sorted(webhooks, key=lambda webhook: webhook.key)
         with self._connection.cursor() as cursor:
             values = ", ".join(cursor.mogrify(_ROW, _values(row)) for row in rows)
             statement = self._insert.replace("{rows}", values, 1)
@@ -155,6 +155,7 @@ _ROW = f"({', '.join(['%s'] * len(COLUMNS))})"
 def _values(webhook: Webhook) -> tuple[str | bytes, ...]:
     return (
         webhook.id.encode(),
+        webhook.mount,
         webhook.request_id,
         received_at(webhook),
         webhook.method,

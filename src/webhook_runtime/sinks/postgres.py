@@ -47,7 +47,7 @@ _OF_THE_NAME = (
     " FROM pg_settings WHERE name = 'search_path'"
 )
 
-_TYPES = ("text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
+_TYPES = ("text", "text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
 
 
 class PostgresDriver:
@@ -60,7 +60,7 @@ class PostgresDriver:
         arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(_TYPES, 1))
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
-            f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING id"
+            f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING mount || '#' || id"
         )
         self._settings = _OF_THE_TRANSACTION + ("" if "." in settings.table_name else _OF_THE_NAME)
         self._of_the_connection = _OF_THE_CONNECTION
@@ -104,7 +104,8 @@ class PostgresDriver:
             slow = isinstance(cause, TimeoutError)
             return Fault(Meaning.SLOW if slow else Meaning.OTHER, type(cause).__name__, str(cause))
         fields = error.args[0]
-        return Fault(sqlstate.meaning(fields["C"]), f"SQLSTATE {fields['C']}", without_values(fields["M"]))
+        code = fields["C"]
+        return Fault(sqlstate.meaning(code), f"SQLSTATE {code}", without_values(fields["M"]) + sqlstate.hint(code))
 
 
 class _Connection:
@@ -119,9 +120,10 @@ class _Connection:
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         # In one order everywhere: two batches that share rows then wait for each other, and never deadlock.
-        rows = sorted(webhooks, key=lambda webhook: webhook.id)
+        rows = sorted(webhooks, key=lambda webhook: webhook.key)
         columns = {
             "id": _texts(row.id for row in rows),
+            "mount": _texts(row.mount for row in rows),
             "request_id": _texts(row.request_id for row in rows),
             "received_at": _texts(received_at(row) + "+00" for row in rows),
             "method": _texts(row.method for row in rows),
@@ -135,8 +137,8 @@ class _Connection:
         # The first row is that of the setting.
         _, *inserted = self._in_one_transaction(self._insert, [columns[name] for name in COLUMNS])
         self._is_idle = True
-        new = {id for (id,) in inserted}
-        return [STORED if webhook.id in new else DUPLICATE for webhook in webhooks]
+        new = {key for (key,) in inserted}
+        return [STORED if webhook.key in new else DUPLICATE for webhook in webhooks]
 
     def _in_one_transaction(self, statement: str, values: Sequence[str] = ()) -> list[list[str]]:
         """The settings and the statement go out together, and the server takes all that stands before a Sync as one

@@ -1,5 +1,6 @@
 CREATE TABLE IF NOT EXISTS {table} (
-    id          text PRIMARY KEY,
+    id          text NOT NULL,
+    mount       text NOT NULL,
     request_id  text NOT NULL,
     received_at timestamptz NOT NULL,
     method      text NOT NULL,
@@ -7,5 +8,6 @@ CREATE TABLE IF NOT EXISTS {table} (
     query       text NOT NULL,
     headers     jsonb NOT NULL,
     payload     bytea NOT NULL,
-    source_ip   text NOT NULL
+    source_ip   text NOT NULL,
+    PRIMARY KEY (id, mount)
 )

@@ -1,6 +1,7 @@
 """What an SQLSTATE means for a batch: Postgres and the Data API tell no more, and no less."""
 
 from webhook_runtime.sinks.database import Meaning
+from webhook_runtime.sinks.table import NO_COLUMN, NO_KEY
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {
@@ -11,8 +12,15 @@ _MEANINGS = {
     ("42P01", "3F000", "42S02"): Meaning.NO_TABLE,
     ("57014",): Meaning.SLOW,
 }
+# What the database does not say: what to do.
+_HINTS = {"42P10": NO_KEY, "42703": NO_COLUMN, "42S22": NO_COLUMN}
 
 
 def meaning(code: str) -> Meaning:
     """By the code's class where that is enough."""
     return next((meaning for codes, meaning in _MEANINGS.items() if code.startswith(codes)), Meaning.OTHER)
+
+
+def hint(code: str) -> str:
+    """What is to be done about it, to stand behind the database's own words; mostly nothing."""
+    return _HINTS.get(code, "")

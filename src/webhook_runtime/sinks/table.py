@@ -5,20 +5,25 @@ from pathlib import Path
 
 from webhook_runtime.message import Webhook
 
-COLUMNS = ("id", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
+COLUMNS = ("id", "mount", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
 
-# What an insert does with a row whose id is there already: nothing. Any other key that is there already is no
-# duplicate, and must not be taken for one: Postgres is told which key is meant, and MySQL, which cannot be told, gets
+# What an insert does with a row whose id and mount are there already: nothing. Any other key that is there already is
+# no duplicate, and must not be taken for one: Postgres is told which key is meant, and MySQL, which cannot be, gets
 # an id of NULL to refuse; but only a strict session refuses it, and any other would take the id from the row that is
 # there. Bytes are compared, since to MySQL's text types Order and order are one. Not its INSERT IGNORE, which turns
 # every error into a warning, and cuts what is too long.
 UNLESS_THERE = {
-    "postgres": "ON CONFLICT (id) DO NOTHING",
+    "postgres": "ON CONFLICT (id, mount) DO NOTHING",
     "mysql": (
         "ON DUPLICATE KEY UPDATE id = IF(CAST(id AS BINARY) = CAST(VALUES(id) AS BINARY) "
-        "OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
+        "AND CAST(mount AS BINARY) = CAST(VALUES(mount) AS BINARY) OR NOT LOCATE('STRICT', @@sql_mode), id, NULL)"
     ),
 }
+
+# What to do with a table of the user's that another version of this library, or nobody, has made for it.
+NO_COLUMN = ": the table needs the columns of create_table_statement"
+NO_KEY = ": the table needs PRIMARY KEY (id, mount), in place of any unique key of id alone"
+OTHER_KEY = ": another row has the same value in a unique key of the table; one of id alone must be of id and mount"
 
 _QUOTE = {"postgres": '"', "mysql": "`"}
 

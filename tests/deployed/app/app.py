@@ -32,7 +32,7 @@ from webhook_runtime import read
 table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 def handler(event, context):
     for webhook in map(read, event["Records"]):
-        table.put_item(Item={"id": webhook.id, "path": webhook.path, "total": webhook.json()["total"]})
+        table.put_item(Item={"id": webhook.key, "path": webhook.path, "total": webhook.json()["total"]})
     return {"batchItemFailures": []}
 """
 
@@ -219,12 +219,16 @@ class Senders(Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         # The tests put each sender's secret there.
-        self.secrets = {name: secretsmanager.Secret(self, name) for name in (*self.ANY_DOOR, *self.LAMBDA_DOOR, "bank")}
+        self.secrets = {
+            name: secretsmanager.Secret(self, name) for name in (*self.ANY_DOOR, *self.LAMBDA_DOOR, "bank", "partner")
+        }
+        partner = Source.hmac(self.secrets["partner"], header="X-Signature", id_header="X-Id")
         bank = Source.custom(str(Path(__file__).parent / "verify"), "bank.verify", secret=self.secrets["bank"])
         for name, ingress in DOORS.items():
             webhook = ScalableWebhook(self, name, ingress=ingress, path="/bank", source=bank, **QUICK)
             for sender in self.ANY_DOOR if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
                 webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
+            webhook.add_source("/partner", partner)
 
 
 class Filtered(Stack):

@@ -14,4 +14,4 @@ def handle(webhook: Webhook) -> None:
     if webhook.headers.get("x-refuse") and "Item" not in table.get_item(Key={"id": "mended"}):
         raise Permanent("not before it is mended")
     digest = hashlib.sha256(webhook.body).hexdigest()
-    table.put_item(Item={"id": webhook.id, "bytes": len(webhook.body), "sha256": digest})
+    table.put_item(Item={"id": webhook.key, "bytes": len(webhook.body), "sha256": digest})

@@ -1,0 +1,76 @@
+"""One id, chosen by two senders, at two endpoints of a really deployed stack."""
+
+import hashlib
+import hmac
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
+from cdk_scalable_webhook.local.rest_api import client
+from deployed.patient import http
+from senders import SENDERS
+
+Observe = Callable[[str], ObservedWebhook]
+
+SECONDS = 60
+PARTNERS = "that of the partner"
+HELLO = '{"partner": "says hello"}'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def secrets(urls: dict[str, str], emulator: Emulator) -> None:
+    observed = ObservedWebhook(emulator, "Senders", "Lambda")
+    manager = client("secretsmanager", emulator.endpoint, emulator.region)
+    for name, secret in {"partner": PARTNERS, "stripe": SENDERS["stripe"].secret}.items():
+        manager.put_secret_value(SecretId=observed.physical("AWS::SecretsManager::Secret", name), SecretString=secret)
+
+
+def as_partner(url: str, id: str) -> httpx.Response:
+    """By a signature of its own, and with an id that it may choose."""
+    mac = hmac.new(PARTNERS.encode(), HELLO.encode(), hashlib.sha256).hexdigest()
+    return http.post(url, content=HELLO, headers={"X-Signature": mac, "X-Id": id}, timeout=30)
+
+
+def as_stripe(url: str, event: str) -> httpx.Response:
+    return http.post(url, content=event, headers=SENDERS["stripe"].sign(event.encode(), time.time(), url), timeout=30)
+
+
+@pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+def test_a_partner_that_sends_anothers_id_first_takes_nothing_away(
+    door: str, urls: dict[str, str], observe: Observe
+) -> None:
+    webhook, id = observe(f"Senders/{door}"), f"evt_{uuid.uuid4().hex}"
+    chosen = [id, f"/stripe#{id}", f"#/stripe#{id}", f"../stripe#{id}", f"/stripe%23{id}", id.upper()]
+    for each in chosen:
+        answer = as_partner(urls[f"Senders/{door}/Source partner"], each)
+        assert (answer.status_code, answer.json()["id"]) == (202, each)
+
+    def stored() -> dict[str, tuple[str, str, str]]:
+        items = [item for item in webhook.items() if id in item["id"].lower()]
+        assert max(Counter(item["id"] for item in items).values(), default=1) == 1
+        return {item["id"]: (item["mount"], item["delivery_id"], item["payload"]) for item in items}
+
+    expected = {f"/partner#{each}": ("/partner", each, HELLO) for each in chosen}
+    assert wait_for(lambda: stored() == expected, SECONDS), stored()
+
+    event = json.dumps({"id": id, "type": "invoice.paid"})
+    for _ in range(2):
+        assert as_stripe(urls[f"Senders/{door}/Source stripe"], event).status_code == 202
+    expected[f"/stripe#{id}"] = ("/stripe", id, event)
+    assert wait_for(lambda: stored() == expected, SECONDS), stored()
+    webhook.wait_until_drained(SECONDS)
+
+    def outcomes(mount: str) -> list[str]:
+        lines = webhook.log("ConsumerLogs")
+        return sorted(line["message"] for line in lines if (line.get("mount"), line.get("id")) == (mount, id))
+
+    assert wait_for(lambda: outcomes("/stripe") == ["duplicate", "stored"], SECONDS), outcomes("/stripe")
+    assert outcomes("/partner") == ["stored"]
+    assert stored() == expected
