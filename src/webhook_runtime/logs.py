@@ -34,8 +34,8 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-# What is no character to whoever reads a line: half of a surrogate pair, what a terminal obeys, what ends a line, what is
-# not seen. JSON escapes the rest.
+# What is no character to whoever reads a line: half of a surrogate pair, what a terminal obeys, what ends a line, and
+# what is not seen. JSON escapes the rest.
 _NOT_SHOWN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 

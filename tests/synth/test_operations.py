@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 from aws_cdk import App
 
@@ -187,4 +188,7 @@ def called() -> set[str]:
     code = "\n".join(path.read_text() for path in (ROOT / "src" / "webhook_runtime").rglob("*.py"))
     names = re.findall(r"self\._(?:sqs|s3|client|secrets|dynamodb|rds_data)\.([a-z_]+)\(", code)
     names += re.findall(r'_call\(\s*"([a-z_]+)"', code)
-    return {"".join(part.title() for part in name.split("_")) for name in names}
+    session = botocore.session.get_session()
+    services = ("sqs", "s3", "secretsmanager", "dynamodb", "rds-data")
+    operations = {name for service in services for name in session.get_service_model(service).operation_names}
+    return {"".join(part.title() for part in name.split("_")) for name in names} & operations
