@@ -167,7 +167,8 @@ def actions(operations: frozenset[str]) -> set[str]:
 
 @pytest.mark.slow(40)
 def test_each_role_may_do_what_its_function_asks_for_and_nothing_else() -> None:
-    wrong, all_of_them = {}, set()
+    wrong: dict[str, Any] = {}
+    all_of_them: set[str] = set()
     for each in functions():
         variables = {name: known(value) for name, value in each.variables.items()}
         operations = recorded(each.handler, json.dumps(variables, sort_keys=True))
