@@ -72,8 +72,8 @@ class Message:
 
 
 class Batch:
-    """The messages of one event. ``letters_answer`` is whether the dead-letter queue has answered whenever it was
-    asked."""
+    """The messages of one event. ``letters_answer`` is whether SQS has answered whenever it was to take a message
+    aside."""
 
     def __init__(self, records: Sequence[Record], context: Context) -> None:
         self.messages: list[Message] = [Message(record) for record in records]

@@ -484,6 +484,9 @@ class Signed:
     def __init__(self, *, secret: bool = True) -> None:
         self._secret = secret
 
+    def prepare(self) -> None:
+        """Nothing has to be read before."""
+
     def admit(self, webhook: Webhook) -> Webhook | Answer:
         if not self._secret:
             raise NoSecret("ConnectTimeoutError")
@@ -547,7 +550,7 @@ class TestSource:
     ) -> None:
         """To the template of a direct door they are one."""
 
-        class Payloads:
+        class Payloads(Signed):
             def admit(self, webhook: Webhook) -> Webhook:
                 if webhook.body != signed:
                     raise Unverified("It does not match.")

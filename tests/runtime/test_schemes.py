@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectTimeoutError
 from runtime.doubles import client_error
 from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import AnyOf, Custom, Hmac, Scheme, Twilio, _urls
+from webhook_runtime.schemes import AnyOf, ClientState, Custom, Hmac, Scheme, Twilio, _urls
 from webhook_runtime.secrets import NoSecret, Secrets
 from webhook_runtime.source import Source
 from webhook_runtime.testing import webhook
@@ -632,15 +632,30 @@ BY_URL = [Twilio(), Hmac(header="X-Sig", signed="{url}{body}")]
 
 @pytest.mark.parametrize("scheme", BY_URL, ids=["twilio", "hmac"])
 def test_the_ways_to_write_a_url_take_no_more_memory_than_one(scheme: Scheme) -> None:
-    request = webhook(b"a=" + b"x" * 4_000_000, headers=FORM, query={"a": "~*'()!$ ", "b": ""})
+    body = b"a=" + b"x" * 260_000 if isinstance(scheme, Twilio) else b"{" + b"x" * 4_000_000
+    request = webhook(body, headers=FORM, query={"a": "~*'()!$ ", "b": ""})
     tracemalloc.start()
     with pytest.raises(Unverified):
-        scheme.check(request, ["one", "other"])
+        scheme.claim(request)(["one", "other"])
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * len(request.body)
 
 
-def test_a_form_of_a_million_fields_is_not_read() -> None:
-    with pytest.raises(Unverified, match=r"more than 10000 fields"):
-        Twilio().check(webhook(b"&a" * 1_000_000, headers=FORM), ["secret"])
+@pytest.mark.parametrize(
+    ("scheme", "request_", "says"),
+    [
+        (Twilio(), webhook(b"&a" * 1001, headers=FORM), "more than 1000 fields"),
+        (Twilio(), webhook(b"a=" + b"x" * 2**18, headers=FORM), "form is larger than 262144 bytes"),
+        (ClientState(), webhook(b'{"value": [%s]}' % (b" " * 2**20)), "payload is larger than 1048576 bytes"),
+        (
+            Hmac(header="X-Sig", prefix="v1=", separator=","),
+            webhook(headers={"X-Sig": ",".join(["v1=0"] * 21)}),
+            "X-Sig holds more than 20 signatures",
+        ),
+    ],
+)
+def test_what_no_sender_sends_is_not_read(scheme: Scheme, request_: Webhook, says: str) -> None:
+    with pytest.raises(Unverified, match=says) as refused:
+        scheme.claim(request_)
+    assert refused.value.sure
