@@ -850,11 +850,35 @@ def message_size_of(queue: sqs.IQueue) -> float | None:
 
 def dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
     """What does not fit into the dead-letter queue would come back until it is deleted."""
-    holds = message_size_of(dead_letter_queue)
+    _size(needed, "dead-letter queue", dead_letter_queue=dead_letter_queue)
+
+
+def unverified_queue(
+    scope: Construct, unverified_queue: sqs.IQueue, queue: sqs.IQueue | None, needed: float | None
+) -> None:
+    """What a queue for it has to be: not the queue itself, from which the consumer would get it again. ``queue`` is
+    None for one that is about to be made, ``needed`` is the bytes that a message of it may have."""
+    same_environment(scope, unverified_queue=unverified_queue)
+    if unverified_queue.fifo:
+        raise ValueError(
+            "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO "
+            "queue; bring a standard one, or leave it out"
+        )
+    if queue is not None and not _names(queue).isdisjoint(_names(unverified_queue)):
+        raise ValueError(
+            f"unverified_queue must be another queue than queue, got {unverified_queue.node.path} for both; bring "
+            "another one, or leave it out"
+        )
+    _size(needed, "queue", unverified_queue=unverified_queue)
+
+
+def _size(needed: float | None, kind: str, **queues: sqs.IQueue) -> None:
+    ((argument, queue),) = queues.items()
+    holds = message_size_of(queue)
     if holds is not None and needed is not None and holds < needed:
         raise ValueError(
-            f"max_message_size_bytes of dead_letter_queue must not be smaller than the queue's {needed:.0f}, "
-            f"got {holds:.0f}; give the dead-letter queue max_message_size_bytes={needed:.0f}"
+            f"max_message_size_bytes of {argument} must not be smaller than the queue's {needed:.0f}, "
+            f"got {holds:.0f}; give the {kind} max_message_size_bytes={needed:.0f}"
         )
 
 
