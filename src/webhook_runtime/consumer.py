@@ -94,8 +94,8 @@ class DeadLetters:
             if fits := text.encode()[: max(room, 0)].decode(errors="ignore"):
                 attributes[name] = empty | {"StringValue": fits}
         more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
-        if is_fifo(record) and self._in_order:  # a standard queue may have groups, too
-            more["MessageDeduplicationId"] = record["messageId"]
+        if is_fifo(record):  # a standard queue may have groups, too
+            more = more | {"MessageDeduplicationId": record["messageId"]} if self._in_order else {}
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **more
         )

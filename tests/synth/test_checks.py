@@ -141,6 +141,10 @@ def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook)
     return make
 
 
+def imported(id: str) -> Make:
+    return lambda stack: sqs.Queue.from_queue_arn(stack, id, "arn:aws:sqs:us-east-1:111111111111:orders")
+
+
 def fifo_with_dead_letters(**properties: Any) -> Make:
     def make(stack: Stack) -> sqs.Queue:
         letters = sqs.Queue(stack, "Letters", **properties)
@@ -236,6 +240,9 @@ ROWS = [
     Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
     Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; bring a standard one", {}, {"dead_letter_queue": queue(fifo=True)}, remedies=[{"dead_letter_queue": queue()}, {"dead_letter_queue": OUT}]),
     Row("standard dead-letter queue of a FIFO queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue", {}, {"queue": fifo_with_dead_letters()}, remedies=[{"queue": fifo_with_dead_letters(fifo=True)}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
+    Row("FIFO queue of what is unverified", "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO queue; bring a standard one", {}, {"unverified_queue": queue(fifo=True)}, remedies=[{"unverified_queue": queue()}, {"unverified_queue": OUT}]),
+    Row("unverified messages smaller", "max_message_size_bytes of unverified_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"unverified_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"unverified_queue": queue(max_message_size_bytes=1_048_576)}]),
+    Row("queue of what is unverified is the queue", "unverified_queue must be another queue than queue, got Stack/Its for both; bring another one", {}, {"queue": imported("Brought"), "unverified_queue": imported("Its")}, remedies=[{"queue": imported("Brought"), "unverified_queue": queue()}, {"queue": imported("Brought"), "unverified_queue": OUT}]),
     Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}, remedies=[{"timeout": seconds(1)}]),
     Row("timeout too long", "timeout must be between 1 second and 15 minutes, got 16 minutes", {"timeout": minutes(16)}, remedies=[{"timeout": minutes(15)}]),
     Row("memory too small", "memory_size must be between 128 and 10,240, got 64", {"memory_size": 64}, remedies=[{"memory_size": 128}]),
@@ -408,21 +415,23 @@ def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argume
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
 
 
-@pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped", "metric_mismatched"])
+@pytest.mark.parametrize("metric", ["backlog_age", "dead_letters", "dropped", "mismatched", "unverified"])
 def test_a_metric_has_points_of_whole_minutes_since_there_is_one_a_minute(metric: str) -> None:
     stack = Stack(App(), "Stack")
     source = Source.github(secretsmanager.Secret(stack, "Secret"))
     webhook = ScalableWebhook(stack, "Webhook", event_filters=[{"body": {"a": [1]}}], source=source)
-    assert getattr(webhook, metric)(period=minutes(2)).period.to_seconds() == 120
+    webhook.add_source("/direct", source, ingress=Ingress.direct_integration(binary=True))
+    assert getattr(webhook, f"metric_{metric}")(period=minutes(2)).period.to_seconds() == 120
     for wrong in (seconds(30), seconds(90), seconds(0), Duration.millis(500)):
         with pytest.raises(ValueError, match="period must be in whole minutes, got "):
-            getattr(webhook, metric)(period=wrong)
+            getattr(webhook, f"metric_{metric}")(period=wrong)
 
 
 HERE, THERE = Environment(account="1" * 12, region="us-east-1"), Environment(account="1" * 12, region="eu-west-1")
 BROUGHT: dict[str, Callable[[Stack], dict[str, Any]]] = {
     "queue": lambda stack: {"queue": sqs.Queue(stack, "Made", visibility_timeout=minutes(3))},
     "dead_letter_queue": lambda stack: {"dead_letter_queue": sqs.Queue(stack, "Made", retention_period=days(14))},
+    "unverified_queue": lambda stack: {"unverified_queue": sqs.Queue(stack, "Made")},
     "encryption_key": lambda stack: {"encryption_key": kms.Key(stack, "Made")},
     "large_payloads": lambda stack: {"large_payloads": s3.Bucket(stack, "Made")},
     "table": lambda stack: {
@@ -490,6 +499,9 @@ def its_secret(stack: Stack) -> secretsmanager.ISecret:
 
 IMPORTED_INSTEAD: dict[str, Callable[[Stack], dict[str, Any]]] = {
     "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "orders"))},
+    "unverified_queue": lambda stack: {
+        "unverified_queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "unverified"))
+    },
     "encryption_key": lambda stack: {"encryption_key": kms.Key.from_key_arn(stack, "Its", resource("kms", "key/1"))},
     "large_payloads": lambda stack: {"large_payloads": s3.Bucket.from_bucket_name(stack, "Its", "payloads")},
     "table": lambda stack: {
@@ -557,6 +569,9 @@ IMPORTED: dict[str, Callable[..., dict[str, Any]]] = {
     },
     "dead_letter_queue": lambda stack, where=ELSEWHERE: {
         "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:letters")
+    },
+    "unverified_queue": lambda stack, where=ELSEWHERE: {
+        "unverified_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:unverified")
     },
     "encryption_key": lambda stack, where=ELSEWHERE: {
         "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{where}:key/1234")
