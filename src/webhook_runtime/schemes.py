@@ -497,20 +497,19 @@ def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str
     written.append("&".join(f"{name}={value}" if value else name for name, value in escaped))
     written += [query.replace("%20", "+") for query in written]
     left = [character for character in _AS_THEY_ARE if _escape(character) in written[0]]
-    if not all_of_them:
-        kept: Sequence[str] = _ENCODERS
+    if all_of_them:
+        for choice in left if len(left) <= _MAX_CHOICES else _ALIKE:
+            written += [_with(choice, query) for query in written]
     else:
-        choices = left if len(left) <= _MAX_CHOICES else _ALIKE
-        kept = [""]
-        for choice in choices:
-            kept = [*kept, *(each + choice for each in kept)]
-    ways: list[str] = []
-    for each in dict.fromkeys("".join(character for character in left if character in safe) for safe in kept):
-        for query in written:
-            for character in each:
-                query = query.replace(_escape(character), character)
-            ways.append(query)
-    return list(dict.fromkeys(ways))
+        written = [_with(safe, query) for safe in _ENCODERS for query in written]
+    return list(dict.fromkeys(written))
+
+
+def _with(characters: str, query: str) -> str:
+    """The query with these characters as they are."""
+    for character in characters:
+        query = query.replace(_escape(character), character)
+    return query
 
 
 def _escaped(text: str) -> str:

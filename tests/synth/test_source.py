@@ -14,7 +14,9 @@ import pytest
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -362,6 +364,68 @@ class TestTemplate:
         assert told["WebhookPublisher"]["WEBHOOK_SOURCES"]["/"]["secret"] == {"arn": "an ARN", "field": "key"}
         assert "WEBHOOK_SOURCES" not in told["WebhookConsumer"]
 
+    @pytest.mark.parametrize("key", [None, "a key"])
+    def test_what_is_surely_not_of_its_source_has_a_queue_where_the_consumer_verifies(
+        self, stack: Stack, secret: Any, key: str | None
+    ) -> None:
+        webhook = ScalableWebhook(
+            stack,
+            "Webhook",
+            path="/own",
+            source=Source.github(secret),
+            encryption_key=kms.Key(stack, "Key") if key else None,
+            queue=sqs.Queue(stack, "Fifo", fifo=True, visibility_timeout=Duration.minutes(3)),
+        )
+        assert webhook.unverified_queue is None
+        for path in ("/one", "/two"):
+            webhook.add_source(path, Source.github(secret), ingress=Ingress.direct_integration(binary=True))
+        assert webhook.unverified_queue is not None
+        webhook.metric_unverified().create_alarm(stack, "Alarm", threshold=1, evaluation_periods=1)
+        template = Template.from_stack(stack)
+        (name,) = (each for each in template.find_resources("AWS::SQS::Queue") if "Unverified" in each)
+        properties = template.to_json()["Resources"][name]["Properties"]
+        encryption = {"KmsMasterKeyId": Match.any_value()} if key else {"SqsManagedSseEnabled": True}
+        template.has_resource_properties(
+            "AWS::SQS::Queue", {"MessageRetentionPeriod": 4 * 24 * 3600, "MaximumMessageSize": 2**20, **encryption}
+        )
+        assert "FifoQueue" not in properties
+        denied = {"Action": "sqs:*", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        template.has_resource_properties(
+            "AWS::SQS::QueuePolicy",
+            {"Queues": [{"Ref": name}], "PolicyDocument": {"Statement": [Match.object_like(denied)]}},
+        )
+        assert variables(template)["WebhookConsumer"]["WEBHOOK_UNVERIFIED_QUEUE_URL"] == {"Ref": name}
+        (counter,) = (
+            each["Properties"]
+            for each in template.find_resources("AWS::Logs::MetricFilter").values()
+            if each["Properties"]["FilterPattern"] == '{ $.message = "unverified" }'
+        )
+        (counted,) = counter["MetricTransformations"]
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm", {"MetricName": counted["MetricName"], "Namespace": counted["MetricNamespace"]}
+        )
+
+    def test_where_the_ingress_verifies_there_is_no_queue_for_what_is_not(self, stack: Stack, secret: Any) -> None:
+        webhook = ScalableWebhook(
+            stack, "Webhook", source=Source.github(secret), unverified_queue=sqs.Queue(stack, "Q")
+        )
+        assert webhook.unverified_queue is None
+        assert "UNVERIFIED" not in json.dumps(Template.from_stack(stack).to_json())
+
+    def test_one_that_was_brought_is_taken(self, stack: Stack, secret: Any) -> None:
+        brought = sqs.Queue(stack, "Brought")
+        webhook = ScalableWebhook(
+            stack,
+            "Webhook",
+            source=Source.github(secret),
+            ingress=Ingress.direct_integration(),
+            unverified_queue=brought,
+        )
+        assert webhook.unverified_queue is brought
+        assert not [
+            each for each in Template.from_stack(stack).find_resources("AWS::SQS::Queue") if "Unverified" in each
+        ]
+
     def test_what_fits_no_secret_is_counted_by_the_secret_that_was_asked(self, stack: Stack, secret: Any) -> None:
         other = Source.token(secretsmanager.Secret.from_secret_name_v2(stack, "Other", "other"), header="X-Token")
         webhook = ScalableWebhook(stack, "Webhook", path="/own", source=Source.github(secret))
@@ -371,7 +435,11 @@ class TestTemplate:
         for n, metric in enumerate(metrics):
             metric.create_alarm(stack, f"Alarm{n}", threshold=1, evaluation_periods=1)
         template = Template.from_stack(stack)
-        counters = [each["Properties"] for each in template.find_resources("AWS::Logs::MetricFilter").values()]
+        counters = [
+            each["Properties"]
+            for name, each in template.find_resources("AWS::Logs::MetricFilter").items()
+            if "Mismatched" in name
+        ]
         groups = sorted(each["LogGroupName"]["Ref"].rstrip("0123456789ABCDEF") for each in counters)
         assert groups == ["WebhookConsumerLogs", "WebhookPublisherLogs"]
         assert {each["FilterPattern"] for each in counters} == {'{ $.secret = "*" }'}
