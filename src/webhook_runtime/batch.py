@@ -57,6 +57,11 @@ class Message:
         return int(self.record["attributes"]["ApproximateReceiveCount"])
 
     @property
+    def queued_at(self) -> float:
+        """When it was sent to the queue, in seconds since 1970: a redrive does that anew."""
+        return int(self.record["attributes"].get("SentTimestamp", 0)) / 1000
+
+    @property
     def outcome(self) -> Outcome:
         """What becomes of it, or would if nobody did anything more."""
         return self.state.outcome if isinstance(self.state, Done) else NOT_REACHED

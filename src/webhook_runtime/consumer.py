@@ -188,7 +188,7 @@ class Consumer:
                     with clock.look():
                         self._sources.prepare(state.webhook.mount)
                 with clock.look(behind):
-                    message.state = self._judged(state)
+                    message.state = self._judged(state, message.queued_at)
             except SinkDown as late:
                 message.state = Done(Outcome(Kind.RETRY, late.error, late.reason, late.retry_after), webhook)
 
@@ -215,18 +215,18 @@ class Consumer:
             return Done(Outcome(Kind.PERMANENT, "LargePayload", reason), webhook)
         return Pending(webhook, payload_key)
 
-    def _judged(self, state: Pending | Done) -> Pending | Done:
+    def _judged(self, state: Pending | Done, queued_at: float) -> Pending | Done:
         """What comes of what was read. A payload that is in S3 is judged once it is here."""
         if isinstance(state, Pending) and state.payload_key is None:
-            return self._verified(state.webhook)
+            return self._verified(state.webhook, queued_at)
         return state
 
-    def _verified(self, webhook: Webhook) -> Pending | Done:
+    def _verified(self, webhook: Webhook, queued_at: float) -> Pending | Done:
         """What comes of a webhook that has its payload, by who sent it."""
         if self._sources is None:
             return self._filtered(webhook)
         try:
-            admitted = _admitted(self._sources, webhook)
+            admitted = _admitted(self._sources, webhook, queued_at)
         except Mismatched as error:
             kind = Kind.UNVERIFIED if error.sure else Kind.RETRY
             reason = f"{error.reason} The secret is {error.secret}."
@@ -303,7 +303,7 @@ class Consumer:
         assert key
         body = self._payloads.get(key)
         if body is not None:
-            message.state = replace(self._verified(replace(webhook, body=body)), payload_key=key)
+            message.state = replace(self._verified(replace(webhook, body=body), message.queued_at), payload_key=key)
         elif self._payloads.has_expired(webhook.received_at):
             reason = f"the payload is no longer in S3, at {key}: it has outlived the life cycle of the bucket"
             message.ends(Outcome(Kind.PERMANENT, "PayloadExpired", reason))
@@ -404,16 +404,16 @@ def _is_unsure(outcome: Outcome) -> bool:
     return outcome.kind is Kind.RETRY and outcome.secret is not None
 
 
-def _admitted(sources: Sources, webhook: Webhook) -> Webhook | Answer:
+def _admitted(sources: Sources, webhook: Webhook, queued_at: float) -> Webhook | Answer:
     """To a mapping template an absent payload and ``{}`` are one: its sender has signed either."""
     try:
-        return sources.admit(webhook)
+        return sources.admit(webhook, queued_at)
     except Unverified as refusal:
         other = {b"": b"{}", b"{}": b""}.get(webhook.body)
         if other is None:
             raise
         try:
-            return sources.admit(replace(webhook, body=other))
+            return sources.admit(replace(webhook, body=other), queued_at)
         except Unverified:
             raise refusal from None
 

@@ -56,23 +56,24 @@ class Source:
         with suppress(NoSecret):
             _all(self._secrets)
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
         """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
 
-        It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
-        Unverifiable, which says of which secret.
+        It is held against the time of its arrival: it may have waited in the queue for days. Where no secret fits that
+        was known when it was queued, at ``queued_at`` since 1970, the secret is read anew: it may have been mended, and
+        the webhook redriven. Raises Unverified, or Unverifiable, which says of which secret.
         """
         try:
-            return self._admit(webhook)
+            return self._admit(webhook, max(webhook.received_at.timestamp(), queued_at))
         except NoSecret as missing:
             arns = {each.arn for each in (self._secrets, self._tokens) if each is not None}
             raise NoSecret(f"{missing}, at {', '.join(arns)}", missing.retry_after) from None
 
-    def _admit(self, webhook: Webhook) -> Webhook | Answer:
+    def _admit(self, webhook: Webhook, at: float) -> Webhook | Answer:
         answer = self._asked(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens), is_signed=False)
         if answer is not None:
             return answer
-        verdict = self._verify(webhook)
+        verdict = self._verify(webhook, at)
         if verdict.answer is not None:
             return verdict.answer
         answer = self._asked(webhook, lambda: [verdict.secret], list, is_signed=True)
@@ -90,7 +91,7 @@ class Source:
         answers = (each.answer(webhook, secrets, tokens) for each in kinds)
         return next((answer for answer in answers if answer is not None), None)
 
-    def _verify(self, webhook: Webhook) -> "Verdict":
+    def _verify(self, webhook: Webhook, at: float) -> "Verdict":
         # Read once, and before any secret is: most of what is not signed needs none to be known for it.
         claim = self._scheme.claim(webhook)
         known = _all(self._secrets)
@@ -103,7 +104,6 @@ class Source:
         if self._secrets is None:
             raise Unverified(reason)
         # A secret that was known before the request arrived may have been rotated before it, too.
-        at = webhook.received_at.timestamp()
         sure = self._secrets.are_newer_than(at)
         if (newer := self._secrets.current()) != known:
             try:
@@ -142,12 +142,12 @@ class Sources:
         if source is not None:
             source.prepare()
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
         """See ``Source.admit``."""
         if webhook.mount not in self._by_mount:
             raise Unverified("The door that it came through is not known here.", sure=False)
         source = self._by_mount[webhook.mount]
-        return webhook if source is None else source.admit(webhook)
+        return webhook if source is None else source.admit(webhook, queued_at)
 
 
 def _all(secrets: Secrets | None) -> list[str]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from aws_cdk import App, Stack
@@ -120,11 +121,12 @@ def hostile(sender: Sender, at: float, size: int = REQUEST) -> Iterator[Hostile]
     headers = [*signed.items(), *((way["header"], some) for way in ways if way.get("header", "") not in ("", *signed))]
     # A token is not known to whoever has not the secret.
     headers = [(name, value.replace(sender.secret, "hush hash")) for name, value in headers if name != "Content-Type"]
-    for kind, body in _bodies(size):
+    bodies = _bodies(size)
+    for kind, body in bodies.items():
         yield Hostile(kind, headers, body)
-        digest = [("bodySHA256", hashlib.sha256(body).hexdigest())]
-        yield Hostile(f"{kind}, odd query", headers, body, [*digest, *_ODD_QUERY])
-    text = dict(_bodies(size))["a text"]
+    text = bodies["a text"]
+    digest = [("bodySHA256", hashlib.sha256(text).hexdigest())]
+    yield Hostile("a text, odd query", headers, text, [*digest, *_ODD_QUERY])
     yield Hostile("unsigned", [], text)
     yield Hostile("no payload, odd query", headers, b"", _ODD_QUERY)
     yield Hostile("no payload, many names", headers, b"", _NAMES)
@@ -140,33 +142,40 @@ def hostile(sender: Sender, at: float, size: int = REQUEST) -> Iterator[Hostile]
         if several:
             others = [pair for pair in headers if pair[0] not in dict(several)]
             yield Hostile(f"{number} signatures more", [*others, *several], text, _ODD_QUERY)
-    for kind, form in _forms(size):
+    for kind, form in _forms(size).items():
         yield Hostile(f"{kind}, odd query", [*headers, _FORM], form, _ODD_QUERY)
 
 
-def _bodies(size: int) -> Iterator[tuple[str, bytes]]:
+@cache
+def _bodies(size: int) -> Mapping[str, bytes]:
     """Each an object, as most are."""
-    yield "a text", b'{"a":"' + b"x" * (size - 8) + b'"}'
-    yield "bytes", b"{" + bytes(range(256)) * (size // 256) + b"}"
-    for kind, element in {
+    elements = {
         "objects": b'{"":0}',
         "arrays": b"[]",
         "numbers": b"1",
         "notifications": b'{"clientState":"hush hash"}',
-    }.items():
-        yield kind, b'{"value":[%s]}' % b",".join([element] * (size // (len(element) + 1)))
+    }
+    return {
+        "a text": b'{"a":"' + b"x" * (size - 8) + b'"}',
+        "bytes": b"{" + bytes(range(256)) * (size // 256) + b"}",
+        **{
+            kind: b'{"value":[%s]}' % b",".join([element] * (size // (len(element) + 1)))
+            for kind, element in elements.items()
+        },
+    }
 
 
-def _forms(size: int) -> Iterator[tuple[str, bytes]]:
-    yield "a form of many fields", b"&".join([b"a"] * (size // 2))
-    yield "a form of one field", b"a=" + b"%41" * (size // 3)
-    for bytes_, fields in ((64 * 1024, 32_000), (64 * 1024, 99), (256 * 1024, 999)):
-        each = (bytes_ - 6 * fields) // fields // 3
-        value = b"=" + b"%41" * each if each > 0 else b""
-        yield (
-            f"a form of {fields} fields in {bytes_ // 1024} KiB",
-            b"&".join(b"%x%s" % (number, value) for number in range(fields))[:bytes_],
-        )
+@cache
+def _forms(size: int) -> Mapping[str, bytes]:
+    forms = {
+        "a form of many fields": b"&".join([b"a"] * (size // 2)),
+        "a form of one field": b"a=" + b"%41" * (size // 3),
+    }
+    for limit, fields in ((64 * 1024, 32_000), (64 * 1024, 99), (256 * 1024, 999)):
+        escapes = max((limit - 6 * fields) // fields // 3, 0)
+        form = b"&".join(b"%x=%s" % (number, b"%41" * escapes) for number in range(fields))[:limit]
+        forms[f"a form of {fields} fields in {limit // 1024} KiB"] = form
+    return forms
 
 
 def _cut(body: bytes, above: int) -> bytes:

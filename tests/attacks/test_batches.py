@@ -93,7 +93,8 @@ def batches(attackers: Sequence[Hostile], own: Hostile, *, fifo: bool) -> Iterat
     left = [queued(each.fitting(NOW, id).webhook(NOW, id), fifo=fifo) for id, each in named]
     while left:
         some: list[dict[str, Any]] = []
-        while left and len(some) < BATCH_SIZE - 3 and len(json.dumps([*some, left[0]])) < BATCH - 100_000:
+        size = 0
+        while left and len(some) < BATCH_SIZE - 3 and (size := size + len(json.dumps(left[0]))) < BATCH - 100_000:
             some.append(left.pop(0))
         yield [*ordinary[:1], *some[:2], *ordinary[1:2], *some[2:], *ordinary[2:]]
 
@@ -222,7 +223,7 @@ class Slow(Sources):
     def prepare(self, mount: str) -> None:
         """Nothing has to be read before."""
 
-    def admit(self, webhook: Webhook) -> Webhook:
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook:
         while webhook.body.startswith(b"x"):
             hashlib.sha256(b"")
         return webhook

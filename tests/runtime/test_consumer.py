@@ -488,7 +488,7 @@ class Signed:
     def prepare(self) -> None:
         """Nothing has to be read before."""
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
         if not self._secret:
             raise NoSecret("ConnectTimeoutError")
         if "X-Signature" not in webhook.headers:
@@ -528,7 +528,7 @@ class TestSource:
 
     def test_the_log_names_the_secret_that_no_signature_fits(self, caplog: pytest.LogCaptureFixture) -> None:
         class Asked(Signed):
-            def admit(self, webhook: Webhook) -> Webhook | Answer:
+            def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
                 sure = "X-Surely" in webhook.headers
                 raise Mismatched("It does not match.", sure=sure, secret="arn:of:the:secret")
 
@@ -552,7 +552,7 @@ class TestSource:
         """To the template of a direct door they are one."""
 
         class Payloads(Signed):
-            def admit(self, webhook: Webhook) -> Webhook:
+            def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
                 if webhook.body != signed:
                     raise Unverified("It does not match.")
                 return webhook
@@ -616,12 +616,12 @@ class Unsigned(Signed):
         self.waited = 0.0
         self._after = after
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
         if webhook.headers.get("X-Signature") == "unknown":
             left = self._after - self.waited
             wait = left if left > 0 else None
             raise Mismatched("It does not match.", sure=wait is None, secret="arn", retry_after=wait)
-        return super().admit(webhook)
+        return super().admit(webhook, queued_at)
 
 
 class TestUnverified:

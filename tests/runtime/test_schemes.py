@@ -576,6 +576,17 @@ class TestRotation:
         admitted(checked, [("X-Signature", hex_of(BODY, b"c"))], BODY, time.now)
         assert read == ["the claim", "b", "a", "the claim", "b", "a", "c"]
 
+    def test_it_is_asked_for_again_for_what_is_redriven_once_it_is_mended(self) -> None:
+        secrets, manager, time = self.secrets(AWSCURRENT="wrong")
+        time.now += 20
+        arrived = sent([("X-Signature", hex_of(BODY, b"right"))], BODY, NOW)
+        with pytest.raises(Mismatched) as error:
+            Source(PLAIN, secrets).admit(arrived, NOW)
+        assert error.value.sure
+        manager.stages = {"AWSCURRENT": "right"}
+        time.now += 20
+        assert Source(PLAIN, secrets).admit(arrived, time.now - 1)
+
     def test_it_is_asked_for_again_after_a_while(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="leaked")
         assert self.accepts(secrets, b"leaked", time.now)
