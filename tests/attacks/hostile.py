@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -64,7 +65,7 @@ class Hostile:
             mount=MOUNT,
             path=MOUNT,
             url=URL,
-            query_string=message.urlencode(self.query),
+            query_string=urlencode(self.query),
             headers=Headers(self.headers),
             body=self.body,
             source_ip="203.0.113.7",

@@ -28,7 +28,7 @@ from attacks.hostile import (
 from attacks.lambda_time import Invocation
 from runtime.doubles import Sqs
 from suite.attacks import Attempts
-from webhook_runtime import schemes
+from webhook_runtime import message, schemes
 from webhook_runtime.admission import Unverified
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
@@ -155,7 +155,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.macs = self.bytes = self.fields = self.parsed = 0
-        digest, parse, read = hmac.digest, urllib.parse.parse_qsl, schemes.parse_json
+        digest, parse, read = hmac.digest, urllib.parse.parse_qsl, message.parse_json
 
         def made(key: bytes, content: bytes, algorithm: str) -> bytes:
             self.macs += 1
@@ -171,7 +171,7 @@ class Work:
             self.parsed += len(text)
             return read(text, **options)
 
-        monkeypatch.setattr(schemes.hmac, "digest", made)
+        monkeypatch.setattr(hmac, "digest", made)
         monkeypatch.setattr(schemes, "parse_qsl", split)
         monkeypatch.setattr(schemes, "parse_json", parsed)
 

@@ -3,7 +3,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -647,12 +647,13 @@ class TestUnverified:
             for record in records:
                 record["eventSourceARN"] = f"{ARN}.fifo"
                 record["attributes"] |= {"MessageGroupId": "webhook"}
+        sources = Sources({"/": source or cast(Any, Unsigned())})
         consumer = Consumer(
             sink,
             Redelivery(sqs, "queue", Backoff(100, 900)),
             DeadLetters(letters, "letters"),
             last,
-            Sources({"/": source or Unsigned()}),
+            sources,
             unverified=DeadLetters(aside, "unverified", in_order=False),
         )
         consumer.handle({"Records": records}, Invocation())
