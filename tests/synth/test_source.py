@@ -1,5 +1,6 @@
 """Each sender's scheme, as synth time writes it and run time reads it, against what the sender's own library makes."""
 
+import hashlib
 import json
 import re
 import time
@@ -261,6 +262,28 @@ class TestTwilio:
     def test_a_form_that_is_not_utf_8_is_refused(self, body: bytes, stack: Stack) -> None:
         with pytest.raises(Unverified, match="not UTF-8"):
             self.check(stack)(replace(self.request({"Body": "hi"}), body=body))
+
+    @pytest.mark.parametrize("other", [b"", b"=", b"&", b"&=&", b"{}", b'{"a": 2}'])
+    @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+    def test_a_payload_that_is_signed_by_its_digest_cannot_be_another(
+        self, stack: Stack, content_type: str, other: bytes
+    ) -> None:
+        body = b'{"a": 1}'
+        at = f"{URL}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+        signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(at, {})}
+        request = replace(webhook(body, headers=signed), url=URL, query_string=at.partition("?")[2])
+        assert self.check(stack)(request)
+        changed = webhook(other, headers={**signed, "Content-Type": content_type})
+        with pytest.raises(Unverified):
+            self.check(stack)(replace(request, body=other, headers=changed.headers))
+
+    def test_a_form_without_a_field_is_signed_where_it_is_empty(self, stack: Stack) -> None:
+        signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(URL, {})}
+        form = replace(webhook(headers={**signed, "Content-Type": "application/x-www-form-urlencoded"}), url=URL)
+        assert self.check(stack)(form)
+        for body in (b"=", b"&"):
+            with pytest.raises(Unverified, match="bodySHA256"):
+                self.check(stack)(replace(form, body=body))
 
     def test_a_payload_that_is_no_form_needs_its_digest(self, stack: Stack) -> None:
         request = self.request({})
