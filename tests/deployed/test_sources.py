@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -142,8 +143,14 @@ def test_what_was_unverified_is_redriven_once_the_secret_is_mended(
 
     assert letters("redrive", "Unverified").startswith("redrive 2 Unverified")
     assert wait_for(lambda: stored(webhook, id), SECONDS)
-    # What is forged comes back for good.
-    assert wait_for(lambda: webhook.unverified() == 1, SECONDS)
     assert [item["id"] for item in webhook.items()] == [id]
-    (left,) = each_once(webhook.take_unverified())
-    assert json.loads(left["Body"]) == json.loads(forged)
+    # What is forged comes back for good, though the script may have seen it again, and hidden it for ten seconds.
+    left: list[dict[str, Any]] = []
+
+    def has_come_back() -> bool:
+        left.extend(webhook.take_unverified())
+        return bool(left)
+
+    assert wait_for(has_come_back, SECONDS)
+    (message,) = each_once(left)
+    assert json.loads(message["Body"]) == json.loads(forged)
