@@ -39,7 +39,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help environment bench-environment demo pictures faults test test-all check bench docs format generate lock authorities vectors dist dist-alone published release-check release clean
+.PHONY: help environment bench-environment demo pictures faults test test-all check bench hostile docs format generate lock authorities vectors dist dist-alone published release-check release clean
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
@@ -49,6 +49,7 @@ help:
 	@echo "make test-all  every test; tests/docs or another folder by .venv/bin/pytest tests/docs"
 	@echo "make check     format, lint, types, layers, generated files"
 	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
+	@echo "make hostile   what a stranger can cost: processor time and memory, for each way to sign"
 	@echo "make docs      build the site, and say how to look at it"
 	@echo "make format    mend what a machine can"
 	@echo "make generate  write what projen owns, and API.md"
@@ -96,6 +97,9 @@ check: $(READY) $(NPM)/.ready
 
 bench: $(BENCH)/.ready
 	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
+
+hostile: $(READY)
+	@PYTHONPATH=tests $(BIN)/python benchmarks/hostile.py
 
 docs: $(READY)
 	@$(BIN)/python tools/docs_site.py

@@ -273,5 +273,6 @@ WAYS = {
         ),
         SECRET,
         of_the_url,
+        payloads=st.text(max_size=200).map(lambda text: f"{{{text}}}".encode()),
     ),
 }

@@ -1,7 +1,10 @@
-"""The queue between door and consumer, and its dead-letter queue."""
+"""The queue between door and consumer, its dead-letter queue, and the queue for what is not of its source."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from aws_cdk import Annotations, Duration, RemovalPolicy, Resource, Token
 from aws_cdk import aws_kms as kms
@@ -21,6 +24,9 @@ _MAX_MESSAGE_BYTES = 1_048_576
 
 # As long as SQS keeps anything: a message's age does not start anew when it moves.
 _DEAD_LETTER_RETENTION = Duration.days(14)
+
+# Long enough for a weekend in which a secret was wrong; what a stranger sends is not worth more.
+_UNVERIFIED_RETENTION = Duration.days(4)
 
 
 @dataclass(frozen=True)
@@ -65,33 +71,68 @@ def create_buffer(
         _check_dead_letters(scope, dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES)
     _check_tries(scope, retry, tries, retention)
 
-    def create(id: str, retention: Duration | None, **properties: object) -> sqs.Queue:
-        queue = sqs.Queue(
-            scope,
-            id,
-            encryption=sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED,
-            encryption_master_key=encryption_key,
-            enforce_ssl=True,
-            max_message_size_bytes=_MAX_MESSAGE_BYTES,
-            retention_period=retention,
-            removal_policy=removal_policy,
-            **properties,  # type: ignore[arg-type]
-        )
-        if encryption_key is None:
-            findings.acknowledge(queue, findings.QUEUE_ENCRYPTED)
-        return queue
-
-    dead_letters = dead_letter_queue or create("DeadLetterQueue", _DEAD_LETTER_RETENTION)
+    create = partial(_queue, scope, encryption_key=encryption_key, removal_policy=removal_policy)
+    dead_letters = dead_letter_queue or create("DeadLetterQueue", retention_period=_DEAD_LETTER_RETENTION)
     return Buffer(
         create(
             "Queue",
-            retention_period,
+            retention_period=retention_period,
             visibility_timeout=visibility_timeout or _visibility_timeout(consumer_timeout, max_batching_window),
             dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries),
         ),
         dead_letters,
         tries,
     )
+
+
+def check_unverified_queue(scope: Construct, brought: sqs.IQueue, queue: sqs.IQueue | None) -> None:
+    """Whether it takes what comes out of the queue, which is None where one is about to be made."""
+    checks.unverified_queue(scope, brought, queue, checks.message_size_of(queue) if queue else _MAX_MESSAGE_BYTES)
+
+
+def unverified_queue(
+    scope: Construct,
+    brought: sqs.IQueue | None,
+    *,
+    encryption_key: kms.IKey | None,
+    removal_policy: RemovalPolicy | None,
+) -> sqs.IQueue:
+    """Where goes what is surely not of its source: a standard queue, whatever the other one is, since nobody asks in
+    which order a stranger has sent."""
+    if brought is not None:
+        return brought
+    return _queue(
+        scope,
+        "UnverifiedQueue",
+        encryption_key=encryption_key,
+        removal_policy=removal_policy,
+        retention_period=_UNVERIFIED_RETENTION,
+        accepted=[findings.NOTHING_BEHIND_IT],
+    )
+
+
+def _queue(
+    scope: Construct,
+    id: str,
+    *,
+    encryption_key: kms.IKey | None,
+    removal_policy: RemovalPolicy | None,
+    accepted: Sequence[findings.Finding] = (),
+    **properties: Any,
+) -> sqs.Queue:
+    """A standard queue, encrypted, and closed to anything but TLS."""
+    queue = sqs.Queue(
+        scope,
+        id,
+        encryption=sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=encryption_key,
+        enforce_ssl=True,
+        max_message_size_bytes=_MAX_MESSAGE_BYTES,
+        removal_policy=removal_policy,
+        **properties,
+    )
+    findings.acknowledge(queue, *accepted, *([] if encryption_key else [findings.QUEUE_ENCRYPTED]))
+    return queue
 
 
 def brought_buffer(

@@ -850,11 +850,35 @@ def message_size_of(queue: sqs.IQueue) -> float | None:
 
 def dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
     """What does not fit into the dead-letter queue would come back until it is deleted."""
-    holds = message_size_of(dead_letter_queue)
+    _size(needed, "dead-letter queue", dead_letter_queue=dead_letter_queue)
+
+
+def unverified_queue(
+    scope: Construct, unverified_queue: sqs.IQueue, queue: sqs.IQueue | None, needed: float | None
+) -> None:
+    """What a queue for it has to be: not the queue itself, from which the consumer would get it again. ``queue`` is
+    None for one that is about to be made, ``needed`` is the bytes that a message of it may have."""
+    same_environment(scope, unverified_queue=unverified_queue)
+    if unverified_queue.fifo:
+        raise ValueError(
+            "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO "
+            "queue; bring a standard one, or leave it out"
+        )
+    if queue is not None and not _names(queue).isdisjoint(_names(unverified_queue)):
+        raise ValueError(
+            f"unverified_queue must be another queue than queue, got {unverified_queue.node.path} for both; bring "
+            "another one, or leave it out"
+        )
+    _size(needed, "queue", unverified_queue=unverified_queue)
+
+
+def _size(needed: float | None, kind: str, **queues: sqs.IQueue) -> None:
+    ((argument, queue),) = queues.items()
+    holds = message_size_of(queue)
     if holds is not None and needed is not None and holds < needed:
         raise ValueError(
-            f"max_message_size_bytes of dead_letter_queue must not be smaller than the queue's {needed:.0f}, "
-            f"got {holds:.0f}; give the dead-letter queue max_message_size_bytes={needed:.0f}"
+            f"max_message_size_bytes of {argument} must not be smaller than the queue's {needed:.0f}, "
+            f"got {holds:.0f}; give the {kind} max_message_size_bytes={needed:.0f}"
         )
 
 
@@ -1150,6 +1174,33 @@ def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None
             f"got {brief(value)}; "
             "put {timestamp} where the sender signs it, or leave that time out: one that is not signed proves nothing"
         )
+    _one_reading(value)
+
+
+# What a URL may hold by RFC 3986, but the brackets of an address of IPv6.
+_OF_URLS = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*")
+
+
+def _one_reading(signed_content: str) -> None:
+    """What is signed is one text: where an id ends in it, or a URL, must show. A time and a method show it by
+    themselves, and of a URL beside the payload the function that verifies looks for it."""
+    before, _, after = signed_content.partition("{body}")
+    heads, tails = re.split(r"{(\w+)}", before), re.split(r"{(\w+)}", after)
+    # Each name and the text that keeps it from the payload, the nearest to the payload last.
+    ahead, behind = zip(heads[1::2], heads[2::2], strict=True), zip(tails[1::2], tails[::2], strict=False)
+    for names in (list(ahead), list(behind)[::-1]):
+        if ("id", "") in names:
+            raise ValueError(
+                "signed_content must have a text between {id} and what else is signed towards {body}, or one signature "
+                f"is good for several ids, got {brief(signed_content)}; write what the sender has there, for example "
+                "'{id}.{timestamp}.{body}'"
+            )
+        if any(name == "url" and _OF_URLS.fullmatch(text) for name, text in names[:-1]):
+            raise ValueError(
+                "signed_content must have {url} beside {body}, or a character that no URL holds between {url} and what "
+                f"else is signed towards {{body}}, got {brief(signed_content)}; write what the sender has there, for "
+                "example '{url}|{timestamp}|{body}'"
+            )
 
 
 def environment(values: Mapping[str, str]) -> None:

@@ -7,11 +7,13 @@ from aws_cdk import Annotations, Duration, RemovalPolicy
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import checks, findings, grants
 from cdk_scalable_webhook.asset import packed
 from cdk_scalable_webhook.buffer import Buffer
+from cdk_scalable_webhook.counts import count, counted
 from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
 from cdk_scalable_webhook.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
@@ -20,6 +22,7 @@ from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.source import Source, count_mismatched, environment
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
 
 _TIMEOUT = Duration.seconds(30)
@@ -107,6 +110,18 @@ def create_consumer(
             # depends already.
             consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
     return consumer
+
+
+def put_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, queue: sqs.IQueue) -> None:
+    """Let the consumer take what is surely not of its source to the queue for that, and count it."""
+    consumer.add_environment("WEBHOOK_UNVERIFIED_QUEUE_URL", unverified.queue_url)
+    grants.send(unverified, consumer)
+    count("Unverified", consumer, queue, logs.FilterPattern.string_value("$.message", "=", "unverified"))
+
+
+def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch.Metric":
+    """What was counted, of this queue."""
+    return counted("Unverified", queue, period)
 
 
 def _environment(buffer: Buffer, retry: Retry) -> dict[str, str]:

@@ -99,6 +99,9 @@ KEY_OF_AN_ALIAS = Finding(
 QUEUE_ENCRYPTED = Finding(
     ("CKV_AWS_27",), "SQS encrypts it by keys of its own, which the rule does not know; yours is encryption_key."
 )
+NOTHING_BEHIND_IT = Finding(
+    ("AwsSolutions-SQS3",), "Nobody receives from it but a person: what is not of its source is kept there for a while."
+)
 TABLE_ENCRYPTED = Finding(("CKV_AWS_119",), "DynamoDB encrypts it by a key of its own; yours is encryption_key.")
 NO_BUCKET_LOGS = Finding(
     ("AwsSolutions-S1", "CKV_AWS_18"),

@@ -101,7 +101,7 @@ class Source:
     """Who sends: how requests are signed, and which of them is which delivery.
 
     What is not signed by the secret is refused: with ``Ingress.lambda_integration()`` at the door, by 401, and with
-    ``Ingress.direct_integration()`` by the consumer, which sends it to the dead-letter queue before any sink sees it.
+    ``Ingress.direct_integration()`` by the consumer, which sends it to ``unverified_queue`` before any sink sees it.
     Where the secret cannot be read nobody is let in. After a rotation in Secrets Manager both secrets are good, the new
     one and the one before it.
 
@@ -349,8 +349,9 @@ class Source:
                 Parts without the ``prefix`` are no signatures, and one that fits is enough. Default: the header is one
                 signature.
             signed_content: What is signed, up to 256 characters: ``{body}``, and around it ``{timestamp}`` and
-                ``{id}``, which the headers hold, ``{method}``, and ``{url}``, by which the request was sent. Default:
-                the payload alone.
+                ``{id}``, which the headers hold, ``{method}``, and ``{url}``, by which the request was sent. Towards
+                the payload a text has to follow ``{id}``, and an id that holds it is refused; so is a payload that
+                touches ``{url}`` with a character that a URL may hold. Default: the payload alone.
             key_encoding: How the key is written in the secret: ``text``, ``hex`` or ``base64``. Default: ``text``.
             timestamp_header: The header with the time of signing. Default: none, so that what was recorded may be sent
                 again; it is stored once only where it has the same ``id_header`` or ``id_field``.
@@ -372,7 +373,7 @@ class Source:
 
         Raises:
             ValueError: An argument is none of those, one header is said to hold two things, or ``signed_content`` does
-                not cover what it should.
+                not cover what it should, or could be read in several ways.
 
         Example:
             ```python

@@ -19,8 +19,15 @@ from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.address import has_address, stage_of, url_of
 from cdk_scalable_webhook.arguments import typed
-from cdk_scalable_webhook.buffer import brought_buffer, create_buffer
-from cdk_scalable_webhook.consumer import consumer_timeout, create_consumer, throttle
+from cdk_scalable_webhook.buffer import brought_buffer, check_unverified_queue, create_buffer
+from cdk_scalable_webhook.buffer import unverified_queue as make_unverified_queue
+from cdk_scalable_webhook.consumer import (
+    consumer_timeout,
+    create_consumer,
+    metric_unverified,
+    put_unverified_aside,
+    throttle,
+)
 from cdk_scalable_webhook.credentials import Credentials
 from cdk_scalable_webhook.door import brought_api, create_api, open_door, place
 from cdk_scalable_webhook.edge import Edge, Throttle, paths, usage_plan, web_acl_of_stage
@@ -85,6 +92,7 @@ class ScalableWebhook(Construct):
         delivery_id_header: str | None = None,
         queue: sqs.IQueue | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
+        unverified_queue: sqs.IQueue | None = None,
         large_payloads: "bool | s3.IBucket | None" = None,
         max_concurrency: int = 2,
         batch_size: int = 10,
@@ -148,6 +156,10 @@ class ScalableWebhook(Construct):
                 goes with what is in it. Default: a new, encrypted standard queue that only TLS can reach.
             dead_letter_queue: Where messages go that cannot be stored. Default: a new queue that keeps them for 14
                 days.
+            unverified_queue: Where goes what is surely not of its ``source``, behind an ingress that does not verify,
+                with the reason beside it: a standard queue, also beside a FIFO one. It is used only where there is such
+                an endpoint, of ``add_source()`` too. Not together with ``consumer``. Default: a new queue, where it is
+                used, that keeps it for 4 days.
             large_payloads: Whether a payload that no message holds (1 MiB) goes through S3, up to the 6 MB of a Lambda
                 event. ``True`` makes a bucket: encrypted, for TLS only, closed to the public; what is on its way is
                 deleted when it is stored, and in any case once no message can ask for it any more. A removal policy
@@ -265,6 +277,8 @@ class ScalableWebhook(Construct):
         )
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
+        if unverified_queue is not None:
+            check_unverified_queue(self, unverified_queue, queue)
 
         if queue is None:
             buffer = create_buffer(
@@ -321,7 +335,13 @@ class ScalableWebhook(Construct):
                 tracing=tracing,
             )
         else:
-            checks.nothing_set("consumer", "leave {them} out, or leave consumer out", sink=sink, retry=retry)
+            checks.nothing_set(
+                "consumer",
+                "leave {them} out, or leave consumer out",
+                sink=sink,
+                retry=retry,
+                unverified_queue=unverified_queue,
+            )
             checks.nothing_set(
                 "consumer",
                 timeout=timeout,
@@ -330,6 +350,16 @@ class ScalableWebhook(Construct):
             )
             self._sink = None
             self._consumer = consumer
+        self._make_unverified_queue = partial(
+            make_unverified_queue,
+            self,
+            unverified_queue,
+            encryption_key=encryption_key,
+            removal_policy=removal_policy,
+        )
+        self._unverified_queue: sqs.IQueue | None = None
+        if any(self._sources.values()):
+            self._put_unverified_aside()
         self._mapping = throttle(
             self,
             buffer=buffer,
@@ -482,6 +512,7 @@ class ScalableWebhook(Construct):
             if not ingress.verifies:
                 source.grant_read(self._consumer)
                 count_mismatched(self._consumer, self._queue, [source])
+                self._put_unverified_aside()
         for name, value in told.items():
             self._consumer.add_environment(name, value)
         if drops.consumer and not self._drops.consumer:
@@ -521,6 +552,12 @@ class ScalableWebhook(Construct):
             url = self._url_of(options.mount)
             CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
         return asked
+
+    def _put_unverified_aside(self) -> None:
+        """The consumer verifies what no ingress does."""
+        if self._unverified_queue is None:
+            self._unverified_queue = self._make_unverified_queue()
+            put_unverified_aside(self._consumer, self._unverified_queue, self._queue)
 
     def _url_of(self, mount: str) -> str:
         return url_of(self._api, mount, self._edge.domain_name)
@@ -576,6 +613,12 @@ class ScalableWebhook(Construct):
     def dead_letter_queue(self) -> sqs.IQueue | None:
         """Where webhooks go that could not be stored. None where you brought a queue and its own is not known."""
         return self._dead_letter_queue
+
+    @property
+    def unverified_queue(self) -> sqs.IQueue | None:
+        """Where goes what is surely not of its source. None where every endpoint that has a source verifies by
+        itself."""
+        return self._unverified_queue
 
     @property
     def payload_bucket(self) -> "s3.IBucket | None":
@@ -726,6 +769,30 @@ class ScalableWebhook(Construct):
                 "pass a source of this webhook that has one, or leave the metric out"
             )
         return metric_mismatched(self._queue, arn, period)
+
+    def metric_unverified(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """How many webhooks were surely not of their source, behind an ingress that does not verify: a stranger's, or
+        all of a sender's whose secret is wrong. Call it after the ``add_source()`` that makes such an endpoint.
+
+        Args:
+            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines with which the consumer says that it took one to ``unverified_queue``.
+
+        Raises:
+            ValueError: ``period`` is not in whole minutes, or no source is verified behind such an ingress.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+        """
+        if self._unverified_queue is None:
+            raise ValueError(
+                "metric_unverified needs a source behind an ingress that does not verify, got none, so that the "
+                "endpoint itself refuses what is not signed; take metric_client_error() of webhook.api, or leave the "
+                "metric out"
+            )
+        checks.period(period)
+        return metric_unverified(self._queue, period)
 
 
 def _endpoint(ingress: Ingress, event_filters: Sequence[Mapping[str, object]] | None) -> Endpoint:

@@ -22,15 +22,19 @@ class Unverified(Exception):
 
 class Mismatched(Unverified):
     """No signature of the request fits ``secret``, an ARN for the log: a wrong one is told from a forger by whether
-    anybody's fits."""
+    anybody's fits. Where that is not sure, it will be after ``retry_after`` seconds."""
 
-    def __init__(self, reason: str, *, sure: bool, secret: str) -> None:
+    def __init__(self, reason: str, *, sure: bool, secret: str, retry_after: float | None = None) -> None:
         super().__init__(reason, sure=sure)
         self.secret = secret
+        self.retry_after = retry_after
 
 
 class Unverifiable(Exception):
-    """Whether the request is of its sender cannot be told at present, so nobody is let in."""
+    """Whether the request is of its sender cannot be told at present, so nobody is let in. After ``retry_after``
+    seconds it can be asked again, where that is known."""
+
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)

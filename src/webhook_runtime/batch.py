@@ -57,6 +57,11 @@ class Message:
         return int(self.record["attributes"]["ApproximateReceiveCount"])
 
     @property
+    def queued_at(self) -> float:
+        """When it was sent to the queue, in seconds since 1970: a redrive does that anew."""
+        return int(self.record["attributes"].get("SentTimestamp", 0)) / 1000
+
+    @property
     def outcome(self) -> Outcome:
         """What becomes of it, or would if nobody did anything more."""
         return self.state.outcome if isinstance(self.state, Done) else NOT_REACHED
@@ -72,8 +77,8 @@ class Message:
 
 
 class Batch:
-    """The messages of one event. ``letters_answer`` is whether the dead-letter queue has answered whenever it was
-    asked."""
+    """The messages of one event. ``letters_answer`` is whether SQS has answered whenever it was to take a message
+    aside."""
 
     def __init__(self, records: Sequence[Record], context: Context) -> None:
         self.messages: list[Message] = [Message(record) for record in records]

@@ -70,13 +70,14 @@ class Clock:
             self._longest = max(self._longest, time.monotonic() - began)
 
     @contextmanager
-    def look(self) -> Iterator[None]:
-        """One webhook that is looked at, which gets half of the time that is left: none takes the time of all that are
-        behind it. Raises SinkDown where there is no time, and where it takes longer."""
+    def look(self, behind: int = 0) -> Iterator[None]:
+        """One webhook that is looked at, with so many behind it: half of the time that is left is for them all, and for
+        each as much; what one does not need is for those behind it. So none takes another's time, nor the sink's.
+        Raises SinkDown where there is no time, and where it takes longer."""
         if self.is_over():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         try:
-            with _ended_after(self.remaining() / 2):
+            with _ended_after(self.remaining() / 2 / (behind + 1)):
                 yield
         except TimeIsUp:
             raise SinkDown("it takes too long to look at it", error="OutOfTime") from None

@@ -56,12 +56,15 @@ def _attribute(value: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 class DeadLetters:
-    """Takes a message that no retry will help to the dead-letter queue now, with the reason beside it."""
+    """Takes a message that no retry will help to the dead-letter queue now, with the reason beside it; or what is
+    surely of nobody that is known to the queue for that. ``in_order`` is whether the queue is of the consumer's kind,
+    which may be FIFO."""
 
-    def __init__(self, sqs: Any, queue_url: str) -> None:
+    def __init__(self, sqs: Any, queue_url: str, *, in_order: bool = True) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
-        # Until SQS says that the dead-letter queue holds less.
+        self._in_order = in_order
+        # Until SQS says that the queue holds less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
 
     def send(self, record: Record, outcome: Outcome) -> None:
@@ -92,7 +95,7 @@ class DeadLetters:
                 attributes[name] = empty | {"StringValue": fits}
         more = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
         if is_fifo(record):  # a standard queue may have groups, too
-            more["MessageDeduplicationId"] = record["messageId"]
+            more = more | {"MessageDeduplicationId": record["messageId"]} if self._in_order else {}
         self._sqs.send_message(
             QueueUrl=self._queue_url, MessageBody=record["body"], MessageAttributes=attributes, **more
         )
@@ -104,7 +107,8 @@ class Consumer:
     ``dead_letters`` is None where no dead-letter queue is known: what is beyond help then comes back until the queue's
     own redrive policy takes it away. ``max_receive_count`` is that policy's; where it is known, a message that fails
     for the last time goes to the dead-letter queue from here, so that its reason goes with it, and in a FIFO queue
-    those behind it still have their turn.
+    those behind it still have their turn. ``unverified`` takes what is surely not of its sender; where it is None, the
+    dead-letter queue does.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class Consumer:
         sources: Sources | None = None,
         event_filters: EventFilters | None = None,
         payloads: Payloads | None = None,
+        unverified: DeadLetters | None = None,
     ) -> None:
         self._sink = sink
         self._redelivery = redelivery
@@ -124,28 +129,32 @@ class Consumer:
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
+        self._unverified = unverified
 
     @classmethod
     def from_environment(cls, sink: Sink) -> "Consumer":
         """The consumer of a deployed function."""
         settings = ConsumerSettings.from_environment()
         sqs = Later("sqs")  # which is needed for what failed, and for nothing else
+        in_order, unverified = settings.queue_url.endswith(".fifo"), settings.unverified_queue_url
         return cls(
             sink,
             Redelivery(sqs, settings.queue_url, Backoff(settings.retry_initial, settings.retry_maximum)),
             DeadLetters(sqs, settings.dead_letter_queue_url) if settings.dead_letter_queue_url else None,
             settings.max_receive_count,
-            Sources.from_settings(SourceSettings.from_environment()),
+            Sources.from_settings(SourceSettings.from_environment(), in_order=in_order),
             EventFilters.from_settings(FilterSettings.from_environment()),
             Payloads.in_bucket(settings.payload_bucket, settings.payload_days),
+            DeadLetters(sqs, unverified, in_order=False) if unverified else None,
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
         started = time.time()
         batch = Batch(event["Records"], context)
-        for message in batch.messages:
-            self._look_at(message, batch)
+        self._look_at(batch.messages, batch.clock)
+        if batch.is_fifo():
+            self._look_again(batch)
         failed = self._store_in_order(batch) if batch.is_fifo() else self._store_together(batch)
         self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.clock)
         self._delete_payloads(batch)
@@ -163,41 +172,74 @@ class Consumer:
 
     # What is looked at before anything is stored: each message by itself, and in its own time.
 
-    def _look_at(self, message: Message, batch: Batch) -> None:
+    def _look_at(self, messages: Sequence[Message], clock: Clock) -> None:
+        """The smallest first, since what takes long is large: whoever sends that waits for the others. In which order
+        they are stored does not depend on it."""
+        smallest_first = sorted(messages, key=lambda message: len(message.record["body"]))
+        for position, message in enumerate(smallest_first, 1):
+            behind = len(messages) - position
+            webhook = None
+            try:
+                with clock.look(behind):
+                    state = self._read(message.record)
+                    webhook = state.webhook
+                if isinstance(state, Pending) and self._sources is not None:
+                    # What the secret takes is no message's own time.
+                    with clock.look():
+                        self._sources.prepare(state.webhook.mount)
+                with clock.look(behind):
+                    message.state = self._judged(state, message.queued_at)
+            except SinkDown as late:
+                message.state = Done(Outcome(Kind.RETRY, late.error, late.reason, late.retry_after), webhook)
+
+    def _look_again(self, batch: Batch) -> None:
+        """What cannot be judged yet would hold everybody behind it in a FIFO queue, and use up a receive of each. So
+        it is waited for here, once for all of the batch: never longer than until the secret may be asked for again."""
+        unsure = [message for message in batch.messages if _is_unsure(message.outcome)]
+        if not unsure:
+            return
         try:
             with batch.clock.look():
-                message.state = self._read(message.record)
-        except SinkDown as late:
-            message.ends(Outcome(Kind.RETRY, late.error, late.reason, late.retry_after))
+                time.sleep(max(message.outcome.retry_after or 0 for message in unsure))
+        except SinkDown:
+            return
+        self._look_at(unsure, batch.clock)
 
     def _read(self, record: Record) -> Pending | Done:
         try:
             webhook, payload_key = read_message(record)
         except MalformedMessage as error:
             return Done(Outcome(Kind.PERMANENT, "MalformedMessage", str(error)))
-        if payload_key is None:
-            return self._verified(webhook)
-        if self._payloads is None:
+        if payload_key is not None and self._payloads is None:
             reason = f"the payload is in S3, at {payload_key}, and large_payloads is off"
             return Done(Outcome(Kind.PERMANENT, "LargePayload", reason), webhook)
         return Pending(webhook, payload_key)
 
-    def _verified(self, webhook: Webhook) -> Pending | Done:
+    def _judged(self, state: Pending | Done, queued_at: float) -> Pending | Done:
+        """What comes of what was read. A payload that is in S3 is judged once it is here."""
+        if isinstance(state, Pending) and state.payload_key is None:
+            return self._verified(state.webhook, queued_at)
+        return state
+
+    def _verified(self, webhook: Webhook, queued_at: float) -> Pending | Done:
         """What comes of a webhook that has its payload, by who sent it."""
         if self._sources is None:
             return self._filtered(webhook)
         try:
-            admitted = _admitted(self._sources, webhook)
+            admitted = _admitted(self._sources, webhook, queued_at)
+        except Mismatched as error:
+            kind = Kind.UNVERIFIED if error.sure else Kind.RETRY
+            reason = f"{error.reason} The secret is {error.secret}."
+            return Done(Outcome(kind, "Unverified", reason, error.retry_after, error.secret), webhook)
         except Unverified as error:
-            kind = Kind.PERMANENT if error.sure else Kind.RETRY
-            secret = error.secret if isinstance(error, Mismatched) else None
-            asked = f" The secret is {secret}." if secret else ""
-            return Done(Outcome(kind, "Unverified", error.reason + asked, secret=secret), webhook)
+            kind = Kind.UNVERIFIED if error.sure else Kind.RETRY
+            return Done(Outcome(kind, "Unverified", error.reason), webhook)
         except Unverifiable as error:
-            return Done(Outcome(Kind.RETRY, type(error).__name__, str(error)), webhook)
+            return Done(Outcome(Kind.RETRY, type(error).__name__, str(error), error.retry_after), webhook)
         if isinstance(admitted, Answer):
+            # Anybody may ask for one, so it is no dead letter.
             late = "a handshake is answered at the door, and this door cannot"
-            return Done(Outcome(Kind.PERMANENT, "Handshake", late), webhook)
+            return Done(Outcome(Kind.UNVERIFIED, "Handshake", late), webhook)
         return self._filtered(admitted)
 
     def _filtered(self, webhook: Webhook) -> Pending | Done:
@@ -261,7 +303,7 @@ class Consumer:
         assert key
         body = self._payloads.get(key)
         if body is not None:
-            message.state = replace(self._verified(replace(webhook, body=body)), payload_key=key)
+            message.state = replace(self._verified(replace(webhook, body=body), message.queued_at), payload_key=key)
         elif self._payloads.has_expired(webhook.received_at):
             reason = f"the payload is no longer in S3, at {key}: it has outlived the life cycle of the bucket"
             message.ends(Outcome(Kind.PERMANENT, "PayloadExpired", reason))
@@ -300,7 +342,7 @@ class Consumer:
     # What SQS is told of it.
 
     def _settle(self, message: Message, batch: Batch) -> bool:
-        """Whether SQS may delete the message: it is stored, unwanted, or safe in the dead-letter queue. Logs which."""
+        """Whether SQS may delete the message: it is stored, unwanted, or safe in another queue. Logs which."""
         outcome, line = message.outcome, message.names()
         if outcome.kind in (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED):
             logs.logger.info(outcome.kind.value, extra=line)
@@ -308,33 +350,43 @@ class Consumer:
         line |= {"error": outcome.error, "reason": outcome.reason}
         if outcome.secret:  # what metric_mismatched() counts
             line["secret"] = outcome.secret
-        is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
-        if (outcome.kind is Kind.PERMANENT or is_last) and self._bury(message, line, batch):
-            message.ends(outcome._replace(kind=Kind.PERMANENT))
-            logs.logger.warning(Kind.PERMANENT.value, extra=line)
-            return True
+        for kind in self._ways_out(message, outcome):
+            queue = self._dead_letters if kind is Kind.PERMANENT else self._unverified
+            if queue is not None and self._put_aside(message, queue, line, batch):
+                message.ends(outcome._replace(kind=kind))
+                logs.logger.warning(kind.value, extra=line)
+                return True
         message.delay = self._redelivery.delay(message.attempt, outcome.retry_after)
         logs.logger.warning("failed", extra=line | {"retry_in": message.delay})
         return False
 
-    def _bury(self, message: Message, line: dict[str, object], batch: Batch) -> bool:
-        if self._dead_letters is None:
-            return False
+    def _ways_out(self, message: Message, outcome: Outcome) -> list[Kind]:
+        """Of which kind it is, where it does not come back; and what it is where the queue for that does not take it.
+        What is surely of nobody that is known is for no person to look at; nor is what could not be judged, of which no
+        signature fits."""
+        is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
+        is_unverified = outcome.kind is Kind.UNVERIFIED or (is_last and _is_unsure(outcome))
+        if is_unverified and self._unverified is not None:
+            return [Kind.UNVERIFIED, Kind.PERMANENT] if is_last else [Kind.UNVERIFIED]
+        return [Kind.PERMANENT] if is_last or outcome.kind is not Kind.RETRY else []
+
+    def _put_aside(self, message: Message, queue: DeadLetters, line: dict[str, object], batch: Batch) -> bool:
+        error = "unverified_queue_error" if queue is self._unverified else "dead_letter_queue_error"
         if not batch.letters_answer:
-            line["dead_letter_queue_error"] = "not asked again in this batch"
+            line[error] = "not asked again in this batch"
             return False
         if batch.clock.is_over():
-            line["dead_letter_queue_error"] = "the function had no time left for it"
+            line[error] = "the function had no time left for it"
             return False
         try:
             with batch.clock.told():
-                self._dead_letters.send(message.record, message.outcome)
-        except (ClientError, BotoCoreError, TimeoutError) as error:
+                queue.send(message.record, message.outcome)
+        except (ClientError, BotoCoreError, TimeoutError) as failure:
             # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
-            line["dead_letter_queue_error"] = str(error)
+            line[error] = str(failure)
             # SQS may refuse one message and take the next. Where it does not answer, each call costs the function time
             # in which it has to say what is stored.
-            batch.letters_answer = isinstance(error, ClientError)
+            batch.letters_answer = isinstance(failure, ClientError)
             return False
         return True
 
@@ -347,16 +399,21 @@ class Consumer:
             self._payloads.delete(named, batch.clock)
 
 
-def _admitted(sources: Sources, webhook: Webhook) -> Webhook | Answer:
+def _is_unsure(outcome: Outcome) -> bool:
+    """Whether no signature fits, and a secret that is read anew may change that."""
+    return outcome.kind is Kind.RETRY and outcome.secret is not None
+
+
+def _admitted(sources: Sources, webhook: Webhook, queued_at: float) -> Webhook | Answer:
     """To a mapping template an absent payload and ``{}`` are one: its sender has signed either."""
     try:
-        return sources.admit(webhook)
+        return sources.admit(webhook, queued_at)
     except Unverified as refusal:
         other = {b"": b"{}", b"{}": b""}.get(webhook.body)
         if other is None:
             raise
         try:
-            return sources.admit(replace(webhook, body=other))
+            return sources.admit(replace(webhook, body=other), queued_at)
         except Unverified:
             raise refusal from None
 

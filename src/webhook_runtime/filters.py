@@ -35,6 +35,18 @@ class EventFilters:
         return filters is None or filters.want(webhook)
 
 
+# What is looked into of a payload, which anybody may have sent. What is not known to be unwanted is kept.
+# Values in it, at most: each is preceded by one of these.
+_MARKS = (b",", b"[", b"{")
+_MAX_VALUES = 300_000
+# Values and objects of arrays, as often as filters ask for them.
+_MAX_LOOKS = 100_000
+
+
+class _TooMuch(Exception):
+    """There is more in it than is looked into."""
+
+
 class _Filters:
     """The filters of one endpoint: each a pattern over ``headers``, whose names are in lower case, and ``body``."""
 
@@ -45,16 +57,25 @@ class _Filters:
     def _depth(self) -> int:
         return max((_depth(pattern["body"]) for pattern in self._patterns if "body" in pattern), default=0)
 
+    @cached_property
+    def _compiled(self) -> Sequence[Mapping[str, "_Compiled"]]:
+        return [{key: _compiled(fields) for key, fields in pattern.items()} for pattern in self._patterns]
+
     def want(self, webhook: Webhook) -> bool:
         """See ``EventFilters.want``."""
-        event: dict[str, Any] = {"headers": {name: webhook.headers.get_all(name) for name in webhook.headers}}
-        if any("body" in pattern for pattern in self._patterns):
-            event["body"] = _parse(webhook.body, self._depth)
-        # A payload that is not JSON has no fields: it matches no filter on them, not even that one is absent.
-        return any(
-            all(isinstance(event[key], dict | list) and _matches(fields, event[key]) for key, fields in pattern.items())
-            for pattern in self._patterns
-        )
+        headers = {name: webhook.headers.get_all(name) for name in webhook.headers}
+        search = _Search()
+        try:
+            left = [each for each in self._compiled if "headers" not in each or search.finds(each["headers"], headers)]
+            if not left or any("body" not in each for each in left):
+                return bool(left)
+            if sum(map(webhook.body.count, _MARKS)) > _MAX_VALUES:
+                return True
+            body = _parse(webhook.body, self._depth)
+            # A payload that is not JSON has no fields: it matches no filter on them, not even that one is absent.
+            return isinstance(body, dict | list) and any(search.finds(each["body"], body) for each in left)
+        except _TooMuch:
+            return True
 
 
 # Up to the first dot and no further, or a long text of many sentences would be read once for each of them.
@@ -116,66 +137,149 @@ def _merged(one: Any, other: Any) -> Any:
     return both
 
 
-def _matches(fields: Pattern, value: Any) -> bool:
-    """Whether an object has all the fields. Of an array any of its objects may, but it has to have them all; what is
-    no object has no fields."""
-    objects = [each for each in _elements(value) if isinstance(each, dict)] or [{}]
-    return any(all(_has(each, name, wanted) for name, wanted in fields.items()) for each in objects)
+class _Rules:
+    """The rules of one field, of which one has to hold for one of its values: each kind at once for all of them."""
+
+    def __init__(self, rules: Sequence[Any]) -> None:
+        literals = [rule for rule in rules if not isinstance(rule, dict)]
+        operands: dict[str, list[Any]] = {}
+        for rule in rules:
+            if isinstance(rule, dict):
+                ((name, operand),) = rule.items()
+                operands.setdefault(name, []).append(operand)
+        self._exists = operands.get("exists", [])
+        self._literals = _Values(literals)
+        self._prefixes = tuple(operands.get("prefix", ()))
+        self._suffixes = tuple(operands.get("suffix", ()))
+        self._in_any_case = frozenset(text.lower() for text in operands.get("equals-ignore-case", ()))
+        self._anything_but = [_Values(operand) for operand in operands.get("anything-but", ())]
+        self._numeric = operands.get("numeric", [])
+
+    def hold(self, leaves: "_Leaves") -> bool:
+        """Whether one does."""
+        if any(leaves.are_there is operand for operand in self._exists):
+            return True
+        texts, numbers = leaves.texts, leaves.numbers
+        return (
+            self._literals.have_any_of(leaves)
+            or bool(self._prefixes and any(text.startswith(self._prefixes) for text in texts))
+            or bool(self._suffixes and any(text.endswith(self._suffixes) for text in texts))
+            or bool(self._in_any_case and any(text.lower() in self._in_any_case for text in texts))
+            or any(not values.have_all_of(leaves) for values in self._anything_but)
+            or any(_is_in(number, terms) for terms in self._numeric for number in numbers)
+        )
 
 
-def _has(event: Mapping[str, Any], name: str, wanted: Any) -> bool:
-    if name == "$or":
-        return any(_matches(fields, event) for fields in wanted)
-    value = event.get(name, [])
-    if isinstance(wanted, dict):
-        return _matches(wanted, value)
-    leaves = [each for each in _elements(value) if not isinstance(each, dict)]
-    return any(_holds(rule, leaves) for rule in wanted)
+class _Values:
+    """Some values of ours. Numbers are equal by their value, as AWS was seen to compare them: 300.0 is 300. But true is
+    no 1."""
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self._booleans = frozenset(value for value in values if isinstance(value, bool))
+        # What a sender sends is looked up in these, and never the other way round: numbers that it chooses could all
+        # have one hash.
+        self._others = frozenset(value for value in values if not isinstance(value, bool))
+
+    def have_any_of(self, leaves: "_Leaves") -> bool:
+        return not (self._others.isdisjoint(leaves.others) and self._booleans.isdisjoint(leaves.booleans))
+
+    def have_all_of(self, leaves: "_Leaves") -> bool:
+        return all(leaf in self._others for leaf in leaves.others) and self._booleans.issuperset(leaves.booleans)
 
 
-def _holds(rule: Any, leaves: list[Any]) -> bool:
-    if not isinstance(rule, dict):
-        return any(_equal(leaf, rule) for leaf in leaves)
-    ((name, operand),) = rule.items()
-    if name == "exists":
-        return bool(leaves) is operand
-    return any(_OPERATORS[name](leaf, operand) for leaf in leaves)
+class _Leaves:
+    """The values of one field, by their kinds: of each sort of rule, those that it may hold for."""
+
+    def __init__(self, leaves: Sequence[Any]) -> None:
+        self.are_there = bool(leaves)
+        self.booleans = {leaf for leaf in leaves if leaf is True or leaf is False}
+        self.others = [leaf for leaf in leaves if leaf is not True and leaf is not False]
+
+    @cached_property
+    def texts(self) -> Sequence[str]:
+        return [leaf for leaf in self.others if isinstance(leaf, str)]
+
+    @cached_property
+    def numbers(self) -> Sequence[float]:
+        return [leaf for leaf in self.others if isinstance(leaf, int | float)]
 
 
-def _elements(value: Any) -> Iterator[Any]:
+_Compiled = Mapping[str, Any]
+_NOTHING: list[Any] = []
+
+
+def _compiled(fields: Pattern) -> _Compiled:
+    """A pattern with the rules of each of its fields read."""
+    return {
+        name: [_compiled(each) for each in wanted]
+        if name == "$or"
+        else _compiled(wanted)
+        if isinstance(wanted, dict)
+        else _Rules(wanted)
+        for name, wanted in fields.items()
+    }
+
+
+class _Search:
+    """The search for some patterns in one event."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_LOOKS
+        # By the identity of the array, which the event keeps: several filters ask for the same field.
+        self._arrays: dict[int, tuple[list[dict[str, Any]], _Leaves]] = {}
+
+    def finds(self, fields: _Compiled, value: Any) -> bool:
+        """Whether an object has all the fields. Of an array any of its objects may, but it has to have them all; what
+        is no object has no fields. Raises _TooMuch."""
+        if isinstance(value, dict):
+            return self._has_all(fields, value)
+        objects = self._elements(value)[0]
+        return any(self._has_all(fields, each) for each in objects or [{}])
+
+    def _has_all(self, fields: _Compiled, event: Mapping[str, Any]) -> bool:
+        self._look(1)
+        return all(self._has(event, name, wanted) for name, wanted in fields.items())
+
+    def _has(self, event: Mapping[str, Any], name: str, wanted: Any) -> bool:
+        if name == "$or":
+            return any(self._has_all(fields, event) for fields in wanted)
+        value = event.get(name, _NOTHING)
+        if isinstance(wanted, _Rules):
+            return wanted.hold(self._elements(value)[1])
+        return self.finds(wanted, value)
+
+    def _elements(self, value: Any) -> tuple[list[dict[str, Any]], _Leaves]:
+        """The objects and the other values of an array; of what is none, itself."""
+        if not isinstance(value, list):
+            return ([value], _Leaves([])) if isinstance(value, dict) else ([], _Leaves([value]))
+        if id(value) not in self._arrays:
+            elements = list(_elements(value, self._look))
+            objects = [each for each in elements if isinstance(each, dict)]
+            self._arrays[id(value)] = objects, _Leaves([each for each in elements if not isinstance(each, dict)])
+        return self._arrays[id(value)]
+
+    def _look(self, values: int) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise _TooMuch
+
+
+def _elements(value: list[Any], look: Callable[[int], None] = lambda _: None) -> Iterator[Any]:
     """What is in an array, and in the arrays in it: as one. No recursion, since a sender decides how deep they are."""
     left = [value]
     while left:
         each = left.pop()
         if isinstance(each, list):
+            look(len(each))
             left.extend(each)
         else:
             yield each
 
 
-def _equal(leaf: Any, value: Any) -> bool:
-    """Numbers by their value, as AWS was seen to compare them: 300.0 is 300. But true is no 1."""
-    if isinstance(leaf, int | float) and isinstance(value, int | float):
-        return isinstance(leaf, bool) is isinstance(value, bool) and leaf == value
-    return type(leaf) is type(value) and bool(leaf == value)
-
-
-def _anything_but(leaf: Any, operand: Sequence[Any]) -> bool:
-    return not any(_equal(leaf, value) for value in operand)
-
-
-def _numeric(leaf: Any, operand: Sequence[Any]) -> bool:
-    if isinstance(leaf, bool) or not isinstance(leaf, int | float):
-        return False
-    pairs = zip(operand[::2], operand[1::2], strict=True)
-    return all(_COMPARISONS[sign](leaf, number) for sign, number in pairs)
+def _is_in(number: float, terms: Sequence[Any]) -> bool:
+    """Whether a number is as a comparison says, or in a range."""
+    pairs = zip(terms[::2], terms[1::2], strict=True)
+    return all(_COMPARISONS[sign](number, limit) for sign, limit in pairs)
 
 
 _COMPARISONS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "prefix": lambda leaf, text: isinstance(leaf, str) and leaf.startswith(text),
-    "suffix": lambda leaf, text: isinstance(leaf, str) and leaf.endswith(text),
-    "equals-ignore-case": lambda leaf, text: isinstance(leaf, str) and leaf.lower() == text.lower(),
-    "anything-but": _anything_but,
-    "numeric": _numeric,
-}

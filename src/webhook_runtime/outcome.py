@@ -54,6 +54,7 @@ class Kind(Enum):
     STORED = "stored"
     DUPLICATE = "duplicate"  # it was there already, which is just as good
     DROPPED = "dropped"  # no event filter wants it
+    UNVERIFIED = "unverified"  # it is surely not of its sender
     RETRY = "retry"  # the sink could not take it now
     PERMANENT = "dead-lettered"  # no retry will ever help this message
 

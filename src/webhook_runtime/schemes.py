@@ -4,12 +4,12 @@ import base64
 import hashlib
 import hmac
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -34,8 +34,10 @@ class Verdict:
     answer: Answer | None = None
 
 
-# Whether a secret bears out what a request claims.
-Claim = Callable[[str], bool]
+# What a request claims, read once: of some secrets the one that bears it out. Raises Unverified, or Unverifiable.
+Claim = Callable[[Sequence[str]], Verdict]
+# Of a single secret: whether it does.
+Fits = Callable[[str], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +48,16 @@ class Scheme(ABC):
     id_header: str | None = None
     id_field: str | None = None
 
-    def check(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
+    def claim(self, webhook: Webhook) -> Claim:
+        """Raises Unverified for what no secret can mend."""
+        fits = self.read(webhook)
+        return lambda secrets: self.verdict(fits, secrets)
+
+    def verdict(self, fits: Fits, secrets: Sequence[str]) -> Verdict:
         """Raises Unverified, or Unverifiable."""
-        claim = self.claim(webhook)
         for secret in secrets:
             try:
-                if claim(secret):
+                if fits(secret):
                     return Verdict(secret)
             except NoSecret:
                 # The one before it may have been of another kind: the random one that it was created with.
@@ -67,8 +73,9 @@ class Scheme(ABC):
         """What to tell a sender whom no secret bears out."""
 
     @abstractmethod
-    def claim(self, webhook: Webhook) -> Claim:
-        """What compares does so in constant time. Raises Unverified for what no secret can mend."""
+    def read(self, webhook: Webhook) -> Fits:
+        """What compares does so in constant time. Anybody may have sent what is read here, so each way bounds what that
+        costs. Raises Unverified for what no secret can mend."""
 
     @property
     def secret_header(self) -> str | None:
@@ -115,7 +122,11 @@ class Hmac(Scheme):
             return f"The signature in {self.header} does not match URL and payload."
         return f"The signature in {self.header} does not match the payload."
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
+        return self.read_with(_Macs(webhook.body), webhook)
+
+    def read_with(self, macs: "_Macs", webhook: Webhook) -> Fits:
+        """The same, where other ways to sign may need the same MACs."""
         headers, body = webhook.headers, webhook.body
         value = _only(headers, self.header)
         parts = [part.strip(_BLANK) for part in value.split(self.separator)] if self.separator else [value]
@@ -124,10 +135,13 @@ class Hmac(Scheme):
             _require_recent(timestamp, self.timestamp_format, webhook.received_at.timestamp(), self.tolerance)
         if not body.startswith(self.opening.encode()):
             raise Unverified(f"The payload must start with {self.opening}.")
-        given = [part.removeprefix(self.prefix) for part in parts if part.startswith(self.prefix)]
+        given = [self._normal(part.removeprefix(self.prefix)) for part in parts if part.startswith(self.prefix)]
         if not given:
             raise Unverified(f"The header {self.header} holds no signature.")
+        if len(given) > _MAX_SIGNATURES:
+            raise Unverified(f"The header {self.header} holds more than {_MAX_SIGNATURES} signatures.")
         id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
+        self._require_one_reading(webhook, id)
         names = {"timestamp": timestamp or "", "id": id, "method": webhook.method}
         before, _, after = self.signed.partition("{body}")
         around = [
@@ -135,13 +149,37 @@ class Hmac(Scheme):
             for url in (_urls(webhook) if "{url}" in self.signed else [""])
         ]
 
-        def claim(secret: str) -> bool:
+        def fits(secret: str) -> bool:
             key = self._key(secret)
-            # One copy of the payload at a time: of a large one, more would not fit into memory.
-            made = [self._written(hmac.digest(key, start + body + end, self.algorithm)) for start, end in around]
-            return any(_equal(one, self._normal(other)) for one in made for other in given)
+            made = [self._written(macs.made(key, start, end, self.algorithm)) for start, end in around]
+            return any(_equal(one, other) for one in made for other in given)
 
-        return claim
+        return fits
+
+    def _require_one_reading(self, webhook: Webhook, id: str) -> None:
+        """What is signed is one text, which no other id or URL may make together with another payload. A time and a
+        method show by themselves where they end: there are few methods, and a time that is recent has one length."""
+        before, _, after = self.signed.partition("{body}")
+        heads, tails = _NAME.split(before), _NAME.split(after)
+        # Each name and the text that keeps it from the payload: what stands behind it, and where the payload comes
+        # first what stands before it.
+        ahead = list(zip(heads[1::2], heads[2::2], strict=True))
+        behind = list(zip(tails[1::2], tails[::2], strict=False))
+        if any(name == "id" and (id + text).find(text) != len(id) for name, text in ahead) or any(
+            name == "id" and (text + id).rfind(text) != 0 for name, text in behind
+        ):
+            raise Unverified(f"The header {self.id_header} must not hold what separates it from the payload.")
+        if "{url}" not in self.signed:
+            return
+        if not _OF_URLS.fullmatch(webhook.url):
+            raise Unverified("The URL must hold no characters that have to be escaped in it.")
+        touching = [(*each, webhook.body[:1]) for each in ahead[-1:]] + [
+            (*each, webhook.body[-1:]) for each in behind[:1]
+        ]
+        if any(
+            name == "url" and end and _OF_URLS.fullmatch(text + end.decode("latin-1")) for name, text, end in touching
+        ):
+            raise Unverified("The payload must not touch the URL with a character that a URL may hold.")
 
     def _timestamp(self, headers: Headers, parts: Sequence[str]) -> str | None:
         if self.timestamp_header is not None:
@@ -179,24 +217,33 @@ class AnyOf(Scheme):
 
     mismatch = ""
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
         raise NotImplementedError  # each way does
 
-    def check(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
-        refusals: list[Unverified] = []
+    def claim(self, webhook: Webhook) -> Claim:
+        macs = _Macs(webhook.body)
+        claimed: list[tuple[Hmac, Fits]] = []
+        refusals: list[tuple[Hmac, Unverified]] = []
         for way in self._schemes:
             try:
-                verdict = way.check(webhook, secrets)
+                claimed.append((way, way.read_with(macs, webhook)))
             except Unverified as refusal:
-                refusals.append(refusal)
-            else:
-                return replace(verdict, id=way.delivery_id(webhook))
-        # The one that a secret might mend, or that found a signature at all: it tells the sender most.
-        signed = [
-            refusal for refusal, way in zip(refusals, self._schemes, strict=True) if way.header in webhook.headers
-        ]
-        unsure = [refusal for refusal in refusals if not refusal.sure]
-        raise [*unsure, *signed, *refusals][0]
+                refusals.append((way, refusal))
+        if not claimed:
+            # One that found a signature at all tells the sender most.
+            signed = [refusal for way, refusal in refusals if way.header in webhook.headers]
+            raise [*signed, *(refusal for _, refusal in refusals)][0]
+
+        def claim(secrets: Sequence[str]) -> Verdict:
+            mismatches: list[Unverified] = []
+            for way, fits in claimed:
+                try:
+                    return replace(way.verdict(fits, secrets), id=way.delivery_id(webhook))
+                except Unverified as mismatch:
+                    mismatches.append(mismatch)
+            raise mismatches[0]
+
+        return claim
 
     @cached_property
     def _schemes(self) -> Sequence[Hmac]:
@@ -218,24 +265,23 @@ class Twilio(Scheme):
     def mismatch(self) -> str:
         return f"The signature in {self.header} does not match URL and payload."
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
         given = _only(webhook.headers, self.header)
-        fields = b""
-        if is_form(webhook.headers):
-            fields = "".join(name + value for name, value in sorted(set(_form(webhook.body)))).encode()
-        elif webhook.body:
-            digest = webhook.query.get("bodySHA256", [""])[0]
-            if not _equal(hashlib.sha256(webhook.body).hexdigest(), digest):
-                raise Unverified("The payload does not match the bodySHA256 of the query.")
+        form = _form(webhook.body) if is_form(webhook.headers) else []
+        fields = "".join(name + value for name, value in sorted(set(form))).encode()
+        digests = webhook.query.get("bodySHA256", [])
+        # Whoever leaves the payload out, or sends a form without a field instead, has changed it, too.
+        is_of_digest = not fields and (webhook.body or digests)
+        if is_of_digest and not _equal(hashlib.sha256(webhook.body).hexdigest(), "".join(digests[:1])):
+            raise Unverified("The payload does not match the bodySHA256 of the query.")
         algorithm = self._algorithm(webhook.headers.get("X-Twilio-Webhooks-Signature-Settings", ""))
         urls = [url.encode() for url in _urls(webhook)]
 
-        def claim(secret: str) -> bool:
-            # One copy of the form at a time: of a large one, more would not fit into memory.
+        def fits(secret: str) -> bool:
             made = [base64.b64encode(hmac.digest(secret.encode(), url + fields, algorithm)).decode() for url in urls]
             return any(_equal(one, given) for one in made)
 
-        return claim
+        return fits
 
     def _algorithm(self, settings: str) -> str:
         pairs = dict(part.strip(_BLANK).split("=", 1) for part in settings.split(",") if "=" in part)
@@ -260,7 +306,7 @@ class Token(Scheme):
     def secret_header(self) -> str:
         return self.header
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
         given = _only(webhook.headers, self.header)
         return lambda secret: _equal(self.prefix + secret, given)
 
@@ -274,7 +320,9 @@ class ClientState(Scheme):
 
     mismatch = "A notification does not have the clientState of its subscription."
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
+        if len(webhook.body) > _MAX_NOTIFICATIONS:
+            raise Unverified(f"The payload is larger than {_MAX_NOTIFICATIONS} bytes.")
         notifications = _json_object(webhook.body).get("value")
         if not isinstance(notifications, list) or not notifications:
             raise Unverified("The payload holds no notification.")
@@ -299,10 +347,13 @@ class Custom(Scheme):
         module, _, name = self.handler.rpartition(".")
         object.__setattr__(self, "_function", getattr(importlib.import_module(module), name))
 
-    def claim(self, webhook: Webhook) -> Claim:
+    def read(self, webhook: Webhook) -> Fits:
         raise NotImplementedError  # it checks by itself
 
-    def check(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
+    def claim(self, webhook: Webhook) -> Claim:
+        return lambda secrets: self._ask(webhook, secrets)
+
+    def _ask(self, webhook: Webhook, secrets: Sequence[str]) -> Verdict:
         function: Callable[[Webhook, list[str]], object] = self._function  # type: ignore[attr-defined]
         try:
             said = function(webhook, list(secrets))
@@ -336,6 +387,23 @@ KINDS: Mapping[str, type[Scheme]] = {
 }
 
 
+class _Macs:
+    """The MACs of one payload, each made once: where a signature may be in any of several headers, they are the same
+    for all of these."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+        self._made: dict[tuple[bytes, bytes, bytes, str], bytes] = {}
+
+    def made(self, key: bytes, start: bytes, end: bytes, algorithm: str) -> bytes:
+        """Of the payload with this before and behind it."""
+        asked = (key, start, end, algorithm)
+        if asked not in self._made:
+            # One copy of the payload at a time: of a large one, more would not fit into memory.
+            self._made[asked] = hmac.digest(key, start + self._payload + end, algorithm)
+        return self._made[asked]
+
+
 def _equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode(errors="surrogatepass"))
 
@@ -356,13 +424,13 @@ def _seconds(timestamp: str, format: str) -> float:
     """Since 1970. Raises Unverified."""
     if format == "iso8601":
         try:
-            time = datetime.fromisoformat(timestamp)
-            if time.tzinfo is not None and timestamp.isascii():
-                return time.timestamp()
+            # One form alone: of those that Python reads beside it, one may be the beginning of another.
+            if _ISO_8601.fullmatch(timestamp):
+                return datetime.fromisoformat(timestamp).timestamp()
         except (ValueError, OverflowError):
             pass
         raise Unverified("The timestamp of the signature must be a time of ISO 8601 with its time zone.")
-    if not timestamp.isascii() or not timestamp.isdecimal() or len(timestamp) > 15:
+    if not _NUMBER.fullmatch(timestamp):
         raise Unverified(f"The timestamp of the signature must be a number of {format}.")
     number = int(timestamp)
     # In seconds this is the year 5138, in milliseconds 1973.
@@ -372,14 +440,29 @@ def _seconds(timestamp: str, format: str) -> float:
     return number / 1000 if format == "milliseconds" else number
 
 
-# Twilio's own have dozens. Of a stranger's, a million would take memory and time that the function does not have.
 # What HTTP has between the parts of a header.
 _BLANK = " \t"
+# A name in what is signed.
+_NAME = re.compile(r"{(\w+)}")
+# Without zeros before it: with them, the same time would have more than one length.
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+_ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+# What a URL may hold by RFC 3986, but the brackets of an address of IPv6.
+_OF_URLS = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*")
 
-_MAX_FIELDS = 10_000
+# What is read before anybody has proven anything. Each is far above what the senders send.
+# One for each secret of a sender: two, while it rotates.
+_MAX_SIGNATURES = 20
+# Fields and bytes of a form of Twilio's, which has dozens, and a few KB: 48 at most, where 16 KB of JSON are a field.
+_MAX_FIELDS = 1_000
+_MAX_FORM = 256 * 1024
+# Bytes: as much as a message of the queue has.
+_MAX_NOTIFICATIONS = 1024 * 1024
 
 
 def _form(body: bytes) -> list[tuple[str, str]]:
+    if len(body) > _MAX_FORM:
+        raise Unverified(f"The form is larger than {_MAX_FORM} bytes.")
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
@@ -407,29 +490,34 @@ _ALIKE = ("~", "'", "*", "!()", "@:", "$,;/?")
 
 
 def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str]:
-    """The ways to write a query that these pairs may come of."""
-    kept: Sequence[str] = _ENCODERS
+    """The ways to write a query that these pairs may come of. Each pair is escaped once, and each way made of another
+    by changing one kind of escape: no encoder is asked of thousands of pairs for each of hundreds of ways."""
+    escaped = [(_escaped(name), _escaped(value)) for name, value in pairs]
+    written = ["&".join(f"{name}={value}" for name, value in escaped)]
+    written.append("&".join(f"{name}={value}" if value else name for name, value in escaped))
+    written += [query.replace("%20", "+") for query in written]
+    left = [character for character in _AS_THEY_ARE if _escape(character) in written[0]]
     if all_of_them:
-        written = "".join(text for pair in pairs for text in pair)
-        left = [character for character in _AS_THEY_ARE if character in written]
-        choices = left if len(left) <= _MAX_CHOICES else _ALIKE
-        kept = ["".join(each) for size in range(len(choices) + 1) for each in combinations(choices, size)]
+        for choice in left if len(left) <= _MAX_CHOICES else _ALIKE:
+            written += [_with(choice, query) for query in written]
+    else:
+        written = [_with(safe, query) for safe in _ENCODERS for query in written]
+    return list(dict.fromkeys(written))
 
-    def encoded(text: str, safe: str, space: str) -> str:
-        text = quote(text, safe=f"{safe} ").replace(" ", space)
-        return text if "~" in safe else text.replace("~", "%7E")
 
-    return list(
-        dict.fromkeys(
-            "&".join(
-                f"{encoded(name, safe, space)}{'=' if value else blank}{encoded(value, safe, space)}"
-                for name, value in pairs
-            )
-            for safe in kept
-            for space in ("+", "%20")
-            for blank in ("=", "")
-        )
-    )
+def _with(characters: str, query: str) -> str:
+    """The query with these characters as they are."""
+    for character in characters:
+        query = query.replace(_escape(character), character)
+    return query
+
+
+def _escaped(text: str) -> str:
+    return quote(text, safe="").replace("~", "%7E")
+
+
+def _escape(character: str) -> str:
+    return f"%{ord(character):02X}"
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

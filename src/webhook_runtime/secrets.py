@@ -14,6 +14,8 @@ from webhook_runtime.admission import Unverifiable
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
 _KNOWN_SECONDS = 300
 _PROVOKED_SECONDS = 10
+# In a FIFO queue everybody waits for who has to be judged first; and there is one consumer, so one that asks.
+_PROVOKED_SECONDS_IN_ORDER = 1
 # One that cannot be had is not asked for again by the rest of a batch: each call that times out costs the function time
 # in which it has to say what failed.
 _REFUSED_SECONDS = 5
@@ -21,6 +23,10 @@ _REFUSED_SECONDS = 5
 
 class NoSecret(Unverifiable):
     """The secret cannot be had."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 def secret_text(answer: Mapping[str, Any]) -> str:
@@ -63,13 +69,24 @@ def _known_to_few(key: bytes) -> bytes:
 
 
 class Secrets:
-    """AWSCURRENT and AWSPREVIOUS of one secret, from Secrets Manager. ``field`` is its key in JSON."""
+    """AWSCURRENT and AWSPREVIOUS of one secret, from Secrets Manager. ``field`` is its key in JSON. ``in_order`` is
+    whether the webhooks come out of a FIFO queue."""
 
-    def __init__(self, client: Any, arn: str, field: str | None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Any,
+        arn: str,
+        field: str | None,
+        now: Callable[[], float] = time.time,
+        *,
+        in_order: bool = False,
+    ) -> None:
         self._client = client
         self.arn = arn
         self._field = field
         self._now = now
+        self._in_order = in_order
+        self._provoked_seconds = _PROVOKED_SECONDS_IN_ORDER if in_order else _PROVOKED_SECONDS
         self._known: list[str] = []
         self._asked_at = self._provoked_at = self._refused_at = float("-inf")
         self._refusal = self._missing = ""
@@ -83,12 +100,24 @@ class Secrets:
     def are_newer_than(self, at: float) -> bool:
         """Whether what is known was asked for after that time; it is asked for now, unless that was just done for
         another request. Raises NoSecret where the one before the newest, which there may be, is not known."""
-        if (self._asked_at < at or self._missing) and self._now() - self._provoked_at >= _PROVOKED_SECONDS:
+        if (self._asked_at < at or self._missing) and self._now() - self._provoked_at >= self._provoked_seconds:
             self._provoked_at = self._now()
-            self._ask()
+            try:
+                self._ask()
+            except NoSecret as refusal:
+                raise self._later(str(refusal)) from None
         if self._missing:
-            raise NoSecret(self._missing)
+            raise self._later(self._missing)
         return self._asked_at >= at
+
+    def wait_for(self, at: float) -> float:
+        """After how many seconds a request of that time is judged for sure, whichever environment has it then."""
+        return min(max(at + self._provoked_seconds - self._now(), 0), self._provoked_seconds)
+
+    def _later(self, reason: str) -> NoSecret:
+        """In a FIFO queue who cannot be judged holds everybody. Elsewhere it holds nobody, and lasts longer by the
+        backoff of its tries."""
+        return NoSecret(reason, _REFUSED_SECONDS if self._in_order else None)
 
     def _ask(self) -> None:
         if self._now() - self._refused_at < _REFUSED_SECONDS:

@@ -57,7 +57,8 @@ class PublisherSettings(NamedTuple):
 
 class ConsumerSettings(NamedTuple):
     """``max_receive_count`` is None where a queue was brought that does not tell. ``payload_days`` is for how many days
-    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled."""
+    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled.
+    ``unverified_queue_url`` is None where the consumer verifies nobody."""
 
     queue_url: str
     dead_letter_queue_url: str | None
@@ -66,6 +67,7 @@ class ConsumerSettings(NamedTuple):
     retry_maximum: float
     payload_bucket: str | None
     payload_days: int | None
+    unverified_queue_url: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -79,6 +81,7 @@ class ConsumerSettings(NamedTuple):
             retry_maximum=float(environment["WEBHOOK_RETRY_MAXIMUM_SECONDS"]),
             payload_bucket=environment.get("WEBHOOK_PAYLOAD_BUCKET"),
             payload_days=int(days) if days else None,
+            unverified_queue_url=environment.get("WEBHOOK_UNVERIFIED_QUEUE_URL"),
         )
 
 

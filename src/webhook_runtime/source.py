@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,36 +37,43 @@ class Source:
         self._tokens = tokens
 
     @classmethod
-    def described(cls, description: Mapping[str, Any], secrets_manager: Any) -> "Source":
-        """The source that synth time has described. ``secrets_manager`` is a boto3 client."""
+    def described(cls, description: Mapping[str, Any], secrets_manager: Any, *, in_order: bool = False) -> "Source":
+        """The source that synth time has described. ``secrets_manager`` is a boto3 client, ``in_order`` is whether the
+        webhooks come out of a FIFO queue."""
         # Every kind there is, which a function that verifies nothing need not load at each cold start.
         from webhook_runtime import handshakes, schemes
 
         def secrets(name: str) -> Secrets | None:
             where = description.get(name)
-            return Secrets(secrets_manager, where["arn"], where.get("field")) if where else None
+            return Secrets(secrets_manager, where["arn"], where.get("field"), in_order=in_order) if where else None
 
         scheme = schemes.KINDS[description["kind"]](**description["scheme"])
         asked = [handshakes.KINDS[kind](*arguments) for kind, *arguments in description.get("handshakes", ())]
         return cls(scheme, secrets("secret"), asked, secrets("token"))
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def prepare(self) -> None:
+        """Have the secret read where it is not known yet: it is no fault of a webhook that this takes time."""
+        with suppress(NoSecret):
+            _all(self._secrets)
+
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
         """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
 
-        It is held against the time of its arrival: it may have waited in the queue for days. Raises Unverified, or
-        Unverifiable, which says of which secret.
+        It is held against the time of its arrival: it may have waited in the queue for days. Where no secret fits that
+        was known when it was queued, at ``queued_at`` since 1970, the secret is read anew: it may have been mended, and
+        the webhook redriven. Raises Unverified, or Unverifiable, which says of which secret.
         """
         try:
-            return self._admit(webhook)
+            return self._admit(webhook, max(webhook.received_at.timestamp(), queued_at))
         except NoSecret as missing:
             arns = {each.arn for each in (self._secrets, self._tokens) if each is not None}
-            raise NoSecret(f"{missing}, at {', '.join(arns)}") from None
+            raise NoSecret(f"{missing}, at {', '.join(arns)}", missing.retry_after) from None
 
-    def _admit(self, webhook: Webhook) -> Webhook | Answer:
+    def _admit(self, webhook: Webhook, at: float) -> Webhook | Answer:
         answer = self._asked(webhook, lambda: _all(self._secrets), lambda: _all(self._tokens), is_signed=False)
         if answer is not None:
             return answer
-        verdict = self._verify(webhook)
+        verdict = self._verify(webhook, at)
         if verdict.answer is not None:
             return verdict.answer
         answer = self._asked(webhook, lambda: [verdict.secret], list, is_signed=True)
@@ -83,10 +91,12 @@ class Source:
         answers = (each.answer(webhook, secrets, tokens) for each in kinds)
         return next((answer for answer in answers if answer is not None), None)
 
-    def _verify(self, webhook: Webhook) -> "Verdict":
+    def _verify(self, webhook: Webhook, at: float) -> "Verdict":
+        # Read once, and before any secret is: most of what is not signed needs none to be known for it.
+        claim = self._scheme.claim(webhook)
         known = _all(self._secrets)
         try:
-            return self._scheme.check(webhook, known)
+            return claim(known)
         except Unverified as unverified:
             if unverified.sure:
                 raise
@@ -94,13 +104,14 @@ class Source:
         if self._secrets is None:
             raise Unverified(reason)
         # A secret that was known before the request arrived may have been rotated before it, too.
-        sure = self._secrets.are_newer_than(webhook.received_at.timestamp())
+        sure = self._secrets.are_newer_than(at)
         if (newer := self._secrets.current()) != known:
             try:
-                return self._scheme.check(webhook, newer)
+                return claim(newer)
             except Unverified as unverified:
                 reason = unverified.reason
-        raise Mismatched(reason, sure=sure, secret=self._secrets.arn)
+        wait = None if sure else self._secrets.wait_for(at)
+        raise Mismatched(reason, sure=sure, secret=self._secrets.arn, retry_after=wait)
 
 
 class Sources:
@@ -111,20 +122,32 @@ class Sources:
         self._by_mount = by_mount
 
     @classmethod
-    def from_settings(cls, settings: SourceSettings | None) -> "Sources | None":
-        """Those of a deployed function. None where there is nothing to check."""
+    def from_settings(cls, settings: SourceSettings | None, *, in_order: bool = False) -> "Sources | None":
+        """Those of a deployed function; ``in_order`` is whether it empties a FIFO queue. None where there is nothing to
+        check."""
         if settings is None:
             return None
         secrets_manager = client("secretsmanager")
         sources = json.loads(settings.sources)
-        return cls({mount: each and Source.described(each, secrets_manager) for mount, each in sources.items()})
+        return cls(
+            {
+                mount: each and Source.described(each, secrets_manager, in_order=in_order)
+                for mount, each in sources.items()
+            }
+        )
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def prepare(self, mount: str) -> None:
+        """See ``Source.prepare``."""
+        source = self._by_mount.get(mount)
+        if source is not None:
+            source.prepare()
+
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
         """See ``Source.admit``."""
         if webhook.mount not in self._by_mount:
             raise Unverified("The door that it came through is not known here.", sure=False)
         source = self._by_mount[webhook.mount]
-        return webhook if source is None else source.admit(webhook)
+        return webhook if source is None else source.admit(webhook, queued_at)
 
 
 def _all(secrets: Secrets | None) -> list[str]:

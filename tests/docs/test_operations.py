@@ -33,6 +33,7 @@ OUTCOMES = {
     "/duplicate": DUPLICATE,
     "/failed": Outcome(Kind.RETRY, "Down", "it is down"),
     "/dead-lettered": Outcome(Kind.PERMANENT, "Bad", "it is bad"),
+    "/unverified": Outcome(Kind.UNVERIFIED, "Unverified", "it is not signed"),
 }
 
 
@@ -52,6 +53,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
         _Sink(),
         Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)),
         DeadLetters(sqs, "https://sqs/letters"),
+        unverified=DeadLetters(sqs, "https://sqs/unverified", in_order=False),
         event_filters=EventFilters({"/": [{"body": {"wanted": [True]}}]}),
     )
     wanted = [webhook(json={"wanted": True}, path=path) for path in OUTCOMES]

@@ -220,6 +220,13 @@ ScalableWebhook(
 )
 ScalableWebhook(
     signed,
+    "Aside",
+    ingress=Ingress.direct_integration(),
+    source=Source.github(secret_of_sender),
+    unverified_queue=sqs.Queue(signed, "Unverified", enforce_ssl=True),
+).metric_unverified().create_alarm(signed, "Unsigned", threshold=100, evaluation_periods=1)
+ScalableWebhook(
+    signed,
     "Certified",
     allowed_ip_ranges=["203.0.113.0/24"],
     domain_name=apigateway.DomainNameOptions(

@@ -1,10 +1,11 @@
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from runtime.doubles import Invocation
+from webhook_runtime import clock as clocks
 from webhook_runtime.clock import Clock
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
@@ -64,6 +65,29 @@ def test_the_first_step_is_always_begun(left: float) -> None:
 @pytest.mark.parametrize(("left", "remaining"), [(30, 29), (4, 3), (2, 1.5), (1, 0.75), (0, 0), (-3, 0)])
 def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
     assert Clock(Invocation(left)).remaining() == remaining
+
+
+@pytest.mark.parametrize(("needed", "left"), [(0, 29), (1, 5)], ids=["none of it", "all of it"])
+def test_each_look_gets_its_part_of_half_of_the_time(
+    needed: float, left: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passing = Time(30, monkeypatch)
+    clock = Clock(passing)
+    parts = []
+
+    @contextmanager
+    def ended_after(seconds: float) -> Iterator[None]:
+        parts.append(seconds)
+        yield
+        passing.now += needed * seconds
+
+    monkeypatch.setattr(clocks, "_ended_after", ended_after)
+    for behind in reversed(range(10)):
+        with clock.look(behind):
+            pass
+    assert parts[0] == 29 / 2 / 10
+    assert sorted(parts) == parts  # what one does not need is for those behind it
+    assert clock.remaining() >= left  # for the sink
 
 
 def test_a_function_of_a_second_has_time_for_more_than_one_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -513,7 +514,10 @@ class Signed:
     def __init__(self, *, secret: bool = True) -> None:
         self._secret = secret
 
-    def admit(self, webhook: Webhook) -> Webhook | Answer:
+    def prepare(self) -> None:
+        """Nothing has to be read before."""
+
+    def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
         if not self._secret:
             raise NoSecret("ConnectTimeoutError")
         if "X-Signature" not in webhook.headers:
@@ -553,7 +557,7 @@ class TestSource:
 
     def test_the_log_names_the_secret_that_no_signature_fits(self, caplog: pytest.LogCaptureFixture) -> None:
         class Asked(Signed):
-            def admit(self, webhook: Webhook) -> Webhook | Answer:
+            def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
                 sure = "X-Surely" in webhook.headers
                 raise Mismatched("It does not match.", sure=sure, secret="arn:of:the:secret")
 
@@ -576,8 +580,8 @@ class TestSource:
     ) -> None:
         """To the template of a direct door they are one."""
 
-        class Payloads:
-            def admit(self, webhook: Webhook) -> Webhook:
+        class Payloads(Signed):
+            def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
                 if webhook.body != signed:
                     raise Unverified("It does not match.")
                 return webhook
@@ -631,3 +635,114 @@ class TestSource:
         assert len(answer["batchItemFailures"]) == 1
         assert sqs.sent == []
         assert len(sqs.postponed) == 1
+
+
+class Unsigned(Signed):
+    """What is unsigned here is surely so; a signature may be one of a new secret, until that has been waited for."""
+
+    def __init__(self, *, after: float = 0) -> None:
+        super().__init__()
+        self.waited = 0.0
+        self._after = after
+
+    def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
+        if webhook.headers.get("X-Signature") == "unknown":
+            left = self._after - self.waited
+            wait = left if left > 0 else None
+            raise Mismatched("It does not match.", sure=wait is None, secret="arn", retry_after=wait)
+        return super().admit(webhook, queued_at)
+
+
+class TestUnverified:
+    """What is surely of nobody that is known goes to a queue of its own, and never to the dead-letter queue."""
+
+    def record(self, id: str, signature: str | None = None, body: bytes = b"{}", **attributes: str) -> dict[str, Any]:
+        headers = [] if signature is None else [("X-Signature", signature)]
+        (record,) = sqs_event(a_webhook(body, id=id, headers=headers))["Records"]
+        record["attributes"] |= attributes
+        return dict(record)
+
+    def consume(
+        self,
+        *records: dict[str, Any],
+        source: Any = None,
+        unverified: Sqs | None = None,
+        last: int = 5,
+        fifo: bool = False,
+    ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]], Sqs]:
+        """The ids that are stored, what is put aside as unverified, the dead letters, and what comes back."""
+        sink, letters, aside, sqs = Memory(), Sqs(), unverified or Sqs(), Sqs()
+        if fifo:
+            for record in records:
+                record["eventSourceARN"] = f"{ARN}.fifo"
+                record["attributes"] |= {"MessageGroupId": "webhook"}
+        sources = Sources({"/": source or cast(Any, Unsigned())})
+        consumer = Consumer(
+            sink,
+            Redelivery(sqs, "queue", Backoff(100, 900)),
+            DeadLetters(letters, "letters"),
+            last,
+            sources,
+            unverified=DeadLetters(aside, "unverified", in_order=False),
+        )
+        consumer.handle({"Records": records}, Invocation())
+        return list(sink.stored), aside.sent, letters.sent, sqs
+
+    def test_it_has_its_reason_beside_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        stored, aside, letters, sqs = self.consume(self.record("a", "1"), self.record("b"), self.record("c", "unknown"))
+        assert stored == ["a"]
+        assert letters == []
+        assert sqs.postponed == []
+        reasons = [attributes(each)["reason"] for each in aside]
+        assert reasons == ["The header X-Signature must be there, and once.", "It does not match. The secret is arn."]
+        assert {attributes(each)["error"] for each in aside} == {"Unverified"}
+        assert [line.message for line in caplog.records if line.levelname == "WARNING"] == ["unverified"] * 2
+
+    def test_a_handshake_that_nobody_can_answer_is_of_anybody(self) -> None:
+        _, aside, letters, _ = self.consume(self.record("a", "1", b"are you there?"))
+        assert letters == []
+        assert [attributes(each)["error"] for each in aside] == ["Handshake"]
+
+    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_nobody(self) -> None:
+        stored, aside, _, _ = self.consume(self.record("a"), self.record("b", "1"), fifo=True)
+        assert stored == ["b"]
+        assert not {"MessageGroupId", "MessageDeduplicationId"} & set(aside[0])
+
+    @pytest.mark.parametrize(("attempt", "dead"), [("4", 0), ("5", 1)])
+    def test_where_its_queue_does_not_answer_it_comes_back_and_is_a_dead_letter_in_the_end(
+        self, attempt: str, dead: int
+    ) -> None:
+        record = self.record("a", ApproximateReceiveCount=attempt)
+        _, _, letters, sqs = self.consume(record, unverified=Sqs(REFUSED))
+        assert len(letters) == dead
+        assert len(sqs.postponed) == 1 - dead
+
+    def test_what_could_not_be_judged_until_its_last_try_is_no_dead_letter(self) -> None:
+        record = self.record("a", "unknown", ApproximateReceiveCount="5")
+        _, aside, letters, _ = self.consume(record, source=Unsigned(after=7))
+        assert (len(aside), letters) == (1, [])
+
+    def test_what_cannot_be_judged_yet_comes_back_when_it_can_be(self) -> None:
+        for attempt in ("1", "4"):
+            record = self.record("a", "unknown", ApproximateReceiveCount=attempt)
+            *_, sqs = self.consume(record, source=Unsigned(after=6.2))
+            assert list(sqs.delays().values()) == [7]
+
+    def test_in_a_fifo_queue_that_is_waited_for_once_and_holds_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        source, waits = Unsigned(after=0.7), []
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            source.waited += seconds
+
+        monkeypatch.setattr(time, "sleep", sleep)
+        records = [
+            self.record("a", "unknown"),
+            self.record("b", "1"),
+            self.record("c", "unknown"),
+            self.record("d", "1"),
+        ]
+        stored, aside, letters, sqs = self.consume(*records, source=source, fifo=True)
+        assert stored == ["b", "d"]
+        assert (len(aside), letters, sqs.postponed) == (2, [], [])
+        assert waits == [0.7]

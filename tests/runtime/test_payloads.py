@@ -299,7 +299,10 @@ class TestTheConsumer:
         seen: list[int] = []
 
         class Nobody:
-            def admit(self, webhook: Webhook) -> Webhook:
+            def prepare(self, mount: str) -> None:
+                """Nothing has to be read before."""
+
+            def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
                 seen.append(len(webhook.body))
                 raise Unverified("not signed")
 

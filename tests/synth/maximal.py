@@ -28,6 +28,7 @@ brought_along: dict[IConstruct, tuple[str, ...]] = {
     every["letters"]: ("CKV_AWS_27",),
     every["brought"].node.find_child("Queue"): ("CKV_AWS_27",),
     every["created"].node.find_child("Letters"): ("CKV_AWS_27",),
+    every["signed"].node.find_child("Unverified"): ("AwsSolutions-SQS3", "CKV_AWS_27"),
     every["table"]: ("CKV_AWS_119",),
     every["bucket"]: ("AwsSolutions-S1", "CKV_AWS_18", "CKV_AWS_21"),
     every["truststore"]: ("AwsSolutions-S1", "CKV_AWS_18"),

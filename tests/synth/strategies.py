@@ -289,6 +289,12 @@ LETTERS = {
     "imported": QUEUES["imported"],
     "of another stack": lambda stack: queue(elsewhere(stack), retention_period=Duration.days(14)),
 }
+UNVERIFIED = {name: QUEUES[name] for name in ("standard", "encrypted", "imported", "imported with a key")}
+BAD_UNVERIFIED = {
+    "FIFO": QUEUES["FIFO"],
+    "imported FIFO": QUEUES["imported FIFO"],
+    "of small messages": lambda stack: queue(stack, max_message_size_bytes=65_536),
+}
 BAD_LETTERS = {"FIFO": QUEUES["FIFO"], "imported FIFO": QUEUES["imported FIFO"], **BAD_QUEUES}
 
 
@@ -801,7 +807,9 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "encoding": texts("hex", "base64", "base64url", tokens=False),
         "prefix": texts("", "sha256=", "v1="),
         "separator": texts(",", "; "),
-        "signed_content": texts("{body}", "{timestamp}.{body}", "{id}{body}", "{method}{url}{body}", tokens=False),
+        "signed_content": texts(
+            "{body}", "{timestamp}.{body}", "{id}.{body}", "{method}{url}{body}", "{id}{body}", tokens=False
+        ),
         "key_encoding": texts("text", "hex", "base64", tokens=False),
         "timestamp_header": HEADER,
         "timestamp_prefix": texts("t=", "v1="),
@@ -847,7 +855,10 @@ _EDGE = ("api_key", "allowed_ip_ranges", "iam_authorization", "web_acl", "domain
 _SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
 APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
-        "consumer": ("sink", "retry", "timeout", "memory_size", "reserved_concurrent_executions", "large_payloads"),
+        "consumer": (
+            *("sink", "retry", "timeout", "memory_size", "reserved_concurrent_executions", "large_payloads"),
+            "unverified_queue",
+        ),
         "queue": (
             *("dead_letter_queue", "max_receive_count", "retention_period", "visibility_timeout"),
             *("max_batching_window", "timeout"),
@@ -941,6 +952,7 @@ ARGUMENTS["ScalableWebhook"] = {
     "delivery_id_header": HEADER,
     "queue": Argument(made(**QUEUES), made(**BAD_QUEUES), (sqs.QueueBase,)),
     "dead_letter_queue": Argument(made(**LETTERS), made(**BAD_LETTERS), (sqs.QueueBase,)),
+    "unverified_queue": Argument(made(**UNVERIFIED), made(**BAD_UNVERIFIED), (sqs.QueueBase,)),
     "large_payloads": Argument(st.booleans() | made(**BUCKETS), kinds=(bool, s3.Bucket)),
     "max_concurrency": numbers(2, 1000),
     "batch_size": numbers(1, 10),
@@ -1010,7 +1022,10 @@ METHODS: dict[str, dict[str, Argument]] = {
             required=True,
         )
     },
-    **{f"ScalableWebhook.metric_{name}": {"period": _period} for name in ("backlog_age", "dead_letters", "dropped")},
+    **{
+        f"ScalableWebhook.metric_{name}": {"period": _period}
+        for name in ("backlog_age", "dead_letters", "dropped", "unverified")
+    },
     "ScalableWebhook.metric_mismatched": {
         "source": Argument(one_call("Source."), kinds=(Source,)),
         "period": _period,

@@ -114,6 +114,7 @@ RIGHT = [
     Right(MAKE, "scope", {"stack": lambda stack: stack, "app": lambda stack: stack.node.root}),
     Right(MAKE, "queue", {**strategies.QUEUES, **strategies.BAD_QUEUES}),
     Right(MAKE, "dead_letter_queue", {**strategies.LETTERS, **strategies.BAD_LETTERS}),
+    Right(MAKE, "unverified_queue", {**strategies.UNVERIFIED, **strategies.BAD_UNVERIFIED}),
     Right(MAKE, "consumer", strategies.CONSUMERS),
     Right(MAKE, "api", {**strategies.APIS, **strategies.BAD_APIS}),
     Right(MAKE, "large_payloads", strategies.BUCKETS),

@@ -141,6 +141,10 @@ def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook)
     return make
 
 
+def imported(id: str) -> Make:
+    return lambda stack: sqs.Queue.from_queue_arn(stack, id, "arn:aws:sqs:us-east-1:111111111111:orders")
+
+
 def fifo_with_dead_letters(**properties: Any) -> Make:
     def make(stack: Stack) -> sqs.Queue:
         letters = sqs.Queue(stack, "Letters", **properties)
@@ -236,6 +240,9 @@ ROWS = [
     Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
     Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; bring a standard one", {}, {"dead_letter_queue": queue(fifo=True)}, remedies=[{"dead_letter_queue": queue()}, {"dead_letter_queue": OUT}]),
     Row("standard dead-letter queue of a FIFO queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue", {}, {"queue": fifo_with_dead_letters()}, remedies=[{"queue": fifo_with_dead_letters(fifo=True)}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
+    Row("FIFO queue of what is unverified", "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO queue; bring a standard one", {}, {"unverified_queue": queue(fifo=True)}, remedies=[{"unverified_queue": queue()}, {"unverified_queue": OUT}]),
+    Row("unverified messages smaller", "max_message_size_bytes of unverified_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"unverified_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"unverified_queue": queue(max_message_size_bytes=1_048_576)}]),
+    Row("queue of what is unverified is the queue", "unverified_queue must be another queue than queue, got Stack/Its for both; bring another one", {}, {"queue": imported("Theirs"), "unverified_queue": imported("Its")}, remedies=[{"queue": imported("Theirs"), "unverified_queue": queue()}, {"queue": imported("Theirs"), "unverified_queue": OUT}]),
     Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}, remedies=[{"timeout": seconds(1)}]),
     Row("timeout too long", "timeout must be between 1 second and 15 minutes, got 16 minutes", {"timeout": minutes(16)}, remedies=[{"timeout": minutes(15)}]),
     Row("memory too small", "memory_size must be between 128 and 10,240, got 64", {"memory_size": 64}, remedies=[{"memory_size": 128}]),
@@ -309,7 +316,7 @@ ROWS = [
     Row("time without a header", "timestamp_header or timestamp_prefix must be given for a signed_content with {timestamp}, got none", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_header="T")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_prefix="t=", separator=",")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{body}")}]),
     Row("time that is not signed", "signed_content must hold {timestamp} where there is a timestamp_header or a timestamp_prefix, got '{body}'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", timestamp_header="T", signed_content="{timestamp}{body}")}, {"source": lambda stack: Source.hmac(secret(stack), header="X")}]),
     Row("tolerance of no time", "tolerance must not be set together with no timestamp_header and no timestamp_prefix", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1))}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", tolerance=minutes(1), timestamp_header="T", signed_content="{timestamp}{body}")}, {"source": lambda stack: Source.hmac(secret(stack), header="X")}]),
-    Row("a header of two things", "id_header must be another header than timestamp_header, got 'x-Time' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="x-Time")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}{timestamp}{body}", timestamp_header="X-Time", id_header="X-Id")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_header="X-Time")}]),
+    Row("a header of two things", "id_header must be another header than timestamp_header, got 'x-Time' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}.{timestamp}.{body}", timestamp_header="X-Time", id_header="x-Time")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{id}.{timestamp}.{body}", timestamp_header="X-Time", id_header="X-Id")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", signed_content="{timestamp}{body}", timestamp_header="X-Time")}]),
     Row("a signature as id", "id_header must be another header than header, got 'X' for both", {}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="X")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"], id_header="Id")}, {"source": lambda stack: Source.hmac(secret(stack), header=["Y", "X"])}]),
     Row("a token as id", "id_header must be another header than header, got 'x' for both", {}, {"source": lambda stack: Source.token(secret(stack), header="X", id_header="x")}, remedies=[{"source": lambda stack: Source.token(secret(stack), header="X", id_header="Id")}, {"source": lambda stack: Source.token(secret(stack), header="X")}]),
     Row("two ids", "id_header and id_field must not be set together, got both", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I", id_field="id")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", id_field="id")}, {"source": lambda stack: Source.hmac(secret(stack), header="X", id_header="I")}]),
@@ -415,21 +422,23 @@ def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argume
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
 
 
-@pytest.mark.parametrize("metric", ["metric_backlog_age", "metric_dead_letters", "metric_dropped", "metric_mismatched"])
+@pytest.mark.parametrize("metric", ["backlog_age", "dead_letters", "dropped", "mismatched", "unverified"])
 def test_a_metric_has_points_of_whole_minutes_since_there_is_one_a_minute(metric: str) -> None:
     stack = Stack(App(), "Stack")
     source = Source.github(secretsmanager.Secret(stack, "Secret"))
     webhook = ScalableWebhook(stack, "Webhook", event_filters=[{"body": {"a": [1]}}], source=source)
-    assert getattr(webhook, metric)(period=minutes(2)).period.to_seconds() == 120
+    webhook.add_source("/direct", source, ingress=Ingress.direct_integration(binary=True))
+    assert getattr(webhook, f"metric_{metric}")(period=minutes(2)).period.to_seconds() == 120
     for wrong in (seconds(30), seconds(90), seconds(0), Duration.millis(500)):
         with pytest.raises(ValueError, match="period must be in whole minutes, got "):
-            getattr(webhook, metric)(period=wrong)
+            getattr(webhook, f"metric_{metric}")(period=wrong)
 
 
 HERE, THERE = Environment(account="1" * 12, region="us-east-1"), Environment(account="1" * 12, region="eu-west-1")
 BROUGHT: dict[str, Callable[[Stack], dict[str, Any]]] = {
     "queue": lambda stack: {"queue": sqs.Queue(stack, "Made", visibility_timeout=minutes(3))},
     "dead_letter_queue": lambda stack: {"dead_letter_queue": sqs.Queue(stack, "Made", retention_period=days(14))},
+    "unverified_queue": lambda stack: {"unverified_queue": sqs.Queue(stack, "Made")},
     "encryption_key": lambda stack: {"encryption_key": kms.Key(stack, "Made")},
     "large_payloads": lambda stack: {"large_payloads": s3.Bucket(stack, "Made")},
     "table": lambda stack: {
@@ -497,6 +506,9 @@ def its_secret(stack: Stack) -> secretsmanager.ISecret:
 
 IMPORTED_INSTEAD: dict[str, Callable[[Stack], dict[str, Any]]] = {
     "queue": lambda stack: {"queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "orders"))},
+    "unverified_queue": lambda stack: {
+        "unverified_queue": sqs.Queue.from_queue_arn(stack, "Its", resource("sqs", "unverified"))
+    },
     "encryption_key": lambda stack: {"encryption_key": kms.Key.from_key_arn(stack, "Its", resource("kms", "key/1"))},
     "large_payloads": lambda stack: {"large_payloads": s3.Bucket.from_bucket_name(stack, "Its", "payloads")},
     "table": lambda stack: {
@@ -564,6 +576,9 @@ IMPORTED: dict[str, Callable[..., dict[str, Any]]] = {
     },
     "dead_letter_queue": lambda stack, where=ELSEWHERE: {
         "dead_letter_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:letters")
+    },
+    "unverified_queue": lambda stack, where=ELSEWHERE: {
+        "unverified_queue": sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:{where}:unverified")
     },
     "encryption_key": lambda stack, where=ELSEWHERE: {
         "encryption_key": kms.Key.from_key_arn(stack, "Its", f"arn:aws:kms:{where}:key/1234")

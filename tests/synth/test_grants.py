@@ -180,6 +180,11 @@ def bucket(stack: Stack, key: kms.IKey | None) -> s3.Bucket:
     return s3.Bucket(stack, "Bucket", encryption_key=key)
 
 
+def verified_by_the_consumer(stack: Stack) -> dict[str, Any]:
+    secret = secretsmanager.Secret.from_secret_name_v2(stack, "Github", "github")
+    return {"ingress": Ingress.direct_integration(), "source": Source.github(secret)}
+
+
 SEND, RECEIVE = {"kms:Decrypt", "kms:GenerateDataKey"}, {"kms:Decrypt"}
 WRITE = {
     *("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"),
@@ -196,6 +201,13 @@ ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], d
     "a dead-letter queue": (
         lambda stack, key: {"dead_letter_queue": dead_letter_queue(stack, key)},
         {"Publisher": set(), "Consumer": SEND},
+    ),
+    "a queue for what is unverified": (
+        lambda stack, key: {
+            "unverified_queue": sqs.Queue(stack, "Unverified", encryption_master_key=key),
+            **verified_by_the_consumer(stack),
+        },
+        {"Consumer": SEND},
     ),
     "a table": (lambda stack, key: {"sink": Sink.dynamodb(table(stack, key))}, {"Publisher": set(), "Consumer": WRITE}),
     "a table of the second kind": (
@@ -262,6 +274,11 @@ FROM: dict[str, dict[str, Callable[[Stack, Stack], Any]]] = {
         "made elsewhere": lambda here, there: dead_letter_queue(there, None),
         "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Letters", f"{QUEUE}-letters"),
     },
+    "unverified_queue": {
+        "made here": lambda here, there: sqs.Queue(here, "Unverified"),
+        "made elsewhere": lambda here, there: sqs.Queue(there, "Unverified"),
+        "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Unverified", f"{QUEUE}-unverified"),
+    },
     "table": {
         "made here": lambda here, there: table(here, None),
         "made elsewhere": lambda here, there: table(there, None),
@@ -288,6 +305,10 @@ NEEDS: dict[str, tuple[Callable[[Any], dict[str, Any]], Callable[[Any], dict[str
     ),
     "dead_letter_queue": (
         lambda thing: {"dead_letter_queue": thing},
+        lambda thing: {"Consumer": [("sqs:SendMessage", thing.queue_arn)]},
+    ),
+    "unverified_queue": (
+        lambda thing: {"unverified_queue": thing, **verified_by_the_consumer(Stack.of(thing))},
         lambda thing: {"Consumer": [("sqs:SendMessage", thing.queue_arn)]},
     ),
     "table": (

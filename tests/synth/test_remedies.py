@@ -178,6 +178,7 @@ def period(metric: str) -> Refusal:
     def asked(period: Duration) -> Make:
         def make(stack: Stack) -> None:
             made = webhook(stack, source=Source.github(secret(stack)), event_filters=BODY)
+            made.add_source("/direct", Source.github(secret(stack)), ingress=Ingress.direct_integration(binary=True))
             getattr(made, metric)(period=period)
 
         return make
@@ -490,7 +491,8 @@ REFUSALS = [
     Refusal("long filters of two endpoints", "event_filters of /a and /b together must be at most 3,000", added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}]), [added(first=[{"body": {"a": ["x" * 900]}}], second=BODY), added(first=[{"body": {"a": [{"prefix": "x"}]}}], second=BODY), added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}], through=LAMBDA)]),
     Refusal("count before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
     Refusal("count of nothing", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
-    *(period(metric) for metric in ("metric_backlog_age", "metric_dead_letters", "metric_dropped", "metric_mismatched")),
+    *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
+    Refusal("count of what no consumer verifies", "metric_unverified needs a source behind an ingress that does not verify, got none, so that the endpoint itself refuses what is not signed; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Refusal("count of no secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, ask=False)]),
     Refusal("no known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", letters_metric(queue_of=queue, call=True), [letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_brought.dead(stack)), call=True), letters_metric(queue_of=queue, call=False)]),
     Refusal("grant without a signature", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
@@ -513,7 +515,11 @@ REFUSALS = [
     Refusal("retry without a known end", "retry maximum must be known at synth", lambda stack: webhook(stack, retry=Retry(maximum=LATER)), [lambda stack: webhook(stack, retry=Retry(maximum=Duration.minutes(1)))]),
     Refusal("tolerance that nobody knows", "tolerance must be known at synth", sourced(lambda stack: Source.slack(secret(stack), tolerance=LATER)), [sourced(lambda stack: Source.slack(secret(stack), tolerance=Duration.minutes(1)))]),
     Refusal("form without a field", "field must be 1 to 256 printable characters, got ''", lambda stack: hmac(probe=Probe.form(""))(stack), [hmac(probe=Probe.form("webhook_id"))]),
-    Refusal("name of an id that is not signed", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}{body}"), [hmac(signed_content="{id}{body}", id_header="I"), hmac()]),
+    Refusal("name of an id that is not signed", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}.{body}"), [hmac(signed_content="{id}.{body}", id_header="I"), hmac()]),
+    Refusal("id that nothing follows", "signed_content must have a text between {id} and what else is signed towards {body}, or one signature is good for several ids, got '{id}{timestamp}{body}'; write", hmac(signed_content="{id}{timestamp}{body}", id_header="I", timestamp_header="T"), [hmac(signed_content="{id}.{timestamp}.{body}", id_header="I", timestamp_header="T")]),
+    Refusal("id that follows the payload", "signed_content must have a text between {id}", hmac(signed_content="{body}{id}", id_header="I"), [hmac(signed_content="{body}.{id}", id_header="I")]),
+    Refusal("URL that something else follows", "signed_content must have {url} beside {body}, or a character that no URL holds", hmac(signed_content="{url}.{timestamp}.{body}", timestamp_header="T"), [hmac(signed_content="{url}|{timestamp}|{body}", timestamp_header="T"), hmac(signed_content="{timestamp}{url}{body}", timestamp_header="T")]),
+    Refusal("URL behind something else", "signed_content must have {url} beside {body}", hmac(signed_content="{body}.{id}{url}", id_header="I"), [hmac(signed_content="{body}{url}.{id}", id_header="I")]),
     text_of(Source.hmac, "prefix", "sha256=", header="X"),
     text_of(Source.hmac, "timestamp_prefix", "t=", header="X", separator=",", signed_content="{timestamp}.{body}"),
     text_of(Source.hmac, "signed_content", "{timestamp}.{body}", header="X", timestamp_header="T"),

@@ -1,5 +1,6 @@
 """Each sender's scheme, as synth time writes it and run time reads it, against what the sender's own library makes."""
 
+import hashlib
 import json
 import re
 import time
@@ -14,7 +15,9 @@ import pytest
 from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,6 +263,28 @@ class TestTwilio:
         with pytest.raises(Unverified, match="not UTF-8"):
             self.check(stack)(replace(self.request({"Body": "hi"}), body=body))
 
+    @pytest.mark.parametrize("other", [b"", b"=", b"&", b"&=&", b"{}", b'{"a": 2}'])
+    @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+    def test_a_payload_that_is_signed_by_its_digest_cannot_be_another(
+        self, stack: Stack, content_type: str, other: bytes
+    ) -> None:
+        body = b'{"a": 1}'
+        at = f"{URL}?bodySHA256={hashlib.sha256(body).hexdigest()}"
+        signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(at, {})}
+        request = replace(webhook(body, headers=signed), url=URL, query_string=at.partition("?")[2])
+        assert self.check(stack)(request)
+        changed = webhook(other, headers={**signed, "Content-Type": content_type})
+        with pytest.raises(Unverified):
+            self.check(stack)(replace(request, body=other, headers=changed.headers))
+
+    def test_a_form_without_a_field_is_signed_where_it_is_empty(self, stack: Stack) -> None:
+        signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(URL, {})}
+        form = replace(webhook(headers={**signed, "Content-Type": "application/x-www-form-urlencoded"}), url=URL)
+        assert self.check(stack)(form)
+        for body in (b"=", b"&"):
+            with pytest.raises(Unverified, match="bodySHA256"):
+                self.check(stack)(replace(form, body=body))
+
     def test_a_payload_that_is_no_form_needs_its_digest(self, stack: Stack) -> None:
         request = self.request({})
         headers = {"X-Twilio-Signature": request.headers["X-Twilio-Signature"], "Content-Type": "application/json"}
@@ -362,6 +387,68 @@ class TestTemplate:
         assert told["WebhookPublisher"]["WEBHOOK_SOURCES"]["/"]["secret"] == {"arn": "an ARN", "field": "key"}
         assert "WEBHOOK_SOURCES" not in told["WebhookConsumer"]
 
+    @pytest.mark.parametrize("key", [None, "a key"])
+    def test_what_is_surely_not_of_its_source_has_a_queue_where_the_consumer_verifies(
+        self, stack: Stack, secret: Any, key: str | None
+    ) -> None:
+        webhook = ScalableWebhook(
+            stack,
+            "Webhook",
+            path="/own",
+            source=Source.github(secret),
+            encryption_key=kms.Key(stack, "Key") if key else None,
+            queue=sqs.Queue(stack, "Fifo", fifo=True, visibility_timeout=Duration.minutes(3)),
+        )
+        assert webhook.unverified_queue is None
+        for path in ("/one", "/two"):
+            webhook.add_source(path, Source.github(secret), ingress=Ingress.direct_integration(binary=True))
+        assert webhook.unverified_queue is not None
+        webhook.metric_unverified().create_alarm(stack, "Alarm", threshold=1, evaluation_periods=1)
+        template = Template.from_stack(stack)
+        (name,) = (each for each in template.find_resources("AWS::SQS::Queue") if "Unverified" in each)
+        properties = template.to_json()["Resources"][name]["Properties"]
+        encryption = {"KmsMasterKeyId": Match.any_value()} if key else {"SqsManagedSseEnabled": True}
+        template.has_resource_properties(
+            "AWS::SQS::Queue", {"MessageRetentionPeriod": 4 * 24 * 3600, "MaximumMessageSize": 2**20, **encryption}
+        )
+        assert "FifoQueue" not in properties
+        denied = {"Action": "sqs:*", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        template.has_resource_properties(
+            "AWS::SQS::QueuePolicy",
+            {"Queues": [{"Ref": name}], "PolicyDocument": {"Statement": [Match.object_like(denied)]}},
+        )
+        assert variables(template)["WebhookConsumer"]["WEBHOOK_UNVERIFIED_QUEUE_URL"] == {"Ref": name}
+        (counter,) = (
+            each["Properties"]
+            for each in template.find_resources("AWS::Logs::MetricFilter").values()
+            if each["Properties"]["FilterPattern"] == '{ $.message = "unverified" }'
+        )
+        (counted,) = counter["MetricTransformations"]
+        template.has_resource_properties(
+            "AWS::CloudWatch::Alarm", {"MetricName": counted["MetricName"], "Namespace": counted["MetricNamespace"]}
+        )
+
+    def test_where_the_ingress_verifies_there_is_no_queue_for_what_is_not(self, stack: Stack, secret: Any) -> None:
+        webhook = ScalableWebhook(
+            stack, "Webhook", source=Source.github(secret), unverified_queue=sqs.Queue(stack, "Q")
+        )
+        assert webhook.unverified_queue is None
+        assert "UNVERIFIED" not in json.dumps(Template.from_stack(stack).to_json())
+
+    def test_one_that_was_brought_is_taken(self, stack: Stack, secret: Any) -> None:
+        brought = sqs.Queue(stack, "Brought")
+        webhook = ScalableWebhook(
+            stack,
+            "Webhook",
+            source=Source.github(secret),
+            ingress=Ingress.direct_integration(),
+            unverified_queue=brought,
+        )
+        assert webhook.unverified_queue is brought
+        assert not [
+            each for each in Template.from_stack(stack).find_resources("AWS::SQS::Queue") if "Unverified" in each
+        ]
+
     def test_what_fits_no_secret_is_counted_by_the_secret_that_was_asked(self, stack: Stack, secret: Any) -> None:
         other = Source.token(secretsmanager.Secret.from_secret_name_v2(stack, "Other", "other"), header="X-Token")
         webhook = ScalableWebhook(stack, "Webhook", path="/own", source=Source.github(secret))
@@ -371,7 +458,11 @@ class TestTemplate:
         for n, metric in enumerate(metrics):
             metric.create_alarm(stack, f"Alarm{n}", threshold=1, evaluation_periods=1)
         template = Template.from_stack(stack)
-        counters = [each["Properties"] for each in template.find_resources("AWS::Logs::MetricFilter").values()]
+        counters = [
+            each["Properties"]
+            for name, each in template.find_resources("AWS::Logs::MetricFilter").items()
+            if "Mismatched" in name
+        ]
         groups = sorted(each["LogGroupName"]["Ref"].rstrip("0123456789ABCDEF") for each in counters)
         assert groups == ["WebhookConsumerLogs", "WebhookPublisherLogs"]
         assert {each["FilterPattern"] for each in counters} == {'{ $.secret = "*" }'}

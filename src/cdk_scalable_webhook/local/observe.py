@@ -84,17 +84,26 @@ class ObservedWebhook:
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
         """The messages of the dead-letter queue, which are taken from it."""
+        return self._take(self.dead_letter_queue_url)
+
+    def unverified(self) -> int:
+        """How many messages are in the queue for what is not of its source."""
+        return self._depth(self.unverified_queue_url)
+
+    def take_unverified(self) -> list[dict[str, Any]]:
+        """The messages of that queue, which are taken from it."""
+        return self._take(self.unverified_queue_url)
+
+    def _take(self, queue_url: str) -> list[dict[str, Any]]:
         sqs = self._client("sqs")
-        letters: list[dict[str, Any]] = []
+        taken: list[dict[str, Any]] = []
         while True:
-            answer = sqs.receive_message(
-                QueueUrl=self.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-            )
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
             if "Messages" not in answer:
-                return letters
-            for letter in answer["Messages"]:
-                letters.append(letter)
-                sqs.delete_message(QueueUrl=self.dead_letter_queue_url, ReceiptHandle=letter["ReceiptHandle"])
+                return taken
+            for message in answer["Messages"]:
+                taken.append(message)
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def log(self, construct: str) -> list[dict[str, Any]]:
         """The structured lines that one stage has logged: AccessLogs, PublisherLogs or ConsumerLogs."""
@@ -137,6 +146,10 @@ class ObservedWebhook:
     @property
     def queue_url(self) -> str:
         return self.physical("AWS::SQS::Queue", f"{self.id}Queue")
+
+    @property
+    def unverified_queue_url(self) -> str:
+        return self.physical("AWS::SQS::Queue", f"{self.id}UnverifiedQueue")
 
     @property
     def dead_letter_queue_url(self) -> str:

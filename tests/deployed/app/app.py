@@ -167,6 +167,25 @@ class Signed(Stack):
             )
 
 
+class Mended(Stack):
+    """A source whose secret is wrong at first, behind a direct ingress: before a standard queue, and a FIFO one."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        letters = sqs.DeadLetterQueue(queue=sqs.Queue(self, "Letters", fifo=True), max_receive_count=5)
+        fifo = sqs.Queue(self, "Queue", fifo=True, visibility_timeout=Duration.seconds(12), dead_letter_queue=letters)
+        for name, queue in {"Standard": None, "Fifo": fifo}.items():
+            key = secretsmanager.Secret(self, f"{name}Key", secret_string_value=SecretValue.unsafe_plain_text("wrong"))
+            ScalableWebhook(
+                self,
+                name,
+                ingress=DOORS["Direct"],
+                source=Source.stripe(key, tolerance=Duration.seconds(2)),
+                queue=queue,
+                **QUICK | {"timeout": Duration.seconds(2)},
+            )
+
+
 class Edges(Stack):
     """Each door with what an API asks of a sender, and with an answer of its own."""
 
@@ -320,6 +339,7 @@ Doors(app, "Doors")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
+Mended(app, "Mended")
 Edges(app, "Edges")
 Senders(app, "Senders")
 Filtered(app, "Filtered")

@@ -132,6 +132,7 @@ class Own(Stack):
             self,
             "Other",
             dead_letter_queue=sqs.Queue(self, "DeadLetters"),
+            unverified_queue=sqs.Queue(self, "Unverified"),
             encryption_key=kms.Key(self, "Key"),
             large_payloads=bucket,
             api_key=apigateway.ApiKey(self, "ApiKey"),

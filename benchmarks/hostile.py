@@ -1,0 +1,141 @@
+"""The processor time that publisher and consumer take for what nobody has signed, of the largest size, in the time that
+256 MiB have, beside half of their timeouts; and the memory.
+
+PYTHONPATH=tests python benchmarks/hostile.py
+"""
+
+import gc
+import json
+import logging
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, SecretsManager, hostile, queued, sources
+from attacks.lambda_time import VCPU, Invocation
+from runtime.doubles import Sqs
+from senders import Sender
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.filters import EventFilters
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Outcome
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.source import Sources
+
+# Seconds: half of what each has by default.
+HALF = {"publisher": 10.0, "consumer": 15.0}
+_BATCH_SIZE = 10
+# As many as there may be, each of several rules, over fields whose values a sender may make many of.
+FILTERS = EventFilters(
+    {
+        MOUNT: [
+            {"body": {"value": ["a", {"prefix": f"p{number}"}, {"suffix": "s"}, {"numeric": [">", 10 + number]}]}}
+            for number in range(5)
+        ]
+    }
+)
+
+
+class Sink:
+    """Takes everything."""
+
+    def store(self, webhooks: list[Webhook], _clock: Clock) -> Iterable[Outcome]:
+        """Each."""
+        return [STORED for _ in webhooks]
+
+
+def publishing(checked: Sources | None, filters: EventFilters | None, each: Hostile, at: float) -> Callable[[], Any]:
+    """One request, from the text that Lambda hands over."""
+    text = json.dumps(each.event(at))
+    settings = PublisherSettings("https://sqs/queue", None)
+
+    def work() -> Any:
+        return Publisher(settings, Sqs(), checked, filters).handle(json.loads(text), Invocation(1e6))
+
+    return work
+
+
+def consuming(checked: Sources | None, filters: EventFilters | None, each: Hostile, at: float) -> Callable[[], Any]:
+    """One batch, as full of it as one can be."""
+    fitting = each.fitting(at)
+    one = json.dumps(queued(fitting.webhook(at, "0")))
+    number = max(1, min(_BATCH_SIZE, BATCH // len(one)))
+    text = json.dumps({"Records": [queued(fitting.webhook(at, str(n))) for n in range(number)]})
+
+    def work() -> Any:
+        sqs = Sqs()
+        consumer = Consumer(
+            Sink(),  # type: ignore[arg-type]
+            Redelivery(sqs, "queue", Backoff(30, 900)),
+            DeadLetters(sqs, "letters"),
+            5,
+            checked,
+            filters,
+            unverified=DeadLetters(sqs, "unverified", in_order=False),
+        )
+        return consumer.handle(json.loads(text), Invocation(1e6))
+
+    return work
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    """Of the processor, the least of two turns."""
+    turns = []
+    for _ in range(2):
+        began = time.process_time()
+        work()
+        turns.append(time.process_time() - began)
+    return min(turns)
+
+
+def memory_of(work: Callable[[], Any]) -> float:
+    """MiB at the peak, above what is there before the event."""
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
+
+
+def cases() -> Iterator[tuple[str, Sender | None]]:
+    """Each scheme; and the filters of an endpoint that anybody may send to."""
+    yield from ALL.items()
+    yield "event_filters", None
+
+
+def main(only: list[str]) -> None:
+    """Print the worst of each scheme."""
+    logging.disable()
+    at = float(int(time.time()) - 1)
+    someone = next(iter(ALL.values()))
+    above = []
+    print(f"{'seconds at 256 MiB, MiB':42} {'publisher':>9} {'MiB':>4} {'consumer':>9} {'MiB':>4}  by what")
+    for name, sender in cases():
+        if only and name not in only:
+            continue
+        checked = None if sender is None else sources(sender, SecretsManager(sender.secret))
+        filters = FILTERS if sender is None else None
+        # The function has not the CDK in its memory, which each collection of garbage would look through.
+        gc.freeze()
+        worst = {}
+        for function, made in (("publisher", publishing), ("consumer", consuming)):
+            works = [(made(checked, filters, each, at), each.what) for each in hostile(sender or someone, at, REQUEST)]
+            cpu, what, work = max(((seconds_of(work), what, work) for work, what in works), key=lambda each: each[0])
+            dense = [work for work, what in works if what in ("objects", "arrays")]
+            worst[function] = (cpu / VCPU, max(map(memory_of, [work, *dense])), what)
+            if cpu / VCPU > HALF[function]:
+                above.append(f"{function}, {name}, {what}")
+        (p, p_memory, p_what), (c, c_memory, c_what) = worst["publisher"], worst["consumer"]
+        print(f"{name:42} {p:9.2f} {p_memory:4.0f} {c:9.2f} {c_memory:4.0f}  {p_what} | {c_what}", flush=True)
+    print(f"{'half of the timeout':42} {HALF['publisher']:9.2f}      {HALF['consumer']:9.2f}")
+    if above:
+        sys.exit("above half of the timeout: " + "; ".join(above))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

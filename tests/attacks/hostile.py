@@ -1,0 +1,197 @@
+"""What takes a function longest before it knows that nobody has signed it: for each scheme, of the largest size.
+
+Whoever sends it has seen genuine requests, and has not the secret.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from aws_cdk import App, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from cdk_scalable_webhook import Source as Described
+from runtime.doubles import client_error
+from runtime.events import record, request
+from senders import BODY, SENDERS, WAYS, Sender
+from webhook_runtime import message
+from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.source import Source, Sources
+
+ALL: Mapping[str, Sender] = {**SENDERS, **WAYS}
+# As the publisher puts it together of an event.
+URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/in"
+MOUNT = "/in"
+# Bytes: of a message, of a payload in an event of 6 MB, and of a batch as JSON.
+MESSAGE = message.MAX_MESSAGE_BYTES
+REQUEST = 4_400_000
+BATCH = 6 * 2**20
+# A request line and headers have 10,240 bytes together.
+_HEAD = 8_000
+
+Pairs = Sequence[tuple[str, str]]
+_FORM = ("Content-Type", "application/x-www-form-urlencoded")
+_ODD = "~!$'()*,;:@/?"
+_ODD_QUERY = [(f"{number}{_ODD}", f"{_ODD} ") for number in range(_HEAD // 32)]
+_NAMES = [("a", "")] * (_HEAD // 2)
+_MANY_HEADERS = [(f"x-{number}", "") for number in range(_HEAD // 8)]
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """One request, and what is hostile about it."""
+
+    what: str
+    headers: Pairs
+    body: bytes
+    query: Pairs = ()
+
+    def event(self, at: float) -> dict[str, Any]:
+        """As API Gateway gives it to the publisher."""
+        event = request(self.body, headers=list(self.headers), query=list(self.query), mount=MOUNT, proxy=None)
+        event["requestContext"]["requestTimeEpoch"] = round(at * 1000)
+        return event
+
+    def webhook(self, at: float, id: str) -> Webhook:
+        return Webhook(
+            id=id,
+            request_id=id,
+            method="POST",
+            mount=MOUNT,
+            path=MOUNT,
+            url=URL,
+            query_string=urlencode(self.query),
+            headers=Headers(self.headers),
+            body=self.body,
+            source_ip="203.0.113.7",
+            received_at=datetime.fromtimestamp(at, UTC),
+        )
+
+    def fitting(self, at: float, id: str = "0") -> "Hostile":
+        """With as much of its payload as a message holds."""
+        body, attribute = message.write(self.webhook(at, id))
+        above = message.size(body, attribute) - MESSAGE
+        return self if above <= 0 else replace(self, body=_cut(self.body, above))
+
+
+class SecretsManager:
+    """One secret that was never rotated. ``asked`` is how often it was asked for."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self.asked = 0
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        assert SecretId
+        self.asked += 1
+        if VersionStage == "AWSPREVIOUS":
+            raise client_error("ResourceNotFoundException")
+        return {"SecretString": self._secret}
+
+
+def description(source: Callable[[Any], Described]) -> dict[str, Any]:
+    """What synth time tells run time of a source."""
+    described = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).described()
+    told: dict[str, Any] = json.loads(json.dumps(described, default=str))
+    return told
+
+
+def sources(sender: Sender, manager: SecretsManager, *, in_order: bool = False) -> Sources:
+    """Its source, at ``MOUNT``."""
+    return Sources({MOUNT: Source.described(description(sender.source), manager, in_order=in_order)})
+
+
+def genuine(sender: Sender, at: float) -> Hostile:
+    """What the sender itself sends."""
+    query = [tuple(pair.split("=")) for pair in sender.query(BODY).split("&") if pair]
+    return Hostile("genuine", list(sender.sign(BODY, at, URL).items()), BODY, query)  # type: ignore[arg-type]
+
+
+def hostile(sender: Sender, at: float, size: int = REQUEST) -> Iterator[Hostile]:
+    """What somebody else sends, with payloads of ``size`` bytes."""
+    scheme = description(sender.source)["scheme"]
+    ways = scheme.get("ways", [scheme])
+    signed = sender.sign(BODY, at, URL)
+    # A signature in each header that may have one: most are of another payload than this.
+    some = next((signed[way["header"]] for way in ways if way.get("header") in signed), "x" * 28)
+    headers = [*signed.items(), *((way["header"], some) for way in ways if way.get("header", "") not in ("", *signed))]
+    # A token is not known to whoever has not the secret.
+    headers = [(name, value.replace(sender.secret, "hush hash")) for name, value in headers if name != "Content-Type"]
+    bodies = _bodies(size)
+    for kind, body in bodies.items():
+        yield Hostile(kind, headers, body)
+    text = bodies["a text"]
+    digest = [("bodySHA256", hashlib.sha256(text).hexdigest())]
+    yield Hostile("a text, odd query", headers, text, [*digest, *_ODD_QUERY])
+    yield Hostile("unsigned", [], text)
+    yield Hostile("no payload, odd query", headers, b"", _ODD_QUERY)
+    yield Hostile("no payload, many names", headers, b"", _NAMES)
+    yield Hostile("many headers", [*headers, *_MANY_HEADERS], text)
+    for number in (19, 1_000):
+        several = [
+            (name, value + "".join(f"{way['separator']}{way['prefix']}0" for _ in range(number)))
+            for way in ways
+            if way.get("separator")
+            for name, value in headers
+            if name == way["header"]
+        ]
+        if several:
+            others = [pair for pair in headers if pair[0] not in dict(several)]
+            yield Hostile(f"{number} signatures more", [*others, *several], text, _ODD_QUERY)
+    for kind, form in _forms(size).items():
+        yield Hostile(f"{kind}, odd query", [*headers, _FORM], form, _ODD_QUERY)
+
+
+@cache
+def _bodies(size: int) -> Mapping[str, bytes]:
+    """Each an object, as most are."""
+    elements = {
+        "objects": b'{"":0}',
+        "arrays": b"[]",
+        "numbers": b"1",
+        "notifications": b'{"clientState":"hush hash"}',
+    }
+    return {
+        "a text": b'{"a":"' + b"x" * (size - 8) + b'"}',
+        "bytes": b"{" + bytes(range(256)) * (size // 256) + b"}",
+        **{
+            kind: b'{"value":[%s]}' % b",".join([element] * (size // (len(element) + 1)))
+            for kind, element in elements.items()
+        },
+    }
+
+
+@cache
+def _forms(size: int) -> Mapping[str, bytes]:
+    forms = {
+        "a form of many fields": b"&".join([b"a"] * (size // 2)),
+        "a form of one field": b"a=" + b"%41" * (size // 3),
+    }
+    for limit, fields in ((64 * 1024, 32_000), (64 * 1024, 99), (256 * 1024, 999)):
+        escapes = max((limit - 6 * fields) // fields // 3, 0)
+        form = b"&".join(b"%x=%s" % (number, b"%41" * escapes) for number in range(fields))[:limit]
+        forms[f"a form of {fields} fields in {limit // 1024} KiB"] = form
+    return forms
+
+
+def _cut(body: bytes, above: int) -> bytes:
+    """Shorter by as much, in whatever way it travels."""
+    left = len(body) - above
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        left = len(body) - above * 3 // 4 - 4
+    return body[: left - 2] + b"]}"
+
+
+def queued(webhook: Webhook, *, fifo: bool = False) -> dict[str, Any]:
+    """As it comes out of the queue."""
+    more: dict[str, Any] = {}
+    if fifo:
+        more = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
+    return record(*message.write(webhook), message_id=webhook.id, **more)

@@ -1,0 +1,54 @@
+"""The processor time that a function has: Lambda gives 256 MiB 256/1769 of a vCPU.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from webhook_runtime import clock
+
+VCPU = 256 / 1769
+
+
+class Invocation:
+    """Lambda's context of a function whose time is that of its processor: however busy the machine is, the same work
+    takes the same of it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = now() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round((self._ends - now()) * 1000)
+
+
+def now() -> float:
+    """Seconds that such a function has worked."""
+    return time.process_time() / VCPU
+
+
+class _Signal:
+    """Python's timers, by that time."""
+
+    SIGALRM, ITIMER_REAL = signal.SIGPROF, signal.ITIMER_PROF
+    SIG_DFL = signal.SIG_DFL
+    signal: Callable[..., Any] = staticmethod(signal.signal)
+
+    @staticmethod
+    def setitimer(which: int, seconds: float, interval: float = 0) -> tuple[float, float]:
+        left, every = signal.setitimer(which, seconds * VCPU, interval * VCPU)
+        return left / VCPU, every / VCPU
+
+
+class _Time:
+    monotonic = staticmethod(now)
+
+
+def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock of a batch go by it."""
+    monkeypatch.setattr(clock, "signal", _Signal)
+    monkeypatch.setattr(clock, "time", _Time)

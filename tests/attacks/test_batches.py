@@ -1,0 +1,295 @@
+"""What a stranger sends never decides about somebody else's webhook: batches of hostile and genuine ones, by the
+processor time that 256 MiB have."""
+
+import hashlib
+import hmac
+import json
+import logging
+import time
+import urllib.parse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from attacks import lambda_time
+from attacks.hostile import (
+    ALL,
+    BATCH,
+    MOUNT,
+    REQUEST,
+    Hostile,
+    SecretsManager,
+    genuine,
+    hostile,
+    queued,
+    sources,
+)
+from attacks.lambda_time import Invocation
+from runtime.doubles import Sqs
+from suite.attacks import Attempts
+from webhook_runtime import message, schemes
+from webhook_runtime.admission import Unverified
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.filters import EventFilters
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
+from webhook_runtime.publisher import Publisher
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.secrets import Secrets
+from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.source import Source, Sources
+
+# Seconds that a consumer has, and a publisher.
+TIMEOUT = {"consumer": 30, "publisher": 20}
+BATCH_SIZE = 10
+NOW = float(int(time.time()) - 2)
+
+
+@pytest.fixture(autouse=True)
+def _lambda_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    lambda_time.patch(monkeypatch)
+
+
+class Sink:
+    """Keeps the payloads."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, bytes] = {}
+
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+        for webhook in webhooks:
+            yield DUPLICATE if webhook.id in self.stored else STORED
+            self.stored[webhook.id] = webhook.body
+
+
+class Became(logging.Handler):
+    """What became of each message, by its id, as the consumer says it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.of: dict[str, str] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if id := vars(record).get("message_id"):
+            self.of[str(id)] = record.message if hasattr(record, "message") else record.getMessage()
+
+
+@pytest.fixture
+def became() -> Iterator[Became]:
+    logger, handler = logging.getLogger("webhook"), Became()
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def batches(attackers: Sequence[Hostile], own: Hostile, *, fifo: bool) -> Iterator[list[dict[str, Any]]]:
+    """Each with as many hostile ones as it holds beside three genuine ones: before, between and behind them."""
+    ordinary = [queued(own.webhook(NOW, f"genuine {number}"), fifo=fifo) for number in range(3)]
+    named = [(f"hostile {each.what}", each) for each in attackers]
+    left = [queued(each.fitting(NOW, id).webhook(NOW, id), fifo=fifo) for id, each in named]
+    while left:
+        some: list[dict[str, Any]] = []
+        size = 0
+        while left and len(some) < BATCH_SIZE - 3 and (size := size + len(json.dumps(left[0]))) < BATCH - 100_000:
+            some.append(left.pop(0))
+        yield [*ordinary[:1], *some[:2], *ordinary[1:2], *some[2:], *ordinary[2:]]
+
+
+def consumer(sink: Any, checked: Sources | None, sqs: Sqs, filters: EventFilters | None = None) -> Consumer:
+    return Consumer(
+        sink,
+        Redelivery(sqs, "queue", Backoff(100, 900)),
+        DeadLetters(sqs, "letters"),
+        5,
+        checked,
+        filters,
+        unverified=DeadLetters(sqs, "unverified", in_order=False),
+    )
+
+
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "FIFO"])
+@pytest.mark.parametrize("name", ALL)
+def test_each_genuine_one_is_stored_at_its_first_receive(
+    name: str, became: Became, attempts: Attempts, *, fifo: bool
+) -> None:
+    sender = ALL[name]
+    checked = sources(sender, SecretsManager(sender.secret), in_order=fifo)
+    tried, through = 0, []
+    for batch in batches(list(hostile(sender, NOW)), genuine(sender, NOW), fifo=fifo):
+        sink, sqs = Sink(), Sqs()
+        became.of.clear()
+        answer = consumer(sink, checked, sqs).handle({"Records": batch}, Invocation(TIMEOUT["consumer"]))
+        assert {became.of[f"genuine {number}"] for number in range(3)} <= {"stored", "duplicate"}
+        assert answer == {"batchItemFailures": []}
+        assert set(sink.stored.values()) == {genuine(sender, NOW).body}
+        # None of them is a dead letter either, which somebody would be paged for.
+        assert {each["QueueUrl"] for each in sqs.sent} == {"unverified"}
+        tried += len(sqs.sent)
+        through += [id for id, what in became.of.items() if id.startswith("hostile") and what != "unverified"]
+    attempts("hostile ones beside genuine ones of a batch", tried, through)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_publisher_refuses_it_and_takes_the_next(name: str, attempts: Attempts) -> None:
+    sender, sqs = ALL[name], Sqs()
+    publisher = Publisher(
+        PublisherSettings("https://sqs/queue", None), sqs, sources(sender, SecretsManager(sender.secret))
+    )
+    tried = list(hostile(sender, NOW, REQUEST))
+    through = [
+        each.what
+        for each in tried
+        if publisher.handle(each.event(NOW), Invocation(TIMEOUT["publisher"]))["statusCode"] != 401
+    ]
+    assert publisher.handle(genuine(sender, NOW).event(NOW), None)["statusCode"] == sender.accepted or sqs.sent
+    assert len(sqs.sent) == 1
+    attempts("hostile ones at a publisher", len(tried), through)
+
+
+class Work:
+    """Counts what is computed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.macs = self.bytes = self.fields = self.parsed = 0
+        digest, parse, read = hmac.digest, urllib.parse.parse_qsl, message.parse_json
+
+        def made(key: bytes, content: bytes, algorithm: str) -> bytes:
+            self.macs += 1
+            self.bytes += len(content)
+            return digest(key, content, algorithm)
+
+        def split(text: str, **options: Any) -> list[tuple[str, str]]:
+            pairs = parse(text, **options)
+            self.fields += len(pairs)
+            return pairs
+
+        def parsed(text: Any, **options: Any) -> Any:
+            self.parsed += len(text)
+            return read(text, **options)
+
+        monkeypatch.setattr(hmac, "digest", made)
+        monkeypatch.setattr(schemes, "parse_qsl", split)
+        monkeypatch.setattr(schemes, "parse_json", parsed)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = ALL[name]
+    checked = sources(sender, SecretsManager(sender.secret))
+    for each in hostile(sender, NOW, REQUEST):
+        work = Work(monkeypatch)
+        with pytest.raises(Unverified):
+            checked.admit(each.webhook(NOW, "id"))
+        # Two ways to sign at most, with a secret each; and a URL that may have been written in several ways.
+        ways = 2 * (32 if each.body else 512) if "URL" in name or name == "twilio" else 2
+        assert work.macs <= ways
+        assert work.bytes <= ways * (len(each.body) + 40_000)
+        assert work.fields <= 1_000 + len(each.query)
+        # The secret itself may be JSON, and is looked at once.
+        assert work.parsed <= 2**20 + len(sender.secret)
+        monkeypatch.undo()
+        lambda_time.patch(monkeypatch)
+
+
+def test_filters_look_into_no_more_than_is_bounded_and_keep_what_has_more(attempts: Attempts) -> None:
+    patterns = [
+        {"body": {"value": ["a", {"prefix": f"p{number}"}, {"suffix": "s"}, {"numeric": [">", 10 + number]}]}}
+        for number in range(5)
+    ]
+    filters = EventFilters({MOUNT: patterns})
+    own = Hostile("wanted", [], b'{"value": ["a"]}')
+    tried, through = 0, []
+    for fifo in (False, True):
+        for batch in batches(list(hostile(ALL["github"], NOW)), own, fifo=fifo):
+            sink, sqs = Sink(), Sqs()
+            answer = consumer(sink, None, sqs, filters).handle({"Records": batch}, Invocation(TIMEOUT["consumer"]))
+            tried += len(batch) - 3
+            through += [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+            assert {f"genuine {number}" for number in range(3)} <= set(sink.stored)
+            assert sqs.sent == []
+    attempts("payloads that filters look into", tried, through)
+
+
+class Slow(Sources):
+    """A user's function, which takes for ever for what it does not like."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def prepare(self, mount: str) -> None:
+        """Nothing has to be read before."""
+
+    def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook:
+        while webhook.body.startswith(b"x"):
+            hashlib.sha256(b"")
+        for _ in range(20):  # what is right takes it some time, too
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000)
+        return webhook
+
+
+@pytest.mark.parametrize("number", [3, 8])
+def test_what_takes_for_ever_takes_its_own_part_of_the_time(number: int) -> None:
+    """In a standard queue; in a FIFO queue what a function of the user's cannot judge has to come back first."""
+    attackers = [Hostile(f"{each}", [], b"x" * each).webhook(NOW, f"hostile {each}") for each in range(1, number + 1)]
+    own = [Hostile("genuine", [], b"{}" * 50).webhook(NOW, f"genuine {each}") for each in range(2)]
+    sink = Sink()
+    answer = consumer(sink, Slow(), Sqs()).handle(
+        {"Records": [queued(each) for each in (*attackers, *own)]}, Invocation(8)
+    )
+    assert set(sink.stored) == {each.id for each in own}
+    assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [each.id for each in attackers]
+
+
+def test_a_stranger_holds_nobody_in_a_fifo_queue_for_longer_than_a_fresh_secret_takes(
+    monkeypatch: pytest.MonkeyPatch, attempts: Attempts
+) -> None:
+    """One in each batch, for a minute: each may be of a secret that was rotated a moment ago."""
+    now, waits, manager = NOW, [], SecretsManager("hush hush")
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        waits.append(seconds)
+        now += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    secrets = Secrets(manager, "arn", None, lambda: now, in_order=True)
+    checked = Sources({MOUNT: Source(schemes.Hmac(header="X-Signature"), secrets)})
+    signature = hmac.new(b"hush hush", b"{}", "sha256").hexdigest()
+    tried, through = 0, []
+    while now < NOW + 60:
+        now += 0.2
+        forged = Hostile("forged", [("X-Signature", "0" * 64)], b"{}").webhook(now - 0.05, f"hostile {tried}")
+        signed = [
+            Hostile("signed", [("X-Signature", signature)], b"{}").webhook(now - 0.05, f"genuine {tried} {number}")
+            for number in range(2)
+        ]
+        sink, sqs = Sink(), Sqs()
+        records = {"Records": [queued(each, fifo=True) for each in (forged, *signed)]}
+        answer = consumer(sink, checked, sqs).handle(records, Invocation(TIMEOUT["consumer"]))
+        tried += 1
+        through += [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+        assert list(sink.stored) == [each.id for each in signed]
+    attempts("forged ones that may be of a new secret, in a FIFO queue", tried, through)
+    assert 0 < max(waits) <= 1
+    # Two calls a second at most, for both versions of it.
+    assert manager.asked <= 2 * 61 + 2
+
+
+def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
+    """As large as a user may have it: each hostile one has many ways to write its URL."""
+    sender = ALL["twilio"]
+    (odd,) = (each for each in hostile(sender, NOW) if each.what == "no payload, odd query")
+    attackers = [queued(odd.webhook(NOW, f"hostile {number}")) for number in range(100)]
+    own = genuine(sender, NOW)
+    ordinary = [queued(own.webhook(NOW, f"genuine {number}")) for number in range(100)]
+    sink, sqs = Sink(), Sqs()
+    checked = sources(sender, SecretsManager(sender.secret))
+    batch = {"Records": [each for pair in zip(attackers, ordinary, strict=True) for each in pair]}
+    consumer(sink, checked, sqs).handle(batch, Invocation(TIMEOUT["consumer"]))
+    assert {became.of[f"genuine {number}"] for number in range(100)} <= {"stored", "duplicate"}
+    assert not any(each["QueueUrl"] == "letters" for each in sqs.sent)

@@ -1,0 +1,88 @@
+"""README's example for production: an alarm on the first dead letter says that a person has to look, and no more."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Template
+
+from docs.pages import ROOT, fences
+from runtime.doubles import Invocation, Sqs, client_error
+from senders import SENDERS
+from webhook_runtime.clock import Clock
+from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Outcome
+from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.source import Source, Sources
+from webhook_runtime.testing import sqs_event, webhook
+
+SENDER = SENDERS["stripe"]
+
+
+class _SecretsManager:
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
+        assert SecretId
+        if VersionStage == "AWSPREVIOUS":
+            raise client_error("ResourceNotFoundException")
+        return {"SecretString": SENDER.secret}
+
+
+class _Sink:
+    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterable[Outcome]:
+        return [STORED for _ in webhooks]
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    (program,) = (each for each in fences(ROOT / "README.md") if "metric_dead_letters" in each.text)
+    names: dict[str, Any] = {}
+    exec(compile(program.text, str(program), "exec"), names)
+    made: dict[str, Any] = Template.from_stack(names["stack"]).to_json()["Resources"]
+    return made
+
+
+def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "webhook")
+    (told,) = (
+        each["Properties"]["Environment"]["Variables"]
+        for each in resources.values()
+        if each["Type"] == "AWS::Lambda::Function" and "WEBHOOK_SOURCES" in str(each)
+    )
+    join = told["WEBHOOK_SOURCES"]["Fn::Join"][1]
+    described = json.loads("".join(part if isinstance(part, str) else "an ARN" for part in join))
+    sources = Sources({mount: Source.described(each, _SecretsManager()) for mount, each in described.items()})
+    sqs = Sqs()
+    urls = {name: told[f"WEBHOOK_{name}_QUEUE_URL"]["Ref"] for name in ("DEAD_LETTER", "UNVERIFIED")}
+    consumer = Consumer(
+        _Sink(),
+        Redelivery(sqs, "queue", Backoff(10, 300)),
+        DeadLetters(sqs, urls["DEAD_LETTER"]),
+        int(told["WEBHOOK_MAX_RECEIVE_COUNT"]),
+        sources,
+        unverified=DeadLetters(sqs, urls["UNVERIFIED"], in_order=False),
+    )
+    body = b'{"id": "evt_1"}'
+    signed = SENDER.sign(body, time.time(), "")
+    requests = [webhook(body, headers=signed), webhook(b"", path="/.env"), webhook(b"{}", headers=signed)]
+    (mount,) = described
+    records = [
+        json.loads(json.dumps(each).replace("mount=%2F&", f"mount={mount}&"))
+        for each in sqs_event(*requests)["Records"]
+    ]
+    assert consumer.handle({"Records": records}, Invocation()) == {"batchItemFailures": []}
+    assert [each["QueueUrl"] for each in sqs.sent] == [urls["UNVERIFIED"]] * 2
+    counted = [line.message for line in caplog.records if line.message in ("stored", "unverified", "dead-lettered")]
+    assert sorted(counted) == ["stored", "unverified", "unverified"]
+
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for each in resources.values()
+        if each["Type"] == "AWS::CloudWatch::Alarm"
+        and each["Properties"]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+        for dimension in each["Properties"]["Dimensions"]
+    }
+    assert watched == {urls["DEAD_LETTER"]}
