@@ -143,7 +143,7 @@ def test_what_was_unverified_is_redriven_once_the_secret_is_mended(
 
     assert letters("redrive", "Unverified").startswith("redrive 2 Unverified")
     assert wait_for(lambda: stored(webhook, id), SECONDS)
-    assert [item["id"] for item in webhook.items()] == [id]
+    assert [item["delivery_id"] for item in webhook.items()] == [id]
     # What is forged comes back for good, though the script may have seen it again, and hidden it for ten seconds.
     left: list[dict[str, Any]] = []
 
