@@ -11,7 +11,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
 from deployed.patient import http
 
@@ -85,7 +84,7 @@ def test_no_stage_logs_payload_secret_or_signature(door: str, urls: dict[str, st
 @pytest.mark.parametrize("door", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
 def test_a_rotation_refuses_nobody(door: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
     """Before, while and after the sender changes its secret, some requests being under way with the old one."""
-    secrets, webhook = client("secretsmanager", emulator.endpoint, emulator.region), observe(door)
+    secrets, webhook = emulator.client("secretsmanager"), observe(door)
     key = webhook.physical("AWS::SecretsManager::Secret", door.removeprefix("Signed/"))
     sent = {}
     for number in range(30):

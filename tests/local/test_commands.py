@@ -55,7 +55,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def logs(*arguments: str, **regions: Logs) -> str:
         monkeypatch.setattr("cdk_scalable_webhook.local.emulator.find", lambda: emulator)
         monkeypatch.setattr("cdk_scalable_webhook.local.deploy.regions", lambda _: list(regions))
-        monkeypatch.setattr(commands, "client", lambda service, endpoint, region: regions[region])
+        monkeypatch.setattr(Emulator, "client", lambda _, service, region: regions[region])
         result = CliRunner().invoke(commands.app, ["local", "logs", *arguments])
         assert result.exception is None, result.output
         return result.stdout

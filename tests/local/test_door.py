@@ -15,7 +15,6 @@ import pytest
 from cdk_scalable_webhook.local.door import create_app
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
-from cdk_scalable_webhook.local.rest_api import client
 
 JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
@@ -51,7 +50,7 @@ class Api:
     queue_url: str
 
     def client(self, service: str) -> Any:
-        return client(service, self.emulator.endpoint, self.emulator.region)
+        return self.emulator.client(service)
 
     @property
     def url(self) -> str:
@@ -106,8 +105,8 @@ class Api:
 
 
 def make(emulator: Emulator, name: str, **api: Any) -> Api:
-    gateway = client("apigateway", emulator.endpoint, emulator.region)
-    queue = client("sqs", emulator.endpoint, emulator.region).create_queue(QueueName=name)["QueueUrl"]
+    gateway = emulator.client("apigateway")
+    queue = emulator.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     return Api(emulator, gateway.create_rest_api(name=name, **api)["id"], queue)
 
 
@@ -296,7 +295,7 @@ def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emula
 @pytest.mark.parametrize(("path", "status"), [("/_aws/execute-api/a/prod/b", 500), ("/anything", 503)])
 def test_an_emulator_that_is_gone_is_told_in_json(path: str, status: int) -> None:
     async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app("http://127.0.0.1:9"), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(create_app("http://127.0.0.1:9", "a-key"), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.post(path)
 
@@ -391,7 +390,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
 
 
 def test_everything_else_passes_untouched(emulator: Emulator) -> None:
-    s3 = client("s3", emulator.endpoint, emulator.region)
+    s3 = emulator.client("s3")
     s3.create_bucket(Bucket="things")
     data = bytes(range(256)) * 60_000  # more than an API takes
     s3.put_object(Bucket="things", Key="ä +%/?#key", Body=data, Metadata={"kind": "odd"})

@@ -17,6 +17,7 @@ import httpx
 import psutil
 import pytest
 
+import signed
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.emulator import LocalError, require_loopback
 from cdk_scalable_webhook.local.observe import wait_for
@@ -52,7 +53,7 @@ def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(h
 def test_it_listens_on_loopback_only(home: Path) -> None:
     emulator = emulators.up(home)
     # Ports of other services are opened after the one by which it answers for its health.
-    assert wait_for(lambda: httpx.get(f"{emulator.endpoint}/_ministack/ready").is_success, 60)
+    assert wait_for(lambda: signed.call(emulator.key, "GET", f"{emulator.endpoint}/_ministack/ready").is_success, 60)
     listening = {
         connection.laddr.ip
         for known in emulator.processes
