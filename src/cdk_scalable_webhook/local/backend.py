@@ -5,6 +5,7 @@ MiniStack takes a function's log for complete once no line came for 5 ms. On a b
 lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
 """
 
+import logging
 import os
 import secrets
 import select
@@ -20,7 +21,7 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_access_key_account
 
-from cdk_scalable_webhook.local import python
+from cdk_scalable_webhook.local import python, shown
 from cdk_scalable_webhook.local.guard import Guard, Refused, key_of, require_local_program
 
 # Everything else that MiniStack opens listens on every address of the machine.
@@ -160,6 +161,8 @@ def main() -> None:
     lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
     lambda_runtime.execution_credentials = credentials_by(lambda_runtime.execution_credentials, key)
     guard_runtime_api(BaseHTTPRequestHandler)
+    for log in logging.getLogger().handlers:
+        log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
     app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)
     os.environ.pop("PYTHONPATH", None)  # functions would inherit it
     app.main()

@@ -45,11 +45,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from cdk_scalable_webhook.local import shown
 from cdk_scalable_webhook.local.access_log import AccessLog, looked_up
-from cdk_scalable_webhook.local.guard import Refused, key_of, require_local_program
+from cdk_scalable_webhook.local.guard import HEALTH_PATH, Refused, key_of, require_local_program
 from cdk_scalable_webhook.local.permission import Permissions
 from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client, media_type
-from cdk_scalable_webhook.local.shown import shown
 from cdk_scalable_webhook.local.velocity import render
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -359,7 +359,7 @@ class Door:
             body = b"".join([chunk async for chunk in reply.aiter_raw()])
         finally:
             await reply.aclose()
-        if reply.is_success:
+        if reply.is_success and request.scope["path"] != HEALTH_PATH:  # which anybody may ask
             self._apis.saw_region(request.headers.get("authorization", ""))
         response = Response(body, status_code=reply.status_code)
         length = [] if request.method != "HEAD" else reply.headers.get_list("content-length")
@@ -385,6 +385,7 @@ def create_app(upstream: str, key: str, *, iam: bool = False, sqs: str | None = 
     return Starlette(
         routes=[Route("/{path:anything}", door.handle, methods=_METHODS)],
         exception_handlers={
+            404: lambda _, __: _nobody_here(),  # a target that is no path
             405: lambda _, __: _nobody_here(),
             # The sender hung up, and nobody reads this.
             ClientDisconnect: lambda _, __: _json(400, {"message": "Bad Request"}),
@@ -403,7 +404,7 @@ def main() -> None:
     arguments.add_argument("--sqs", help="the URL of SQS, where calls to it go another way")
     options = arguments.parse_args()
     log = logging.StreamHandler()
-    log.setFormatter(_Shown())
+    log.setFormatter(shown.Formatter())
     logging.basicConfig(handlers=[log])
     uvicorn.run(
         create_app(options.upstream, key_of(os.environ), iam=options.iam, sqs=options.sqs),
@@ -418,13 +419,6 @@ def main() -> None:
         # Who calls is whoever calls, as for API Gateway: not whom an X-Forwarded-For names.
         proxy_headers=False,
     )
-
-
-class _Shown(logging.Formatter):
-    """What a sender wrote is in errors, too."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return shown(super().format(record))
 
 
 def _require_access(request: Request, api: RestApi, method: Method, context: Mapping[str, Any]) -> None:

@@ -425,7 +425,10 @@ def _save(emulator: Emulator) -> None:
 
 def _load(home: Path) -> Emulator | None:
     try:
-        state = json.loads((home / "state.json").read_text())
+        file = home / "state.json"
+        if file.stat().st_uid != os.geteuid():  # another user's, in a folder of this name, would get what is deployed
+            return None
+        state = json.loads(file.read_text())
         processes = tuple(Process(**process) for process in state["processes"])
         return Emulator(home, state["endpoint"], processes, str(state.get("key", "")))
     except (OSError, ValueError, KeyError, TypeError):

@@ -203,6 +203,9 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) 
         await receive()
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
         return
+    # To its end: what is left unread ends the connection, on which our gateway's next call may be under way.
+    while (await receive()).get("more_body"):
+        pass
     headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else refused.body})

@@ -1,10 +1,18 @@
 """Text of a stranger's on a terminal: whatever would do something there is shown, and does nothing."""
 
+import logging
 import unicodedata
 
 # Controls, as those by which a terminal is told to do something; what has no width or changes the direction of writing;
 # ends of lines; and halves of characters, which no terminal takes.
 _SHOWN_AS_ESCAPES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class Formatter(logging.Formatter):
+    """For a log: what a sender wrote is in errors, too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return shown(super().format(record))
 
 
 def shown(text: str) -> str:
