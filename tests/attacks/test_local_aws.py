@@ -4,16 +4,13 @@ it, by either of its two ports. What is tried is sent by bare sockets, as no cli
 import hashlib
 import io
 import json
-import os
 import socket
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -24,9 +21,11 @@ import h2.events
 import httpx
 import pytest
 from botocore.config import Config
+from typer.testing import CliRunner
 
 import signed
 from attacks.conftest import Attempts
+from cdk_scalable_webhook.local import commands
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.guard import new_key
 from cdk_scalable_webhook.local.observe import wait_for
@@ -277,9 +276,10 @@ def test_the_two_requests_of_a_page_that_upload_and_run_code(aws: LocalAws, host
 def test_nothing_but_webhooks_and_health_is_there_without_the_key(aws: LocalAws, attempts: Attempts) -> None:
     senders: list[dict[str, str]] = [{}, FROM_A_PAGE, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
     tried = [
-        Attempt(method, target, host, list(sender.items()), upload() if method in ("POST", "PUT") else b"")
-        for method, target, host, sender in product(METHODS, TARGETS, ["127.0.0.1:{}", "LocalHost:{}"], senders)
+        Attempt(method, target, "127.0.0.1:{}", list(sender.items()), upload() if method in ("POST", "PUT") else b"")
+        for method, target, sender in product(METHODS, TARGETS, senders)
     ]
+    tried += [Attempt("POST", target, host, [], upload()) for target in TARGETS for host in ("LocalHost", "[::1]:{}")]
     attempts(*try_all(aws, tried), "local AWS: without the key")
 
 
@@ -619,7 +619,7 @@ def test_no_page_takes_an_event_from_a_custom_runtime(aws: LocalAws, attempts: A
     attempts(held, of, "local AWS: the runtime API of a custom runtime")
 
 
-def test_the_key_is_shown_nowhere(aws: LocalAws) -> None:
+def test_the_key_is_shown_nowhere(aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = aws.emulator
     identity = emulator.client("sts").get_caller_identity()
     told = [repr(emulator), json.dumps(identity, default=str)]
@@ -629,15 +629,14 @@ def test_the_key_is_shown_nowhere(aws: LocalAws) -> None:
         process = known.find()
         assert process
         told += [" ".join(each.cmdline()) for each in [process, *process.children(recursive=True)]]
-    for command in (("local", "status"), ("local", "up"), ("local", "logs")):
-        told.append(run(emulator.home, *command))
+    monkeypatch.setenv("SCALABLE_WEBHOOK_HOME", str(emulator.home))
+    told += [output("local", *command) for command in (["status"], ["up"], ["logs"])]
     assert emulator.endpoint in "".join(told)
     assert not [text for text in told if emulator.key in text]
-    assert emulator.key in run(emulator.home, "local", "env")
+    assert emulator.key in output("local", "env")
 
 
-def run(home: Path, *arguments: str) -> str:
-    environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
-    line = [sys.executable, "-m", "cdk_scalable_webhook.cli", *arguments]
-    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=120)
-    return result.stdout + result.stderr
+def output(*arguments: str) -> str:
+    result = CliRunner().invoke(commands.app, arguments)
+    assert result.exception is None, result.output
+    return result.output

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from cdk_scalable_webhook.local.access_log import fill
 from cdk_scalable_webhook.local.door import create_app
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
@@ -387,6 +389,68 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
         f"{taken.headers['x-amzn-requestid']} 202 - -",
         f"{refused.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
     ]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        'q","status":"418","source_ip":"9.9.9.9","x":"',
+        "\n{}\n",
+        "\\",
+        '\\"',
+        "\x1b]0;title\x07\x1b[2J",
+        "\u2028\u202e\x85",
+        "$context.status",
+        "\ud800",
+    ],
+)
+def test_what_a_sender_wrote_ends_neither_its_field_nor_its_line(sent: str) -> None:
+    format = '{"agent": "$context.identity.userAgent", "status": "$context.status"}'
+    line = fill(format, {"identity": {"userAgent": sent}, "status": 202})
+    assert json.loads(line) == {"agent": sent, "status": "202"}
+    assert line.isascii()
+    assert line.isprintable()
+
+
+def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
+    made = make(emulator, "paths")
+    made.add("/{proxy+}", "POST")
+    logs = made.client("logs")
+    logs.create_log_group(logGroupName="paths")
+    made.deploy(
+        **{
+            "/accessLogSettings/destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:paths",
+            "/accessLogSettings/format": '{"path": "$context.path", "agent": "$context.identity.userAgent"}',
+        }
+    )
+    path = "q%22,%22status%22:%22418%22%0a%1b%5b2J;/%2e%2e/%e2%80%ae"
+    httpx.post(f"{made.url}/{path}", headers={"User-Agent": b'\xe9","status":"418'})
+
+    def lines() -> list[str]:
+        return [event["message"] for event in logs.filter_log_events(logGroupName="paths")["events"]]
+
+    assert wait_for(lambda: len(lines()) == 1, 10)
+    (line,) = lines()
+    assert json.loads(line) == {"path": f"/prod/{path}", "agent": 'é","status":"418'}
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "authorizer"])
+def test_a_method_that_is_not_run_is_refused_and_says_why(emulator: Emulator, kind: str) -> None:
+    made = make(emulator, f"other-{kind}")
+    if kind == "HTTP":
+        made.add("/x", "POST", type="HTTP", uri="http://127.0.0.1:9/elsewhere")
+    else:
+        made.add("/x", "POST")
+        gateway = made.client("apigateway")
+        (resource,) = [each for each in gateway.get_resources(restApiId=made.id)["items"] if each["path"] == "/x"]
+        change = {"op": "replace", "path": "/authorizationType", "value": "CUSTOM"}
+        gateway.update_method(restApiId=made.id, resourceId=resource["id"], httpMethod="POST", patchOperations=[change])
+    made.deploy()
+    answer = httpx.post(f"{made.url}/x", content=b"x")
+    assert answer.status_code == 403
+    said = "HTTP with http://127.0.0.1:9/elsewhere" if kind == "HTTP" else "got the authorization CUSTOM"
+    assert said in answer.json()["message"]
+    assert made.messages() == []
 
 
 def test_everything_else_passes_untouched(emulator: Emulator) -> None:
