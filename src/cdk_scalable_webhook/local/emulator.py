@@ -100,6 +100,8 @@ class Emulator:
             "AWS_DEFAULT_REGION": self.region,
             "CDK_DEFAULT_ACCOUNT": self.account,
             "CDK_DEFAULT_REGION": self.region,
+            # The CDK CLI keeps which account a key is of, in a file that everybody may read where nobody says another.
+            "CDK_HOME": str(self.home.absolute() / "tmp" / "cdk"),
             **_NO_ACCOUNT,
             **_past_the_proxy(),
         }
