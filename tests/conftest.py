@@ -11,4 +11,4 @@ no_clock = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("no clock", deadline=None, suppress_health_check=no_clock)
 settings.load_profile("no clock")
 
-pytest_plugins = ["suite.ending", "suite.order", "suite.timing"]
+pytest_plugins = ["suite.attempts", "suite.ending", "suite.order", "suite.timing"]

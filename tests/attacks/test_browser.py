@@ -21,10 +21,10 @@ import boto3
 import httpx
 import pytest
 
-from attacks.conftest import Attempts
 from attacks.test_local_aws import LocalAws, zipped
 from cdk_scalable_webhook.local.emulator import end, free_ports, running
 from cdk_scalable_webhook.local.observe import wait_for
+from suite.attempts import Attempts
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

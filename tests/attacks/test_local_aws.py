@@ -27,11 +27,11 @@ from botocore.config import Config
 from typer.testing import CliRunner
 
 import signed
-from attacks.conftest import Attempts
 from cdk_scalable_webhook.local import commands
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.guard import new_key
 from cdk_scalable_webhook.local.observe import wait_for
+from suite.attempts import Attempts
 
 MINISTACKS_KEY = "test"
 FUNCTIONS = "/2015-03-31/functions"
