@@ -535,8 +535,7 @@ def by_http_2(port: int, headers: list[tuple[str, str]]) -> int:
         while received := wire.recv(65536):
             for event in connection.receive_data(received):
                 if isinstance(event, h2.events.ResponseReceived):
-                    assert event.headers
-                    return int(dict(event.headers)[":status"])
+                    return next(int(value) for name, value in event.headers or () if str(name) == ":status")
             wire.sendall(connection.data_to_send())
     return 403
 

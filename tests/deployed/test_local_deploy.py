@@ -82,7 +82,8 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
     assert rows() == [("evt_1", BODY)]
     (function,) = (
         found
-        for found in emulator.client("lambda").list_functions()["Functions"]
+        for page in emulator.client("lambda").get_paginator("list_functions").paginate()
+        for found in page["Functions"]
         if "WEBHOOK_DATABASE_HOST" in found.get("Environment", {}).get("Variables", {})
         and found["FunctionName"].startswith("Orders-")
     )

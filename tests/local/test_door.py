@@ -424,7 +424,7 @@ def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
         }
     )
     path = "q%22,%22status%22:%22418%22%0a%1b%5b2J;/%2e%2e/%e2%80%ae"
-    httpx.post(f"{made.url}/{path}", headers={"User-Agent": b'\xe9","status":"418'})
+    httpx.post(f"{made.url}/{path}", headers={b"User-Agent": b'\xe9","status":"418'})
 
     def lines() -> list[str]:
         return [event["message"] for event in logs.filter_log_events(logGroupName="paths")["events"]]

@@ -1,7 +1,8 @@
 """What was tried, and how often it held: a table at the end of a run."""
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -21,16 +22,19 @@ def attempts(request: pytest.FixtureRequest) -> Attempts:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if isinstance(report, pytest.TestReport) and report.when == "call":
-                for name, value in report.user_properties:
-                    if name == _ATTEMPTS:
-                        what, tried, held = value  # type: ignore[misc]
-                        counted[what][0] += tried
-                        counted[what][1] += held
-    if counted:
+    tried: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport) and report.when == "call":
+            for what, of, good in (value for name, value in _properties(report) if name == _ATTEMPTS):
+                tried[what] += of
+                held[what] += good
+    if tried:
         terminalreporter.section("attacks")
-        for what, (tried, held) in sorted(counted.items()):
-            terminalreporter.line(f"{tried:6} tried, {held:6} held  {what}")
+        for what, count in sorted(tried.items()):
+            terminalreporter.line(f"{count:6} tried, {held[what]:6} held  {what}")
+        terminalreporter.line(f"{tried.total():6} tried, {held.total():6} held  in all")
+
+
+def _properties(report: pytest.TestReport) -> list[tuple[str, Any]]:
+    return list(report.user_properties)
