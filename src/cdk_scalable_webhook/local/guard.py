@@ -26,7 +26,7 @@ HEALTH_PATH = "/_ministack/health"
 # Not twelve digits, which MiniStack takes for an account; 160 bits, which nobody guesses.
 _KEY = re.compile(r"LOCAL[0-9a-f]{40}")
 # What a browser takes for this machine and no resolver has a say in. Not `*.localhost`: nothing of ours needs it.
-_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
 # API Gateway's data plane by its host, and by the paths that MiniStack has for it.
 _EXECUTE_API_HOST = re.compile(r"(^|\.)execute-api(\.|:|$)", re.IGNORECASE)
 _EXECUTE_API_PATH = re.compile(r"/_aws/execute-api(/|$)|/restapis/[^/]*/[^/]*/_user_request_(/|$)")
