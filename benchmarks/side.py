@@ -9,7 +9,6 @@ from typing import Any
 from cdk_scalable_webhook.local.deploy import deploy, local_url
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import depth, log_streams, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 
 HERE = Path(__file__).parent
 OURS, PEERS = HERE / "ours", HERE / "peers"
@@ -26,7 +25,7 @@ class Side:
 
     def client(self, service: str) -> Any:
         """A client of the local AWS."""
-        return client(service, self.emulator.endpoint, self.emulator.region)
+        return self.emulator.client(service)
 
     def physical(self, type: str) -> list[str]:
         """The names of the stack's resources of a type."""
@@ -77,7 +76,7 @@ def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Sid
 
 
 def _stacks(emulator: Emulator) -> dict[str, Any]:
-    pages = client("cloudformation", emulator.endpoint, emulator.region).get_paginator("describe_stacks").paginate()
+    pages = emulator.client("cloudformation").get_paginator("describe_stacks").paginate()
     return {
         stack["StackName"]: stack for page in pages for stack in page["Stacks"] if stack["StackName"] != "CDKToolkit"
     }

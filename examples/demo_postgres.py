@@ -26,7 +26,6 @@ from cdk_scalable_webhook.local.observe import (
     physical,
     sampled,
 )
-from cdk_scalable_webhook.local.rest_api import client
 
 EXAMPLES = Path(__file__).parent
 WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"
@@ -92,20 +91,20 @@ def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
     try:
         yield
     finally:
-        client("cloudformation", emulator.endpoint, emulator.region).delete_stack(StackName=stack)
+        emulator.client("cloudformation").delete_stack(StackName=stack)
 
 
 def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
     say("deploying what one would do first: API Gateway, Lambda, Postgres")
     deploy(emulator, WITHOUT_QUEUE, context=server.context())
     create_table(server)
-    cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
+    cloudformation = emulator.client("cloudformation")
     (stack,) = cloudformation.describe_stacks(StackName="WithoutQueue")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
     with _measured(server, TABLE_WITHOUT_QUEUE) as measured:
         report, run = _burst("sending to the function", local_url(emulator, url))
     group = physical(cloudformation, "WithoutQueue", "AWS::Logs::LogGroup", "Logs")
-    logs = client("logs", emulator.endpoint, emulator.region)
+    logs = emulator.client("logs")
     return measured(report, run, functions_at_work(logs, group, report.began))
 
 
@@ -119,7 +118,7 @@ def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side)
     say("deploying examples/postgres: the same with a queue")
     (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=server.context())
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
-    backlog = partial(depth, client("sqs", emulator.endpoint, emulator.region), observed.queue_url)
+    backlog = partial(depth, emulator.client("sqs"), observed.queue_url)
     with _measured(server, "orders", sampled(backlog, every=0.1)) as measured:
         report, run = _burst("sending to the queue", webhook.url)
         observed.wait_until_drained(DRAIN_SECONDS)

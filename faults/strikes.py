@@ -18,7 +18,6 @@ from world import World
 
 from cdk_scalable_webhook.local.commands import say
 from cdk_scalable_webhook.local.observe import ObservedWebhook
-from cdk_scalable_webhook.local.rest_api import client
 
 # The boto3 clients of the functions wait for an answer of SQS for 5 seconds, twice.
 SQS_PATIENCE = 5
@@ -212,7 +211,7 @@ class Strikes:
 
     def _redeliver_early(self, seconds: float, chance: Random) -> None:
         """Messages become visible again while they are worked on."""
-        sqs, names = client("sqs", self._emulator.endpoint, self._emulator.region), ["VisibilityTimeout"]
+        sqs, names = self._emulator.client("sqs"), ["VisibilityTimeout"]
         usual = [
             (queue, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"])
             for queue in self._queues

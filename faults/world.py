@@ -18,8 +18,8 @@ from weak_link import WeakLink
 
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.door import HEALTH_PATH
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end, free_ports, processes_in
+from cdk_scalable_webhook.local.guard import HEALTH_PATH
 from cdk_scalable_webhook.local.observe import wait_for
 from webhook_runtime.sinks.table import create_table
 

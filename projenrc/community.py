@@ -26,7 +26,8 @@ you would rather not be named.
 - A payload, a query, a header's value or a secret in a log line, an error or an environment variable.
 - A request that makes the mapping template, the SQL or the log say something else than what was sent.
 - A webhook lost after it was answered 202.
-- The local AWS, where it listens to anything but loopback or reaches a real account.
+- The local AWS, where it listens to anything but loopback, reaches a real account, or does more for a page of a browser
+  or for another user of the machine than take webhooks. Who has its key, and what for: docs/local-aws.md.
 
 An open door is not one: without a `source` anybody may send, and synth says so.
 

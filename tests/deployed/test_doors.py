@@ -9,7 +9,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import boto3
 import psutil
 import pytest
 
@@ -104,7 +103,7 @@ def test_what_comes_too_fast_is_refused(door: str, urls: Urls) -> None:
 def test_a_queue_that_fails_is_told_and_never_a_success(
     door: str, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
-    _client(emulator, "sqs").delete_queue(QueueUrl=observe(door).queue_url)
+    emulator.client("sqs").delete_queue(QueueUrl=observe(door).queue_url)
     answer = http.post(urls[door], content=b"x")
     assert answer.status_code == 503
     assert answer.text == '{"message":"The webhook could not be queued: try again."}'
@@ -226,7 +225,7 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
             received_at=datetime.fromisoformat(item["received_at"]),
         )
     )
-    sqs = _client(emulator, "sqs")
+    sqs = emulator.client("sqs")
     attributes = {"webhook": {"DataType": "String", "StringValue": attribute}}
     sqs.send_message(QueueUrl=webhook.queue_url, MessageBody=body, MessageAttributes=attributes)
     webhook.wait_until_drained(SECONDS)
@@ -295,16 +294,6 @@ class TestAConsumerOfOnesOwn:
     def test_shares_its_api_with_what_was_there(self, urls: Urls) -> None:
         health = urls["Recorders/TextDirect"].removesuffix("/direct/in") + "/health"
         assert http.get(health).status_code == 200
-
-
-def _client(emulator: Emulator, service: str) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=emulator.endpoint,
-        region_name=emulator.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
 
 
 def _kill(emulator: Emulator, function: str, chance: float) -> None:

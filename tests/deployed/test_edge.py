@@ -8,7 +8,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.patient import http
 
 Observe = Callable[[str], ObservedWebhook]
@@ -34,11 +33,9 @@ def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
 
 def key(emulator: Emulator, door: str) -> str:
     """The value of the key that was made for a door."""
-    (stack,) = client("cloudformation", emulator.endpoint, emulator.region).describe_stacks(StackName="Edges")["Stacks"]
+    (stack,) = emulator.client("cloudformation").describe_stacks(StackName="Edges")["Stacks"]
     (id,) = (output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == f"{door}Key")
-    return str(
-        client("apigateway", emulator.endpoint, emulator.region).get_api_key(apiKey=id, includeValue=True)["value"]
-    )
+    return str(emulator.client("apigateway").get_api_key(apiKey=id, includeValue=True)["value"])
 
 
 @doors

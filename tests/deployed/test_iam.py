@@ -18,7 +18,6 @@ import apps
 from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.patient import http
 
 EXAMPLES = apps.ROOT / "examples"
@@ -180,7 +179,7 @@ class Deployed:
     def buries(self) -> bool:
         """Whether what no door wrote is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
-        sqs = client("sqs", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        sqs = self.webhook.emulator.client("sqs")
         id = sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")["MessageId"]
         wait_for(lambda: self.webhook.dead_letters() > 0 or self.said(id, "failed"), SECONDS / 4)
         letters = self.webhook.take_dead_letters()
@@ -190,7 +189,7 @@ class Deployed:
         """Whether what no message holds is stored, and gone from where it was on its way."""
         if self.bucket is None:
             return True
-        id, s3 = str(uuid.uuid4()), client("s3", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        id, s3 = str(uuid.uuid4()), self.webhook.emulator.client("s3")
         if self.send(id, b"x" * 1_200_000) != 202 or not self.stores(id, SECONDS / 2):
             return False
         on_its_way = {"Bucket": self.bucket, "Prefix": "queued/"}
@@ -198,7 +197,7 @@ class Deployed:
 
     def restart(self) -> None:
         """New execution environments, which know no secret yet."""
-        functions = client("lambda", self.webhook.emulator.endpoint, self.webhook.emulator.region)
+        functions = self.webhook.emulator.client("lambda")
         for name in self.functions:
             variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables["RESTARTED"] = str(uuid.uuid4())
@@ -218,14 +217,12 @@ class Deployed:
 def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
     (webhook,) = deploy(emulator, app, context=context)
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
-    resources = client("cloudformation", emulator.endpoint, emulator.region).describe_stack_resources(
-        StackName=webhook.stack
-    )["StackResources"]
+    resources = emulator.client("cloudformation").describe_stack_resources(StackName=webhook.stack)["StackResources"]
 
     def names(kind: str) -> list[str]:
         return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == kind]
 
-    roles = Roles(client("iam", emulator.endpoint, emulator.region))
+    roles = Roles(emulator.client("iam"))
     roles.read([name for name in names("AWS::IAM::Role") if "ScalableWebhookLogs" not in name])
     consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
     buckets = [*names("AWS::S3::Bucket"), None]

@@ -13,7 +13,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.patient import http
 from senders import SENDERS
 
@@ -27,7 +26,7 @@ HELLO = '{"partner": "says hello"}'
 @pytest.fixture(scope="module", autouse=True)
 def secrets(urls: dict[str, str], emulator: Emulator) -> None:
     observed = ObservedWebhook(emulator, "Senders", "Lambda")
-    manager = client("secretsmanager", emulator.endpoint, emulator.region)
+    manager = emulator.client("secretsmanager")
     for name, secret in {"partner": PARTNERS, "stripe": SENDERS["stripe"].secret}.items():
         manager.put_secret_value(SecretId=observed.physical("AWS::SecretsManager::Secret", name), SecretString=secret)
 

@@ -11,7 +11,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
 from deployed.patient import http
 from webhook_runtime import message
@@ -28,7 +27,7 @@ class Bucket:
     """The bucket of a webhook."""
 
     def __init__(self, emulator: Emulator, webhook: ObservedWebhook) -> None:
-        self._s3 = client("s3", emulator.endpoint, emulator.region)
+        self._s3 = emulator.client("s3")
         self.name = webhook.physical("AWS::S3::Bucket", f"{webhook.id}Payloads")
 
     def keys(self, prefix: str) -> list[str]:
@@ -103,7 +102,7 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
     urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
     webhook = observe("Large/Digest")
-    bucket, dynamodb = Bucket(emulator, webhook), client("dynamodb", emulator.endpoint, emulator.region)
+    bucket, dynamodb = Bucket(emulator, webhook), emulator.client("dynamodb")
     id = post(urls["Large/Digest"], TEXT, **{"X-Refuse": "yes"}).json()["id"]
     assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
     webhook.wait_until_drained(SECONDS)
@@ -118,7 +117,7 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
         name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
         for name, value in letter["MessageAttributes"].items()
     }
-    client("sqs", emulator.endpoint, emulator.region).send_message(
+    emulator.client("sqs").send_message(
         QueueUrl=webhook.queue_url, MessageBody=letter["Body"], MessageAttributes=attributes
     )
     assert stored(webhook, id, "Digests")["sha256"] == hashlib.sha256(TEXT).hexdigest()

@@ -16,7 +16,6 @@ from cdk_scalable_webhook.local.databases import Server
 from cdk_scalable_webhook.local.deploy import deploy
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
 from cdk_scalable_webhook.local.observe import wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.patient import http
 from docs.pages import ROOT, fences
 from senders import BODY, KEY, stripes
@@ -55,7 +54,7 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
     ]
     assert [line.split(": its ")[0] for line in told if line not in left_out] == ["Orders/Webhook"]
 
-    client("secretsmanager", emulator.endpoint, emulator.region).create_secret(Name="stripe", SecretString=KEY)
+    emulator.client("secretsmanager").create_secret(Name="stripe", SecretString=KEY)
     server = Server("postgres", "127.0.0.1", postgres.port, USER, postgres.password, DATABASE)
     told.clear()
     (webhook,) = deploy(emulator, folder, context=of_cdk_init, servers=[server], tell=told.append)
@@ -71,7 +70,7 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
             return []
         return [(id, payload) for id, payload in postgres.query("SELECT id, payload FROM webhooks")]
 
-    queue = client("sqs", emulator.endpoint, emulator.region)
+    queue = emulator.client("sqs")
     (url,) = (url for url in queue.list_queues()["QueueUrls"] if "Orders-WebhookQueue" in url)
     counted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
@@ -83,7 +82,8 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
     assert rows() == [("evt_1", BODY)]
     (function,) = (
         found
-        for found in client("lambda", emulator.endpoint, emulator.region).list_functions()["Functions"]
+        for page in emulator.client("lambda").get_paginator("list_functions").paginate()
+        for found in page["Functions"]
         if "WEBHOOK_DATABASE_HOST" in found.get("Environment", {}).get("Variables", {})
         and found["FunctionName"].startswith("Orders-")
     )

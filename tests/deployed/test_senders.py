@@ -12,7 +12,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
 from deployed.patient import http
 from senders import BODY, SECRET, SENDERS, Signed
@@ -29,7 +28,7 @@ SECONDS = 60
 @pytest.fixture(scope="module", autouse=True)
 def secrets(urls: dict[str, str], emulator: Emulator) -> None:
     """Each sender's secret, where its source looks for it."""
-    manager, observed = client("secretsmanager", emulator.endpoint, emulator.region), ObservedWebhook
+    manager, observed = emulator.client("secretsmanager"), ObservedWebhook
     for name in (*ANY_DOOR, *LAMBDA_DOOR, "bank"):
         arn = observed(emulator, "Senders", "Lambda").physical("AWS::SecretsManager::Secret", name.replace("_", ""))
         manager.put_secret_value(SecretId=arn, SecretString=SENDERS[name].secret if name in SENDERS else "red wax")

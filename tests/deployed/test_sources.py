@@ -17,7 +17,6 @@ import pytest
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from deployed.letters import each_once
 from deployed.patient import http
 from docs.pages import ROOT, write_files
@@ -96,7 +95,7 @@ def test_no_stage_logs_payload_secret_or_signature(door: str, urls: dict[str, st
 @pytest.mark.parametrize("door", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
 def test_a_rotation_refuses_nobody(door: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
     """Before, while and after the sender changes its secret, some requests being under way with the old one."""
-    secrets, webhook = client("secretsmanager", emulator.endpoint, emulator.region), observe(door)
+    secrets, webhook = emulator.client("secretsmanager"), observe(door)
     key = webhook.physical("AWS::SecretsManager::Secret", door.removeprefix("Signed/"))
     sent = {}
     for number in range(30):
@@ -136,7 +135,7 @@ def test_what_was_unverified_is_redriven_once_the_secret_is_mended(
     forged = json.dumps({"id": f"forged {id}"}).encode()
     http.post(urls[f"Mended/{queue}"], content=forged, headers=stripes(forged, "guess"), timeout=30)
     assert wait_for(lambda: webhook.unverified() == 2, SECONDS)
-    secrets = client("secretsmanager", emulator.endpoint, emulator.region)
+    secrets = emulator.client("secretsmanager")
     secret = webhook.physical("AWS::SecretsManager::Secret", f"{queue}Key")
     secrets.put_secret_value(SecretId=secret, SecretString="right")
     time.sleep(3)  # longer than the tolerance

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import postgres_server
 import pytest
 from aws_cdk import App, Stack
@@ -22,10 +21,10 @@ from aws_cdk.cx_api import CloudAssembly, CloudFormationStackArtifact
 from platformdirs import user_cache_path
 from postgres_server import DATABASE, USER, PostgresServer
 
+import signed
 from cdk_scalable_webhook import Sink
 from cdk_scalable_webhook.local.emulator import Emulator, down, running
 from cdk_scalable_webhook.local.observe import wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
@@ -184,12 +183,12 @@ scalable-webhook() {
         self.home = emulator.home
         self._emulator = emulator
         self._toolkit: str | None = None
-        self._cloudformation = client("cloudformation", emulator.endpoint, emulator.region)
+        self._cloudformation = emulator.client("cloudformation")
 
     def empty(self) -> None:
         with suppress(self._cloudformation.exceptions.ClientError):  # nobody has bootstrapped yet
             self._toolkit = self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
-        httpx.post(f"{self._emulator.endpoint}/_ministack/reset", timeout=60).raise_for_status()
+        signed.call(self._emulator.key, "POST", f"{self._emulator.endpoint}/_ministack/reset").raise_for_status()
         if self._toolkit:
             self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=self._toolkit)
             assert wait_for(lambda: self._status() == "CREATE_COMPLETE", 60), self._status()

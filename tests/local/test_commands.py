@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from cdk_scalable_webhook.local import commands
 from cdk_scalable_webhook.local.burst import Report
 from cdk_scalable_webhook.local.deploy import DeployedWebhook
-from cdk_scalable_webhook.local.emulator import Emulator
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def logs(*arguments: str, **regions: Logs) -> str:
         monkeypatch.setattr("cdk_scalable_webhook.local.emulator.find", lambda: emulator)
         monkeypatch.setattr("cdk_scalable_webhook.local.deploy.regions", lambda _: list(regions))
-        monkeypatch.setattr(commands, "client", lambda service, endpoint, region: regions[region])
+        monkeypatch.setattr(Emulator, "client", lambda _, service, region: regions[region])
         result = CliRunner().invoke(commands.app, ["local", "logs", *arguments])
         assert result.exception is None, result.output
         return result.stdout
@@ -79,6 +79,41 @@ def test_an_event_of_several_lines_has_its_time_and_source_on_each(run: Any) -> 
         "a: one",
         "a: two",
     ]
+
+
+# What a terminal would do something for, or show as what it is not; and what is shown of it.
+SENT = {
+    "\x1b]0;title\x07\x1b[2J\x1b[31m": r"\x1b]0;title\x07\x1b[2J\x1b[31m",
+    "\x9b31m\x85\x0b\x0c\x1c": r"\x9b31m\x85\x0b\x0c\x1c",
+    "over\rwritten \x08\x7f\x00": r"over\rwritten \x08\x7f\x00",
+    "\u202eright\u2066to\u200fleft\u061c": r"\u202eright\u2066to\u200fleft\u061c",
+    "\u2028a line\u2029a paragraph": r"\u2028a line\u2029a paragraph",
+    "\ufeff\u200b\u00ad\U000e0041": r"\ufeff\u200b\xad\U000e0041",
+    "\ud800": r"\ud800",
+    "[red]plain[/] Zoë 🎉 日本 \\x1b": "[red]plain[/] Zoë 🎉 日本 \\x1b",
+}
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_what_a_sender_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
+    printed = run(here=Logs(a=[(1, f"before {sent} after")]))
+    assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
+
+
+def test_only_a_program_ends_a_line(run: Any) -> None:
+    assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\r\ntwo\u2028three")])).split("\n")[:-1]] == [
+        "a: one",
+        r"a: two\u2028three",
+    ]
+
+
+def test_what_a_sender_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise LocalError("refused: \x1b[31m\u202e\nand more")
+
+    monkeypatch.setattr("cdk_scalable_webhook.local.emulator.find", refuse)
+    result = CliRunner().invoke(commands.app, ["local", "status"])
+    assert result.stderr == "scalable-webhook: refused: \\x1b[31m\\u202e\nand more\n"
 
 
 def test_equal_lines_of_the_same_millisecond_are_all_printed(run: Any) -> None:

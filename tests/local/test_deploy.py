@@ -110,7 +110,7 @@ def nested(monkeypatch: pytest.MonkeyPatch) -> None:
         "there": CloudFormation(Two=["/two/log"], Nested=["/other/log"]),
     }
     monkeypatch.setattr(deployments, "regions", lambda _: list(stacks))
-    monkeypatch.setattr(deployments, "client", lambda service, endpoint, region: stacks[region])
+    monkeypatch.setattr(Emulator, "client", lambda _, service, region: stacks[region])
     monkeypatch.setattr(deployments, "_past_the_domain", lambda emulator, region, url: url)
 
 
@@ -143,7 +143,7 @@ def test_a_stack_that_is_not_complete_is_told_with_the_way_out(
     status: str, complete: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
-    monkeypatch.setattr(deployments, "client", lambda service, endpoint, region: stacks[region])
+    monkeypatch.setattr(Emulator, "client", lambda _, service, region: stacks[region])
     ours = [deployments._Stack("One", "here"), deployments._Stack("Empty", "there")]
     if complete:
         deployments._require_complete(emulator, Path("app"), ours)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -12,10 +13,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from cdk_scalable_webhook.local.access_log import fill
 from cdk_scalable_webhook.local.door import create_app
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
-from cdk_scalable_webhook.local.rest_api import client
 
 JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
@@ -51,7 +52,7 @@ class Api:
     queue_url: str
 
     def client(self, service: str) -> Any:
-        return client(service, self.emulator.endpoint, self.emulator.region)
+        return self.emulator.client(service)
 
     @property
     def url(self) -> str:
@@ -106,8 +107,8 @@ class Api:
 
 
 def make(emulator: Emulator, name: str, **api: Any) -> Api:
-    gateway = client("apigateway", emulator.endpoint, emulator.region)
-    queue = client("sqs", emulator.endpoint, emulator.region).create_queue(QueueName=name)["QueueUrl"]
+    gateway = emulator.client("apigateway")
+    queue = emulator.client("sqs").create_queue(QueueName=name)["QueueUrl"]
     return Api(emulator, gateway.create_rest_api(name=name, **api)["id"], queue)
 
 
@@ -296,7 +297,7 @@ def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emula
 @pytest.mark.parametrize(("path", "status"), [("/_aws/execute-api/a/prod/b", 500), ("/anything", 503)])
 def test_an_emulator_that_is_gone_is_told_in_json(path: str, status: int) -> None:
     async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(create_app("http://127.0.0.1:9"), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(create_app("http://127.0.0.1:9", "a-key"), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             return await http.post(path)
 
@@ -390,8 +391,70 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     ]
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        'q","status":"418","source_ip":"9.9.9.9","x":"',
+        "\n{}\n",
+        "\\",
+        '\\"',
+        "\x1b]0;title\x07\x1b[2J",
+        "\u2028\u202e\x85",
+        "$context.status",
+        "\ud800",
+    ],
+)
+def test_what_a_sender_wrote_ends_neither_its_field_nor_its_line(sent: str) -> None:
+    format = '{"agent": "$context.identity.userAgent", "status": "$context.status"}'
+    line = fill(format, {"identity": {"userAgent": sent}, "status": 202})
+    assert json.loads(line) == {"agent": sent, "status": "202"}
+    assert line.isascii()
+    assert line.isprintable()
+
+
+def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
+    made = make(emulator, "paths")
+    made.add("/{proxy+}", "POST")
+    logs = made.client("logs")
+    logs.create_log_group(logGroupName="paths")
+    made.deploy(
+        **{
+            "/accessLogSettings/destinationArn": "arn:aws:logs:us-east-1:000000000000:log-group:paths",
+            "/accessLogSettings/format": '{"path": "$context.path", "agent": "$context.identity.userAgent"}',
+        }
+    )
+    path = "q%22,%22status%22:%22418%22%0a%1b%5b2J;/%2e%2e/%e2%80%ae"
+    httpx.post(f"{made.url}/{path}", headers={b"User-Agent": b'\xe9","status":"418'})
+
+    def lines() -> list[str]:
+        return [event["message"] for event in logs.filter_log_events(logGroupName="paths")["events"]]
+
+    assert wait_for(lambda: len(lines()) == 1, 10)
+    (line,) = lines()
+    assert json.loads(line) == {"path": f"/prod/{path}", "agent": 'é","status":"418'}
+
+
+@pytest.mark.parametrize("kind", ["HTTP", "authorizer"])
+def test_a_method_that_is_not_run_is_refused_and_says_why(emulator: Emulator, kind: str) -> None:
+    made = make(emulator, f"other-{kind}")
+    if kind == "HTTP":
+        made.add("/x", "POST", type="HTTP", uri="http://127.0.0.1:9/elsewhere")
+    else:
+        made.add("/x", "POST")
+        gateway = made.client("apigateway")
+        (resource,) = [each for each in gateway.get_resources(restApiId=made.id)["items"] if each["path"] == "/x"]
+        change = {"op": "replace", "path": "/authorizationType", "value": "CUSTOM"}
+        gateway.update_method(restApiId=made.id, resourceId=resource["id"], httpMethod="POST", patchOperations=[change])
+    made.deploy()
+    answer = httpx.post(f"{made.url}/x", content=b"x")
+    assert answer.status_code == 403
+    said = "HTTP with http://127.0.0.1:9/elsewhere" if kind == "HTTP" else "got the authorization CUSTOM"
+    assert said in answer.json()["message"]
+    assert made.messages() == []
+
+
 def test_everything_else_passes_untouched(emulator: Emulator) -> None:
-    s3 = client("s3", emulator.endpoint, emulator.region)
+    s3 = emulator.client("s3")
     s3.create_bucket(Bucket="things")
     data = bytes(range(256)) * 60_000  # more than an API takes
     s3.put_object(Bucket="things", Key="ä +%/?#key", Body=data, Metadata={"kind": "odd"})

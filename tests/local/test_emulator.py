@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ import httpx
 import psutil
 import pytest
 
+import signed
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.emulator import LocalError, require_loopback
+from cdk_scalable_webhook.local.guard import new_key
 from cdk_scalable_webhook.local.observe import wait_for
 
 
@@ -52,7 +55,7 @@ def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(h
 def test_it_listens_on_loopback_only(home: Path) -> None:
     emulator = emulators.up(home)
     # Ports of other services are opened after the one by which it answers for its health.
-    assert wait_for(lambda: httpx.get(f"{emulator.endpoint}/_ministack/ready").is_success, 60)
+    assert wait_for(lambda: signed.call(emulator.key, "GET", f"{emulator.endpoint}/_ministack/ready").is_success, 60)
     listening = {
         connection.laddr.ip
         for known in emulator.processes
@@ -61,6 +64,98 @@ def test_it_listens_on_loopback_only(home: Path) -> None:
         if connection.status == psutil.CONN_LISTEN
     }
     assert listening == {"127.0.0.1"}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_nobody_else_reads_the_key_also_where_the_folder_was_open_before(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    (home / "door.log").touch(mode=0o644)
+    emulator = emulators.up(home)
+    assert mode(home) == 0o700
+    assert {path.name: mode(path) for path in home.iterdir() if path.is_file()} == dict.fromkeys(
+        ("door.log", "lock", "ministack.log", "state.json"), 0o600
+    )
+    assert json.loads((home / "state.json").read_text())["key"] == emulator.key
+    assert emulator.key not in repr(emulator)
+
+
+def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    home.chmod(0o1777)  # as /tmp, of which nobody should take the mode away
+    with pytest.raises(LocalError, match="must be a folder of yours alone, got"):
+        emulators.up(home)
+    assert mode(home) == 0o1777
+    home.chmod(0o755)
+    (home / "state.json").write_text('{"endpoint": "http://127.0.0.1:9", "processes": [], "key": "theirs"}')
+    assert emulators._load(home)
+    monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
+    assert emulators._load(home) is None
+    with pytest.raises(LocalError, match="somebody else's"):
+        emulators.up(home)
+
+
+def test_one_that_an_earlier_version_started_is_ended_and_started_anew(home: Path) -> None:
+    first = emulators.up(home)
+    state = json.loads((home / "state.json").read_text())
+    del state["key"]
+    (home / "state.json").write_text(json.dumps(state))
+    assert emulators.find(home) is None
+    second = emulators.up(home)
+    assert second.key
+    assert second.processes != first.processes
+    assert [process.find() for process in first.processes] == [None, None]
+
+
+def test_each_has_a_key_of_its_own_which_opens_no_other(home: Path) -> None:
+    with emulators.running() as other:
+        mine = emulators.up(home)
+        assert mine.key != other.key
+        for key, status in ((mine.key, 200), (other.key, 403)):
+            assert signed.call(key, "GET", f"{mine.endpoint}/_ministack/ready").status_code == status
+    emulators.down(home)
+    assert emulators.up(home).key != mine.key
+
+
+@pytest.mark.parametrize("key", [None, "test", "000000000000", "LOCAL", "LOCAL" + "0" * 39])
+@pytest.mark.parametrize("module", [["door", "--port", "1", "--upstream", "http://127.0.0.1:9"], ["backend"]])
+def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], key: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    line = [sys.executable, "-m", f"cdk_scalable_webhook.local.{module[0]}", *module[1:]]
+    result = subprocess.run(
+        line,
+        env=environment | ({"AWS_ACCESS_KEY_ID": key} if key else {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "by hand the local AWS needs a key of its own in AWS_ACCESS_KEY_ID; start it with: scalable-webhook local up\n"
+    )
+
+
+def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: Path) -> None:
+    (port,) = emulators.free_ports(1)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "cdk_scalable_webhook.local.backend", "--detach"],
+        env=os.environ
+        | {"AWS_ACCESS_KEY_ID": new_key(), "GATEWAY_PORT": str(port), "BIND_HOST": "0.0.0.0", "TMPDIR": str(tmp_path)},
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert wait_for(lambda: emulators._answers(f"{url}/_ministack/health"), 60)
+        assert httpx.get(f"{url}/2015-03-31/functions/").status_code == 403
+        listening = [each.laddr.ip for each in psutil.Process(started.pid).net_connections() if each.status == "LISTEN"]
+        assert listening == ["127.0.0.1"]
+    finally:
+        emulators.end([started.pid])
 
 
 def test_a_dead_emulator_is_replaced(home: Path) -> None:
@@ -208,6 +303,8 @@ def test_users_own_credentials_reach_neither_emulator_nor_functions(
     monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "https://sqs.us-east-1.amazonaws.com")
     monkeypatch.setenv("GITHUB_TOKEN", "real")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:real@proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("MINISTACK_ACCOUNT_ID", "111122223333")
     monkeypatch.setenv("SERVICES", "s3")
     emulator = emulators.up(home)
@@ -216,8 +313,9 @@ def test_users_own_credentials_reach_neither_emulator_nor_functions(
         assert process
         environment = process.environ()
         assert environment["PATH"] == os.environ["PATH"]
-        theirs = {"AWS_PROFILE", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "MINISTACK_ACCOUNT_ID", "SERVICES"}
+        theirs = {"AWS_PROFILE", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "MINISTACK_ACCOUNT_ID", "SERVICES", "HTTPS_PROXY"}
         assert not theirs & environment.keys()
+        assert environment["HTTP_PROXY"] == "http://proxy.example:3128"
         assert environment.get("AWS_ENDPOINT_URL", "http://127.0.0.1").startswith("http://127.0.0.1")
 
 

@@ -118,9 +118,9 @@ def test_neither_profile_nor_proxy_of_the_user_is_between_us_and_the_local_aws(m
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     with Sqs() as sqs:
-        assert client("sqs", sqs.url, "eu-west-1").list_queues()["QueueUrls"] == ["http://127.0.0.1/queue"]
+        assert client("sqs", sqs.url, "eu-west-1", "a-key").list_queues()["QueueUrls"] == ["http://127.0.0.1/queue"]
     assert "eu-west-1" in sqs.authorization
-    assert "Credential=test/" in sqs.authorization
+    assert "Credential=a-key/" in sqs.authorization
 
 
 class Sqs:

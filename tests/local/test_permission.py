@@ -12,7 +12,6 @@ import pytest
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
 from cdk_scalable_webhook.local.permission import _allows
-from cdk_scalable_webhook.local.rest_api import client
 
 CALL = "arn:aws:execute-api:us-east-1:000000000000:a1b2/prod/POST/hooks/in"
 OF_GATEWAY: dict[str, Any] = {
@@ -72,9 +71,9 @@ def code() -> bytes:
 @pytest.fixture(scope="module")
 def api(emulator: Emulator) -> str:
     """An API of two stages, of which a function lets one call it, by POST below /hooks."""
-    functions = client("lambda", emulator.endpoint, emulator.region)
-    gateway = client("apigateway", emulator.endpoint, emulator.region)
-    logs = client("logs", emulator.endpoint, emulator.region)
+    functions = emulator.client("lambda")
+    gateway = emulator.client("apigateway")
+    logs = emulator.client("logs")
     role = f"arn:aws:iam::{emulator.account}:role/any"
     function = functions.create_function(
         FunctionName="called", Runtime="python3.11", Handler="index.handler", Role=role, Code={"ZipFile": code()}
@@ -128,7 +127,7 @@ def test_a_function_is_called_only_where_its_policy_lets_api_gateway(
 
 def test_the_access_log_says_why_it_is_not(emulator: Emulator, api: str) -> None:
     httpx.post(f"{emulator.endpoint}/_aws/execute-api/{api}/green/hooks/in", timeout=60)
-    logs = client("logs", emulator.endpoint, emulator.region)
+    logs = emulator.client("logs")
 
     def told() -> list[dict[str, str]]:
         events = logs.filter_log_events(logGroupName="access")["events"]

@@ -47,7 +47,7 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
         monkeypatch.setattr(door, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
         async def request() -> httpx.Response:
-            transport = httpx.ASGITransport(door.create_app("http://127.0.0.1:9"), raise_app_exceptions=False)
+            transport = httpx.ASGITransport(door.create_app("http://127.0.0.1:9", "key"), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 verb, path = line.split(" ", 1)
                 names = {name.replace("_", "-"): value for name, value in headers.items()}

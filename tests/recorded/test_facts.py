@@ -63,7 +63,7 @@ def call(fact: dict[str, Any]) -> Any:
             found.extend(reached)
             return Response()
 
-    watched = Watched("http://127.0.0.1:9")
+    watched = Watched("http://127.0.0.1:9", "key")
     watched._apis = SimpleNamespace(get=lambda *_: api)  # type: ignore[assignment]
     asyncio.run(watched.handle(Request(scope)))
     reached, _, _, parameters = found

@@ -20,7 +20,6 @@ from botocore.exceptions import ClientError
 
 from cdk_scalable_webhook.local.emulator import Emulator, running
 from cdk_scalable_webhook.local.observe import wait_for
-from cdk_scalable_webhook.local.rest_api import client
 from recorded.facts import FACTS
 from runtime.doubles import Invocation, Sqs
 from runtime.events import record, request
@@ -166,7 +165,7 @@ class Queues:
     _number = count()
 
     def __init__(self, emulator: Emulator) -> None:
-        self.sqs = client("sqs", emulator.endpoint, emulator.region)
+        self.sqs = emulator.client("sqs")
 
     def make(self, fifo: bool = False, **attributes: str) -> str:
         name = f"queue-{next(self._number)}" + (".fifo" if fifo else "")
@@ -348,7 +347,7 @@ class Mappings:
     """What is asked of event source mappings, all of it at once: each waits for its messages to come again."""
 
     def __init__(self, emulator: Emulator, queues: Queues, folder: Path) -> None:
-        self._lambda = client("lambda", emulator.endpoint, emulator.region)
+        self._lambda = emulator.client("lambda")
         self._queues = queues
         self._folder = folder
         code = io.BytesIO()

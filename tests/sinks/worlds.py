@@ -241,7 +241,8 @@ class DynamoDBWorld(World):
     def __init__(self, emulator: Emulator) -> None:
         self.link = Link(int(emulator.endpoint.rpartition(":")[2]))
         self.table = f"t{uuid.uuid4().hex}"
-        self._dynamodb = boto3.client("dynamodb", endpoint_url=emulator.endpoint, **CREDENTIALS)
+        self._key = emulator.key
+        self._dynamodb = emulator.client("dynamodb")
         self._dynamodb.create_table(
             TableName=self.table,
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -250,7 +251,7 @@ class DynamoDBWorld(World):
         )
 
     def sink(self) -> DynamoDBSink:
-        return DynamoDBSink(DynamoDBSettings(self.table), aws("dynamodb", self.link.port))
+        return DynamoDBSink(DynamoDBSettings(self.table), aws("dynamodb", self.link.port, self._key))
 
     def rows(self) -> list[tuple[str, bytes]]:
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table)
@@ -327,10 +328,11 @@ class PythonWorld(World):
 CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
 
 
-def aws(service: str, port: int) -> Any:
+def aws(service: str, port: int, key: str = "x") -> Any:
     """A client as the handlers have it."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **CREDENTIALS)
+    credentials = CREDENTIALS | {"aws_access_key_id": key, "aws_secret_access_key": key}
+    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials)
 
 
 def _bytes(value: dict[str, Any]) -> bytes:

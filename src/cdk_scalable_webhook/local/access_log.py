@@ -1,5 +1,6 @@
 """API Gateway's access logs, which the emulator does not write: one line a request into the log group of the stage."""
 
+import json
 import re
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cdk_scalable_webhook.local.rest_api import RestApi, client
+from cdk_scalable_webhook.local.rest_api import Clients, RestApi
 
 _STREAM = "door"
 _FLUSH_SECONDS = 0.5
@@ -27,8 +28,8 @@ class _Request:
 class AccessLog:
     """Writes in the background: a request never waits for its line, and never fails for it."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
         self._requests: SimpleQueue[_Request] = SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -54,7 +55,7 @@ class AccessLog:
     def _put(self, region: str, log_group: str, events: list[dict[str, Any]]) -> None:
         target = {"logGroupName": log_group, "logStreamName": _STREAM}
         try:
-            logs = client("logs", self._endpoint, region)
+            logs = self._clients("logs", region)
             with suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_stream(**target)
             logs.put_log_events(**target, logEvents=events)
@@ -71,10 +72,11 @@ def looked_up(context: Mapping[str, Any], name: str) -> Any:
 
 
 def fill(format: str, context: Mapping[str, Any]) -> str:
-    """A format with its ``$context`` variables filled in; a dash stands for what is not known, as in API Gateway."""
+    """A format with its ``$context`` variables filled in; a dash stands for what is not known, as in API Gateway. What
+    a sender wrote ends neither its field nor its line."""
 
     def value(found: re.Match[str]) -> str:
         known = looked_up(context, found[1])
-        return "-" if known is None else str(known)
+        return "-" if known is None else json.dumps(str(known))[1:-1]
 
     return re.sub(r"\$context\.([A-Za-z]+(?:\.[A-Za-z]+)*)", value, format)

@@ -1,23 +1,34 @@
-"""MiniStack as we run it: a function sees of what is installed what it would see at AWS, and what it has logged when
-it answers is in its log group, all of it.
+"""MiniStack as we run it: behind a guard, on loopback alone. A function sees of what is installed what it would see at
+AWS, and what it has logged when it answers is in its log group, all of it.
 
 MiniStack takes a function's log for complete once no line came for 5 ms. On a busy machine that is too soon: the last
 lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
 """
 
+import logging
 import os
+import secrets
 import select
+import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from ministack.app import main
+from ministack import app
 from ministack.core import lambda_runtime
+from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_access_key_account
 
-from cdk_scalable_webhook.local import python
+from cdk_scalable_webhook.local import python, shown
+from cdk_scalable_webhook.local.guard import Guard, Refused, key_of, require_local_program
 
+# Everything else that MiniStack opens listens on every address of the machine.
+_LOOPBACK = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0"}
 _CHUNK_BYTES = 65536
+
+Credentials = Callable[[Mapping[str, Any]], dict[str, str]]
 
 
 class Log:
@@ -84,9 +95,78 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
     worker._drain_stderr_bounded = drain
 
 
-if __name__ == "__main__":
+def is_issued(key: str) -> bool:
+    """Whether the emulator gave this key to somebody: to a role for a while, or to a user."""
+    from ministack.services import sts
+
+    session = sts._sessions.get(key)
+    if session is not None:
+        return not sts._session_expired(session)
+    try:
+        return find_iam_access_key_account(key) is not None
+    except AmbiguousAccessKeyError:
+        return False
+
+
+def is_awaited(method: str, path: str) -> bool:
+    """Whether it is a URL at which CloudFormation waits for a custom resource or a signal. On AWS it is presigned; here
+    it ends with a token that nobody guesses."""
+    place, _, token = path.rpartition("/")
+    if method != "PUT" or place not in ("/_ministack/cfn-response", "/_ministack/cfn-signal"):
+        return False
+    from ministack.services.cloudformation import custom_resource, wait_conditions
+
+    return token in custom_resource._pending or bool(wait_conditions.has_handle(token))
+
+
+def credentials_by(stock: Credentials, key: str) -> Credentials:
+    """What a function signs with. Of MiniStack's own, the one is its account, and the other, that of its role, is made
+    of names which anybody may guess."""
+    salt = secrets.token_hex(20)
+
+    def credentials(config: Mapping[str, Any]) -> dict[str, str]:
+        if not app.AUTH:
+            return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_SESSION_TOKEN": ""}
+        # Of this text it makes the credentials, and of its last part the session.
+        return stock({**config, "Role": f"{salt}/{config.get('Role', '')}"})
+
+    return credentials
+
+
+def guard_runtime_api(handler: type[Any]) -> None:
+    """A custom runtime asks for its events at a port of its own, without a signature; so no page may."""
+    stock = handler.parse_request
+
+    def parse(self: Any) -> bool:
+        if not stock(self):
+            return False
+        headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
+        try:
+            require_local_program({"path": self.path, "headers": headers})
+        except Refused:
+            self.send_error(403)
+            return False
+        return True
+
+    handler.parse_request = parse
+
+
+def main() -> None:
+    """Serve until terminated."""
+    key = key_of(os.environ)
+    os.environ |= _LOOPBACK
+    sys.argv = sys.argv[:1]  # its own options start it without all of this
     read_logs_to_the_end(lambda_runtime.Worker)
     program: Path = python.make(Path(tempfile.gettempdir(), "python"))
     lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
+    lambda_runtime.execution_credentials = credentials_by(lambda_runtime.execution_credentials, key)
+    guard_runtime_api(BaseHTTPRequestHandler)
+    for log in logging.getLogger().handlers:
+        log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
+    app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)
     os.environ.pop("PYTHONPATH", None)  # functions would inherit it
+    app.main()
+
+
+if __name__ == "__main__":
     main()

@@ -24,7 +24,7 @@ from cdk_scalable_webhook.local import databases
 from cdk_scalable_webhook.local import deploy as deployments
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
-from cdk_scalable_webhook.local.rest_api import client
+from cdk_scalable_webhook.local.shown import shown
 
 app: typer.Typer = typer.Typer(
     help="Webhooks in front of something that does not scale: try them on your own machine.",
@@ -73,7 +73,7 @@ def _in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*arguments, **options)
         except (LocalError, BotoCoreError, ClientError, OSError) as error:
-            errors.print(f"scalable-webhook: {error}", markup=False, highlight=False, style="red", soft_wrap=True)
+            say(f"scalable-webhook: {error}", errors, style="red")
             raise typer.Exit(1) from None
 
     return run
@@ -221,7 +221,8 @@ def logs(
                 if event["key"] not in printed:
                     printed.add(event["key"])
                     at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
-                    for line in event["message"].strip().splitlines():
+                    # By what a program ends a line with, and not at each character that Unicode counts as an end.
+                    for line in event["message"].strip().replace("\r\n", "\n").split("\n"):
                         say(f"{at} {event['source']}: {line}")
                     # A line may arrive later than one that was written after it.
                     since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
@@ -325,7 +326,7 @@ def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[d
     events = [
         event | {"source": _source(group["logGroupName"])}
         for region in deployments.regions(emulator)
-        for cloudwatch in [client("logs", emulator.endpoint, region)]
+        for cloudwatch in [emulator.client("logs", region)]
         for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
         for group in groups["logGroups"]
         if only is None or group["logGroupName"] in only
@@ -357,6 +358,6 @@ def _status(what: str, *, show: bool = True) -> Iterator[None]:
     yield
 
 
-def say(line: str, to: Console = console) -> None:
-    """One line, as it is: for a person and for a pipe alike."""
-    to.print(line, markup=False, highlight=False, soft_wrap=True)
+def say(line: str, to: Console = console, *, style: str | None = None) -> None:
+    """One line: for a person and for a pipe alike."""
+    to.print(shown(line), markup=False, highlight=False, soft_wrap=True, style=style)

@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from cdk_scalable_webhook.local.assembly import Template, path_of, resources_of
-from cdk_scalable_webhook.local.emulator import LocalError, is_loopback
-from cdk_scalable_webhook.local.rest_api import client
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError, is_loopback
 
 _HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)\.handler")
 _NAMES = {"postgres": "Postgres", "mysql": "MySQL"}
@@ -44,9 +43,9 @@ class Server:
         which = re.sub(r"[^A-Za-z0-9.]", "-", f"{self.host}-{self.port}-{self.user}")
         return f"scalable-webhook-local/{self.engine}/{which}"
 
-    def save_secret(self, endpoint: str, region: str) -> None:
+    def save_secret(self, emulator: Emulator, region: str) -> None:
         """Put user and password into the local Secrets Manager, where the consumer finds them as it does on AWS."""
-        secrets = client("secretsmanager", endpoint, region)
+        secrets = emulator.client("secretsmanager", region)
         value = json.dumps({"username": self.user, "password": self.password})
         try:
             secrets.create_secret(Name=self.secret_name, SecretString=value)

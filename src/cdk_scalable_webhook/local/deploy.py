@@ -20,7 +20,6 @@ from cdk_scalable_webhook.local.databases import Server, redirected
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end
 from cdk_scalable_webhook.local.left_out import known_types, left_out, with_own_values
 from cdk_scalable_webhook.local.refused import refused, used_twice
-from cdk_scalable_webhook.local.rest_api import client
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
@@ -74,7 +73,7 @@ def deploy(
             tell(line)
         for region in {stack.region for stack in stacks}:
             for server in servers:
-                server.save_secret(emulator.endpoint, region)
+                server.save_secret(emulator, region)
         # Of two apps that are deployed at the same time one bootstraps, and the other finds it done.
         with FileLock(emulator.home / "tmp" / "bootstrap.lock"):
             missing = sorted({stack.region for stack in stacks if not _is_bootstrapped(emulator, stack)})
@@ -121,7 +120,7 @@ def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stac
 
 def _deployed(emulator: Emulator, region: str) -> Iterator[dict[str, Any]]:
     """Every stack of a region, as CloudFormation describes it."""
-    for page in client("cloudformation", emulator.endpoint, region).get_paginator("describe_stacks").paginate():
+    for page in emulator.client("cloudformation", region).get_paginator("describe_stacks").paginate():
         yield from page["Stacks"]
 
 
@@ -156,7 +155,7 @@ def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
 
 def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
     """The names of these stacks, of the stacks in them, and so on."""
-    cloudformation = client("cloudformation", emulator.endpoint, region)
+    cloudformation = emulator.client("cloudformation", region)
     nested = {
         # An ARN, of which the name is the second part.
         resource["PhysicalResourceId"].split(":stack/")[-1].split("/")[0]
@@ -175,7 +174,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     """
     names: set[str] = set()
     for region in regions(emulator):
-        cloudformation = client("cloudformation", emulator.endpoint, region)
+        cloudformation = emulator.client("cloudformation", region)
         if stack not in {it["StackName"] for it in _deployed(emulator, region)}:
             continue
         for name in _with_nested(emulator, region, {stack}):
@@ -200,7 +199,7 @@ def local_url(emulator: Emulator, url: str) -> str:
 def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
     """API Gateway's own URL for one of a custom domain: the local AWS has its mappings, but no DNS and no TLS."""
     parts = urlsplit(url)
-    gateway = client("apigateway", emulator.endpoint, region)
+    gateway = emulator.client("apigateway", region)
     pages = gateway.get_paginator("get_domain_names").paginate()
     if parts.hostname not in {domain["domainName"] for page in pages for domain in page["items"]}:
         return url
@@ -215,7 +214,7 @@ def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
 
 def regions(emulator: Emulator) -> list[str]:
     """The regions that somebody deployed to: a bootstrapped region has a bucket with its name in it."""
-    buckets = client("s3", emulator.endpoint, emulator.region).list_buckets()["Buckets"]
+    buckets = emulator.client("s3").list_buckets()["Buckets"]
     found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
     return sorted({emulator.region, *(match[1] for match in found if match)})
 
@@ -279,7 +278,7 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
 
 
 def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
-    ssm = client("ssm", emulator.endpoint, stack.region)
+    ssm = emulator.client("ssm", stack.region)
     try:
         return bool(ssm.get_parameter(Name=stack.version))
     except ssm.exceptions.ParameterNotFound:

@@ -2,8 +2,9 @@
 
 It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers
 as API Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses,
-binary media types, throttling, API keys, allowed addresses, access logs. Everything else it hands on. It is a
-developer's tool; where the emulator learns this, it goes.
+binary media types, throttling, API keys, allowed addresses, access logs. No other request to an API is run. What is
+none it hands on, and the emulator's guard decides who may call. It is a developer's tool; where the emulator learns
+this, it goes.
 
 Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
 plan, WAF, TLS, and headers of gateway responses. Names of headers are in lower case, but for API Gateway's own.
@@ -14,6 +15,7 @@ import asyncio
 import base64
 import json
 import logging
+import os
 import re
 import secrets
 import socket
@@ -43,12 +45,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from cdk_scalable_webhook.local import shown
 from cdk_scalable_webhook.local.access_log import AccessLog, looked_up
+from cdk_scalable_webhook.local.guard import HEALTH_PATH, Refused, key_of, require_local_program
 from cdk_scalable_webhook.local.permission import Permissions
 from cdk_scalable_webhook.local.rest_api import Method, RestApi, RestApis, client, media_type
 from cdk_scalable_webhook.local.velocity import render
-
-HEALTH_PATH = "/_door/health"
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _MAX_PAYLOAD = 10 * 1024 * 1024
@@ -60,10 +62,9 @@ _KEEP_ALIVE_SECONDS = 3600
 _MAX_EVENT = 6 * 1024 * 1024
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-_CREDENTIALS = Credentials("test", "test")
 # What comes by the door counts as TLS to the emulator, whose policies ask for it.
 _TLS = {"x-forwarded-proto": "https"}
-_EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?", re.DOTALL)
+_EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[a-z0-9]+)/(?P<stage>[\w-]+)(/.*)?", re.DOTALL | re.ASCII)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
 # Not JSON: API Gateway takes the CDK's own { statusCode: 204 } as well.
@@ -79,6 +80,7 @@ _OF_A_SIGNER = [
     *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
     *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
 ]
+_NOT_RUN = "the local AWS runs a method without authorizer, of the type AWS with SQS, AWS_PROXY or MOCK"
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
 # Type and x-amzn-ErrorType of a refusal. Of these texts Missing Authentication Token and Internal server error are
@@ -192,18 +194,20 @@ class _Call:
 
 
 class Door:
-    """The ASGI endpoint. ``upstream`` is the emulator's URL, and ``sqs`` that of its SQS where it has another."""
+    """The ASGI endpoint. ``upstream`` is the emulator's URL, ``key`` the one to call it by, and ``sqs`` the URL of its
+    SQS where that has another."""
 
-    def __init__(self, upstream: str, *, iam: bool = False, sqs: str | None = None) -> None:
+    def __init__(self, upstream: str, key: str, *, iam: bool = False, sqs: str | None = None) -> None:
         self._upstream = upstream
+        self._key = key
         self._sqs_url = sqs or upstream
         self._iam = iam
         self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
-        self._apis = RestApis(upstream)
-        self._permissions = Permissions(upstream)
-        self._access_log = AccessLog(upstream)
+        self._apis = RestApis(self._client)
+        self._permissions = Permissions(self._client)
+        self._access_log = AccessLog(self._client)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
-        self._http = httpx.AsyncClient(base_url=upstream, timeout=None, limits=limits, trust_env=False)  # noqa: S113
+        self._http = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113
         # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
         # Without the option, the call's body waits 40 milliseconds for the acknowledgement of its headers.
         at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
@@ -211,19 +215,22 @@ class Door:
 
     async def handle(self, request: Request) -> Response:
         """One request to the local AWS."""
-        call = _EXECUTE_API.fullmatch(request.scope["path"])
+        call = _EXECUTE_API.fullmatch(_raw_path(request, 0))
         if call is None:
-            self._apis.saw_region(request.headers.get("authorization", ""))
+            try:
+                require_local_program(request.scope)
+            except Refused as refused:
+                return Response(refused.body, status_code=403, headers=refused.headers)
             return await self._forward(request)
         api = await run_in_threadpool(self._apis.get, call["api"], call["stage"])
-        # API Gateway, like the emulator, does not tell /orders from /orders/. It leaves what is encoded as it is, and
-        # slashes in the middle.
+        # API Gateway does not tell /orders from /orders/. It leaves what is encoded as it is, and slashes between.
         path = "/" + _raw_path(request, 5).strip("/")
         matched = api.match(path, request.method) if api else None
-        if api is not None and matched is None:
+        if api is None or matched is None:
             return _nobody_here()
-        if api is None or matched is None or not _is_ours(matched[0]):
-            return await self._forward(request)
+        if not _is_ours(matched[0]):
+            # Never by the emulator, to which a payload is the call that an integration makes.
+            return _numbered(_json(403, {"message": f"{_NOT_RUN}; got {_described(matched[0])}"}))
         return await self._execute(request, api, *matched)
 
     async def _execute(self, request: Request, api: RestApi, method: Method, parameters: dict[str, str]) -> Response:
@@ -246,6 +253,9 @@ class Door:
         self._access_log.write(api, context)
         return response
 
+    def _client(self, service: str, region: str) -> Any:
+        return client(service, self._upstream, region, self._key)
+
     async def _sqs(self, call: _Call) -> Response:
         """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
         status, reply = await run_in_threadpool(self._send, call, _request(call))
@@ -265,7 +275,7 @@ class Door:
         uri = _SQS_URI.match(integration["uri"])
         assert uri is not None  # _execute has looked
         headers = _mapped(integration.get("requestParameters"), _CALL_HEADER, call.brought)
-        credentials = _CREDENTIALS
+        credentials = Credentials(self._key, self._key)
         if self._iam:
             headers |= _TLS
             credentials = self._role_credentials(integration.get("credentials"), uri["region"])
@@ -282,7 +292,7 @@ class Door:
 
     def _assume(self, role_arn: str, region: str) -> Credentials:
         """What API Gateway may do for this integration: what its role may."""
-        sts = client("sts", self._upstream, region)
+        sts = self._client("sts", region)
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="apigateway")["Credentials"]
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
@@ -294,7 +304,7 @@ class Door:
         if len(event) > _MAX_EVENT:
             raise _GatewayResponse(413, "Request Too Long")
         await run_in_threadpool(self._require_permission, call, uri["function"])
-        functions = client("lambda", self._upstream, call.api.region)
+        functions = self._client("lambda", call.api.region)
         try:
             result = await asyncio.wait_for(
                 run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),
@@ -331,11 +341,16 @@ class Door:
 
     async def _forward(self, request: Request) -> Response:
         """Hand a call on to the emulator, byte for byte."""
-        query = _query(request)
-        target = request.scope["raw_path"].decode("ascii") + (f"?{query}" if query else "")
+        query = request.scope["query_string"]
+        target = request.scope["raw_path"] + (b"?" + query if query else b"")
         headers = [(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP]
         headers += [(name.encode(), value.encode()) for name, value in _TLS.items() if self._iam]
-        outgoing = self._http.build_request(request.method, target, headers=headers, content=await request.body())
+        try:
+            # To the emulator whatever the target says: one that is a URL would be taken for where to send it.
+            url = httpx.URL(self._upstream).copy_with(raw_path=target)
+        except (httpx.InvalidURL, UnicodeDecodeError):
+            return _json(400, {"message": "Bad Request"})
+        outgoing = self._http.build_request(request.method, url, headers=headers, content=await request.body())
         try:
             reply = await self._http.send(outgoing, stream=True)
         except httpx.HTTPError as error:
@@ -344,6 +359,8 @@ class Door:
             body = b"".join([chunk async for chunk in reply.aiter_raw()])
         finally:
             await reply.aclose()
+        if reply.is_success and request.scope["path"] != HEALTH_PATH:  # which anybody may ask
+            self._apis.saw_region(request.headers.get("authorization", ""))
         response = Response(body, status_code=reply.status_code)
         length = [] if request.method != "HEAD" else reply.headers.get_list("content-length")
         response.raw_headers = [
@@ -362,15 +379,13 @@ class _Anything(PathConvertor):
 register_url_convertor("anything", _Anything())
 
 
-def create_app(upstream: str, *, iam: bool = False, sqs: str | None = None) -> Starlette:
-    """The door in front of the emulator at this URL. With ``iam`` the emulator evaluates policies."""
-    door = Door(upstream, iam=iam, sqs=sqs)
+def create_app(upstream: str, key: str, *, iam: bool = False, sqs: str | None = None) -> Starlette:
+    """The door in front of the emulator at this URL, with its key. With ``iam`` the emulator evaluates policies."""
+    door = Door(upstream, key, iam=iam, sqs=sqs)
     return Starlette(
-        routes=[
-            Route(HEALTH_PATH, lambda _: Response("ok")),
-            Route("/{path:anything}", door.handle, methods=_METHODS),
-        ],
+        routes=[Route("/{path:anything}", door.handle, methods=_METHODS)],
         exception_handlers={
+            404: lambda _, __: _nobody_here(),  # a target that is no path
             405: lambda _, __: _nobody_here(),
             # The sender hung up, and nobody reads this.
             ClientDisconnect: lambda _, __: _json(400, {"message": "Bad Request"}),
@@ -388,9 +403,11 @@ def main() -> None:
     arguments.add_argument("--iam", action="store_true", help="the emulator evaluates policies")
     arguments.add_argument("--sqs", help="the URL of SQS, where calls to it go another way")
     options = arguments.parse_args()
-    # On loopback only: whoever reaches this port may do anything in the local AWS.
+    log = logging.StreamHandler()
+    log.setFormatter(shown.Formatter())
+    logging.basicConfig(handlers=[log])
     uvicorn.run(
-        create_app(options.upstream, iam=options.iam, sqs=options.sqs),
+        create_app(options.upstream, key_of(os.environ), iam=options.iam, sqs=options.sqs),
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
@@ -437,6 +454,11 @@ def _numbered(response: Response, id: str | None = None, extended_id: str | None
 
 def _extended_id() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
+
+
+def _described(method: Method) -> str:
+    target = method.integration.get("uri") or "no target"
+    return f"the authorization {method.authorization_type} and the type {method.integration.get('type')} with {target}"
 
 
 def _is_ours(method: Method) -> bool:

@@ -5,21 +5,26 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 from filelock import FileLock
 from platformdirs import user_cache_path
+
+from cdk_scalable_webhook.local.guard import HEALTH_PATH, KEY_VARIABLE, new_key
+from cdk_scalable_webhook.local.rest_api import client
 
 _HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
 _START_SECONDS = 60
@@ -28,7 +33,8 @@ _STOP_SECONDS = 10
 _ANSWER_SECONDS = 30
 # What the emulator, and with it every function, sees of the user's environment: nothing that is a setting of somebody
 # else's emulator, and no secret. As in AWS, a function has the variables that its app gave it.
-_INHERITED = {"HOME", "LANG", "PATH", "TZ", "LD_LIBRARY_PATH", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
+_INHERITED = {"HOME", "LANG", "PATH", "TZ", "LD_LIBRARY_PATH", *_PROXIES}
 _INHERITED_PREFIXES = ("LC_", "PYTHON", "SSL_CERT_")
 # No profile, role or instance metadata may turn dummy credentials into somebody's account.
 _NO_ACCOUNT = {
@@ -63,11 +69,13 @@ class Process:
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running local AWS."""
+    """A running local AWS. Who has its ``key`` may do anything in it; it is without one where an earlier version of
+    this library has started it."""
 
     home: Path
     endpoint: str
     processes: tuple[Process, ...]
+    key: str = field(default="", repr=False)
     region: str = "us-east-1"
     account: str = "000000000000"
 
@@ -75,20 +83,25 @@ class Emulator:
         require_loopback(self.endpoint)
 
     def is_healthy(self) -> bool:
-        """Whether its processes live and answer."""
-        alive = all(process.find() for process in self.processes)
-        return alive and _answers(f"{self.endpoint}/_ministack/health", _ANSWER_SECONDS)
+        """Whether its processes live and answer, to those alone who have its key."""
+        alive = bool(self.key) and all(process.find() for process in self.processes)
+        return alive and _answers(f"{self.endpoint}{HEALTH_PATH}", _ANSWER_SECONDS)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of one of its services."""
+        return client(service, self.endpoint, region or self.region, self.key)
 
     def environment(self) -> dict[str, str]:
         """What the CDK CLI and boto3 need to know to use it, and it alone."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **_credentials(self.key),
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "CDK_DEFAULT_ACCOUNT": self.account,
             "CDK_DEFAULT_REGION": self.region,
+            # The CDK CLI keeps which account a key is of, in a file that everybody may read where nobody says another.
+            "CDK_HOME": str(self.home.absolute() / "tmp" / "cdk"),
             **_NO_ACCOUNT,
             **_past_the_proxy(),
         }
@@ -184,7 +197,9 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 def _start(home: Path, *, iam: bool) -> Emulator:
     backend, door = free_ports(2)
     endpoint, upstream = (f"http://127.0.0.1:{port}" for port in (door, backend))
-    environment = _backend_environment(home, backend)
+    key = new_key()
+    # Not by an argument, which everybody on this machine may read.
+    environment = _backend_environment(home, backend) | _credentials(key)
     arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
     if iam:
         # What comes by the door counts as TLS, which the policies ask for: functions come by it as well.
@@ -194,19 +209,19 @@ def _start(home: Path, *, iam: bool) -> Emulator:
     started: list[subprocess.Popen[bytes]] = []
     try:
         started.append(_spawn(home, "ministack", ["-m", "cdk_scalable_webhook.local.backend"], environment))
-        started.append(_spawn(home, "door", arguments, _base_environment()))
+        started.append(_spawn(home, "door", arguments, _base_environment() | _credentials(key)))
         # The door forwards this to the emulator: the answer means that both are there.
-        _wait(f"{endpoint}/_ministack/health", started, home)
+        _wait(f"{endpoint}{HEALTH_PATH}", started, home)
     except BaseException:  # Ctrl-C too: what was started here ends here
         end(_started_in(home))
         raise
-    emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started))
+    emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started), key)
     _save(emulator)
     return emulator
 
 
 def _spawn(home: Path, name: str, arguments: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    with (home / f"{name}.log").open("wb") as log:
+    with _private(home / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
@@ -220,19 +235,14 @@ def _spawn(home: Path, name: str, arguments: list[str], environment: Mapping[str
 
 
 def _backend_environment(home: Path, port: int) -> dict[str, str]:
-    """The emulator's environment, which its Lambda functions inherit: they must find it, and nothing else."""
+    """The emulator's environment, which its Lambda functions inherit: they must find it, and nothing else. What it
+    listens on is said in ``local/backend.py``."""
     scratch = home / "tmp"
     return _base_environment() | {
-        "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": "127.0.0.1",
         "LOG_LEVEL": "WARNING",
-        # Both would listen on every address of the machine.
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
         "LAMBDA_EXECUTOR": "local",
         # Where no Docker is, none is used.
         "DOCKER_HOST": f"unix://{scratch / 'no-docker'}",
@@ -243,11 +253,18 @@ def _backend_environment(home: Path, port: int) -> dict[str, str]:
 
 
 def _base_environment() -> dict[str, str]:
-    """What our processes share: nothing of the user's AWS, and no proxy between them."""
+    """What our processes share: nothing of the user's AWS, no proxy between them, and no password for one."""
     inherited = {
-        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+        name: value
+        for name, value in os.environ.items()
+        if (name in _INHERITED and not (name in _PROXIES and "@" in value)) or name.startswith(_INHERITED_PREFIXES)
     }
     return inherited | _past_the_proxy() | _NO_ACCOUNT
+
+
+def _credentials(key: str) -> dict[str, str]:
+    """By which a call is let in. The key alone counts, but with ``iam``, where it has to have made the signature."""
+    return {KEY_VARIABLE: key, "AWS_SECRET_ACCESS_KEY": key}
 
 
 def _past_the_proxy() -> dict[str, str]:
@@ -259,9 +276,17 @@ def _past_the_proxy() -> dict[str, str]:
 
 
 def _make(home: Path) -> None:
+    """A folder of the user's alone: whoever reads the key in it may run code as the user."""
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        (home / "lock").touch()
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = home.stat()
+        if found.st_mode & stat.S_IWOTH or found.st_uid != os.geteuid():
+            raise LocalError(
+                f"the home of the local AWS must be a folder of yours alone, got {home}, which is somebody else's or "
+                f"which everybody may write to; name another in {_HOME_VARIABLE}"
+            )
+        home.chmod(0o700)
+        _private(home / "lock")
     except OSError as error:
         raise LocalError(
             f"cannot write to {home}: {error.strerror}; name another folder in {_HOME_VARIABLE}"
@@ -385,17 +410,28 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in sockets]
 
 
+def _private(file: Path) -> Path:
+    """The file, which nobody else may read."""
+    file.touch(mode=0o600)
+    file.chmod(0o600)  # that of an earlier version was for everybody
+    return file
+
+
 def _save(emulator: Emulator) -> None:
-    state = {"endpoint": emulator.endpoint, "processes": [asdict(process) for process in emulator.processes]}
-    written = emulator.home / "state.json.new"
+    processes = [asdict(process) for process in emulator.processes]
+    state = {"endpoint": emulator.endpoint, "processes": processes, "key": emulator.key}
+    written = _private(emulator.home / "state.json.new")
     written.write_text(json.dumps(state))
     written.replace(emulator.home / "state.json")
 
 
 def _load(home: Path) -> Emulator | None:
     try:
-        state = json.loads((home / "state.json").read_text())
+        file = home / "state.json"
+        if file.stat().st_uid != os.geteuid():  # another user's, in a folder of this name, would get what is deployed
+            return None
+        state = json.loads(file.read_text())
         processes = tuple(Process(**process) for process in state["processes"])
-        return Emulator(home, state["endpoint"], processes)
+        return Emulator(home, state["endpoint"], processes, str(state.get("key", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -11,7 +11,6 @@ from threading import Event
 from typing import Any
 
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError
-from cdk_scalable_webhook.local.rest_api import client
 
 # A point of something that changes: when, in seconds since the epoch, and how many from then on.
 Point = tuple[float, int]
@@ -163,7 +162,7 @@ class ObservedWebhook:
         return depth(self._client("sqs"), queue_url)
 
     def _client(self, service: str) -> Any:
-        return client(service, self.emulator.endpoint, self.emulator.region)
+        return self.emulator.client(service)
 
 
 def depth(sqs: Any, queue_url: str) -> int:
