@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_network
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
@@ -696,10 +696,11 @@ def cors(value: apigateway.CorsOptions | None) -> None:
             f"cors must have its origin as browsers write it, got {origin!r}; write it in small letters and without a "
             "path, for example 'https://example.com'"
         )
-    for text in [origin, *(value.expose_headers or [])]:
+    lists = (each for each in (value.allow_headers, value.allow_methods) if each and not Token.is_unresolved(each))
+    for text in [origin, *(value.expose_headers or []), *chain(*lists)]:
         if not Token.is_unresolved(text) and not re.fullmatch(r"[\x21-\x26\x28-\x7e]+", text):
             raise ValueError(
-                f"cors must have printable ASCII without quotes and spaces in its origin and headers, got {text!r}; "
+                f"cors must have printable ASCII without quotes and spaces in its origin, methods and headers, got {text!r}; "
                 "for example 'https://example.com'"
             )
 

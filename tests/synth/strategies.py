@@ -774,7 +774,7 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "forward_headers": Argument(
             st.lists(st.sampled_from(["X-Forwarded-Host", "x_remote_user", "Proxy", "Forwarded"]), max_size=4),
             st.lists(st.sampled_from(["Host", "X-GitHub-Event", "Idempotency-Key", "a b", ""]), min_size=1),
-            (list,),
+            element=Argument(kinds=(str,)),
         ),
     },
     "Sink.python": {
