@@ -700,8 +700,8 @@ def cors(value: apigateway.CorsOptions | None) -> None:
     for text in [origin, *(value.expose_headers or []), *chain(*lists)]:
         if not Token.is_unresolved(text) and not re.fullmatch(r"[\x21-\x26\x28-\x7e]+", text):
             raise ValueError(
-                f"cors must have printable ASCII without quotes and spaces in its origin, methods and headers, got {text!r}; "
-                "for example 'https://example.com'"
+                "cors must have printable ASCII without quotes and spaces in its origin, methods and headers, got "
+                f"{text!r}; for example 'https://example.com'"
             )
 
 
