@@ -26,10 +26,15 @@ def kinds(sink: Sink, *webhooks: Webhook) -> list[Kind]:
 
 def down(sink: Sink, *webhooks: Webhook) -> SinkDown:
     """What a sink says that stores none of them."""
-    done: list[Outcome] = []
+    return down_after(sink, [], *webhooks)
+
+
+def down_after(sink: Sink, done: list[Kind], *webhooks: Webhook) -> SinkDown:
+    """What a sink says once it has done so with the first of them."""
+    seen: list[Kind] = []
     with pytest.raises(SinkDown) as raised:
-        done.extend(sink.store(webhooks, Clock(Invocation())))
-    assert done == []
+        seen.extend(outcome.kind for outcome in sink.store(webhooks, Clock(Invocation())))
+    assert seen == done
     return raised.value
 
 

@@ -18,10 +18,10 @@ import pytest
 import standardwebhooks
 import trustme
 from certificates import UNTRUSTED, presented
-from http_service import HttpService, Script, utf8
+from http_service import HttpService, Request, Script, utf8
 from link import Link
 from queue_harness import Countdown, Queue
-from storing import down, kinds, store
+from storing import down, down_after, kinds, store
 from worlds import HttpWorld, Secrets
 
 from webhook_runtime.clock import Clock
@@ -93,9 +93,9 @@ class TestConnection:
         first, again, other = (request.key for request in world.service.requests)
         assert first == again != other
 
-        world.service.answers = [hang_up, hang_up]
-        assert down(sink(world), webhook(), webhook()).error == "ProtocolError"
-        assert len(world.service.requests) == 5
+        world.service.answers = [hang_up] * 4
+        assert down_after(sink(world), [R], webhook(), webhook(), webhook()).error == "ProtocolError"
+        assert len(world.service.requests) == 7
 
     def test_a_service_that_is_not_there_is_asked_once_a_batch(self, world: HttpWorld) -> None:
         port = world.link.port
@@ -107,9 +107,9 @@ class TestConnection:
         to = sink(world, timeout=0.4)
         world.link.hold()
         before = time.monotonic()
-        assert down(to, webhook(), webhook()).error == "ReadTimeoutError"
-        assert 0.3 < time.monotonic() - before < 2
-        assert len(world.service.requests) == 1
+        assert down_after(to, [R], webhook(), webhook(), webhook()).error == "ReadTimeoutError"
+        assert 0.6 < time.monotonic() - before < 4
+        assert len(world.service.requests) == 2
 
     def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, world: HttpWorld) -> None:
         world.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
@@ -195,8 +195,8 @@ class TestConnection:
         assert world.link.attempts == 1
 
     def test_a_service_that_says_that_it_is_at_work_without_end_is_given_up(self, world: HttpWorld) -> None:
-        world.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 2
-        assert down(sink(world), webhook(), webhook()).error == "ProtocolError"
+        world.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 4
+        assert down_after(sink(world), [R], webhook(), webhook()).error == "ProtocolError"
 
     def test_an_answer_to_nothing_that_was_asked_ends_the_connection(self, world: HttpWorld) -> None:
         switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 422 X\r\nContent-Length: 0\r\n\r\n"
@@ -228,8 +228,8 @@ class TestConnection:
 
     @pytest.mark.parametrize("nonsense", ["HTTP/3 200 X\r\n\r\n", "200 OK\r\n\r\n", "\r\n", "HTTP/1.1 abc X\r\n\r\n"])
     def test_what_is_no_http_is_no_answer(self, world: HttpWorld, nonsense: str) -> None:
-        world.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 2
-        assert down(sink(world), webhook()).error == "ProtocolError"
+        world.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 4
+        assert down_after(sink(world), [R], webhook(), webhook()).error == "ProtocolError"
 
 
 class TestRequest:
@@ -382,13 +382,45 @@ class TestAnswer:
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_a_service_that_has_too_much_to_do_is_left_alone(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [(200, {}), (status, {"Retry-After": "120"})]
+        world.service.answers = [(200, {}), (status, {"Retry-After": "120"}), (status, {"Retry-After": "120"})]
         queue, webhooks = Queue(), [webhook(str(n)) for n in range(5)]
         queue.send(*webhooks)
         failed = queue.deliver(queue.consumer(sink(world)).handle)
         assert failed == [each.message_id for each in webhooks[1:]]
-        assert len(world.service.requests) == 2
+        assert len(world.service.requests) == 3
         assert queue.delays == [120] * 4
+
+    @pytest.mark.parametrize("trouble", [(429, {}), (503, {}), "hangs up", "never answers"])
+    def test_one_webhook_that_troubles_it_takes_no_try_of_the_others(self, world: HttpWorld, trouble: Any) -> None:
+        answers = {"hangs up": hang_up, "never answers": lambda _: time.sleep(1)}
+        answer = answers[trouble] if isinstance(trouble, str) else trouble
+        real = world.service.take
+
+        def take(request: Request) -> Any:
+            return answer if request.body == b"bad" else real(request)
+
+        world.service.take = take  # type: ignore[method-assign]
+        to, others = sink(world, timeout=0.4), [webhook(str(n)) for n in range(4)]
+        bad = webhook("bad")
+        # Wherever it is, and however often it comes back, also as the last of a batch and the first of the next.
+        for batch in (
+            [bad, *others],
+            [others[0], bad, *others[1:]],
+            [*others, bad],
+            [bad, *others],
+            [bad],
+            [bad, others[0]],
+        ):
+            assert kinds(to, *batch) == [R if each is bad else S for each in batch]
+
+    def test_a_service_that_is_down_is_asked_once_a_batch_from_then_on(self, world: HttpWorld) -> None:
+        to = sink(world)
+        world.service.answers = [(503, {})] * 4
+        assert down_after(to, [R], webhook(), webhook(), webhook()).error == "HTTP 503"
+        for _ in range(2):
+            assert down(to, webhook(), webhook()).error == "HTTP 503"
+        assert kinds(to, webhook(), webhook()) == [S, S]
+        assert len(world.service.requests) == 6
 
     @pytest.mark.parametrize("status", [429, 503, 500, 302])
     @pytest.mark.parametrize(

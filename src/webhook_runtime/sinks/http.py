@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import urllib3
 from urllib3 import connection
 from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2, and boto3 may come with 1.26
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from webhook_runtime.clients import client
 from webhook_runtime.clock import Clock, TimeIsUp
@@ -151,6 +151,10 @@ class Signer:
             raise SinkDown(reason, error=type(error).__name__) from None
 
 
+class _PerhapsDown(SinkDown):
+    """The service was reached, and then refused to work, gave no answer or hung up."""
+
+
 class HttpSink:
     """Posts webhooks to one URL, one after the other. The service stores each ``Idempotency-Key`` once."""
 
@@ -158,6 +162,8 @@ class HttpSink:
         self._settings = settings
         self._signer = signer
         self._named = frozenset(map(plain, settings.forward_headers))
+        # The key of the webhook to which the service did that last, where nothing went well since.
+        self._troubled_by: str | None = None
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=1, retries=False, ssl_context=tls_context(None, settings.ca_certificates)
         )
@@ -173,12 +179,25 @@ class HttpSink:
     def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
         for webhook in webhooks:
             with clock.step():
-                outcome = self._post(webhook, clock)
+                outcome = self._in_turn(webhook, clock)
             yield outcome
 
     def close(self) -> None:
         """Give the connection back."""
         self._pool.clear()
+
+    def _in_turn(self, webhook: Webhook, clock: Clock) -> Outcome:
+        """What one webhook does to the service is no reason to take it for down: somebody may have sent it for just
+        that, and the others of the batch would use up their tries with it. Two in a row are."""
+        try:
+            outcome = self._post(webhook, clock)
+        except _PerhapsDown as trouble:
+            if self._troubled_by not in (None, webhook.key):
+                raise
+            self._troubled_by = webhook.key
+            return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after)
+        self._troubled_by = None
+        return outcome
 
     def _post(self, webhook: Webhook, clock: Clock) -> Outcome:
         headers = self._headers(webhook)
@@ -199,7 +218,8 @@ class HttpSink:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
             # Of the URL its host alone: a path may be what lets somebody in.
             reason = f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
-            raise SinkDown(reason, error=type(error).__name__) from error
+            kind = _PerhapsDown if isinstance(error, ReadTimeoutError | ProtocolError) else SinkDown
+            raise kind(reason, error=type(error).__name__) from error
         return _outcome(response)
 
     def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> "urllib3.BaseHTTPResponse":
@@ -263,7 +283,7 @@ def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
     reason = f"the service answered {status} {response.reason or ''}".rstrip()
     retry_after = _seconds(response.headers.get("Retry-After"))
     if status in _DOWN:
-        raise SinkDown(reason, retry_after=retry_after, error=f"HTTP {status}")
+        raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
     permanent = 400 <= status < 500 and status not in _COME_AGAIN
     return Outcome(Kind.PERMANENT if permanent else Kind.RETRY, f"HTTP {status}", reason, retry_after)
 
