@@ -325,9 +325,9 @@ class Sink(ABC):
         out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is that
         of the webhook, of the path of its endpoint and its sender's id, such as ``/stripe#evt_1``. It is the same at
         every try: a service that stores each key once stores each webhook once. 2xx is done; 4xx goes to the
-        dead-letter queue, but for 408, 409 and 425, which come back alone, and 429; where the service answers 429 or
-        503, or not at all, the whole batch comes back; everything else comes back alone.
-        ``Retry-After`` is honoured. Redirections are not followed.
+        dead-letter queue, but for 408, 409, 425 and 429; everything else comes back alone. Where the service answers
+        429 or 503, or not at all, to two webhooks in a row, the rest of the batch comes back as well, as it does where
+        no connection is made. ``Retry-After`` is honoured. Redirections are not followed.
 
         Args:
             url: Where to post.

@@ -403,14 +403,8 @@ class TestAnswer:
         to, others = sink(world, timeout=0.4), [webhook(str(n)) for n in range(4)]
         bad = webhook("bad")
         # Wherever it is, and however often it comes back, also as the last of a batch and the first of the next.
-        for batch in (
-            [bad, *others],
-            [others[0], bad, *others[1:]],
-            [*others, bad],
-            [bad, *others],
-            [bad],
-            [bad, others[0]],
-        ):
+        first, *rest = others
+        for batch in ([bad, *others], [first, bad, *rest], [*others, bad], [bad, *others], [bad], [bad, first]):
             assert kinds(to, *batch) == [R if each is bad else S for each in batch]
 
     def test_a_service_that_is_down_is_asked_once_a_batch_from_then_on(self, world: HttpWorld) -> None:
