@@ -19,6 +19,11 @@ it. Say which version of {NAME} and of aws-cdk-lib, what somebody could do, and 
 that shows it. You are told whether it is one, and when it is mended or why it is not; the changelog names you unless
 you would rather not be named.
 
+## What is trusted
+
+[docs/security.md](docs/security.md) says what is trusted and what is not, what each part does when it is attacked, and what was
+tried.
+
 ## What counts
 
 - A webhook that is accepted, stored or answered though its `source` does not vouch for it.
