@@ -137,17 +137,15 @@ class Raw:
     def __init__(self, answer: bytes) -> None:
         self.requests: list[bytes] = []
         self._answer = answer
+        self._is_open = True
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
+        while self._is_open:
+            connection, _ = self._socket.accept()
             with connection:
                 connection.settimeout(5)
                 read = BytesIO()
@@ -162,9 +160,10 @@ class Raw:
 
     def close(self) -> None:
         # Where nobody connects, accept() waits on, whatever becomes of its socket.
+        self._is_open = False
         socket.create_connection(("127.0.0.1", self.port), 5).close()
-        self._socket.close()
         self._thread.join(5)
+        self._socket.close()
 
 
 def answered(answer: bytes) -> tuple[list[Outcome] | SinkDown, int]:

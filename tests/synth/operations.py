@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from webhook_runtime import clients, message, source
+from webhook_runtime import clients, message, schemes, source
 from webhook_runtime.admission import Unverifiable, Unverified
 from webhook_runtime.message import Webhook
 from webhook_runtime.testing import sqs_event, webhook
@@ -59,11 +59,20 @@ def signed(operation_name: str, **_: Any) -> None:
         asked.add("rds:connect")
 
 
-def admitted(self: source.Sources, arrived: Webhook) -> Webhook:
+def admitted(self: source.Sources, arrived: Webhook, queued_at: float = 0) -> Webhook:
     """As if it were of its sender, once it has been verified as ever."""
     with suppress(Unverified, Unverifiable):
-        by_source(self, arrived)
+        by_source(self, arrived, queued_at)
     return arrived
+
+
+def claim(_: schemes.Scheme, __: Webhook) -> Any:
+    """What only a secret could mend, whatever the sender."""
+
+    def fits(_: Sequence[str]) -> None:
+        raise Unverified("it fits none", sure=False)
+
+    return fits
 
 
 def requests() -> Sequence[dict[str, Any]]:
@@ -123,6 +132,9 @@ if __name__ == "__main__":
     clients._session.register("before-sign.*.*", signed)
     by_source = source.Sources.admit
     source.Sources.admit = admitted  # type: ignore[method-assign, assignment]
+    kinds: list[Any] = [schemes.Scheme, *schemes.KINDS.values()]
+    for kind in kinds:
+        kind.claim = claim
     module = import_module(sys.argv[1].rpartition(".")[0])
     for event in requests() if module.__name__.endswith("publisher") else batches():
         module.handler(event, Context())
