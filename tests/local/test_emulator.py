@@ -1,16 +1,21 @@
 import dataclasses
+import grp
 import json
 import os
+import pwd
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -96,6 +101,70 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
     assert emulators._load(home) is None
     with pytest.raises(LocalError, match="somebody else's"):
         emulators.up(home)
+
+
+def test_nobody_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes it is sent the key: it is bound before a process could name it."""
+    spawn, taken = emulators._spawn, []
+
+    def watched(home: Path, name: str, arguments: list[str], environment: Any, listening: socket.socket) -> Any:
+        for reuse in (0, 1):
+            with socket.socket() as thief, suppress(OSError):
+                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+                thief.bind(listening.getsockname())
+                taken.append(name)
+        return spawn(home, name, arguments, environment, listening)
+
+    monkeypatch.setattr(emulators, "_spawn", watched)
+    assert emulators.up(home).is_healthy()
+    assert taken == []
+
+
+def test_whoever_answers_for_one_that_has_ended_is_not_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn = emulators._spawn
+
+    def ends(home: Path, name: str, arguments: list[str], environment: Any, listening: socket.socket) -> Any:
+        process = spawn(home, name, ["-c", "raise SystemExit"], environment, listening)
+        process.wait()
+        return process
+
+    monkeypatch.setattr(emulators, "_spawn", ends)
+    monkeypatch.setattr(emulators, "_answers", lambda *_: True)
+    with pytest.raises(LocalError, match="ended while it started"):
+        emulators.up(home)
+    assert not (home / "state.json").exists()
+
+
+def test_nothing_that_lay_in_the_folder_is_used(home: Path, tmp_path: Path) -> None:
+    for theirs in ("scratch", "log"):
+        (tmp_path / theirs).mkdir()
+    home.mkdir(mode=0o700)
+    (home / "tmp").symlink_to(tmp_path / "scratch")
+    (home / "door.log").symlink_to(tmp_path / "log" / "theirs")
+    emulator = emulators.up(home)
+    assert not (home / "tmp").is_symlink()
+    assert mode(home / "tmp") == 0o700
+    assert [*(tmp_path / "scratch").iterdir(), *(tmp_path / "log").iterdir()] == []
+    emulators.down(home)
+    (home / "tmp").mkdir()
+    (home / "tmp" / "theirs").touch()
+    assert emulators.up(home).key != emulator.key
+    assert not (home / "tmp" / "theirs").exists()
+
+
+@pytest.mark.parametrize(
+    ("group", "members", "is_home"), [("me", [], True), ("me", ["other"], False), ("staff", [], False)]
+)
+def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch, group: str, members: list[str], is_home: bool
+) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="me"))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name=group, gr_mem=members))
+    home.mkdir()
+    home.chmod(0o775)
+    with nullcontext() if is_home else pytest.raises(LocalError, match="must be a folder of yours alone, got"):
+        emulators._make(home)
+    assert mode(home) == (0o700 if is_home else 0o775)
 
 
 def test_one_that_an_earlier_version_started_is_ended_and_started_anew(home: Path) -> None:

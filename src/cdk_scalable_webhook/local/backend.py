@@ -5,11 +5,13 @@ MiniStack takes a function's log for complete once no line came for 5 ms. On a b
 lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
 """
 
+import argparse
+import asyncio
 import logging
 import os
+import resource
 import secrets
 import select
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
@@ -17,6 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+import hypercorn.asyncio
+from hypercorn.config import Config
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_access_key_account
@@ -27,6 +31,7 @@ from cdk_scalable_webhook.local.guard import Guard, Refused, key_of, require_loc
 # Everything else that MiniStack opens listens on every address of the machine.
 _LOOPBACK = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0"}
 _CHUNK_BYTES = 65536
+_KEEP_ALIVE_SECONDS = 75
 
 Credentials = Callable[[Mapping[str, Any]], dict[str, str]]
 
@@ -97,15 +102,16 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
 
 def is_issued(key: str) -> bool:
     """Whether the emulator gave this key to somebody: to a role for a while, or to a user."""
-    from ministack.services import sts
+    from ministack.services import iam, sts
 
     session = sts._sessions.get(key)
     if session is not None:
         return not sts._session_expired(session)
     try:
-        return find_iam_access_key_account(key) is not None
+        account = find_iam_access_key_account(key)
     except AmbiguousAccessKeyError:
         return False
+    return account is not None and iam._access_keys.to_dict()[account, key]["Status"] == "Active"
 
 
 def is_awaited(method: str, path: str) -> bool:
@@ -151,11 +157,26 @@ def guard_runtime_api(handler: type[Any]) -> None:
     handler.parse_request = parse
 
 
+def serve(bind: str) -> None:
+    """Serve until terminated, by MiniStack's own settings: what it would do by itself opens a port of its own."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:  # a burst opens many
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    config = Config()
+    config.bind = [bind]
+    config.keep_alive_timeout = _KEEP_ALIVE_SECONDS
+    config.loglevel = "WARNING"
+    guarded: Any = app.app
+    asyncio.run(hypercorn.asyncio.serve(guarded, config))
+
+
 def main() -> None:
     """Serve until terminated."""
+    arguments = argparse.ArgumentParser(prog="python -m cdk_scalable_webhook.local.backend")
+    arguments.add_argument("--fd", type=int, help="a socket that listens: nobody else can take its port")
+    options, _ = arguments.parse_known_args()
     key = key_of(os.environ)
     os.environ |= _LOOPBACK
-    sys.argv = sys.argv[:1]  # its own options start it without all of this
     read_logs_to_the_end(lambda_runtime.Worker)
     program: Path = python.make(Path(tempfile.gettempdir(), "python"))
     lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
@@ -165,7 +186,7 @@ def main() -> None:
         log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
     app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)
     os.environ.pop("PYTHONPATH", None)  # functions would inherit it
-    app.main()
+    serve(f"127.0.0.1:{os.environ.get('GATEWAY_PORT', 4566)}" if options.fd is None else f"fd://{options.fd}")
 
 
 if __name__ == "__main__":

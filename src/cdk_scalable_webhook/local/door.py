@@ -350,9 +350,14 @@ class Door:
             url = httpx.URL(self._upstream).copy_with(raw_path=target)
         except (httpx.InvalidURL, UnicodeDecodeError):
             return _json(400, {"message": "Bad Request"})
-        outgoing = self._http.build_request(request.method, url, headers=headers, content=await request.body())
+        # As it comes: who has no key could have us keep any amount.
+        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        content = request.stream() if has_body else b""
+        outgoing = self._http.build_request(request.method, url, headers=headers, content=content)
         try:
             reply = await self._http.send(outgoing, stream=True)
+        except ClientDisconnect:
+            return _json(400, {"message": "Bad Request"})  # which nobody reads
         except httpx.HTTPError as error:
             return _json(503, {"message": f"The local AWS cannot be reached: {error!r}"})
         try:
@@ -398,7 +403,9 @@ def create_app(upstream: str, key: str, *, iam: bool = False, sqs: str | None = 
 def main() -> None:
     """Serve until terminated."""
     arguments = argparse.ArgumentParser(prog="python -m cdk_scalable_webhook.local.door")
-    arguments.add_argument("--port", type=int, required=True)
+    where = arguments.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--fd", type=int, help="a socket that listens: nobody else can take its port")
     arguments.add_argument("--upstream", required=True, help="the emulator's URL")
     arguments.add_argument("--iam", action="store_true", help="the emulator evaluates policies")
     arguments.add_argument("--sqs", help="the URL of SQS, where calls to it go another way")
@@ -406,10 +413,10 @@ def main() -> None:
     log = logging.StreamHandler()
     log.setFormatter(shown.Formatter())
     logging.basicConfig(handlers=[log])
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(options.upstream, key_of(os.environ), iam=options.iam, sqs=options.sqs),
         host="127.0.0.1",
-        port=options.port,
+        port=options.port or 0,
         log_level="warning",
         # A kept connection that ends just as it is used again fails its call, and who invokes must not try twice.
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
@@ -419,6 +426,7 @@ def main() -> None:
         # Who calls is whoever calls, as for API Gateway: not whom an X-Forwarded-For names.
         proxy_headers=False,
     )
+    uvicorn.Server(config).run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
 
 
 def _require_access(request: Request, api: RestApi, method: Method, context: Mapping[str, Any]) -> None:

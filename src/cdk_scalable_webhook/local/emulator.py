@@ -1,7 +1,9 @@
 """The emulator's life: MiniStack and the door before it, as two background processes that a state file remembers."""
 
+import grp
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -31,6 +33,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 10
 # Under a burst, an answer may take long; that is no reason to take the emulator for dead, and end it.
 _ANSWER_SECONDS = 30
+_BACKLOG = 1024
 # What the emulator, and with it every function, sees of the user's environment: nothing that is a setting of somebody
 # else's emulator, and no secret. As in AWS, a function has the variables that its app gave it.
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
@@ -84,8 +87,12 @@ class Emulator:
 
     def is_healthy(self) -> bool:
         """Whether its processes live and answer, to those alone who have its key."""
-        alive = bool(self.key) and all(process.find() for process in self.processes)
-        return alive and _answers(f"{self.endpoint}{HEALTH_PATH}", _ANSWER_SECONDS)
+        answers = self._lives() and _answers(f"{self.endpoint}{HEALTH_PATH}", _ANSWER_SECONDS)
+        # Still: where one has ended, somebody else may have taken its port and answered.
+        return answers and self._lives()
+
+    def _lives(self) -> bool:
+        return bool(self.key) and all(process.find() for process in self.processes)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of one of its services."""
@@ -195,21 +202,27 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 
 
 def _start(home: Path, *, iam: bool) -> Emulator:
-    backend, door = free_ports(2)
-    endpoint, upstream = (f"http://127.0.0.1:{port}" for port in (door, backend))
+    # They listen before anybody knows of them: of a port that is free for a moment another user would be sent the key.
+    with _listening() as backend, _listening() as door:
+        return _start_at(home, backend, door, iam=iam)
+
+
+def _start_at(home: Path, backend: socket.socket, door: socket.socket, *, iam: bool) -> Emulator:
+    endpoint, upstream = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (door, backend))
     key = new_key()
     # Not by an argument, which everybody on this machine may read.
-    environment = _backend_environment(home, backend) | _credentials(key)
-    arguments = ["-m", "cdk_scalable_webhook.local.door", "--port", str(door), "--upstream", upstream]
+    environment = _backend_environment(home, backend.getsockname()[1]) | _credentials(key)
+    arguments = ["-m", "cdk_scalable_webhook.local.door", "--upstream", upstream]
     if iam:
         # What comes by the door counts as TLS, which the policies ask for: functions come by it as well.
         environment |= {"AUTH": "true", "AWS_ENDPOINT_URL": endpoint}
         arguments.append("--iam")
-    (home / "tmp").mkdir(exist_ok=True)
+    _make_scratch(home / "tmp")
     started: list[subprocess.Popen[bytes]] = []
     try:
-        started.append(_spawn(home, "ministack", ["-m", "cdk_scalable_webhook.local.backend"], environment))
-        started.append(_spawn(home, "door", arguments, _base_environment() | _credentials(key)))
+        ours = _base_environment() | _credentials(key)
+        started.append(_spawn(home, "ministack", ["-m", "cdk_scalable_webhook.local.backend"], environment, backend))
+        started.append(_spawn(home, "door", arguments, ours, door))
         # The door forwards this to the emulator: the answer means that both are there.
         _wait(f"{endpoint}{HEALTH_PATH}", started, home)
     except BaseException:  # Ctrl-C too: what was started here ends here
@@ -220,10 +233,29 @@ def _start(home: Path, *, iam: bool) -> Emulator:
     return emulator
 
 
-def _spawn(home: Path, name: str, arguments: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _listening() -> socket.socket:
+    """A socket of loopback, at a port of its own."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(_BACKLOG)
+    return listening
+
+
+def _make_scratch(folder: Path) -> None:
+    """Anew: what runs functions is in it, and somebody else may have made it, where the home was not always closed."""
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(0o700)
+
+
+def _spawn(
+    home: Path, name: str, arguments: list[str], environment: Mapping[str, str], listening: socket.socket
+) -> subprocess.Popen[bytes]:
     with _private(home / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, *arguments],
+            [sys.executable, *arguments, "--fd", str(listening.fileno())],
+            pass_fds=[listening.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -280,10 +312,11 @@ def _make(home: Path) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = home.stat()
-        if found.st_mode & stat.S_IWOTH or found.st_uid != os.geteuid():
+        by_others = stat.S_IWOTH if _is_of_one_user(found.st_gid) else stat.S_IWOTH | stat.S_IWGRP
+        if found.st_mode & by_others or found.st_uid != os.geteuid():
             raise LocalError(
                 f"the home of the local AWS must be a folder of yours alone, got {home}, which is somebody else's or "
-                f"which everybody may write to; name another in {_HOME_VARIABLE}"
+                f"which others may write to; name another in {_HOME_VARIABLE}"
             )
         home.chmod(0o700)
         _private(home / "lock")
@@ -293,9 +326,19 @@ def _make(home: Path) -> None:
         ) from error
 
 
+def _is_of_one_user(group: int) -> bool:
+    """Whether a group is the user's own, as many systems make one for each user: its folders are writable for it."""
+    with suppress(KeyError):
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        found = grp.getgrgid(group)
+        return found.gr_name == user and set(found.gr_mem) <= {user}
+    return False
+
+
 def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> None:
     give_up = time.monotonic() + _START_SECONDS
-    while not _answers(url):
+    # Whoever answers is ours for as long as ours live, since they have held their ports from the beginning.
+    while not (_answers(url) and all(process.poll() is None for process in processes)):
         dead = next((process for process in processes if process.poll() is not None), None)
         if dead or time.monotonic() > give_up:
             what = "ended" if dead else f"gave no answer in {_START_SECONDS} seconds"
@@ -411,7 +454,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def _private(file: Path) -> Path:
-    """The file, which nobody else may read."""
+    """The file, which nobody else may read, and which is no link of somebody else's to another."""
+    if file.is_symlink():
+        file.unlink()
     file.touch(mode=0o600)
     file.chmod(0o600)  # that of an earlier version was for everybody
     return file
