@@ -30,7 +30,7 @@ _SLOW = (
     "CREATE TRIGGER slow AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION slow()",
 )
 _INSERT = """
-INSERT INTO orders SELECT 'probe-' || clock_timestamp() || n, '', now(), '', '', '', '{}', '', ''
+INSERT INTO orders SELECT 'probe-' || clock_timestamp() || n, '/', '', now(), '', '', '', '{}', '', ''
 FROM generate_series(1, 10) AS n
 """
 
