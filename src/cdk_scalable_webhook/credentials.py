@@ -42,17 +42,28 @@ class Credentials(NamedTuple):
 
     def but_for(self, source: Source | None) -> "Credentials":
         """Those that the source need not see: it takes its own secret out by itself, once it has verified."""
-        if source is None:
-            return self
-        return Credentials(self.headers - source.headers, frozenset() if source.signs_url else self.parameters)
+        return self if source is None else Credentials(self.headers - source.headers, self.parameters)
 
-    def require_unused(self, delivery_id_header: str | None, filters: EventFilters | None) -> None:
-        """
+    def require_unused(
+        self, delivery_id_header: str | None, filters: EventFilters | None, source: Source | None, *, verifies: bool
+    ) -> None:
+        """``verifies`` is whether the ingress does.
+
         Raises:
-            ValueError: What is no part of the webhook is to make it unique, or to tell whether it is wanted.
+            ValueError: What is no part of the webhook is to make it unique, to tell whether it is wanted, or to be
+                verified where nobody can take it out afterwards.
         """
-        ids = {delivery_id_header} if delivery_id_header else set()
-        used = {"delivery_id_header": ids, "event_filters": filters.header_names if filters else set()}
+        if self.parameters and source is not None and source.signs_url and not verifies:
+            raise ValueError(
+                "ingress must be Ingress.lambda_integration() for a source that signs the URL where API Gateway looks "
+                f"for {min(self.parameters)} in it, got one that cannot take that out of what was verified; take that "
+                "ingress, or another source"
+            )
+        used = {
+            "id_header": source.id_headers if source else set(),
+            "delivery_id_header": {delivery_id_header} if delivery_id_header else set(),
+            "event_filters": filters.header_names if filters else set(),
+        }
         for argument, names in used.items():
             if clash := sorted(self.headers & names):
                 raise ValueError(

@@ -232,7 +232,9 @@ class _LambdaIntegration(Ingress):
         if options.response_headers:
             variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
         if options.credential_headers or options.credential_parameters:
-            names = {"headers": options.credential_headers, "parameters": options.credential_parameters}
+            # A signature of the URL is of all of its query.
+            parameters = "signed_parameters" if source is not None and source.signs_url else "parameters"
+            names = {"headers": options.credential_headers, parameters: options.credential_parameters}
             variables["WEBHOOK_CREDENTIALS"] = json.dumps({kind: sorted(each) for kind, each in names.items()})
         if options.payload_bucket is not None:
             variables["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name

@@ -715,6 +715,11 @@ class Source:
         return frozenset(str(name).lower() for name in named if name is not None)
 
     @property
+    def id_headers(self) -> set[str]:
+        """The headers that make a delivery unique, in lower case."""
+        return {str(way["id_header"]).lower() for way in self._ways if way.get("id_header") is not None}
+
+    @property
     def signs_url(self) -> bool:
         """Whether a signature is of the URL too, and so of all of its query."""
         return self._kind == "twilio" or any("{url}" in str(way.get("signed", "")) for way in self._ways)

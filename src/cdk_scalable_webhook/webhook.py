@@ -535,8 +535,10 @@ class ScalableWebhook(Construct):
         """Open an endpoint, and tell what API Gateway asks of a sender there."""
         mount, verified = place(self._api, options.mount), options.source is not None
         edge = edge.at(mount)
-        credentials = Credentials.asked_at(mount, edge).but_for(options.source)
-        credentials.require_unused(options.delivery_id_header, endpoint.filters)
+        credentials = Credentials.asked_at(mount, edge)
+        source = options.source
+        credentials.require_unused(options.delivery_id_header, endpoint.filters, source, verifies=ingress.verifies)
+        credentials = credentials.but_for(source)
         options = replace(
             options,
             response_headers=edge.response_headers(),

@@ -57,7 +57,8 @@ class Clock:
     @contextmanager
     def step(self) -> Iterator[None]:
         """One call to the sink. Raises SinkDown where one as long as the longest so far would not end in time; the
-        first is always begun, and given up when the time is over."""
+        first is always begun, and given up when the time is over. One in which the sink is down does not count: it may
+        have waited for an answer that the others get at once."""
         if self._longest > self.remaining():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         began = time.monotonic()
@@ -66,8 +67,15 @@ class Clock:
                 yield
         except TimeIsUp:
             raise SinkDown("it was not done when the function's time was over", error="OutOfTime") from None
-        finally:
-            self._longest = max(self._longest, time.monotonic() - began)
+        except SinkDown:
+            raise
+        except BaseException:
+            self._took(began)
+            raise
+        self._took(began)
+
+    def _took(self, began: float) -> None:
+        self._longest = max(self._longest, time.monotonic() - began)
 
     @contextmanager
     def look(self, behind: int = 0) -> Iterator[None]:

@@ -3,9 +3,10 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -63,6 +64,7 @@ class Publisher:
             webhook = self._admit(self._webhook(event))
             if isinstance(webhook, Answer):
                 return _handshake(event, webhook)
+            webhook = self._without_signed_parameters(webhook)
             if self._event_filters is not None and not self._event_filters.want(webhook):
                 logs.logger.info(
                     Kind.DROPPED.value,
@@ -120,6 +122,13 @@ class Publisher:
         left_out = self._credentials.get(kind, ())
         pairs = [(name, value) for name, several in (values or {}).items() for value in several]
         return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
+
+    def _without_signed_parameters(self, webhook: Webhook) -> Webhook:
+        """The same of parameters that the source had to see, since it signs all of the query."""
+        if not (names := self._credentials.get("signed_parameters")):
+            return webhook
+        pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
+        return replace(webhook, query_string=urlencode([pair for pair in pairs if pair[0].lower() not in names]))
 
     def _admit(self, webhook: Webhook) -> Webhook | Answer:
         """Fails closed: where nothing can be verified nobody is let in."""

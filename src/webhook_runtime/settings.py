@@ -34,7 +34,8 @@ class PublisherSettings(NamedTuple):
     """``acknowledgement`` is JSON with status, body and content type, ``response_headers`` with names and values; None
     where the answer is the usual one, and has no more headers.
     ``payload_bucket`` is None where large payloads are not enabled. ``credentials`` is JSON, with the names of
-    ``headers`` and of ``parameters`` by which API Gateway has let the sender in."""
+    ``headers`` and of ``parameters`` by which API Gateway has let the sender in; ``signed_parameters`` are those that a
+    source verifies first."""
 
     queue_url: str
     delivery_id_header: str | None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -232,6 +232,40 @@ class TestConnection:
         assert down_after(sink(world), [R], webhook(), webhook()).error == "ProtocolError"
 
 
+@contextmanager
+def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
+    """A service by TLS that reads no payload of more than 20,000 bytes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            if int(self.headers["Content-Length"]) > 20_000:
+                self.wfile.write(answer)
+                self.close_connection = True
+                return
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            """Of a client that is hung up on."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
 class TestRequest:
     def test_the_service_gets_all_of_the_webhook(self, world: HttpWorld) -> None:
         one = webhook(
@@ -407,14 +441,38 @@ class TestAnswer:
         for batch in ([bad, *others], [first, bad, *rest], [*others, bad], [bad, *others], [bad], [bad, first]):
             assert kinds(to, *batch) == [R if each is bad else S for each in batch]
 
-    def test_a_service_that_is_down_is_asked_once_a_batch_from_then_on(self, world: HttpWorld) -> None:
+    def test_a_service_that_is_down_is_asked_twice_a_batch(self, world: HttpWorld) -> None:
         to = sink(world)
-        world.service.answers = [(503, {})] * 4
-        assert down_after(to, [R], webhook(), webhook(), webhook()).error == "HTTP 503"
-        for _ in range(2):
-            assert down(to, webhook(), webhook()).error == "HTTP 503"
+        world.service.answers = [(503, {})] * 6
+        for _ in range(3):
+            assert down_after(to, [R], webhook(), webhook(), webhook()).error == "HTTP 503"
         assert kinds(to, webhook(), webhook()) == [S, S]
-        assert len(world.service.requests) == 6
+        assert len(world.service.requests) == 8
+
+    def test_two_webhooks_that_trouble_it_once_take_no_try_of_a_later_batch(self, world: HttpWorld) -> None:
+        to = sink(world)
+        world.service.answers = [(503, {})] * 3
+        assert down_after(to, [R], webhook("bad"), webhook("bad"), webhook()).error == "HTTP 503"
+        assert kinds(to, webhook("bad"), webhook(), webhook()) == [R, S, S]
+
+    def test_one_that_gets_no_answer_leaves_the_others_their_time(self, world: HttpWorld) -> None:
+        world.service.answers = [(200, {}), lambda _: time.sleep(2), (200, {}), lambda _: time.sleep(2)]
+        outcomes = sink(world, timeout=1).store([webhook(str(n)) for n in range(6)], Clock(Countdown(4)))
+        assert [each.kind for each in outcomes] == [S, R, S, R, S, S]
+
+    @pytest.mark.parametrize("answer", ["HTTP/1.1 413 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ""])
+    @pytest.mark.parametrize("size", [30_000, 4_000_000])
+    def test_a_service_that_hangs_up_on_what_is_large_is_there_for_the_others_by_tls_too(
+        self, tmp_path: Path, answer: str, size: int
+    ) -> None:
+        authority = trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        with impatient(context, answer.encode()) as port:
+            settings = HttpSettings(f"https://localhost:{port}/", 5, None, str(tmp_path / "ca.pem"))
+            outcomes = store(HttpSink(settings, None), webhook("a"), webhook("x" * size), webhook("b"))
+        assert [outcome.kind for outcome in outcomes] == [S, P if answer else R, S]
 
     @pytest.mark.parametrize("status", [429, 503, 500, 302])
     @pytest.mark.parametrize(

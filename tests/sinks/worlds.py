@@ -43,6 +43,7 @@ class World(ABC):
 
     holds_bytes = 6 * 1024 * 1024
     encoding = "utf-8"
+    attempts_when_down = 2
     link: Link
 
     @abstractmethod
@@ -262,6 +263,9 @@ class DynamoDBWorld(World):
 
 
 class HttpWorld(World):
+    # What one webhook does to a service is no reason to take it for down.
+    attempts_when_down = 4
+
     def __init__(self, *, informs: bool = False) -> None:
         self.service = HttpService(informs=informs)
         self.link = Link(self.service.port)

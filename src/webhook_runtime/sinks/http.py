@@ -4,8 +4,10 @@ import base64
 import hashlib
 import hmac
 import re
+import ssl
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.client import BadStatusLine, HTTPException, HTTPMessage, HTTPResponse, UnknownProtocol, parse_headers
@@ -98,7 +100,27 @@ class _HttpConnection(connection.HTTPConnection):
 
 
 class _HttpsConnection(connection.HTTPSConnection):
+    """A service that hangs up has done so, by TLS too: the client would take it for one that nobody can reach, and not
+    read the answer that is there already."""
+
     response_class = _Response
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        with _hung_up():
+            super().request(*arguments, **named)
+
+    def getresponse(self, *arguments: Any, **named: Any) -> Any:
+        with _hung_up():
+            return super().getresponse(*arguments, **named)
+
+
+@contextmanager
+def _hung_up() -> Iterator[None]:
+    """An error of TLS, once there is a connection, as that of a connection without it."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise BrokenPipeError(str(error)) from error
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
@@ -178,26 +200,26 @@ class HttpSink:
 
     def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
         for webhook in webhooks:
-            with clock.step():
-                outcome = self._in_turn(webhook, clock)
+            try:
+                with clock.step():
+                    outcome = self._post(webhook, clock)
+                self._troubled_by = None
+            except _PerhapsDown as trouble:
+                outcome = self._troubled(webhook, trouble)
             yield outcome
 
     def close(self) -> None:
         """Give the connection back."""
         self._pool.clear()
 
-    def _in_turn(self, webhook: Webhook, clock: Clock) -> Outcome:
+    def _troubled(self, webhook: Webhook, trouble: _PerhapsDown) -> Outcome:
         """What one webhook does to the service is no reason to take it for down: somebody may have sent it for just
-        that, and the others of the batch would use up their tries with it. Two in a row are."""
-        try:
-            outcome = self._post(webhook, clock)
-        except _PerhapsDown as trouble:
-            if self._troubled_by not in (None, webhook.key):
-                raise
-            self._troubled_by = webhook.key
-            return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after)
-        self._troubled_by = None
-        return outcome
+        that, and the others of the batch would use up their tries with it. Two in a row are: raises SinkDown, once."""
+        before, self._troubled_by = self._troubled_by, webhook.key
+        if before not in (None, webhook.key):
+            self._troubled_by = None
+            raise trouble
+        return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after)
 
     def _post(self, webhook: Webhook, clock: Clock) -> Outcome:
         headers = self._headers(webhook)
