@@ -21,8 +21,8 @@ you would rather not be named.
 
 ## What is trusted
 
-[docs/security.md](docs/security.md) says what is trusted and what is not, what each part does when it is attacked, and what was
-tried.
+[docs/security.md](docs/security.md) says what is trusted and what is not, what each part does when it is attacked, and
+what was tried.
 
 ## What counts
 

@@ -85,9 +85,13 @@ def create_buffer(
     )
 
 
-def check_unverified_queue(scope: Construct, brought: sqs.IQueue, queue: sqs.IQueue | None) -> None:
-    """Whether it takes what comes out of the queue, which is None where one is about to be made."""
-    checks.unverified_queue(scope, brought, queue, checks.message_size_of(queue) if queue else _MAX_MESSAGE_BYTES)
+def check_unverified_queue(
+    scope: Construct, brought: sqs.IQueue, queue: sqs.IQueue | None, dead_letter_queue: sqs.IQueue | None
+) -> None:
+    """Whether it takes what comes out of the queue, which is None where one is about to be made, as is that of dead
+    letters."""
+    needed = checks.message_size_of(queue) if queue else _MAX_MESSAGE_BYTES
+    checks.unverified_queue(scope, brought, queue, dead_letter_queue, needed)
 
 
 def unverified_queue(

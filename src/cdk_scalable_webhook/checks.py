@@ -855,20 +855,33 @@ def dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> Non
 
 
 def unverified_queue(
-    scope: Construct, unverified_queue: sqs.IQueue, queue: sqs.IQueue | None, needed: float | None
+    scope: Construct,
+    unverified_queue: sqs.IQueue,
+    queue: sqs.IQueue | None,
+    dead_letter_queue: sqs.IQueue | None,
+    needed: float | None,
 ) -> None:
-    """What a queue for it has to be: not the queue itself, from which the consumer would get it again. ``queue`` is
-    None for one that is about to be made, ``needed`` is the bytes that a message of it may have."""
+    """What a queue for it has to be: none that a consumer empties, which would get it for a webhook, and none of dead
+    letters, among which nobody would look for it. Those are None where one is about to be made; ``needed`` is the bytes
+    that a message of the queue may have."""
     same_environment(scope, unverified_queue=unverified_queue)
     if unverified_queue.fifo:
         raise ValueError(
             "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO "
             "queue; bring a standard one, or leave it out"
         )
-    if queue is not None and not _names(queue).isdisjoint(_names(unverified_queue)):
+    names = _names(unverified_queue)
+    for argument, other in (("queue", queue), ("dead_letter_queue", dead_letter_queue)):
+        if other is not None and not _names(other).isdisjoint(names):
+            raise ValueError(
+                f"unverified_queue must be another queue than {argument}, got {unverified_queue.node.path} for both; "
+                "bring another one, or leave it out"
+            )
+    consumed = cast(Construct, scope.node.root).node.try_find_child(_CONSUMED)
+    if consumed is not None and any(cast(Construct, consumed).node.try_find_child(name) for name in names):
         raise ValueError(
-            f"unverified_queue must be another queue than queue, got {unverified_queue.node.path} for both; bring "
-            "another one, or leave it out"
+            f"unverified_queue must have no consumer, got {unverified_queue.node.path}, which another ScalableWebhook "
+            "empties; bring another one, or leave it out"
         )
     _size(needed, "queue", unverified_queue=unverified_queue)
 

@@ -42,9 +42,9 @@ class Throttle(NamedTuple):
 
     @classmethod
     def of(cls, rate_limit: float | None, burst_limit: int | None, *, fifo: bool) -> Self:
-        """What somebody said, each of the two by itself. Else what a burst of webhooks needs, and a tenth of what all
-        APIs of the account share in a region, so that one endpoint cannot take it from the others; before a FIFO queue
-        what that takes.
+        """What somebody said, each of the two by itself. Else what a burst of webhooks needs, and of what all APIs of
+        the account share in a region a tenth for each of the two methods of an endpoint, so that none takes it all;
+        before a FIFO queue what that takes.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html

@@ -69,7 +69,8 @@ THROTTLED_BY_MAPPING = Finding(
 )
 THROTTLED_BY_STAGE = Finding(
     ("CKV_AWS_115",),
-    "The stage's throttle answers 429; a reservation would answer 500, and take from the account's other functions.",
+    "The throttle of its stage answers 429: ours has one, and an api of yours where you set it. A reservation would "
+    "answer 500, and take from the account's other functions.",
 )
 NO_VPC = Finding(("CKV_AWS_117",), "It calls nothing but public endpoints, by TLS; a VPC is where the sink needs one.")
 AFTER_ITS_ROLE = Finding(

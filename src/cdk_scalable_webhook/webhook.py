@@ -191,8 +191,9 @@ class ScalableWebhook(Construct):
                 throttles without it.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
             throttling_rate_limit: Requests a second that the endpoint lets in before it answers 429: 1 to 100,000, of
-                each method of the API's stage. What is above the account's limit has no effect. Default: 1,000, a tenth
-                of what all APIs of an account share in a region; 300 before a FIFO queue, which takes no more.
+                each method of the API's stage: the mount, and all paths below it. What is above the account's limit has
+                no effect. Default: 1,000, a tenth of what all APIs of an account share in a region; 300 before a FIFO
+                queue, which takes no more.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
             throttling_burst_limit: Requests at once that the endpoint lets in before it answers 429: 1 to 100,000, of
                 each method of the API's stage. Default: 2,000; 300 before a FIFO queue.
@@ -277,9 +278,6 @@ class ScalableWebhook(Construct):
         )
         if queue is not None and consumer is not None:
             checks.nothing_set("queue and consumer", encryption_key=encryption_key)
-        if unverified_queue is not None:
-            check_unverified_queue(self, unverified_queue, queue)
-
         if queue is None:
             buffer = create_buffer(
                 self,
@@ -304,6 +302,8 @@ class ScalableWebhook(Construct):
             buffer = brought_buffer(
                 self, queue, consumer_timeout=busy, max_batching_window=max_batching_window, retry=self._retry
             )
+        if unverified_queue is not None:
+            check_unverified_queue(self, unverified_queue, queue, buffer.dead_letter_queue)
         self._queue = buffer.queue
         self._dead_letter_queue = buffer.dead_letter_queue
         self._max_receive_count = buffer.max_receive_count

@@ -91,13 +91,16 @@ def _depth(fields: Pattern) -> int:
 
 
 def _parse(payload: bytes, depth: int) -> Any:
-    """None where it is not JSON that can be read. Of a key that is there twice the last value counts."""
+    """None where it is not JSON. Of a key that is there twice the last value counts. Raises _TooMuch for JSON that is
+    too deep to read, or has a number of too many digits."""
     try:
         text = payload.decode(json.detect_encoding(payload), "surrogatepass")  # as parse_json reads bytes
         options = {"object_pairs_hook": partial(_undotted, depth)} if _NAME_WITH_A_DOT.search(text) else {}
         return parse_json(text, **options)
-    except ValueError:
+    except (json.JSONDecodeError, UnicodeError):
         return None
+    except ValueError:
+        raise _TooMuch from None
 
 
 def _undotted(depth: int, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

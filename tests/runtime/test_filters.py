@@ -182,14 +182,26 @@ NOT_TO_BE_READ = [
     b'{"a": 1',
     b"\xff\xfe",
     b"\x00" * 100,
-    b"[" * 200_000,
-    b'{"a":' * 200_000,
-    b'{"a": ' + b"1" * 10_000 + b"}",
     # JSON, but with no fields.
     b"1",
     b'"a"',
     b"null",
 ]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"a": "y", "b": ' + b"1" * 10_000 + b"}",
+        b'{"a": "y", "b": ' + b"[" * 3_000 + b"]" * 3_000 + b"}",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+    ],
+    ids=range(4),
+)
+@pytest.mark.parametrize("rule", [{"exists": False}, {"prefix": "x"}, {"numeric": [">", 0]}])
+def test_what_python_cannot_read_of_json_is_not_known_to_be_unwanted(payload: bytes, rule: Any) -> None:
+    assert wants([{"body": {"a": [rule]}}], payload)
 
 
 @pytest.mark.parametrize("payload", NOT_TO_BE_READ, ids=range(len(NOT_TO_BE_READ)))

@@ -70,6 +70,17 @@ def other(stack: Stack) -> Stack:
     return Stack(cast(App, stack.node.root), "Other")
 
 
+def same(stack: Stack) -> sqs.IQueue:
+    found = stack.node.try_find_child("Same")
+    return found if isinstance(found, sqs.Queue) else sqs.Queue(stack, "Same", retention_period=days(14))
+
+
+def busy(stack: Stack) -> sqs.IQueue:
+    busy = sqs.Queue(stack, "Busy", visibility_timeout=minutes(3))
+    ScalableWebhook(stack, "Other", queue=busy)
+    return busy
+
+
 def secret(stack: Stack) -> secretsmanager.Secret:
     return secretsmanager.Secret(stack, "Secret")
 
@@ -243,6 +254,8 @@ ROWS = [
     Row("FIFO queue of what is unverified", "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO queue; bring a standard one", {}, {"unverified_queue": queue(fifo=True)}, remedies=[{"unverified_queue": queue()}, {"unverified_queue": OUT}]),
     Row("unverified messages smaller", "max_message_size_bytes of unverified_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"unverified_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"unverified_queue": queue(max_message_size_bytes=1_048_576)}]),
     Row("queue of what is unverified is the queue", "unverified_queue must be another queue than queue, got Stack/Its for both; bring another one", {}, {"queue": imported("Theirs"), "unverified_queue": imported("Its")}, remedies=[{"queue": imported("Theirs"), "unverified_queue": queue()}, {"queue": imported("Theirs"), "unverified_queue": OUT}]),
+    Row("queue of what is unverified is that of dead letters", "unverified_queue must be another queue than dead_letter_queue, got Stack/Same for both", {}, {"dead_letter_queue": same, "unverified_queue": same}, remedies=[{"unverified_queue": OUT}, {"dead_letter_queue": OUT}]),
+    Row("queue of what is unverified has a consumer", "unverified_queue must have no consumer, got Stack/Busy, which another ScalableWebhook empties", {}, {"unverified_queue": busy}, remedies=[{"unverified_queue": OUT}, {"unverified_queue": queue()}]),
     Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}, remedies=[{"timeout": seconds(1)}]),
     Row("timeout too long", "timeout must be between 1 second and 15 minutes, got 16 minutes", {"timeout": minutes(16)}, remedies=[{"timeout": minutes(15)}]),
     Row("memory too small", "memory_size must be between 128 and 10,240, got 64", {"memory_size": 64}, remedies=[{"memory_size": 128}]),

@@ -240,7 +240,7 @@ class Door:
             payload = await _payload(request)
             _require_access(request, api, method, context)
             call = _Call(request, payload, api, method, parameters, context)
-            if not self._apis.may_enter(api):
+            if not self._apis.may_enter(api, method):
                 raise _GatewayResponse(429, "Too Many Requests")
             _require_possible_parameters(method)
             run = {"AWS": self._sqs, "AWS_PROXY": self._lambda, "MOCK": self._mock}[method.integration["type"]]

@@ -127,7 +127,7 @@ class RestApis:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._regions = ["us-east-1"]
-        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
         self._told: dict[tuple[str, ...], Told] = {}
         self._lock = threading.Lock()
         self._reading = threading.Lock()
@@ -145,14 +145,15 @@ class RestApis:
         if scope and scope[1] not in self._regions:
             self._regions.append(scope[1])
 
-    def may_enter(self, api: RestApi) -> bool:
-        """Take a token of the stage's throttle, if it has one."""
+    def may_enter(self, api: RestApi, method: Method) -> bool:
+        """Take a token of the stage's throttle, if it has one: each method has a bucket of its own."""
         if api.throttle is None:
             return True
         with self._lock:
-            bucket = self._buckets.get((api.id, api.stage))
+            place = (api.id, api.stage, method.resource_id)
+            bucket = self._buckets.get(place)
             if bucket is None or (bucket.rate, bucket.burst) != api.throttle:
-                bucket = self._buckets[api.id, api.stage] = TokenBucket(*api.throttle)
+                bucket = self._buckets[place] = TokenBucket(*api.throttle)
             return bucket.take()
 
     def _find(self, id: str, stage: str) -> RestApi | None:

@@ -37,12 +37,18 @@ _TRUSTED = frozenset(
         *("forwarded", "x-forwarded", "forwarded-for", "x-real-ip", "x-client-ip", "client-ip", "true-client-ip"),
         *("x-cluster-client-ip", "x-originating-ip", "x-remote-ip", "x-remote-addr", "cf-connecting-ip"),
         *("cf-connecting-ipv6", "cf-pseudo-ipv4", "fastly-client-ip", "fly-client-ip", "do-connecting-ip"),
+        *("proxy-client-ip", "wl-proxy-client-ip", "x-proxyuser-ip", "via", "cdn-loop", "x-azure-fdid", "x-arr-ssl"),
         *("x-azure-clientip", "x-azure-socketip", "x-appengine-user-ip", "x-nf-client-connection-ip"),
         # Its certificate, https://www.rfc-editor.org/rfc/rfc9440.
         *("client-cert", "client-cert-chain", "x-arr-clientcert", "x-certificate", "x-cert"),
         # The user who is signed in.
         *("x-user", "x-user-id", "x-userid", "x-username", "x-user-name", "x-user-email", "x-user-roles"),
         *("x-user-groups", "x-email", "x-groups", "x-roles", "x-authenticated", "x-consumer-id", "x-consumer-username"),
+        *("x-consumer-groups", "x-consumer-custom-id", "x-userinfo", "x-apigateway-api-userinfo", "sm-user", "iv-user"),
+        *("iv-groups", "iv-creds", "oam-remote-user", "x-endpoint-api-userinfo", "x-jwt-assertion", "l5d-client-id"),
+        *("x-user-role", "x-auth-user", "x-auth-email", "x-auth-roles", "x-auth-groups", "x-auth-username"),
+        # What a framework or a server does for its own proxy alone.
+        *("x-middleware-subrequest", "x-sendfile-type", "x-accel-mapping"),
         *("x-credential-identifier", "x-anonymous-consumer", "x-goog-iap-jwt-assertion", "x-serverless-authorization"),
     }
 )
@@ -50,6 +56,7 @@ _TRUSTED_PREFIXES = (
     *("x-forwarded-", "x-original-", "remote-", "x-remote-", "x-client-cert", "x-client-dn", "x-client-verify"),
     *("ssl-", "x-ssl-", "x-tls-", "x-amzn-mtls-", "x-amzn-oidc-", "x-ms-client-principal", "x-ms-token-"),
     *("x-goog-authenticated-user-", "cf-access-", "tailscale-user-", "x-auth-request-", "x-authenticated-"),
+    *("x-proxy-", "wl-proxy-", "oidc-claim-", "mellon-", "shib-", "cloudfront-viewer-"),
     *("x-authentik-", "x-webauth-", "x-vouch-", "x-pomerium-", "x-envoy-", "x-internal-", "x-trusted-"),
 )
 
