@@ -18,6 +18,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment, Segments
+from rich.text import Text
 
 from cdk_scalable_webhook.local import burst as bursts
 from cdk_scalable_webhook.local import databases
@@ -265,7 +267,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
     done = 0
     if errors.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=errors) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
@@ -352,12 +359,12 @@ def _source(log_group: str) -> str:
 @contextmanager
 def _status(what: str, *, show: bool = True) -> Iterator[None]:
     if show and errors.is_terminal:
-        with errors.status(f"{what} …"):
+        with errors.status(Text(f"{shown(what)} …")):
             yield
         return
     yield
 
 
 def say(line: str, to: Console = console, *, style: str | None = None) -> None:
-    """One line: for a person and for a pipe alike."""
-    to.print(shown(line), markup=False, highlight=False, soft_wrap=True, style=style)
+    """One line: for a person and for a pipe alike. Of a text rich would make more: ``:key:`` an emoji, a tab blanks."""
+    to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
