@@ -54,6 +54,8 @@ console: Console = _Output()
 # What is for the person alone, and not for a pipe: how far it is, and what went wrong.
 errors: Console = Console(stderr=True)
 
+# What a shell takes for a name, too.
+_AWS_VARIABLE = re.compile("AWS_[A-Za-z0-9_]+", re.ASCII)
 # How long after it was written a log line may still come.
 _LATE_MILLISECONDS = 10_000
 
@@ -148,7 +150,12 @@ def env() -> None:
 
     And the AWS CLI, in this shell: eval "$(scalable-webhook local env)"
     """
-    for name, value in _running().environment().items():
+    environment = _running().environment()
+    # A profile, a session's token or the endpoint of one service would come before what is printed.
+    for name in sorted(os.environ):
+        if _AWS_VARIABLE.fullmatch(name) and name not in environment:
+            say(f"unset {name}")
+    for name, value in environment.items():
         say(f"export {name}={shlex.quote(value)}")
 
 
