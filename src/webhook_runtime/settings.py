@@ -116,7 +116,8 @@ class DatabaseSettings(NamedTuple):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
-            host=environment["WEBHOOK_DATABASE_HOST"],
+            # A dot ends the same name, which is in no certificate with it.
+            host=environment["WEBHOOK_DATABASE_HOST"].removesuffix("."),
             port=int(environment["WEBHOOK_DATABASE_PORT"]),
             database_name=environment["WEBHOOK_DATABASE_NAME"],
             table_name=environment["WEBHOOK_TABLE_NAME"],

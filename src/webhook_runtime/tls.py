@@ -12,7 +12,7 @@ _ROOT = Path(__file__).parents[1]
 RDS_AUTHORITIES = Path(__file__).parent / "sinks" / "rds-global-bundle.pem"
 
 # In China and GovCloud the region may stand behind `rds`.
-_RDS = re.compile(r"\.rds(\.[a-z0-9-]+)?\.amazonaws\.(com|com\.cn|eu)$", re.IGNORECASE)
+_RDS = re.compile(r"\.rds(\.[a-z0-9-]+)?\.amazonaws\.(com|com\.cn|eu)\.?$", re.IGNORECASE)
 # The certificate of a proxy is ACM's, which the system's authorities sign. The first label is what a user named it.
 _PROXY = re.compile(r"\.proxy-[^.]+\.", re.IGNORECASE)
 

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
+from xml.etree import ElementTree
 
 import boto3
 import h2.config
@@ -24,6 +26,7 @@ import h2.events
 import httpx
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import signed
@@ -548,6 +551,54 @@ def test_health_tells_a_program_of_this_machine_that_it_runs(aws: LocalAws) -> N
         page = [(name, value) for name, value in FROM_A_PAGE.items() if name != "Origin"]
         answer = send(port, Attempt("GET", "/_ministack/health", "127.0.0.1:{}", page).sent(port))
         assert (answer.status, "access-control-" in answer.headers) == (200, False)
+
+
+REFUSED_CALLS: list[tuple[str, str, dict[str, Any]]] = [
+    ("sts", "get_caller_identity", {}),
+    ("cloudformation", "list_stacks", {}),
+    ("iam", "list_users", {}),
+    ("sns", "list_topics", {}),
+    ("ec2", "describe_vpcs", {}),
+    ("rds", "describe_db_instances", {}),
+    ("s3", "list_buckets", {}),
+    ("s3", "get_object", {"Bucket": "mine", "Key": "key"}),
+    ("s3", "put_object", {"Bucket": "mine", "Key": "key", "Body": b"evil"}),
+    ("route53", "list_hosted_zones", {}),
+    ("cloudfront", "list_distributions", {}),
+    ("sqs", "list_queues", {}),
+    ("dynamodb", "list_tables", {}),
+    ("lambda", "list_functions", {}),
+    ("apigateway", "get_rest_apis", {}),
+    ("secretsmanager", "list_secrets", {}),
+    ("logs", "describe_log_groups", {}),
+    ("elbv2", "describe_load_balancers", {}),
+    ("autoscaling", "describe_auto_scaling_groups", {}),
+]
+
+
+@pytest.mark.parametrize(("service", "call", "what"), REFUSED_CALLS)
+def test_why_a_call_is_refused_is_read_in_its_own_protocol(
+    aws: LocalAws, service: str, call: str, what: dict[str, Any], other_key: str
+) -> None:
+    for version in (None, *(["s3"] if service == "s3" else [])):
+        config = Config(signature_version=version, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+        client = boto3.Session(other_key, other_key).client(
+            service, "us-east-1", endpoint_url=aws.emulator.endpoint, config=config
+        )
+        with pytest.raises(ClientError, match=re.escape('eval "$(scalable-webhook local env)"')) as refused:
+            getattr(client, call)(**what)
+        assert refused.value.response["Error"]["Code"].startswith("AccessDenied")
+
+
+@pytest.mark.parametrize("port", ["gateway", "backend"])
+def test_what_a_caller_wrote_is_no_xml_in_an_answer(aws: LocalAws, port: str) -> None:
+    form = [("Content-Type", FORMS[0])]
+    answer = send(aws.ports[port], Attempt("POST", "/", "<b>&amp;\x85", form).sent(aws.ports[port]))
+    assert answer.status in (400, 403)
+    if answer.status == 403:
+        assert "<b>&" in (ElementTree.fromstring(answer.body).findtext("Error/Message") or "")
+    head = send(aws.ports[port], Attempt("HEAD", "/mine/key?AWSAccessKeyId=x", "127.0.0.1:{}").sent(aws.ports[port]))
+    assert (head.status, head.body) == (403, b"")
 
 
 def test_who_has_the_key_gets_in_by_every_way_that_aws_has(aws: LocalAws) -> None:

@@ -1,10 +1,13 @@
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 
+from cdk_scalable_webhook.local import burst
 from cdk_scalable_webhook.local.burst import Request, send, uniform
 from cdk_scalable_webhook.local.emulator import LocalError
 
@@ -16,6 +19,7 @@ class Server:
         self.got: list[tuple[str, str, dict[str, str], bytes]] = []
         self.statuses: Iterator[int] = iter(())
         self.answer = b'{"id": "some-id"}'
+        self.is_endless = False
         remember = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -25,9 +29,13 @@ class Server:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 remember.got.append((self.command, self.path, dict(self.headers.items()), body))
                 self.send_response(next(remember.statuses, 202))
-                self.send_header("Content-Length", str(len(remember.answer)))
+                self.send_header("Content-Length", str(len(remember.answer) + remember.is_endless * 10**9))
                 self.end_headers()
-                self.wfile.write(remember.answer)
+                with suppress(ConnectionError):
+                    self.wfile.write(remember.answer)
+                    while remember.is_endless:
+                        time.sleep(0.01)
+                        self.wfile.write(b" ")
 
             do_GET = do_PUT = do_POST
 
@@ -94,13 +102,33 @@ def test_nobody_there_is_no_answer() -> None:
     assert report.percentile(50) == 0
 
 
-@pytest.mark.parametrize("answer", [b"", b"<Response/>", b'{"message": "no id"}', b"[]"])
+ANSWERS = {
+    "nothing": b"",
+    "XML": b"<Response/>",
+    "no id": b'{"message": "no id"}',
+    "a list": b"[]",
+    "lists in lists": b"[" * 100_000,
+    "objects in objects": b'{"id":' * 100_000,
+    "a number of many digits": b'{"id": ' + b"9" * 10_000 + b"}",
+    "no text": b'\xff\xfe\x00{"id"',
+    "more than is read": b" " * 11_000_000 + b'{"id": "late"}',
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_an_acknowledgement_of_any_kind_is_an_acceptance(server: Server, status: int, answer: bytes) -> None:
     server.statuses, server.answer = iter([status]), b"" if status == 204 else answer
     report = send(server.url, uniform(1), concurrency=1)
     assert (report.accepted_ids, dict(report.refused), dict(report.unanswered)) == ([""], {}, {})
     assert report.failed_at == []
+
+
+def test_an_answer_without_an_end_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(burst, "_TIMEOUT", 0.5)
+    server.is_endless = True
+    report = send(server.url, uniform(1), concurrency=1)
+    assert (report.accepted, report.unanswered.total()) == (0, 1)
 
 
 @pytest.mark.parametrize("status", [301, 401, 504])

@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from cdk_scalable_webhook.local import commands
@@ -89,7 +91,12 @@ SENT = {
     "\u202eright\u2066to\u200fleft\u061c": r"\u202eright\u2066to\u200fleft\u061c",
     "\u2028a line\u2029a paragraph": r"\u2028a line\u2029a paragraph",
     "\ufeff\u200b\u00ad\U000e0041": r"\ufeff\u200b\xad\U000e0041",
+    "\u115f\u1160\u3164\uffa0\u2800": r"\u115f\u1160\u3164\uffa0\u2800",
+    "\u034f\u2065\u17b4\u17b5\u180b\u180e\u180f": r"\u034f\u2065\u17b4\u17b5\u180b\u180e\u180f",
+    "\ufe00\ufe0f\U000e0000\U000e007f\U000e0100\U000e01ef": r"\ufe00\ufe0f\U000e0000\U000e007f\U000e0100\U000e01ef",
     "\ud800": r"\ud800",
+    ":key: :on: :smiley-text:": ":key: :on: :smiley-text:",
+    "a\ttab ends\t": "a\ttab ends\t",
     "[red]plain[/] Zoë 🎉 日本 \\x1b": "[red]plain[/] Zoë 🎉 日本 \\x1b",
 }
 
@@ -98,6 +105,17 @@ SENT = {
 def test_what_a_sender_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
     printed = run(here=Logs(a=[(1, f"before {sent} after")]))
     assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_what_a_name_says_does_nothing_while_it_is_waited_for(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
+    monkeypatch.setattr(commands, "errors", terminal)
+    with commands._status(f"deploying {sent} here"):
+        pass
+    assert isinstance(terminal.file, io.StringIO)
+    written = terminal.file.getvalue().replace("\t", " ")
+    assert " ".join(f"deploying {SENT[sent]} here …".split()) in " ".join(written.split())
 
 
 def test_only_a_program_ends_a_line(run: Any) -> None:
@@ -172,6 +190,36 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 def test_the_url_of_the_only_webhook_needs_no_name(deployed: Callable[..., None]) -> None:
     deployed("Hello/Webhook")
     assert CliRunner().invoke(commands.app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
+
+
+@pytest.mark.parametrize("name", ["v1:on:x", "[red]/Webhook", "a\tb", "key:key:"])
+def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> None:
+    deployed(name)
+    assert CliRunner().invoke(commands.app, ["local", "url"]).stdout == f"http://127.0.0.1:9/{name}\n"
+    shown = CliRunner().invoke(commands.app, ["local", "status"]).stdout
+    assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
+
+
+def test_env_unsets_what_would_come_before_it(
+    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Asked of a real shell, and in it of boto3."""
+    deployed()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    theirs = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE"]
+    theirs += ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]
+    for name in [*theirs, "AWS_ACCESS_KEY_ID", "AWS_;touch evil;", "OTHER"]:
+        monkeypatch.setenv(name, "true")
+    printed = CliRunner().invoke(commands.app, ["local", "env"]).stdout
+    unset = [line for line in printed.splitlines() if not line.startswith("export ")]
+    assert unset == [f"unset {name}" for name in sorted(theirs)]
+    assert printed.startswith("\n".join(unset))
+    program = "import boto3; print(boto3.client('sqs').meta.endpoint_url)"
+    script = f'{printed}\n"$0" -c "$1"; echo "$OTHER"; ls'
+    shell = ["sh", "-euc", script, sys.executable, program]
+    run = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.split() == ["http://[::1]", "true"]
 
 
 def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None:

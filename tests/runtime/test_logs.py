@@ -70,6 +70,29 @@ def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
     assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
 
 
+# The default-ignorable characters of Unicode, with a few more that nobody sees.
+UNSEEN = [
+    *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
+    *(*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x2800, 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
+    *(*range(0xFFF0, 0xFFFC), 0xE0000, 0xE0001, 0xE0020, 0xE007F, 0xE0100, 0xE01EF, 0xE0FFF),
+]
+
+
+@pytest.mark.parametrize("text", [chr(code) for code in UNSEEN], ids=map(hex, UNSEEN))
+def test_what_nobody_sees_is_escaped(text: str) -> None:
+    record = logging.makeLogRecord({"msg": f"before {text} after", "levelno": logging.INFO})
+    logs._Shown().filter(record)
+    assert record.msg == f"before {text.encode('unicode_escape').decode()} after"
+    assert record.msg.isascii()
+
+
+@pytest.mark.parametrize("text", ["Zoë", "日本", "🎉", "e\u0301", "ไทย", "한글", "a\u00a0b"])
+def test_what_is_seen_is_left_as_it_is(text: str) -> None:
+    record = logging.makeLogRecord({"msg": text})
+    logs._Shown().filter(record)
+    assert record.msg == text
+
+
 @pytest.fixture
 def levels() -> Iterator[None]:
     """Leaves the loggers as they were."""

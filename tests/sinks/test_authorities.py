@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Refused
 
 from webhook_runtime import tls
+from webhook_runtime.settings import DatabaseSettings
 from webhook_runtime.tls import tls_context
 
 AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())
@@ -92,6 +93,23 @@ class TestWhoIsTrusted:
         assert connects(host, own, str(tmp_path / "own.pem"))
         assert not connects(host, rds, str(tmp_path / "own.pem"))
         assert not connects(host, public, str(tmp_path / "own.pem"))
+
+    @pytest.mark.parametrize("host", [OF_RDS[0], OF_RDS[1], OF_OTHERS[0], "db.example.com"])
+    def test_a_name_that_ends_with_a_dot_is_the_same_host(self, rds: trustme.CA, public: trustme.CA, host: str) -> None:
+        assert tls.rds_authorities(f"{host}.") == tls.rds_authorities(host)
+        told = DatabaseSettings.from_environment(
+            {
+                "WEBHOOK_DATABASE_HOST": f"{host}.",
+                "WEBHOOK_DATABASE_PORT": "5432",
+                "WEBHOOK_DATABASE_NAME": "orders",
+                "WEBHOOK_TABLE_NAME": "webhooks",
+                "WEBHOOK_CREATE_TABLE": "true",
+                "WEBHOOK_DATABASE_TLS": "true",
+            }
+        )
+        certified, other = (rds, public) if host in OF_RDS else (public, rds)
+        assert connects(told.host, certified, named=host)
+        assert not connects(told.host, other, named=host)
 
     def test_another_host_of_the_same_authority_is_refused(self, rds: trustme.CA) -> None:
         assert not connects(OF_RDS[0], rds, named="other.abc123.eu-west-1.rds.amazonaws.com")

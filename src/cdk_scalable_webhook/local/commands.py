@@ -18,6 +18,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment, Segments
+from rich.text import Text
 
 from cdk_scalable_webhook.local import burst as bursts
 from cdk_scalable_webhook.local import databases
@@ -52,6 +54,8 @@ console: Console = _Output()
 # What is for the person alone, and not for a pipe: how far it is, and what went wrong.
 errors: Console = Console(stderr=True)
 
+# What a shell takes for a name, too.
+_AWS_VARIABLE = re.compile("AWS_[A-Za-z0-9_]+", re.ASCII)
 # How long after it was written a log line may still come.
 _LATE_MILLISECONDS = 10_000
 
@@ -146,7 +150,12 @@ def env() -> None:
 
     And the AWS CLI, in this shell: eval "$(scalable-webhook local env)"
     """
-    for name, value in _running().environment().items():
+    environment = _running().environment()
+    # A profile, a session's token or the endpoint of one service would come before what is printed.
+    for name in sorted(os.environ):
+        if _AWS_VARIABLE.fullmatch(name) and name not in environment:
+            say(f"unset {name}")
+    for name, value in environment.items():
         say(f"export {name}={shlex.quote(value)}")
 
 
@@ -265,7 +274,12 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
     done = 0
     if errors.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         with Progress(*columns, console=errors) as bar:
             task = bar.add_task(what, total=total)
             yield lambda: bar.advance(task)
@@ -352,12 +366,12 @@ def _source(log_group: str) -> str:
 @contextmanager
 def _status(what: str, *, show: bool = True) -> Iterator[None]:
     if show and errors.is_terminal:
-        with errors.status(f"{what} …"):
+        with errors.status(Text(f"{shown(what)} …")):
             yield
         return
     yield
 
 
 def say(line: str, to: Console = console, *, style: str | None = None) -> None:
-    """One line: for a person and for a pipe alike."""
-    to.print(shown(line), markup=False, highlight=False, soft_wrap=True, style=style)
+    """One line: for a person and for a pipe alike. Of a text rich would make more: ``:key:`` an emoji, a tab blanks."""
+    to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)

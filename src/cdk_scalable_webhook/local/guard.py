@@ -11,7 +11,10 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
+
+from cdk_scalable_webhook.local.shown import shown
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -39,22 +42,40 @@ _BY_QUERY = {
 }
 _NAMES_A_KEY = {name.lower() for name in _BY_QUERY}
 _CORS = b"access-control-"
+# Whose errors are in XML, by the service in a signature; others are known by the form that they send.
+_QUERY = "<ErrorResponse><Error>{}</Error></ErrorResponse>"
+_XML = {
+    "s3": "<Error>{}</Error>",
+    "ec2": "<Response><Errors><Error>{}</Error></Errors></Response>",
+    **dict.fromkeys(("query", "route53", "cloudfront"), _QUERY),
+}
+_FORM = "application/x-www-form-urlencoded"
+_SERVICE = re.compile(r"/\d{8}/[^/]+/([^/]+)/aws4_request")
+_OLD_S3 = re.compile(r"^AWS |(^|[ &])AWSAccessKeyId=")
 
 
 class Refused(Exception):
-    """A call that is not let in, and why."""
+    """A call that is not let in, and why: told in the protocol of what was ``asked``, so that the client reads it."""
 
     error_type = "AccessDeniedException"
+
+    def __init__(self, why: str, asked: Scope | None = None) -> None:
+        super().__init__(why)
+        self.asked = asked
 
     @property
     def body(self) -> bytes:
         """What AWS's clients read as an error with this message."""
-        return json.dumps({"__type": self.error_type, "message": str(self)}).encode()
+        envelope = _envelope(self.asked) if self.asked else None
+        if envelope is None:
+            return json.dumps({"__type": self.error_type, "message": str(self)}).encode()
+        error = f"<Type>Sender</Type><Code>AccessDenied</Code><Message>{escape(shown(str(self)))}</Message>"
+        return envelope.format(error).encode()
 
     @property
     def headers(self) -> dict[str, str]:
         return {
-            "content-type": "application/json",
+            "content-type": "text/xml" if self.body.startswith(b"<") else "application/json",
             "content-length": str(len(self.body)),
             "x-amzn-errortype": self.error_type,
             "x-content-type-options": "nosniff",
@@ -72,6 +93,19 @@ class NobodyHere(Refused):
     @property
     def body(self) -> bytes:
         return json.dumps({"message": str(self)}).encode()
+
+
+def _envelope(asked: Scope) -> str | None:
+    """What is around an error in XML. None: the caller's protocol is of JSON."""
+    query = asked["query_string"].decode("latin-1")
+    signed = " ".join([*_values(asked, b"authorization"), unquote(query)])
+    service = _SERVICE.search(signed)
+    if service is None and _OLD_S3.search(signed):
+        return _XML["s3"]
+    if service and service[1] in _XML:
+        return _XML[service[1]]
+    is_form = any(value.lower().startswith(_FORM) for value in _values(asked, b"content-type"))
+    return _XML["query"] if is_form else None
 
 
 def new_key() -> str:
@@ -103,15 +137,18 @@ def require_local_program(scope: Scope) -> None:
         raise NobodyHere
     if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
         got = ", ".join(hosts) if hosts else "none"
-        raise Refused(f"the local AWS is called by 127.0.0.1 or localhost, got Host {got}; send to $AWS_ENDPOINT_URL")
+        raise Refused(
+            f"the local AWS is called by 127.0.0.1 or localhost, got Host {got}; send to $AWS_ENDPOINT_URL", scope
+        )
     pages = _values(scope, b"origin")
     if pages:
         raise Refused(
             f"no page of a browser may call the local AWS, got Origin {', '.join(pages)}; a page may send a webhook, "
-            "to the URL that scalable-webhook local status shows"
+            "to the URL that scalable-webhook local status shows",
+            scope,
         )
     if scope["path"] != HEALTH_PATH and any(site != "none" for site in _values(scope, b"sec-fetch-site")):
-        raise Refused("no page of a browser may call the local AWS; send from a program")
+        raise Refused("no page of a browser may call the local AWS; send from a program", scope)
 
 
 class Guard:
@@ -199,6 +236,7 @@ def _without_cors(send: Send) -> Send:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
+    refused.asked = scope
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403

@@ -1,11 +1,15 @@
 """Text of a stranger's on a terminal: whatever would do something there is shown, and does nothing."""
 
 import logging
+import re
 import unicodedata
+
+from webhook_runtime.logs import NOT_SEEN
 
 # Controls, as those by which a terminal is told to do something; what has no width or changes the direction of writing;
 # ends of lines; and halves of characters, which no terminal takes.
 _SHOWN_AS_ESCAPES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_NOT_SEEN = re.compile(f"[{NOT_SEEN}]")
 
 
 class Formatter(logging.Formatter):
@@ -23,6 +27,7 @@ def shown(text: str) -> str:
 
 
 def _character(character: str) -> str:
-    if unicodedata.category(character) not in _SHOWN_AS_ESCAPES or character in "\t\n":
+    is_shown = unicodedata.category(character) not in _SHOWN_AS_ESCAPES and not _NOT_SEEN.match(character)
+    if is_shown or character in "\t\n":
         return character
     return character.encode("unicode_escape").decode()
