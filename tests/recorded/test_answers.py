@@ -40,7 +40,7 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
             failed = {"FunctionError": "Unhandled"} if isinstance(answer, Exception) else {}
             return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer, default=str).encode()), **failed}
 
-        known = SimpleNamespace(get=lambda *_: of, may_enter=lambda _: True, saw_region=lambda _: None)
+        known = SimpleNamespace(get=lambda *_: of, may_enter=lambda *_: True, saw_region=lambda _: None)
         monkeypatch.setattr(door, "RestApis", lambda _: known)
         monkeypatch.setattr(door, "Permissions", lambda _: SimpleNamespace(allow=lambda *_: True))
         monkeypatch.setattr(door, "AccessLog", lambda _: SimpleNamespace(write=lambda *_: None))

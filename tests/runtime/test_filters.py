@@ -189,19 +189,9 @@ NOT_TO_BE_READ = [
 ]
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        b'{"a": "y", "b": ' + b"1" * 10_000 + b"}",
-        b'{"a": "y", "b": ' + b"[" * 3_000 + b"]" * 3_000 + b"}",
-        b"[" * 200_000,
-        b'{"a":' * 200_000,
-    ],
-    ids=range(4),
-)
 @pytest.mark.parametrize("rule", [{"exists": False}, {"prefix": "x"}, {"numeric": [">", 0]}])
-def test_what_python_cannot_read_of_json_is_not_known_to_be_unwanted(payload: bytes, rule: Any) -> None:
-    assert wants([{"body": {"a": [rule]}}], payload)
+def test_what_python_cannot_read_of_json_is_not_known_to_be_unwanted(rule: Any) -> None:
+    assert wants([{"body": {"a": [rule]}}], b'{"a": "y", "b": ' + b"1" * 10_000 + b"}")
 
 
 @pytest.mark.parametrize("payload", NOT_TO_BE_READ, ids=range(len(NOT_TO_BE_READ)))
