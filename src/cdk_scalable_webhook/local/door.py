@@ -350,14 +350,9 @@ class Door:
             url = httpx.URL(self._upstream).copy_with(raw_path=target)
         except (httpx.InvalidURL, UnicodeDecodeError):
             return _json(400, {"message": "Bad Request"})
-        # As it comes: who has no key could have us keep any amount.
-        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-        content = request.stream() if has_body else b""
-        outgoing = self._http.build_request(request.method, url, headers=headers, content=content)
+        outgoing = self._http.build_request(request.method, url, headers=headers, content=await request.body())
         try:
             reply = await self._http.send(outgoing, stream=True)
-        except ClientDisconnect:
-            return _json(400, {"message": "Bad Request"})  # which nobody reads
         except httpx.HTTPError as error:
             return _json(503, {"message": f"The local AWS cannot be reached: {error!r}"})
         try:
