@@ -109,8 +109,10 @@ NEITHER = [
     for name in ("__init__", "distributions", "folders", "headers", "requirements", "variables", "version")
 ]
 SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
-# The SQL of a table is printed as it is run, and which headers a sink leaves out is what an argument is held to.
+# The SQL of a table is printed as it is run, and to the others an argument is held: how what is signed is read, and
+# which headers a sink leaves out.
 IN_BOTH = [
+    f"{MODULE}.checks -> webhook_runtime.signed",
     f"{MODULE}.sinks.data_api -> webhook_runtime.sinks.table",
     f"{MODULE}.sinks.database -> webhook_runtime.sinks.table",
     f"{MODULE}.sinks.http -> webhook_runtime.sinks.forwarded",

@@ -29,6 +29,7 @@ from constructs import Construct
 from cdk_scalable_webhook import distributions, variables
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from webhook_runtime.signed import OF_URLS, around
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb
@@ -1191,25 +1192,17 @@ def signed_content(value: str, *, is_timed: bool, id_header: str | None) -> None
     _one_reading(value)
 
 
-# What a URL may hold by RFC 3986, but the brackets of an address of IPv6.
-_OF_URLS = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*")
-
-
 def _one_reading(signed_content: str) -> None:
     """What is signed is one text: where an id ends in it, or a URL, must show. A time and a method show it by
     themselves, and of a URL beside the payload the function that verifies looks for it."""
-    before, _, after = signed_content.partition("{body}")
-    heads, tails = re.split(r"{(\w+)}", before), re.split(r"{(\w+)}", after)
-    # Each name and the text that keeps it from the payload, the nearest to the payload last.
-    ahead, behind = zip(heads[1::2], heads[2::2], strict=True), zip(tails[1::2], tails[::2], strict=False)
-    for names in (list(ahead), list(behind)[::-1]):
-        if ("id", "") in names:
+    for side in around(signed_content):
+        if ("id", "") in side.apart:
             raise ValueError(
                 "signed_content must have a text between {id} and what else is signed towards {body}, or one signature "
                 f"is good for several ids, got {brief(signed_content)}; write what the sender has there, for example "
                 "'{id}.{timestamp}.{body}'"
             )
-        if any(name == "url" and _OF_URLS.fullmatch(text) for name, text in names[:-1]):
+        if any(name == "url" and OF_URLS.fullmatch(text) for name, text in side.apart[1:]):
             raise ValueError(
                 "signed_content must have {url} beside {body}, or a character that no URL holds between {url} and what "
                 f"else is signed towards {{body}}, got {brief(signed_content)}; write what the sender has there, for "

@@ -19,6 +19,7 @@ from webhook_runtime.admission import Answer, Unverifiable, Unverified
 from webhook_runtime.clock import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, is_form, parse_json
 from webhook_runtime.secrets import NoSecret, hex_key, standard_key
+from webhook_runtime.signed import OF_URLS, Around, around
 
 
 class SourceFailed(Unverifiable):
@@ -116,6 +117,10 @@ class Hmac(Scheme):
     tolerance: float | None = None
     opening: str = ""
 
+    @cached_property
+    def _around(self) -> tuple[Around, Around]:
+        return around(self.signed)
+
     @property
     def mismatch(self) -> str:
         if "{url}" in self.signed:
@@ -143,15 +148,15 @@ class Hmac(Scheme):
         id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
         self._require_one_reading(webhook, id)
         names = {"timestamp": timestamp or "", "id": id, "method": webhook.method}
-        before, _, after = self.signed.partition("{body}")
-        around = [
-            (before.format(url=url, **names).encode(), after.format(url=url, **names).encode())
+        before, behind = self._around
+        texts = [
+            (before.text.format(url=url, **names).encode(), behind.text.format(url=url, **names).encode())
             for url in (_urls(webhook) if "{url}" in self.signed else [""])
         ]
 
         def fits(secret: str) -> bool:
             key = self._key(secret)
-            made = [self._written(macs.made(key, start, end, self.algorithm)) for start, end in around]
+            made = [self._written(macs.made(key, start, end, self.algorithm)) for start, end in texts]
             return any(_equal(one, other) for one in made for other in given)
 
         return fits
@@ -159,25 +164,20 @@ class Hmac(Scheme):
     def _require_one_reading(self, webhook: Webhook, id: str) -> None:
         """What is signed is one text, which no other id or URL may make together with another payload. A time and a
         method show by themselves where they end: there are few methods, and a time that is recent has one length."""
-        before, _, after = self.signed.partition("{body}")
-        heads, tails = _NAME.split(before), _NAME.split(after)
-        # Each name and the text that keeps it from the payload: what stands behind it, and where the payload comes
-        # first what stands before it.
-        ahead = list(zip(heads[1::2], heads[2::2], strict=True))
-        behind = list(zip(tails[1::2], tails[::2], strict=False))
-        if any(name == "id" and (id + text).find(text) != len(id) for name, text in ahead) or any(
-            name == "id" and (text + id).rfind(text) != 0 for name, text in behind
+        before, behind = self._around
+        if any(name == "id" and (id + text).find(text) != len(id) for name, text in before.apart) or any(
+            name == "id" and (text + id).rfind(text) != 0 for name, text in behind.apart
         ):
             raise Unverified(f"The header {self.id_header} must not hold what separates it from the payload.")
         if "{url}" not in self.signed:
             return
-        if not _OF_URLS.fullmatch(webhook.url):
+        if not OF_URLS.fullmatch(webhook.url):
             raise Unverified("The URL must hold no characters that have to be escaped in it.")
-        touching = [(*each, webhook.body[:1]) for each in ahead[-1:]] + [
-            (*each, webhook.body[-1:]) for each in behind[:1]
+        touching = [(*each, webhook.body[:1]) for each in before.apart[:1]] + [
+            (*each, webhook.body[-1:]) for each in behind.apart[:1]
         ]
         if any(
-            name == "url" and end and _OF_URLS.fullmatch(text + end.decode("latin-1")) for name, text, end in touching
+            name == "url" and end and OF_URLS.fullmatch(text + end.decode("latin-1")) for name, text, end in touching
         ):
             raise Unverified("The payload must not touch the URL with a character that a URL may hold.")
 
@@ -442,13 +442,9 @@ def _seconds(timestamp: str, format: str) -> float:
 
 # What HTTP has between the parts of a header.
 _BLANK = " \t"
-# A name in what is signed.
-_NAME = re.compile(r"{(\w+)}")
 # Without zeros before it: with them, the same time would have more than one length.
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 _ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
-# What a URL may hold by RFC 3986, but the brackets of an address of IPv6.
-_OF_URLS = re.compile(r"[A-Za-z0-9\-._~:/?#@!$&'()*+,;=%]*")
 
 # What is read before anybody has proven anything. Each is far above what the senders send.
 # One for each secret of a sender: two, while it rotates.
