@@ -84,12 +84,13 @@ def _require_left_out(name: str) -> None:
         ValueError: It is no header that ``forward_headers`` could make a difference to.
     """
     checks.header_name("forward_headers", name)
-    if plain(name) in _OURS or plain(name) in OF_THE_CONNECTION:
-        whose = "the connection's" if plain(name) in OF_THE_CONNECTION else "the sink's own"
+    compared = plain(name)
+    if compared in _OURS or compared in OF_THE_CONNECTION:
+        whose = "the connection's" if compared in OF_THE_CONNECTION else "the sink's own"
         raise ValueError(
             f"forward_headers must name headers of a sender, got {brief(name)}, which is {whose}; leave it out"
         )
-    if not is_trusted(name):
+    if not is_trusted(compared):
         raise ValueError(
             "forward_headers must name headers that are left out unless it does, got "
             f"{brief(name)}, which goes on anyway; leave it out"

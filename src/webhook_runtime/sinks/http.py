@@ -275,7 +275,7 @@ class HttpSink:
         theirs = [
             (name, value)
             for name, value in webhook.headers.pairs()
-            if plain(name) not in replaced and (plain(name) in self._named or not is_trusted(name))
+            if (compared := plain(name)) not in replaced and (compared in self._named or not is_trusted(compared))
         ]
         # The client writes Latin-1, and these are the bytes that came.
         return HTTPHeaderDict((name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()])
