@@ -23,8 +23,8 @@ _IDENTITY = re.compile(r"method\.request\.(header|querystring)\.([^,\s]+)")
 class Credentials(NamedTuple):
     """Names in lower case: of headers, and of parameters of the query."""
 
-    headers: frozenset[str] = frozenset()
-    parameters: frozenset[str] = frozenset()
+    headers: frozenset[str]
+    parameters: frozenset[str]
 
     @classmethod
     def asked_at(cls, mount: apigateway.IResource, edge: Edge) -> "Credentials":

@@ -155,7 +155,9 @@ class Consumer:
         self._look_at(batch.messages, batch.clock)
         if batch.is_fifo():
             self._look_again(batch)
-        failed = self._store_in_order(batch) if batch.is_fifo() else self._store_together(batch)
+            failed = self._store_in_order(batch)
+        else:
+            failed = self._store_together(batch)
         self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.clock)
         self._delete_payloads(batch)
         logs.logger.info(

@@ -119,16 +119,18 @@ class Publisher:
 
     def _handed_on(self, kind: str, values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
         """Name and value, one pair for each value. What API Gateway asked the sender for is no part of the webhook."""
-        left_out = self._credentials.get(kind, ())
-        pairs = [(name, value) for name, several in (values or {}).items() for value in several]
-        return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
+        return self._without(kind, [(name, value) for name, several in (values or {}).items() for value in several])
 
     def _without_signed_parameters(self, webhook: Webhook) -> Webhook:
         """The same of parameters that the source had to see, since it signs all of the query."""
-        if not (names := self._credentials.get("signed_parameters")):
+        if not self._credentials.get("signed_parameters"):
             return webhook
         pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
-        return replace(webhook, query_string=urlencode([pair for pair in pairs if pair[0].lower() not in names]))
+        return replace(webhook, query_string=urlencode(self._without("signed_parameters", pairs)))
+
+    def _without(self, kind: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        left_out = self._credentials.get(kind)
+        return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
 
     def _admit(self, webhook: Webhook) -> Webhook | Answer:
         """Fails closed: where nothing can be verified nobody is let in."""
