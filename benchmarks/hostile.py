@@ -13,9 +13,9 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, SecretsManager, hostile, queued, sources
+from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued, sources
 from attacks.lambda_time import VCPU, Invocation
-from runtime.doubles import Sqs
+from runtime.doubles import SecretsManager, Sqs
 from senders import Sender
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
@@ -118,7 +118,7 @@ def main(only: list[str]) -> None:
     for name, sender in cases():
         if only and name not in only:
             continue
-        checked = None if sender is None else sources(sender, SecretsManager(sender.secret))
+        checked = None if sender is None else sources(sender, SecretsManager(AWSCURRENT=sender.secret))
         filters = FILTERS if sender is None else None
         # The function has not the CDK in its memory, which each collection of garbage would look through.
         gc.freeze()

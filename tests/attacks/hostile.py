@@ -16,7 +16,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Source as Described
-from runtime.doubles import client_error
+from runtime.doubles import SecretsManager
 from runtime.events import record, request
 from senders import BODY, SENDERS, WAYS, Sender
 from webhook_runtime import message
@@ -77,21 +77,6 @@ class Hostile:
         body, attribute = message.write(self.webhook(at, id))
         above = message.size(body, attribute) - MESSAGE
         return self if above <= 0 else replace(self, body=_cut(self.body, above))
-
-
-class SecretsManager:
-    """One secret that was never rotated. ``asked`` is how often it was asked for."""
-
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-        self.asked = 0
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        assert SecretId
-        self.asked += 1
-        if VersionStage == "AWSPREVIOUS":
-            raise client_error("ResourceNotFoundException")
-        return {"SecretString": self._secret}
 
 
 def description(source: Callable[[Any], Described]) -> dict[str, Any]:

@@ -19,14 +19,13 @@ from attacks.hostile import (
     MOUNT,
     REQUEST,
     Hostile,
-    SecretsManager,
     genuine,
     hostile,
     queued,
     sources,
 )
 from attacks.lambda_time import Invocation
-from runtime.doubles import Sqs
+from runtime.doubles import SecretsManager, Sqs
 from suite.attacks import Attempts
 from webhook_runtime import message, schemes
 from webhook_runtime.admission import Unverified
@@ -118,7 +117,7 @@ def test_each_genuine_one_is_stored_at_its_first_receive(
     name: str, became: Became, attempts: Attempts, *, fifo: bool
 ) -> None:
     sender = ALL[name]
-    checked = sources(sender, SecretsManager(sender.secret), in_order=fifo)
+    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret), in_order=fifo)
     tried, through = 0, []
     for batch in batches(list(hostile(sender, NOW)), genuine(sender, NOW), fifo=fifo):
         sink, sqs = Sink(), Sqs()
@@ -138,7 +137,7 @@ def test_each_genuine_one_is_stored_at_its_first_receive(
 def test_a_publisher_refuses_it_and_takes_the_next(name: str, attempts: Attempts) -> None:
     sender, sqs = ALL[name], Sqs()
     publisher = Publisher(
-        PublisherSettings("https://sqs/queue", None), sqs, sources(sender, SecretsManager(sender.secret))
+        PublisherSettings("https://sqs/queue", None), sqs, sources(sender, SecretsManager(AWSCURRENT=sender.secret))
     )
     tried = list(hostile(sender, NOW, REQUEST))
     through = [
@@ -180,7 +179,7 @@ class Work:
 @pytest.mark.parametrize("name", ALL)
 def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sender = ALL[name]
-    checked = sources(sender, SecretsManager(sender.secret))
+    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret))
     for each in hostile(sender, NOW, REQUEST):
         work = Work(monkeypatch)
         with pytest.raises(Unverified):
@@ -249,7 +248,7 @@ def test_a_stranger_holds_nobody_in_a_fifo_queue_for_longer_than_a_fresh_secret_
     monkeypatch: pytest.MonkeyPatch, attempts: Attempts
 ) -> None:
     """One in each batch, for a minute: each may be of a secret that was rotated a moment ago."""
-    now, waits, manager = NOW, [], SecretsManager("hush hush")
+    now, waits, manager = NOW, [], SecretsManager(AWSCURRENT="hush hush")
 
     def sleep(seconds: float) -> None:
         nonlocal now
@@ -288,7 +287,7 @@ def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
     own = genuine(sender, NOW)
     ordinary = [queued(own.webhook(NOW, f"genuine {number}")) for number in range(100)]
     sink, sqs = Sink(), Sqs()
-    checked = sources(sender, SecretsManager(sender.secret))
+    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret))
     batch = {"Records": [each for pair in zip(attackers, ordinary, strict=True) for each in pair]}
     consumer(sink, checked, sqs).handle(batch, Invocation(TIMEOUT["consumer"]))
     assert {became.of[f"genuine {number}"] for number in range(100)} <= {"stored", "duplicate"}

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from attacks.test_signatures import SecretsManager, described
+from attacks.hostile import description
 from cdk_scalable_webhook.local.rest_api import Method, RestApi
-from runtime.doubles import Sqs
+from runtime.doubles import SecretsManager, Sqs
 from runtime.events import request
 from senders import BODY, SENDERS
 from suite.attacks import Attempts
@@ -83,7 +83,7 @@ def test_no_path_is_at_two_endpoints(attempts: Attempts) -> None:
 def sources() -> Sources:
     def made(name: str) -> Source:
         sender = SENDERS[name]
-        return Source.described(described(sender.source), SecretsManager(sender.secret))
+        return Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
 
     return Sources({f"/{name}": made(name) for name in SENDERS})
 

@@ -1,6 +1,5 @@
 """Payloads that are small to send and large to read: whoever looks into one gives an answer, and nothing else."""
 
-import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,9 +8,9 @@ from typing import Any
 import pytest
 
 from attacks.bombs import BOMBS
-from attacks.test_signatures import SecretsManager, described
+from attacks.hostile import description
 from cdk_scalable_webhook.filters import EventFilters as Written
-from runtime.doubles import Invocation, Sqs
+from runtime.doubles import Invocation, SecretsManager, Sqs
 from runtime.events import record, request
 from runtime.test_consumer import Memory
 from senders import SENDERS
@@ -56,7 +55,7 @@ def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attem
 @pytest.mark.parametrize("name", SENDERS)
 def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) -> None:
     sender = SENDERS[name]
-    source = Source.described(json.loads(json.dumps(described(sender.source))), SecretsManager(sender.secret))
+    source = Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
     signed = sender.sign(b"another payload", NOW, "https://example.com/")
     through = []
     tried = [*bombs(), *bombs(**{name: value for name, value in signed.items() if name != "Content-Type"})]
@@ -74,7 +73,7 @@ def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) 
 def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
     """What is signed may be a bomb all the same: it has an id, and no handshake is made of it by an error."""
     sender = SENDERS[name]
-    source = Source.described(json.loads(json.dumps(described(sender.source))), SecretsManager(sender.secret))
+    source = Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
     through = []
     tried = []
     for what, body in BOMBS.items():

@@ -2,18 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
-from aws_cdk import aws_secretsmanager as secretsmanager
 
 from attacks.forging import Refused, Request, Scheme, forgeries
+from attacks.hostile import description
 from providers.test_providers import PROVIDERS, VECTORS
-from runtime.doubles import client_error
+from runtime.doubles import SecretsManager
 from senders import BODY, SENDERS, WAYS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified, Webhook
@@ -25,24 +23,13 @@ NOW = float(int(time.time()))
 AT_LEAST = 100
 
 
-class SecretsManager:
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        assert SecretId
-        if VersionStage == "AWSPREVIOUS":
-            raise client_error("ResourceNotFoundException")
-        return {"SecretString": self._secret}
-
-
 def checker(described: dict[str, Any]) -> Refused:
     """Whether a source refuses a request. Whatever else it does with one is an error, and so is an answer: no forged
     request is a handshake."""
     described = json.loads(json.dumps(described))
 
     def refused(request: Request) -> bool:
-        source = Source.described(described, SecretsManager(request.secret))
+        source = Source.described(described, SecretsManager(AWSCURRENT=request.secret))
         arrived = webhook(
             request.body,
             method=request.method,
@@ -67,17 +54,12 @@ def attack(kind: str, genuine: Request, described: dict[str, Any], attempts: Att
     attempts(kind, len(tried), [what for what, forged in tried if not refused(forged)])
 
 
-def described(source: Callable[[Any], Any]) -> dict[str, Any]:
-    made: dict[str, Any] = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).described()
-    return made
-
-
 @pytest.mark.parametrize("name", SENDERS | WAYS)
 def test_no_forged_request_of_a_source_gets_in(name: str, attempts: Attempts) -> None:
     sender = (SENDERS | WAYS)[name]
     headers = sender.sign(BODY, NOW, URL)
     genuine = Request(headers, BODY, NOW, sender.secret, URL, query=sender.query(BODY))
-    attack("signatures of sources", genuine, described(sender.source), attempts)
+    attack("signatures of sources", genuine, description(sender.source), attempts)
 
 
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector["provider"] for vector in VECTORS])

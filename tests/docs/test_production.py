@@ -10,7 +10,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from docs.pages import ROOT, fences
-from runtime.doubles import Invocation, Sqs, client_error
+from runtime.doubles import Invocation, SecretsManager, Sqs
 from senders import SENDERS
 from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
@@ -21,14 +21,6 @@ from webhook_runtime.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
 SENDER = SENDERS["stripe"]
-
-
-class _SecretsManager:
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        assert SecretId
-        if VersionStage == "AWSPREVIOUS":
-            raise client_error("ResourceNotFoundException")
-        return {"SecretString": SENDER.secret}
 
 
 class _Sink:
@@ -54,7 +46,9 @@ def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog:
     )
     join = told["WEBHOOK_SOURCES"]["Fn::Join"][1]
     described = json.loads("".join(part if isinstance(part, str) else "an ARN" for part in join))
-    sources = Sources({mount: Source.described(each, _SecretsManager()) for mount, each in described.items()})
+    sources = Sources(
+        {mount: Source.described(each, SecretsManager(AWSCURRENT=SENDER.secret)) for mount, each in described.items()}
+    )
     sqs = Sqs()
     urls = {name: told[f"WEBHOOK_{name}_QUEUE_URL"]["Ref"] for name in ("DEAD_LETTER", "UNVERIFIED")}
     consumer = Consumer(

@@ -16,7 +16,7 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, ScalableWebhook, Source
-from runtime.doubles import client_error
+from runtime.doubles import SecretsManager
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.source import Source as Checked
 from webhook_runtime.testing import webhook
@@ -89,18 +89,8 @@ each_vector = pytest.mark.parametrize(
 )
 
 
-class SecretsManager:
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        if VersionStage == "AWSPREVIOUS":
-            raise client_error("ResourceNotFoundException")
-        return {"SecretString": self._secret}
-
-
 def checked(source: Source, secret: str) -> Checked:
-    return Checked.described(json.loads(json.dumps(source.described())), SecretsManager(secret))
+    return Checked.described(json.loads(json.dumps(source.described())), SecretsManager(AWSCURRENT=secret))
 
 
 def sent(vector: dict[str, Any], **changed: Any) -> Webhook:

@@ -1,4 +1,4 @@
-"""What the handlers are given and talk to: Lambda's context, and boto3's clients of SQS and S3."""
+"""What the handlers are given and talk to: Lambda's context, and boto3's clients of SQS, S3 and Secrets Manager."""
 
 import io
 from functools import cache
@@ -104,6 +104,25 @@ class S3:
         error = self._errors.pop(0) if self._errors else None
         if error:
             raise error
+
+
+class SecretsManager:
+    """One secret by its stages, or what is answered instead; each call is checked against botocore's own model.
+    ``asked`` is how often."""
+
+    def __init__(self, arn: str | None = None, **stages: str | Exception) -> None:
+        self.stages = stages
+        self.asked = 0
+        self._arn = arn
+
+    def get_secret_value(self, **call: Any) -> dict[str, Any]:
+        _check("GetSecretValue", call, "secretsmanager")
+        assert self._arn in (None, call["SecretId"])
+        self.asked += 1
+        secret = self.stages.get(call["VersionStage"], client_error("ResourceNotFoundException"))
+        if isinstance(secret, Exception):
+            raise secret
+        return {"SecretString": secret}
 
 
 def too_long(holds: int) -> ClientError:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runtime.doubles import SecretsManager
 from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.handshakes import KINDS
 from webhook_runtime.message import Headers, Webhook
@@ -22,16 +23,15 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SECONDS = str(int(NOW.timestamp()))
 
 
-class SecretsManager:
-    """Has a new secret and the one before it."""
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        key = {"AWSCURRENT": "new", "AWSPREVIOUS": "old"}[VersionStage]
-        return {"SecretString": json.dumps({"key": key, "token": f"{key} token"})}
+# A new secret and the one before it.
+STAGES = {
+    stage: json.dumps({"key": key, "token": f"{key} token"})
+    for stage, key in (("AWSCURRENT", "new"), ("AWSPREVIOUS", "old"))
+}
 
 
 def source(handshake: str, scheme: Any, *arguments: str) -> Source:
-    secrets, tokens = (Secrets(SecretsManager(), "arn", field) for field in ("key", "token"))
+    secrets, tokens = (Secrets(SecretsManager("arn", **STAGES), "arn", field) for field in ("key", "token"))
     return Source(scheme, secrets, [KINDS[handshake](*arguments)], tokens)
 
 

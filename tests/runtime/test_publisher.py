@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.doubles import client_error
+from runtime.doubles import SecretsManager
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.handshakes import Slack
@@ -200,20 +200,6 @@ def test_every_request_is_one_log_line_with_its_ids_and_without_its_payload(capl
     assert "secret" not in str(vars(line))
 
 
-class SecretsManager:
-    """Has this secret, or none."""
-
-    def __init__(self, secret: str | None) -> None:
-        self._secret = secret
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        if self._secret is None:
-            raise ConnectTimeoutError(endpoint_url="https://secretsmanager")
-        if VersionStage == "AWSPREVIOUS":
-            raise client_error("ResourceNotFoundException")
-        return {"SecretString": self._secret}
-
-
 ORDER = b'{"order": "7"}'
 
 
@@ -221,11 +207,10 @@ class TestSource:
     """With a source the door is closed to everybody else."""
 
     def handle(
-        self, queue: Queue, *headers: tuple[str, str], secret: str | None = "shh", body: bytes = ORDER
+        self, queue: Queue, *headers: tuple[str, str], secret: str | Exception = "shh", body: bytes = ORDER
     ) -> dict[str, Any]:
-        source = Source(
-            Hmac(header="X-Signature", id_field="order"), Secrets(SecretsManager(secret), "arn", None), [Slack()]
-        )
+        secrets = Secrets(SecretsManager("arn", AWSCURRENT=secret), "arn", None)
+        source = Source(Hmac(header="X-Signature", id_field="order"), secrets, [Slack()])
         publisher = Publisher(PublisherSettings("http://sqs/Queue", None), queue, Sources({"/": source}))
         return publisher.handle(request(body, headers=list(headers)), None)
 
@@ -251,7 +236,7 @@ class TestSource:
     ) -> None:
         """The secret is asked for at most every 10 seconds for what a stranger sends."""
         now = 1_763_000_010.0
-        secrets = Secrets(SecretsManager("shh"), "arn:of:the:secret", None, now=lambda: now)
+        secrets = Secrets(SecretsManager(AWSCURRENT="shh"), "arn:of:the:secret", None, now=lambda: now)
         source = Source(Hmac(header="X-Signature"), secrets)
         publisher = Publisher(PublisherSettings("http://sqs/Queue", None), Queue(), Sources({"/": source}))
         statuses = []
@@ -273,7 +258,7 @@ class TestSource:
 
     def test_without_the_secret_nobody_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
         queue = Queue()
-        answer = self.handle(queue, self.signature(), secret=None)
+        answer = self.handle(queue, self.signature(), secret=ConnectTimeoutError(endpoint_url="https://secretsmanager"))
         assert answer["statusCode"] == 500
         assert queue.sent == []
         assert "cannot verify" in caplog.text

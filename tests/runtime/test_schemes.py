@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from runtime.doubles import client_error
+from runtime.doubles import SecretsManager, client_error
 from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
 from webhook_runtime.schemes import AnyOf, Claim, ClientState, Custom, Fits, Hmac, Scheme, Twilio, _urls
@@ -34,22 +34,6 @@ PASSING = [
 BODY = '{"id": "evt_1", "event_id": "Ev1", "name": "Zoë"}'.encode()
 
 
-class SecretsManager:
-    """Secrets Manager: a secret by its stages, or what it answers instead."""
-
-    def __init__(self, **stages: str | Exception) -> None:
-        self.stages = stages
-        self.asked = 0
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        assert SecretId == "arn"
-        self.asked += 1
-        secret = self.stages.get(VersionStage, client_error("ResourceNotFoundException"))
-        if isinstance(secret, Exception):
-            raise secret
-        return {"SecretString": secret}
-
-
 class Time:
     def __init__(self) -> None:
         self.now = NOW
@@ -59,7 +43,7 @@ class Time:
 
 
 def source(scheme: Scheme, secret: str = "shh", **stages: str | Exception) -> Source:
-    return Source(scheme, Secrets(SecretsManager(AWSCURRENT=secret, **stages), "arn", None, Time()))
+    return Source(scheme, Secrets(SecretsManager("arn", AWSCURRENT=secret, **stages), "arn", None, Time()))
 
 
 def sent(headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> Webhook:
@@ -290,7 +274,7 @@ class TestAnyOf:
             admitted(self.source(), [("X-Old", "0"), ("X-Old", "1")], BODY)
 
     def test_a_secret_that_was_rotated_is_asked_for_again(self) -> None:
-        secrets = SecretsManager(AWSCURRENT="old")
+        secrets = SecretsManager("arn", AWSCURRENT="old")
         time = Time()
         by = Source(AnyOf(ways=self.WAYS), Secrets(secrets, "arn", None, time))
         admitted(by, [("X-Old", hex_of(BODY, b"old", "sha1"))], BODY)
@@ -467,7 +451,7 @@ class TestUrl:
 
 class TestRotation:
     def secrets(self, **stages: str | Exception) -> tuple[Secrets, SecretsManager, Time]:
-        manager, time = SecretsManager(**stages), Time()
+        manager, time = SecretsManager("arn", **stages), Time()
         return Secrets(manager, "arn", None, time), manager, time
 
     def accepts(self, secrets: Secrets, secret: bytes, at: float) -> bool:
@@ -514,7 +498,7 @@ class TestRotation:
     def test_it_is_said_when_it_will_be_sure_and_then_it_is_in_any_environment(
         self, longest: float, *, in_order: bool
     ) -> None:
-        manager, time = SecretsManager(AWSCURRENT="old"), Time()
+        manager, time = SecretsManager("arn", AWSCURRENT="old"), Time()
         asking = Secrets(manager, "arn", None, time, in_order=in_order)
         assert not self.accepts(asking, b"guess", NOW + 0.01)
         for arrived in (NOW + 0.1, NOW + 0.4, NOW + 30):
@@ -535,7 +519,7 @@ class TestRotation:
     def test_where_it_cannot_be_read_anew_only_those_in_order_are_hurried(
         self, stage: str, after: float | None, *, in_order: bool
     ) -> None:
-        manager, time = SecretsManager(AWSCURRENT="old"), Time()
+        manager, time = SecretsManager("arn", AWSCURRENT="old"), Time()
         secrets = Secrets(manager, "arn", None, time, in_order=in_order)
         assert self.accepts(secrets, b"old", NOW)
         manager.stages[stage] = PASSING[0]
@@ -550,7 +534,7 @@ class TestRotation:
         assert error.value.retry_after is None
 
     def test_what_is_surely_unsigned_needs_no_secret_to_be_refused(self) -> None:
-        manager = SecretsManager(AWSCURRENT=PASSING[0])
+        manager = SecretsManager("arn", AWSCURRENT=PASSING[0])
         with pytest.raises(Unverified, match="must be there, and once"):
             admitted(Source(PLAIN, Secrets(manager, "arn", None, Time())), [], BODY)
         assert manager.asked == 0
@@ -646,7 +630,7 @@ class TestRotation:
 def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(
     stages: dict[str, str | Exception], field: str | None, guess: bytes
 ) -> None:
-    checked = Source(PLAIN, Secrets(SecretsManager(**stages), "arn", field, Time()))
+    checked = Source(PLAIN, Secrets(SecretsManager("arn", **stages), "arn", field, Time()))
     with pytest.raises(NoSecret) as error:
         admitted(checked, [("X-Signature", hex_of(BODY, guess))], BODY)
     assert "no JSON" not in str(error.value)
@@ -669,12 +653,12 @@ def test_a_secret_may_be_stored_as_bytes() -> None:
         def get_secret_value(self, **asked: str) -> dict[str, Any]:
             return {"SecretBinary": super().get_secret_value(**asked)["SecretString"].encode()}
 
-    secrets = Secrets(Binary(AWSCURRENT="\ufeffshh\n"), "arn", None, Time())
+    secrets = Secrets(Binary("arn", AWSCURRENT="\ufeffshh\n"), "arn", None, Time())
     admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)
 
 
 def test_a_secret_may_be_a_field_of_json() -> None:
-    secrets = Secrets(SecretsManager(AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
+    secrets = Secrets(SecretsManager("arn", AWSCURRENT='{"key": "shh"}'), "arn", "key", Time())
     admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY))], BODY)
 
 
@@ -728,7 +712,7 @@ class TestCustom:
         module = types.ModuleType("bank")
         module.verify = function  # type: ignore[attr-defined]
         sys.modules["bank"] = module
-        known = Secrets(SecretsManager(AWSCURRENT="new", AWSPREVIOUS="old"), "arn", None, Time())
+        known = Secrets(SecretsManager("arn", AWSCURRENT="new", AWSPREVIOUS="old"), "arn", None, Time())
         return Source(Custom(handler="bank.verify"), known if secrets else None)
 
     def test_it_is_given_the_webhook_and_the_secrets_and_says_the_id(self) -> None:

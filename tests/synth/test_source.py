@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Sink, Source
+from runtime.doubles import SecretsManager
 from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.secrets import NoSecret
@@ -39,15 +40,6 @@ TIMED = [
     *("milliseconds and base64url in one header", "an ISO time", "URL and method"),
 ]
 WITH_HEADERS = [name for name in ALL if name != "microsoft_graph"]
-
-
-class SecretsManager:
-    def __init__(self, secret: str) -> None:
-        self._secret = secret
-
-    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:
-        assert SecretId
-        return {"SecretString": {"AWSCURRENT": self._secret}[VersionStage]}
 
 
 Check = Callable[..., Webhook | Answer]
@@ -67,7 +59,7 @@ def checks(stack: Stack) -> dict[str, Check]:
         described = json.loads(json.dumps(sender.source(secret).described()))
 
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
-            source = Checked.described(described, SecretsManager(secret))
+            source = Checked.described(described, SecretsManager(AWSCURRENT=secret))
             request = webhook(body, id="its request", headers=signed, received_at=datetime.fromtimestamp(at, UTC))
             return source.admit(replace(request, url=URL, query_string=sender.query(body)))
 
@@ -221,7 +213,7 @@ class TestTwilio:
     def check(self, stack: Stack) -> Callable[[Webhook], Webhook | Answer]:
         secret = secretsmanager.Secret.from_secret_name_v2(stack, f"Twilio{time.monotonic_ns()}", "twilio")
         described = json.loads(json.dumps(Source.twilio(secret).described()))
-        return Checked.described(described, SecretsManager(SECRET)).admit
+        return Checked.described(described, SecretsManager(AWSCURRENT=SECRET)).admit
 
     @pytest.mark.parametrize(
         "form",
@@ -323,7 +315,7 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
 def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
     """The challenge-response check is an oracle: whatever it signs must not pass for an event."""
     secret = secretsmanager.Secret.from_secret_name_v2(stack, f"X{time.monotonic_ns()}", "x")
-    x = Checked.described(json.loads(json.dumps(Source.x(secret).described())), SecretsManager(SECRET))
+    x = Checked.described(json.loads(json.dumps(Source.x(secret).described())), SecretsManager(AWSCURRENT=SECRET))
     try:
         answer = x.admit(webhook(method="GET", query={"crc_token": token}))
     except Unverified:
