@@ -1,24 +1,20 @@
 """What a sender writes is what the consumer reads, at its place and nowhere else: at either ingress, whatever it means
 to Velocity or to SQS's Query protocol."""
 
-import base64
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
 from attacks.probes import ALL
-from cdk_scalable_webhook.ingress import mapping_template
-from cdk_scalable_webhook.local.velocity import render
-from runtime.doubles import Sqs
-from runtime.events import REQUEST_ID, record, request
+from runtime.events import REQUEST_ID, record
 from suite.attacks import Attempts
+from synth.test_one_message_format import through_direct, through_lambda
 from webhook_runtime import message
 from webhook_runtime.message import MalformedMessage, Webhook
-from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 BODY = '{"order": 1}'
 Sent = tuple[dict[str, str], dict[str, str], str, str]
@@ -35,66 +31,20 @@ PLACES: dict[str, Callable[[str], Sent]] = {
 TEXTS = [text for text in ALL if "\ud800" not in text]
 
 
-def through_sqs(call: str) -> Webhook | None:
-    """What the consumer reads of a call, which may be nothing but SendMessage with the one attribute."""
-    pairs = parse_qsl(call, keep_blank_values=True, strict_parsing=True)
-    parameters = dict(pairs)
-    assert len(parameters) == len(pairs)
-    attribute = {f"MessageAttribute.1.{name}" for name in ("Name", "Value.DataType", "Value.StringValue")}
-    assert parameters.keys() <= {"Action", "Version", "MessageBody", *attribute}
-    assert (parameters["Action"], parameters["MessageAttribute.1.Name"]) == ("SendMessage", "webhook")
-    if "MessageBody" not in parameters:  # SQS refuses it, and its sender gets a 400
-        return None
-    return message.read(record(parameters["MessageBody"], parameters["MessageAttribute.1.Value.StringValue"]))
-
-
-def direct(headers: dict[str, str], query: dict[str, str], path: str, body: str, *, binary: bool) -> Webhook | None:
-    template = mapping_template(
-        "request",
-        BINARY=str(binary).lower(),
-        DELIVERY_ID_HEADER="x-id",
-        MOUNT="%2F",
-        CREDENTIAL_HEADERS="x-api-key",
-        CREDENTIAL_PARAMETERS="",
-        FIFO="",
-    )
-    context = {
-        "requestId": "forged",
-        "extendedRequestId": REQUEST_ID,
-        "requestTimeEpoch": 1_763_000_000_123,
-        "httpMethod": "POST",
-        "resourcePath": "/{proxy+}",
-        "domainName": "abc.execute-api.us-east-1.amazonaws.com",
-        "path": f"/prod/{path}",
-        "identity": {"sourceIp": "203.0.113.7"},
-    }
-    seen = base64.b64encode(body.encode()).decode() if binary else body
-    return through_sqs(
-        render(template, body=seen, header=headers, querystring=query, path={"proxy": path}, context=context)
-    )
-
-
-def published(headers: dict[str, str], query: dict[str, str], path: str, body: str) -> Webhook | None:
-    sqs = Sqs()
-    event = request(body.encode(), proxy=path, headers=list(headers.items()), query=list(query.items()))
-    Publisher(PublisherSettings("http://sqs/Queue", "x-id"), sqs).handle(event, None)
-    (sent,) = sqs.sent
-    assert sent.keys() == {"QueueUrl", "MessageBody", "MessageAttributes"}
-    return message.read(record(sent["MessageBody"], sent["MessageAttributes"]["webhook"]["StringValue"]))
-
-
-WAYS: dict[str, Callable[..., Webhook | None]] = {
-    "Lambda": published,
-    "direct": lambda *sent: direct(*sent, binary=False),
-    "direct, any bytes": lambda *sent: direct(*sent, binary=True),
+Way = Callable[[bytes, dict[str, str], dict[str, str], str], dict[str, Any] | None]
+WAYS: dict[str, Way] = {
+    "Lambda": through_lambda,
+    "direct": partial(through_direct, binary=False),
+    "direct, any bytes": partial(through_direct, binary=True),
 }
 
 
-def is_as_sent(webhook: Webhook | None, sent: Sent) -> bool:
-    """Whether all of it is there, and nothing else."""
-    if webhook is None:
+def is_as_sent(way: Way, headers: dict[str, str], query: dict[str, str], path: str, body: str) -> bool:
+    """Whether the consumer reads all of it, and nothing else, or SQS refuses it."""
+    headers = {**headers, "Content-Length": str(len(body.encode()))}
+    if (sent := way(body.encode(), headers, query, path)) is None:
         return True
-    headers, query, path, body = sent
+    webhook = message.read(sent)
     expected = {name.lower(): value for name, value in headers.items()}
     return (
         webhook.id == (headers.get("X-Id") or REQUEST_ID)
@@ -111,15 +61,14 @@ def is_as_sent(webhook: Webhook | None, sent: Sent) -> bool:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("place", PLACES)
 def test_what_a_sender_writes_stays_where_it_was_written(place: str, way: str, attempts: Attempts) -> None:
-    through = [text for text in TEXTS if not is_as_sent(WAYS[way](*PLACES[place](text)), PLACES[place](text))]
+    through = [text for text in TEXTS if not is_as_sent(WAYS[way], *PLACES[place](text))]
     attempts(f"injection, {way}", len(TEXTS), through)
 
 
 def mutations() -> list[dict[str, Any]]:
     """Records of the queue that no ingress has written."""
-    webhook = published({"X-Id": "7"}, {"a": "1"}, "hooks", BODY)
-    assert webhook is not None
-    body, attribute = message.write(webhook)
+    sent = through_lambda(BODY.encode(), {"X-Id": "7"}, {"a": "1"}, "hooks")
+    body, attribute = sent["body"], sent["messageAttributes"]["webhook"]["stringValue"]
     pairs = parse_qsl(attribute, keep_blank_values=True)
     made: list[dict[str, Any]] = [record(body, None), record("", ""), record(body, "&".join("x" * 9))]
     for name, _ in pairs:

@@ -4,7 +4,7 @@ import base64
 import json
 import re
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qsl, quote
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.ingress import mapping_template
 from cdk_scalable_webhook.local.velocity import render
+from runtime.doubles import Sqs
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.publisher import Publisher
@@ -30,21 +31,17 @@ paths = texts.filter(lambda path: "{" not in path)
 CREDENTIALS = {"headers": ["authorization", "x-api-key"], "parameters": ["x-amz-signature", "x-api-key"]}
 
 
-class _Queue:
-    def send_message(self, **call: Any) -> dict[str, str]:
-        self.sent = record(call["MessageBody"], call["MessageAttributes"]["webhook"]["StringValue"])
-        return {"MessageId": "some-id"}
-
-
 def through_lambda(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str, mount: str = "/"
 ) -> dict[str, Any]:
-    queue = _Queue()
+    sqs = Sqs()
     event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()), mount=mount)
     settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=json.dumps(CREDENTIALS))
-    answer = Publisher(settings, queue).handle(event, None)
+    answer = Publisher(settings, sqs).handle(event, None)
     assert answer["statusCode"] == 202
-    return queue.sent
+    (sent,) = sqs.sent
+    assert sent.keys() == {"QueueUrl", "MessageBody", "MessageAttributes"}
+    return record(sent["MessageBody"], sent["MessageAttributes"]["webhook"]["StringValue"])
 
 
 def through_direct(
@@ -80,10 +77,20 @@ def through_direct(
             "identity": {"sourceIp": "203.0.113.7"},
         },
     )
-    parameters = parse_qs(call, keep_blank_values=True)
-    if "MessageBody" not in parameters:
+    return sent_by(call)
+
+
+def sent_by(call: str) -> dict[str, Any] | None:
+    """The message of a call, which may be nothing but SendMessage with the one attribute."""
+    pairs = parse_qsl(call, keep_blank_values=True, strict_parsing=True)
+    parameters = dict(pairs)
+    assert len(parameters) == len(pairs)
+    attribute = {f"MessageAttribute.1.{name}" for name in ("Name", "Value.DataType", "Value.StringValue")}
+    assert parameters.keys() <= {"Action", "Version", "MessageBody", *attribute}
+    assert (parameters["Action"], parameters["MessageAttribute.1.Name"]) == ("SendMessage", "webhook")
+    if "MessageBody" not in parameters:  # SQS refuses it, and its sender gets a 400
         return None
-    return record(parameters["MessageBody"][0], parameters["MessageAttribute.1.Value.StringValue"][0])
+    return record(parameters["MessageBody"], parameters["MessageAttribute.1.Value.StringValue"])
 
 
 def fields(sent: dict[str, Any]) -> dict[str, Any]:
