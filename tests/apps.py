@@ -17,6 +17,8 @@ APPS = {
     **{folder.name: folder / "app.py" for folder in EXAMPLES},
     "maximal": ROOT / "tests" / "synth" / "maximal.py",
 }
+# The one that asks for the most.
+STRICT = ROOT / "tests" / "deployed" / "strict" / "app.py"
 
 # What an app made by `cdk init` sets, as far as it changes a template of ours.
 INIT_FLAGS = {

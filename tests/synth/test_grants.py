@@ -13,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from synth.policies import listed, of_role
 from synth.test_brought import cluster
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
@@ -83,26 +84,14 @@ def templates(stack: Stack) -> dict[str, Any]:
     return {each.stack_name: each.template for each in app.synth().stacks}
 
 
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
 def allowed(template: dict[str, Any], role: str) -> Iterator[tuple[str, str, Any]]:
     """What a role of the webhook may do, to what, and when."""
     resources = template["Resources"]
     (id,) = [each for each in resources if each.startswith(f"Webhook{role}Role") and "Policy" not in each]
-    attached = [
-        each["Properties"]["PolicyDocument"]
-        for each in resources.values()
-        if each["Type"] == "AWS::IAM::Policy" and {"Ref": id} in each["Properties"]["Roles"]
-    ]
-    inline = [each["PolicyDocument"] for each in resources[id]["Properties"].get("Policies", [])]
-    for document in [*attached, *inline]:
-        for statement in document["Statement"]:
-            assert statement["Effect"] == "Allow"
-            for action in listed(statement["Action"]):
-                for resource in listed(statement["Resource"]):
-                    yield action, json.dumps(resource), statement.get("Condition")
+    for statement in of_role(resources, id):
+        for action in listed(statement["Action"]):
+            for resource in listed(statement["Resource"]):
+                yield action, json.dumps(resource), statement.get("Condition")
 
 
 def key_as_iam_knows_it(key: kms.IKey, stack: Stack) -> tuple[str, dict[str, Any]]:

@@ -18,10 +18,11 @@ import pytest
 from aws_cdk import App
 
 import apps
+from synth.policies import listed, of_role
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "webhook_runtime.handlers."
-MORE = {"strict": ROOT / "tests/deployed/strict/app.py", "everything": ROOT / "tests/synth/everything.py"}
+MORE = {"strict": apps.STRICT, "everything": ROOT / "tests/synth/everything.py"}
 
 # By which actions AWS lets a call through, where they are not its own name.
 # https://docs.aws.amazon.com/dynamodb/latest/developerguide/ql-iam.html
@@ -97,18 +98,8 @@ def functions() -> Iterator[Function]:
 
 
 def granted(resources: Mapping[str, Any], role: str) -> Iterator[str]:
-    """The actions of a role."""
-    documents = [each["PolicyDocument"] for each in resources[role]["Properties"].get("Policies", [])]
-    documents += [
-        each["Properties"]["PolicyDocument"]
-        for each in resources.values()
-        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
-    ]
-    for document in documents:
-        for statement in document["Statement"]:
-            assert statement["Effect"] == "Allow"
-            actions = statement["Action"]
-            yield from [actions] if isinstance(actions, str) else actions
+    for statement in of_role(resources, role):
+        yield from listed(statement["Action"])
 
 
 def by_aws(resources: Mapping[str, Any], id: str, properties: Mapping[str, Any]) -> Iterator[str]:

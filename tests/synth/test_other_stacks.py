@@ -35,6 +35,7 @@ from aws_cdk.assertions import Match, Template
 from constructs import Construct, IConstruct
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from synth.policies import listed
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 
@@ -163,10 +164,6 @@ def test_one_role_for_logs_of_a_stack_and_what_is_nested_in_it() -> None:
     (before,) = listed(template[account]["DependsOn"])
     assert template[before]["Type"] == "AWS::ApiGateway::ApiKey"
     assert template[before]["Properties"]["Enabled"] is False
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_an_api_of_the_users_that_has_set_the_role_is_enough() -> None:

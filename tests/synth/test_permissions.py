@@ -11,8 +11,7 @@ import pytest
 from aws_cdk import App
 
 import apps
-
-STRICT = apps.ROOT / "tests" / "deployed" / "strict" / "app.py"
+from synth.policies import Statement, listed, statements
 
 # Actions, the resource as it is written, and where AWS says that it has to be so.
 FORCED = {
@@ -44,30 +43,12 @@ FORCED = {
 # A policy of a key names the key itself so, and lets its account administer it: the user's key, which was brought.
 OF_KEYS = "AWS::KMS::Key"
 
-Statement = dict[str, Any]
-
 
 def synthesised() -> Iterator[tuple[str, App]]:
     for name in apps.APPS:
         yield name, apps.run(name)
         yield f"{name}, flags of cdk init", apps.run(name, context=apps.INIT_FLAGS)
-    yield "strict", runpy.run_path(str(STRICT))["app"]
-
-
-def statements(value: Any) -> Iterator[Statement]:
-    """Every statement of every policy document, wherever in a resource it is."""
-    if isinstance(value, dict):
-        if isinstance(value.get("Statement"), list):
-            yield from value["Statement"]
-        for each in value.values():
-            yield from statements(each)
-    if isinstance(value, list):
-        for each in value:
-            yield from statements(each)
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    yield "strict", runpy.run_path(str(apps.STRICT))["app"]
 
 
 def written(resource: Any) -> str:

@@ -1,0 +1,37 @@
+"""The policies of a template, read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Statement = dict[str, Any]
+
+
+def statements(value: Any) -> Iterator[Statement]:
+    """Every statement of every policy document, wherever in a resource it is."""
+    if isinstance(value, dict):
+        if isinstance(value.get("Statement"), list):
+            yield from value["Statement"]
+        for each in value.values():
+            yield from statements(each)
+    if isinstance(value, list):
+        for each in value:
+            yield from statements(each)
+
+
+def of_role(resources: Mapping[str, Any], role: str) -> Iterator[Statement]:
+    """What a role may do, by policies of its own and by those that are attached to it."""
+    documents = [
+        each["Properties"]["PolicyDocument"]
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy" and {"Ref": role} in each["Properties"]["Roles"]
+    ]
+    documents += [each["PolicyDocument"] for each in resources[role]["Properties"].get("Policies", [])]
+    for document in documents:
+        for statement in document["Statement"]:
+            assert statement["Effect"] == "Allow"
+            yield statement
+
+
+def listed(value: Any) -> list[Any]:
+    """A value that may stand alone, as IAM and CloudFormation have it."""
+    return value if isinstance(value, list) else [value]
