@@ -15,7 +15,7 @@ from typing import Any
 
 import pg8000.native
 
-from cdk_scalable_webhook.local.emulator import end, free_ports, processes_in
+from cdk_scalable_webhook.local.emulator import end, free_port, processes_in
 from cdk_scalable_webhook.local.observe import Samples, sampled
 from cdk_scalable_webhook.local.signals import interrupt_on_termination
 
@@ -32,7 +32,7 @@ class PostgresServer:
     it waits for its disk; there is no need, since its data is gone when it ends."""
 
     def __init__(self, folder: Path, *, max_connections: int = 20, fsync: bool = False) -> None:
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self.password = secrets.token_urlsafe(12)
         self.max_connections = max_connections
         self._fsync = "on" if fsync else "off"

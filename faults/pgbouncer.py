@@ -14,7 +14,7 @@ from pathlib import Path
 import pg8000.native
 from postgres_server import DATABASE, USER, PostgresServer
 
-from cdk_scalable_webhook.local.emulator import free_ports
+from cdk_scalable_webhook.local.emulator import free_port
 
 _PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 _START_SECONDS = 30
@@ -44,7 +44,7 @@ class PgBouncer:
     has."""
 
     def __init__(self, folder: Path, server: PostgresServer, mode: str, *, size: int = 2, more: str = "") -> None:
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self._size = size
         # Those from which `connect` came; a list may grow while somebody reads it.
         self._ports: list[int] = []

@@ -18,7 +18,7 @@ from weak_link import WeakLink
 
 from cdk_scalable_webhook.local import emulator as emulators
 from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end, free_ports, processes_in
+from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end, free_port, processes_in
 from cdk_scalable_webhook.local.guard import HEALTH_PATH
 from cdk_scalable_webhook.local.observe import wait_for
 from webhook_runtime.sinks.table import create_table
@@ -92,7 +92,7 @@ def _backend(emulator: Emulator) -> str:
 
 def _gateway(folder: Path, emulator: Emulator, backend: str, sqs: WeakLink) -> int:
     """Another API Gateway, which reaches SQS by the link, and everything else as ever; its port."""
-    (port,) = free_ports(1)
+    port = free_port()
     options = ["--port", str(port), "--upstream", backend, "--sqs", f"http://127.0.0.1:{sqs.port}"]
     with (folder / "log").open("wb") as log:
         subprocess.Popen(

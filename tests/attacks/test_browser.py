@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from attacks.test_local_aws import LocalAws, zipped
-from cdk_scalable_webhook.local.emulator import end, free_ports, running
+from cdk_scalable_webhook.local.emulator import end, free_port, running
 from cdk_scalable_webhook.local.observe import wait_for
 from suite.attacks import Attempts
 
@@ -153,7 +153,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 @pytest.fixture
 def unguarded(tmp_path: Path) -> Iterator[Victim]:
     """MiniStack as it is without a guard, by which one sees that the page can do what it tries."""
-    (port,) = free_ports(1)
+    port = free_port()
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1"}
     settings |= {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LAMBDA_EXECUTOR": "local", "LOG_LEVEL": "WARNING"}
     settings |= {"DOCKER_HOST": f"unix://{tmp_path}/none", "TMPDIR": str(tmp_path), "S3_DATA_DIR": str(tmp_path / "s3")}

@@ -209,7 +209,7 @@ def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], k
 
 
 def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: Path) -> None:
-    (port,) = emulators.free_ports(1)
+    port = emulators.free_port()
     started = subprocess.Popen(
         [sys.executable, "-m", "cdk_scalable_webhook.local.backend", "--detach"],
         env=os.environ

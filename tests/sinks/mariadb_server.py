@@ -11,7 +11,7 @@ from typing import Any
 
 import pymysql
 
-from cdk_scalable_webhook.local.emulator import free_ports
+from cdk_scalable_webhook.local.emulator import free_port
 
 NAMES = ("mariadbd", "mariadb-install-db")
 USER = "webhooks"
@@ -32,7 +32,7 @@ class MariaDbServer:
     """The server, with TLS where ``certificates`` (authority, certificate with key) are given."""
 
     def __init__(self, folder: Path, *, certificates: tuple[Path, Path] | None = None) -> None:
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self.password = secrets.token_hex(8)
         self._folder = folder
         self._options = []

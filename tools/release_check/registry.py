@@ -13,7 +13,7 @@ from pathlib import Path
 import digests
 import httpx
 
-from cdk_scalable_webhook.local.emulator import end, free_ports
+from cdk_scalable_webhook.local.emulator import end, free_port
 from release_check.refused import ROOT, Refused, inherited, run
 
 _WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
@@ -38,7 +38,7 @@ class Registry:
 @contextmanager
 def running(folder: Path) -> Iterator[Registry]:
     """A registry for as long as it is needed. It never answers with another's files."""
-    (port,) = free_ports(1)
+    port = free_port()
     folder.mkdir()
     registry = Registry(f"http://127.0.0.1:{port}/", folder)
     open_to_all = ["--passwords", ".", "--authenticate", "."]

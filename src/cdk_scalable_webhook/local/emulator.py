@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -444,13 +444,10 @@ def _identify(process: subprocess.Popen[bytes]) -> Process:
         return Process(process.pid, 0)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on."""
-    with ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:  # all held at once, so that they differ
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with _listening() as probe:
+        return int(probe.getsockname()[1])
 
 
 def _private(file: Path) -> Path:
