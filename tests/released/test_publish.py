@@ -54,8 +54,9 @@ class TestDigests:
             with pytest.raises(Mismatch):
                 digests.hold(folder, *told)
 
-    def test_the_command_says_why_and_fails(self, folder: Path) -> None:
-        command = [sys.executable, str(PUBLISH / "digests.py"), str(folder), "--are", "", ""]
+    @pytest.mark.parametrize("told", [["", ""], [""], []], ids=str)
+    def test_the_command_says_why_and_fails(self, folder: Path, told: list[str]) -> None:
+        command = [sys.executable, str(PUBLISH / "digests.py"), str(folder), "--are", *told]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 1
         assert run.stderr == "refused: nobody has said which files there are to be\n"

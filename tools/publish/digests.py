@@ -10,6 +10,8 @@ import hashlib
 import sys
 from pathlib import Path
 
+_NOBODY = "nobody has said which files there are to be"
+
 
 class Mismatch(Exception):
     """Why these files must not be published."""
@@ -28,12 +30,14 @@ def text(known: dict[str, str]) -> str:
 def read(line: str) -> dict[str, str]:
     """What ``text`` has written. Raises Mismatch where it is nothing: a job that has failed says no more."""
     if not line.strip():
-        raise Mismatch("nobody has said which files there are to be")
+        raise Mismatch(_NOBODY)
     return dict(word.split("=") for word in line.split())
 
 
 def hold(folder: Path, *lines: str) -> None:
     """Raises Mismatch unless the folder has the files of each line, with their bytes, and no other."""
+    if not lines:
+        raise Mismatch(_NOBODY)
     here = digests(folder)
     for line in lines:
         told = read(line)
