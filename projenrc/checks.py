@@ -1,7 +1,5 @@
 """What `make check` and `make test` hold the code to: the settings of each tool."""
 
-from pathlib import Path
-
 from projen.python import PythonProject
 
 from projenrc.package import MODULE, PYTHONS
@@ -101,21 +99,26 @@ PYTEST = {
 }
 
 LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
-# A new module is synth-time unless it is put among the others.
-MODULES = sorted(f"{MODULE}.{path.stem}" for path in (Path(__file__).parents[1] / "src" / MODULE).glob("*.py"))
-# What needs the standard library alone, and both may know.
-NEITHER = [
-    f"{MODULE}.{name}"
-    for name in ("__init__", "distributions", "folders", "headers", "requirements", "variables", "version")
+# The rooms of synth time, in the order in which a webhook passes them; modules of one line know nothing of each other.
+ROOMS = [
+    "webhook",
+    "endpoint | route",
+    "endpoints",
+    "filters | payloads",
+    "source",
+    "packaging",
+    "acknowledgement | grants | monitoring | stack",
+    "common | findings",
+    "checks",
 ]
-SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
+SYNTH_TIME = [f"{MODULE}.{room}" for rooms in ROOMS for room in rooms.split(" | ")]
 # The SQL of a table is printed as it is run, and to the others an argument is held: how what is signed is read, and
 # which headers a sink leaves out.
 IN_BOTH = [
-    f"{MODULE}.checks -> webhook_runtime.signed",
-    f"{MODULE}.sinks.data_api -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.database -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.http -> webhook_runtime.sinks.forwarded",
+    f"{MODULE}.checks.signing -> webhook_runtime.signed",
+    f"{MODULE}.route.sinks.data_api -> webhook_runtime.sinks.table",
+    f"{MODULE}.route.sinks.database -> webhook_runtime.sinks.table",
+    f"{MODULE}.route.sinks.http -> webhook_runtime.sinks.forwarded",
 ]
 
 LAYERS = {
@@ -133,7 +136,12 @@ LAYERS = {
             "name": "The local AWS needs no CDK in its own process",
             "type": "forbidden",
             "source_modules": LOCAL_ONLY,
-            "forbidden_modules": [*SYNTH_TIME, "aws_cdk", "constructs", "jsii"],
+            "forbidden_modules": [
+                "aws_cdk",
+                "constructs",
+                "jsii",
+                *(room for room in SYNTH_TIME if "packaging" not in room),
+            ],
         },
         {
             "name": "Run time knows nothing of synth time",
@@ -150,19 +158,28 @@ LAYERS = {
             "ignore_imports": IN_BOTH,
         },
         {
-            "name": "A webhook's way: each module knows only those after it",
+            "name": "A webhook's way: each room knows only those after it",
             "type": "layers",
+            "containers": [MODULE],
+            "layers": ROOMS,
+        },
+        {
+            "name": "Within an endpoint",
+            "type": "layers",
+            "containers": [f"{MODULE}.endpoint"],
+            "layers": ["api", "ingress", "credentials | templates", "access", "address | options"],
+        },
+        {
+            "name": "Within a route",
+            "type": "layers",
+            "containers": [f"{MODULE}.route"],
             "layers": [
-                f"{MODULE}.webhook",
-                f"{MODULE}.credentials",
-                f"{MODULE}.door | {MODULE}.consumer",
-                f"{MODULE}.ingress | {MODULE}.buffer",
-                f"{MODULE}.sinks : {MODULE}.sink",
-                f"{MODULE}.function | {MODULE}.asset | {MODULE}.retry | {MODULE}.source | {MODULE}.filters"
-                f" | {MODULE}.edge | {MODULE}.payloads",
-                f"{MODULE}.acknowledgement | {MODULE}.address | {MODULE}.counts | {MODULE}.grants | {MODULE}.stack",
-                f"{MODULE}.checks | {MODULE}.findings",
-                f"{MODULE}.arguments",
+                "route",
+                "consumer | throttle",
+                "queue",
+                "existing_queue",
+                "sinks : sink",
+                "retry",
             ],
         },
     ],

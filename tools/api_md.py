@@ -34,7 +34,7 @@ said again at each.
 
 
 # The construct first, then what it is made of, in the order of the flow.
-ORDER = ["ScalableWebhook", "Ingress", "Source", "Sink", "Retry"]
+ORDER = ["ScalableWebhook", "ApiOptions", "QueueOptions", "ConsumerOptions", "Ingress", "Source", "Sink", "Retry"]
 
 
 # In a list, so that no screen is too narrow for it; a name is code there too.

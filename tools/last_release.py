@@ -47,7 +47,7 @@ def resources(file: Path) -> Resources:
         for path, id in _logical_ids(folder, artifact).items():
             if resource := template["Resources"].get(id):
                 resource.pop("Metadata", None)  # nothing that is deployed
-                found[path] = {"LogicalId": id, **resource}
+                found[_without_default(path)] = {"LogicalId": id, **resource}
         assert len(template["Resources"]) == sum(path.startswith(f"/{name}/") for path in found), name
     return found
 
@@ -58,6 +58,12 @@ def _logical_ids(folder: Path, artifact: dict[str, Any]) -> dict[str, str]:
         metadata |= _read(folder / more)
     told = ((path, entry) for path, entries in metadata.items() for entry in entries)
     return {path: entry["data"] for path, entry in told if entry["type"] == "aws:cdk:logicalId"}
+
+
+def _without_default(path: str) -> str:
+    """A construct called Default has no part in the logical ids below it."""
+    *above, last = path.split("/")
+    return "/".join([*(each for each in above if each != "Default"), last])
 
 
 def _read(file: Path) -> dict[str, Any]:

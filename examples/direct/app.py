@@ -5,7 +5,14 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink
+from cdk_scalable_webhook import (
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    QueueOptions,
+    ScalableWebhook,
+    Sink,
+)
 
 
 class Orders(Stack):
@@ -35,14 +42,11 @@ class Orders(Stack):
             max_concurrency=4,
             batch_size=25,
             max_batching_window=Duration.seconds(1),
-            timeout=Duration.seconds(20),
-            memory_size=512,
+            consumer=ConsumerOptions(timeout=Duration.seconds(20), memory_size=512),
             # How much trouble is survived before a person has to look.
-            max_receive_count=8,
-            retention_period=Duration.days(7),
+            queue=QueueOptions(max_receive_count=8, retention_period=Duration.days(7)),
             # What the door lets in before it answers 429.
-            throttling_rate_limit=1000,
-            throttling_burst_limit=500,
+            api=ApiOptions(throttling_rate_limit=1000, throttling_burst_limit=500),
             log_retention=logs.RetentionDays.ONE_WEEK,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -54,5 +58,5 @@ class Orders(Stack):
 app = App()
 Orders(app, "Direct")
 # An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

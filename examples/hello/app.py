@@ -9,5 +9,5 @@ app = App()
 stack = Stack(app, "Hello")
 ScalableWebhook(stack, "Webhook", delivery_id_header="Idempotency-Key")
 # An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

@@ -12,7 +12,7 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct, IConstruct
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
+from cdk_scalable_webhook import Ingress, QueueOptions, Retry, ScalableWebhook, Sink
 
 
 class Orders(Stack):
@@ -29,7 +29,7 @@ class Orders(Stack):
             max_concurrency=5,
             batch_size=10,
             # How long it may be down.
-            max_receive_count=20,
+            queue=QueueOptions(max_receive_count=20),
             retry=retry,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -113,5 +113,5 @@ if server:
 else:
     Deployed(app, "Postgres")
 # An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

@@ -5,7 +5,7 @@ from pathlib import Path
 from aws_cdk import Annotations, App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 
-from cdk_scalable_webhook import Retry, ScalableWebhook, Sink
+from cdk_scalable_webhook import QueueOptions, Retry, ScalableWebhook, Sink
 
 app = App()
 stack = Stack(app, "PythonHandler")
@@ -30,10 +30,10 @@ webhook = ScalableWebhook(
         environment={"TABLE_NAME": totals.table_name},
     ),
     retry=Retry(initial=Duration.seconds(2), maximum=Duration.minutes(5)),
-    max_receive_count=10,
+    queue=QueueOptions(max_receive_count=10),
     removal_policy=RemovalPolicy.DESTROY,
 )
 totals.grant(webhook, "dynamodb:PutItem")
 # An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

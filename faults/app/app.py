@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink
+from cdk_scalable_webhook import ConsumerOptions, Ingress, Retry, ScalableWebhook, Sink
 
 app = App()
 stack = Stack(app, "Faults")
@@ -40,7 +40,7 @@ for id, ingress, server in (
         max_concurrency=5,
         batch_size=10,
         # Longer than a statement may take, so that a hanging disk is noticed by the consumer, and not by Lambda.
-        timeout=Duration.seconds(24),
+        consumer=ConsumerOptions(timeout=Duration.seconds(24)),
         retry=Retry(initial=Duration.seconds(1), maximum=Duration.seconds(8)),
         removal_policy=RemovalPolicy.DESTROY,
     )
@@ -52,5 +52,5 @@ for id, ingress, server in (
         if function is not None:
             sqs_url = app.node.get_context("sqs")
             cast(lambda_.Function, function).add_environment("AWS_ENDPOINT_URL_SQS", sqs_url)
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

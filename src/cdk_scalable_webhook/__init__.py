@@ -4,20 +4,33 @@ from typing import TYPE_CHECKING  # one of our own would do, but jedi completes 
 
 if TYPE_CHECKING:
     from cdk_scalable_webhook.acknowledgement import Acknowledgement
-    from cdk_scalable_webhook.asset import RuntimeLayer
-    from cdk_scalable_webhook.ingress import Ingress, IngressConfig, IngressOptions
-    from cdk_scalable_webhook.retry import Retry
-    from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkNetwork, SinkOptions
-    from cdk_scalable_webhook.sinks.data_api import DataApiSink
-    from cdk_scalable_webhook.sinks.database import DatabaseSink
-    from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
-    from cdk_scalable_webhook.sinks.http import HttpSink
-    from cdk_scalable_webhook.sinks.python import PythonSink
+    from cdk_scalable_webhook.common import CommonOptions
+    from cdk_scalable_webhook.endpoint.ingress import (
+        Ingress,
+        IngressConfig,
+        IngressOptions,
+        RestApiIngress,
+        RestApiIngressConfig,
+    )
+    from cdk_scalable_webhook.endpoint.options import ApiOptions
+    from cdk_scalable_webhook.packaging.asset import RuntimeLayer
+    from cdk_scalable_webhook.route.consumer import ConsumerOptions
+    from cdk_scalable_webhook.route.queue import QueueOptions
+    from cdk_scalable_webhook.route.retry import Retry
+    from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkNetwork, SinkOptions
+    from cdk_scalable_webhook.route.sinks.data_api import DataApiSink
+    from cdk_scalable_webhook.route.sinks.database import DatabaseSink
+    from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
+    from cdk_scalable_webhook.route.sinks.http import HttpSink
+    from cdk_scalable_webhook.route.sinks.python import PythonSink
     from cdk_scalable_webhook.source import Probe, Source
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
     "Acknowledgement",
+    "ApiOptions",
+    "CommonOptions",
+    "ConsumerOptions",
     "DataApiSink",
     "DatabaseSink",
     "DynamoDBSink",
@@ -27,6 +40,9 @@ __all__ = [
     "IngressOptions",
     "Probe",
     "PythonSink",
+    "QueueOptions",
+    "RestApiIngress",
+    "RestApiIngressConfig",
     "Retry",
     "RuntimeLayer",
     "ScalableWebhook",
@@ -39,16 +55,34 @@ __all__ = [
 
 _MODULES = {
     "acknowledgement": ("Acknowledgement",),
-    "asset": ("RuntimeLayer",),
-    "ingress": ("Ingress", "IngressConfig", "IngressOptions"),
-    "retry": ("Retry",),
-    "sink": ("Sink", "SinkConfig", "SinkNetwork", "SinkOptions"),
-    "sinks.data_api": ("DataApiSink",),
-    "sinks.database": ("DatabaseSink",),
-    "sinks.dynamodb": ("DynamoDBSink",),
-    "sinks.http": ("HttpSink",),
-    "sinks.python": ("PythonSink",),
-    "source": ("Probe", "Source"),
+    "common": ("CommonOptions",),
+    "endpoint.ingress": (
+        "Ingress",
+        "IngressConfig",
+        "IngressOptions",
+        "RestApiIngress",
+        "RestApiIngressConfig",
+    ),
+    "endpoint.options": ("ApiOptions",),
+    "packaging.asset": ("RuntimeLayer",),
+    "route.consumer": ("ConsumerOptions",),
+    "route.queue": ("QueueOptions",),
+    "route.retry": ("Retry",),
+    "route.sink": (
+        "Sink",
+        "SinkConfig",
+        "SinkNetwork",
+        "SinkOptions",
+    ),
+    "route.sinks.data_api": ("DataApiSink",),
+    "route.sinks.database": ("DatabaseSink",),
+    "route.sinks.dynamodb": ("DynamoDBSink",),
+    "route.sinks.http": ("HttpSink",),
+    "route.sinks.python": ("PythonSink",),
+    "source": (
+        "Probe",
+        "Source",
+    ),
     "webhook": ("ScalableWebhook",),
 }
 

@@ -4,17 +4,16 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.arguments import MAX_NUMBER, brief, is_text
-from cdk_scalable_webhook.counts import count, counted, total
+from cdk_scalable_webhook.checks.types import MAX_NUMBER, brief, is_text
+from cdk_scalable_webhook.checks.values import require_header_name, require_number
+from cdk_scalable_webhook.monitoring import count, counted, total
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -123,76 +122,6 @@ def filter_environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
     return {"WEBHOOK_EVENT_FILTERS": text}
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """Whose webhooks are dropped.
-
-    Attributes:
-        filters: What is wanted of them; None: everything.
-        ingress_drops: Whether its ingress drops the others itself.
-        as_text: Whether each payload is in the queue as text, which is what an event source mapping can read.
-    """
-
-    filters: EventFilters | None
-    ingress_drops: bool
-    as_text: bool
-
-    @property
-    def of_ingress(self) -> EventFilters | None:
-        """Those that its ingress applies."""
-        return self.filters if self.ingress_drops else None
-
-    def suits_mapping(self, filters: EventFilters) -> bool:
-        """Whether it wants just what an event source mapping with these filters keeps: that looks at the bodies of
-        messages, and at nothing else."""
-        is_readable = self.as_text and not self.ingress_drops and not filters.need_headers
-        return is_readable and self.filters is not None and self.filters.is_same(filters)
-
-
-@dataclass(frozen=True)
-class Dropping:
-    """Who behind the ingresses drops what is not wanted: the event source mapping, or the consumer by mount."""
-
-    mapping: EventFilters | None = None
-    consumer: Mapping[str, EventFilters] = field(default_factory=dict)
-
-
-def dropping(endpoints: Mapping[str, Endpoint], *, own_consumer: bool) -> Dropping:
-    """Who drops what no ingress does.
-
-    The mapping has one list of filters for all that is in the queue, and cannot see by which endpoint a message came.
-    So it drops only where each endpoint wants the same; else the consumer does, which can tell them apart.
-
-    Args:
-        endpoints: Every endpoint of the queue, by its mount.
-        own_consumer: Whether the consumer was brought, so that it does not filter.
-
-    Raises:
-        ValueError: Nobody can apply the filters of an endpoint.
-    """
-    left = {mount: each.filters for mount, each in endpoints.items() if each.filters and not each.ingress_drops}
-    if not left:
-        return Dropping()
-    first, filters = next(iter(left.items()))
-    if all(each.suits_mapping(filters) for each in endpoints.values()):
-        return Dropping(mapping=filters)
-    if own_consumer:
-        others = " and ".join(mount for mount in endpoints if mount != first)
-        got = "headers" if filters.need_headers else f"{others} as well" if others else "a binary ingress"
-        raise ValueError(
-            f"event_filters of {first} must be on payloads that are text in the queue, and the same for every "
-            "endpoint, since the event source mapping applies them where consumer is a function of yours, got "
-            f"{got}; take Ingress.lambda_integration() for {first}, or filter in your function"
-        )
-    return Dropping(consumer=left)
-
-
-def drop_nothing(mapping: lambda_.EventSourceMapping) -> None:
-    """Take the filters of an event source mapping back."""
-    resource = cast(lambda_.CfnEventSourceMapping, mapping.node.default_child)
-    resource.filter_criteria = resource.metrics_config = None
-
-
 def count_dropped(function: lambda_.Function, queue: sqs.IQueue) -> None:
     """Make a metric of the lines by which a function says that it dropped a webhook, one for all endpoints of a
     queue."""
@@ -228,7 +157,7 @@ def _fields(fields: object, where: str, *, text_only: bool) -> dict[str, Any]:
             known[name] = _alternatives(wanted, below, text_only=text_only)
             continue
         if text_only:
-            checks.header_name(f"a header of {where}", name)
+            require_header_name(f"a header of {where}", name)
             name = name.lower()
         is_object = isinstance(wanted, Mapping) and not text_only
         rules = _fields(wanted, below, text_only=text_only) if is_object else _rules(wanted, below, text_only=text_only)
@@ -316,7 +245,7 @@ def _comparison(operand: object, where: str) -> list[Any]:
     if not (is_one or is_range) or len(signs) != len(limits) or not all(_is(each, int, float) for each in limits):
         _refuse(shape, brief(operand), "write one of these, its numbers without quotes", where)
     for limit in limits:
-        checks.number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
+        require_number(f"a number below numeric of {where}", limit, -_MAX_NUMERIC, _MAX_NUMERIC)
     if is_range and limits[0] >= limits[1]:
         _refuse("have the lower limit of a range first", brief(operand), "swap them", where)
     return terms

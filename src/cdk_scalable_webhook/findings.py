@@ -54,7 +54,7 @@ SIGNED = Finding(
 CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in nobody but clients of the authorities in the truststore.")
 OPEN = Finding(
     _UNAUTHORIZED,
-    "No source was named, so whoever reaches it may send. Synth warns of just that: cdk-scalable-webhook:openDoor.",
+    "There is no source, so anyone who knows the URL may send. Synth warns: cdk-scalable-webhook:missingSource.",
 )
 
 # A function, its logs and its role.

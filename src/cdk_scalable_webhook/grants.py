@@ -13,7 +13,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, findings
+from cdk_scalable_webhook import findings
+from cdk_scalable_webhook.checks.cdk import of_alias
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -60,7 +61,7 @@ def use_key(key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str 
     # The call comes from the region of the role. In China the name of a service has an end of its own.
     service = f"{via}.{stack.region}.amazonaws.com*"
     conditions: dict[str, object] = {"StringLike": {"kms:ViaService": service}} if via else {}
-    target, alias = checks.of_alias(key)
+    target, alias = of_alias(key)
     arn = target.key_arn
     if alias is not None:
         # IAM knows a key by its own ARN only, which nobody here knows: which alias it has is asked for instead.

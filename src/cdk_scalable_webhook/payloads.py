@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING, cast
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cdk_scalable_webhook import findings, grants
+from cdk_scalable_webhook.common import CommonOptions
 
 if TYPE_CHECKING:  # importing it costs every synth, and most need no bucket
     from aws_cdk import aws_s3 as s3
@@ -19,26 +19,25 @@ _STORED = "stored/"
 
 def payload_bucket(
     scope: Construct,
-    wanted: "bool | s3.IBucket | None",
+    wanted: "bool | s3.IBucket",
     *,
     days: int,
-    encryption_key: kms.IKey | None,
-    removal_policy: RemovalPolicy | None,
+    common: CommonOptions,
 ) -> "s3.IBucket | None":
-    """The bucket that was brought, or a new one: encrypted, closed to anything but TLS, and rid of what is on its way
-    after so many days. None where payloads must fit into a message."""
-    if wanted is None or wanted is False:
-        return None
-    if wanted is not True:
+    """The existing bucket, or a new one: encrypted, closed to anything but TLS, which deletes payloads in flight after
+    so many days. None where payloads must fit into a message."""
+    if not isinstance(wanted, bool):
         return wanted
+    if not wanted:
+        return None
     from aws_cdk import aws_s3 as s3
 
     bucket = s3.Bucket(
         scope,
         "Payloads",
-        encryption=s3.BucketEncryption.KMS if encryption_key else s3.BucketEncryption.S3_MANAGED,
-        encryption_key=encryption_key,
-        bucket_key_enabled=True if encryption_key else None,
+        encryption=s3.BucketEncryption.KMS if common.encryption_key else s3.BucketEncryption.S3_MANAGED,
+        encryption_key=common.encryption_key,
+        bucket_key_enabled=True if common.encryption_key else None,
         enforce_ssl=True,
         minimum_tls_version=1.2,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -47,7 +46,7 @@ def payload_bucket(
             s3.LifecycleRule(prefix=_QUEUED, expiration=Duration.days(days)),
             s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
         ],
-        removal_policy=removal_policy,
+        removal_policy=common.removal_policy,
     )
     findings.acknowledge(bucket, findings.NO_BUCKET_LOGS, findings.NO_VERSIONS)
     return bucket
@@ -84,3 +83,17 @@ def _grant(bucket: "s3.IBucket", grantee: iam.IGrantable, actions: list[str], pr
     iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=arns)
     stack = Stack.of(cast(Construct, grantee))
     findings.acknowledge_policy(grantee.grant_principal, findings.OBJECTS.about(stack, arns[0]))
+
+
+def require_code_at_both_ends(*, ingress_takes_them: bool, own_consumer: bool) -> None:
+    """A payload goes through S3 only where code of this library is at both ends of the queue."""
+    if not ingress_takes_them:
+        raise ValueError(
+            "large_payloads must not be set for an ingress without code, which cannot put a payload into S3, got both; "
+            "take Ingress.lambda_integration()"
+        )
+    if own_consumer:
+        raise ValueError(
+            "large_payloads must not be set together with consumer, which would get the key of a payload and not the "
+            "payload, got both; take Sink.python(), whose handler gets the payload itself"
+        )

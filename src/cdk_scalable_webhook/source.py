@@ -12,10 +12,23 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, grants
+from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
-from cdk_scalable_webhook.arguments import typed
-from cdk_scalable_webhook.counts import count, counted
+from cdk_scalable_webhook.checks.cdk import require_same_environment
+from cdk_scalable_webhook.checks.signing import require_header_names, require_parts, require_signed_content
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.checks.values import (
+    in_seconds,
+    require_at_most_one,
+    require_choice,
+    require_duration,
+    require_header_of_provider,
+    require_known,
+    require_text,
+    require_unset,
+)
+from cdk_scalable_webhook.monitoring import count, counted
+from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -68,7 +81,7 @@ class Probe:
         Raises:
             ValueError: ``parameter`` is too long or not printable.
         """
-        checks.text("parameter", parameter, _MAX_FIELD, "challenge")
+        require_text("parameter", parameter, _MAX_FIELD, "challenge")
         return Probe("echo", parameter)
 
     @staticmethod
@@ -84,7 +97,7 @@ class Probe:
         Raises:
             ValueError: ``field`` is too long or not printable.
         """
-        checks.text("field", field, _MAX_FIELD, "webhook_id")
+        require_text("field", field, _MAX_FIELD, "webhook_id")
         return Probe("form", field)
 
     def described(self) -> Sequence[str]:
@@ -146,7 +159,7 @@ class Source:
         Raises:
             ValueError: ``secret_field`` is too long or not printable.
         """
-        checks.text("secret_field", secret_field, _MAX_FIELD, "signing_secret")
+        require_text("secret_field", secret_field, _MAX_FIELD, "signing_secret")
         self._kind = kind
         self._scheme = scheme
         self._secret = secret
@@ -299,7 +312,7 @@ class Source:
 
         See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
         """
-        checks.choice("key_encoding", key_encoding, ("base64", "text"))
+        require_choice("key_encoding", key_encoding, ("base64", "text"))
         ways = [
             {
                 "header": f"{start}-signature",
@@ -389,25 +402,25 @@ class Source:
             ```
         """
         headers = [header] if isinstance(header, str) else list(header)
-        checks.header_names(header=headers, timestamp_header=timestamp_header, id_header=id_header)
-        checks.choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
-        checks.choice("encoding", encoding, ("hex", "base64", "base64url"))
-        checks.choice("key_encoding", key_encoding, ("text", "hex", "base64"))
-        checks.choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
-        checks.text("prefix", prefix or None, _MAX_FIELD, "sha256=")
-        checks.text("separator", separator, 8, ",")
-        checks.text("timestamp_prefix", timestamp_prefix, _MAX_FIELD, "t=")
-        checks.text("signed_content", signed_content, _MAX_FIELD, "{timestamp}.{body}")
-        checks.text("id_field", id_field, _MAX_FIELD, "id")
-        checks.at_most_one(id_header=id_header, id_field=id_field)
-        checks.at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
-        checks.parts_of_a_header(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
+        require_header_names(header=headers, timestamp_header=timestamp_header, id_header=id_header)
+        require_choice("algorithm", algorithm, ("sha1", "sha256", "sha384", "sha512"))
+        require_choice("encoding", encoding, ("hex", "base64", "base64url"))
+        require_choice("key_encoding", key_encoding, ("text", "hex", "base64"))
+        require_choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
+        require_text("prefix", prefix or None, _MAX_FIELD, "sha256=")
+        require_text("separator", separator, 8, ",")
+        require_text("timestamp_prefix", timestamp_prefix, _MAX_FIELD, "t=")
+        require_text("signed_content", signed_content, _MAX_FIELD, "{timestamp}.{body}")
+        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_at_most_one(id_header=id_header, id_field=id_field)
+        require_at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
+        require_parts(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
         is_timed = timestamp_header is not None or timestamp_prefix is not None
-        checks.signed_content(signed_content, is_timed=is_timed, id_header=id_header)
+        require_signed_content(signed_content, is_timed=is_timed, id_header=id_header)
         if not is_timed:
             without = "no timestamp_header and no timestamp_prefix"
             remedy = "say where the time is, and put {timestamp} into signed_content, or leave {them} out"
-            checks.nothing_set(without, remedy, tolerance=tolerance, timestamp_format=timestamp_format)
+            require_unset(without, remedy, tolerance=tolerance, timestamp_format=timestamp_format)
         scheme = {
             "algorithm": algorithm,
             "encoding": encoding,
@@ -465,10 +478,10 @@ class Source:
             Source.token(secret, header="X-Telegram-Bot-Api-Secret-Token", id_field="update_id")
             ```
         """
-        checks.header_names(header=[header], id_header=id_header)
-        checks.text("prefix", prefix or None, _MAX_FIELD, "Bearer ")
-        checks.text("id_field", id_field, _MAX_FIELD, "id")
-        checks.at_most_one(id_header=id_header, id_field=id_field)
+        require_header_names(header=[header], id_header=id_header)
+        require_text("prefix", prefix or None, _MAX_FIELD, "Bearer ")
+        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_at_most_one(id_header=id_header, id_field=id_field)
         scheme = {"header": header, "prefix": prefix, "id_header": id_header, "id_field": id_field}
         return Source("token", scheme, secret, secret_field, handshakes=[probe.described()] if probe else [])
 
@@ -528,7 +541,7 @@ class Source:
 
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
-        checks.text("verify_token_field", verify_token_field, _MAX_FIELD, "verify_token")
+        require_text("verify_token_field", verify_token_field, _MAX_FIELD, "verify_token")
         return Source(
             "hmac",
             _HUB_SIGNATURE,
@@ -589,7 +602,7 @@ class Source:
 
         See: https://developer.okta.com/docs/concepts/event-hooks/
         """
-        checks.header_of_the_sender("header", header)
+        require_header_of_provider("header", header)
         scheme = {"header": header, "id_field": "eventId"}
         accepted = Acknowledgement(200)
         return Source("token", scheme, secret, secret_field, handshakes=[("okta",)], acknowledgement=accepted)
@@ -696,10 +709,10 @@ class Source:
             Source.custom("verify", "bank.verify", secret=certificate)
             ```
         """
-        checks.python_code(Path(code), handler)
-        checks.packages(packages)
+        require_handler(Path(code), handler)
+        require_packages(packages)
         if secret is None:
-            checks.nothing_set("no secret", secret_field=secret_field)
+            require_unset("no secret", secret_field=secret_field)
         return Source("custom", {"handler": handler}, secret, secret_field, packages=packages, code=Path(code))
 
     @property
@@ -783,7 +796,7 @@ class Source:
             ValueError: The secret is of another account or region than the function.
         """
         if self._secret is not None:
-            checks.same_environment(cast(Construct, grantee), secret=self._secret)
+            require_same_environment(cast(Construct, grantee), secret=self._secret)
             grants.read_secret(self._secret, grantee)
 
 
@@ -814,6 +827,6 @@ def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str
 
 
 def _seconds(tolerance: Duration) -> float:
-    checks.known_duration("tolerance", tolerance)
-    checks.duration("tolerance", tolerance, Duration.seconds(1), Duration.days(1))
-    return checks.known(tolerance)
+    require_known("tolerance", tolerance)
+    require_duration("tolerance", tolerance, Duration.seconds(1), Duration.days(1))
+    return in_seconds(tolerance)

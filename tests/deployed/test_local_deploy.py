@@ -128,7 +128,7 @@ deep = NestedStack(inner, "Deep")
 ec2.CfnEIP(deep, "Address")
 ScalableWebhook(deep, "Innermost")
 ScalableWebhook(NestedStack(Stack(Stage(app, "Dev"), "Staged"), "In"), "Webhook")
-Annotations.of(outer).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(outer).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()
 """
 
@@ -155,5 +155,5 @@ def test_the_webhooks_of_an_app_are_found_in_its_nested_stacks(
         assert http.post(webhook.url, content=b"hello").status_code == 202
     warning, left_out = told
     assert warning.startswith("warning: Dev/Staged/In/Webhook: source should say who sends")
-    assert warning.endswith("[cdk-scalable-webhook:openDoor]")
+    assert warning.endswith("[cdk-scalable-webhook:missingSource]")
     assert left_out == "left out, since the local AWS does not have it, or no use for it: 1 x AWS::EC2::EIP"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cdk_scalable_webhook.door import _ACCESS_LOG
+from cdk_scalable_webhook.endpoint.api import _ACCESS_LOG
 from runtime.doubles import Invocation, Sqs
 from runtime.events import request
 from webhook_runtime import logs

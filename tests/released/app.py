@@ -19,7 +19,18 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    QueueOptions,
+    Retry,
+    RuntimeLayer,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -38,19 +49,22 @@ ScalableWebhook(
     sink=Sink.dynamodb(),
     path="/hooks/all",
     delivery_id_header="Idempotency-Key",
-    dead_letter_queue=sqs.Queue(created, "Letters", retention_period=Duration.days(14), enforce_ssl=True),
+    queue=QueueOptions(
+        dead_letter_queue=sqs.Queue(created, "Letters", retention_period=Duration.days(14), enforce_ssl=True),
+        max_receive_count=1000,
+        retention_period=Duration.days(14),
+        visibility_timeout=Duration.hours(12),
+    ),
     max_concurrency=1000,
     batch_size=10_000,
     max_batching_window=Duration.minutes(5),
-    max_receive_count=1000,
     retry=Retry(initial=Duration.seconds(1), maximum=Duration.minutes(20)),
-    retention_period=Duration.days(14),
-    visibility_timeout=Duration.hours(12),
-    timeout=Duration.minutes(15),
-    memory_size=10_240,
-    reserved_concurrent_executions=1000,
-    throttling_rate_limit=1.5,
-    throttling_burst_limit=1,
+    consumer=ConsumerOptions(
+        timeout=Duration.minutes(15),
+        memory_size=10_240,
+        reserved_concurrent_executions=1000,
+    ),
+    api=ApiOptions(throttling_rate_limit=1.5, throttling_burst_limit=1),
     encryption_key=kms.Key(created, "Key", enable_key_rotation=True),
     log_retention=logs.RetentionDays.TEN_YEARS,
     removal_policy=RemovalPolicy.RETAIN,
@@ -157,17 +171,19 @@ for name, ingress in {"Lambda": Ingress.lambda_integration(), "Direct": Ingress.
         name,
         ingress=ingress,
         path="/hooks",
-        throttling_rate_limit=10,
-        throttling_burst_limit=20,
-        api_key=True,
-        allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
-        iam_authorization=True,
-        web_acl=True,
-        domain_name=apigateway.DomainNameOptions(
-            domain_name=f"{name.lower()}.example.com",
-            certificate=certificate,
-            base_path="v1",
-            mtls=apigateway.MTLSConfig(bucket=truststore, key="authorities.pem"),
+        api=ApiOptions(
+            throttling_rate_limit=10,
+            throttling_burst_limit=20,
+            api_key=True,
+            allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
+            iam_authorization=True,
+            web_acl=True,
+            domain_name=apigateway.DomainNameOptions(
+                domain_name=f"{name.lower()}.example.com",
+                certificate=certificate,
+                base_path="v1",
+                mtls=apigateway.MTLSConfig(bucket=truststore, key="authorities.pem"),
+            ),
         ),
         acknowledgement=Acknowledgement(200, '{"ok": true}', "application/json"),
         cors=apigateway.CorsOptions(allow_origins=["https://example.com"], allow_credentials=True),
@@ -223,17 +239,19 @@ ScalableWebhook(
     "Aside",
     ingress=Ingress.direct_integration(),
     source=Source.github(secret_of_sender),
-    unverified_queue=sqs.Queue(signed, "Unverified", enforce_ssl=True),
+    queue=QueueOptions(unverified_queue=sqs.Queue(signed, "Unverified", enforce_ssl=True)),
 ).metric_unverified().create_alarm(signed, "Unsigned", threshold=100, evaluation_periods=1)
 ScalableWebhook(
     signed,
     "Certified",
-    allowed_ip_ranges=["203.0.113.0/24"],
-    domain_name=apigateway.DomainNameOptions(
-        domain_name="certified.example.com",
-        certificate=acm.Certificate(signed, "Certificate", domain_name="certified.example.com"),
-        mtls=apigateway.MTLSConfig(
-            bucket=s3.Bucket.from_bucket_name(signed, "Truststore", "truststore"), key="authorities.pem"
+    api=ApiOptions(
+        allowed_ip_ranges=["203.0.113.0/24"],
+        domain_name=apigateway.DomainNameOptions(
+            domain_name="certified.example.com",
+            certificate=acm.Certificate(signed, "Certificate", domain_name="certified.example.com"),
+            mtls=apigateway.MTLSConfig(
+                bucket=s3.Bucket.from_bucket_name(signed, "Truststore", "truststore"), key="authorities.pem"
+            ),
         ),
     ),
 )

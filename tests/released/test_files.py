@@ -80,7 +80,10 @@ def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, byte
         (adding("webhook_runtime/__pycache__/clock.cpython-311.pyc"), r"nobody asked for it, .*clock.cpython-311.pyc"),
         (adding("tests/test_it.py"), r"nobody asked for it, tests/test_it.py"),
         (without("webhook_runtime/handlers/dynamodb.py"), r"lacks webhook_runtime/handlers/dynamodb.py"),
-        (without("cdk_scalable_webhook/mapping/request.vtl"), r"lacks cdk_scalable_webhook/mapping/request.vtl"),
+        (
+            without("cdk_scalable_webhook/endpoint/mapping/request.vtl"),
+            r"lacks cdk_scalable_webhook/endpoint/mapping/request.vtl",
+        ),
         (adding("webhook_runtime/clock.py"), r"has something else in webhook_runtime/clock.py"),
     ],
 )
@@ -95,7 +98,7 @@ def test_a_wheel_that_is_not_the_source_is_refused(
     ("gone", "told"),
     [
         ("webhook_runtime/py.typed", r"lacks \*/py.typed"),
-        (".vtl", r"lacks cdk_scalable_webhook/mapping/\*.vtl"),
+        (".vtl", r"lacks cdk_scalable_webhook/endpoint/mapping/\*.vtl"),
         (".sql", r"lacks webhook_runtime/sinks/\*.sql"),
         (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
         ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),

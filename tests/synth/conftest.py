@@ -8,6 +8,7 @@ from constructs import Construct
 
 from apps import INIT_FLAGS
 from cdk_scalable_webhook import ScalableWebhook
+from synth.grouped import grouped
 
 
 @pytest.fixture(params=[{}, INIT_FLAGS], ids=["no feature flags", "flags of cdk init"])
@@ -21,7 +22,7 @@ def synth(stack: Stack) -> Callable[..., Template]:
     """Makes a ScalableWebhook with the given arguments and returns the template."""
 
     def make(scope: Construct = stack, **arguments: Any) -> Template:
-        ScalableWebhook(scope, "Webhook", **arguments)
+        ScalableWebhook(scope, "Webhook", **grouped(arguments))
         return Template.from_stack(stack)
 
     return make

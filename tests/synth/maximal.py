@@ -46,5 +46,5 @@ brought_along: dict[IConstruct, tuple[str, ...]] = {
 for construct, rules in brought_along.items():
     acknowledge(construct, Finding(rules, "It was brought, and stands here for what anybody may bring."))
 # Most of them say nothing of who sends.
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

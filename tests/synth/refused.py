@@ -10,6 +10,7 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import ScalableWebhook
+from synth.grouped import grouped
 
 Make = Callable[[Stack], Any]
 
@@ -75,6 +76,6 @@ class Row:
                 for argument, value in {**self.brought, **changes}.items()
             }
             given = {"scope": stack, "id": "Webhook", **self.arguments, **made}
-            ScalableWebhook(**{argument: value for argument, value in given.items() if value is not OUT})
+            ScalableWebhook(**grouped({argument: value for argument, value in given.items() if value is not OUT}))
 
         return make

@@ -31,7 +31,19 @@ from constructs import Construct
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    Probe,
+    QueueOptions,
+    Retry,
+    RuntimeLayer,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 
 
 @dataclass(frozen=True)
@@ -637,7 +649,7 @@ def own_ingress(_: Stack) -> Ingress:
 
 
 class OwnIngress(type(Ingress.lambda_integration())):  # type: ignore[misc]
-    """A door of somebody's own."""
+    """An ingress of the user's own."""
 
 
 # The user's code.
@@ -850,20 +862,13 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 }
 
 
-# What is refused beside the argument before it: mostly left out, or hardly any call would be more than that refusal.
-_EDGE = ("api_key", "allowed_ip_ranges", "iam_authorization", "web_acl", "domain_name", "cors")
+# What is refused beside an existing thing: mostly left out, or hardly any call would be more than that refusal.
 _SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
 APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
-        "consumer": (
-            *("sink", "retry", "timeout", "memory_size", "reserved_concurrent_executions", "large_payloads"),
-            "unverified_queue",
-        ),
-        "queue": (
-            *("dead_letter_queue", "max_receive_count", "retention_period", "visibility_timeout"),
-            *("max_batching_window", "timeout"),
-        ),
-        "api": ("throttling_rate_limit", "throttling_burst_limit", *_EDGE),
+        "consumer": ("sink", "retry", "large_payloads"),
+        "queue": ("max_batching_window",),
+        "api": ("cors",),
         "source": ("delivery_id_header",),
     },
     "ScalableWebhook.add_source": {"source": ("delivery_id_header",)},
@@ -878,10 +883,16 @@ def _together(function: str, given: list[str]) -> list[str]:
         given = [*dict.fromkeys([*given, "host", "secret"])]
     if "vpc" not in given:
         given = [name for name in given if name not in ("vpc_subnets", "security_groups")]
-    for brought, others in APART.get(function, {}).items():
-        if brought in given:
-            given = [name for name in given if name not in others]
     return given
+
+
+def _apart(function: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The arguments without those that an existing thing among them excludes."""
+    for existing, others in APART.get(function, {}).items():
+        value = values.get(existing)
+        if value is not None and not (isinstance(value, Call) and value.function.endswith("Options")):
+            values = {name: each for name, each in values.items() if name not in others}
+    return values
 
 
 @st.composite
@@ -890,10 +901,12 @@ def calls(draw: DrawFn, function: str, *, bad: bool = True, rich: int = 4) -> Ca
     left out."""
     arguments = ARGUMENTS[function]
     given = [name for name, each in arguments.items() if each.required or draw(st.integers(0, 9)) >= 10 - rich]
-    if draw(st.integers(0, 9)) < 9:
+    sensible = draw(st.integers(0, 9)) < 9
+    if sensible:
         given = _together(function, given)
     wrong = draw(st.sampled_from(given)) if bad and given and draw(st.integers(0, 3)) == 3 else ""
-    return Call(function, {name: draw(_value(arguments[name], bad=name == wrong)) for name in given})
+    values = {name: draw(_value(arguments[name], bad=name == wrong)) for name in given}
+    return Call(function, _apart(function, values) if sensible else values)
 
 
 @st.composite
@@ -930,40 +943,7 @@ def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
 
 ids = st.sampled_from(["Webhook", "W", "Größe", "a b", "a/b", "Default", "Resource", "x" * 160, "-", "${X}", "'", "%"])
 paths = st.sampled_from(["/", "/hooks", "/hooks/github/", "/a.b/c:d", "/v1/hooks"])
-ARGUMENTS["ScalableWebhook"] = {
-    "scope": Argument(
-        made(
-            stack=lambda stack: stack,
-            construct=lambda stack: Construct(stack, new(stack)),
-            nested=lambda stack: aws_cdk.NestedStack(stack, new(stack)),
-        ),
-        made(app=lambda stack: stack.node.root),
-        (Stack, Construct),
-        required=True,
-    ),
-    "id": Argument(ids, odd_texts, (str,), required=True),
-    "ingress": Argument(one_call("Ingress.") | made(own=own_ingress), kinds=(Ingress,)),
-    "source": Argument(one_call("Source."), kinds=(Source,)),
-    "event_filters": FILTERS,
-    "sink": Argument(one_call("Sink."), kinds=(Sink,)),
-    "consumer": Argument(made(**CONSUMERS), made(**BAD_CONSUMERS)),
-    "api": Argument(made(**APIS), made(**BAD_APIS)),
-    "path": Argument(paths, odd_texts | TEXT_TOKENS | st.sampled_from(["/taken", "/" + "x" * 300, "/.."]), (str,)),
-    "delivery_id_header": HEADER,
-    "queue": Argument(made(**QUEUES), made(**BAD_QUEUES), (sqs.QueueBase,)),
-    "dead_letter_queue": Argument(made(**LETTERS), made(**BAD_LETTERS), (sqs.QueueBase,)),
-    "unverified_queue": Argument(made(**UNVERIFIED), made(**BAD_UNVERIFIED), (sqs.QueueBase,)),
-    "large_payloads": Argument(st.booleans() | made(**BUCKETS), kinds=(bool, s3.Bucket)),
-    "max_concurrency": numbers(2, 1000),
-    "batch_size": numbers(1, 10),
-    "max_batching_window": durations(0, 300),
-    "max_receive_count": numbers(1, 1000, 5, 8),
-    "retry": Argument(calls("Retry"), kinds=(Retry,)),
-    "retention_period": durations(60, 1_209_600),
-    "visibility_timeout": durations(180, 43_200),
-    "timeout": durations(1, 900),
-    "memory_size": numbers(128, 10_240),
-    "reserved_concurrent_executions": numbers(2, 1000),
+ARGUMENTS["ApiOptions"] = {
     "throttling_rate_limit": numbers(1, 100_000, 1.5, 99_999.9, fractions=True),
     "throttling_burst_limit": numbers(1, 100_000),
     "api_key": Argument(
@@ -986,6 +966,45 @@ ARGUMENTS["ScalableWebhook"] = {
         (bool,),
     ),
     "domain_name": Argument(made(**DOMAINS), made(**BAD_DOMAINS)),
+}
+ARGUMENTS["QueueOptions"] = {
+    "dead_letter_queue": Argument(made(**LETTERS), made(**BAD_LETTERS), (sqs.QueueBase,)),
+    "unverified_queue": Argument(made(**UNVERIFIED), made(**BAD_UNVERIFIED), (sqs.QueueBase,)),
+    "max_receive_count": numbers(1, 1000, 5, 8),
+    "retention_period": durations(60, 1_209_600),
+    "visibility_timeout": durations(180, 43_200),
+}
+ARGUMENTS["ConsumerOptions"] = {
+    "timeout": durations(1, 900),
+    "memory_size": numbers(128, 10_240),
+    "reserved_concurrent_executions": numbers(2, 1000),
+}
+ARGUMENTS["ScalableWebhook"] = {
+    "scope": Argument(
+        made(
+            stack=lambda stack: stack,
+            construct=lambda stack: Construct(stack, new(stack)),
+            nested=lambda stack: aws_cdk.NestedStack(stack, new(stack)),
+        ),
+        made(app=lambda stack: stack.node.root),
+        (Stack, Construct),
+        required=True,
+    ),
+    "id": Argument(ids, odd_texts, (str,), required=True),
+    "ingress": Argument(one_call("Ingress.") | made(own=own_ingress), kinds=(Ingress,)),
+    "source": Argument(one_call("Source."), kinds=(Source,)),
+    "event_filters": FILTERS,
+    "sink": Argument(one_call("Sink."), kinds=(Sink,)),
+    "consumer": Argument(calls("ConsumerOptions") | made(**CONSUMERS), made(**BAD_CONSUMERS), kinds=(ConsumerOptions,)),
+    "api": Argument(calls("ApiOptions") | made(**APIS), made(**BAD_APIS), kinds=(ApiOptions,)),
+    "path": Argument(paths, odd_texts | TEXT_TOKENS | st.sampled_from(["/taken", "/" + "x" * 300, "/.."]), (str,)),
+    "delivery_id_header": HEADER,
+    "queue": Argument(calls("QueueOptions") | made(**QUEUES), made(**BAD_QUEUES), (sqs.QueueBase, QueueOptions)),
+    "large_payloads": Argument(st.booleans() | made(**BUCKETS), kinds=(bool, s3.Bucket)),
+    "max_concurrency": numbers(2, 1000),
+    "batch_size": numbers(1, 10),
+    "max_batching_window": durations(0, 300),
+    "retry": Argument(calls("Retry"), kinds=(Retry,)),
     "acknowledgement": Argument(calls("Acknowledgement"), kinds=(Acknowledgement,)),
     "cors": Argument(CORS, BAD_CORS),
     "encryption_key": Argument(made(**KEYS), kinds=(kms.Key,)),
@@ -1035,6 +1054,9 @@ ARGUMENTS.update(METHODS)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ScalableWebhook": ScalableWebhook,
     "RuntimeLayer": RuntimeLayer,
+    "ApiOptions": ApiOptions,
+    "QueueOptions": QueueOptions,
+    "ConsumerOptions": ConsumerOptions,
     "Retry": Retry,
     "Acknowledgement": Acknowledgement,
     **{

@@ -15,8 +15,18 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
-from cdk_scalable_webhook.arguments import typed
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    QueueOptions,
+    Retry,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
+from cdk_scalable_webhook.checks.types import typed
 from synth import strategies
 from synth.refused import OUT, Row, assert_followed, message_of
 from synth.strategies import parameter, security_group
@@ -39,11 +49,12 @@ ROWS = [
     Row("no number", "throttling_rate_limit must be a number, got nan (float); write one without quotes", {"throttling_rate_limit": math.nan}, {}, [{"throttling_rate_limit": 1.5}, {"throttling_rate_limit": OUT}]),
     Row("number without end", "memory_size must be a whole number between -2^53 and 2^53, got an int; write", {"memory_size": 10**5000}, {}, [{"memory_size": 1024}, {"memory_size": OUT}]),
     Row("number for a truth", "iam_authorization must be True or False, got 1 (int); pass True or False, or leave", {"iam_authorization": 1}, {}, [{"iam_authorization": True}, {"iam_authorization": OUT}]),
-    Row("ARN for a queue", f"queue must be an IQueue, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
+    Row("ARN for a queue", f"queue must be an IQueue or a QueueOptions, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
     Row("text for a door", "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out", {"ingress": "direct"}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
     Row("factory that nobody called", "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out", {"ingress": Ingress.direct_integration}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
     Row("retry as a number", "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out", {"retry": 3}, {}, [{"retry": Retry(initial=Duration.seconds(10))}, {"retry": OUT}]),
     Row("dict for a struct", "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)", {"domain_name": {"domain_name": "x"}}, {}, [{"domain_name": strategies.DOMAINS["plain"]}, {"domain_name": OUT}]),
+    Row("dict for options", "api must be a RestApi or an ApiOptions, got {'api_key': True} (dict); write ApiOptions(…), or leave api out", {"api": {"api_key": True}}, {}, [{"api": ApiOptions(api_key=True)}, {"api": OUT}]),
     Row("text for an enum", "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY", {"log_retention": "ONE_WEEK"}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
     Row("another enum", "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)", {"log_retention": RemovalPolicy.RETAIN}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
     Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OUT}]),
@@ -61,7 +72,9 @@ def test_a_refusal_says_argument_type_value_and_remedies_that_work(row: Row) -> 
 
 def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack: Stack) -> None:
     wrong: Any = s3.Bucket(stack, "Bucket")
-    with pytest.raises(ValueError, match=r"^queue must be an IQueue, got a Bucket; pass a Queue, or leave queue out$"):
+    with pytest.raises(
+        ValueError, match=r"^queue must be an IQueue or a QueueOptions, got a Bucket; pass a Queue, or leave queue out$"
+    ):
         ScalableWebhook(stack, "Webhook", queue=wrong)
 
 
@@ -99,6 +112,7 @@ class Right:
 
 
 MAKE = vars(ScalableWebhook)["__init__"]
+API, QUEUE, CONSUMER = (vars(options)["__init__"] for options in (ApiOptions, QueueOptions, ConsumerOptions))
 POSTGRES, AURORA = strategies.POSTGRES, strategies.AURORA_POSTGRES
 NUMBERS = {
     "token": lambda stack: Token.as_number({"Ref": "X"}),
@@ -113,20 +127,20 @@ TEXTS = {
 RIGHT = [
     Right(MAKE, "scope", {"stack": lambda stack: stack, "app": lambda stack: stack.node.root}),
     Right(MAKE, "queue", {**strategies.QUEUES, **strategies.BAD_QUEUES}),
-    Right(MAKE, "dead_letter_queue", {**strategies.LETTERS, **strategies.BAD_LETTERS}),
-    Right(MAKE, "unverified_queue", {**strategies.UNVERIFIED, **strategies.BAD_UNVERIFIED}),
+    Right(QUEUE, "dead_letter_queue", {**strategies.LETTERS, **strategies.BAD_LETTERS}),
+    Right(QUEUE, "unverified_queue", {**strategies.UNVERIFIED, **strategies.BAD_UNVERIFIED}),
     Right(MAKE, "consumer", strategies.CONSUMERS),
     Right(MAKE, "api", {**strategies.APIS, **strategies.BAD_APIS}),
     Right(MAKE, "large_payloads", strategies.BUCKETS),
     Right(MAKE, "encryption_key", strategies.KEYS),
-    Right(MAKE, "api_key", strategies.API_KEYS),
-    Right(MAKE, "web_acl", {"own": lambda stack: strategies.web_acl(stack, "REGIONAL")}),
-    Right(MAKE, "domain_name", {**strategies.DOMAINS, **strategies.BAD_DOMAINS}),
+    Right(API, "api_key", strategies.API_KEYS),
+    Right(API, "web_acl", {"own": lambda stack: strategies.web_acl(stack, "REGIONAL")}),
+    Right(API, "domain_name", {**strategies.DOMAINS, **strategies.BAD_DOMAINS}),
     Right(MAKE, "max_concurrency", NUMBERS),
-    Right(MAKE, "throttling_rate_limit", {**NUMBERS, "int": lambda _: 1, "float": lambda _: 1.5}),
-    Right(MAKE, "timeout", {"token": lambda stack: Duration.seconds(Token.as_number({"Ref": "X"}))}),
+    Right(API, "throttling_rate_limit", {**NUMBERS, "int": lambda _: 1, "float": lambda _: 1.5}),
+    Right(CONSUMER, "timeout", {"token": lambda stack: Duration.seconds(Token.as_number({"Ref": "X"}))}),
     Right(MAKE, "path", TEXTS),
-    Right(MAKE, "allowed_ip_ranges", {"tuple": lambda _: ("x",), "lazy": lambda _: Token.as_list({"Ref": "X"})}),
+    Right(API, "allowed_ip_ranges", {"tuple": lambda _: ("x",), "lazy": lambda _: Token.as_list({"Ref": "X"})}),
     Right(MAKE, "removal_policy", {each.name: lambda _, each=each: each for each in RemovalPolicy}),
     Right(MAKE, "log_retention", {each.name: lambda _, each=each: each for each in logs.RetentionDays}),
     Right(MAKE, "ingress", {"own": strategies.own_ingress}),
@@ -160,7 +174,12 @@ def test_a_class_of_ones_own_that_implements_an_interface_passes(stack: Stack) -
     class Queue(sqs.Queue):
         pass
 
-    webhook = ScalableWebhook(stack, "Webhook", iam_authorization=True, dead_letter_queue=Queue(stack, "Letters"))
+    webhook = ScalableWebhook(
+        stack,
+        "Webhook",
+        api=ApiOptions(iam_authorization=True),
+        queue=QueueOptions(dead_letter_queue=Queue(stack, "Letters")),
+    )
     assert webhook.grant_invoke(Caller()).success
     assert webhook.grant_invoke(webhook).success
 

@@ -26,6 +26,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from synth.grouped import grouped
 from synth.refused import Refusal, assert_followed
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
@@ -423,7 +424,7 @@ TABLE: dict[str, dict[str, Cell]] = {
     },
     "a queue has one consumer": {
         "made": Refused(
-            "queue must have one consumer, got Stack/Other/Queue, which another ScalableWebhook has already; call",
+            "queue must have one consumer, got Stack/Other/Default/Queue, which another ScalableWebhook has already",
             lambda stack: {"queue": ScalableWebhook(stack, "Other").queue},
             lambda stack: {},
         ),
@@ -551,12 +552,12 @@ TABLE: dict[str, dict[str, Cell]] = {
     },
     "a stranger is warned of": {
         "made": Warned(
-            "openDoor",
+            "missingSource",
             lambda stack: {},
             lambda stack: {"iam_authorization": True},
         ),
         "brought": Warned(
-            "openDoor",
+            "missingSource",
             lambda stack: {"api": api(stack)},
             lambda stack: {
                 "api": api(stack, default_method_options=apigateway.MethodOptions(authorizer=authorizer(stack)))
@@ -564,7 +565,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         ),
         "imported": "an imported API is refused",
         "proxied": Warned(  # by the resource in which it is
-            "openDoor",
+            "missingSource",
             lambda stack: {"api": api(stack), "path": "/hooks"},
             lambda stack: {"api": signed_below(stack), "path": "/hooks"},
         ),
@@ -746,13 +747,13 @@ TABLE: dict[str, dict[str, Cell]] = {
             lambda stack: {"max_concurrency": 5, "consumer": function(stack)},
         ),
         "imported": Refused(
-            "consumer must be a Function, got an imported Function; pass one that this app makes",
+            "consumer must be a Function or a ConsumerOptions, got an imported Function; pass one that this app makes",
             lambda stack: {"consumer": lambda_.Function.from_function_name(stack, "F", "orders")},
             lambda stack: {"consumer": function(stack)},
             lambda stack: {},
         ),
         "proxied": Refused(
-            "consumer must be a Function, got an Alias; pass one that this app makes",
+            "consumer must be a Function or a ConsumerOptions, got an Alias; pass one that this app makes",
             lambda stack: {"consumer": function(stack).add_alias("live")},
             lambda stack: {"consumer": function(stack)},
             lambda stack: {},
@@ -833,7 +834,7 @@ def in_a_stack(make: Make) -> Callable[[Stack], ScalableWebhook]:
     def webhook(stack: Stack) -> ScalableWebhook:
         arguments = make(stack)
         path: dict[str, Any] = {"path": "/hooks"} if "api" in arguments and "path" not in arguments else {}
-        return ScalableWebhook(**{"scope": stack, "id": "Webhook", **path, **arguments})
+        return ScalableWebhook(**grouped({"scope": stack, "id": "Webhook", **path, **arguments}))
 
     return webhook
 

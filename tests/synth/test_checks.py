@@ -23,8 +23,18 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    Ingress,
+    Probe,
+    QueueOptions,
+    Retry,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 from synth import test_brought
+from synth.grouped import grouped
 from synth.refused import OUT, Make, Refusal, Row, assert_followed
 
 # Code that is packed, which has to be there until the tests end.
@@ -249,11 +259,10 @@ ROWS = [
     Row("dead-letter messages smaller", "max_message_size_bytes of dead_letter_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"dead_letter_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"dead_letter_queue": queue(max_message_size_bytes=1_048_576)}]),
     Row("dead-letter retention shorter", "the retention period of dead_letter_queue must not be shorter than the queue's 432000 seconds, got 345600 seconds; give", {"retention_period": days(5)}, {"dead_letter_queue": queue()}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
     Row("dead-letter retention shorter than the default", "shorter than the queue's 345600 seconds, got 60 seconds", {}, {"dead_letter_queue": queue(retention_period=minutes(1))}, remedies=[{"dead_letter_queue": queue(retention_period=days(14))}]),
-    Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; bring a standard one", {}, {"dead_letter_queue": queue(fifo=True)}, remedies=[{"dead_letter_queue": queue()}, {"dead_letter_queue": OUT}]),
+    Row("FIFO dead-letter queue of a standard queue", "dead_letter_queue must be a standard queue like the queue that it serves, got a FIFO queue; pass a standard one", {}, {"dead_letter_queue": queue(fifo=True)}, remedies=[{"dead_letter_queue": queue()}, {"dead_letter_queue": OUT}]),
     Row("standard dead-letter queue of a FIFO queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue", {}, {"queue": fifo_with_dead_letters()}, remedies=[{"queue": fifo_with_dead_letters(fifo=True)}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
-    Row("FIFO queue of what is unverified", "unverified_queue must be a standard queue, which also takes what comes out of a FIFO one, got a FIFO queue; bring a standard one", {}, {"unverified_queue": queue(fifo=True)}, remedies=[{"unverified_queue": queue()}, {"unverified_queue": OUT}]),
+    Row("FIFO queue of what is unverified", "unverified_queue must be a standard queue, got a FIFO queue; pass a standard one", {}, {"unverified_queue": queue(fifo=True)}, remedies=[{"unverified_queue": queue()}, {"unverified_queue": OUT}]),
     Row("unverified messages smaller", "max_message_size_bytes of unverified_queue must not be smaller than the queue's 1048576, got 262144; give", {}, {"unverified_queue": queue(max_message_size_bytes=262_144)}, remedies=[{"unverified_queue": queue(max_message_size_bytes=1_048_576)}]),
-    Row("queue of what is unverified is the queue", "unverified_queue must be another queue than queue, got Stack/Its for both; bring another one", {}, {"queue": imported("Theirs"), "unverified_queue": imported("Its")}, remedies=[{"queue": imported("Theirs"), "unverified_queue": queue()}, {"queue": imported("Theirs"), "unverified_queue": OUT}]),
     Row("queue of what is unverified is that of dead letters", "unverified_queue must be another queue than dead_letter_queue, got Stack/Same for both", {}, {"dead_letter_queue": same, "unverified_queue": same}, remedies=[{"unverified_queue": OUT}, {"dead_letter_queue": OUT}]),
     Row("queue of what is unverified has a consumer", "unverified_queue must have no consumer, got Stack/Busy, which another ScalableWebhook empties", {}, {"unverified_queue": busy}, remedies=[{"unverified_queue": OUT}, {"unverified_queue": queue()}]),
     Row("timeout too short", "timeout must be between 1 second and 15 minutes, got 0 seconds", {"timeout": seconds(0)}, remedies=[{"timeout": seconds(1)}]),
@@ -271,13 +280,8 @@ ROWS = [
     Row("relative path", "path must be '/' or fixed segments such as '/hooks/github', got 'hooks'", {"path": "hooks"}, remedies=[{"path": "/hooks"}]),
     Row("path with a parameter", "got '/hooks/{id}'; leave {parameters} out", {"path": "/hooks/{id}"}, remedies=[{"path": "/hooks"}]),
     Row("empty path segment", "got '/hooks//github'", {"path": "/hooks//github"}, remedies=[{"path": "/hooks/github"}]),
-    Row("settings of a queue that was brought", "max_receive_count and retention_period must not be set together with queue, got max_receive_count, retention_period; set them on what you pass as queue, or leave queue out", {"max_receive_count": 7, "retention_period": days(1)}, {"queue": queue()}, remedies=[{"max_receive_count": OUT, "retention_period": OUT, "queue": lambda stack: sqs.Queue(stack, "Brought", visibility_timeout=minutes(3), retention_period=days(1), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=7))}, {"queue": OUT}]),
-    Row("visibility of a queue that was brought", "visibility_timeout must not be set together with queue", {"visibility_timeout": minutes(5)}, {"queue": queue()}, remedies=[{"visibility_timeout": OUT, "queue": queue(visibility_timeout=minutes(5))}, {"queue": OUT}]),
-    Row("dead-letter queue of a queue that was brought", "dead_letter_queue must not be set together with queue", {}, {"queue": queue(), "dead_letter_queue": lambda stack: sqs.Queue(stack, "Letters")}, remedies=[{"dead_letter_queue": OUT, "queue": lambda stack: sqs.Queue(stack, "Brought", visibility_timeout=minutes(3), dead_letter_queue=sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=5))}, {"queue": OUT}]),
     Row("sink beside a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}, remedies=[{"sink": OUT}, {"consumer": OUT}]),
-    Row("settings of a consumer that was brought", "timeout and memory_size and reserved_concurrent_executions must not be set together with consumer", {"timeout": seconds(10), "memory_size": 128, "reserved_concurrent_executions": 9}, {"consumer": function()}, remedies=[{"timeout": OUT, "memory_size": OUT, "reserved_concurrent_executions": OUT, "consumer": function(seconds(10), reserved=9, memory_size=128)}, {"consumer": OUT}]),
     Row("consumer that is throttled harder", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}, remedies=[{"consumer": function(reserved=2)}, {"consumer": function()}]),
-    Row("throttling of an api that was brought", "throttling_rate_limit must not be set together with api", {"throttling_rate_limit": 10, "path": "/free"}, {"api": api()}, remedies=[{"throttling_rate_limit": OUT, "api": api(deploy_options=apigateway.StageOptions(throttling_rate_limit=10))}, {"api": OUT}]),
     Row("taken root of an api that was brought", "path must be free in api, got '/', which has ANY already; take another path", {}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),
     Row("taken path of an api that was brought", "path must be free in api, got '/taken', which has {proxy+} already", {"path": "/taken"}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),
     Row("text door in a binary api", "ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types", {"path": "/free", "ingress": Ingress.direct_integration()}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"ingress": Ingress.direct_integration(binary=True)}]),
@@ -322,7 +326,7 @@ ROWS = [
     Row("variable of ours", "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ nor are Lambda's own, got 'WEBHOOK_X', 'A', 'AWS_REGION'; rename them", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"WEBHOOK_X": "1", "A": "1", "AWS_REGION": "x"})}, remedies=[{"sink": lambda stack: Sink.python(__file__, "test_checks.number", environment={"ORDERS_TABLE": "1"})}]),
     Row("package that is not there", "packages must be installed where the app is synthesised, got 'none-such', which is not; leave it out, or install it there by pip", {}, {"sink": lambda stack: Sink.python(__file__, "test_checks.number", packages=["none-such"])}, remedies=[{"sink": PYTHON}, {"sink": with_package}]),
     Row("delivery id beside a source", "delivery_id_header must not be set for a source that gives each delivery an id of its own, got 'X-Id'; leave it out", {"delivery_id_header": "X-Id"}, {"source": lambda stack: Source.github(secret(stack))}, remedies=[{"delivery_id_header": OUT}]),
-    Row("nobody who verifies", "source must not be set together with consumer where the door does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}, remedies=[{"ingress": Ingress.lambda_integration()}, {"source": OUT}]),
+    Row("nobody who verifies", "source must not be set together with consumer where the ingress does not verify, got both; take Ingress.lambda_integration()", {"ingress": Ingress.direct_integration()}, {"consumer": function(), "source": lambda stack: Source.github(secret(stack))}, remedies=[{"ingress": Ingress.lambda_integration()}, {"source": OUT}]),
     Row("signature without a header", "header must be 1 to 128 letters, digits, hyphens or underscores, got ''", {}, {"source": lambda stack: Source.hmac(secret(stack), header="")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="Idempotency-Key")}]),
     Row("weak algorithm", "algorithm must be one of sha1, sha256, sha384, sha512, got 'md5'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="md5")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", algorithm="sha512")}]),
     Row("unknown encoding", "encoding must be one of hex, base64, base64url, got 'HEX'", {}, {"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="HEX")}, remedies=[{"source": lambda stack: Source.hmac(secret(stack), header="X", encoding="hex")}]),
@@ -367,7 +371,6 @@ ROWS = [
     Row("content type with a line break", "content_type of an acknowledgement must be a media type, got 'text/plain\\r\\nX: y'", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain\r\nX: y")}, remedies=[{"acknowledgement": Acknowledgement(content_type="text/plain; charset=utf-8")}]),
     Row("content type with a quote", "content_type of an acknowledgement must be a media type, got \"text/plain'\"", {}, {"acknowledgement": lambda _: Acknowledgement(content_type="text/plain'")}, remedies=[{"acknowledgement": Acknowledgement(content_type="application/json")}]),
     Row("acknowledgement that only deployment knows", "status and body of an acknowledgement must be known at synth, got", {}, {"acknowledgement": lambda _: Acknowledgement(body=Token.as_string({"Ref": "X"}))}, remedies=[{"acknowledgement": Acknowledgement(body="ok")}]),
-    Row("edge of an API that was brought", "api_key and allowed_ip_ranges and iam_authorization and web_acl must not be set together with api, got", {"path": "/free", "api_key": True, "allowed_ip_ranges": ["10.0.0.0/8"], "iam_authorization": True, "web_acl": True}, {"api": api()}, remedies=[guarded_api, {"api": OUT}]),
     Row("duration of less than a second", "timeout must be in whole seconds, got 1.5 seconds; round it", {"timeout": Duration.millis(1500)}, remedies=[{"timeout": seconds(2)}]),
     Row("snapshots of what has none", "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither", {"removal_policy": RemovalPolicy.SNAPSHOT}, remedies=[{"removal_policy": RemovalPolicy.RETAIN}]),
     Row("path that API Gateway does not have", "path must be '/' or fixed segments such as '/hooks/github', got '/~a'", {"path": "/~a"}, remedies=[{"path": "/a"}]),
@@ -424,7 +427,7 @@ TOKENS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("argument", TOKENS)
 def test_a_value_that_only_deployment_knows_passes(argument: str) -> None:
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", **{argument: TOKENS[argument]()})
+    ScalableWebhook(stack, "Webhook", **grouped({argument: TOKENS[argument]()}))
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
 
 
@@ -432,10 +435,10 @@ def test_a_value_that_only_deployment_knows_passes(argument: str) -> None:
 def test_a_duration_that_only_deployment_knows_needs_a_visibility_timeout(argument: str) -> None:
     durations: dict[str, Any] = {argument: seconds(number())}
     with pytest.raises(ValueError, match="visibility_timeout must be given where the consumer's timeout"):
-        ScalableWebhook(Stack(App(), "Refused"), "Webhook", **durations)
+        ScalableWebhook(Stack(App(), "Refused"), "Webhook", **grouped(durations))
 
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", visibility_timeout=minutes(30), **durations)
+    ScalableWebhook(stack, "Webhook", **grouped({**durations, "visibility_timeout": minutes(30)}))
     assert '{"Ref": "Number"}' in json.dumps(Template.from_stack(stack).to_json())
 
 
@@ -505,7 +508,7 @@ def test_what_is_made_for_another_account_or_region_is_refused_by_its_name(
     app = App()
     other, own = Stack(app, "Other", env=env), Stack(app, "Own", env=HERE)
     with pytest.raises(ValueError, match=f"^{argument} must be of the account and the region") as refused:
-        ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
+        ScalableWebhook(own, "Webhook", **grouped(BROUGHT[argument](other)))
     assert "111111111111/us-east-1, got Other/Made of " in str(refused.value)
     # Nothing of another region can be used, nor a dead-letter queue of another account.
     importable = env is not THERE and argument != "dead_letter_queue"
@@ -559,13 +562,13 @@ def test_what_is_made_for_another_account_can_be_given_the_same_env_or_be_import
     def brought(account: str) -> Make:
         def make(stack: Stack) -> None:
             made_in = Stack(cast(App, stack.node.root), "Other", env=Environment(account=account, region="us-east-1"))
-            ScalableWebhook(stack, "Webhook", **BROUGHT[argument](made_in))
+            ScalableWebhook(stack, "Webhook", **grouped(BROUGHT[argument](made_in)))
 
         return make
 
     remedies = [brought("1" * 12)]
     if argument in IMPORTED_INSTEAD:
-        remedies.append(lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED_INSTEAD[argument](stack)))
+        remedies.append(lambda stack: ScalableWebhook(stack, "Webhook", **grouped(IMPORTED_INSTEAD[argument](stack))))
     message = f"{argument} must be of the account and the region"
     assert_followed(Refusal(argument, message, brought("2" * 12), remedies, HERE))
 
@@ -574,7 +577,7 @@ def test_what_is_made_for_another_account_can_be_given_the_same_env_or_be_import
 def test_what_is_made_in_another_stack_of_the_same_account_and_region_is_taken(argument: str) -> None:
     app = App()
     other, own = Stack(app, "Other", env=HERE), Stack(app, "Own", env=HERE)
-    ScalableWebhook(own, "Webhook", **BROUGHT[argument](other))
+    ScalableWebhook(own, "Webhook", **grouped(BROUGHT[argument](other)))
     app.synth()
 
 
@@ -614,10 +617,10 @@ IMPORTED: dict[str, Callable[..., dict[str, Any]]] = {
 def test_what_is_of_another_region_has_its_webhook_there_or_is_one_of_this(argument: str) -> None:
     def there(stack: Stack) -> None:
         own = Stack(cast(App, stack.node.root), "There", env=THERE)
-        ScalableWebhook(own, "Webhook", **IMPORTED[argument](own))
+        ScalableWebhook(own, "Webhook", **grouped(IMPORTED[argument](own)))
 
     def here(where: str) -> Make:
-        return lambda stack: ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack, where))
+        return lambda stack: ScalableWebhook(stack, "Webhook", **grouped(IMPORTED[argument](stack, where)))
 
     message = f"{argument} must be of the region of the ScalableWebhook, us-east-1, got "
     own_region = f"us-east-1:{'1' * 12}"
@@ -630,7 +633,7 @@ def test_what_is_imported_from_another_region_is_refused_by_its_name(argument: s
     with pytest.raises(
         ValueError, match=f"^{argument} must be of the region of the ScalableWebhook, us-east-1, got "
     ) as refused:
-        ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack))
+        ScalableWebhook(stack, "Webhook", **grouped(IMPORTED[argument](stack)))
     assert "Own/Its of eu-west-1" in str(refused.value)
 
 
@@ -638,7 +641,7 @@ def test_what_is_imported_from_another_region_is_refused_by_its_name(argument: s
 def test_what_is_imported_into_a_stack_of_any_region_is_taken(argument: str) -> None:
     app = App()
     stack = Stack(app, "Own")
-    ScalableWebhook(stack, "Webhook", **IMPORTED[argument](stack))
+    ScalableWebhook(stack, "Webhook", **grouped(IMPORTED[argument](stack)))
     app.synth()
 
 
@@ -647,4 +650,4 @@ def test_a_queue_of_another_account_is_taken_and_a_dead_letter_queue_is_not() ->
     theirs = sqs.Queue.from_queue_arn(stack, "Its", f"arn:aws:sqs:us-east-1:{'2' * 12}:orders")
     ScalableWebhook(stack, "Webhook", queue=theirs)
     with pytest.raises(ValueError, match=r"^dead_letter_queue must be of the account of the ScalableWebhook, 1"):
-        ScalableWebhook(stack, "Another", dead_letter_queue=theirs)
+        ScalableWebhook(stack, "Another", queue=QueueOptions(dead_letter_queue=theirs))

@@ -13,9 +13,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook import ApiOptions, Ingress, ScalableWebhook, Source
 from runtime.doubles import Sqs
 from runtime.events import request
+from synth.grouped import grouped
 from webhook_runtime import Webhook
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import PublisherSettings
@@ -105,7 +106,7 @@ def by_authorizers_key(stack: Stack) -> apigateway.RestApi:
 def test_what_the_edge_asks_for_is_left_out(
     stack: Stack, ingress: Ingress, asked: dict[str, Any], names: Names
 ) -> None:
-    ScalableWebhook(stack, "Webhook", ingress=ingress, **asked)
+    ScalableWebhook(stack, "Webhook", ingress=ingress, **grouped(asked))
     assert withheld(Template.from_stack(stack)) == names
 
 
@@ -129,7 +130,9 @@ def test_what_an_api_asks_for_by_default_is_left_out(stack: Stack, ingress: Ingr
 
 @ingresses
 def test_a_further_endpoint_leaves_it_out_as_well(stack: Stack, ingress: Ingress, secret: Any) -> None:
-    webhook = ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(binary=True), api_key=True)
+    webhook = ScalableWebhook(
+        stack, "Webhook", ingress=Ingress.direct_integration(binary=True), api=ApiOptions(api_key=True)
+    )
     webhook.add_source("/more", Source.github(secret), ingress=ingress)
     text = json.dumps(Template.from_stack(stack).to_json())
     assert text.count("x-api-key") >= 4  # a mount has two methods

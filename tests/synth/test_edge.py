@@ -16,8 +16,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Source
-from cdk_scalable_webhook.ingress import literal
+from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook.endpoint.templates import literal
+from synth.grouped import grouped
 from synth.test_webhook import logical_id, resources
 
 Synth = Callable[..., Template]
@@ -71,7 +72,9 @@ def test_by_default_the_door_is_open_and_has_no_name_of_its_own(stack: Stack) ->
 
 class TestAnApiKey:
     def test_is_asked_for_by_every_method_and_opens_the_stage(self, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", api_key=True, throttling_rate_limit=50, throttling_burst_limit=20)
+        webhook = ScalableWebhook(
+            stack, "Webhook", api=ApiOptions(api_key=True, throttling_rate_limit=50, throttling_burst_limit=20)
+        )
         template = Template.from_stack(stack)
         assert [method["ApiKeyRequired"] for method in methods(template, "ANY")] == [True, True]
         stage = {"ApiId": {"Ref": logical_id(webhook.api)}, "Stage": {"Ref": logical_id(webhook.api.deployment_stage)}}
@@ -86,7 +89,7 @@ class TestAnApiKey:
 
     def test_may_be_ones_own(self, stack: Stack) -> None:
         own = apigateway.ApiKey.from_api_key_id(stack, "Own", "abc")
-        webhook = ScalableWebhook(stack, "Webhook", api_key=own)
+        webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(api_key=own))
         template = Template.from_stack(stack)
         template.resource_count_is("AWS::ApiGateway::ApiKey", 0)
         template.has_resource_properties("AWS::ApiGateway::UsagePlanKey", {"KeyId": "abc"})
@@ -152,13 +155,15 @@ class TestIam:
 
     @pytest.mark.parametrize(("path", "granted"), [("/", ["/*/*"]), ("/a/b", ["/*/a/b", "/*/a/b/*"])])
     def test_is_granted_on_the_mount_and_what_is_below_it(self, path: str, granted: list[str], stack: Stack) -> None:
-        ScalableWebhook(stack, "Webhook", path=path, iam_authorization=True).grant_invoke(self.sender(stack))
+        ScalableWebhook(stack, "Webhook", path=path, api=ApiOptions(iam_authorization=True)).grant_invoke(
+            self.sender(stack)
+        )
         template = Template.from_stack(stack)
         assert self.invoke(template) == granted
         assert statements(template) == []
 
     def test_is_granted_to_another_account_by_the_api_as_well(self, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", path="/hooks", iam_authorization=True)
+        webhook = ScalableWebhook(stack, "Webhook", path="/hooks", api=ApiOptions(iam_authorization=True))
         webhook.grant_invoke(iam.ArnPrincipal("arn:aws:iam::444455556666:role/sender"))
         (allow,) = statements(Template.from_stack(stack))
         assert allow["Principal"] == {"AWS": "arn:aws:iam::444455556666:role/sender"}
@@ -166,7 +171,7 @@ class TestIam:
 
     def test_is_not_granted_where_nobody_asks_for_it(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook")
-        with pytest.raises(ValueError, match="grant_invoke needs iam_authorization=True, got a door that asks nobody"):
+        with pytest.raises(ValueError, match="grant_invoke needs iam_authorization=True, got an endpoint"):
             webhook.grant_invoke(self.sender(stack))
 
 
@@ -200,7 +205,7 @@ class TestAWebAcl:
         assert {name for counted in rules.values() for name in counted} == body | {"NoUserAgent_HEADER"}
 
     def test_stands_before_the_stage(self, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", web_acl=True)
+        webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(web_acl=True))
         assert webhook.web_acl is not None
         arn = stack.resolve(webhook.api.deployment_stage.stage_arn)
         Template.from_stack(stack).has_resource_properties(
@@ -218,7 +223,7 @@ class TestAWebAcl:
                 cloud_watch_metrics_enabled=True, metric_name="Own", sampled_requests_enabled=True
             ),
         )
-        webhook = ScalableWebhook(stack, "Webhook", web_acl=own)
+        webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(web_acl=own))
         template = Template.from_stack(stack)
         template.resource_count_is("AWS::WAFv2::WebACL", 1)
         template.resource_count_is("AWS::WAFv2::WebACLAssociation", 1)
@@ -234,7 +239,7 @@ class TestAWebAcl:
 
 class TestADomain:
     def test_is_the_only_way_in_by_tls_1_2(self, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", domain_name=domain(stack))
+        webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(domain_name=domain(stack)))
         assert webhook.url == "https://hooks.example.com/"
         template = Template.from_stack(stack)
         template.has_resource_properties("AWS::ApiGateway::RestApi", {"DisableExecuteApiEndpoint": True})
@@ -253,12 +258,14 @@ class TestADomain:
 
     @pytest.mark.parametrize("base_path", ["v1", "v1/in"])
     def test_has_its_base_path_in_the_url(self, base_path: str, stack: Stack) -> None:
-        webhook = ScalableWebhook(stack, "Webhook", path="/orders", domain_name=domain(stack, base_path=base_path))
+        webhook = ScalableWebhook(
+            stack, "Webhook", path="/orders", api=ApiOptions(domain_name=domain(stack, base_path=base_path))
+        )
         assert webhook.url == f"https://hooks.example.com/{base_path}/orders"
 
     def test_asks_for_certificates_of_clients_by_mutual_tls(self, stack: Stack) -> None:
         mtls = apigateway.MTLSConfig(bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "trust"), key="all.pem")
-        ScalableWebhook(stack, "Webhook", domain_name=domain(stack, mtls=mtls))
+        ScalableWebhook(stack, "Webhook", api=ApiOptions(domain_name=domain(stack, mtls=mtls)))
         template = Template.from_stack(stack)
         template.has_resource_properties(
             "AWS::ApiGateway::DomainName", {"MutualTlsAuthentication": {"TruststoreUri": "s3://trust/all.pem"}}
@@ -269,7 +276,7 @@ class TestADomain:
         policy = apigateway.SecurityPolicy.TLS13_1_3_2025_09
         mode = apigateway.EndpointAccessMode.STRICT
         options = domain(stack, security_policy=policy, endpoint_access_mode=mode)
-        ScalableWebhook(stack, "Webhook", domain_name=options)
+        ScalableWebhook(stack, "Webhook", api=ApiOptions(domain_name=options))
         Template.from_stack(stack).has_resource_properties(
             "AWS::ApiGateway::DomainName", {"SecurityPolicy": "SecurityPolicy_TLS13_1_3_2025_09"}
         )
@@ -377,7 +384,7 @@ class TestAFurtherEndpoint:
     """It has what guards the API, and nothing of what was said of the webhook's own."""
 
     def further(self, stack: Stack, **arguments: Any) -> tuple[ScalableWebhook, str, Template]:
-        webhook = ScalableWebhook(stack, "Webhook", path="/one", **arguments)
+        webhook = ScalableWebhook(stack, "Webhook", path="/one", **grouped(arguments))
         url = webhook.add_source("/two", Source.github(secretsmanager.Secret(stack, "Secret")))
         if arguments.get("iam_authorization"):
             webhook.grant_invoke(iam.Role(stack, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
@@ -463,8 +470,8 @@ def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth,
 
 def test_an_open_door_is_one_where_nobody_proves_who_sends(stack: Stack) -> None:
     mtls = apigateway.MTLSConfig(bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "trust"), key="all.pem")
-    ScalableWebhook(stack, "Signed", iam_authorization=True)
-    ScalableWebhook(stack, "Certified", domain_name=domain(stack, mtls=mtls))
-    ScalableWebhook(stack, "Keyed", api_key=True, allowed_ip_ranges=["10.0.0.0/8"])
+    ScalableWebhook(stack, "Signed", api=ApiOptions(iam_authorization=True))
+    ScalableWebhook(stack, "Certified", api=ApiOptions(domain_name=domain(stack, mtls=mtls)))
+    ScalableWebhook(stack, "Keyed", api=ApiOptions(api_key=True, allowed_ip_ranges=["10.0.0.0/8"]))
     said = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("source should say who sends"))
     assert [warning.id for warning in said] == ["/Stack/Keyed"]

@@ -11,7 +11,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
-from cdk_scalable_webhook.filters import Dropping, Endpoint, EventFilters, dropping, filter_environment
+from cdk_scalable_webhook.endpoints import Dropping, Endpoint, dropping
+from cdk_scalable_webhook.filters import EventFilters, filter_environment
 from synth.refused import OUT, Row, assert_followed, message_of
 from webhook_runtime.filters import EventFilters as Matcher
 from webhook_runtime.testing import webhook
@@ -251,9 +252,9 @@ class TestEndpoints:
 
     def test_the_mapping_never_drops_what_an_ingress_of_ones_own_has_let_through(self) -> None:
         filters = EventFilters(BODY)
-        mapped = Endpoint(filters, ingress_drops=False, as_text=True)
+        mapped = Endpoint(None, filters, ingress_filters=False, as_text=True)
         assert dropping({"/a": mapped, "/b": mapped}, own_consumer=False).mapping is filters
-        own = Endpoint(filters, ingress_drops=True, as_text=True)
+        own = Endpoint(None, filters, ingress_filters=True, as_text=True)
         assert dropping({"/a": mapped, "/b": own}, own_consumer=False) == Dropping(consumer={"/a": filters})
 
     def test_no_endpoint_opens_before_the_mapping_has_stopped_dropping(self, stack: Stack, source: Source) -> None:

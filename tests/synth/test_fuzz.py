@@ -52,6 +52,7 @@ from synth.strategies import (
     secret,
 )
 
+OPTIONS = ("ApiOptions", "QueueOptions", "ConsumerOptions")
 MORE = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 
 
@@ -67,8 +68,17 @@ def examples(number: int) -> settings:
     )
 
 
-# For who writes sinks and doors of their own: what they are given, and what they give.
-OF_AUTHORS = {"IngressConfig", "IngressOptions", "SinkConfig", "SinkNetwork", "SinkOptions"}
+# For authors of sinks and ingresses: what they are given, and what they give.
+OF_AUTHORS = {
+    "CommonOptions",
+    "IngressConfig",
+    "IngressOptions",
+    "RestApiIngress",
+    "RestApiIngressConfig",
+    "SinkConfig",
+    "SinkNetwork",
+    "SinkOptions",
+}
 # Made by Sink.…().
 OF_FACTORIES = {"DataApiSink", "DatabaseSink", "DynamoDBSink", "HttpSink", "PythonSink"}
 
@@ -228,6 +238,8 @@ def every(steps: list[Any]) -> Iterator[str]:
     for each in steps:
         if isinstance(each, Call):
             yield from ARGUMENTS[each.function]
+            if each.function == "ScalableWebhook":
+                yield from (name for options in OPTIONS for name in ARGUMENTS[options])
             yield from every(list(each.arguments.values()))
 
 
@@ -272,7 +284,7 @@ def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flag
     assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
 
 
-FOR_A_WEBHOOK = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement")
+FOR_A_WEBHOOK = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement", *OPTIONS)
 
 
 @examples(500)

@@ -13,6 +13,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from synth.grouped import grouped
 from synth.policies import listed, of_role
 from synth.test_brought import cluster
 
@@ -129,7 +130,7 @@ def test_who_reads_a_secret_may_read_it_and_use_its_key(reader: str, secret_from
     key = KEYS[whose](here, there)
     secret = SECRETS[secret_from](here, there, key)
     role, arguments = READERS[reader]
-    ScalableWebhook(here, "Webhook", **arguments(here, secret))
+    ScalableWebhook(here, "Webhook", **grouped(arguments(here, secret)))
 
     synthesised = templates(here)
     may = list(allowed(synthesised["Here"], role))
@@ -230,7 +231,7 @@ def test_who_uses_what_is_encrypted_may_use_its_key(what: str, whose: str, elsew
     if elsewhere and whose == "an alias from elsewhere":
         key = KEYS[whose](there, here)
     make, needs = ENCRYPTED[what]
-    ScalableWebhook(here, "Webhook", **make(there if elsewhere else here, key))
+    ScalableWebhook(here, "Webhook", **grouped(make(there if elsewhere else here, key)))
 
     synthesised = templates(here)
     for role, actions in needs.items():
@@ -324,7 +325,7 @@ def test_who_uses_something_may_do_what_the_run_time_does(what: str, origin: str
     here, there = stacks()
     thing = FROM[what][origin](here, there)
     brought, needs = NEEDS[what]
-    ScalableWebhook(here, "Webhook", **brought(thing))
+    ScalableWebhook(here, "Webhook", **grouped(brought(thing)))
     synthesised = templates(here)
     for role, permissions in needs(thing).items():
         may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], role)}

@@ -43,7 +43,7 @@ def environment(template: Template, handler: str) -> dict[str, Any]:
     return {name: value for name, value in variables.items() if "PAYLOAD" in name}
 
 
-@pytest.mark.parametrize("off", [{}, {"large_payloads": None}, {"large_payloads": False}])
+@pytest.mark.parametrize("off", [{}, {"large_payloads": False}])
 def test_without_it_there_is_no_bucket_and_no_right(stack: Stack, off: dict[str, Any]) -> None:
     webhook = ScalableWebhook(stack, "Webhook", **off)
     template = Template.from_stack(stack)

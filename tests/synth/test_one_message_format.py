@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.ingress import mapping_template
+from cdk_scalable_webhook.endpoint.api import mount_of
+from cdk_scalable_webhook.endpoint.templates import mapping_template
 from cdk_scalable_webhook.local.velocity import render
 from runtime.doubles import Sqs
 from runtime.events import REQUEST_ID, record, request
@@ -136,8 +136,8 @@ mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}",
 
 
 @given(mounts, st.one_of(texts, mounts.map("{}#1".format)))
-def test_a_webhook_has_one_key_whichever_door(mount: str, id: str) -> None:
-    checks.mount_path(mount)
+def test_a_webhook_has_one_key_whichever_the_ingress(mount: str, id: str) -> None:
+    mount_of(mount)
     through = [
         through_lambda(b"{}", {"X-Id": id}, {}, "below", mount),
         through_direct(b"{}", {"X-Id": id}, {}, "below", mount, binary=False),
@@ -149,7 +149,7 @@ def test_a_webhook_has_one_key_whichever_door(mount: str, id: str) -> None:
 @given(st.one_of(st.text(max_size=30), st.text("/aZ0.-_:#% \n", max_size=8)).map("/{}".format))
 def test_no_endpoint_has_what_ends_its_path_in_a_key(path: str) -> None:
     try:
-        checks.mount_path(path)
+        mount_of(path)
     except ValueError:
         return
     assert re.fullmatch(r"[A-Za-z0-9._:/-]+", path)

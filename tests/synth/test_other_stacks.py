@@ -34,7 +34,8 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 from constructs import Construct, IConstruct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import ApiOptions, Ingress, ScalableWebhook, Sink, Source
+from synth.grouped import grouped
 from synth.policies import listed
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
@@ -67,8 +68,8 @@ EVERYTHING: dict[str, Callable[[Construct], Mapping[str, Any]]] = {
 def test_roles_that_are_made_elsewhere(arguments: Callable[[Construct], Mapping[str, Any]], *, are_there: bool) -> None:
     """https://docs.aws.amazon.com/cdk/v2/guide/define-iam-l2.html#define-iam-l2-roles"""
     app = App()
-    ids = ("PublisherRole", "ConsumerRole", "IngressRole")
-    roles = {f"Stack/Webhook/{id}": f"made-elsewhere-{id}" for id in ids} | {
+    ids = ("PublisherRole", "Default/ConsumerRole", "IngressRole")
+    roles = {f"Stack/Webhook/{id}": f"made-elsewhere-{id.rpartition('/')[2]}" for id in ids} | {
         "Stack/ScalableWebhook Logs/Role": "made-elsewhere-logs"
     }
     if are_there:
@@ -76,7 +77,7 @@ def test_roles_that_are_made_elsewhere(arguments: Callable[[Construct], Mapping[
     else:
         iam.Role.customize_roles(app)
     stack = Stack(app, "Stack", env=ENV)
-    ScalableWebhook(stack, "Webhook", **arguments(stack))
+    ScalableWebhook(stack, "Webhook", **grouped(arguments(stack)))
     template = app.synth().get_stack_by_name("Stack").template
     assert not [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
     assert ("made-elsewhere-ConsumerRole" in json.dumps(template)) == are_there
@@ -103,7 +104,7 @@ class Company:
 @pytest.mark.parametrize("arguments", EVERYTHING.values(), ids=list(EVERYTHING))
 def test_an_aspect_changes_what_it_likes(arguments: Callable[[Construct], Mapping[str, Any]]) -> None:
     stack = Stack(App(), "Stack", env=ENV)
-    webhook = ScalableWebhook(stack, "Webhook", **arguments(stack))
+    webhook = ScalableWebhook(stack, "Webhook", **grouped(arguments(stack)))
     Aspects.of(stack).add(Company())
     RemovalPolicies.of(stack).destroy()
     template = Template.from_stack(stack)
@@ -218,7 +219,7 @@ def test_a_stack_that_moves_into_a_stage_keeps_what_aws_takes_once() -> None:
 
     def of(scope: Construct) -> set[str]:
         stack = Stack(scope, "Stack", env=ENV, stack_name="Orders")
-        ScalableWebhook(stack, "Webhook", api_key=True, source=Source.stripe(secret(stack)))
+        ScalableWebhook(stack, "Webhook", api=ApiOptions(api_key=True), source=Source.stripe(secret(stack)))
         stage = Stage.of(stack)
         assert stage
         (assembly,) = stage.synth().stacks
@@ -299,7 +300,7 @@ def test_a_lookup_of_a_parameter_that_is_not_there_yet_refuses_nothing() -> None
         stack,
         "Webhook",
         path=pending("path"),
-        allowed_ip_ranges=[pending("ranges")],
+        api=ApiOptions(allowed_ip_ranges=[pending("ranges")]),
         delivery_id_header=pending("header"),
         sink=Sink.http(pending("url"), timeout=Duration.seconds(5)),
     )
@@ -317,7 +318,7 @@ def test_a_list_that_only_deployment_knows_is_a_list() -> None:
 
     stack = Stack(App(), "Stack", env=ENV)
     ranges = CfnParameter(stack, "Ranges", type="CommaDelimitedList").value_as_list
-    ScalableWebhook(stack, "Webhook", allowed_ip_ranges=ranges)
+    ScalableWebhook(stack, "Webhook", api=ApiOptions(allowed_ip_ranges=ranges))
     template = json.dumps(Template.from_stack(stack).find_resources("AWS::ApiGateway::RestApi"))
     assert '"aws:SourceIp": {"Ref": "Ranges"}' in template
 

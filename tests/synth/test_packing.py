@@ -19,7 +19,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackagingRequirement
 
 from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source, requirements
-from cdk_scalable_webhook.asset import packed
+from cdk_scalable_webhook.packaging.asset import packed
 
 FILES = {
     "companylib/__init__.py": "from companylib.prices import PRICE\n",

@@ -30,10 +30,22 @@ from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
 import cdk_scalable_webhook
-from cdk_scalable_webhook import Ingress, Probe, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
-from cdk_scalable_webhook.address import _LaterUrl
-from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+from cdk_scalable_webhook import (
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    Probe,
+    QueueOptions,
+    Retry,
+    RuntimeLayer,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
+from cdk_scalable_webhook.endpoint.address import _LaterUrl
+from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
 from synth import strategies, test_arguments, test_brought, test_checks, test_filters, test_packing
+from synth.grouped import grouped
 from synth.refused import Make, Refusal, assert_followed
 from synth.test_brought import api, cluster, function, queue, vpc
 from synth.test_checks import table
@@ -57,7 +69,7 @@ def secret(stack: Stack) -> secretsmanager.ISecret:
 
 
 def webhook(stack: Stack, **arguments: Any) -> ScalableWebhook:
-    return ScalableWebhook(stack, "Webhook", **arguments)
+    return ScalableWebhook(stack, "Webhook", **grouped(arguments))
 
 
 def hmac(**arguments: Any) -> Make:
@@ -203,7 +215,7 @@ def region(stack: Stack, **arguments: Any) -> ScalableWebhook:
 
 def without_driver(stack: Stack) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cdk_scalable_webhook.distributions.is_installed", lambda _: False)
+        patch.setattr("cdk_scalable_webhook.packaging.distributions.is_installed", lambda _: False)
         host()(stack)
 
 
@@ -288,7 +300,10 @@ def mounted(**arguments: Any) -> Make:
 def letters(where: Environment | None) -> Make:
     def make(stack: Stack) -> None:
         arn = f"arn:aws:sqs:us-east-1:{where.account}:letters" if where else ""
-        webhook(stack, dead_letter_queue=sqs.Queue.from_queue_arn(stack, "Letters", arn) if where else None)
+        webhook(
+            stack,
+            queue=QueueOptions(dead_letter_queue=sqs.Queue.from_queue_arn(stack, "Letters", arn) if where else None),
+        )
 
     return make
 
@@ -322,7 +337,9 @@ def letters_metric(*, queue_of: Make, call: bool) -> Make:
 
 
 def invoked(stack: Stack, *, signed: bool) -> None:
-    webhook(stack, iam_authorization=signed).grant_invoke(iam.Role(stack, "R", assumed_by=iam.AccountRootPrincipal()))
+    webhook(stack, api=ApiOptions(iam_authorization=signed)).grant_invoke(
+        iam.Role(stack, "R", assumed_by=iam.AccountRootPrincipal())
+    )
 
 
 def tables(stack: Stack, first: Sink, second: Sink) -> None:
@@ -396,7 +413,7 @@ def certified(region: str) -> Make:
         arn = f"arn:aws:acm:{region}:111111111111:certificate/00000000-0000-0000-0000-000000000000"
         certificate = acm.Certificate.from_certificate_arn(stack, "Certificate", arn)
         name = apigateway.DomainNameOptions(domain_name="hooks.example.com", certificate=certificate)
-        webhook(stack, domain_name=name)
+        webhook(stack, api=ApiOptions(domain_name=name))
 
     return make
 
@@ -446,7 +463,7 @@ MANY = [{"body": {"a": ["x" * 1000] * 5}}]
 HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
 
 REFUSALS = [
-    Refusal("visibility that nobody can count", "visibility_timeout must be given where", lambda stack: webhook(stack, timeout=LATER), [lambda stack: webhook(stack, timeout=LATER, visibility_timeout=Duration.minutes(30))]),
+    Refusal("visibility that nobody can count", "visibility_timeout must be given where", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER)), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER), queue=QueueOptions(visibility_timeout=Duration.minutes(30)))]),
     Refusal("dead-letter queue of another account", "dead_letter_queue must be of the account of", letters(Environment(account="2" * 12)), [letters(HERE), letters(None)], HERE),
     Refusal("key that is off", "encryption_key must be enabled, got Stack/Key, which is not; leave enabled out", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key", enabled=False)), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key"))]),
     Refusal("large payloads without code", "large_payloads must not be set for an ingress without code", large(ingress=DIRECT), [large(ingress=LAMBDA)]),
@@ -462,13 +479,13 @@ REFUSALS = [
     Refusal("certificate of another region", "the certificate of domain_name must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),
     Refusal("web ACL of another region", "web_acl must be of the account and the region of the ScalableWebhook, 111111111111/us-east-1, got Other/Acl", given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")}, elsewhere=True), [given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")})], HERE),
     Refusal("dead-letter queue of a queue, of another region", "dead_letter_queue must be of the region of the ScalableWebhook, us-east-1, got Stack/Letters of eu-west-1; put", lettered("eu-west-1"), [there(lettered("eu-west-1")), lettered("us-east-1")], HERE),
-    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be of the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; bring", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
+    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be of the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; pass", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
     Refusal("role of another stack", "consumer must have a role of the stack of the queue, got Other/Role for a queue of Stack; give", with_role("Other"), [with_role("Stack"), with_role("imported")], HERE),
     Refusal("answers from a cache", "api must not answer an endpoint from a cache, got a stage with caching_enabled for /*, and with it for /hooks; leave it out", cached(caching_enabled=True), [cached(), cached(method_options={"/other/GET": apigateway.MethodDeploymentOptions(caching_enabled=True)})]),
     Refusal("index of another type", "table must have indices that every item of a webhook fits, got one on received_at (NUMBER); index", indexed("received_at", dynamodb.AttributeType.NUMBER), [indexed("received_at", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
     Refusal("index of what may be empty", "got one on query (STRING); index one of id,", indexed("query", dynamodb.AttributeType.STRING), [indexed("path", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
-    Refusal("range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, allowed_ip_ranges=["10.0.0.0/255.0.0.0"]), [lambda stack: webhook(stack, allowed_ip_ranges=["10.0.0.0/8"])]),
-    Refusal("minutes that only deployment knows", "timeout must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)", lambda stack: webhook(stack, timeout=Duration.minutes(later()), visibility_timeout=Duration.hours(2)), [lambda stack: webhook(stack, timeout=Duration.seconds(later()), visibility_timeout=Duration.hours(2))]),
+    Refusal("range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/255.0.0.0"])), [lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/8"]))]),
+    Refusal("minutes that only deployment knows", "timeout must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.minutes(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2)))]),
     Refusal("origin that no browser writes", "cors must have its origin as browsers write it, got 'https://Shop.example.com/'; write", lambda stack: webhook(stack, cors=test_checks.cors("https://Shop.example.com/")), [lambda stack: webhook(stack, cors=test_checks.cors("https://shop.example.com"))]),
     Refusal("alias of a key that cannot encrypt", "encryption_key must be symmetric and for encryption, got RSA_2048; create", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Rsa", key_spec=kms.KeySpec.RSA_2048).add_alias("x")), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key").add_alias("x"))]),
     Refusal("filters that only deployment knows", "event_filters must be known at synth, got a value that only deployment knows; write", lambda stack: webhook(stack, event_filters=[{"body": {"a": Token.as_list({"Ref": "List"})}}]), [lambda stack: webhook(stack, event_filters=BODY)]),
@@ -568,13 +585,14 @@ def lines_of(error: BaseException | None) -> Iterator[Line]:
 def refusing_lines() -> Iterator[tuple[str, set[Line]]]:
     """Each statement that refuses, and each call of a check, with its lines."""
     trees = {path: ast.parse(path.read_text()) for path in SYNTH}
-    functions = [node for node in trees[SOURCES / "checks.py"].body if isinstance(node, ast.FunctionDef)]
-    refusing = {each.name for each in functions if any(isinstance(node, ast.Raise) for node in ast.walk(each))}
+    functions = (node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    checks = (each for each in functions if each.name.removeprefix("_").startswith("require"))
+    refusing = {each.name for each in checks if any(isinstance(node, ast.Raise) for node in ast.walk(each))}
     for path, tree in trees.items():
         for node in ast.walk(tree):
             refuses = isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if refuses or called == "_refuse" or (called[:7] == "checks." and called[7:] in refusing):
+            if refuses or called == "_refuse" or called.rpartition(".")[2] in refusing:
                 assert isinstance(node, ast.Raise | ast.Call)
                 lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
                 yield f"{path.name}:{node.lineno}: {ast.unparse(node)[:90]}", {(path, line) for line in lines}
@@ -644,11 +662,11 @@ WARNINGS = [
     Warned("queueKind", brought(of_parameter), [brought(of_parameter, fifo=True), acknowledged("queueKind", brought(of_parameter))]),
     Warned("maxMessageSize", brought(queue, max_message_size_bytes=65_536), [brought(queue, max_message_size_bytes=1_048_576)]),
     Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_brought.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_brought.QUEUE)))]),
-    Warned("maxReceiveCount", lambda stack: webhook(stack, max_receive_count=4), [lambda stack: webhook(stack, max_receive_count=5)]),
-    Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, max_receive_count=200), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
-    Warned("openDoor", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("openDoor", webhook)]),
+    Warned("maxReceiveCount", lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=4)), [lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=5))]),
+    Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, queue=QueueOptions(max_receive_count=200)), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
+    Warned("missingSource", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("missingSource", webhook)]),
     Warned("plainHttp", lambda stack: webhook(stack, sink=Sink.http("http://example.com")), [lambda stack: webhook(stack, sink=Sink.http("https://example.com"))]),
-    Warned("databaseTimeout", lambda stack: webhook(stack, timeout=Duration.seconds(24), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack))), [lambda stack: webhook(stack, timeout=Duration.seconds(25), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack)))]),
+    Warned("databaseTimeout", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(24)), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(25)), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack)))]),
     Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", isolated)]),
     Warned("corsOrigins", preflighted(), [preflighted(cors=test_brought.cors(test_brought.SHOP))]),
     Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),

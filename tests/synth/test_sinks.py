@@ -15,7 +15,14 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_scalable_webhook import Retry, RuntimeLayer, ScalableWebhook, Sink
+from cdk_scalable_webhook import (
+    ConsumerOptions,
+    QueueOptions,
+    Retry,
+    RuntimeLayer,
+    ScalableWebhook,
+    Sink,
+)
 
 POSTGRES = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
 MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
@@ -274,7 +281,7 @@ class TestDatabase:
 
     def test_a_consumer_that_ends_before_its_statement_is_warned_of(self, stack: Stack) -> None:
         sink = Sink.postgres(host="h", database_name="d", secret=secretsmanager.Secret(stack, "Secret"))
-        ScalableWebhook(stack, "Webhook", sink=sink, timeout=Duration.seconds(24))
+        ScalableWebhook(stack, "Webhook", sink=sink, consumer=ConsumerOptions(timeout=Duration.seconds(24)))
         message = "timeout should be at least 25 seconds with a database, got 24"
         Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(message))
 
@@ -286,7 +293,7 @@ class TestDatabase:
         assert other.create_table_statement.startswith("CREATE TABLE IF NOT EXISTS `webhooks` (")
 
     def test_an_app_without_the_driver_is_told_which_extra_to_install(self, stack: Stack, monkeypatch: Any) -> None:
-        monkeypatch.setattr("cdk_scalable_webhook.distributions.is_installed", lambda _: False)
+        monkeypatch.setattr("cdk_scalable_webhook.packaging.distributions.is_installed", lambda _: False)
         secret = secretsmanager.Secret(stack, "Secret")
         with pytest.raises(ValueError, match=r'pip install "cdk-scalable-webhook\[postgres\]"'):
             Sink.postgres(host="h", database_name="d", secret=secret)
@@ -368,7 +375,7 @@ class TestPython:
 class TestRetry:
     def test_the_consumer_is_told_when_and_how_often(self, stack: Stack) -> None:
         retry = Retry(initial=Duration.seconds(5), maximum=Duration.minutes(1))
-        webhook = ScalableWebhook(stack, "Webhook", retry=retry, max_receive_count=8)
+        webhook = ScalableWebhook(stack, "Webhook", retry=retry, queue=QueueOptions(max_receive_count=8))
         variables = function(Template.from_stack(stack))["Environment"]["Variables"]
         assert variables["WEBHOOK_RETRY_INITIAL_SECONDS"] == "5"
         assert variables["WEBHOOK_RETRY_MAXIMUM_SECONDS"] == "60"

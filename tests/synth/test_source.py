@@ -23,7 +23,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    Ingress,
+    QueueOptions,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 from runtime.doubles import SecretsManager
 from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
@@ -422,7 +429,7 @@ class TestTemplate:
 
     def test_where_the_ingress_verifies_there_is_no_queue_for_what_is_not(self, stack: Stack, secret: Any) -> None:
         webhook = ScalableWebhook(
-            stack, "Webhook", source=Source.github(secret), unverified_queue=sqs.Queue(stack, "Q")
+            stack, "Webhook", source=Source.github(secret), queue=QueueOptions(unverified_queue=sqs.Queue(stack, "Q"))
         )
         assert webhook.unverified_queue is None
         assert "UNVERIFIED" not in json.dumps(Template.from_stack(stack).to_json())
@@ -434,7 +441,7 @@ class TestTemplate:
             "Webhook",
             source=Source.github(secret),
             ingress=Ingress.direct_integration(),
-            unverified_queue=brought,
+            queue=QueueOptions(unverified_queue=brought),
         )
         assert webhook.unverified_queue is brought
         assert not [
@@ -502,7 +509,7 @@ class TestTemplate:
             "*", Match.string_like_regexp("source should say who sends")
         )
         assert [warning.id for warning in warned] == ["/Stack/Open"]
-        CdkAnnotations.of(open).acknowledge_warning("cdk-scalable-webhook:openDoor")
+        CdkAnnotations.of(open).acknowledge_warning("cdk-scalable-webhook:missingSource")
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
     @pytest.mark.parametrize("name", ["slack", "meta", "zoom", "x"])

@@ -15,7 +15,15 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    Ingress,
+    Retry,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 
 SRC = Path(__file__).parents[2] / "src"
 SOURCE = {"WEBHOOK_SOURCES"}
@@ -131,7 +139,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
             large_payloads=large_payloads,
             acknowledgement=Acknowledgement(),
             cors=apigateway.CorsOptions(allow_origins=["*"]),
-            api_key=True,
+            api=ApiOptions(api_key=True),
         )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
@@ -241,7 +249,7 @@ import sys
 sys.modules.update(boto3=None, botocore=None)
 import webhook_runtime.testing
 from cdk_scalable_webhook import ScalableWebhook
-from cdk_scalable_webhook.sinks import data_api, database, dynamodb, http, python
+from cdk_scalable_webhook.route.sinks import data_api, database, dynamodb, http, python
 """
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr

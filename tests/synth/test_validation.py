@@ -50,7 +50,7 @@ def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
-        ('ScalableWebhook(stack, "Webhook")', "cdk-scalable-webhook:openDoor"),
+        ('ScalableWebhook(stack, "Webhook")', "cdk-scalable-webhook:missingSource"),
         ('CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties={"DelaySeconds": "soon"})', "DelaySeconds"),
     ],
     ids=["a warning", "a wrong value"],

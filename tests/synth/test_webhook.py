@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import ApiOptions, Ingress, QueueOptions, ScalableWebhook, Sink, Source
 
 Synth = Callable[..., Template]
 
@@ -169,7 +169,9 @@ class TestAQueueOfOnesOwn:
     def test_without_a_known_dead_letter_queue_gives_a_warning_and_no_metric(self, stack: Stack) -> None:
         own = sqs.Queue.from_queue_arn(stack, "Own", "arn:aws:sqs:us-east-1:111122223333:orders")
         webhook = ScalableWebhook(stack, "Webhook", queue=own)
-        Annotations.from_stack(stack).has_warning("/Stack/Webhook", Match.string_like_regexp("dead-letter queue"))
+        Annotations.from_stack(stack).has_warning(
+            "/Stack/Webhook/Default", Match.string_like_regexp("dead-letter queue")
+        )
         with pytest.raises(ValueError, match="metric_dead_letters needs a dead-letter queue"):
             webhook.metric_dead_letters()
 
@@ -242,7 +244,7 @@ class TestTheDoor:
             queue = sqs.Queue(
                 stack, f"{name}Queue", fifo=True, visibility_timeout=Duration.minutes(5), dead_letter_queue=letters
             )
-            ScalableWebhook(stack, name, queue=queue, throttling_burst_limit=burst)
+            ScalableWebhook(stack, name, queue=queue, api=ApiOptions(throttling_burst_limit=burst))
         template = Template.from_stack(stack)
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 300))
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 100))
@@ -420,7 +422,7 @@ class TestTheDynamoDBSink:
         with pytest.raises(ValueError, match="has no table yet"):
             _ = sink.table
         ScalableWebhook(stack, "Webhook", sink=sink)
-        assert sink.table.node.path == "Stack/Webhook/Table"
+        assert sink.table.node.path == "Stack/Webhook/Default/Table"
 
     def test_serves_one_webhook(self, stack: Stack) -> None:
         sink = Sink.dynamodb()
@@ -468,15 +470,15 @@ def test_metrics_say_how_far_behind_and_how_many_dead(stack: Stack) -> None:
 
 
 def test_few_receives_give_a_warning(stack: Stack) -> None:
-    ScalableWebhook(stack, "Webhook", max_receive_count=3)
-    Annotations.from_stack(stack).has_warning("/Stack/Webhook", Match.string_like_regexp("at least 5, got 3"))
+    ScalableWebhook(stack, "Webhook", queue=QueueOptions(max_receive_count=3))
+    Annotations.from_stack(stack).has_warning("/Stack/Webhook/Default", Match.string_like_regexp("at least 5, got 3"))
 
 
 def test_the_shortest_program_has_one_warning(stack: Stack) -> None:
     ScalableWebhook(stack, "Webhook")
     told = (entry for construct in stack.node.find_all() for entry in construct.node.metadata)
     (warning,) = (entry.data for entry in told if entry.type == "aws:cdk:warning")
-    assert "anybody who knows the URL may send" in warning
+    assert "anyone who knows the URL may send" in warning
 
 
 def test_synth_is_deterministic() -> None:
@@ -502,4 +504,4 @@ def test_a_queue_of_smaller_messages_is_a_warning(stack: Stack, holds: int | Non
     ScalableWebhook(stack, "Webhook", queue=queue)
     annotations = Annotations.from_stack(stack)
     check = annotations.has_warning if warns else annotations.has_no_warning
-    check("/Stack/Webhook", Match.string_like_regexp("answered 413"))
+    check("/Stack/Webhook/Default", Match.string_like_regexp("answered 413"))

@@ -12,7 +12,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    QueueOptions,
+    Retry,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 from webhook_runtime import Permanent, RetryAfter, Webhook, read
 from webhook_runtime.testing import webhook
 
@@ -27,7 +37,7 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", sink="dynamodb")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", queue="arn:aws:sqs:us-east-1:1:q")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", queue=bucket)  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", dead_letter_queue=True)  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", queue=QueueOptions(dead_letter_queue=True))  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", consumer=handler)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", api="https://example.com")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", encryption_key=secret)  # mypy: arg-type; pyright: reportArgumentType
@@ -35,19 +45,19 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", event_filters={"headers": {}})  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency="5")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", batch_size=1.5)  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", timeout=30)  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", visibility_timeout="1 minute")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", consumer=ConsumerOptions(timeout=30))  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", queue=QueueOptions(visibility_timeout="1 minute"))  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", retry=3)  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", api_key="secret")  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", web_acl="arn:aws:wafv2:…")  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", domain_name="hooks.example.com")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", api=ApiOptions(api_key="secret"))  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", api=ApiOptions(web_acl="arn:aws:wafv2:…"))  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", api=ApiOptions(domain_name="hooks.example.com"))  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", acknowledgement=200)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", log_retention=30)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", removal_policy="destroy")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", tracing=True)  # mypy: arg-type; pyright: reportArgumentType
-    ScalableWebhook(stack, "W", allowed_ip_ranges=[24])  # mypy: list-item; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges=[24]))  # mypy: list-item; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency=True)
-    ScalableWebhook(stack, "W", allowed_ip_ranges="203.0.113.0/24")
+    ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges="203.0.113.0/24"))
     ScalableWebhook(stack, "W", max_concurrency=1)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdk_scalable_webhook.ingress import literal, mapping_template
+from cdk_scalable_webhook.endpoint.templates import literal, mapping_template
 from cdk_scalable_webhook.local.velocity import render
 from runtime.events import record
 from velocity.engine import Velocity, why_not

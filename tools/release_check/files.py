@@ -22,7 +22,7 @@ _BIN = Path(sys.executable).parent
 # Without these it installs, and does not work: by what they are called where it is told.
 _NEEDED = {
     "handlers": "webhook_runtime/handlers/[!_]*.py",
-    "templates of the direct door": "cdk_scalable_webhook/mapping/*.vtl",
+    "templates of the direct door": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
     "tables": "webhook_runtime/sinks/*.sql",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",

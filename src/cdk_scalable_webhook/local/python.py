@@ -9,7 +9,8 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
-from cdk_scalable_webhook import distributions, requirements
+from cdk_scalable_webhook import requirements
+from cdk_scalable_webhook.packaging import distributions
 
 # What MiniStack runs a function with, by its runtime: a program, and a script for it.
 _Starter = Callable[[str], tuple[str, str]]

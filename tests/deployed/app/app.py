@@ -13,7 +13,18 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
+    Ingress,
+    QueueOptions,
+    Retry,
+    RuntimeLayer,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 
 RECORDER = """
 import boto3, json, os
@@ -37,7 +48,10 @@ def handler(event, context):
 """
 
 # Quick to come back when a batch is lost: 6 x 1 second.
-QUICK: dict[str, Any] = {"timeout": Duration.seconds(1), "removal_policy": RemovalPolicy.DESTROY}
+QUICK: dict[str, Any] = {
+    "consumer": ConsumerOptions(timeout=Duration.seconds(1)),
+    "removal_policy": RemovalPolicy.DESTROY,
+}
 DOORS = {
     "Lambda": Ingress.lambda_integration(),
     "Direct": Ingress.direct_integration(),
@@ -59,8 +73,7 @@ class Doors(Stack):
                 self,
                 f"Throttled{name}",
                 ingress=DOORS[name],
-                throttling_rate_limit=1,
-                throttling_burst_limit=2,
+                api=ApiOptions(throttling_rate_limit=1, throttling_burst_limit=2),
                 **QUICK,
             )
             ScalableWebhook(self, f"Broken{name}", ingress=DOORS[name], **QUICK)
@@ -119,7 +132,7 @@ class Recorders(Stack):
                 ingress=ingress,
                 consumer=recorder,
                 delivery_id_header="X-Delivery",
-                max_receive_count=1,
+                queue=QueueOptions(max_receive_count=1),
             )
 
 
@@ -182,7 +195,7 @@ class Mended(Stack):
                 ingress=DOORS["Direct"],
                 source=Source.stripe(key, tolerance=Duration.seconds(2)),
                 queue=queue,
-                **QUICK | {"timeout": Duration.seconds(2)},
+                **QUICK | {"consumer": ConsumerOptions(timeout=Duration.seconds(2))},
             )
 
 
@@ -197,17 +210,19 @@ class Edges(Stack):
             door: dict[str, Any] = {"ingress": ingress, **QUICK}
             ScalableWebhook(self, f"{name}Acknowledged", acknowledgement=acknowledgement, **door)
             ScalableWebhook(self, f"{name}Silent", acknowledgement=Acknowledgement(204), **door)
-            keyed = ScalableWebhook(self, f"{name}Keyed", api_key=True, cors=cors, **door)
+            keyed = ScalableWebhook(self, f"{name}Keyed", api=ApiOptions(api_key=True), cors=cors, **door)
             CfnOutput(self, f"{name}Key", value=keyed.api_key.key_id if keyed.api_key else "")
-        ScalableWebhook(self, "Here", allowed_ip_ranges=["127.0.0.0/8", "::1/128"], **QUICK)
-        ScalableWebhook(self, "Elsewhere", allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"], **QUICK)
+        ScalableWebhook(self, "Here", api=ApiOptions(allowed_ip_ranges=["127.0.0.0/8", "::1/128"]), **QUICK)
+        ScalableWebhook(
+            self, "Elsewhere", api=ApiOptions(allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"]), **QUICK
+        )
         for name, base_path in {"Domain": None, "BasePath": "v1"}.items():
             domain = apigateway.DomainNameOptions(
                 domain_name=f"{name.lower()}.example.com",
                 certificate=acm.Certificate(self, f"{name}Certificate", domain_name=f"{name.lower()}.example.com"),
                 base_path=base_path,
             )
-            ScalableWebhook(self, name, path="/in", domain_name=domain, web_acl=True, **QUICK)
+            ScalableWebhook(self, name, path="/in", api=ApiOptions(domain_name=domain, web_acl=True), **QUICK)
         # An API of somebody else's, with all that an endpoint in it has to go along with.
         theirs = apigateway.RestApi(
             self,
@@ -224,7 +239,7 @@ class Edges(Stack):
         theirs.root.add_method("GET", apigateway.MockIntegration())
         for name in ("Lambda", "Binary"):
             ScalableWebhook(self, f"{name}Theirs", api=theirs, path=f"/{name.lower()}", ingress=DOORS[name], **QUICK)
-        ScalableWebhook(self, "Signed", iam_authorization=True, **QUICK).grant_invoke(
+        ScalableWebhook(self, "Signed", api=ApiOptions(iam_authorization=True), **QUICK).grant_invoke(
             iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         )
 
@@ -303,7 +318,7 @@ class Fuzzed(Stack):
                 max_concurrency=4,
                 batch_size=25,
                 max_batching_window=Duration.seconds(1),
-                timeout=Duration.seconds(20),
+                consumer=ConsumerOptions(timeout=Duration.seconds(20)),
                 removal_policy=RemovalPolicy.DESTROY,
             )
 

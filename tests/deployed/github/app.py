@@ -5,7 +5,7 @@ import json
 from aws_cdk import App, Duration, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_scalable_webhook import Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import ConsumerOptions, Ingress, Retry, ScalableWebhook, Sink, Source
 
 app = App()
 stack = Stack(app, "GitHub")
@@ -40,7 +40,7 @@ for name, ingress in ingresses.items():
             # More than DynamoDB takes in one round trip.
             batch_size=50,
             max_batching_window=Duration.seconds(1),
-            timeout=Duration.seconds(20),
+            consumer=ConsumerOptions(timeout=Duration.seconds(20)),
             retry=Retry(initial=Duration.seconds(2), maximum=Duration.seconds(10)),
             removal_policy=RemovalPolicy.DESTROY,
         )

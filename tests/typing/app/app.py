@@ -19,8 +19,11 @@ from constructs import Construct
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    ApiOptions,
+    ConsumerOptions,
     DatabaseSink,
     Ingress,
+    QueueOptions,
     Retry,
     RuntimeLayer,
     ScalableWebhook,
@@ -54,23 +57,31 @@ class Settings(Stack):
             max_concurrency=5,
             batch_size=100,
             max_batching_window=Duration.seconds(1),
-            max_receive_count=8,
+            queue=QueueOptions(
+                max_receive_count=8,
+                retention_period=Duration.days(7),
+                visibility_timeout=Duration.minutes(10),
+            ),
             retry=Retry(initial=Duration.seconds(10), maximum=Duration.minutes(5)),
-            retention_period=Duration.days(7),
-            visibility_timeout=Duration.minutes(10),
-            timeout=Duration.seconds(20),
-            memory_size=512,
-            reserved_concurrent_executions=10,
-            throttling_rate_limit=99.5,
-            throttling_burst_limit=200,
-            api_key=True,
-            allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
-            iam_authorization=True,
-            web_acl=True,
-            domain_name=apigateway.DomainNameOptions(
-                domain_name="hooks.example.com",
-                certificate=acm.Certificate(self, "Certificate", domain_name="hooks.example.com"),
-                mtls=apigateway.MTLSConfig(bucket=s3.Bucket(self, "Truststore", versioned=True), key="authorities.pem"),
+            consumer=ConsumerOptions(
+                timeout=Duration.seconds(20),
+                memory_size=512,
+                reserved_concurrent_executions=10,
+            ),
+            api=ApiOptions(
+                throttling_rate_limit=99.5,
+                throttling_burst_limit=200,
+                api_key=True,
+                allowed_ip_ranges=["203.0.113.0/24", "2001:db8::/32"],
+                iam_authorization=True,
+                web_acl=True,
+                domain_name=apigateway.DomainNameOptions(
+                    domain_name="hooks.example.com",
+                    certificate=acm.Certificate(self, "Certificate", domain_name="hooks.example.com"),
+                    mtls=apigateway.MTLSConfig(
+                        bucket=s3.Bucket(self, "Truststore", versioned=True), key="authorities.pem"
+                    ),
+                ),
             ),
             acknowledgement=Acknowledgement(200, "<Response/>", content_type="text/xml"),
             cors=apigateway.CorsOptions(allow_origins=["https://example.com"]),
@@ -131,18 +142,22 @@ class Own(Stack):
         ScalableWebhook(
             self,
             "Other",
-            dead_letter_queue=sqs.Queue(self, "DeadLetters"),
-            unverified_queue=sqs.Queue(self, "Unverified"),
+            queue=QueueOptions(
+                dead_letter_queue=sqs.Queue(self, "DeadLetters"),
+                unverified_queue=sqs.Queue(self, "Unverified"),
+            ),
             encryption_key=kms.Key(self, "Key"),
             large_payloads=bucket,
-            api_key=apigateway.ApiKey(self, "ApiKey"),
-            web_acl=wafv2.CfnWebACL(
-                self,
-                "Acl",
-                scope="REGIONAL",
-                default_action=wafv2.CfnWebACL.DefaultActionProperty(allow=wafv2.CfnWebACL.AllowActionProperty()),
-                visibility_config=wafv2.CfnWebACL.VisibilityConfigProperty(
-                    cloud_watch_metrics_enabled=True, metric_name="acl", sampled_requests_enabled=True
+            api=ApiOptions(
+                api_key=apigateway.ApiKey(self, "ApiKey"),
+                web_acl=wafv2.CfnWebACL(
+                    self,
+                    "Acl",
+                    scope="REGIONAL",
+                    default_action=wafv2.CfnWebACL.DefaultActionProperty(allow=wafv2.CfnWebACL.AllowActionProperty()),
+                    visibility_config=wafv2.CfnWebACL.VisibilityConfigProperty(
+                        cloud_watch_metrics_enabled=True, metric_name="acl", sampled_requests_enabled=True
+                    ),
                 ),
             ),
             sink=Sink.dynamodb(table),
@@ -161,7 +176,7 @@ class Imported(Stack):
             queue=sqs.Queue.from_queue_arn(self, "Queue", arn),
             sink=Sink.dynamodb(dynamodb.Table.from_table_name(self, "Table", "orders")),
             large_payloads=s3.Bucket.from_bucket_name(self, "Bucket", "payloads"),
-            api_key=apigateway.ApiKey.from_api_key_id(self, "ApiKey", "id"),
+            api=ApiOptions(api_key=apigateway.ApiKey.from_api_key_id(self, "ApiKey", "id")),
         )
         ScalableWebhook(
             self,

@@ -1,4 +1,4 @@
-"""A sink and a door of a user's own."""
+"""A sink and an ingress of a user's own."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ from aws_cdk import aws_kinesis as kinesis
 from constructs import Construct
 
 from cdk_scalable_webhook import (
-    Ingress,
-    IngressConfig,
     IngressOptions,
+    RestApiIngress,
+    RestApiIngressConfig,
     ScalableWebhook,
     Sink,
     SinkConfig,
@@ -35,14 +35,15 @@ class StreamSink(Sink):
         self.stream.grant_write(grantee)
 
 
-class MockIngress(Ingress):
+class MockIngress(RestApiIngress):
     @property
     def binary_media_types(self) -> Sequence[str]:
         return []
 
-    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+    def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         print(options.queue.queue_name, options.mount)
-        return IngressConfig(apigateway.MockIntegration(), [apigateway.MethodResponse(status_code="202")])
+        responses = [apigateway.MethodResponse(status_code="202")]
+        return RestApiIngressConfig(integration=apigateway.MockIntegration(), method_responses=responses)
 
 
 stack = Stack(App(), "Own")

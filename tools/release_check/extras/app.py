@@ -24,5 +24,5 @@ ScalableWebhook(
 )
 # No server of its kind comes from PyPI. That it stores is tried in tests/sinks; here, that its driver is packed.
 ScalableWebhook(stack, "MySQL", sink=Sink.mysql(host=host, database_name="orders", secret=secret))
-Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:openDoor")
+Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

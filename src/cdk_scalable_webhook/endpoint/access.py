@@ -1,15 +1,18 @@
-"""The edge: who may come to the door at all, by what API Gateway and WAF check before any code of ours runs."""
+"""Access control: who may call an endpoint, by what API Gateway and WAF check before any code runs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Annotations, Names, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
+from cdk_scalable_webhook.checks.cdk import properties, taken_by_the_cdk
+from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
 from cdk_scalable_webhook.stack import named_after
 
 if TYPE_CHECKING:  # importing it costs every synth
@@ -34,65 +37,25 @@ _MANAGED_RULES = {
 }
 
 
-class Throttle(NamedTuple):
-    """What each method of the stage lets in: requests a second, and at once."""
-
-    rate_limit: float
-    burst_limit: int
-
-    @classmethod
-    def of(cls, rate_limit: float | None, burst_limit: int | None, *, fifo: bool) -> Self:
-        """What somebody said, each of the two by itself. Else what a burst of webhooks needs, and of what all APIs of
-        the account share in a region a tenth for each of the two methods of an endpoint, so that none takes it all;
-        before a FIFO queue what that takes.
-
-        https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
-        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-        """
-        checks.number("throttling_rate_limit", rate_limit, 1, 100_000)
-        checks.number("throttling_burst_limit", burst_limit, 1, 100_000)
-        default = cls(300, 300) if fifo else cls(1000, 2000)
-        return cls(
-            default.rate_limit if rate_limit is None else rate_limit,
-            default.burst_limit if burst_limit is None else burst_limit,
-        )
-
-
 @dataclass(frozen=True)
-class Edge:
-    """What the API asks of a sender; every field is the argument of ``ScalableWebhook`` of its name. All but ``cors``
-    guards every endpoint of the API."""
+class Access:
+    """What API Gateway asks of a caller of one endpoint: the options of its API, and CORS of the endpoint itself."""
 
-    api_key: apigateway.IApiKey | bool | None
-    allowed_ip_ranges: Sequence[str] | None
-    iam_authorization: bool
-    web_acl: "wafv2.CfnWebACL | bool | None"
-    domain_name: apigateway.DomainNameOptions | None
+    options: ApiOptions
     cors: apigateway.CorsOptions | None
 
     def __post_init__(self) -> None:
         """Check the values."""
-        checks.ip_ranges("allowed_ip_ranges", self.allowed_ip_ranges)
-        checks.web_acl(self.web_acl)
-        checks.domain_name(self.domain_name)
-        checks.cors(self.cors)
+        _require_cors(self.cors)
 
-    def guards(self) -> dict[str, object]:
-        """What was asked for to guard the whole API; None for what was not."""
-        return {name: value or None for name, value in vars(self).items() if name != "cors"}
-
-    def of_further_endpoint(self) -> "Edge":
-        """The same guards, and no pages of an origin that may send: nobody has said so of this endpoint."""
-        return replace(self, cors=None)
-
-    def at(self, mount: apigateway.IResource) -> "Edge":
-        """The same at a resource of an API, which may have preflights by default: it answers them by itself, and our
-        answers say the same."""
+    def at(self, mount: apigateway.IResource) -> "Access":
+        """The same at a resource of an API, which may have preflights by default: it answers them by itself, and the
+        answers of the endpoint say the same."""
         preflight = mount.default_cors_preflight_options
         if preflight is None:
             return self
         if self.cors is not None:
-            checks.cors_of_preflight(self.cors, preflight)
+            _require_cors_of_preflight(self.cors, preflight)
             return self
         if len(preflight.allow_origins) != 1 or Token.is_unresolved(preflight.allow_origins):
             Annotations.of(mount).add_warning_v2(
@@ -104,11 +67,6 @@ class Edge:
             return self
         return replace(self, cors=preflight)
 
-    @property
-    def proves_sender(self) -> bool:
-        """Whether a sender has to prove who it is: by a signature of IAM's, or by a certificate."""
-        return self.iam_authorization or (self.domain_name is not None and self.domain_name.mtls is not None)
-
     def resource_policy(self, mount: str) -> iam.PolicyDocument | None:
         """Who may call from where. ``mount`` is where the endpoint is that ``cors`` is for.
 
@@ -119,22 +77,22 @@ class Edge:
         See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
         """
         statements = []
-        if self.allowed_ip_ranges is not None:
-            elsewhere = {"NotIpAddress": {"aws:SourceIp": list(self.allowed_ip_ranges)}}
+        if self.options.allowed_ip_ranges is not None:
+            elsewhere = {"NotIpAddress": {"aws:SourceIp": list(self.options.allowed_ip_ranges)}}
             statements.append(_statement(iam.Effect.DENY, "execute-api:/*", conditions=elsewhere))
-        if self.iam_authorization and self.cors is not None:
+        if self.options.iam_authorization and self.cors is not None:
             preflights = [f"execute-api:/*/OPTIONS{path}" for path in paths(mount)]
             statements.append(_statement(iam.Effect.ALLOW, *preflights))
-        elif self.allowed_ip_ranges is not None and not self.iam_authorization:
+        elif self.options.allowed_ip_ranges is not None and not self.options.iam_authorization:
             statements.append(_statement(iam.Effect.ALLOW, "execute-api:/*"))
         return iam.PolicyDocument(statements=statements) if statements else None
 
     def method_options(self) -> dict[str, Any]:
-        """What each method of the door asks for."""
+        """What each method of the endpoint asks for."""
         options: dict[str, Any] = {}
-        if self.iam_authorization:
+        if self.options.iam_authorization:
             options["authorization_type"] = apigateway.AuthorizationType.IAM
-        if self.api_key:
+        if self.options.api_key:
             options["api_key_required"] = True
         return options
 
@@ -153,35 +111,34 @@ class Edge:
         return headers
 
 
-def add_preflights(resources: Sequence[apigateway.IResource], edge: Edge) -> None:
+def add_preflights(resources: Sequence[apigateway.IResource], access: Access) -> None:
     """The answers to a browser that asks before it sends: ours, or those that an API of the user's has by default."""
     for resource in resources:
         preflight = resource.node.try_find_child("OPTIONS") if resource.default_cors_preflight_options else None
-        if preflight is None and edge.cors is not None:
-            with checks.taken_by_the_cdk("cors"):
-                preflight = resource.add_cors_preflight(**checks.properties(edge.cors))
+        if preflight is None and access.cors is not None:
+            with taken_by_the_cdk("cors"):
+                preflight = resource.add_cors_preflight(**properties(access.cors))
         method = preflight.node.default_child if preflight is not None else None
         if isinstance(method, apigateway.CfnMethod):
             # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
             method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
 
 
-def add_gateway_responses(api: apigateway.RestApi, edge: Edge) -> None:
+def add_gateway_responses(api: apigateway.RestApi, access: Access) -> None:
     """What API Gateway answers by itself is shown to a page as well."""
-    headers = quoted(edge.response_headers())
+    headers = quoted(access.response_headers())
     if headers:
         api.add_gateway_response("Refused", type=apigateway.ResponseType.DEFAULT_4_XX, response_headers=headers)
         api.add_gateway_response("Failed", type=apigateway.ResponseType.DEFAULT_5_XX, response_headers=headers)
 
 
 def usage_plan(
-    scope: Construct, api: apigateway.RestApi, edge: Edge, throttle: Throttle | None
+    scope: Construct, api: apigateway.RestApi, options: ApiOptions, throttle: Throttle
 ) -> tuple[apigateway.IApiKey | None, apigateway.UsagePlan | None]:
-    """The key that senders have to send, and the plan by which it opens the API's stage. ``throttle`` is the stage's;
-    an API that was brought has none of ours, and no key."""
-    if not edge.api_key or throttle is None:
+    """The key that a request needs, and the plan by which it opens the API's stage."""
+    if not options.api_key:
         return None, None
-    key = apigateway.ApiKey(scope, "ApiKey") if edge.api_key is True else edge.api_key
+    key = options.api_key if not isinstance(options.api_key, bool) else apigateway.ApiKey(scope, "ApiKey")
     plan = apigateway.UsagePlan(
         scope,
         "UsagePlan",
@@ -192,13 +149,13 @@ def usage_plan(
     return key, plan
 
 
-def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, edge: Edge) -> "wafv2.CfnWebACL | None":
+def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, options: ApiOptions) -> "wafv2.CfnWebACL | None":
     """The web ACL of the API's stage."""
-    if not edge.web_acl:
+    if not options.web_acl:
         return None
     from aws_cdk import aws_wafv2 as wafv2
 
-    acl = _managed_rules(scope) if edge.web_acl is True else edge.web_acl
+    acl = options.web_acl if not isinstance(options.web_acl, bool) else _managed_rules(scope)
     wafv2.CfnWebACLAssociation(
         scope, "WebAclAssociation", resource_arn=api.deployment_stage.stage_arn, web_acl_arn=acl.attr_arn
     )
@@ -256,4 +213,49 @@ def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
         default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
         rules=[rule(priority, *group) for priority, group in enumerate(_MANAGED_RULES.items())],
         visibility_config=visible(Names.unique_resource_name(scope, max_length=128)),
+    )
+
+
+def _require_cors(value: apigateway.CorsOptions | None) -> None:
+    """One origin, since the answers of the endpoint say it without having seen the request."""
+    if value is None:
+        return
+    if Token.is_unresolved(value.allow_origins) or Token.is_unresolved(value.expose_headers):
+        raise ValueError(
+            "cors must have lists of allow_origins and expose_headers that are known at synth, got one that only "
+            "deployment knows; write the list out: an element of it may be such a value"
+        )
+    if len(value.allow_origins) != 1:
+        raise ValueError(
+            f"cors must have one origin in allow_origins, got {', '.join(value.allow_origins) or 'none'}; "
+            "name one, or '*' for any"
+        )
+    (origin,) = value.allow_origins
+    if value.allow_credentials and origin == "*":
+        raise ValueError(
+            "cors must name the origin where allow_credentials is True, got '*'; "
+            "name it, or leave allow_credentials out: no browser takes the two together"
+        )
+    if not Token.is_unresolved(origin) and (origin != origin.lower() or origin.endswith("/")):
+        raise ValueError(
+            f"cors must have its origin as browsers write it, got {origin!r}; write it in small letters and without a "
+            "path, for example 'https://example.com'"
+        )
+    lists = (each for each in (value.allow_headers, value.allow_methods) if each and not Token.is_unresolved(each))
+    for text in [origin, *(value.expose_headers or []), *chain(*lists)]:
+        if not Token.is_unresolved(text) and not re.fullmatch(r"[\x21-\x26\x28-\x7e]+", text):
+            raise ValueError(
+                "cors must have printable ASCII without quotes and spaces in its origin, methods and headers, got "
+                f"{text!r}; for example 'https://example.com'"
+            )
+
+
+def _require_cors_of_preflight(value: apigateway.CorsOptions, preflight: apigateway.CorsOptions) -> None:
+    """A browser asks the preflight of the API first, and the endpoint then."""
+    (origin,) = value.allow_origins
+    if Token.is_unresolved(preflight.allow_origins) or not {origin, "*"}.isdisjoint(preflight.allow_origins):
+        return
+    raise ValueError(
+        f"cors must name an origin that the preflight of api allows, got {origin}, and it allows "
+        f"{', '.join(preflight.allow_origins)}; name one of these, or leave default_cors_preflight_options of api out"
     )

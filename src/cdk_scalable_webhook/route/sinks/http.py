@@ -1,5 +1,6 @@
 """An HTTP service."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,21 @@ from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, grants
-from cdk_scalable_webhook.arguments import brief
-from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
-from cdk_scalable_webhook.sinks.network import network, trust
+from cdk_scalable_webhook import grants
+from cdk_scalable_webhook.checks.cdk import require_same_environment
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.checks.values import (
+    in_seconds,
+    known_seconds,
+    once_looked_up,
+    require_duration,
+    require_file,
+    require_header_name,
+    require_known,
+    show,
+)
+from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.route.sinks.network import network, trust
 from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
 
 if TYPE_CHECKING:
@@ -35,28 +47,28 @@ class HttpSink(Sink):
         ca_certificates: str | Path | None,
         forward_headers: Sequence[str],
     ) -> None:
-        checks.url("url", url)
+        _require_url("url", url)
         for name in forward_headers:
             _require_left_out(name)
         self._forward_headers = sorted({plain(name) for name in forward_headers})
         self._url = url
-        self._timeout = checks.known_duration("timeout of Sink.http()", timeout) or Duration.seconds(10)
+        self._timeout = require_known("timeout of Sink.http()", timeout) or Duration.seconds(10)
         self._signing_secret = signing_secret
         self._vpc = vpc
         self._vpc_subnets = vpc_subnets
         self._security_groups = security_groups
-        self._ca_certificates = checks.file("ca_certificates", ca_certificates)
+        self._ca_certificates = require_file("ca_certificates", ca_certificates)
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
-        checks.same_environment(scope, signing_secret=self._signing_secret)
-        checks.http_timeout(self._timeout, options.timeout)
+        require_same_environment(scope, signing_secret=self._signing_secret)
+        _require_timeout(self._timeout, options.timeout)
         if not Token.is_unresolved(self._url) and urlsplit(self._url).scheme == "http":
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:plainHttp",
                 "url should be https, got http: payloads and headers travel unencrypted, and nobody is verified.",
             )
-        environment = {"WEBHOOK_URL": self._url, "WEBHOOK_TIMEOUT_SECONDS": f"{checks.known(self._timeout):g}"}
+        environment = {"WEBHOOK_URL": self._url, "WEBHOOK_TIMEOUT_SECONDS": f"{in_seconds(self._timeout):g}"}
         if self._signing_secret is not None:
             environment["WEBHOOK_SIGNING_SECRET_ARN"] = self._signing_secret.secret_arn
         if self._forward_headers:
@@ -83,7 +95,7 @@ def _require_left_out(name: str) -> None:
     Raises:
         ValueError: It is no header that ``forward_headers`` could make a difference to.
     """
-    checks.header_name("forward_headers", name)
+    require_header_name("forward_headers", name)
     compared = plain(name)
     if compared in _OURS or compared in OF_THE_CONNECTION:
         whose = "the connection's" if compared in OF_THE_CONNECTION else "the sink's own"
@@ -94,4 +106,33 @@ def _require_left_out(name: str) -> None:
         raise ValueError(
             "forward_headers must name headers that are left out unless it does, got "
             f"{brief(name)}, which goes on anyway; leave it out"
+        )
+
+
+@once_looked_up
+def _require_url(argument: str, value: str) -> None:
+    """An absolute URL of HTTP's."""
+    if Token.is_unresolved(value):
+        return
+    try:
+        parts = urlsplit(value)
+        is_absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address that is none
+        is_absolute = False
+    # A password in it would be in the template, and in the environment.
+    if not is_absolute or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]{1,2048}", value):
+        raise ValueError(
+            f"{argument} must be an absolute http or https URL without user and password, got {brief(value)}; "
+            "for example 'https://orders.example.com/webhooks', with everything but ASCII percent-encoded"
+        )
+
+
+def _require_timeout(value: Duration, consumer_timeout: Duration) -> None:
+    """One answer must be given up before Lambda gives up the batch."""
+    limit = known_seconds(consumer_timeout)
+    require_duration("timeout of Sink.http()", value, Duration.seconds(1), Duration.minutes(15))
+    if limit is not None and in_seconds(value) >= limit:
+        raise ValueError(
+            f"the timeout of Sink.http() must be shorter than the consumer's of {show(consumer_timeout)}, "
+            f"got {show(value)}; shorten it, or raise timeout of the ScalableWebhook"
         )

@@ -13,10 +13,11 @@ from pathlib import Path
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, distributions, folders
-from cdk_scalable_webhook.arguments import typed
+from cdk_scalable_webhook.checks.cdk import require_place
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.packaging import distributions, folders
 
-_RUNTIME = Path(__file__).parents[1] / "webhook_runtime"
+_RUNTIME = Path(__file__).parents[2] / "webhook_runtime"
 
 # For the developer, of what is ours.
 _NOT_RUN = ("testing.py", "py.typed")
@@ -83,7 +84,7 @@ class RuntimeLayer(lambda_.LayerVersion):
         Raises:
             ValueError: ``id`` is not printable, too long, or known only at deployment.
         """
-        checks.place(scope, id)
+        require_place(scope, id)
         with packed(scope, root="python") as code:
             super().__init__(
                 scope,

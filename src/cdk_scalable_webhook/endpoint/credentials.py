@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aws_cdk import Token
 from aws_cdk import aws_apigateway as apigateway
 
-from cdk_scalable_webhook.edge import Edge
+from cdk_scalable_webhook.endpoint.options import ApiOptions
 from cdk_scalable_webhook.filters import EventFilters
 from cdk_scalable_webhook.source import Source
 
@@ -27,15 +27,15 @@ class Credentials(NamedTuple):
     parameters: frozenset[str]
 
     @classmethod
-    def asked_at(cls, mount: apigateway.IResource, edge: Edge) -> "Credentials":
-        """What is asked for at an endpoint, by the edge or by what an API that was brought has by default."""
+    def asked_at(cls, mount: apigateway.IResource, options: ApiOptions) -> "Credentials":
+        """What is asked for at an endpoint, by the options of its API, or by the defaults of an existing one."""
         defaults = mount.default_method_options
-        authorizer = None if defaults is None or edge.iam_authorization else defaults.authorizer
+        authorizer = None if defaults is None or options.iam_authorization else defaults.authorizer
         headers, parameters = _identity(authorizer) if authorizer else (set(), set())
-        if edge.api_key or (defaults and defaults.api_key_required and not _is_authorizers_key(mount.api)):
+        if options.api_key or (defaults and defaults.api_key_required and not _is_authorizers_key(mount.api)):
             headers.add(_API_KEY)
         by_default = None if defaults is None or authorizer else defaults.authorization_type
-        if edge.iam_authorization or by_default is apigateway.AuthorizationType.IAM:
+        if options.iam_authorization or by_default is apigateway.AuthorizationType.IAM:
             headers |= _SIGNED_HEADERS
             parameters |= _SIGNED_PARAMETERS
         return cls(frozenset(headers), frozenset(parameters))

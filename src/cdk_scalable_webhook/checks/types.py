@@ -12,6 +12,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
@@ -180,6 +181,8 @@ def _refuse(wrong: _Wrong, *, optional: bool) -> None:
     # A hint names a class beside its interface where pyright takes the one for no other (decisions/0015).
     options = [option for option in options if f"I{getattr(option, '__name__', '')}" not in interfaces]
     kinds = " or ".join(dict.fromkeys(_described(option, wrong.value) for option in options))
+    # A dict is meant for options, where there are some.
+    options.sort(key=lambda option: not is_dataclass(option))
     remedies = [_remedy(option, wrong.value) for option in options]
     remedy = next(filter(None, remedies), f"pass {kinds}")
     if optional:
@@ -208,6 +211,8 @@ def _described(option: Any, value: object) -> str:
 
 def _remedy(option: Any, value: object) -> str:
     """What to do, where that can be said."""
+    if isinstance(option, type) and is_dataclass(option) and isinstance(value, Mapping):
+        return f"write {option.__name__}(…)"
     if inspect.isfunction(value):
         return f"call it: {value.__qualname__}()"
     if get_origin(option) is Sequence:

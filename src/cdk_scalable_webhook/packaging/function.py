@@ -1,15 +1,17 @@
 """The Lambda functions of this library: one way to make them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Token, Tokenization
+from aws_cdk import Duration, Token, Tokenization
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, findings
+from cdk_scalable_webhook import findings, variables
+from cdk_scalable_webhook.common import CommonOptions
 
 
 def runtime_function(
@@ -22,9 +24,7 @@ def runtime_function(
     environment: Mapping[str, str],
     timeout: Duration,
     memory_size: float,
-    tracing: lambda_.Tracing | None,
-    log_retention: logs.RetentionDays,
-    removal_policy: RemovalPolicy | None,
+    common: CommonOptions,
     accepted: Sequence[findings.Finding],
     reserved_concurrent_executions: float | None = None,
     **place: Any,
@@ -35,8 +35,8 @@ def runtime_function(
     it runs: ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``. ``accepted`` is what checkers
     find in this function alone.
     """
-    checks.environment_size(environment)
-    log_group = logs.LogGroup(scope, f"{id}Logs", retention=log_retention, removal_policy=removal_policy)
+    require_room(environment)
+    log_group = logs.LogGroup(scope, f"{id}Logs", retention=common.log_retention, removal_policy=common.removal_policy)
     findings.acknowledge(log_group, findings.LOGS_ENCRYPTED)
     role = iam.Role(
         scope,
@@ -57,7 +57,7 @@ def runtime_function(
         timeout=timeout,
         memory_size=memory_size,
         reserved_concurrent_executions=reserved_concurrent_executions,
-        tracing=tracing,
+        tracing=common.tracing,
         logging_format=lambda_.LoggingFormat.JSON,
         log_group=log_group,
         role=role,
@@ -68,7 +68,7 @@ def runtime_function(
     if place:
         # At the role itself, not at the policies beside it, to which you may add what a checker should tell.
         findings.acknowledge(role, findings.NETWORK_INTERFACES)
-    if tracing in (lambda_.Tracing.ACTIVE, lambda_.Tracing.PASS_THROUGH):
+    if common.tracing in (lambda_.Tracing.ACTIVE, lambda_.Tracing.PASS_THROUGH):
         of_flag = function.node.try_find_child("inlinePolicyAddedToExecutionRole-0")
         policy = of_flag or role.node.try_find_child("DefaultPolicy")
         if policy is not None:
@@ -95,3 +95,22 @@ def _network_interfaces() -> iam.PolicyDocument:
 def number_text(number: float) -> str:
     """A number as the value of an environment variable, also where only deployment knows it."""
     return Tokenization.stringify_number(number) if Token.is_unresolved(number) else str(int(number))
+
+
+_TOKEN_LENGTH = 100
+
+
+def require_room(values: Mapping[str, str], *, beside: int = 0, remedy: str = "give less of them") -> None:
+    """All variables of a function together hold 4 KB; only sources and filters can come near. ``beside`` is what others
+    take.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    # What only deployment knows is a name or an ARN, mostly shorter than this.
+    texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
+    size = beside + sum(len(text.encode()) for text in texts)
+    if size > variables.MAX_BYTES:
+        raise ValueError(
+            "source, event_filters, acknowledgement and what is given to sink must fit into the "
+            f"{variables.MAX_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
+        )

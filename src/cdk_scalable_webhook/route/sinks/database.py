@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Annotations, Stack
+from aws_cdk import Annotations, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, distributions, grants
-from cdk_scalable_webhook.function import number_text
-from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
-from cdk_scalable_webhook.sinks.network import network, trust
+from cdk_scalable_webhook import grants
+from cdk_scalable_webhook.checks.cdk import require_same_environment, taken_by_the_cdk
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.checks.values import (
+    known_seconds,
+    require_file,
+    require_number,
+    require_one_of,
+    require_text,
+    require_unset,
+)
+from cdk_scalable_webhook.packaging import distributions
+from cdk_scalable_webhook.packaging.function import number_text
+from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.route.sinks.network import network, trust
+from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
 from webhook_runtime.sinks.table import create_table
 
 _PORTS = {"postgres": 5432, "mysql": 3306}
@@ -23,7 +35,7 @@ _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
 # What an instance has, and a cluster; a proxy has another.
 _ENDPOINTS = ("instance_endpoint", "cluster_endpoint")
 # Those that make the certificates of RDS's databases.
-_AUTHORITIES = Path(__file__).parents[2] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
+_AUTHORITIES = Path(__file__).parents[3] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
 
 
 class DatabaseSink(Sink):
@@ -47,20 +59,20 @@ class DatabaseSink(Sink):
         tls: bool,
         ca_certificates: str | Path | None,
     ) -> None:
-        checks.table_name(table_name)
-        checks.text("database_name", database_name, 64, "orders")
-        checks.text("host", host, 253, "db.example.com")
-        checks.text("iam_user", iam_user, 63, "webhooks")
-        checks.one_of(database=database, host=host)
+        require_table_name(table_name)
+        require_text("database_name", database_name, 64, "orders")
+        require_text("host", host, 253, "db.example.com")
+        require_text("iam_user", iam_user, 63, "webhooks")
+        require_one_of(database=database, host=host)
         if not distributions.is_installed(_DRIVERS[engine]):
             raise ValueError(
                 f"Sink.{engine}() needs {_DRIVERS[engine]} where the app is synthesised, got an environment without "
                 f'it; pip install "cdk-scalable-webhook[{engine}]"'
             )
         if database is not None:
-            checks.nothing_set("database", "leave {them} out: it is that of the database", port=port)
-            checks.engine(engine, database)
-            checks.writable(database)
+            require_unset("database", "leave {them} out: it is that of the database", port=port)
+            _require_engine(engine, database)
+            require_writable(database)
             secret = secret or (None if iam_user else getattr(database, "secret", None))
             vpc = vpc or getattr(database, "vpc", None)
             if vpc is None:
@@ -69,7 +81,7 @@ class DatabaseSink(Sink):
                     "pass the VPC from which the database is reached as vpc="
                 )
         else:
-            checks.number("port", port, 1, 65_535)
+            require_number("port", port, 1, 65_535)
             if iam_user is not None:
                 raise ValueError(
                     f"iam_user needs a database of RDS, got {iam_user!r} with a host; pass database= instead of "
@@ -77,15 +89,15 @@ class DatabaseSink(Sink):
                 )
             if secret is None:
                 raise ValueError("secret must be given for a host, got none; pass secret=, which has the login")
-        checks.one_of(secret=secret, iam_user=iam_user)
+        require_one_of(secret=secret, iam_user=iam_user)
         if iam_user is not None and not tls:
             raise ValueError(
                 "tls must be True with iam_user, got False; leave tls out: RDS takes a token over TLS only"
             )
         if database is not None and iam_user is not None:
-            checks.iam_login(database)
+            _require_iam_login(database)
         elif database is not None:
-            checks.password_login(database, tls=tls)
+            _require_password_login(database, tls=tls)
         self._engine = engine
         self._database = database
         self._database_name = database_name
@@ -97,7 +109,7 @@ class DatabaseSink(Sink):
         if host is not None:
             self._host, self._port = host, port or usual_port
         else:
-            with checks.taken_by_the_cdk("database"):
+            with taken_by_the_cdk("database"):
                 self._host, self._port = _endpoint(database, usual_port)
         self._secret = secret
         self._iam_user = iam_user
@@ -105,7 +117,7 @@ class DatabaseSink(Sink):
         self._vpc_subnets = vpc_subnets
         self._security_groups = security_groups
         self._tls = tls
-        self._ca_certificates = checks.file("ca_certificates", ca_certificates)
+        self._ca_certificates = require_file("ca_certificates", ca_certificates)
 
     @property
     def create_table_statement(self) -> str:
@@ -114,10 +126,10 @@ class DatabaseSink(Sink):
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
-        checks.same_environment(scope, database=self._database, secret=self._secret)
+        require_same_environment(scope, database=self._database, secret=self._secret)
         if self._tls and self._ca_certificates is None and _is_certified_by_rds(self._database):
-            checks.packed_authorities(_AUTHORITIES, Stack.of(scope).region)
-        if (timeout := checks.known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
+            _require_authorities(_AUTHORITIES, Stack.of(scope).region)
+        if (timeout := known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",
                 f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would "
@@ -158,7 +170,7 @@ class DatabaseSink(Sink):
         """See ``Sink.grant_write``. What the user may do in the database is the database's own to say."""
         grants.read_secret(self._secret, grantee)
         if self._iam_user is not None:
-            with checks.taken_by_the_cdk("database"):
+            with taken_by_the_cdk("database"):
                 self._database.grant_connect(grantee, self._iam_user)
 
 
@@ -173,3 +185,79 @@ def _endpoint(database: Any, default_port: int) -> tuple[str, float]:
         if (endpoint := getattr(database, name, None)) is not None:
             return endpoint.hostname, endpoint.port
     return database.endpoint, default_port
+
+
+_FAMILIES = {"postgres": ("POSTGRES",), "mysql": ("MYSQL", "MARIADB")}
+
+
+def _require_iam_login(database: Any) -> None:
+    """Whether a database takes a token of IAM's instead of a password: switched on where nobody has said so, as the CDK
+    does for an instance.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+    """
+    if not hasattr(database, "grant_connect"):
+        raise ValueError(
+            f"iam_user needs a database that IAM can let somebody into, got {brief(database)}; leave iam_user out, and "
+            "pass secret="
+        )
+    resource = resource_of(database, "DBInstance") or resource_of(database, "DBCluster")
+    if resource is not None and resource.enable_iam_database_authentication is None:
+        resource.enable_iam_database_authentication = True
+    off = resource is not None and resource.enable_iam_database_authentication is False
+    if off or _of_proxy(database, "iamAuth") == {"DISABLED"}:
+        name = "iam_auth" if resource is None else "iam_authentication"
+        raise ValueError(
+            f"iam_user needs a database that takes tokens of IAM, got {database.node.path}, where that is off; create "
+            f"it with {name}=True, or pass secret= instead of iam_user="
+        )
+
+
+def _require_password_login(database: Any, *, tls: bool) -> None:
+    """What a proxy asks of a client that comes with a password.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
+    """
+    if "REQUIRED" in _of_proxy(database, "iamAuth"):
+        raise ValueError(
+            f"iam_user must be given for a proxy that takes tokens of IAM only, got {database.node.path} and a secret; "
+            "pass iam_user= instead, or create the proxy with iam_auth=False"
+        )
+    proxy = resource_of(database, "DBProxy")
+    if proxy is not None and proxy.require_tls is True and not tls:
+        raise ValueError(
+            f"tls must be True for a proxy that asks for it, got False for {database.node.path}; leave tls out, or "
+            "create the proxy with require_tls=False"
+        )
+
+
+def _of_proxy(database: Any, name: str) -> set[Any]:
+    """The values that the logins of a proxy have for something. Nothing where it is no proxy, or imported."""
+    proxy = resource_of(database, "DBProxy")
+    logins = Stack.of(database).resolve(proxy.auth) if proxy is not None else None
+    return {each.get(name) for each in logins or []}
+
+
+def _require_engine(kind: str, database: Any) -> None:
+    """A database that does not speak the sink's protocol."""
+    family = engine_family(database)
+    if family and not family.startswith(_FAMILIES[kind]):
+        other = {"postgres": "mysql", "mysql": "postgres"}[kind]
+        remedy = f"take Sink.{other}(), or " if family.startswith(_FAMILIES[other]) else "take "
+        raise ValueError(
+            f"database must be one that Sink.{kind}() can talk to, got one of the engine {family}; "
+            f"{remedy}Sink.python() with a driver of yours"
+        )
+
+
+def _require_authorities(bundle: Path, region: str) -> None:
+    """RDS certifies a database by an authority of its region; those of some regions are packed nowhere but at AWS.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
+    """
+    if Token.is_unresolved(region) or f"Amazon RDS {region} Root CA" in bundle.read_text():
+        return
+    raise ValueError(
+        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region and "
+        "pass its path, since no authority of it is packed here"
+    )

@@ -1,12 +1,18 @@
 """A table of an Aurora cluster, by the RDS Data API."""
 
+from typing import Any
+
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, grants
-from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook import grants
+from cdk_scalable_webhook.checks.cdk import require_same_environment
+from cdk_scalable_webhook.checks.values import require_text
+from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
 from webhook_runtime.sinks.table import create_table
 
 _ENGINES = {"POSTGRESQL": "postgres", "MYSQL": "mysql"}
@@ -24,12 +30,12 @@ class DataApiSink(Sink):
         create_table: bool,
         secret: secretsmanager.ISecret | None,
     ) -> None:
-        checks.table_name(table_name)
-        checks.text("database_name", database_name, 64, "orders")
-        checks.data_api(cluster)
-        checks.writable(cluster)
+        require_table_name(table_name)
+        require_text("database_name", database_name, 64, "orders")
+        _require_data_api(cluster)
+        require_writable(cluster)
         self._cluster = cluster
-        self._engine = _ENGINES[checks.engine_family(cluster)]
+        self._engine = _ENGINES[engine_family(cluster)]
         self._database_name = database_name
         self._table_name = table_name
         self._create_table = create_table
@@ -47,7 +53,7 @@ class DataApiSink(Sink):
 
     def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
-        checks.same_environment(scope, cluster=self._cluster, secret=self._secret)
+        require_same_environment(scope, cluster=self._cluster, secret=self._secret)
         return SinkConfig(
             "data_api",
             {
@@ -66,3 +72,21 @@ class DataApiSink(Sink):
         actions = ["rds-data:BatchExecuteStatement", *(["rds-data:ExecuteStatement"] if self._create_table else [])]
         iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=[self._cluster.cluster_arn])
         grants.read_secret(self._secret, grantee)
+
+
+def _require_data_api(cluster: Any) -> None:
+    """The Data API is off unless somebody turned it on, and speaks two languages."""
+    resource = resource_of(cluster, "DBCluster")
+    # The CDK decides late: what stands there is a token that can be resolved.
+    if resource is not None and not Stack.of(cluster).resolve(resource.enable_http_endpoint):
+        raise ValueError(
+            "cluster must have the Data API, got one without; create it with enable_data_api=True, "
+            "or take Sink.postgres() or Sink.mysql()"
+        )
+    family = engine_family(cluster)
+    if family not in ("POSTGRESQL", "MYSQL"):
+        raise ValueError(
+            f"cluster must say that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; import it by "
+            "from_database_cluster_attributes(engine=rds.DatabaseClusterEngine.aurora_postgres(version=…), …), since "
+            "from_lookup() does not tell it"
+        )

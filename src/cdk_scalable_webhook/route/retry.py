@@ -2,8 +2,8 @@
 
 from aws_cdk import Duration
 
-from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.arguments import typed
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known
 
 # SQS hides a message for 12 hours at most, and a batch may take 15 minutes of them.
 _LONGEST = Duration.hours(11)
@@ -37,11 +37,11 @@ class Retry:
         Raises:
             ValueError: A delay is out of its limits, or is known only at deployment.
         """
-        self.initial: Duration = checks.known_duration("retry initial", initial) or _INITIAL
-        checks.duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
-        usual = self.initial if checks.known(self.initial) > checks.known(_MAXIMUM) else _MAXIMUM
-        self.maximum: Duration = checks.known_duration("retry maximum", maximum) or usual
-        checks.duration("retry maximum", self.maximum, self.initial, _LONGEST)
+        self.initial: Duration = require_known("retry initial", initial) or _INITIAL
+        require_duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
+        usual = self.initial if in_seconds(self.initial) > in_seconds(_MAXIMUM) else _MAXIMUM
+        self.maximum: Duration = require_known("retry maximum", maximum) or usual
+        require_duration("retry maximum", self.maximum, self.initial, _LONGEST)
 
     def longest(self, max_receive_count: int) -> Duration:
         """How long all the delays of a webhook take together that is tried so often, if each is as long as it may be.
@@ -52,7 +52,7 @@ class Retry:
         Returns:
             The sum of the longest delays.
         """
-        initial, maximum = checks.known(self.initial), checks.known(self.maximum)
+        initial, maximum = in_seconds(self.initial), in_seconds(self.maximum)
         # The exponent is bounded, since a float is.
         delays = (min(maximum, initial * 2 ** min(failures, 30)) for failures in range(max_receive_count - 1))
         return Duration.seconds(round(sum(delays)))
@@ -66,4 +66,4 @@ class Retry:
         Returns:
             Half of ``longest``.
         """
-        return Duration.seconds(round(checks.known(self.longest(max_receive_count)) / 2))
+        return Duration.seconds(round(in_seconds(self.longest(max_receive_count)) / 2))

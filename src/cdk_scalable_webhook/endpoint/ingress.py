@@ -4,32 +4,31 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
-from aws_cdk import Annotations, Duration, RemovalPolicy
+from aws_cdk import Annotations, Duration
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
-from cdk_scalable_webhook.arguments import typed
-from cdk_scalable_webhook.asset import packed
-from cdk_scalable_webhook.edge import quoted
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.endpoint.templates import Answer, encoded, literal, mapping_template
 from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
-from cdk_scalable_webhook.function import runtime_function
+from cdk_scalable_webhook.packaging.asset import packed
+from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.source import Source, count_mismatched, environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
-_MAPPING = Path(__file__).parent / "mapping"
+
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
 # The largest event takes it to 137 MiB (decisions/0013).
 _PUBLISHER_MEMORY = 256
@@ -37,25 +36,23 @@ _PUBLISHER_MEMORY = 256
 
 @dataclass(frozen=True)
 class IngressOptions:
-    """What an ingress is given to work with: what all endpoints of a webhook share, such as the queue, and what is this
-    endpoint's own.
+    """The settings of one endpoint, for the ingress that makes it.
 
     Attributes:
-        webhook: Where belongs what the endpoints of a webhook share: the ``ScalableWebhook``.
+        webhook: The construct for resources that the endpoints of a webhook share: the ``ScalableWebhook``.
         queue: The queue that every accepted request goes into.
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
         mount: The path of the endpoint.
-        source: Who sends; None: anybody. Where the ingress does not verify, the consumer does.
-        event_filters: What is wanted, for an ingress that filters; None: everything, or somebody behind it filters.
-        payload_bucket: Where payloads go that no message holds; None: they are refused.
-        tracing: X-Ray tracing for functions.
-        log_retention: How long functions keep their logs.
-        removal_policy: What happens to the ingress's log groups when the stack goes; None: the CDK's default.
-        acknowledgement: What an accepted webhook is answered. Default: what the source's sender takes for accepted, or
-            202 and its id.
-        response_headers: What every answer has for browsers. Default: nothing, as without CORS.
-        credential_headers: Headers by which API Gateway has let the sender in, in lower case: they are no part of the
+        source: Who sends; None: anyone. Where the ingress does not verify, the consumer does.
+        event_filters: The webhooks that are wanted, for an ingress that filters; None: all, or the queue's consumer
+            filters.
+        payload_bucket: The bucket for payloads larger than a message; None: they are rejected.
+        common: The settings that every part of the webhook shares, such as tracing.
+        acknowledgement: The answer to an accepted webhook. Default: the one that the provider takes for accepted, or
+            202 and the webhook's id.
+        response_headers: The headers of every answer for browsers. Default: none, as without CORS.
+        credential_headers: Headers by which API Gateway has let the caller in, in lower case: they are no part of the
             webhook, and go no further. Default: none.
         credential_parameters: The same of the query. Default: none.
 
@@ -69,19 +66,17 @@ class IngressOptions:
     source: Source | None
     event_filters: EventFilters | None
     payload_bucket: "s3.IBucket | None"
-    tracing: lambda_.Tracing | None
-    log_retention: logs.RetentionDays
-    removal_policy: RemovalPolicy | None
+    common: CommonOptions
     acknowledgement: Acknowledgement | None = None
     response_headers: Mapping[str, str] = field(default_factory=dict)
     credential_headers: Collection[str] = ()
     credential_parameters: Collection[str] = ()
 
     def accepted(self) -> Acknowledgement | None:
-        """Choose what an accepted webhook is answered.
+        """Choose the answer to an accepted webhook.
 
         Returns:
-            What the user said, or else what the sender takes for accepted; None: 202 and the id.
+            The user's, or else the one that the provider takes for accepted; None: 202 and the id.
         """
         if self.acknowledgement is None and self.source is not None:
             return self.source.acknowledgement
@@ -90,24 +85,35 @@ class IngressOptions:
 
 @dataclass(frozen=True)
 class IngressConfig:
-    """What an ingress gives to the API.
+    """What an ingress has made for an endpoint.
 
     Attributes:
-        integration: The integration of every method of the door.
+        after: What has to be there before the first request, such as a permission that nothing refers to. Default:
+            nothing.
+        publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: there is none.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
+    """
+
+    after: Sequence[IDependable] = ()
+    publisher: lambda_.Function | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestApiIngressConfig(IngressConfig):
+    """What an ingress of a REST API has made for an endpoint.
+
+    Attributes:
+        integration: The integration of every method of the endpoint.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
         methods: HTTP methods that have an integration of their own instead. Default: none has.
-        after: What has to be there before the first request, such as a permission that nothing refers to. Default:
-            nothing but what the integration refers to.
-        publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: there is none.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
 
     integration: apigateway.Integration
     method_responses: Sequence[apigateway.MethodResponse] = ()
-    methods: "Mapping[str, IngressConfig]" = field(default_factory=dict)
-    after: Sequence[IDependable] = ()
-    publisher: lambda_.Function | None = None
+    methods: "Mapping[str, RestApiIngressConfig]" = field(default_factory=dict)
 
 
 @typed
@@ -115,14 +121,15 @@ class Ingress(ABC):
     """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
 
     Both accept any method, any path below the mount and any content type, answer 202 only once SQS has the message, and
-    write the same message format, so that the same consumer serves both. Subclass it for a door of your own.
+    write the same message format, so that the same consumer serves both. Subclass ``RestApiIngress`` for an ingress of
+    your own.
     """
 
     @staticmethod
-    def lambda_integration() -> "Ingress":
-        """A publisher Lambda between API Gateway and SQS.
+    def lambda_integration() -> "RestApiIngress":
+        """Put a publisher Lambda between API Gateway and SQS.
 
-        Byte-exact for any payload, and the place for what needs code at the door. Costs one invocation a webhook.
+        Byte-exact for any payload, and the place for what needs code before the queue. Costs one invocation a webhook.
 
         Returns:
             The ingress, for ``ScalableWebhook(ingress=…)``.
@@ -132,8 +139,8 @@ class Ingress(ABC):
         return _LambdaIntegration()
 
     @staticmethod
-    def direct_integration(*, binary: bool = False) -> "Ingress":
-        """API Gateway writes to SQS by itself: no function between, so less latency and less cost.
+    def direct_integration(*, binary: bool = False) -> "RestApiIngress":
+        """Let API Gateway write to SQS by itself: no function between, so less latency and less cost.
 
         Args:
             binary: Whether payloads may be any bytes. They then travel as base64, which any consumer that knows the
@@ -149,38 +156,25 @@ class Ingress(ABC):
 
     @property
     def verifies(self) -> bool:
-        """Whether the ingress itself verifies what the ``source`` has signed, and answers 401. If not, the consumer
+        """Whether the ingress itself verifies the signature of the ``source``, and answers 401. If not, the consumer
         verifies."""
         return False
 
     @property
     def filters(self) -> bool:
-        """Whether the ingress itself drops what no filter of ``event_filters`` wants. If not, the event source mapping
-        or the consumer does."""
+        """Whether the ingress itself drops webhooks that no filter of ``event_filters`` matches. If not, the event
+        source mapping or the consumer does."""
         return False
 
     @property
     def takes_large_payloads(self) -> bool:
-        """Whether the ingress puts into S3 what no message holds."""
+        """Whether the ingress puts payloads larger than a message into S3."""
         return False
 
     @property
-    @abstractmethod
-    def binary_media_types(self) -> Sequence[str]:
-        """The binary media types that the API must have, so that payloads reach the integration unchanged."""
-
-    def check_api(  # noqa: B027 (most have nothing to say)
-        self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]
-    ) -> None:
-        """Refuse an API that was brought and would hand other bytes to the integration than it got.
-
-        Args:
-            api: The API, for annotations.
-            binary_media_types: What is binary in it; every media type is where ``*/*`` is among them.
-
-        Raises:
-            ValueError: The ingress cannot work in such an API. The base class refuses none.
-        """
+    def as_text(self) -> bool:
+        """Whether each payload is in the queue as text, which an event source mapping can filter by."""
+        return False
 
     @abstractmethod
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
@@ -188,14 +182,52 @@ class Ingress(ABC):
 
         Args:
             scope: The ``ScalableWebhook``, or its construct of a further endpoint.
-            options: The queue and the settings that apply to every ingress.
+            options: The queue and the settings of the endpoint.
 
         Returns:
-            The integration to put behind every method of the door.
+            What was made.
         """
 
 
-class _LambdaIntegration(Ingress):
+@typed
+class RestApiIngress(Ingress):
+    """An ingress that is an integration of a REST API."""
+
+    @property
+    @abstractmethod
+    def binary_media_types(self) -> Sequence[str]:
+        """The binary media types that the API must have, so that payloads reach the integration unchanged."""
+
+    @property
+    def as_text(self) -> bool:
+        """Whether each payload is in the queue as text: where the API takes no type for binary."""
+        return not self.binary_media_types
+
+    def check_api(self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]) -> None:
+        """Reject an existing API that would hand other bytes to the integration than it got.
+
+        Args:
+            api: The API, for annotations.
+            binary_media_types: The media types that are binary in it; every type is where ``*/*`` is among them.
+
+        Raises:
+            ValueError: The ingress cannot work in such an API. The base class rejects none.
+        """
+
+    @abstractmethod
+    def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
+        """Create what the integration needs below ``scope``, with the permission to send to the queue.
+
+        Args:
+            scope: The ``ScalableWebhook``, or its construct of a further endpoint.
+            options: The queue and the settings of the endpoint.
+
+        Returns:
+            The integration to put behind every method of the endpoint.
+        """
+
+
+class _LambdaIntegration(RestApiIngress):
     @property
     def verifies(self) -> bool:
         return True
@@ -217,10 +249,10 @@ class _LambdaIntegration(Ingress):
             Annotations.of(api).add_warning_v2(
                 "cdk-scalable-webhook:binaryMediaTypes",
                 'api should have binary_media_types=["*/*"], got an api without: payloads of other types that are not '
-                "UTF-8 are refused at the door with 400.",
+                "UTF-8 are answered with 400.",
             )
 
-    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+    def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         source = options.source
         variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
         if options.delivery_id_header is not None and not (source and source.gives_ids):
@@ -249,9 +281,7 @@ class _LambdaIntegration(Ingress):
                 environment=variables,
                 timeout=_PUBLISHER_TIMEOUT,
                 memory_size=_PUBLISHER_MEMORY,
-                tracing=options.tracing,
-                log_retention=options.log_retention,
-                removal_policy=options.removal_policy,
+                common=options.common,
                 accepted=[findings.THROTTLED_BY_STAGE],
             )
         grants.send(options.queue, publisher)
@@ -264,10 +294,10 @@ class _LambdaIntegration(Ingress):
             grant_put(options.payload_bucket, publisher)
         # One permission for the whole API instead of one a method, so for every stage that the API has or gets.
         integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
-        return IngressConfig(integration, publisher=publisher)
+        return RestApiIngressConfig(integration=integration, publisher=publisher)
 
 
-class _DirectIntegration(Ingress):
+class _DirectIntegration(RestApiIngress):
     def __init__(self, *, binary: bool) -> None:
         self._binary = binary
 
@@ -294,7 +324,7 @@ class _DirectIntegration(Ingress):
                 "binary=True; take that one: API Gateway would hand over text as if it were base64"
             )
 
-    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+    def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         queue, handshakes = options.queue, options.source.handshakes if options.source else []
         if coded := [each for each in handshakes if each not in _ANSWERED_BY_API_GATEWAY]:
             raise ValueError(
@@ -309,8 +339,8 @@ class _DirectIntegration(Ingress):
             BINARY="true" if self._binary else "false",
             DELIVERY_ID_HEADER=header,
             MOUNT=quote(options.mount, safe=""),
-            CREDENTIAL_HEADERS=_encoded(options.credential_headers),
-            CREDENTIAL_PARAMETERS=_encoded(options.credential_parameters),
+            CREDENTIAL_HEADERS=encoded(options.credential_headers),
+            CREDENTIAL_PARAMETERS=encoded(options.credential_parameters),
             # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
             if queue.fifo
@@ -326,9 +356,9 @@ class _DirectIntegration(Ingress):
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         answers = [
             # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
-            _Answer("503", mapping_template("unavailable")),
-            _Answer(status, accepted, "200", accepted_headers),
-            _Answer("400", mapping_template("rejected"), "4\\d{2}"),
+            Answer("503", mapping_template("unavailable")),
+            Answer(status, accepted, "200", accepted_headers),
+            Answer("400", mapping_template("rejected"), "4\\d{2}"),
         ]
         headers = options.response_headers
         integration = apigateway.AwsIntegration(
@@ -348,14 +378,15 @@ class _DirectIntegration(Ingress):
             ),
         )
         # Those that a template says instead of the status of its answer.
-        overrides = [_Answer("200", ""), _Answer("413", "")]
+        overrides = [Answer("200", ""), Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if "okta" in handshakes else {}
-        # The methods refer to the role and not to its policy: a door that is changed would be open before it may send.
+        # The methods refer to the role and not to its policy: a changed endpoint would be open before it may send.
         # A role that is made elsewhere (iam.Role.customize_roles) has its policy there.
         policy = role.node.try_find_child("DefaultPolicy")
         after = [policy] if policy else []
-        return IngressConfig(integration, [declared[status] for status in sorted(declared)], methods, after=after)
+        responses = [declared[status] for status in sorted(declared)]
+        return RestApiIngressConfig(integration=integration, method_responses=responses, methods=methods, after=after)
 
 
 def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
@@ -371,9 +402,9 @@ def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
 _ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
 
 
-def _okta() -> IngressConfig:
+def _okta() -> RestApiIngressConfig:
     """A mock integration that says what it was asked to say."""
-    answer = _Answer("200", mapping_template("okta"))
+    answer = Answer("200", mapping_template("okta"))
     integration = apigateway.MockIntegration(
         # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
         content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
@@ -381,53 +412,5 @@ def _okta() -> IngressConfig:
         passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
         integration_responses=[answer.integration_response({})],
     )
-    return IngressConfig(integration, [each.method_response({}) for each in (answer, _Answer("400", ""))])
-
-
-def mapping_template(name: str, **placeholders: str) -> str:
-    """A template of ``mapping/`` as API Gateway gets it: comments and layout removed, placeholders filled."""
-    lines = (_MAPPING / f"{name}.vtl").read_text().splitlines()
-    template = "".join(line.strip() for line in lines if not line.startswith("##"))
-    for placeholder, value in placeholders.items():
-        template = template.replace(f"@{placeholder}@", value)
-    return template
-
-
-def _encoded(names: Collection[str]) -> str:
-    """Names as $util.urlEncode writes them, with blanks between, which no name then has."""
-    return " ".join(quote_plus(name, safe="*").replace("~", "%7E") for name in sorted(names))
-
-
-def literal(text: str) -> str:
-    """A template of this text, whatever it would mean to Velocity."""
-    return f'$util.urlDecode("{quote(text, safe="")}")'
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """An answer of the direct integration, for the statuses of SQS that match the pattern."""
-
-    status: str
-    template: str
-    pattern: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def integration_response(self, headers: Mapping[str, str]) -> apigateway.IntegrationResponse:
-        values = quoted(_responded({**self.headers, **headers}))
-        return apigateway.IntegrationResponse(
-            status_code=self.status,
-            selection_pattern=self.pattern,
-            # Where every media type is binary, the reply is bytes as well, of which no template can be rendered: each
-            # answer would be a 500, that to an accepted webhook too.
-            content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
-            response_templates={"application/json": self.template},
-            response_parameters=values or None,
-        )
-
-    def method_response(self, headers: Mapping[str, str]) -> apigateway.MethodResponse:
-        names = dict.fromkeys(_responded({**self.headers, **headers}), True)
-        return apigateway.MethodResponse(status_code=self.status, response_parameters=names or None)
-
-
-def _responded(headers: Mapping[str, str]) -> dict[str, str]:
-    return {f"method.response.header.{name}": value for name, value in headers.items()}
+    responses = [each.method_response({}) for each in (answer, Answer("400", ""))]
+    return RestApiIngressConfig(integration=integration, method_responses=responses)

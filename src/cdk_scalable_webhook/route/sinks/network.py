@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from aws_cdk import Annotations
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.sink import SinkNetwork
+from cdk_scalable_webhook.checks.cdk import properties, require_same_environment, taken_by_the_cdk
+from cdk_scalable_webhook.checks.values import require_unset
+from cdk_scalable_webhook.route.sink import SinkNetwork
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_ec2 as ec2
@@ -25,15 +26,15 @@ def network(
 ) -> SinkNetwork | None:
     """The place in the VPC, or None where there is none."""
     if vpc is None:
-        checks.nothing_set("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
+        require_unset("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
         return None
-    checks.same_environment(scope, vpc=vpc)
+    require_same_environment(scope, vpc=vpc)
     from aws_cdk import aws_ec2 as ec2
 
     isolated = ec2.SubnetType.PRIVATE_ISOLATED
     if vpc_subnets is None and not vpc.private_subnets and vpc.isolated_subnets:
         vpc_subnets = ec2.SubnetSelection(subnet_type=isolated)
-    checks.subnets(vpc, vpc_subnets)
+    _require_subnets(vpc, vpc_subnets)
     if vpc_subnets is not None and vpc_subnets.subnet_type == isolated:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:isolatedSubnets",
@@ -48,3 +49,18 @@ def trust(ca_certificates: Path | None) -> tuple[Mapping[str, str], Mapping[str,
     if ca_certificates is None:
         return {}, {}
     return {"WEBHOOK_CA_CERTIFICATES": _CA_CERTIFICATES}, {_CA_CERTIFICATES: ca_certificates}
+
+
+def _require_subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
+    """Subnets that there are, and that a function can be in."""
+    argument = "vpc" if vpc_subnets is None else "vpc_subnets"
+    with taken_by_the_cdk(argument):
+        selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
+    # The CDK synthesises with a dummy first, looks the VPC up, and synthesises anew.
+    if selected.is_pending_lookup:
+        return
+    if selected.has_public or not selected.subnets:
+        got = "public ones, from which a function reaches nothing" if selected.has_public else "none"
+        has_some = vpc_subnets is not None and (vpc.private_subnets or vpc.isolated_subnets)
+        remedy = "leave vpc_subnets out" if has_some else "pass a vpc with subnets of SubnetType.PRIVATE_WITH_EGRESS"
+        raise ValueError(f"{argument} must have private or isolated subnets, got {got}; {remedy}")

@@ -1,14 +1,17 @@
 """A DynamoDB table."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks, findings, grants
+from cdk_scalable_webhook import findings, grants
+from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.payloads import grant_keep
-from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -29,7 +32,7 @@ class DynamoDBSink(Sink):
 
     def __init__(self, table: dynamodb.ITable | None) -> None:
         if table is not None:
-            checks.table_key(table)
+            _require_key(table)
         self._brought = table
         self._table = table
         self._payload_bucket: s3.IBucket | None = None
@@ -49,13 +52,13 @@ class DynamoDBSink(Sink):
         """See ``Sink.bind``."""
         if self._brought is None:
             if self._table is not None:
-                served = self._table.node.path.rpartition("/")[0]
+                served = self._table.node.path.rpartition("/")[0].removesuffix("/Default")
                 raise ValueError(
                     f"sink must serve one ScalableWebhook, got one that serves {served}; "
                     "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
                 )
             self._table = _table(scope, options)
-        checks.same_environment(scope, table=self._brought)
+        require_same_environment(scope, table=self._brought)
         self._payload_bucket = options.payload_bucket
         return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
 
@@ -78,14 +81,57 @@ def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
         # DEFAULT is encrypted as well, with a key that AWS owns and that costs nothing a request.
         encryption=(
-            dynamodb.TableEncryption.CUSTOMER_MANAGED if options.encryption_key else dynamodb.TableEncryption.DEFAULT
+            dynamodb.TableEncryption.CUSTOMER_MANAGED
+            if options.common.encryption_key
+            else dynamodb.TableEncryption.DEFAULT
         ),
-        encryption_key=options.encryption_key,
+        encryption_key=options.common.encryption_key,
         point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),
-        removal_policy=options.removal_policy,
+        removal_policy=options.common.removal_policy,
     )
-    if options.encryption_key is None:
+    if options.common.encryption_key is None:
         findings.acknowledge(table, findings.TABLE_ENCRYPTED)
     return table
+
+
+_KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
+# What an item has, as a text that is never empty. Of a query, headers and a payload no index can be made: they may be
+# empty, another type, or too long for a key.
+_INDEXED = ("id", "delivery_id", "mount", "request_id", "received_at", "method", "path", "source_ip")
+_NOT_INDEXED = ("query", "headers", "payload")
+
+
+def _require_key(table: "dynamodb.ITable") -> None:
+    """The table's key is the webhook's, or an insert cannot be conditional on it."""
+    resource: Any = table.node.default_child
+    if not hasattr(resource, "key_schema"):  # neither a table nor one of the second kind, but imported
+        return
+    stack = Stack.of(table)
+    schema, attributes = stack.resolve(resource.key_schema), stack.resolve(resource.attribute_definitions)
+    types = {each["attributeName"]: each["attributeType"] for each in attributes}
+    keys = [(each["attributeName"], types.get(each["attributeName"])) for each in schema]
+    if keys == [("id", "S")]:
+        _require_indices(types)
+        return
+    got = " and ".join(f"{name} ({_KEY_TYPES.get(str(type), type)})" for name, type in keys)
+    raise ValueError(
+        f"table must have the string partition key 'id' and no sort key, got {got}; create one with "
+        "partition_key=dynamodb.Attribute(name='id', type=dynamodb.AttributeType.STRING), or write into this one by "
+        "Sink.python()"
+    )
+
+
+def _require_indices(types: Mapping[str, str]) -> None:
+    """DynamoDB refuses an item whose attribute is of another type than an index on it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+    """
+    for name, type in types.items():
+        if name in _NOT_INDEXED or (name in _INDEXED and type != "S"):
+            raise ValueError(
+                f"table must have indices that every item of a webhook fits, got one on {name} "
+                f"({_KEY_TYPES.get(type, type)}); index one of {', '.join(_INDEXED)} as a STRING, or write into the "
+                "table by Sink.python()"
+            )

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from cdk_scalable_webhook.arguments import typed
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.common import CommonOptions
 
 if TYPE_CHECKING:  # importing them costs every synth, and most need none of them
     from aws_cdk import aws_dynamodb as dynamodb
@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # importing them costs every synth, and most need none of the
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_secretsmanager as secretsmanager
 
-    from cdk_scalable_webhook.sinks.data_api import DataApiSink
-    from cdk_scalable_webhook.sinks.database import DatabaseSink
-    from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
-    from cdk_scalable_webhook.sinks.http import HttpSink
-    from cdk_scalable_webhook.sinks.python import PythonSink
+    from cdk_scalable_webhook.route.sinks.data_api import DataApiSink
+    from cdk_scalable_webhook.route.sinks.database import DatabaseSink
+    from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
+    from cdk_scalable_webhook.route.sinks.http import HttpSink
+    from cdk_scalable_webhook.route.sinks.python import PythonSink
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,14 @@ class SinkOptions:
 
     Attributes:
         timeout: How long the consumer may work on one batch: 1 second to 15 minutes.
-        encryption_key: The key for what the sink creates; None: AWS's own.
-        removal_policy: What happens to what the sink creates when the stack goes; None: the CDK's default.
+        common: The settings for everything that the sink creates, such as the encryption key.
         payload_bucket: Where a sink may keep, below ``stored/``, payloads that it cannot hold; None: nowhere.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
 
     timeout: Duration
-    encryption_key: kms.IKey | None
-    removal_policy: RemovalPolicy | None
+    common: CommonOptions
     payload_bucket: "s3.IBucket | None"
 
 
@@ -116,7 +114,7 @@ class Sink(ABC):
 
         See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.multiplestatements.batching.html
         """
-        from cdk_scalable_webhook.sinks.dynamodb import DynamoDBSink
+        from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
 
         return DynamoDBSink(table)
 
@@ -181,7 +179,7 @@ class Sink(ABC):
         Raises:
             ValueError: An argument is missing, contradicts another, or the driver is not installed.
         """
-        from cdk_scalable_webhook.sinks.database import DatabaseSink
+        from cdk_scalable_webhook.route.sinks.database import DatabaseSink
 
         return DatabaseSink(
             "postgres",
@@ -251,7 +249,7 @@ class Sink(ABC):
         Raises:
             ValueError: An argument is missing, contradicts another, or the driver is not installed.
         """
-        from cdk_scalable_webhook.sinks.database import DatabaseSink
+        from cdk_scalable_webhook.route.sinks.database import DatabaseSink
 
         return DatabaseSink(
             "mysql",
@@ -300,7 +298,7 @@ class Sink(ABC):
 
         See: https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
         """
-        from cdk_scalable_webhook.sinks.data_api import DataApiSink
+        from cdk_scalable_webhook.route.sinks.data_api import DataApiSink
 
         return DataApiSink(
             cluster, database_name=database_name, table_name=table_name, create_table=create_table, secret=secret
@@ -354,7 +352,7 @@ class Sink(ABC):
             ValueError: ``url`` is none, ``timeout`` is out of its limits, or one of ``forward_headers`` goes on anyway
                 or never.
         """
-        from cdk_scalable_webhook.sinks.http import HttpSink
+        from cdk_scalable_webhook.route.sinks.http import HttpSink
 
         return HttpSink(
             url,
@@ -414,7 +412,7 @@ class Sink(ABC):
                 ``ScalableWebhook`` raises it where a package is not pure Python, where two files have one name, or
                 where something in ``code`` is no file, or a link to nothing.
         """
-        from cdk_scalable_webhook.sinks.python import PythonSink
+        from cdk_scalable_webhook.route.sinks.python import PythonSink
 
         return PythonSink(
             code,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import checks
-from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
-from cdk_scalable_webhook.sinks.network import network
+from cdk_scalable_webhook import variables
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
+from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
+from cdk_scalable_webhook.route.sinks.network import network
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -31,9 +33,9 @@ class PythonSink(Sink):
         security_groups: "Sequence[ec2.ISecurityGroup] | None",
     ) -> None:
         self._code = Path(code)
-        checks.python_code(self._code, handler)
-        checks.environment(environment)
-        checks.packages(packages)
+        require_handler(self._code, handler)
+        _require_environment(environment)
+        require_packages(packages)
         self._handler = handler
         self._batch = batch
         self._packages = list(packages)
@@ -58,3 +60,20 @@ class PythonSink(Sink):
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``. What the function needs is granted by whoever wrote it."""
+
+
+def _require_environment(values: Mapping[str, str]) -> None:
+    """Names that Lambda does not take, or that are the construct's own.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    bad = [
+        name
+        for name in values
+        if not variables.NAME.fullmatch(name) or name.startswith("WEBHOOK_") or name in variables.RESERVED
+    ]
+    if bad:
+        raise ValueError(
+            "environment must have names of 2 or more letters, digits and underscores that neither start with WEBHOOK_ "
+            f"nor are Lambda's own, got {', '.join(map(brief, bad))}; rename them, for example to 'ORDERS_TABLE'"
+        )

@@ -7,6 +7,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 
+from cdk_scalable_webhook.checks.values import known_seconds
+
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
 
@@ -50,3 +52,17 @@ def total(
 def _name(kind: str, queue: sqs.IQueue) -> str:
     """It tells webhooks apart, in all stacks of a region: one is made for each queue."""
     return f"{kind}-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
+
+
+def require_period(value: Duration | None) -> None:
+    """What one point of a metric may stand for. Those of SQS, Lambda and a log come once a minute: an alarm that asks
+    more often finds none.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-cloudwatch-alarm-metricstat.html
+    """
+    seconds = known_seconds(value)
+    if seconds is not None and (seconds < 60 or seconds % 60):
+        raise ValueError(
+            f"period must be in whole minutes, got {seconds:g} seconds; there is one point a minute: take "
+            "Duration.minutes(1)"
+        )

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from cdk_scalable_webhook import folders, requirements
+from cdk_scalable_webhook import requirements
+from cdk_scalable_webhook.packaging import folders
 from cdk_scalable_webhook.requirements import Requirement, normal
 
 _NATIVE = re.compile(r"\.(so(\.\d+)*|pyd|dylib)$")

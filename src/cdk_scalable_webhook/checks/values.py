@@ -1,0 +1,194 @@
+"""Checks of single values, and durations as numbers and texts."""
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from aws_cdk import Duration, Token
+
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+
+_Check = TypeVar("_Check", bound=Callable[..., None])
+# What the CDK gives for a parameter of SSM that it has not looked up yet.
+_DUMMY = "dummy-value-for-"
+
+
+def once_looked_up(check: _Check) -> _Check:
+    """Refuse no text that stands for what is still looked up: the CDK synthesises with a dummy, looks up, and
+    synthesises anew.
+
+    https://docs.aws.amazon.com/cdk/v2/guide/get-context-var.html
+    """
+
+    @functools.wraps(check)
+    def checked(*args: Any, **kwargs: Any) -> None:
+        if not any(is_dummy(value) for value in [*args, *kwargs.values()]):
+            check(*args, **kwargs)
+
+    return cast(_Check, checked)
+
+
+def is_dummy(value: object) -> bool:
+    """Whether it is, or holds, a text that the CDK is still looking up."""
+    values = [value] if isinstance(value, str) else value if isinstance(value, Sequence) else []
+    return any(isinstance(each, str) and _DUMMY in each for each in values)
+
+
+def require_number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
+    """Refuse a number outside its limits. ``remedy`` is for one that is too low, where that is not to raise it."""
+    if value is None or Token.is_unresolved(value) or low <= value <= high:
+        return
+    remedy = "lower it" if value > high else remedy or "raise it"
+    raise ValueError(f"{argument} must be between {low:,} and {high:,}, got {value:,}; {remedy}")
+
+
+def require_duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
+    """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
+    if value is not None and value.is_unresolved() and not _is_in_seconds(value):
+        raise ValueError(
+            f"{argument} must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)"
+        )
+    seconds = known_seconds(value)
+    if seconds is None:
+        return
+    if not in_seconds(low) <= seconds <= in_seconds(high):
+        limits = f"between {show(low)} and {show(high)}"
+        remedy = "lower it" if seconds > in_seconds(high) else "raise it"
+        raise ValueError(f"{argument} must be {limits}, got {show(value)}; {remedy}")
+    if seconds % 1:
+        raise ValueError(f"{argument} must be in whole seconds, got {seconds:g} seconds; round it")
+
+
+def _is_in_seconds(value: Duration) -> bool:
+    """Whether a duration that only deployment knows can be counted in seconds: nobody multiplies it there."""
+    try:
+        return bool(value.to_seconds())
+    except RuntimeError:  # the CDK's
+        return False
+
+
+def require_unset(brought: str, remedy: str = "", /, **settings: object) -> None:
+    """Refuse settings that would shape a thing which was brought, and which nobody would apply. The remedy is for those
+    that the thing does not have either; ``{them}`` in it is how to speak of the settings."""
+    given = [name for name, value in settings.items() if value is not None]
+    if given:
+        them = "it" if len(given) == 1 else "them"
+        if not remedy and brought.startswith("no "):
+            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {{them}} out"
+        remedy = remedy or f"set {{them}} on what you pass as {brought}, or leave {brought} out"
+        raise ValueError(
+            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; "
+            f"{remedy.replace('{them}', them)}"
+        )
+
+
+@once_looked_up
+def require_header_name(argument: str, value: str | None) -> None:
+    """A header's name, as it goes into a mapping template and an environment variable."""
+    if value is not None and value.lower() in NEVER_ARRIVE:
+        raise ValueError(
+            f"{argument} must be a header that API Gateway hands on, got {brief(value)}, which it drops; "
+            "name another header that the sender writes"
+        )
+    if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
+        raise ValueError(
+            f"{argument} must be 1 to 128 letters, digits, hyphens or underscores, got {brief(value)}; "
+            "name one header, for example 'Idempotency-Key'"
+        )
+
+
+@once_looked_up
+def require_header_of_provider(argument: str, value: str | None) -> None:
+    """A header that the sender writes, and nobody else on the way: the others are the same in many requests, and
+    webhooks of one id are stored once."""
+    require_header_name(argument, value)
+    if value is not None and value.lower() in ADDED:
+        raise ValueError(
+            f"{argument} must be a header that the sender writes, got {brief(value)}, which API Gateway does; "
+            "name another header"
+        )
+
+
+def require_at_most_one(**settings: object) -> None:
+    """Refuse two answers to one question."""
+    given = [name for name, value in settings.items() if value is not None]
+    if len(given) > 1:
+        raise ValueError(
+            f"{' and '.join(given)} must not be set together, got both; leave out {given[0]}, or leave out {given[1]}"
+        )
+
+
+def require_one_of(**things: object) -> None:
+    """Exactly one of several arguments."""
+    given = [name for name, value in things.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"one of {' and '.join(things)} must be given, got {' and '.join(given) or 'neither'}; "
+            f"{'leave out' if given else 'pass'} {', or '.join(things)}"
+        )
+
+
+@once_looked_up
+def require_text(argument: str, value: str | None, high: int, example: str) -> None:
+    """A text that is neither empty nor longer than what it names can be."""
+    if value is None or Token.is_unresolved(value):
+        return
+    if not (1 <= len(value) <= high and value.isprintable()):
+        raise ValueError(
+            f"{argument} must be 1 to {high} printable characters, got {brief(value)}; for example {example!r}"
+        )
+
+
+def is_there(look: Callable[[], bool]) -> bool:
+    """Whether something is there, which a name that is too long for the file system never is."""
+    try:
+        return look()
+    except OSError:
+        return False
+
+
+@once_looked_up
+def require_choice(argument: str, value: str, among: tuple[str, ...]) -> None:
+    """One of a few words."""
+    if value not in among:
+        raise ValueError(
+            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; take the one that the sender uses"
+        )
+
+
+def require_file(argument: str, value: str | Path | None) -> Path | None:
+    """A file that is there."""
+    if value is not None and not is_there(Path(value).is_file):
+        raise ValueError(
+            f"{argument} must be a file, got {brief(str(value))}, which is none: a path counts from where cdk runs; "
+            "take Path(__file__).parent / …, which counts from the file that says it"
+        )
+    return None if value is None else Path(value)
+
+
+def require_known(argument: str, value: Duration | None) -> Duration | None:
+    """A duration that is counted with at synth."""
+    if value is not None and value.is_unresolved():
+        raise ValueError(
+            f"{argument} must be known at synth, got a value that only deployment knows; write it out, for example "
+            "Duration.minutes(1)"
+        )
+    return value
+
+
+def known_seconds(value: Duration | None) -> float | None:
+    """The seconds of a duration, or None where it is absent or a token."""
+    return None if value is None or value.is_unresolved() else in_seconds(value)
+
+
+def in_seconds(value: Duration) -> float:
+    """The seconds of a duration that is no token."""
+    return value.to_seconds(integral=False)
+
+
+def show(value: Duration | None) -> str:
+    """A duration for a person."""
+    return "no duration" if value is None else value.to_human_string()

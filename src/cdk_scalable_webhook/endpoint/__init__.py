@@ -1,0 +1,1 @@
+"""How a request becomes a message: API, access control, ingress."""

@@ -1,0 +1,282 @@
+"""The REST API that takes the requests, and the methods that hand them to the ingress."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+
+import jsii
+from aws_cdk import Stack, Token
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IDependable, IValidation
+
+from cdk_scalable_webhook import findings
+from cdk_scalable_webhook.checks.cdk import properties, require_same_environment, taken_by_the_cdk
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.checks.values import once_looked_up
+from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.endpoint.access import Access, add_gateway_responses, add_preflights
+from cdk_scalable_webhook.endpoint.address import is_closed, mappings, stage_of
+from cdk_scalable_webhook.endpoint.ingress import RestApiIngress, RestApiIngressConfig
+from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
+from cdk_scalable_webhook.stack import log_account, named_after
+
+# One line a request, without payload, headers or query. request_id is in the lines of every later stage
+# too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
+# message may quote the Authorization header. Nothing in it is a sender's to write, since AWS does not say that what it
+# fills in is escaped: the path is the resource's, and the sender's is in the lines of the later stages.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
+_ACCESS_LOG = {
+    "request_id": "$context.extendedRequestId",
+    "time": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "resource": "$context.resourcePath",
+    "status": "$context.status",
+    "source_ip": "$context.identity.sourceIp",
+    "latency": "$context.responseLatency",
+    "integration_status": "$context.integration.status",
+    "error": "$context.error.responseType",
+}
+
+
+def create_api(
+    scope: Construct, access: Access, throttle: Throttle, *, ingress: RestApiIngress, mount: str, common: CommonOptions
+) -> apigateway.RestApi:
+    """A regional REST API with access logs. ``mount`` and ``ingress`` are those of the webhook's own endpoint."""
+    options = access.options
+    require_same_environment(
+        scope,
+        api_key=options.api_key,
+        web_acl=options.web_acl,
+        **({"the certificate of domain_name": options.certificate} if options.certificate is not None else {}),
+    )
+    access_logs = logs.LogGroup(
+        scope, "AccessLogs", retention=common.log_retention, removal_policy=common.removal_policy
+    )
+    api = apigateway.RestApi(
+        scope,
+        "Api",
+        rest_api_name=scope.node.path,
+        endpoint_types=[apigateway.EndpointType.REGIONAL],
+        binary_media_types=list(ingress.binary_media_types) or None,
+        policy=access.resource_policy(mount),
+        # Mutual TLS must not be bypassed by API Gateway's own name. Always set: CloudFormation keeps the value of a
+        # property that is removed, and an API that loses its domain would have no name at all.
+        disable_execute_api_endpoint=options.domain_name is not None,
+        cloud_watch_role=False,
+        deploy_options=apigateway.StageOptions(
+            access_log_destination=apigateway.LogGroupLogDestination(access_logs),
+            access_log_format=apigateway.AccessLogFormat.custom(json.dumps(_ACCESS_LOG)),
+            throttling_rate_limit=throttle.rate_limit,
+            throttling_burst_limit=throttle.burst_limit,
+            tracing_enabled=common.tracing is lambda_.Tracing.ACTIVE,
+        ),
+    )
+    api.deployment_stage.node.add_dependency(log_account(api))
+    # The construct's own output has the path of the mount as well.
+    api.node.try_remove_child("Endpoint")
+    add_gateway_responses(api, access)
+    if options.domain_name is not None:
+        with taken_by_the_cdk("domain_name"):
+            named = api.add_domain_name("CustomDomain", **properties(options.domain_name))
+        domain = named.node.default_child
+        if options.domain_name.security_policy is None and isinstance(domain, apigateway.CfnDomainName):
+            domain.security_policy = "TLS_1_2"
+        for mapping, *_ in mappings(named):
+            mapping.override_logical_id(named_after(named, "Mapping"))
+    findings.acknowledge(access_logs, findings.LOGS_ENCRYPTED)
+    _acknowledge(api, options, common)
+    return api
+
+
+def _acknowledge(api: apigateway.RestApi, options: ApiOptions, common: CommonOptions) -> None:
+    findings.acknowledge(api, findings.ANY_PAYLOAD)
+    of_stage = [findings.NO_CACHE, findings.NO_EXECUTION_LOGS]
+    if common.tracing is not lambda_.Tracing.ACTIVE:
+        of_stage.append(findings.NO_TRACING)
+    if not options.web_acl:
+        of_stage.append(findings.NO_WEB_ACL)
+    findings.acknowledge(api.deployment_stage, *of_stage)
+
+
+def existing_api(scope: Construct, api: apigateway.RestApi, ingress: RestApiIngress) -> apigateway.RestApi:
+    """An API of the user's, unless it cannot be in the stack of the webhook, or would hand over other bytes than it
+    got."""
+    if Stack.of(api) is not Stack.of(scope):
+        # The API's methods name the function or the role of the endpoint, whose permission names the API.
+        raise ValueError(
+            f"api must be in the stack of the ScalableWebhook, got {api.node.path} for {scope.node.path}; "
+            "put the ScalableWebhook into the stack of the API, and pass queue or sink from another"
+        )
+    require_ingress(api, ingress)
+    return api
+
+
+def require_ingress(api: apigateway.RestApi, ingress: RestApiIngress) -> None:
+    """Refuse an ingress whose integration would get other bytes than the API did."""
+    resource = api.node.default_child
+    declared = resource.binary_media_types if isinstance(resource, apigateway.CfnRestApi) else None
+    if not Token.is_unresolved(declared):
+        # CloudFormation takes the slash in the spelling of JSON Pointer, too.
+        ingress.check_api(api, binary_media_types=[each.replace("~1", "/") for each in declared or []])
+
+
+def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
+    """The resource of a mount, which nothing else serves."""
+    with taken_by_the_cdk("api"):
+        mount = api.root.resource_for_path(path) if path != "/" else api.root
+    _require_free_path(path, mount.get_resource("{proxy+}"))
+    # API Gateway prefers a method that is named to ANY: a POST that is there would get the webhooks.
+    _require_free(path, mount, "ANY", "POST")
+    return mount
+
+
+def _require_free(path: str, mount: apigateway.IResource, *methods: str) -> None:
+    for method in methods:
+        _require_free_path(path, mount.node.try_find_child(method))
+    _require_no_variable_below(path, mount)
+    _require_no_cache(path, stage_of(mount.api))
+
+
+def open_endpoint(
+    mount: apigateway.IResource,
+    config: RestApiIngressConfig,
+    access: Access,
+    *,
+    verified: bool,
+    after: Sequence[IDependable],
+) -> str:
+    """Add any method on the mount and on every path below it. ``verified`` is whether there is a source, ``after`` what
+    has to be there before the first request, whatever the ingress.
+
+    Returns:
+        What API Gateway asks of a caller by itself, such as ``AWS_IAM``, by the options or the API's defaults; ``MTLS``
+        for a certificate.
+    """
+    asked = "MTLS" if _is_certified(mount.api) else "NONE"
+    preflight = ["OPTIONS"] if access.cors and not mount.default_cors_preflight_options else []
+    for method in (*preflight, *config.methods):
+        _require_free_path(mount.path, mount.node.try_find_child(method))
+    with taken_by_the_cdk("api"):
+        resources = (mount, mount.add_resource("{proxy+}"))
+        for resource in resources:
+            for method, each in {"ANY": config, **config.methods}.items():
+                responses = list(each.method_responses)
+                opened = resource.add_method(
+                    method, each.integration, method_responses=responses, **access.method_options()
+                )
+                opened.node.add_dependency(*each.after, *after)
+                asked = _asked(opened) or asked
+                findings.acknowledge(
+                    opened, findings.NO_COGNITO, *_who_may_send(asked, access.options, verified=verified)
+                )
+    add_preflights(resources, access)
+    cast(Construct, mount).node.add_validation(_StillFree(mount))
+    return asked
+
+
+@jsii.implements(IValidation)
+class _StillFree:
+    """The CDK asks it once everything is made: a later method may have taken a part of the mount."""
+
+    def __init__(self, mount: apigateway.IResource) -> None:
+        self._mount = mount
+
+    def validate(self) -> list[str]:
+        try:
+            _require_free(self._mount.path, self._mount, "POST")
+        except ValueError as refusal:
+            return [str(refusal)]
+        return []
+
+
+def _asked(method: apigateway.Method) -> str | None:
+    """The authorization of a method. One that an API has by default is not among our own arguments."""
+    resource = method.node.default_child
+    told = resource.authorization_type if isinstance(resource, apigateway.CfnMethod) else None
+    return None if told == "NONE" else told
+
+
+def _is_certified(api: apigateway.IRestApi) -> bool:
+    """Whether there is no other way into an API than a domain that asks for a certificate."""
+    domain = api.domain_name.node.default_child if isinstance(api, apigateway.RestApi) and api.domain_name else None
+    asks = isinstance(domain, apigateway.CfnDomainName) and domain.mutual_tls_authentication is not None
+    return asks and is_closed(api)
+
+
+def _who_may_send(asked: str, options: ApiOptions, *, verified: bool) -> list[findings.Finding]:
+    if asked not in ("NONE", "MTLS"):
+        return []
+    if verified:
+        return [findings.SIGNED]
+    return [findings.CERTIFIED if asked == "MTLS" or options.proves_sender else findings.OPEN]
+
+
+def _require_free_path(path: str, taken: Any) -> None:
+    """Refuse a place in an API that something else serves."""
+    if taken is None:
+        return
+    remedy = "take another path"
+    if path == "/" and isinstance(getattr(taken, "api", None), apigateway.LambdaRestApi):
+        remedy = "create the LambdaRestApi with proxy=False: it takes no other path, either"
+    raise ValueError(f"path must be free in api, got {path!r}, which has {taken.node.id} already; {remedy}")
+
+
+def _require_no_cache(path: str, stage: apigateway.Stage | None) -> None:
+    """A webhook that is answered from a cache is not stored.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
+    """
+    resource = stage.node.default_child if stage is not None else None
+    told = Stack.of(resource).resolve(resource.method_settings) if isinstance(resource, apigateway.CfnStage) else None
+    of_endpoint = ("/*", path, f"{path.rstrip('/')}/{{proxy+}}")
+    for each in told or []:
+        where = "/" + str(each.get("resourcePath", "")).replace("~1", "/").strip("/")
+        if each.get("cachingEnabled") is True and where in of_endpoint:
+            raise ValueError(
+                f"api must not answer an endpoint from a cache, got a stage with caching_enabled for {where}, and with "
+                f"it for {path}; leave it out of the stage, and switch it on by method_options for the methods that "
+                "want it"
+            )
+
+
+def _require_no_variable_below(path: str, mount: apigateway.IResource) -> None:
+    """API Gateway takes one variable at a place, and an endpoint is every path below it.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
+    """
+    for child in mount.node.children:
+        below = child.path if isinstance(child, apigateway.Resource) else ""
+        if re.search(r"/{[^/+]+\+?}$", below) and not below.endswith("/{proxy+}"):
+            raise ValueError(
+                f"path must have no variable below it in api, got {path!r}, which has {below}; take another path: "
+                "API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
+            )
+
+
+def mount_of(path: str) -> str:
+    """The path of an endpoint in its API: fixed segments, since the endpoint is every path below as well."""
+    _require_path(path)
+    return "/" + path.strip("/")
+
+
+@once_looked_up
+def _require_path(value: str) -> None:
+    """API Gateway keeps two paths for itself at the root of a custom domain, which an API may get at any time.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+    """
+    if value.strip("/") in ("ping", "sping"):
+        raise ValueError(
+            f"path must not be /ping or /sping, which API Gateway answers by itself under a custom domain, "
+            f"got {brief(value)}; take another, for example '/webhooks'"
+        )
+    segments = value.strip("/").split("/")
+    if value == "/" or (value.startswith("/") and all(re.fullmatch(r"[A-Za-z0-9._:-]+", name) for name in segments)):
+        return
+    remedy = "start it with a slash, and write letters, digits and . _ : - between single slashes"
+    if "{" in value:
+        remedy = "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
+    raise ValueError(f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; {remedy}")

@@ -1,0 +1,1 @@
+"""What a function runs: its code, its packages, and the function itself."""

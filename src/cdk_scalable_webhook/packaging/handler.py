@@ -1,0 +1,72 @@
+"""The handler of a Python function of the user's, and the packages that it imports."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+
+from cdk_scalable_webhook.checks.types import brief
+from cdk_scalable_webhook.checks.values import is_there
+from cdk_scalable_webhook.packaging import distributions
+
+
+def require_handler(code: Path, handler: str) -> None:
+    """A function that is there to be called."""
+    if not is_there(code.exists):
+        raise ValueError(
+            f"code must exist, got {brief(str(code))}, which does not: a path counts from where cdk runs; take "
+            "Path(__file__).parent / …, which counts from the file that says it"
+        )
+    if not is_there(code.is_dir) and code.suffix != ".py":
+        raise ValueError(
+            f"code must be a folder or a .py file, got {brief(str(code))}; name one that holds your modules"
+        )
+    module, _, function = handler.rpartition(".")
+    if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
+        raise ValueError(f"handler must be 'module.function', got {brief(handler)}; for example 'orders.handle'")
+    root = code if code.is_dir() else code.parent
+    path = root.joinpath(*module.split("."))
+    file = next((found for found in (path.with_suffix(".py"), path / "__init__.py") if is_there(found.is_file)), None)
+    if file is None or (code.is_file() and file != code):
+        raise ValueError(
+            f"handler must be in code, got {brief(handler)}, and {str(code)!r} has no module {module[:100]}; "
+            "name a module that it has, or add that one"
+        )
+    if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
+        raise ValueError("code must not hold a webhook_runtime, got one; take it out: it is packed beside your modules")
+    mend = f"correct it until python -m py_compile {file.name} says nothing"
+    try:
+        tree = ast.parse(file.read_bytes())
+    except SyntaxError as error:
+        raise ValueError(
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; {mend}"
+        ) from None
+    except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
+        raise ValueError(f"code must be Python, got {file.name} with {error}; {mend}") from None
+    if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
+        raise ValueError(
+            f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
+            "call asyncio.run() in one that is not"
+        )
+    defined = {name for node in tree.body for name in _defined(node)}
+    if function not in defined and "*" not in defined:
+        raise ValueError(
+            f"handler must name a function of {file.name}, got {brief(function)}, which it does not define; "
+            "define it there, or name one that it defines"
+        )
+
+
+def require_packages(names: Sequence[str]) -> None:
+    """Distributions that are there to be packed, with all that they require."""
+    distributions.resolve(names)
+
+
+def _defined(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        return [node.target.id]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return []

@@ -1,0 +1,1 @@
+"""How a message becomes a row: queue, consumer, sink."""

@@ -1,0 +1,234 @@
+"""The consumer: the function that takes webhooks from the queue to the sink."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Annotations, Duration, Resource, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import findings, grants
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_number
+from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.endpoints import Endpoint, unverified
+from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
+from cdk_scalable_webhook.monitoring import count, counted
+from cdk_scalable_webhook.packaging.asset import packed
+from cdk_scalable_webhook.packaging.function import number_text, runtime_function
+from cdk_scalable_webhook.payloads import grant_take
+from cdk_scalable_webhook.route.queue import Queues
+from cdk_scalable_webhook.route.retry import Retry
+from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
+from cdk_scalable_webhook.source import count_mismatched, environment
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
+    from aws_cdk import aws_s3 as s3
+
+_TIMEOUT = Duration.seconds(30)
+# A payload of 5 MB, of which there is one at a time, takes it to 109 MiB at most (decisions/0013).
+_MEMORY_SIZE = 256
+
+# What Lambda gives a function that says nothing.
+_LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
+
+
+@typed
+@dataclass(frozen=True, kw_only=True)
+class ConsumerOptions:
+    """The settings of the function that comes with a sink, for ``ScalableWebhook(consumer=…)``.
+
+    Attributes:
+        timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
+        memory_size: The memory in MiB: 128 to 10,240. Default: 256.
+        reserved_concurrent_executions: The concurrency reserved for the consumer: ``max_concurrency`` or more, so at
+            least 2. The account has to keep 100 for functions without. Default: none; ``max_concurrency`` throttles
+            without it.
+
+    Raises:
+        ValueError: A value is out of its limits.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+    """
+
+    timeout: Duration | None = None
+    memory_size: int | None = None
+    reserved_concurrent_executions: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        require_duration("timeout", self.timeout, Duration.seconds(1), Duration.minutes(15))
+        require_number("memory_size", self.memory_size, 128, 10_240)
+
+
+def timeout_of(consumer: lambda_.Function | ConsumerOptions) -> Duration:
+    """How long a batch may take: the queue must hide its messages for longer."""
+    if isinstance(consumer, ConsumerOptions):
+        return consumer.timeout or _TIMEOUT
+    return consumer.timeout or _LAMBDA_DEFAULT_TIMEOUT
+
+
+def require_consumer(
+    scope: Construct, consumer: lambda_.Function | ConsumerOptions, queue: sqs.IQueue | None, max_concurrency: int
+) -> None:
+    """Refuse a consumer that the queue could not be delivered to. ``queue`` is None where a new one is made."""
+    if isinstance(consumer, ConsumerOptions):
+        _require_reserved(consumer.reserved_concurrent_executions, max_concurrency)
+        return
+    _require_stack(scope, consumer, queue)
+    # A FIFO queue has one batch at a time, whatever the maximum says.
+    if queue is None or not queue.fifo:
+        resource = consumer.node.default_child
+        reserved = resource.reserved_concurrent_executions if isinstance(resource, lambda_.CfnFunction) else None
+        argument = "reserved_concurrent_executions of consumer"
+        _require_reserved(reserved, max_concurrency, argument, "raise it, or leave it out")
+
+
+def create_consumer(
+    scope: Construct,
+    options: ConsumerOptions,
+    *,
+    queues: Queues,
+    sink: Sink,
+    retry: Retry,
+    endpoints: Mapping[str, Endpoint],
+    event_filters: Mapping[str, EventFilters],
+    payload_bucket: "s3.IBucket | None",
+    common: CommonOptions,
+) -> lambda_.Function:
+    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``event_filters`` has
+    those that it applies, by mount."""
+    timeout = timeout_of(options)
+    config = sink.bind(scope, SinkOptions(timeout=timeout, common=common, payload_bucket=payload_bucket))
+    sources = unverified(endpoints)
+    verified = [source for source in sources.values() if source is not None]
+    packages = [*config.packages, *(package for source in verified for package in source.packages)]
+    own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]
+    with packed(scope, packages, own, config.files) as code:
+        consumer = runtime_function(
+            scope,
+            "Consumer",
+            code=code,
+            handler=config.handler,
+            description="Stores webhooks from the queue in the sink",
+            environment={
+                **config.environment,
+                **_environment(queues, retry),
+                **environment(sources),
+                **filter_environment(event_filters),
+                **_payload_environment(payload_bucket, queues),
+            },
+            timeout=timeout,
+            memory_size=options.memory_size or _MEMORY_SIZE,
+            reserved_concurrent_executions=options.reserved_concurrent_executions,
+            common=common,
+            accepted=[findings.THROTTLED_BY_MAPPING] if options.reserved_concurrent_executions is None else [],
+            **_place(config.network),
+        )
+    sink.grant_write(consumer)
+    for source in verified:
+        source.grant_read(consumer)
+    count_mismatched(consumer, queues.queue, verified)
+    if event_filters:
+        count_dropped(consumer, queues.queue)
+    if payload_bucket is not None:
+        grant_take(payload_bucket, consumer)
+    if queues.dead_letter_queue is not None:
+        grants.send(queues.dead_letter_queue, consumer)
+    if config.network is not None:
+        _connect(consumer, config.network)
+    return consumer
+
+
+def _connect(consumer: lambda_.Function, network: SinkNetwork) -> None:
+    for connectable in network.reaches:
+        # A rule for outgoing traffic adds nothing where all of it is allowed: true, and not the user's affair.
+        Annotations.of(consumer).acknowledge_warning("@aws-cdk/aws-ec2:ipv4IgnoreEgressRule")
+        # From this side, so that the rule is of this stack: a database is often of another, on which this one depends
+        # already.
+        consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
+
+
+def take_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, queue: sqs.IQueue) -> None:
+    """Let the consumer send webhooks that fail verification to the queue for them, and count them."""
+    consumer.add_environment("WEBHOOK_UNVERIFIED_QUEUE_URL", unverified.queue_url)
+    grants.send(unverified, consumer)
+    count("Unverified", consumer, queue, logs.FilterPattern.string_value("$.message", "=", "unverified"))
+
+
+def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch.Metric":
+    """The count of webhooks of this queue that fail verification."""
+    return counted("Unverified", queue, period)
+
+
+def _environment(queues: Queues, retry: Retry) -> dict[str, str]:
+    """What every consumer knows of its queue, to send back and to dead-letter what failed."""
+    environment = {
+        "WEBHOOK_QUEUE_URL": queues.queue.queue_url,
+        "WEBHOOK_RETRY_INITIAL_SECONDS": f"{in_seconds(retry.initial):g}",
+        "WEBHOOK_RETRY_MAXIMUM_SECONDS": f"{in_seconds(retry.maximum):g}",
+    }
+    if queues.dead_letter_queue is not None:
+        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = queues.dead_letter_queue.queue_url
+    if queues.max_receive_count is not None:
+        environment["WEBHOOK_MAX_RECEIVE_COUNT"] = number_text(queues.max_receive_count)
+    return environment
+
+
+def _payload_environment(bucket: "s3.IBucket | None", queues: Queues) -> dict[str, str]:
+    """Where large payloads are, and from which age on a missing one has expired."""
+    if bucket is None:
+        return {}
+    return {"WEBHOOK_PAYLOAD_BUCKET": bucket.bucket_name, "WEBHOOK_PAYLOAD_DAYS": str(queues.days)}
+
+
+def _place(network: SinkNetwork | None) -> dict[str, Any]:
+    if network is None:
+        return {}
+    return {
+        "vpc": network.vpc,
+        "vpc_subnets": network.vpc_subnets,
+        "security_groups": network.security_groups,
+    }
+
+
+def _require_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQueue | None) -> None:
+    """The consumer's permissions name the queue, and the event source mapping names the consumer: neither of two stacks
+    could be deployed before the other."""
+    is_here = queue is None or (queue.node.default_child is not None and Stack.of(queue) is Stack.of(scope))
+    if is_here and Stack.of(consumer) is not Stack.of(scope):
+        raise ValueError(
+            f"consumer must be in the stack of the queue, got {consumer.node.path} for a queue of "
+            f"{Stack.of(scope).node.path}; put the ScalableWebhook into the stack of the consumer, or pass a queue "
+            "of that stack"
+        )
+    role = consumer.role
+    is_made = isinstance(role, iam.Role) and Resource.is_owned_resource(role)
+    if is_here and is_made and role is not None and Stack.of(role) is not Stack.of(scope):
+        raise ValueError(
+            f"consumer must have a role of the stack of the queue, got {role.node.path} for a queue of "
+            f"{Stack.of(scope).node.path}; give the function a role of that stack, or import the role there by "
+            "iam.Role.from_role_arn()"
+        )
+
+
+def _require_reserved(
+    reserved: float | None,
+    max_concurrency: int,
+    argument: str = "reserved_concurrent_executions",
+    remedy: str = "leave it out",
+) -> None:
+    """Reserved concurrency below the mapping's maximum throttles the function, and Lambda's throttled tries use up the
+    receives of good messages."""
+    if reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
+        return
+    if reserved < max_concurrency:
+        raise ValueError(
+            f"{argument} must be at least max_concurrency ({max_concurrency:,}), got {reserved:,.0f}; "
+            f"{remedy}: max_concurrency alone throttles the consumer"
+        )

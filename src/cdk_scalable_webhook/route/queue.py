@@ -1,0 +1,258 @@
+"""The queue in front of the consumer, its dead-letter queue, and the queue for webhooks that fail verification."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aws_cdk import Annotations, Duration, Resource, Token
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import findings
+from cdk_scalable_webhook.checks.types import typed
+from cdk_scalable_webhook.checks.values import in_seconds, known_seconds, require_duration, require_number, show
+from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.route import existing_queue
+from cdk_scalable_webhook.route.retry import Retry
+
+_MAX_RECEIVE_COUNT = 5
+
+# In seconds. Anything is restarted now and then.
+_SHORTEST_OUTAGE = 60
+
+# Payload and metadata together. Set, since defaults differ from account to account and region to region.
+_MAX_MESSAGE_BYTES = 1_048_576
+
+_RETENTION = Duration.days(4)
+
+# As long as SQS keeps anything: a message's age does not start anew when it moves.
+_DEAD_LETTER_RETENTION = Duration.days(14)
+
+# Long enough for a weekend with a wrong secret. A stranger's requests are not worth more.
+_UNVERIFIED_RETENTION = Duration.days(4)
+
+
+@typed
+@dataclass(frozen=True, kw_only=True)
+class QueueOptions:
+    """The settings of a new queue, for ``ScalableWebhook(queue=…)``.
+
+    Attributes:
+        dead_letter_queue: An existing queue for messages that cannot be stored: a standard queue of this account and
+            region that keeps messages at least as long as the new queue. Default: a new queue that keeps them for 14
+            days.
+        unverified_queue: An existing queue for webhooks that fail verification behind an ingress that does not verify,
+            with the reason as an attribute: a standard queue. It is used only where there is such an endpoint, one of
+            ``add_source()`` included. Default: a new queue, where it is used, that keeps them for 4 days.
+        max_receive_count: How often a message may fail before it moves to the dead-letter queue: 1 to 1000; below 5
+            gives a warning. Default: 5.
+        retention_period: How long the queue keeps a message: 1 minute to 14 days. A shorter one than before deletes
+            the messages that are older. Default: 4 days.
+        visibility_timeout: How long a message stays hidden while the consumer works on it, at least 6 x ``timeout`` of
+            the consumer + ``max_batching_window``, up to 12 hours. Default: exactly that minimum.
+
+    Raises:
+        ValueError: A value is out of its limits.
+
+    See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    """
+
+    dead_letter_queue: sqs.IQueue | None = None
+    unverified_queue: sqs.IQueue | None = None
+    max_receive_count: int | None = None
+    retention_period: Duration | None = None
+    visibility_timeout: Duration | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        require_number("max_receive_count", self.max_receive_count, 1, 1000)
+        require_duration("retention_period", self.retention_period, Duration.minutes(1), Duration.days(14))
+        require_duration("visibility_timeout", self.visibility_timeout, Duration.seconds(0), Duration.hours(12))
+
+
+@dataclass(frozen=True)
+class Queues:
+    """The queue; and the dead-letter queue with its ``max_receive_count``, where they are known."""
+
+    queue: sqs.IQueue
+    dead_letter_queue: sqs.IQueue | None
+    max_receive_count: float | None
+
+    @property
+    def days(self) -> int:
+        """For how many days a webhook may be in flight: in the queue, in the dead-letter queue, and after a redrive in
+        the queue again. SQS's maximum where only deployment knows. A day more, since nothing ends on the second."""
+        longest = in_seconds(_DEAD_LETTER_RETENTION)
+        in_queue = existing_queue.retention_of(self.queue) or longest
+        in_dead_letters = (self.dead_letter_queue and existing_queue.retention_of(self.dead_letter_queue)) or longest
+        return math.ceil((in_queue + in_dead_letters + in_queue) / (24 * 3600)) + 1
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the consumer keeps a message. ``retry`` is None with a consumer of the user's, which retries itself."""
+
+    timeout: Duration
+    max_batching_window: Duration | None
+    retry: Retry | None
+
+
+def create_queues(scope: Construct, options: QueueOptions, timing: Timing, common: CommonOptions) -> Queues:
+    """A standard queue with a dead-letter queue."""
+    _require_visibility(options.visibility_timeout, timing)
+    retention = known_seconds(options.retention_period or _RETENTION)
+    tries = options.max_receive_count or _MAX_RECEIVE_COUNT
+    if options.dead_letter_queue is not None:
+        existing_queue.require_dead_letter_queue(
+            scope, options.dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES
+        )
+    if options.unverified_queue is not None:
+        existing_queue.require_unverified_queue(
+            scope, options.unverified_queue, options.dead_letter_queue, _MAX_MESSAGE_BYTES
+        )
+    _check_tries(scope, timing.retry, tries, retention)
+    dead_letters = options.dead_letter_queue or _queue(
+        scope, "DeadLetterQueue", common, retention_period=_DEAD_LETTER_RETENTION
+    )
+    visibility = options.visibility_timeout or _visibility_timeout(timing)
+    queue = _queue(
+        scope,
+        "Queue",
+        common,
+        retention_period=options.retention_period,
+        visibility_timeout=visibility,
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries),
+    )
+    return Queues(queue, dead_letters, tries)
+
+
+def create_unverified_queue(scope: Construct, common: CommonOptions) -> sqs.IQueue:
+    """A standard queue, also beside a FIFO one: the order of a stranger's requests does not matter."""
+    return _queue(
+        scope,
+        "UnverifiedQueue",
+        common,
+        accepted=[findings.NOTHING_BEHIND_IT],
+        retention_period=_UNVERIFIED_RETENTION,
+    )
+
+
+def _queue(
+    scope: Construct,
+    id: str,
+    common: CommonOptions,
+    *,
+    accepted: Sequence[findings.Finding] = (),
+    **properties: Any,
+) -> sqs.Queue:
+    """A standard queue, encrypted, and closed to anything but TLS."""
+    key = common.encryption_key
+    queue = sqs.Queue(
+        scope,
+        id,
+        encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
+        encryption_master_key=key,
+        enforce_ssl=True,
+        max_message_size_bytes=_MAX_MESSAGE_BYTES,
+        removal_policy=common.removal_policy,
+        **properties,
+    )
+    findings.acknowledge(queue, *accepted, *([] if key else [findings.QUEUE_ENCRYPTED]))
+    return queue
+
+
+def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queues:
+    """An existing queue, with its dead-letter queue where this app creates it."""
+    existing_queue.require_visibility(queue, timing.timeout, timing.max_batching_window)
+    if not queue.fifo and Token.is_unresolved(queue.queue_name) and not Resource.is_owned_resource(queue):
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:queueKind",
+            "queue should say whether it is FIFO, got an imported one whose name only deployment knows: it is taken "
+            "for a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
+        )
+    holds = existing_queue.message_size_of(queue)
+    if holds is not None and holds < _MAX_MESSAGE_BYTES:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:maxMessageSize",
+            f"max_message_size_bytes of queue should be {_MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
+            "fit is answered 413, or goes through S3 with large_payloads and the Lambda integration.",
+        )
+    policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None
+    if policy is None:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:noDeadLetterQueue",
+            "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored is retried "
+            "until its retention period ends, and is then lost. Create the queue in this app with dead_letter_queue=; "
+            "where an imported one has one, acknowledge this.",
+        )
+        return Queues(queue, None, None)
+    retention, size = existing_queue.retention_of(queue), existing_queue.message_size_of(queue)
+    existing_queue.require_dead_letter_queue(
+        scope, policy.queue, queue, fifo=queue.fifo, retention=retention, size=size
+    )
+    _check_tries(scope, timing.retry, policy.max_receive_count, retention)
+    return Queues(queue, policy.queue, policy.max_receive_count)
+
+
+def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention: float | None) -> None:
+    """How long the sink may be down before good webhooks go to the dead-letter queue: not too short, and never longer
+    than the queue keeps them."""
+    if Token.is_unresolved(tries):
+        return
+    if tries < _MAX_RECEIVE_COUNT:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:maxReceiveCount",
+            f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {tries:.0f}: a short outage of the sink "
+            "or a throttled consumer would move good messages to the dead-letter queue.",
+        )
+    if retry is None:
+        return
+    _require_retries(int(tries), retry.longest(int(tries)), retention)
+    survived = retry.average(int(tries))
+    if in_seconds(survived) < _SHORTEST_OUTAGE:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:outage",
+            f"max_receive_count ({int(tries)}) and retry survive an outage of the sink of about "
+            f"{show(survived)}: a longer one moves good webhooks to the dead-letter queue. Raise either; the "
+            "failover of a database takes a minute or two.",
+        )
+
+
+def _visibility_timeout(timing: Timing) -> Duration:
+    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+    window = timing.max_batching_window or Duration.seconds(0)
+    if timing.timeout.is_unresolved() or window.is_unresolved():
+        raise ValueError(
+            "visibility_timeout must be given where the consumer's timeout or max_batching_window is known only at "
+            "deployment, got none; set it to at least 6 x timeout + max_batching_window"
+        )
+    return Duration.seconds(6 * in_seconds(timing.timeout)).plus(window)
+
+
+def _require_visibility(value: Duration | None, timing: Timing) -> None:
+    """A message must stay invisible while it is worked on, retries of throttled batches included."""
+    visible, busy = known_seconds(value), known_seconds(timing.timeout)
+    waiting = known_seconds(timing.max_batching_window) or 0
+    if visible is None or busy is None:
+        return
+    if visible < busy:
+        raise ValueError(
+            f"visibility_timeout must not be shorter than the consumer's timeout of {show(timing.timeout)}, "
+            f"got {show(value)}; leave it out: 6 x timeout + max_batching_window is right"
+        )
+    if visible < 6 * busy + waiting:
+        raise ValueError(
+            "visibility_timeout must be at least 6 x timeout + max_batching_window, "
+            f"here {6 * busy + waiting:.0f} seconds, got {show(value)}; leave it out, or shorten timeout"
+        )
+
+
+def _require_retries(tries: int, longest: Duration, retention: float | None) -> None:
+    """What waits longer than the queue keeps it is deleted, and nobody would know."""
+    if retention is not None and in_seconds(longest) >= retention:
+        raise ValueError(
+            f"retention_period must be longer than the {show(longest)} that max_receive_count ({tries:,}) and retry "
+            f"may take together, got {show(Duration.seconds(retention))}; raise it, or lower max_receive_count or the "
+            "maximum of retry: SQS would delete a webhook before its last try"
+        )

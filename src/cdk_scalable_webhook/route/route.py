@@ -1,0 +1,186 @@
+"""The route of a message: queue, consumer and sink, with the throttle between queue and consumer."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aws_cdk import Duration, Token
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IDependable
+
+from cdk_scalable_webhook.checks.cdk import require_same_environment
+from cdk_scalable_webhook.checks.values import require_unset
+from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.endpoints import Dropping, Endpoint, dropping, unverified
+from cdk_scalable_webhook.filters import count_dropped, filter_environment
+from cdk_scalable_webhook.packaging.function import require_room
+from cdk_scalable_webhook.payloads import payload_bucket
+from cdk_scalable_webhook.route.consumer import (
+    ConsumerOptions,
+    create_consumer,
+    require_consumer,
+    take_unverified_aside,
+    timeout_of,
+)
+from cdk_scalable_webhook.route.queue import (
+    QueueOptions,
+    Timing,
+    create_queues,
+    create_unverified_queue,
+    existing_queues,
+)
+from cdk_scalable_webhook.route.retry import Retry
+from cdk_scalable_webhook.route.sink import Sink
+from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
+from cdk_scalable_webhook.source import count_mismatched, environment
+
+if TYPE_CHECKING:  # importing it costs every synth
+    from aws_cdk import aws_s3 as s3
+
+# Bytes of a consumer's environment for its other variables, whatever the sink.
+_OTHER_VARIABLES = 1000
+
+
+class Route(Construct):
+    """A queue with its consumer and sink. The arguments are those of ``ScalableWebhook``; ``endpoints`` has the first
+    endpoint, by its mount."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoints: Mapping[str, Endpoint],
+        queue: sqs.IQueue | QueueOptions,
+        consumer: lambda_.Function | ConsumerOptions,
+        sink: Sink | None,
+        retry: Retry | None,
+        large_payloads: "bool | s3.IBucket",
+        max_concurrency: int,
+        batch_size: int,
+        max_batching_window: Duration | None,
+        common: CommonOptions,
+    ) -> None:
+        super().__init__(scope, id)
+        self._endpoints = dict(endpoints)
+        existing = None if isinstance(queue, QueueOptions) else queue
+        own_consumer = None if isinstance(consumer, ConsumerOptions) else consumer
+        self._drops = dropping(endpoints, own_consumer=own_consumer is not None)
+        require_max_concurrency(max_concurrency)
+        require_batching(batch_size, max_batching_window, fifo=existing is not None and existing.fifo)
+        require_consumer(self, consumer, existing, max_concurrency)
+        require_same_environment(self, queue=existing, large_payloads=large_payloads)
+        if own_consumer is not None:
+            require_unset("consumer", "leave {them} out, or leave consumer out", sink=sink, retry=retry)
+            if isinstance(queue, QueueOptions):
+                require_unset("consumer", "leave {them} out", unverified_queue=queue.unverified_queue)
+            else:
+                require_unset("queue and consumer", encryption_key=common.encryption_key)
+
+        self.retry: Retry | None = None if own_consumer else retry or Retry()
+        timing = Timing(timeout_of(consumer), max_batching_window, self.retry)
+        if isinstance(queue, QueueOptions):
+            queues = create_queues(self, queue, timing, common)
+        else:
+            queues = existing_queues(self, queue, timing)
+        self.queue: sqs.IQueue = queues.queue
+        self.dead_letter_queue: sqs.IQueue | None = queues.dead_letter_queue
+        self._max_receive_count = queues.max_receive_count
+        self.payload_bucket: s3.IBucket | None = payload_bucket(self, large_payloads, days=queues.days, common=common)
+
+        self.sink: Sink | None = None
+        if isinstance(consumer, ConsumerOptions):
+            self.sink = sink or Sink.dynamodb()
+            consumer = create_consumer(
+                self,
+                consumer,
+                queues=queues,
+                sink=self.sink,
+                retry=self.retry or Retry(),
+                endpoints=endpoints,
+                event_filters=self._drops.consumer,
+                payload_bucket=self.payload_bucket,
+                common=common,
+            )
+        self.consumer: lambda_.Function = consumer
+        self.unverified_queue: sqs.IQueue | None = None
+        self._given_unverified_queue = queue.unverified_queue if isinstance(queue, QueueOptions) else None
+        self._common = common
+        if any(unverified(endpoints).values()):
+            self._take_unverified_aside()
+        self._mapping = throttle(
+            self,
+            queue=self.queue,
+            consumer=self.consumer,
+            max_concurrency=max_concurrency,
+            batch_size=batch_size,
+            max_batching_window=max_batching_window,
+            event_filters=self._drops.mapping,
+        )
+        self._is_counted_by_mapping = False
+
+    @property
+    def outage_tolerance(self) -> Duration | None:
+        """How long the sink may be down, on average; None where only the consumer or deployment knows."""
+        if self.retry is None or self._max_receive_count is None or Token.is_unresolved(self._max_receive_count):
+            return None
+        return self.retry.average(int(self._max_receive_count))
+
+    @property
+    def filters(self) -> bool:
+        """Whether an endpoint has filters."""
+        return any(each.filters for each in self._endpoints.values())
+
+    def filtering_mapping(self) -> lambda_.EventSourceMapping | None:
+        """The event source mapping where it is the one that drops, which it then has to be for good."""
+        self._is_counted_by_mapping = self._drops.mapping is not None
+        return self._mapping if self._is_counted_by_mapping else None
+
+    def require_room(self, mount: str, endpoint: Endpoint) -> list[IDependable]:
+        """Check whether the queue can take the webhooks of one more endpoint.
+
+        Returns:
+            What has to change before the endpoint opens: a mapping that drops by the filters of other endpoints.
+
+        Raises:
+            ValueError: The consumer cannot verify or filter them.
+        """
+        endpoints = {**self._endpoints, mount: endpoint}
+        drops = dropping(endpoints, own_consumer=self.sink is None)
+        if self._is_counted_by_mapping and drops.mapping is None:
+            raise ValueError(
+                "metric_dropped() must be called after add_source() where event_filters then differ between "
+                "endpoints, got it before, so that it counts in another place; move it behind the last add_source()"
+            )
+        remedy = "give less of them"
+        if endpoint.source is not None:
+            remedy = f"take Ingress.lambda_integration(), whose function knows its own source alone, or {remedy}"
+        require_room(_told(endpoints, drops), beside=_OTHER_VARIABLES, remedy=remedy)
+        return [self._mapping] if self._drops.mapping and drops.mapping is None else []
+
+    def add_endpoint(self, mount: str, endpoint: Endpoint) -> None:
+        """Take the webhooks of one more endpoint."""
+        endpoints = {**self._endpoints, mount: endpoint}
+        drops = dropping(endpoints, own_consumer=self.sink is None)
+        if endpoint.source is not None:
+            endpoint.source.grant_read(self.consumer)
+            count_mismatched(self.consumer, self.queue, [endpoint.source])
+            self._take_unverified_aside()
+        for name, value in _told(endpoints, drops).items():
+            self.consumer.add_environment(name, value)
+        if drops.consumer and not self._drops.consumer:
+            count_dropped(self.consumer, self.queue)
+        if self._drops.mapping and drops.mapping is None:
+            stop_filtering(self._mapping)
+        self._endpoints, self._drops = endpoints, drops
+
+    def _take_unverified_aside(self) -> None:
+        """Verify in the consumer what no ingress verifies."""
+        if self.unverified_queue is None:
+            self.unverified_queue = self._given_unverified_queue or create_unverified_queue(self, self._common)
+            take_unverified_aside(self.consumer, self.unverified_queue, self.queue)
+
+
+def _told(endpoints: Mapping[str, Endpoint], drops: Dropping) -> dict[str, str]:
+    """The environment by which the consumer verifies and filters for these endpoints."""
+    return environment(unverified(endpoints)) | filter_environment(drops.consumer)

@@ -1,0 +1,79 @@
+"""The throttle: the event source mapping that delivers the queue to the consumer."""
+
+from typing import cast
+
+from aws_cdk import Duration, Token
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from cdk_scalable_webhook import grants
+from cdk_scalable_webhook.checks.values import known_seconds, require_duration, require_number, show
+from cdk_scalable_webhook.filters import EventFilters
+from cdk_scalable_webhook.route import existing_queue
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+_STANDARD_MAX_BATCH = 10_000
+_FIFO_MAX_BATCH = 10
+_MAX_WINDOW = Duration.minutes(5)
+
+
+def require_max_concurrency(value: int) -> None:
+    """The limits of the event source mapping."""
+    remedy = "for one at a time leave it out and pass a FIFO queue: an endpoint sends all in one message group"
+    require_number("max_concurrency", value, 2, 1000, remedy)
+
+
+def require_batching(batch_size: int, window: Duration | None, *, fifo: bool) -> None:
+    """Batch size and window, which depend on each other and on the kind of queue."""
+    if fifo and window is not None and known_seconds(window) != 0:
+        raise ValueError(
+            f"max_batching_window must not be set for a FIFO queue, got {show(window)}; "
+            "leave it out: Lambda does not support a window there"
+        )
+    if fifo:
+        require_number("batch_size of a FIFO queue", batch_size, 1, _FIFO_MAX_BATCH)
+    require_number("batch_size", batch_size, 1, _STANDARD_MAX_BATCH)
+    require_duration("max_batching_window", window, Duration.seconds(0), _MAX_WINDOW)
+    if Token.is_unresolved(batch_size) or batch_size <= _FIFO_MAX_BATCH:
+        return
+    if window is None or known_seconds(window) == 0:
+        raise ValueError(
+            f"batch_size above 10 needs a max_batching_window of at least 1 second, got batch_size {batch_size:,} and "
+            f"{'no window' if window is None else show(window)}; add max_batching_window=Duration.seconds(1)"
+        )
+
+
+def throttle(
+    scope: Construct,
+    *,
+    queue: sqs.IQueue,
+    consumer: lambda_.IFunction,
+    max_concurrency: int,
+    batch_size: int,
+    max_batching_window: Duration | None,
+    event_filters: EventFilters | None,
+) -> lambda_.EventSourceMapping:
+    """Deliver to the consumer, never more than ``max_concurrency`` batches at a time, the messages that
+    ``event_filters`` match."""
+    existing_queue.consume(queue)
+    grants.consume(queue, consumer)
+    return lambda_.EventSourceMapping(
+        scope,
+        "EventSourceMapping",
+        target=consumer,
+        event_source_arn=queue.queue_arn,
+        batch_size=batch_size,
+        max_batching_window=max_batching_window,
+        max_concurrency=max_concurrency,
+        report_batch_item_failures=True,
+        filters=event_filters.criteria() if event_filters is not None else None,
+        # Lambda counts what it drops only where it is asked to.
+        metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
+    )
+
+
+def stop_filtering(mapping: lambda_.EventSourceMapping) -> None:
+    """Remove the filters of an event source mapping."""
+    resource = cast(lambda_.CfnEventSourceMapping, mapping.node.default_child)
+    resource.filter_criteria = resource.metrics_config = None
