@@ -112,10 +112,10 @@ SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER])
 # The SQL of a table is printed as it is run, and to the others an argument is held: how what is signed is read, and
 # which headers a sink leaves out.
 IN_BOTH = [
-    f"{MODULE}.checks -> webhook_runtime.signed",
-    f"{MODULE}.sinks.data_api -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.database -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.http -> webhook_runtime.sinks.forwarded",
+    f"{MODULE}.checks -> webhook_runtime.contract.signed",
+    f"{MODULE}.sinks.data_api -> webhook_runtime.contract.table",
+    f"{MODULE}.sinks.database -> webhook_runtime.contract.table",
+    f"{MODULE}.sinks.http -> webhook_runtime.contract.forwarded",
 ]
 
 LAYERS = {

@@ -29,7 +29,7 @@ from constructs import Construct
 from cdk_scalable_webhook import distributions, variables
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
-from webhook_runtime.signed import OF_URLS, around
+from webhook_runtime.contract.signed import OF_URLS, around
 
 if TYPE_CHECKING:
     from aws_cdk import aws_dynamodb as dynamodb

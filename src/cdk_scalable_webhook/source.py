@@ -40,7 +40,7 @@ class Probe:
         """Not called by itself: the static methods know each kind.
 
         Args:
-            kind: Of ``webhook_runtime.handshakes.KINDS``.
+            kind: Of ``webhook_runtime.sources.handshakes.KINDS``.
             arguments: What that is made of.
         """
         self._kind = kind
@@ -131,12 +131,12 @@ class Source:
         """Not called by itself: the static methods know each sender's scheme.
 
         Args:
-            kind: How the sender proves who it is, of ``webhook_runtime.schemes.KINDS``.
+            kind: How the sender proves who it is, of ``webhook_runtime.sources.schemes.KINDS``.
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            handshakes: What the sender asks before it sends: each a kind of ``webhook_runtime.handshakes.KINDS``, and
-                what that is made of. Default: nothing.
+            handshakes: What the sender asks before it sends: each a kind of
+                ``webhook_runtime.sources.handshakes.KINDS``, and what that is made of. Default: nothing.
             token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
             packages: The distributions that the function that verifies imports beside boto3. Default: none.
             code: A folder or file of the user's that goes into that function. Default: none.

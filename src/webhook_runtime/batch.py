@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock, Context
+from webhook_runtime.deadline import Context, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome
 
@@ -82,7 +82,7 @@ class Batch:
 
     def __init__(self, records: Sequence[Record], context: Context) -> None:
         self.messages: list[Message] = [Message(record) for record in records]
-        self.clock: Clock = Clock(context)
+        self.deadline: Deadline = Deadline(context)
         self.letters_answer: bool = True
 
     def is_fifo(self) -> bool:

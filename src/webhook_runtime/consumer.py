@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.batch import Batch, Done, Message, Pending, Record, is_fifo
 from webhook_runtime.clients import Later
-from webhook_runtime.clock import Clock, Context
+from webhook_runtime.contract.settings import ConsumerSettings, FilterSettings, SourceSettings
+from webhook_runtime.deadline import Context, Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import (
     MAX_MESSAGE_BYTES,
@@ -27,14 +27,14 @@ from webhook_runtime.message import (
 from webhook_runtime.outcome import DROPPED, DUPLICATE, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import ConsumerSettings, FilterSettings, SourceSettings
-from webhook_runtime.source import Sources
+from webhook_runtime.sources.source import Sources
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
 
 class Sink(Protocol):
     """Where webhooks end."""
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterable[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterable[Outcome]:
         """Store them, each once and on its own; one outcome for each, in their order. Their keys differ.
 
         Raises SinkDown where the sink takes nothing at present: what has no outcome yet comes back.
@@ -152,13 +152,13 @@ class Consumer:
         """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
         started = time.time()
         batch = Batch(event["Records"], context)
-        self._look_at(batch.messages, batch.clock)
+        self._look_at(batch.messages, batch.deadline)
         if batch.is_fifo():
             self._look_again(batch)
             failed = self._store_in_order(batch)
         else:
             failed = self._store_together(batch)
-        self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.clock)
+        self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.deadline)
         self._delete_payloads(batch)
         logs.logger.info(
             "batch",
@@ -174,7 +174,7 @@ class Consumer:
 
     # What is looked at before anything is stored: each message by itself, and in its own time.
 
-    def _look_at(self, messages: Sequence[Message], clock: Clock) -> None:
+    def _look_at(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """The smallest first, since what takes long is large: whoever sends that waits for the others. In which order
         they are stored does not depend on it."""
         smallest_first = sorted(messages, key=lambda message: len(message.record["body"]))
@@ -182,14 +182,14 @@ class Consumer:
             behind = len(messages) - position
             webhook = None
             try:
-                with clock.look(behind):
+                with deadline.look(behind):
                     state = self._read(message.record)
                     webhook = state.webhook
                 if isinstance(state, Pending) and self._sources is not None:
                     # What the secret takes is no message's own time.
-                    with clock.look():
+                    with deadline.look():
                         self._sources.prepare(state.webhook.mount)
-                with clock.look(behind):
+                with deadline.look(behind):
                     message.state = self._judged(state, message.queued_at)
             except SinkDown as late:
                 message.state = Done(Outcome(Kind.RETRY, late.error, late.reason, late.retry_after), webhook)
@@ -201,11 +201,11 @@ class Consumer:
         if not unsure:
             return
         try:
-            with batch.clock.look():
+            with batch.deadline.look():
                 time.sleep(max(message.outcome.retry_after or 0 for message in unsure))
         except SinkDown:
             return
-        self._look_at(unsure, batch.clock)
+        self._look_at(unsure, batch.deadline)
 
     def _read(self, record: Record) -> Pending | Done:
         try:
@@ -254,12 +254,12 @@ class Consumer:
     def _store_together(self, batch: Batch) -> list[Message]:
         """All messages in as few calls as the sink needs, those whose payload is in S3 alone."""
         alone = [message for message in batch.messages if message.state.payload_key]
-        down = self._store([message for message in batch.messages if not message.state.payload_key], batch.clock)
+        down = self._store([message for message in batch.messages if not message.state.payload_key], batch.deadline)
         for message in alone:
             if down:
                 message.ends(down)
             else:
-                down = self._store_alone(message, batch.clock)
+                down = self._store_alone(message, batch.deadline)
         return [message for message in batch.messages if not self._settle(message, batch)]
 
     def _store_in_order(self, batch: Batch) -> list[Message]:
@@ -270,7 +270,7 @@ class Consumer:
                 if down:
                     message.ends(down)
                 else:
-                    down = self._store_alone(message, batch.clock)
+                    down = self._store_alone(message, batch.deadline)
             if not self._settle(message, batch):
                 behind = batch.messages[position + 1 :]
                 for other in behind:
@@ -280,16 +280,16 @@ class Consumer:
                 return [message, *behind]
         return []
 
-    def _store_alone(self, message: Message, clock: Clock) -> Outcome | None:
+    def _store_alone(self, message: Message, deadline: Deadline) -> Outcome | None:
         """One message. A payload from S3 is in memory only for as long."""
         pending = message.state
         assert isinstance(pending, Pending)
         if pending.payload_key is None:
-            return self._store([message], clock)
+            return self._store([message], deadline)
         try:
-            with clock.step():
+            with deadline.step():
                 self._fetch(message, pending)
-                return self._store([message], clock)
+                return self._store([message], deadline)
         except SinkDown as error:
             down = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
             message.ends(down)
@@ -315,7 +315,7 @@ class Consumer:
             logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
             message.ends(DUPLICATE)
 
-    def _store(self, messages: Sequence[Message], clock: Clock) -> Outcome | None:
+    def _store(self, messages: Sequence[Message], deadline: Deadline) -> Outcome | None:
         """Each key once: the first message that has it speaks for the others. Returns what the others of the batch have
         to expect where the sink is down."""
         by_key: dict[str, list[Message]] = {}
@@ -327,7 +327,7 @@ class Consumer:
                 webhooks.setdefault(webhook.key, webhook)
         same = iter(by_key.values())
         try:
-            for outcome in self._sink.store(list(webhooks.values()), clock) if webhooks else ():
+            for outcome in self._sink.store(list(webhooks.values()), deadline) if webhooks else ():
                 _tell(next(same), outcome)
         except SinkDown as error:
             down = Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)
@@ -377,11 +377,11 @@ class Consumer:
         if not batch.letters_answer:
             line[error] = "not asked again in this batch"
             return False
-        if batch.clock.is_over():
+        if batch.deadline.is_over():
             line[error] = "the function had no time left for it"
             return False
         try:
-            with batch.clock.told():
+            with batch.deadline.told():
                 queue.send(message.record, message.outcome)
         except (ClientError, BotoCoreError, TimeoutError) as failure:
             # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
@@ -398,7 +398,7 @@ class Consumer:
         states = [message.state for message in batch.messages]
         keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in done]
         if self._payloads and (named := [key for key in keys if key]):
-            self._payloads.delete(named, batch.clock)
+            self._payloads.delete(named, batch.deadline)
 
 
 def _is_unsure(outcome: Outcome) -> bool:

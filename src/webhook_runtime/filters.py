@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+from webhook_runtime.contract.settings import FilterSettings
 from webhook_runtime.message import Webhook, parse_json
-from webhook_runtime.settings import FilterSettings
 
 Pattern = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from webhook_runtime import logs
-from webhook_runtime.admission import Unverified
-from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDown
+from webhook_runtime.sources.verification import Unverified
 
 
 class Raised(NamedTuple):

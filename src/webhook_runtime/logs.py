@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.message import Webhook
 
 logger: logging.Logger = logging.getLogger("webhook")

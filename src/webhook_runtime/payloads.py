@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
 from webhook_runtime.clients import Later
-from webhook_runtime.clock import Clock
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import QUEUED, STORED, Webhook
 from webhook_runtime.outcome import SinkDown
 
@@ -58,11 +58,11 @@ class Payloads:
         """Whether the bucket need not have it any more."""
         return datetime.now(UTC) - received_at >= self._lifetime
 
-    def delete(self, keys: Sequence[str], clock: Clock) -> None:
+    def delete(self, keys: Sequence[str], deadline: Deadline) -> None:
         """Those that nobody needs any more. Where that fails, the bucket's life cycle removes them later."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            with clock.told():
+            with deadline.told():
                 errors = self._s3.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", ())
             refused = ", ".join(sorted({error["Code"] for error in errors}))
         except (ClientError, BotoCoreError, TimeoutError) as error:

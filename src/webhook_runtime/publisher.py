@@ -11,13 +11,13 @@ from urllib.parse import parse_qsl, urlencode
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs, message
-from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Sources
+from webhook_runtime.sources.source import Sources
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
 Event = Mapping[str, Any]
 Response = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock
+from webhook_runtime.deadline import Deadline
 
 # SQS hides a message for 12 hours at most, counted from when it was received; the rest is the consumer's own time.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
@@ -46,13 +46,13 @@ class Redelivery:
             return self._backoff.delay(attempt)
         return math.ceil(min(max(0, retry_after), LONGEST))  # in this order, what is no number is 0
 
-    def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]], clock: Clock) -> None:
+    def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]], deadline: Deadline) -> None:
         """Hide each record for so many seconds from now.
 
         Where SQS does not take that, the message comes back after the visibility timeout instead: later, but it comes.
         """
         for start in range(0, len(delays), _ENTRIES):
-            if clock.is_over():
+            if deadline.is_over():
                 logs.logger.warning("not postponed", extra={"error": "OutOfTime", "messages": len(delays) - start})
                 return
             entries = [
@@ -60,7 +60,7 @@ class Redelivery:
                 for position, (record, seconds) in enumerate(delays[start : start + _ENTRIES])
             ]
             try:
-                with clock.told():
+                with deadline.told():
                     answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
                 refused = sorted({failure["Code"] for failure in answer.get("Failed", ())})
             except (ClientError, BotoCoreError, TimeoutError) as error:

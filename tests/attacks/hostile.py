@@ -21,7 +21,7 @@ from runtime.events import record, request
 from senders import BODY, SENDERS, WAYS, Sender
 from webhook_runtime import message
 from webhook_runtime.message import Headers, Webhook
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.source import Source, Sources
 
 ALL: Mapping[str, Sender] = {**SENDERS, **WAYS}
 # As the publisher puts it together of an event.

@@ -8,9 +8,9 @@ from runtime.doubles import S3, Sqs
 from runtime.events import record, request
 from suite.attacks import Attempts
 from webhook_runtime import message
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 # Of SQS, of Lambda's event with what base64 adds, and what lies around them.
 SIZES = [

@@ -23,9 +23,9 @@ from recorded.facts import FACTS, of
 from runtime.doubles import too_long
 from runtime.events import REQUEST_ID
 from webhook_runtime import message
+from webhook_runtime.contract.settings import FilterSettings, PublisherSettings
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import FilterSettings, PublisherSettings
 from webhook_runtime.testing import webhook
 
 

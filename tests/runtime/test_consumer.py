@@ -11,14 +11,14 @@ from botocore.exceptions import ReadTimeoutError
 from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
-from webhook_runtime.admission import Answer, Mismatched, Unverified
-from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.secrets import NoSecret
-from webhook_runtime.source import Sources
+from webhook_runtime.sources.secrets import NoSecret
+from webhook_runtime.sources.source import Sources
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
 
@@ -35,7 +35,7 @@ class Memory:
         self.calls: list[list[str]] = []
         self._troubles = troubles
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         self.calls.append([webhook.id for webhook in webhooks])
         for webhook in webhooks:
             yield self._store(webhook)
@@ -374,8 +374,8 @@ def test_what_a_sink_raises_unforeseen_is_logged_and_what_has_ended_stays_ended(
 
 def test_a_sink_that_gives_too_few_outcomes_has_not_stored_the_others() -> None:
     class Short(Memory):
-        def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-            return super().store(webhooks[:1], clock)
+        def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+            return super().store(webhooks[:1], deadline)
 
     assert consume(Short(), sqs_record("a"), sqs_record("b")) == ["message-b"]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from webhook_runtime.contract.settings import FilterSettings
 from webhook_runtime.filters import EventFilters
-from webhook_runtime.settings import FilterSettings
 from webhook_runtime.testing import webhook
 
 # The comparisons of https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax, each

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from runtime.doubles import SecretsManager
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
-from webhook_runtime.handshakes import Slack
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.schemes import Hmac
-from webhook_runtime.secrets import Secrets
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.handshakes import Slack
+from webhook_runtime.sources.schemes import Hmac
+from webhook_runtime.sources.secrets import Secrets
+from webhook_runtime.sources.source import Source, Sources
 
 
 class Queue:

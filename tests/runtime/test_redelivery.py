@@ -3,14 +3,14 @@ from typing import Any
 import pytest
 
 from runtime.doubles import REFUSED, Invocation, Sqs
-from webhook_runtime.clock import Clock
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.redelivery import LONGEST, Backoff, Redelivery
 
 
 def postpone(sqs: Sqs, count: int, *seconds: float) -> None:
     records: list[dict[str, Any]] = [{"receiptHandle": f"handle-{n}"} for n in range(count)]
     Redelivery(sqs, "http://sqs/Queue", Backoff(1, 1)).postpone(
-        [(each, n) for n, each in enumerate(records)], Clock(Invocation(*seconds))
+        [(each, n) for n, each in enumerate(records)], Deadline(Invocation(*seconds))
     )
 
 

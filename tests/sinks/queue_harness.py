@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhook_runtime.clock import Context
 from webhook_runtime.consumer import Consumer, DeadLetters, Sink
+from webhook_runtime.deadline import Context
 from webhook_runtime.message import Webhook
 from webhook_runtime.redelivery import Backoff, Redelivery
 from webhook_runtime.testing import sqs_event

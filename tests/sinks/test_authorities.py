@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Refused
 
 from webhook_runtime import tls
-from webhook_runtime.settings import DatabaseSettings
+from webhook_runtime.contract.settings import DatabaseSettings
 from webhook_runtime.tls import tls_context
 
 AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())

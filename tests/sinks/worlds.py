@@ -25,9 +25,9 @@ from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook.local.emulator import Emulator
 from webhook_runtime.consumer import Sink
+from webhook_runtime.contract.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Permanent, SinkDown
-from webhook_runtime.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.sinks.database import Credentials, DatabaseSink, Driver
 from webhook_runtime.sinks.dynamodb import DynamoDBSink

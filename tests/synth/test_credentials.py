@@ -17,8 +17,8 @@ from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
 from runtime.doubles import Sqs
 from runtime.events import request
 from webhook_runtime import Webhook
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 Names = tuple[list[str], list[str]]
 Api = Callable[[Stack], apigateway.RestApi]

@@ -165,7 +165,7 @@ class Recorder(dict):
     def __getitem__(self, name): self.read.add(name); return "1"
     def get(self, name, default=None): self.read.add(name); return "1"
 recorder = Recorder(); recorder.read = set()
-import webhook_runtime.settings as settings
+import webhook_runtime.contract.settings as settings
 for cls in {classes}:
     getattr(settings, cls).from_environment(recorder)
 print(*sorted(recorder.read))
@@ -196,7 +196,7 @@ def create_client(session, service, *arguments, **settings):
     return make(session, service, *arguments, **settings)
 botocore.session.Session.create_client = create_client
 import webhook_runtime.handlers.{handler}
-print(*made, {{"boto3", "webhook_runtime.schemes", "webhook_runtime.handshakes"}} & {{*sys.modules}})
+print(*made, {{"boto3", "webhook_runtime.sources.schemes", "webhook_runtime.sources.handshakes"}} & {{*sys.modules}})
 """
     result = run(code, **dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}, "1"))
     assert result.stdout.split() == [service, "set()"], result.stderr

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.table import create_table
 
 _ENGINES = {"POSTGRESQL": "postgres", "MYSQL": "mysql"}
 

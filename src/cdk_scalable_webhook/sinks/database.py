@@ -14,7 +14,7 @@ from cdk_scalable_webhook import checks, distributions, grants
 from cdk_scalable_webhook.function import number_text
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.table import create_table
 
 _PORTS = {"postgres": 5432, "mysql": 3306}
 # In seconds: the consumer gives a statement up after 20, and has to tell SQS then.

@@ -13,7 +13,7 @@ from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network, trust
-from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2

@@ -3,7 +3,7 @@
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.consumer import Consumer
-from webhook_runtime.settings import DataApiSettings
+from webhook_runtime.contract.settings import DataApiSettings
 from webhook_runtime.sinks.data_api import DataApiSink
 
 logs.configure()

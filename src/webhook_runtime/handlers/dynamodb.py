@@ -3,8 +3,8 @@
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.settings import DynamoDBSettings
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.settings import DynamoDBSettings
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
 logs.configure()

@@ -2,11 +2,11 @@
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
+from webhook_runtime.contract.settings import FilterSettings, PublisherSettings, SourceSettings
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import FilterSettings, PublisherSettings, SourceSettings
-from webhook_runtime.source import Sources
+from webhook_runtime.sources.source import Sources
 
 logs.configure()
 _sources = Sources.from_settings(SourceSettings.from_environment())

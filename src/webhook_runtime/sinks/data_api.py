@@ -8,14 +8,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import DataApiSettings
+from webhook_runtime.contract.table import COLUMNS, OTHER_KEY, UNLESS_THERE, create_table, headers, quoted, received_at
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
-from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks import sqlstate
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.sinks.database import Fault, Meaning, without_values
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import COLUMNS, OTHER_KEY, UNLESS_THERE, create_table, headers, quoted, received_at
 
 # The whole HTTP request, of which what is not a value is little.
 # https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
@@ -50,8 +50,8 @@ class DataApiSink:
             f"VALUES ({', '.join(values)}) {UNLESS_THERE[settings.engine]}"
         )
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, clock)
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, deadline)
 
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
-from webhook_runtime.clock import Clock, TimeIsUp
+from webhook_runtime.contract.settings import DatabaseSettings
+from webhook_runtime.contract.table import create_table
+from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
-from webhook_runtime.secrets import secret_text
-from webhook_runtime.settings import DatabaseSettings
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
+from webhook_runtime.sources.secrets import secret_text
 from webhook_runtime.tls import rds_authorities, tls_context
 
 # A batch must not use up the function's time waiting for a server that has gone. The server is told to give a statement
@@ -138,8 +138,8 @@ class DatabaseSink:
         rds = None if settings.secret_arn else client("rds")
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, clock)
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, deadline)
 
     def close(self) -> None:
         """Give the connection back to the server."""

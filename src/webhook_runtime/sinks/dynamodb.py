@@ -5,12 +5,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import DynamoDBSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.settings import DynamoDBSettings
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
@@ -36,12 +36,12 @@ class DynamoDBSink:
         self._dynamodb = dynamodb
         self._payloads = payloads
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
         for start in range(0, len(webhooks), _MAX_STATEMENTS):
             if throttled:
                 raise SinkDown(throttled.reason, error=throttled.error)
-            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, clock):
+            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, deadline):
                 yield outcome
                 throttled = outcome if outcome.kind is Kind.RETRY else throttled
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 import pymysql
 from pymysql.constants import ER
 
+from webhook_runtime.contract.settings import DatabaseSettings
+from webhook_runtime.contract.table import COLUMNS, NO_COLUMN, OTHER_KEY, UNLESS_THERE, headers, quoted, received_at
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
-from webhook_runtime.settings import DatabaseSettings
+from webhook_runtime.sinks.bisect import BadWebhook
 from webhook_runtime.sinks.database import (
     CONNECT_SECONDS,
     IDLE_SECONDS,
@@ -18,8 +20,6 @@ from webhook_runtime.sinks.database import (
     Meaning,
     without_values,
 )
-from webhook_runtime.sinks.splitting import BadWebhook
-from webhook_runtime.sinks.table import COLUMNS, NO_COLUMN, OTHER_KEY, UNLESS_THERE, headers, quoted, received_at
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _MEANING = {

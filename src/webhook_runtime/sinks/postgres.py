@@ -14,9 +14,10 @@ from contextlib import suppress
 import pg8000.native
 from pg8000.core import Context
 
+from webhook_runtime.contract.settings import DatabaseSettings
+from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
-from webhook_runtime.settings import DatabaseSettings
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import (
     CONNECT_SECONDS,
@@ -27,7 +28,6 @@ from webhook_runtime.sinks.database import (
     Meaning,
     without_values,
 )
-from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
 
 # Of the connection itself, which the server ends once nobody uses it any more. A pooler refuses to be told, and so does
 # a server before Postgres 14, which does not know the setting.

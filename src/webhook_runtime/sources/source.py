@@ -7,15 +7,15 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from webhook_runtime.admission import Answer, Mismatched, Unverified
 from webhook_runtime.clients import client
+from webhook_runtime.contract.settings import SourceSettings
 from webhook_runtime.message import Webhook
-from webhook_runtime.secrets import NoSecret, Secrets
-from webhook_runtime.settings import SourceSettings
+from webhook_runtime.sources.secrets import NoSecret, Secrets
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 
 if TYPE_CHECKING:
-    from webhook_runtime.handshakes import Ask, Handshake
-    from webhook_runtime.schemes import Scheme, Verdict
+    from webhook_runtime.sources.handshakes import Ask, Handshake
+    from webhook_runtime.sources.schemes import Scheme, Verdict
 
 
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
@@ -41,7 +41,7 @@ class Source:
         """The source that synth time has described. ``secrets_manager`` is a boto3 client, ``in_order`` is whether the
         webhooks come out of a FIFO queue."""
         # Every kind there is, which a function that verifies nothing need not load at each cold start.
-        from webhook_runtime import handshakes, schemes
+        from webhook_runtime.sources import handshakes, schemes
 
         def secrets(name: str) -> Secrets | None:
             where = description.get(name)

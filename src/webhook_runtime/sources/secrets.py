@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from webhook_runtime.admission import Unverifiable
+from webhook_runtime.sources.verification import Unverifiable
 
 # A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.

@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from webhook_runtime import guard, logs
-from webhook_runtime.admission import Answer, Unverifiable, Unverified
-from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.contract.signed import OF_URLS, Around, around
+from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, is_form, parse_json
-from webhook_runtime.secrets import NoSecret, hex_key, standard_key
-from webhook_runtime.signed import OF_URLS, Around, around
+from webhook_runtime.sources.secrets import NoSecret, hex_key, standard_key
+from webhook_runtime.sources.verification import Answer, Unverifiable, Unverified
 
 
 class SourceFailed(Unverifiable):
