@@ -17,14 +17,16 @@ from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued
 from attacks.lambda_time import VCPU, Invocation
 from runtime.doubles import SecretsManager, Sqs
 from senders import Sender
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.source import Sources
 
 # Seconds: half of what each has by default.

@@ -28,14 +28,16 @@ from attacks.lambda_time import Invocation
 from runtime.doubles import SecretsManager, Sqs
 from suite.attacks import Attempts
 from webhook_runtime import message
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources import schemes
 from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source, Sources

@@ -11,12 +11,13 @@ from runtime.events import record
 from suite.attacks import Attempts
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import DynamoDBSettings, HttpSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks import data_api, mysql
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 from webhook_runtime.sinks.http import HttpSink, Signer

@@ -77,7 +77,7 @@ def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, byte
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (adding("webhook_runtime/__pycache__/deadline.cpython-311.pyc"), r"nobody asked for it, .*deadline.cpython-311.pyc"),
+        (adding("webhook_runtime/__pycache__/tls.cpython-311.pyc"), r"nobody asked for it, .*tls.cpython-311.pyc"),
         (adding("tests/test_it.py"), r"nobody asked for it, tests/test_it.py"),
         (without("webhook_runtime/handlers/dynamodb.py"), r"lacks webhook_runtime/handlers/dynamodb.py"),
         (without("cdk_scalable_webhook/mapping/request.vtl"), r"lacks cdk_scalable_webhook/mapping/request.vtl"),

@@ -11,14 +11,16 @@ import pytest
 
 from runtime.doubles import Invocation, Sqs
 from runtime.events import REQUEST_ID, record, request
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.schemes import Hmac
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook

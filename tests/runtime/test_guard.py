@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from runtime.doubles import Invocation, Sqs
 from webhook_runtime import Answer, Permanent, RetryAfter, SinkDown, Unverified, Webhook, logs
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.sources.schemes import Custom, SourceFailed
 from webhook_runtime.sources.source import Source, Sources

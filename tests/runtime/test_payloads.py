@@ -16,15 +16,18 @@ from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime import consumer as consumers
 from webhook_runtime.batch import Batch
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract import limits
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.verification import Unverified
 from webhook_runtime.testing import webhook as a_webhook
 
@@ -127,7 +130,7 @@ class Memory:
 def large(s3: S3, id: str, *, days_ago: float = 0, body: bytes | None = LARGE, **more: Any) -> dict[str, Any]:
     """The record of a webhook whose payload is in S3, or was."""
     webhook = a_webhook(b"", id=id, received_at=datetime.now(UTC) - timedelta(days=days_ago))
-    key = f"{message.QUEUED}{id}"
+    key = f"{limits.QUEUED}{id}"
     if body is not None:
         s3.objects[key] = body
     return record(*message.write(webhook, key), message_id=f"message-{id}", **more)

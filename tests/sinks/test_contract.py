@@ -9,10 +9,10 @@ import pytest
 from queue_harness import Countdown, Queue, reason
 from worlds import World
 
-from webhook_runtime.consumer import Sink
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome
+from webhook_runtime.sinks import Sink
 from webhook_runtime.testing import webhook
 
 PAYLOADS = {

@@ -52,7 +52,7 @@ def world() -> Iterator[HttpWorld]:
 def sink(world: HttpWorld, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
     settings: dict[str, Any] = {
         "url": f"http://127.0.0.1:{world.link.port}/in?to=x",
-        "timeout": timeout,
+        "timeout_seconds": timeout,
         "signing_secret_arn": "arn" if secrets else None,
         "ca_certificates": None,
     }

@@ -529,7 +529,7 @@ class TestTls:
     def test_certificate_and_host_name_are_verified(self, secure: "Secure", authority: trustme.CA, host: str) -> None:
         secure.present(authority.issue_cert(host))
         world = MySqlWorld(secure.server)
-        sink = world.sink(host=host, tls=True, ca_certificates=secure.authority)
+        sink = world.sink(database_host=host, database_tls=True, ca_certificates=secure.authority)
         assert kinds(sink, webhook(), webhook()) == [S, S]
         assert len(world.rows()) == 2
         world.close()
@@ -539,11 +539,19 @@ class TestTls:
         certificate, ca_certificates = presented(case, authority, secure.authority)
         secure.present(certificate)
         world = MySqlWorld(secure.server)
-        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=ca_certificates), "MySQL error 2003")
+        refuses(
+            world,
+            world.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates),
+            "MySQL error 2003",
+        )
         world.close()
 
     def test_a_server_without_tls_is_refused(self, world: MySqlWorld, secure: "Secure") -> None:
-        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=secure.authority), "MySQL error 2026")
+        refuses(
+            world,
+            world.sink(database_host="localhost", database_tls=True, ca_certificates=secure.authority),
+            "MySQL error 2026",
+        )
 
 
 def refuses(world: MySqlWorld, sink: DatabaseSink, error: str) -> None:

@@ -14,11 +14,13 @@ from http_service import HttpService
 from queue_harness import Countdown, Queue
 
 from webhook_runtime import Webhook
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import HttpSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks.http import HttpSink
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.sources.schemes import Custom

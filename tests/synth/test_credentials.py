@@ -155,7 +155,7 @@ def test_of_a_signed_url_the_publisher_takes_it_out_afterwards(stack: Stack, sec
             return arrived
 
     sqs, sources = Sqs(), Admitting()
-    settings = PublisherSettings("http://sqs/Queue", None, credentials=json.dumps(told))
+    settings = PublisherSettings("http://sqs/Queue", None, credentials=told)
     event = request(b"x", headers=[("X-Tenant-Token", "hush")], query=[("Token", "hush"), ("a", "1")])
     Publisher(settings, sqs, sources).handle(event, None)  # type: ignore[arg-type]
     assert "hush" not in str(sqs.sent)

@@ -224,6 +224,6 @@ def test_a_consumer_of_ones_own_is_refused(stack: Stack, synth: Synth) -> None:
 
 def test_the_prefixes_are_those_of_the_run_time() -> None:
     from cdk_scalable_webhook import payloads
-    from webhook_runtime import message
+    from webhook_runtime.contract import limits
 
-    assert (payloads._QUEUED, payloads._STORED) == (message.QUEUED, message.STORED)
+    assert (payloads._QUEUED, payloads._STORED) == (limits.QUEUED, limits.STORED)

@@ -1,7 +1,6 @@
 """Both doors write the one message format: any request, by property, without a cloud between."""
 
 import base64
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -36,7 +35,7 @@ def through_lambda(
 ) -> dict[str, Any]:
     sqs = Sqs()
     event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()), mount=mount)
-    settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=json.dumps(CREDENTIALS))
+    settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=CREDENTIALS)
     answer = Publisher(settings, sqs).handle(event, None)
     assert answer["statusCode"] == 202
     (sent,) = sqs.sent

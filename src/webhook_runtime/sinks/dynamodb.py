@@ -1,11 +1,10 @@
 """Into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from webhook_runtime.contract.settings import DynamoDBSettings
+from webhook_runtime.clients import AWS_FAILED, client, code_of
+from webhook_runtime.contract.settings import DynamoDBSettings, from_environment
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
@@ -36,6 +35,12 @@ class DynamoDBSink:
         self._dynamodb = dynamodb
         self._payloads = payloads
 
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The sink of a deployed function."""
+        settings = from_environment(DynamoDBSettings)
+        return cls(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))
+
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
         for start in range(0, len(webhooks), _MAX_STATEMENTS):
@@ -50,13 +55,10 @@ class DynamoDBSink:
             answer = self._dynamodb.batch_execute_statement(
                 Statements=[self._statement(webhook) for webhook in webhooks]
             )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ValidationException":
-                raise BadWebhook(code, str(error)) from error
-            raise SinkDown(str(error), error=code) from error
-        except BotoCoreError as error:
-            raise SinkDown(str(error), error=type(error).__name__) from error
+        except AWS_FAILED as error:
+            if code_of(error) == "ValidationException":
+                raise BadWebhook(code_of(error), str(error)) from error
+            raise SinkDown(str(error), error=code_of(error)) from error
         return [_outcome(response) for response in answer["Responses"]]
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:

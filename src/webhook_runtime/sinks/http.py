@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from webhook_runtime.clients import client
 from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
-from webhook_runtime.contract.settings import HttpSettings
+from webhook_runtime.contract.settings import HttpSettings, from_environment
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
@@ -194,7 +194,7 @@ class HttpSink:
     @classmethod
     def from_environment(cls) -> "HttpSink":
         """The sink of a deployed function."""
-        settings = HttpSettings.from_environment()
+        settings = from_environment(HttpSettings)
         arn = settings.signing_secret_arn
         return cls(settings, Signer(client("secretsmanager"), arn) if arn else None)
 
@@ -246,7 +246,7 @@ class HttpSink:
 
     def _request(self, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> "urllib3.BaseHTTPResponse":
         # Never 0, which would be an error: the first request is made however little time is left.
-        timeout = max(min(self._settings.timeout, deadline.remaining()), 0.01)
+        timeout = max(min(self._settings.timeout_seconds, deadline.remaining()), 0.01)
         response = self._pool.request(
             "POST",
             self._settings.url,

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from typing import Any
 
 from webhook_runtime import guard
-from webhook_runtime.contract.settings import PythonSettings
+from webhook_runtime.contract.settings import PythonSettings, from_environment
 from webhook_runtime.deadline import INTERRUPTS, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome
@@ -24,9 +24,9 @@ class PythonSink:
     @classmethod
     def from_environment(cls) -> "PythonSink":
         """The sink of a deployed function. An error of the user's module shows when it is loaded."""
-        settings = PythonSettings.from_environment()
+        settings = from_environment(PythonSettings)
         module, _, name = settings.handler.rpartition(".")
-        return cls(getattr(importlib.import_module(module), name), batch=settings.batch)
+        return cls(getattr(importlib.import_module(module), name), batch=settings.handler_batch)
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         if self._batch and len(webhooks) > 1:

@@ -1,14 +1,11 @@
 """Who sends: what each request has to pass before it is a webhook, at the door or, where none verifies, behind it."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from webhook_runtime.clients import client
-from webhook_runtime.contract.settings import SourceSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources.secrets import NoSecret, Secrets
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
@@ -122,17 +119,14 @@ class Sources:
         self._by_mount = by_mount
 
     @classmethod
-    def from_settings(cls, settings: SourceSettings | None, *, in_order: bool = False) -> "Sources | None":
-        """Those of a deployed function; ``in_order`` is whether it empties a FIFO queue. None where there is nothing to
-        check."""
-        if settings is None:
-            return None
-        secrets_manager = client("secretsmanager")
-        sources = json.loads(settings.sources)
+    def described(
+        cls, descriptions: Mapping[str, Mapping[str, Any] | None], secrets_manager: Any, *, in_order: bool = False
+    ) -> "Sources":
+        """The sources that synth time has described. See ``Source.described``."""
         return cls(
             {
                 mount: each and Source.described(each, secrets_manager, in_order=in_order)
-                for mount, each in sources.items()
+                for mount, each in descriptions.items()
             }
         )
 
