@@ -9,7 +9,7 @@ from webhook_runtime import deployed, logs
 from webhook_runtime.batch import Batch, Done, Message, Pending
 from webhook_runtime.clients import Later
 from webhook_runtime.contract.backoff import Backoff
-from webhook_runtime.contract.settings import ConsumerSettings, from_environment
+from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, from_environment
 from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
@@ -59,7 +59,8 @@ class Consumer:
         """The consumer of a deployed function."""
         settings = from_environment(ConsumerSettings)
         sqs = Later("sqs")  # which is needed for what failed, and for nothing else
-        dead_letters, unverified = settings.dead_letter_queue_url, settings.unverified_queue_url
+        dead_letters = settings.dead_letter_queue_url
+        unverified = from_environment(UnverifiedSettings).unverified_queue_url
         backoff = Backoff(settings.retry_initial_seconds, settings.retry_maximum_seconds)
         return cls(
             sink,

@@ -96,8 +96,7 @@ class PublisherSettings(NamedTuple):
 
 class ConsumerSettings(NamedTuple):
     """``max_receive_count`` is None where an existing queue does not tell. ``payload_days`` is for how many days
-    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled.
-    ``unverified_queue_url`` is None where the consumer verifies nobody."""
+    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled."""
 
     queue_url: str
     retry_initial_seconds: float
@@ -106,6 +105,11 @@ class ConsumerSettings(NamedTuple):
     max_receive_count: Number | None = None
     payload_bucket: str | None = None
     payload_days: Number | None = None
+
+
+class UnverifiedSettings(NamedTuple):
+    """Where goes what is surely not of its sender. None: the consumer verifies nobody."""
+
     unverified_queue_url: str | None = None
 
 

@@ -14,6 +14,7 @@ from webhook_runtime.contract.settings import (
     PublisherSettings,
     PythonSettings,
     SourceSettings,
+    UnverifiedSettings,
     from_environment,
     to_environment,
 )
@@ -34,7 +35,7 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
         },
     ),
     (
-        ConsumerSettings(QUEUE, 0.25, 39_600.0, "https://sqs/Dead", 12, "Bucket", 14, "https://sqs/Unverified"),
+        ConsumerSettings(QUEUE, 0.25, 39_600.0, "https://sqs/Dead", 12, "Bucket", 14),
         {
             "QUEUE_URL": QUEUE,
             "RETRY_INITIAL_SECONDS": "0.25",
@@ -43,9 +44,9 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
             "MAX_RECEIVE_COUNT": "12",
             "PAYLOAD_BUCKET": "Bucket",
             "PAYLOAD_DAYS": "14",
-            "UNVERIFIED_QUEUE_URL": "https://sqs/Unverified",
         },
     ),
+    (UnverifiedSettings("https://sqs/Unverified"), {"UNVERIFIED_QUEUE_URL": "https://sqs/Unverified"}),
     (DynamoDBSettings("Table", "Bucket"), {"TABLE_NAME": "Table", "PAYLOAD_BUCKET": "Bucket"}),
     (
         DatabaseSettings("db", 5432, "orders", True, "webhooks", False, "arn", "me", "ca.pem"),
@@ -123,7 +124,7 @@ def test_a_number_that_only_deployment_knows_is_written_as_its_token() -> None:
 
 @pytest.mark.parametrize(("text", "is_on"), [("true", True), ("false", False), ("1", True), ("", True)])
 def test_a_switch_is_off_only_where_somebody_said_so(text: str, is_on: bool) -> None:
-    environment = to_environment(EVERY_FIELD[5][0]) | {"WEBHOOK_DATABASE_TLS": text}
+    environment = to_environment(EVERY_FIELD[6][0]) | {"WEBHOOK_DATABASE_TLS": text}
     assert from_environment(DatabaseSettings, environment).database_tls is is_on
 
 
