@@ -13,14 +13,12 @@ from constructs import Construct
 
 from cdk_scalable_webhook import checks, findings
 from cdk_scalable_webhook.retry import Retry
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 
 _MAX_RECEIVE_COUNT = 5
 
 # In seconds. Anything is restarted now and then.
 _SHORTEST_OUTAGE = 60
-
-# Payload and metadata together. Set, since defaults differ from account to account and region to region.
-_MAX_MESSAGE_BYTES = 1_048_576
 
 # As long as SQS keeps anything: a message's age does not start anew when it moves.
 _DEAD_LETTER_RETENTION = Duration.days(14)
@@ -68,7 +66,7 @@ def create_buffer(
     checks.visibility_timeout(visibility_timeout, consumer_timeout, max_batching_window)
     retention, tries = checks.retention(retention_period), max_receive_count or _MAX_RECEIVE_COUNT
     if dead_letter_queue is not None:
-        _check_dead_letters(scope, dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES)
+        _check_dead_letters(scope, dead_letter_queue, None, fifo=False, retention=retention, size=MAX_MESSAGE_BYTES)
     _check_tries(scope, retry, tries, retention)
 
     create = partial(_queue, scope, encryption_key=encryption_key, removal_policy=removal_policy)
@@ -90,7 +88,7 @@ def check_unverified_queue(
 ) -> None:
     """Whether it takes what comes out of the queue, which is None where one is about to be made, as is that of dead
     letters."""
-    needed = checks.message_size_of(queue) if queue else _MAX_MESSAGE_BYTES
+    needed = checks.message_size_of(queue) if queue else MAX_MESSAGE_BYTES
     checks.unverified_queue(scope, brought, queue, dead_letter_queue, needed)
 
 
@@ -131,7 +129,8 @@ def _queue(
         encryption=sqs.QueueEncryption.KMS if encryption_key else sqs.QueueEncryption.SQS_MANAGED,
         encryption_master_key=encryption_key,
         enforce_ssl=True,
-        max_message_size_bytes=_MAX_MESSAGE_BYTES,
+        # Set, since defaults differ from account to account and region to region.
+        max_message_size_bytes=MAX_MESSAGE_BYTES,
         removal_policy=removal_policy,
         **properties,
     )
@@ -156,10 +155,10 @@ def brought_buffer(
             "for a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
         )
     holds = checks.message_size_of(queue)
-    if holds is not None and holds < _MAX_MESSAGE_BYTES:
+    if holds is not None and holds < MAX_MESSAGE_BYTES:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:maxMessageSize",
-            f"max_message_size_bytes of queue should be {_MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
+            f"max_message_size_bytes of queue should be {MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
             "fit is answered 413, or goes through S3 with large_payloads at the Lambda door.",
         )
     policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None

@@ -29,6 +29,7 @@ from constructs import Construct
 from cdk_scalable_webhook import distributions, variables
 from cdk_scalable_webhook.arguments import brief
 from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from webhook_runtime.contract.limits import MAX_ENVIRONMENT_BYTES
 from webhook_runtime.contract.signed import OF_URLS, around
 
 if TYPE_CHECKING:
@@ -1236,10 +1237,10 @@ def environment_size(values: Mapping[str, str], *, beside: int = 0, remedy: str 
     # What only deployment knows is a name or an ARN, mostly shorter than this.
     texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
     size = beside + sum(len(text.encode()) for text in texts)
-    if size > variables.MAX_BYTES:
+    if size > MAX_ENVIRONMENT_BYTES:
         raise ValueError(
             "source, event_filters, acknowledgement and what is given to sink must fit into the "
-            f"{variables.MAX_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
+            f"{MAX_ENVIRONMENT_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
         )
 
 

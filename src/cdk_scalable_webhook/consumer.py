@@ -20,6 +20,7 @@ from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.retry import Retry
 from cdk_scalable_webhook.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.source import Source, count_mismatched, environment
+from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -78,10 +79,9 @@ def create_consumer(
             description="Stores webhooks from the queue in the sink",
             environment={
                 **config.environment,
-                **_environment(buffer, retry),
+                **_environment(buffer, retry, payload_bucket),
                 **environment(sources),
                 **filter_environment(event_filters),
-                **_payload_environment(payload_bucket, buffer),
             },
             timeout=timeout,
             memory_size=memory_size or _MEMORY_SIZE,
@@ -114,7 +114,8 @@ def create_consumer(
 
 def put_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, queue: sqs.IQueue) -> None:
     """Let the consumer take what is surely not of its source to the queue for that, and count it."""
-    consumer.add_environment("WEBHOOK_UNVERIFIED_QUEUE_URL", unverified.queue_url)
+    for name, value in to_environment(UnverifiedSettings(unverified.queue_url)).items():
+        consumer.add_environment(name, value)
     grants.send(unverified, consumer)
     count("Unverified", consumer, queue, logs.FilterPattern.string_value("$.message", "=", "unverified"))
 
@@ -124,25 +125,20 @@ def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch
     return counted("Unverified", queue, period)
 
 
-def _environment(buffer: Buffer, retry: Retry) -> dict[str, str]:
-    """What every consumer knows of its queue, to send back and to dead-letter what failed."""
-    environment = {
-        "WEBHOOK_QUEUE_URL": buffer.queue.queue_url,
-        "WEBHOOK_RETRY_INITIAL_SECONDS": f"{checks.known(retry.initial):g}",
-        "WEBHOOK_RETRY_MAXIMUM_SECONDS": f"{checks.known(retry.maximum):g}",
-    }
-    if buffer.dead_letter_queue is not None:
-        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = buffer.dead_letter_queue.queue_url
-    if buffer.max_receive_count is not None:
-        environment["WEBHOOK_MAX_RECEIVE_COUNT"] = number_text(buffer.max_receive_count)
-    return environment
-
-
-def _payload_environment(bucket: "s3.IBucket | None", buffer: Buffer) -> dict[str, str]:
-    """Where large payloads are, and from which age on one that is not there has expired."""
-    if bucket is None:
-        return {}
-    return {"WEBHOOK_PAYLOAD_BUCKET": bucket.bucket_name, "WEBHOOK_PAYLOAD_DAYS": str(buffer.days)}
+def _environment(buffer: Buffer, retry: Retry, payload_bucket: "s3.IBucket | None") -> dict[str, str]:
+    """What every consumer knows of its queue, to send back and to dead-letter what failed; and where large payloads
+    are, and from which age on one that is not there has expired."""
+    count = buffer.max_receive_count
+    settings = ConsumerSettings(
+        queue_url=buffer.queue.queue_url,
+        retry_initial_seconds=checks.known(retry.initial),
+        retry_maximum_seconds=checks.known(retry.maximum),
+        dead_letter_queue_url=buffer.dead_letter_queue.queue_url if buffer.dead_letter_queue is not None else None,
+        max_receive_count=number_text(count) if count is not None else None,
+        payload_bucket=payload_bucket.bucket_name if payload_bucket is not None else None,
+        payload_days=buffer.days if payload_bucket is not None else None,
+    )
+    return to_environment(settings)
 
 
 def _place(network: SinkNetwork | None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Who sends: how the sender signs, what makes one of its deliveries unique, and what it asks before it sends."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +15,7 @@ from cdk_scalable_webhook import checks, grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.arguments import typed
 from cdk_scalable_webhook.counts import count, counted
+from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -806,7 +806,7 @@ def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
     where none does."""
     described = {mount: source and source.described() for mount, source in sources.items()}
-    return {"WEBHOOK_SOURCES": json.dumps(described, separators=(",", ":"))} if any(described.values()) else {}
+    return to_environment(SourceSettings(described if any(described.values()) else None))
 
 
 def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str | None) -> dict[str, str]:

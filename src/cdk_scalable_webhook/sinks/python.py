@@ -10,6 +10,7 @@ from constructs import Construct
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.sinks.network import network
+from webhook_runtime.contract.settings import PythonSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -46,11 +47,7 @@ class PythonSink(Sink):
         """See ``Sink.bind``."""
         return SinkConfig(
             "python",
-            {
-                **self._environment,
-                "WEBHOOK_HANDLER": self._handler,
-                "WEBHOOK_HANDLER_BATCH": "true" if self._batch else "false",
-            },
+            {**self._environment, **to_environment(PythonSettings(self._handler, self._batch))},
             packages=self._packages,
             code=self._code,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),
