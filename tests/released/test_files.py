@@ -96,7 +96,7 @@ def test_a_wheel_that_is_not_the_source_is_refused(
     [
         ("webhook_runtime/py.typed", r"lacks \*/py.typed"),
         (".vtl", r"lacks cdk_scalable_webhook/mapping/\*.vtl"),
-        (".sql", r"lacks webhook_runtime/sinks/\*.sql"),
+        (".sql", r"lacks webhook_runtime/contract/\*.sql"),
         (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
         ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),
     ],

@@ -45,8 +45,8 @@ VARIABLES = {
     handler: {f"WEBHOOK_{field.upper()}" for kind in kinds for field in kind._fields}
     for handler, kinds in SETTINGS.items()
 }
-# Of any kind that each setting may be of.
-VALUES: Any = {
+# With which a handler loads, where "1" will not do.
+VALUES = {
     "WEBHOOK_HANDLER": "json.loads",
     "WEBHOOK_DATABASE_ENGINE": "mysql",
     "WEBHOOK_ACKNOWLEDGEMENT": "{}",

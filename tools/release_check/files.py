@@ -23,7 +23,7 @@ _BIN = Path(sys.executable).parent
 _NEEDED = {
     "handlers": "webhook_runtime/handlers/[!_]*.py",
     "templates of the direct door": "cdk_scalable_webhook/mapping/*.vtl",
-    "tables": "webhook_runtime/sinks/*.sql",
+    "tables": "webhook_runtime/contract/*.sql",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",
 }
