@@ -125,7 +125,7 @@ class Sources:
         """The sources that synth time has described. See ``Source.described``."""
         return cls(
             {
-                mount: each and Source.described(each, secrets_manager, in_order=in_order)
+                mount: None if each is None else Source.described(each, secrets_manager, in_order=in_order)
                 for mount, each in descriptions.items()
             }
         )
