@@ -19,9 +19,9 @@ from events import requests, signed
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import PEERS, Function, deployed, secret
 from processes import serving
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import DynamoDBSettings, PublisherSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import DynamoDBSettings, PublisherSettings
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 from webhook_runtime.testing import sqs_event
 from worker import Context
@@ -74,7 +74,10 @@ def _starts(folder: Path, postgres: int) -> dict[str, Start]:
     compileall.compile_dir(PEERS, quiet=1)
     sink = DynamoDBSink(DynamoDBSettings("Webhooks"), _Recorder())
     publisher = Publisher(PublisherSettings("Queue", None), _Recorder())
-    put, send = _call(lambda: [*sink.store([webhook], Clock(Context()))]), _call(lambda: publisher.handle(posted, None))
+    put, send = (
+        _call(lambda: [*sink.store([webhook], Deadline(Context()))]),
+        _call(lambda: publisher.handle(posted, None)),
+    )
     return {
         "consumer": (ours["OpenConsumer"].compiled(), queued),
         "boto3_dynamodb": (Function(PEERS / "bare", "bare_dynamodb.handler"), put),

@@ -17,15 +17,17 @@ from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued
 from attacks.lambda_time import VCPU, Invocation
 from runtime.doubles import SecretsManager, Sqs
 from senders import Sender
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Sources
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.source import Sources
 
 # Seconds: half of what each has by default.
 HALF = {"publisher": 10.0, "consumer": 15.0}
@@ -44,7 +46,7 @@ FILTERS = EventFilters(
 class Sink:
     """Takes everything."""
 
-    def store(self, webhooks: list[Webhook], _clock: Clock) -> Iterable[Outcome]:
+    def store(self, webhooks: list[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
         """Each."""
         return [STORED for _ in webhooks]
 

@@ -25,7 +25,7 @@ from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import DATABASE_NAME, PEERS, Function, deployed, secret
 from processes import Worker, serving
 from slow_link import round_trips
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.table import create_table
 
 ROUND_TRIP_MS = 5
 WORKERS = 2

@@ -21,7 +21,7 @@ from cdk_scalable_webhook.local.commands import say
 from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end, free_port, processes_in
 from cdk_scalable_webhook.local.guard import HEALTH_PATH
 from cdk_scalable_webhook.local.observe import wait_for
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.table import create_table
 
 _START_SECONDS = 60
 # Fewer connections than consumers. Who gets none is sent away, and a server that is back is found soon.

@@ -1,5 +1,7 @@
 """What `make check` and `make test` hold the code to: the settings of each tool."""
 
+from pathlib import Path
+
 from projen.python import PythonProject
 
 from projenrc.package import MODULE, PYTHONS
@@ -112,13 +114,11 @@ ROOMS = [
     "checks",
 ]
 SYNTH_TIME = [f"{MODULE}.{room}" for rooms in ROOMS for room in rooms.split(" | ")]
-# The SQL of a table is printed as it is run, and to the others an argument is held: how what is signed is read, and
-# which headers a sink leaves out.
-IN_BOTH = [
-    f"{MODULE}.checks.signing -> webhook_runtime.signed",
-    f"{MODULE}.route.sinks.data_api -> webhook_runtime.sinks.table",
-    f"{MODULE}.route.sinks.database -> webhook_runtime.sinks.table",
-    f"{MODULE}.route.sinks.http -> webhook_runtime.sinks.forwarded",
+# All of run time but what it shares with the others.
+RUN_TIME = [
+    f"webhook_runtime.{path.stem}"
+    for path in sorted((Path(__file__).parents[1] / "src" / "webhook_runtime").iterdir())
+    if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem not in ("__init__", "contract")
 ]
 
 LAYERS = {
@@ -150,12 +150,36 @@ LAYERS = {
             "forbidden_modules": [MODULE, "aws_cdk", "constructs", "jsii"],
         },
         {
-            # All else meets in the environment variables.
-            "name": "Synth time knows nothing of run time but what both say",
+            "name": "Synth time and the local AWS know of run time the contract alone",
             "type": "forbidden",
-            "source_modules": SYNTH_TIME,
-            "forbidden_modules": ["webhook_runtime"],
-            "ignore_imports": IN_BOTH,
+            "source_modules": [*SYNTH_TIME, *LOCAL_ONLY],
+            "forbidden_modules": RUN_TIME,
+        },
+        {
+            "name": "The contract needs the standard library alone",
+            "type": "forbidden",
+            "source_modules": ["webhook_runtime.contract"],
+            "forbidden_modules": [*RUN_TIME, "boto3", "botocore"],
+        },
+        {
+            "name": "A batch's way: each module of run time knows only those after it",
+            "type": "layers",
+            "containers": ["webhook_runtime"],
+            "exhaustive": True,
+            "layers": [
+                "handlers | testing",
+                "consumer | publisher",
+                "storing | settlement",
+                "intake | dead_letters | redelivery",
+                "batch | deployed",
+                "sinks | filters",
+                "sources | payloads | tls",
+                "guard",
+                "logs | clients",
+                "deadline",
+                "message | outcome",
+                "contract",
+            ],
         },
         {
             "name": "A webhook's way: each room knows only those after it",

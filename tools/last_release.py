@@ -19,6 +19,7 @@ from aws_cdk import App
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from webhook_runtime import message, testing
+from webhook_runtime.contract import limits
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "released"
@@ -146,7 +147,7 @@ def messages() -> list[dict[str, Any]]:
             received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
         )
         webhook = replace(webhook, request_id="request-1", message_id="message-1")
-        payload_key = f"{message.QUEUED}{key}" if key else None
+        payload_key = f"{limits.QUEUED}{key}" if key else None
         (record,) = testing.sqs_event(webhook)["Records"]
         record["body"], record["messageAttributes"][message.ATTRIBUTE]["stringValue"] = message.write(
             webhook, payload_key

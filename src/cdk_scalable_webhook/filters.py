@@ -14,6 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from cdk_scalable_webhook.checks.types import MAX_NUMBER, brief, is_text
 from cdk_scalable_webhook.checks.values import require_header_name, require_number
 from cdk_scalable_webhook.monitoring import count, counted, total
+from webhook_runtime.contract.settings import FilterSettings, to_environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -109,8 +110,8 @@ def filter_environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
     """
     if not filters:
         return {}
-    text = _dumps({mount: each.patterns for mount, each in filters.items()})
-    if len(text) > _MAX_ENVIRONMENT_LENGTH:
+    written = to_environment(FilterSettings({mount: each.patterns for mount, each in filters.items()}))
+    if (length := sum(map(len, written.values()))) > _MAX_ENVIRONMENT_LENGTH:
         limit = (
             f"be at most {_MAX_ENVIRONMENT_LENGTH:,} characters as JSON, since a function has them in its environment"
         )
@@ -118,8 +119,8 @@ def filter_environment(filters: Mapping[str, EventFilters]) -> dict[str, str]:
         if len(filters) > 1:
             remedy += ", or take Ingress.lambda_integration(), where each endpoint has a function of its own"
             where = f"event_filters of {' and '.join(filters)} together"
-        _refuse(limit, f"{len(text):,}", remedy, where)
-    return {"WEBHOOK_EVENT_FILTERS": text}
+        _refuse(limit, f"{length:,}", remedy, where)
+    return written
 
 
 def count_dropped(function: lambda_.Function, queue: sqs.IQueue) -> None:

@@ -8,13 +8,10 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.common import CommonOptions
+from webhook_runtime.contract.limits import QUEUED, STORED
 
 if TYPE_CHECKING:  # importing it costs every synth, and most need no bucket
     from aws_cdk import aws_s3 as s3
-
-# What is on its way, and what a sink keeps for good. The run time's own names for them are in webhook_runtime.message.
-_QUEUED = "queued/"
-_STORED = "stored/"
 
 
 def payload_bucket(
@@ -43,7 +40,7 @@ def payload_bucket(
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         lifecycle_rules=[
-            s3.LifecycleRule(prefix=_QUEUED, expiration=Duration.days(days)),
+            s3.LifecycleRule(prefix=QUEUED, expiration=Duration.days(days)),
             s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
         ],
         removal_policy=common.removal_policy,
@@ -55,7 +52,7 @@ def payload_bucket(
 def grant_put(bucket: "s3.IBucket", publisher: iam.IGrantable) -> None:
     """Permit putting payloads on their way."""
     # The bucket's own grants have retention, legal holds and tags as well.
-    _grant(bucket, publisher, ["s3:PutObject"], _QUEUED)
+    _grant(bucket, publisher, ["s3:PutObject"], QUEUED)
     # Nor has the key's own grant this alone.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     grants.use_key(bucket.encryption_key, publisher, "kms:GenerateDataKey")
@@ -64,7 +61,7 @@ def grant_put(bucket: "s3.IBucket", publisher: iam.IGrantable) -> None:
 def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
     """Permit fetching payloads that are on their way, and deleting what is stored."""
     # The bucket's own grants have every version, and the bucket's settings.
-    _grant(bucket, consumer, ["s3:GetObject", "s3:DeleteObject"], _QUEUED)
+    _grant(bucket, consumer, ["s3:GetObject", "s3:DeleteObject"], QUEUED)
     # Without it S3 answers 403 where an object is not there, and what is gone could not be told from what may not be
     # read. Not with a condition on s3:prefix, a key that GetObject does not have, so that it would never hold.
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
@@ -74,7 +71,7 @@ def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
 
 def grant_keep(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
     """Permit a sink to keep payloads for good."""
-    _grant(bucket, consumer, ["s3:PutObject"], _STORED)
+    _grant(bucket, consumer, ["s3:PutObject"], STORED)
     grants.use_key(bucket.encryption_key, consumer, "kms:GenerateDataKey")
 
 

@@ -1,6 +1,5 @@
 """Who sends: how the sender signs, what makes one of its deliveries unique, and what it asks before it sends."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,6 +28,7 @@ from cdk_scalable_webhook.checks.values import (
 )
 from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
+from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -53,7 +53,7 @@ class Probe:
         """Not called by itself: the static methods know each kind.
 
         Args:
-            kind: Of ``webhook_runtime.handshakes.KINDS``.
+            kind: Of ``webhook_runtime.sources.handshakes.KINDS``.
             arguments: What that is made of.
         """
         self._kind = kind
@@ -144,12 +144,12 @@ class Source:
         """Not called by itself: the static methods know each sender's scheme.
 
         Args:
-            kind: How the sender proves who it is, of ``webhook_runtime.schemes.KINDS``.
+            kind: How the sender proves who it is, of ``webhook_runtime.sources.schemes.KINDS``.
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
             secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            handshakes: What the sender asks before it sends: each a kind of ``webhook_runtime.handshakes.KINDS``, and
-                what that is made of. Default: nothing.
+            handshakes: What the sender asks before it sends: each a kind of
+                ``webhook_runtime.sources.handshakes.KINDS``, and what that is made of. Default: nothing.
             token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
             packages: The distributions that the function that verifies imports beside boto3. Default: none.
             code: A folder or file of the user's that goes into that function. Default: none.
@@ -819,7 +819,7 @@ def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
     where none does."""
     described = {mount: source and source.described() for mount, source in sources.items()}
-    return {"WEBHOOK_SOURCES": json.dumps(described, separators=(",", ":"))} if any(described.values()) else {}
+    return to_environment(SourceSettings(described if any(described.values()) else None))
 
 
 def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str | None) -> dict[str, str]:

@@ -15,6 +15,3 @@ RESERVED = {
     *("AWS_LAMBDA_RUNTIME_API", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     *("LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
 }
-# All names and values together.
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-MAX_BYTES = 4096

@@ -1,8 +1,8 @@
 """What runs in Lambda, and what a handler of yours is given: the standard library and boto3, never aws_cdk."""
 
-from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.message import Headers, MalformedMessage, Webhook, read
 from webhook_runtime.outcome import Permanent, RetryAfter, SinkDown
+from webhook_runtime.sources.verification import Answer, Unverified
 
 __all__ = [
     "Answer",

@@ -1,10 +1,20 @@
-"""The clients of the handlers: boto3's, made without boto3, whose import takes longer than a client of its own does."""
+"""AWS as this code sees it: clients, and the two ways in which a call fails. Nothing else knows botocore.
+
+The clients are boto3's, made without boto3, whose import takes longer than a client of its own does.
+"""
 
 from functools import cached_property
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+# AWS has answered, and refused.
+AwsRefused: Any = ClientError
+# AWS did not answer, or nothing could be sent to it.
+AwsUnreachable: Any = BotoCoreError
+AWS_FAILED: tuple[Any, ...] = (AwsRefused, AwsUnreachable)
 
 # What clients share: each loads its service's model, and none loads what is common to all again.
 _session = botocore.session.get_session()
@@ -36,3 +46,21 @@ class Later:
 
     def __getattr__(self, operation: str) -> Any:
         return getattr(self._client, operation)
+
+
+def code_of(error: Exception) -> str:
+    """What AWS calls its refusal; of any other error the name of its class."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, AwsRefused) else type(error).__name__
+
+
+def message_of(error: Exception) -> str:
+    """What AWS says of its refusal, without the operation around it; of any other error its text."""
+    return str(error.response["Error"].get("Message", "")) if isinstance(error, AwsRefused) else str(error)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether AWS may say something else when it is asked again."""
+    if not isinstance(error, AwsRefused):
+        return isinstance(error, AwsUnreachable)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return bool(status >= 500) or code_of(error) == "ThrottlingException"

@@ -12,7 +12,6 @@ from functools import cached_property, partial
 from typing import Any
 
 from webhook_runtime.message import Webhook, parse_json
-from webhook_runtime.settings import FilterSettings
 
 Pattern = Mapping[str, Any]
 
@@ -23,11 +22,6 @@ class EventFilters:
 
     def __init__(self, by_mount: Mapping[str, Sequence[Pattern]]) -> None:
         self._by_mount = {mount: _Filters(patterns) for mount, patterns in by_mount.items()}
-
-    @classmethod
-    def from_settings(cls, settings: FilterSettings | None) -> "EventFilters | None":
-        """Those of a deployed function. None where every webhook is wanted."""
-        return None if settings is None else cls(json.loads(settings.event_filters))
 
     def want(self, webhook: Webhook) -> bool:
         """Whether any filter of the webhook's endpoint matches. Never raises, whatever the payload."""
@@ -54,6 +48,10 @@ class _Filters:
         self._patterns = patterns
 
     @cached_property
+    def _looks_at_headers(self) -> bool:
+        return any("headers" in pattern for pattern in self._patterns)
+
+    @cached_property
     def _depth(self) -> int:
         return max((_depth(pattern["body"]) for pattern in self._patterns if "body" in pattern), default=0)
 
@@ -63,7 +61,7 @@ class _Filters:
 
     def want(self, webhook: Webhook) -> bool:
         """See ``EventFilters.want``."""
-        headers = {name: webhook.headers.get_all(name) for name in webhook.headers}
+        headers = {name: webhook.headers.get_all(name) for name in webhook.headers} if self._looks_at_headers else {}
         search = _Search()
         try:
             left = [each for each in self._compiled if "headers" not in each or search.finds(each["headers"], headers)]

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from webhook_runtime import logs
-from webhook_runtime.admission import Unverified
-from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDown
 
 
@@ -51,12 +50,6 @@ def outcome(error: BaseException) -> Outcome:
         return Outcome(Kind.RETRY, said.error, said.reason, said.seconds)
     logs.logger.error("the handler raised", exc_info=logs.raised(error))
     return Outcome(Kind.RETRY, said.error, logs.text_of(error) or said.error)
-
-
-def refusal(error: BaseException) -> Unverified:
-    """The same, one of our own."""
-    said = read(error)
-    return Unverified(said.reason, sure=said.is_sure)
 
 
 def _value(get: Callable[[], Any]) -> Any:

@@ -16,17 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
+from webhook_runtime.contract.limits import QUEUED
+
 ATTRIBUTE = "webhook"
 VERSION = "1"
 
-# SQS counts body and attributes together.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-MAX_MESSAGE_BYTES = 1_048_576
 _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
-
-# In the bucket for large payloads: those that are on their way, and those that a sink keeps for good.
-QUEUED = "queued/"
-STORED = "stored/"
 
 # What SQS does not take; any other character it takes as it is.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
@@ -216,8 +211,12 @@ def size(body: str, attribute: str) -> int:
 def size_of(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
     """What SQS counts against its limit: the body, and name, type and value of each attribute."""
     texts = [body, *(name + each["DataType"] + each.get("StringValue", "") for name, each in attributes.items())]
-    size = sum(len(text.encode(errors="surrogatepass")) for text in texts)  # whatever somebody else has written
-    return size + sum(len(each.get("BinaryValue", b"")) for each in attributes.values())
+    return sum(map(_bytes_of, texts)) + sum(len(each.get("BinaryValue", b"")) for each in attributes.values())
+
+
+def _bytes_of(text: str) -> int:
+    """As UTF-8, whatever somebody else has written. Most is ASCII, which need not be encoded to be counted."""
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def limit_in(error: Exception) -> int | None:

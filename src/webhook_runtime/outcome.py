@@ -73,3 +73,11 @@ class Outcome(NamedTuple):
 STORED = Outcome(Kind.STORED)
 DUPLICATE = Outcome(Kind.DUPLICATE)
 DROPPED = Outcome(Kind.DROPPED)
+
+# Of what ends so nothing is left to do.
+ENDED_WELL = (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED)
+
+
+def of_sink_down(error: SinkDown) -> Outcome:
+    """What becomes of the webhooks that a sink did not take because it is down."""
+    return Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from webhook_runtime import logs
-from webhook_runtime.clients import Later
-from webhook_runtime.clock import Clock
-from webhook_runtime.message import QUEUED, STORED, Webhook
+from webhook_runtime.clients import AWS_FAILED, Later, code_of
+from webhook_runtime.contract.limits import QUEUED, STORED
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import SinkDown
 
 
@@ -33,39 +32,36 @@ class Payloads:
         self._lifetime = timedelta(days=days)
 
     @classmethod
-    def in_bucket(cls, bucket: str | None, days: int | None = None) -> Self | None:
+    def in_bucket(cls, bucket: str | None, days: int = 0) -> Self | None:
         """Those of a deployed function; None where large payloads are not enabled."""
-        return None if bucket is None else cls(Later("s3"), bucket, days or 0)
+        return None if bucket is None else cls(Later("s3"), bucket, days)
 
     def put(self, key: str, body: bytes) -> None:
-        """Keep a payload for as long as it is on its way. Raises what boto3 raises."""
+        """Keep a payload for as long as it is on its way. Raises what a client raises."""
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
 
     def get(self, key: str) -> bytes | None:
         """The payload; None where there is none. Raises SinkDown where S3 does not say."""
         try:
             return bytes(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
+        except AWS_FAILED as error:
             # Without s3:ListBucket it would be AccessDenied, as for one that may not be read.
-            if code == "NoSuchKey":
+            if code_of(error) == "NoSuchKey":
                 return None
-            raise SinkDown(f"the payload could not be read from S3: {error}", error=code) from error
-        except BotoCoreError as error:
-            raise SinkDown(f"the payload could not be read from S3: {error}", error=type(error).__name__) from error
+            raise SinkDown(f"the payload could not be read from S3: {error}", error=code_of(error)) from error
 
     def has_expired(self, received_at: datetime) -> bool:
         """Whether the bucket need not have it any more."""
         return datetime.now(UTC) - received_at >= self._lifetime
 
-    def delete(self, keys: Sequence[str], clock: Clock) -> None:
+    def delete(self, keys: Sequence[str], deadline: Deadline) -> None:
         """Those that nobody needs any more. Where that fails, the bucket's life cycle removes them later."""
         objects = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
         try:
-            with clock.told():
+            with deadline.told():
                 errors = self._s3.delete_objects(Bucket=self._bucket, Delete=objects).get("Errors", ())
             refused = ", ".join(sorted({error["Code"] for error in errors}))
-        except (ClientError, BotoCoreError, TimeoutError) as error:
+        except (*AWS_FAILED, TimeoutError) as error:
             refused = str(error)
         if refused:
             logs.logger.warning("payloads not deleted", extra={"error": refused, "payloads": len(keys)})
@@ -79,10 +75,7 @@ class Payloads:
         key = STORED + "/".join(names)
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=webhook.body, IfNoneMatch="*")
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code != "PreconditionFailed":
-                raise SinkDown(f"the payload could not be kept in S3: {error}", error=code) from error
-        except BotoCoreError as error:
-            raise SinkDown(f"the payload could not be kept in S3: {error}", error=type(error).__name__) from error
+        except AWS_FAILED as error:
+            if code_of(error) != "PreconditionFailed":
+                raise SinkDown(f"the payload could not be kept in S3: {error}", error=code_of(error)) from error
         return f"s3://{self._bucket}/{key}"

@@ -5,19 +5,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from webhook_runtime import logs, message
-from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
-from webhook_runtime.filters import EventFilters
+from webhook_runtime import deployed, logs, message
+from webhook_runtime.clients import AWS_FAILED, client
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
+from webhook_runtime.contract.settings import PublisherSettings, from_environment
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Sources
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
+
+if TYPE_CHECKING:  # a function that verifies or filters nothing need not load them
+    from webhook_runtime.filters import EventFilters
+    from webhook_runtime.sources.source import Sources
 
 Event = Mapping[str, Any]
 Response = dict[str, Any]
@@ -43,8 +45,8 @@ class Publisher:
         self,
         settings: PublisherSettings,
         sqs: Any,
-        sources: Sources | None = None,
-        event_filters: EventFilters | None = None,
+        sources: "Sources | None" = None,
+        event_filters: "EventFilters | None" = None,
         payloads: Payloads | None = None,
     ) -> None:
         self._settings = settings
@@ -53,10 +55,16 @@ class Publisher:
         self._event_filters = event_filters
         self._payloads = payloads
         # Until SQS says that the queue holds less.
-        self._max_message_bytes = message.MAX_MESSAGE_BYTES
-        self._acknowledgement = json.loads(settings.acknowledgement) if settings.acknowledgement else None
-        self._headers = json.loads(settings.response_headers) if settings.response_headers else {}
-        self._credentials: Mapping[str, list[str]] = json.loads(settings.credentials) if settings.credentials else {}
+        self._max_message_bytes = MAX_MESSAGE_BYTES
+        self._headers: Mapping[str, str] = settings.response_headers or {}
+        self._credentials: Mapping[str, list[str]] = settings.credentials or {}
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The publisher of a deployed function."""
+        settings = from_environment(PublisherSettings)
+        payloads = Payloads.in_bucket(settings.payload_bucket)
+        return cls(settings, client("sqs"), deployed.sources(), deployed.event_filters(), payloads)
 
     def handle(self, event: Event, _context: object) -> Response:
         """The Lambda handler."""
@@ -66,11 +74,7 @@ class Publisher:
                 return _handshake(event, webhook)
             webhook = self._without_signed_parameters(webhook)
             if self._event_filters is not None and not self._event_filters.want(webhook):
-                logs.logger.info(
-                    Kind.DROPPED.value,
-                    extra=logs.names(webhook)
-                    | {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
-                )
+                logs.logger.info(Kind.DROPPED.value, extra=_line(webhook))
                 # The sender has nothing to mend, and must not come again.
                 return self._accepted(webhook)
             message_id = self._send(webhook)
@@ -85,17 +89,13 @@ class Publisher:
                 },
             )
             return self._answer(refusal.status, _json({"message": refusal.reason}))
-        logs.logger.info(
-            "queued",
-            extra=logs.names(webhook)
-            | {"message_id": message_id, "method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)},
-        )
+        logs.logger.info("queued", extra=_line(webhook) | {"message_id": message_id})
         return self._accepted(webhook)
 
     def _accepted(self, webhook: Webhook) -> Response:
-        if self._acknowledgement is None:
+        if self._settings.acknowledgement is None:
             return self._answer(202, _json({"id": webhook.id}))
-        return self._answer(**self._acknowledgement)
+        return self._answer(**self._settings.acknowledgement)
 
     def _answer(self, status: int, body: str, content_type: str = "application/json") -> Response:
         return {"statusCode": status, "headers": {"Content-Type": content_type, **self._headers}, "body": body}
@@ -159,9 +159,11 @@ class Publisher:
 
     def _send(self, webhook: Webhook) -> str:
         body, attribute = message.write(webhook)
-        if self._payloads is not None and message.size(body, attribute) > self._max_message_bytes:
+        fits = message.size(body, attribute) <= self._max_message_bytes
+        if not fits and self._payloads is not None:
             body, attribute = self._put_aside(webhook, self._payloads)
-        if message.size(body, attribute) > self._max_message_bytes:
+            fits = message.size(body, attribute) <= self._max_message_bytes
+        if not fits:
             raise _Refused(413, "The payload is too large for a message of the queue, headers included.")
         # Every request is its own message: two equal payloads are two webhooks unless their delivery ids say otherwise.
         fifo = {"MessageGroupId": "webhook", "MessageDeduplicationId": webhook.request_id}
@@ -172,7 +174,7 @@ class Publisher:
                 MessageAttributes={message.ATTRIBUTE: {"DataType": "String", "StringValue": attribute}},
                 **(fifo if self._settings.queue_url.endswith(".fifo") else {}),
             )
-        except (ClientError, BotoCoreError) as error:
+        except AWS_FAILED as error:
             holds = message.limit_in(error)
             if holds is not None and holds < self._max_message_bytes:
                 self._max_message_bytes = holds
@@ -187,10 +189,16 @@ class Publisher:
         key = new_key(webhook.received_at)
         try:
             payloads.put(key, webhook.body)
-        except (ClientError, BotoCoreError) as error:
+        except AWS_FAILED as error:
             logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | {"error": str(error)})
             raise _Refused(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
+
+
+def _line(webhook: Webhook) -> dict[str, object]:
+    """What the log says of every webhook that was let in."""
+    request = {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)}
+    return logs.names(webhook) | request
 
 
 def _mount(event: Event) -> str:

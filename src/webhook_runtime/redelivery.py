@@ -1,35 +1,16 @@
 """When a message that failed comes back: later each time, and not all at once."""
 
 import math
-import random
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock
-
-# SQS hides a message for 12 hours at most, counted from when it was received; the rest is the consumer's own time.
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
-LONGEST = 11 * 3600
+from webhook_runtime.clients import AWS_FAILED
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
+from webhook_runtime.deadline import Deadline
 
 _ENTRIES = 10
-
-
-class Backoff(NamedTuple):
-    """Exponential, with full jitter: anything up to ``initial`` x 2^(attempt - 1), never above ``maximum``.
-
-    See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
-    """
-
-    initial: float
-    maximum: float
-
-    def delay(self, attempt: int) -> int:
-        """How many seconds the message waits that has failed for the ``attempt``-th time."""
-        # The exponent is bounded, since a float is; and SQS counts in whole seconds.
-        return math.ceil(random.uniform(0, min(self.maximum, self.initial * 2 ** min(attempt - 1, 30))))  # noqa: S311
 
 
 class Redelivery:
@@ -44,15 +25,15 @@ class Redelivery:
         """How many seconds a message waits: what was asked for, else the backoff."""
         if retry_after is None:
             return self._backoff.delay(attempt)
-        return math.ceil(min(max(0, retry_after), LONGEST))  # in this order, what is no number is 0
+        return math.ceil(min(max(0, retry_after), MAX_DELAY_SECONDS))  # in this order, what is no number is 0
 
-    def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]], clock: Clock) -> None:
+    def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]], deadline: Deadline) -> None:
         """Hide each record for so many seconds from now.
 
         Where SQS does not take that, the message comes back after the visibility timeout instead: later, but it comes.
         """
         for start in range(0, len(delays), _ENTRIES):
-            if clock.is_over():
+            if deadline.is_over():
                 logs.logger.warning("not postponed", extra={"error": "OutOfTime", "messages": len(delays) - start})
                 return
             entries = [
@@ -60,10 +41,10 @@ class Redelivery:
                 for position, (record, seconds) in enumerate(delays[start : start + _ENTRIES])
             ]
             try:
-                with clock.told():
+                with deadline.told():
                     answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
                 refused = sorted({failure["Code"] for failure in answer.get("Failed", ())})
-            except (ClientError, BotoCoreError, TimeoutError) as error:
+            except (*AWS_FAILED, TimeoutError) as error:
                 # Nor will it take the others: each call that times out costs the function its time.
                 logs.logger.warning("not postponed", extra={"error": str(error), "messages": len(delays) - start})
                 return

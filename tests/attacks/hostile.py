@@ -20,15 +20,16 @@ from runtime.doubles import SecretsManager
 from runtime.events import record, request
 from senders import BODY, SENDERS, WAYS, Sender
 from webhook_runtime import message
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import Headers, Webhook
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.source import Source, Sources
 
 ALL: Mapping[str, Sender] = {**SENDERS, **WAYS}
 # As the publisher puts it together of an event.
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/in"
 MOUNT = "/in"
 # Bytes: of a message, of a payload in an event of 6 MB, and of a batch as JSON.
-MESSAGE = message.MAX_MESSAGE_BYTES
+MESSAGE = MAX_MESSAGE_BYTES
 REQUEST = 4_400_000
 BATCH = 6 * 2**20
 # A request line and headers have 10,240 bytes together.

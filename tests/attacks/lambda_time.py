@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from webhook_runtime import clock
+from webhook_runtime import deadline
 
 VCPU = 256 / 1769
 
@@ -49,6 +49,6 @@ class _Time:
 
 
 def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the clock of a batch go by it."""
-    monkeypatch.setattr(clock, "signal", _Signal)
-    monkeypatch.setattr(clock, "time", _Time)
+    """Let the deadline of a batch count by it."""
+    monkeypatch.setattr(deadline, "signal", _Signal)
+    monkeypatch.setattr(deadline, "time", _Time)

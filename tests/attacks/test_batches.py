@@ -27,18 +27,21 @@ from attacks.hostile import (
 from attacks.lambda_time import Invocation
 from runtime.doubles import SecretsManager, Sqs
 from suite.attacks import Attempts
-from webhook_runtime import message, schemes
-from webhook_runtime.admission import Unverified
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime import message
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.secrets import Secrets
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources import schemes
+from webhook_runtime.sources.secrets import Secrets
+from webhook_runtime.sources.source import Source, Sources
+from webhook_runtime.sources.verification import Unverified
 
 # Seconds that a consumer has, and a publisher.
 TIMEOUT = {"consumer": 30, "publisher": 20}
@@ -57,7 +60,7 @@ class Sink:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterator[Outcome]:
         for webhook in webhooks:
             yield DUPLICATE if webhook.id in self.stored else STORED
             self.stored[webhook.id] = webhook.body

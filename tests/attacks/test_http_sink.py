@@ -15,10 +15,10 @@ from worlds import HttpWorld
 from attacks.probes import ALL
 from runtime.doubles import Invocation
 from suite.attacks import Attempts
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import HttpSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
-from webhook_runtime.settings import HttpSettings
 from webhook_runtime.sinks.http import HttpSink
 from webhook_runtime.testing import webhook
 
@@ -171,7 +171,7 @@ def answered(answer: bytes) -> tuple[list[Outcome] | SinkDown, int]:
     service = Raw(answer)
     sink = HttpSink(HttpSettings(f"http://127.0.0.1:{service.port}/in", 2, None, None), None)
     try:
-        outcome: Any = list(sink.store([webhook("x")], Clock(Invocation(20))))
+        outcome: Any = list(sink.store([webhook("x")], Deadline(Invocation(20))))
     except SinkDown as down:
         outcome = down
     finally:

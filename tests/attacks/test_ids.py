@@ -10,13 +10,14 @@ from runtime.doubles import S3, Invocation, Sqs
 from runtime.events import record
 from suite.attacks import Attempts
 from webhook_runtime import message
-from webhook_runtime.clock import Clock
 from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import DynamoDBSettings, HttpSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import DynamoDBSettings, HttpSettings
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks import data_api, mysql
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 from webhook_runtime.sinks.http import HttpSink, Signer
@@ -110,7 +111,7 @@ class Memory:
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterator[Outcome]:
         for each in webhooks:
             is_new = self.stored.setdefault(each.key, each.body) is each.body
             yield STORED if is_new else DUPLICATE

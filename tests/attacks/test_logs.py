@@ -15,11 +15,13 @@ from runtime.events import record, request
 from runtime.test_consumer import Memory
 from suite.attacks import Attempts
 from webhook_runtime import Permanent, RetryAfter, SinkDown, Unverified, logs, message
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.outcome import Kind, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import webhook
 
 # With a blank, which no id has that is random.

@@ -14,9 +14,9 @@ from runtime.events import request
 from senders import BODY, SENDERS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import webhook
 
 NOW = float(int(time.time()))

@@ -16,13 +16,15 @@ from runtime.test_consumer import Memory
 from senders import SENDERS
 from suite.attacks import Attempts
 from webhook_runtime import Answer, Unverified, Webhook, message
-from webhook_runtime.admission import Unverifiable
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.source import Source
+from webhook_runtime.sources.verification import Unverifiable
 from webhook_runtime.testing import webhook
 
 NOW = float(int(time.time()))

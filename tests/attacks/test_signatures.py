@@ -15,7 +15,7 @@ from runtime.doubles import SecretsManager
 from senders import BODY, SENDERS, WAYS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified, Webhook
-from webhook_runtime.source import Source
+from webhook_runtime.sources.source import Source
 from webhook_runtime.testing import webhook
 
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"

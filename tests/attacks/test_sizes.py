@@ -8,9 +8,10 @@ from runtime.doubles import S3, Sqs
 from runtime.events import record, request
 from suite.attacks import Attempts
 from webhook_runtime import message
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 # Of SQS, of Lambda's event with what base64 adds, and what lies around them.
 SIZES = [
@@ -55,7 +56,7 @@ def test_what_is_accepted_is_whole_and_fits(headers: str, large: bool, attempts:
         attribute = sent["MessageAttributes"]["webhook"]["StringValue"]
         webhook, key = message.read_message(record(sent["MessageBody"], attribute))
         whole = webhook.body if key is None else s3.objects[key]
-        fits = message.size(sent["MessageBody"], attribute) <= message.MAX_MESSAGE_BYTES
+        fits = message.size(sent["MessageBody"], attribute) <= MAX_MESSAGE_BYTES
         if status != 202 or whole != body or not fits or len(list(webhook.headers.pairs())) != len(HEADERS[headers]):
             through.append(f"{size} of {content!r}: {status}")
     attempts("sizes", len(SIZES) * len(CONTENTS), through)

@@ -13,7 +13,7 @@ from cdk_scalable_webhook.local.emulator import Emulator
 from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
 from deployed.patient import http
-from webhook_runtime import message
+from webhook_runtime.contract import limits
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
@@ -70,8 +70,8 @@ def test_a_large_payload_is_stored_whole_and_once(
     assert bucket.read(item["payload_object"]) == payload
     assert "payload" not in item
     assert (item["headers"]["content-type"], item["method"]) == ("text/plain", "POST")
-    assert bucket.keys(message.STORED) == [item["payload_object"].removeprefix(f"s3://{bucket.name}/")]
-    assert wait_for(lambda: bucket.keys(message.QUEUED) == [], SECONDS)
+    assert bucket.keys(limits.STORED) == [item["payload_object"].removeprefix(f"s3://{bucket.name}/")]
+    assert wait_for(lambda: bucket.keys(limits.QUEUED) == [], SECONDS)
     assert webhook.dead_letters() == 0
 
 
@@ -106,12 +106,12 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
     id = post(urls["Large/Digest"], TEXT, **{"X-Refuse": "yes"}).json()["id"]
     assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
     webhook.wait_until_drained(SECONDS)
-    assert len(bucket.keys(message.QUEUED)) == 1
+    assert len(bucket.keys(limits.QUEUED)) == 1
 
     table = webhook.physical("AWS::DynamoDB::Table", "Digests")
     dynamodb.put_item(TableName=table, Item={"id": {"S": "mended"}})
     (letter,) = each_once(webhook.take_dead_letters())
-    assert letter["Body"] == bucket.keys(message.QUEUED)[0]
+    assert letter["Body"] == bucket.keys(limits.QUEUED)[0]
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "not before it is mended"
     attributes = {
         name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
@@ -121,7 +121,7 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
         QueueUrl=webhook.queue_url, MessageBody=letter["Body"], MessageAttributes=attributes
     )
     assert stored(webhook, id, "Digests")["sha256"] == hashlib.sha256(TEXT).hexdigest()
-    assert wait_for(lambda: bucket.keys(message.QUEUED) == [], SECONDS)
+    assert wait_for(lambda: bucket.keys(limits.QUEUED) == [], SECONDS)
 
 
 @pytest.mark.parametrize(("door", "payload"), [("Text", b"x" * 6_300_000), ("Bytes", b"x" * 4_750_000)])

@@ -19,7 +19,7 @@ from cdk_scalable_webhook.local.observe import wait_for
 from deployed.patient import http
 from docs.pages import ROOT, fences
 from senders import BODY, KEY, stripes
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.table import create_table
 
 SECONDS = 180
 

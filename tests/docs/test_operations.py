@@ -13,14 +13,16 @@ from cdk_scalable_webhook.endpoint.api import _ACCESS_LOG
 from runtime.doubles import Invocation, Sqs
 from runtime.events import request
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -38,7 +40,7 @@ OUTCOMES = {
 
 
 class _Sink:
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterable[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
         return [OUTCOMES[each.path] for each in webhooks]
 
 

@@ -12,19 +12,21 @@ from aws_cdk.assertions import Template
 from docs.pages import ROOT, fences
 from runtime.doubles import Invocation, SecretsManager, Sqs
 from senders import SENDERS
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
 SENDER = SENDERS["stripe"]
 
 
 class _Sink:
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterable[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
         return [STORED for _ in webhooks]
 
 

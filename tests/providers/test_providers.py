@@ -18,7 +18,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, ScalableWebhook, Source
 from runtime.doubles import SecretsManager
 from webhook_runtime import Answer, Unverified, Webhook
-from webhook_runtime.source import Source as Checked
+from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources" / "providers.md"

@@ -23,9 +23,9 @@ from recorded.facts import FACTS, of
 from runtime.doubles import too_long
 from runtime.events import REQUEST_ID
 from webhook_runtime import message
+from webhook_runtime.contract.settings import FilterSettings, PublisherSettings, from_environment
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import FilterSettings, PublisherSettings
 from webhook_runtime.testing import webhook
 
 
@@ -278,6 +278,6 @@ def wants(pattern: Any, event: Any) -> bool:
 def wants_text(pattern: Any, payload: str) -> bool:
     """By the pattern as synth writes it for whoever filters."""
     written = filter_environment({"/": AtSynth([{"body": pattern}])})
-    filters = EventFilters.from_settings(FilterSettings.from_environment(written))
-    assert filters
-    return filters.want(webhook(payload))
+    by_mount = from_environment(FilterSettings, written).event_filters
+    assert by_mount
+    return EventFilters(by_mount).want(webhook(payload))

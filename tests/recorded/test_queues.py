@@ -24,11 +24,13 @@ from recorded.facts import FACTS
 from runtime.doubles import Invocation, Sqs
 from runtime.events import record, request
 from webhook_runtime import message
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.outcome import STORED, Kind, Outcome
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
 
 SECONDS = 30
@@ -50,7 +52,7 @@ class Fails:
 
     ids: set[str]
 
-    def store(self, webhooks: Any, _clock: object) -> Iterator[Outcome]:
+    def store(self, webhooks: Any, _deadline: object) -> Iterator[Outcome]:
         for each in webhooks:
             yield Outcome(Kind.RETRY, "Busy", "try again") if each.id in self.ids else STORED
 

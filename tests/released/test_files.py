@@ -77,14 +77,14 @@ def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, byte
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (adding("webhook_runtime/__pycache__/clock.cpython-311.pyc"), r"nobody asked for it, .*clock.cpython-311.pyc"),
+        (adding("webhook_runtime/__pycache__/tls.cpython-311.pyc"), r"nobody asked for it, .*tls.cpython-311.pyc"),
         (adding("tests/test_it.py"), r"nobody asked for it, tests/test_it.py"),
         (without("webhook_runtime/handlers/dynamodb.py"), r"lacks webhook_runtime/handlers/dynamodb.py"),
         (
             without("cdk_scalable_webhook/endpoint/mapping/request.vtl"),
             r"lacks cdk_scalable_webhook/endpoint/mapping/request.vtl",
         ),
-        (adding("webhook_runtime/clock.py"), r"has something else in webhook_runtime/clock.py"),
+        (adding("webhook_runtime/deadline.py"), r"has something else in webhook_runtime/deadline.py"),
     ],
 )
 def test_a_wheel_that_is_not_the_source_is_refused(
@@ -99,7 +99,7 @@ def test_a_wheel_that_is_not_the_source_is_refused(
     [
         ("webhook_runtime/py.typed", r"lacks \*/py.typed"),
         (".vtl", r"lacks cdk_scalable_webhook/endpoint/mapping/\*.vtl"),
-        (".sql", r"lacks webhook_runtime/sinks/\*.sql"),
+        (".sql", r"lacks webhook_runtime/contract/\*.sql"),
         (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
         ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),
     ],
@@ -177,7 +177,12 @@ def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("file", "before", "after", "told"),
     [
-        ("RECORD", b"webhook_runtime/clock.py,", b"webhook_runtime/clock.pyc,", r"check-wheel-contents (?s:.)*W001"),
+        (
+            "RECORD",
+            b"webhook_runtime/deadline.py,",
+            b"webhook_runtime/deadline.pyc,",
+            r"check-wheel-contents (?s:.)*W001",
+        ),
         ("METADATA", b"\nName: cdk-scalable-webhook\n", b"\n", r"twine check (?s:.)*name"),
     ],
 )

@@ -8,7 +8,8 @@ import botocore.session
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from webhook_runtime.message import MAX_MESSAGE_BYTES, size_of
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
+from webhook_runtime.message import size_of
 
 REFUSED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
 

@@ -11,14 +11,17 @@ from botocore.exceptions import ReadTimeoutError
 from runtime.doubles import REFUSED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
-from webhook_runtime.admission import Answer, Mismatched, Unverified
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.secrets import NoSecret
-from webhook_runtime.source import Sources
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.secrets import NoSecret
+from webhook_runtime.sources.source import Sources
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
 
@@ -35,7 +38,7 @@ class Memory:
         self.calls: list[list[str]] = []
         self._troubles = troubles
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         self.calls.append([webhook.id for webhook in webhooks])
         for webhook in webhooks:
             yield self._store(webhook)
@@ -245,7 +248,7 @@ def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None
 )
 def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: dict[str, str]) -> None:
     fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
-    body = b"x" * (message.MAX_MESSAGE_BYTES - fixed - room)
+    body = b"x" * (MAX_MESSAGE_BYTES - fixed - room)
     letters = Sqs()
     assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=letters) == []
     (letter,) = letters.sent
@@ -374,8 +377,8 @@ def test_what_a_sink_raises_unforeseen_is_logged_and_what_has_ended_stays_ended(
 
 def test_a_sink_that_gives_too_few_outcomes_has_not_stored_the_others() -> None:
     class Short(Memory):
-        def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-            return super().store(webhooks[:1], clock)
+        def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+            return super().store(webhooks[:1], deadline)
 
     assert consume(Short(), sqs_record("a"), sqs_record("b")) == ["message-b"]
 

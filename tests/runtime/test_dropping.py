@@ -11,16 +11,18 @@ import pytest
 
 from runtime.doubles import Invocation, Sqs
 from runtime.events import REQUEST_ID, record, request
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Hmac
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.schemes import Hmac
+from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
 FILTERS = EventFilters({"/": [{"headers": {"x-event": ["push"]}, "body": {"ref": [{"prefix": "refs/heads/"}]}}]})
@@ -92,7 +94,7 @@ class Memory:
         self.asked: list[str] = []
         self._down = down
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         self.asked.extend(webhook.id for webhook in webhooks)
         if self._down:
             raise SinkDown("no connection")

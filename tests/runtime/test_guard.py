@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from runtime.doubles import Invocation, Sqs
 from webhook_runtime import Answer, Permanent, RetryAfter, SinkDown, Unverified, Webhook, logs
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Custom, SourceFailed
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks.python import PythonSink
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.schemes import Custom, SourceFailed
+from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
 
@@ -135,7 +137,7 @@ def test_an_exception_of_a_handler_decides_about_its_own_webhook(error: BaseExce
             raise error
         done.append(each.id)
 
-    outcomes = PythonSink(handle).store([GOOD[0], BAD, GOOD[1]], Clock(Invocation()))
+    outcomes = PythonSink(handle).store([GOOD[0], BAD, GOOD[1]], Deadline(Invocation()))
     if issubclass(type(error), SinkDown):
         with pytest.raises(SinkDown) as down:
             list(outcomes)
@@ -195,7 +197,7 @@ def test_an_exception_of_a_check_decides_about_its_own_request(error: BaseExcept
     class Memory:
         stored: list[str] = []
 
-        def store(self, webhooks: Any, _: Clock) -> Any:
+        def store(self, webhooks: Any, _: Deadline) -> Any:
             self.stored = [each.id for each in webhooks]
             return [STORED] * len(webhooks)
 

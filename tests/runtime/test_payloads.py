@@ -15,17 +15,20 @@ from runtime.doubles import REFUSED, S3, Invocation, Sqs, client_error
 from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime import consumer as consumers
-from webhook_runtime.admission import Unverified
 from webhook_runtime.batch import Batch
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract import limits
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import PublisherSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.settings import PublisherSettings
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sources.verification import Unverified
 from webhook_runtime.testing import webhook as a_webhook
 
 LARGE = b"x" * 1_100_000
@@ -113,7 +116,7 @@ class Memory:
         self.calls: list[list[str]] = []
         self._troubles = troubles
 
-    def store(self, webhooks: Sequence[Webhook], _clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterator[Outcome]:
         self.calls.append([webhook.id for webhook in webhooks])
         for webhook in webhooks:
             trouble = self._troubles.get(webhook.id)
@@ -127,7 +130,7 @@ class Memory:
 def large(s3: S3, id: str, *, days_ago: float = 0, body: bytes | None = LARGE, **more: Any) -> dict[str, Any]:
     """The record of a webhook whose payload is in S3, or was."""
     webhook = a_webhook(b"", id=id, received_at=datetime.now(UTC) - timedelta(days=days_ago))
-    key = f"{message.QUEUED}{id}"
+    key = f"{limits.QUEUED}{id}"
     if body is not None:
         s3.objects[key] = body
     return record(*message.write(webhook, key), message_id=f"message-{id}", **more)
@@ -185,9 +188,9 @@ class TestTheConsumer:
         seen: list[Webhook] = []
 
         class Hoarder(Memory):
-            def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+            def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
                 seen.extend(webhooks)
-                return super().store(webhooks, clock)
+                return super().store(webhooks, deadline)
 
         consumer = Consumer(Hoarder(), Redelivery(Sqs(), "", Backoff(1, 1)), payloads=Payloads(s3, "payloads", 23))
         batches: list[Batch] = []

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from runtime.doubles import SecretsManager
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
-from webhook_runtime.handshakes import Slack
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.schemes import Hmac
-from webhook_runtime.secrets import Secrets
-from webhook_runtime.settings import PublisherSettings
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.handshakes import Slack
+from webhook_runtime.sources.schemes import Hmac
+from webhook_runtime.sources.secrets import Secrets
+from webhook_runtime.sources.source import Source, Sources
 
 
 class Queue:
@@ -110,16 +110,14 @@ def test_the_delivery_id_is_the_headers_value_where_there_is_one(headers: list[t
 )
 def test_an_accepted_webhook_is_acknowledged_as_the_settings_say(status: int, body: str, content_type: str) -> None:
     queue = Queue()
-    acknowledgement = json.dumps({"status": status, "body": body, "content_type": content_type})
+    acknowledgement = {"status": status, "body": body, "content_type": content_type}
     answer = Publisher(PublisherSettings("http://sqs/Queue", None, acknowledgement), queue).handle(request(b"x"), None)
     assert answer == {"statusCode": status, "headers": {"Content-Type": content_type}, "body": body}
     assert queue.webhook().body == b"x"
 
 
 def test_a_refusal_is_no_acknowledgement() -> None:
-    settings = PublisherSettings(
-        "http://sqs/Queue", None, '{"status": 200, "body": "ok", "content_type": "text/plain"}'
-    )
+    settings = PublisherSettings("http://sqs/Queue", None, {"status": 200, "body": "ok", "content_type": "text/plain"})
     answer = Publisher(settings, Queue(ConnectTimeoutError(endpoint_url="http://sqs"))).handle(request(b"x"), None)
     assert answer["statusCode"] == 503
     assert json.loads(answer["body"]) == {"message": "The webhook could not be queued: try again."}
@@ -127,7 +125,7 @@ def test_a_refusal_is_no_acknowledgement() -> None:
 
 @pytest.mark.parametrize("error", [None, ConnectTimeoutError(endpoint_url="http://sqs")])
 def test_every_answer_has_the_headers_of_the_settings(error: Exception | None) -> None:
-    settings = PublisherSettings("http://sqs/Queue", None, response_headers='{"Access-Control-Allow-Origin": "*"}')
+    settings = PublisherSettings("http://sqs/Queue", None, response_headers={"Access-Control-Allow-Origin": "*"})
     answer = Publisher(settings, Queue(error)).handle(request(b"x"), None)
     assert answer["headers"] == {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
 

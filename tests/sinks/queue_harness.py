@@ -7,10 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webhook_runtime.clock import Context
-from webhook_runtime.consumer import Consumer, DeadLetters, Sink
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Context
 from webhook_runtime.message import Webhook
-from webhook_runtime.redelivery import Backoff, Redelivery
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sinks import Sink
 from webhook_runtime.testing import sqs_event
 
 VISIBILITY_TIMEOUT = 180

@@ -6,15 +6,15 @@ from collections.abc import Callable
 import pytest
 from queue_harness import Invocation
 
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Sink
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome, SinkDown
+from webhook_runtime.sinks import Sink
 
 
 def store(sink: Sink, *webhooks: Webhook, seconds: float = 30) -> list[Outcome]:
     """The outcome of each."""
-    outcomes = list(sink.store(webhooks, Clock(Invocation(seconds))))
+    outcomes = list(sink.store(webhooks, Deadline(Invocation(seconds))))
     assert len(outcomes) == len(webhooks)
     return outcomes
 
@@ -33,7 +33,7 @@ def down_after(sink: Sink, done: list[Kind], *webhooks: Webhook) -> SinkDown:
     """What a sink says once it has done so with the first of them."""
     seen: list[Kind] = []
     with pytest.raises(SinkDown) as raised:
-        seen.extend(outcome.kind for outcome in sink.store(webhooks, Clock(Invocation())))
+        seen.extend(outcome.kind for outcome in sink.store(webhooks, Deadline(Invocation())))
     assert seen == done
     return raised.value
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Refused
 
 from webhook_runtime import tls
-from webhook_runtime.settings import DatabaseSettings
+from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.tls import tls_context
 
 AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())
@@ -97,7 +97,8 @@ class TestWhoIsTrusted:
     @pytest.mark.parametrize("host", [OF_RDS[0], OF_RDS[1], OF_OTHERS[0], "db.example.com"])
     def test_a_name_that_ends_with_a_dot_is_the_same_host(self, rds: trustme.CA, public: trustme.CA, host: str) -> None:
         assert tls.rds_authorities(f"{host}.") == tls.rds_authorities(host)
-        told = DatabaseSettings.from_environment(
+        told = from_environment(
+            DatabaseSettings,
             {
                 "WEBHOOK_DATABASE_HOST": f"{host}.",
                 "WEBHOOK_DATABASE_PORT": "5432",
@@ -105,7 +106,7 @@ class TestWhoIsTrusted:
                 "WEBHOOK_TABLE_NAME": "webhooks",
                 "WEBHOOK_CREATE_TABLE": "true",
                 "WEBHOOK_DATABASE_TLS": "true",
-            }
+            },
         )
         certified, other = (rds, public) if host in OF_RDS else (public, rds)
         assert connects(told.host, certified, named=host)

@@ -9,10 +9,10 @@ import pytest
 from queue_harness import Countdown, Queue, reason
 from worlds import World
 
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Sink
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome
+from webhook_runtime.sinks import Sink
 from webhook_runtime.testing import webhook
 
 PAYLOADS = {
@@ -265,8 +265,8 @@ class Watched:
         self._sink = sink
         self.order: list[str] = []
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterable[Outcome]:
-        for each, outcome in zip(webhooks, self._sink.store(webhooks, clock), strict=False):
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterable[Outcome]:
+        for each, outcome in zip(webhooks, self._sink.store(webhooks, deadline), strict=False):
             if outcome.kind.value in ("stored", "duplicate"):
                 self.order.append(each.id)
             yield outcome

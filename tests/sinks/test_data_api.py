@@ -16,10 +16,10 @@ from queue_harness import Queue
 from storing import down, kinds, store
 from worlds import CREDENTIALS, DataApiWorld
 
+from webhook_runtime.contract.settings import DataApiSettings
+from webhook_runtime.contract.table import create_table
 from webhook_runtime.outcome import STORED, Kind
-from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks.data_api import DataApiSink
-from webhook_runtime.sinks.table import create_table
 from webhook_runtime.testing import webhook
 
 S, P = Kind.STORED, Kind.PERMANENT

@@ -24,9 +24,9 @@ from queue_harness import Countdown, Queue
 from storing import down, down_after, kinds, store
 from worlds import HttpWorld, Secrets
 
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import HttpSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind, SinkDown
-from webhook_runtime.settings import HttpSettings
 from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import webhook
 
@@ -52,7 +52,7 @@ def world() -> Iterator[HttpWorld]:
 def sink(world: HttpWorld, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
     settings: dict[str, Any] = {
         "url": f"http://127.0.0.1:{world.link.port}/in?to=x",
-        "timeout": timeout,
+        "timeout_seconds": timeout,
         "signing_secret_arn": "arn" if secrets else None,
         "ca_certificates": None,
     }
@@ -115,7 +115,7 @@ class TestConnection:
         world.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
         before = time.monotonic()
         with pytest.raises(SinkDown):
-            list(sink(world, timeout=60).store([webhook()], Clock(Countdown(2.5))))
+            list(sink(world, timeout=60).store([webhook()], Deadline(Countdown(2.5))))
         assert time.monotonic() - before < 2.3
         assert len(world.service.requests) == 2
 
@@ -131,7 +131,9 @@ class TestConnection:
         remaining = Countdown(1.7)
 
         with pytest.raises(SinkDown) as stopped:
-            done.extend(outcome.kind for outcome in sink(world).store([webhook() for _ in range(20)], Clock(remaining)))
+            done.extend(
+                outcome.kind for outcome in sink(world).store([webhook() for _ in range(20)], Deadline(remaining))
+            )
         assert stopped.value.error == "OutOfTime"
         assert stopped.value.retry_after == 0
         assert remaining.get_remaining_time_in_millis() > 300
@@ -457,7 +459,7 @@ class TestAnswer:
 
     def test_one_that_gets_no_answer_leaves_the_others_their_time(self, world: HttpWorld) -> None:
         world.service.answers = [(200, {}), lambda _: time.sleep(2), (200, {}), lambda _: time.sleep(2)]
-        outcomes = sink(world, timeout=1).store([webhook(str(n)) for n in range(6)], Clock(Countdown(4)))
+        outcomes = sink(world, timeout=1).store([webhook(str(n)) for n in range(6)], Deadline(Countdown(4)))
         assert [each.kind for each in outcomes] == [S, R, S, R, S, S]
 
     @pytest.mark.parametrize("answer", ["HTTP/1.1 413 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ""])

@@ -16,7 +16,7 @@ from webhook_runtime.testing import webhook
 
 def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anybody(postgres: PostgresServer) -> None:
     world = PostgresWorld(postgres)
-    settings = world.settings(host="db.example", port=5433, secret_arn=None, user="webhook")
+    settings = world.settings(database_host="db.example", database_port=5433, secret_arn=None, database_user="webhook")
     user, token = Credentials(settings, None, boto3.client("rds", **CREDENTIALS)).get()
     signed = urlsplit(f"https://{token}")
     query = parse_qs(signed.query)
@@ -38,7 +38,7 @@ class Rds:
 
 def test_each_connection_has_a_token_of_its_own(postgres: PostgresServer) -> None:
     world = PostgresWorld(postgres)
-    settings = world.settings(secret_arn=None, user=world.user)
+    settings = world.settings(secret_arn=None, database_user=world.user)
     rds = Rds(lambda: postgres.password, lambda: postgres.password)
     sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
     queue = Queue()
@@ -53,7 +53,7 @@ def test_each_connection_has_a_token_of_its_own(postgres: PostgresServer) -> Non
 
 def test_a_token_that_is_refused_leaves_the_batch_for_later(postgres: PostgresServer) -> None:
     world = PostgresWorld(postgres)
-    settings = world.settings(secret_arn=None, user=world.user)
+    settings = world.settings(secret_arn=None, database_user=world.user)
     sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, Rds(lambda: "expired")))
     queue = Queue()
     queue.send(webhook(b"x"))

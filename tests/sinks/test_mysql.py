@@ -17,6 +17,7 @@ from queue_harness import Queue
 from storing import down, kinds, store, wait_until
 from worlds import MySqlWorld, Secrets, login
 
+from webhook_runtime.contract.limits import STATEMENT_SECONDS
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, mysql
@@ -217,7 +218,7 @@ class TestConnection:
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
         self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch, lock: str
     ) -> None:
-        patch_session(monkeypatch, f"lock_wait_timeout = {database.STATEMENT_SECONDS}", "lock_wait_timeout = 1")
+        patch_session(monkeypatch, f"lock_wait_timeout = {STATEMENT_SECONDS}", "lock_wait_timeout = 1")
         sink, one = world.sink(), webhook()
         store(sink, one)
         table = f"{DATABASE}.{world.table}"
@@ -529,7 +530,7 @@ class TestTls:
     def test_certificate_and_host_name_are_verified(self, secure: "Secure", authority: trustme.CA, host: str) -> None:
         secure.present(authority.issue_cert(host))
         world = MySqlWorld(secure.server)
-        sink = world.sink(host=host, tls=True, ca_certificates=secure.authority)
+        sink = world.sink(database_host=host, database_tls=True, ca_certificates=secure.authority)
         assert kinds(sink, webhook(), webhook()) == [S, S]
         assert len(world.rows()) == 2
         world.close()
@@ -539,11 +540,19 @@ class TestTls:
         certificate, ca_certificates = presented(case, authority, secure.authority)
         secure.present(certificate)
         world = MySqlWorld(secure.server)
-        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=ca_certificates), "MySQL error 2003")
+        refuses(
+            world,
+            world.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates),
+            "MySQL error 2003",
+        )
         world.close()
 
     def test_a_server_without_tls_is_refused(self, world: MySqlWorld, secure: "Secure") -> None:
-        refuses(world, world.sink(host="localhost", tls=True, ca_certificates=secure.authority), "MySQL error 2026")
+        refuses(
+            world,
+            world.sink(database_host="localhost", database_tls=True, ca_certificates=secure.authority),
+            "MySQL error 2026",
+        )
 
 
 def refuses(world: MySqlWorld, sink: DatabaseSink, error: str) -> None:

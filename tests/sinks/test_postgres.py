@@ -24,6 +24,7 @@ from storing import down, kinds, store, wait_until
 from worlds import PostgresWorld, Secrets, login
 
 from webhook_runtime import tls
+from webhook_runtime.contract.limits import SOCKET_SECONDS, STATEMENT_SECONDS
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, postgres
@@ -232,7 +233,7 @@ class TestConnection:
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        patched = postgres._OF_THE_TRANSACTION.replace(f"{database.STATEMENT_SECONDS}s", "300ms")
+        patched = postgres._OF_THE_TRANSACTION.replace(f"{STATEMENT_SECONDS}s", "300ms")
         assert patched != postgres._OF_THE_TRANSACTION
         monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", patched)
         sink, one = world.sink(), webhook()
@@ -247,7 +248,7 @@ class TestConnection:
             assert world.link.attempts == 1
             wait_until(lambda: world.server.connections() == 0)
         assert kinds(sink, one) == [S]
-        assert database.STATEMENT_SECONDS < database.SOCKET_SECONDS
+        assert STATEMENT_SECONDS < SOCKET_SECONDS
 
     @pytest.mark.parametrize("hangs", [True, False])
     def test_a_connection_that_fails_before_its_first_statement_is_closed(
@@ -358,7 +359,7 @@ class TestCredentials:
                 return self.token
 
         rds = Rds()
-        settings = world.settings(secret_arn=None, user=USER)
+        settings = world.settings(secret_arn=None, database_user=USER)
         sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
         for _ in range(2):
             assert kinds(sink, webhook()) == [S]
@@ -616,7 +617,7 @@ class TestTls:
     ) -> None:
         for host in ("localhost", "127.0.0.1"):
             with behind_tls(server, authority.issue_cert(host)) as world:
-                sink = world.sink(host=host, tls=True, ca_certificates=trusted)
+                sink = world.sink(database_host=host, database_tls=True, ca_certificates=trusted)
                 assert kinds(sink, webhook(), webhook()) == [S, S]
                 assert len(world.rows()) == 2
                 sink.close()
@@ -627,7 +628,7 @@ class TestTls:
     ) -> None:
         certificate, ca_certificates = presented(case, authority, trusted)
         with behind_tls(server, None if case == "no TLS" else certificate) as world:
-            sink = world.sink(host="localhost", tls=True, ca_certificates=ca_certificates)
+            sink = world.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates)
             queue = Queue()
             queue.send(webhook(), webhook())
             fault = down(sink, webhook())
@@ -655,17 +656,22 @@ class TestTls:
         endpoint, proxy = (f"orders.{part}eu-west-1.rds.amazonaws.com" for part in ("abc1.", "proxy-abc1."))
         for host, signed, refused in [(endpoint, authority, public), (proxy, public, authority)]:
             with behind_tls(server, signed.issue_cert(host)) as world:
-                sink = world.sink(host=host, tls=True)
+                sink = world.sink(database_host=host, database_tls=True)
                 assert kinds(sink, webhook()) == [S]
                 sink.close()
             with behind_tls(server, refused.issue_cert(host)) as world:
-                assert down(world.sink(host=host, tls=True), webhook()).error == "SSLCertVerificationError"
+                assert (
+                    down(world.sink(database_host=host, database_tls=True), webhook()).error
+                    == "SSLCertVerificationError"
+                )
 
     def test_a_connection_that_fails_behind_tls_is_closed(
         self, server: PostgresServer, authority: trustme.CA, trusted: str
     ) -> None:
         with behind_tls(server, authority.issue_cert("localhost")) as world, without_garbage_collection():
-            sink = world.sink(host="localhost", tls=True, ca_certificates=trusted, database_name="no_such")
+            sink = world.sink(
+                database_host="localhost", database_tls=True, ca_certificates=trusted, database_name="no_such"
+            )
             fault = down(sink, webhook())
             assert fault.error == "SQLSTATE 3D000"
             wait_until(lambda: server.connections() == 0)

@@ -13,7 +13,7 @@ from queue_harness import Countdown, Queue, reason
 from storing import kinds, store
 
 from webhook_runtime import Permanent, RetryAfter, SinkDown, Webhook
-from webhook_runtime.clock import Clock
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
@@ -217,7 +217,7 @@ class TestTime:
 
         sink = PythonSink(slow, batch=True)
         with pytest.raises(SinkDown) as stopped:
-            list(sink.store(CUSTOMERS, Clock(Countdown(0.7))))
+            list(sink.store(CUSTOMERS, Deadline(Countdown(0.7))))
         assert (stopped.value.error, stopped.value.retry_after) == ("OutOfTime", 0)
         assert given == [5]
 

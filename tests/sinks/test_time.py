@@ -14,15 +14,17 @@ from http_service import HttpService
 from queue_harness import Countdown, Queue
 
 from webhook_runtime import Webhook
-from webhook_runtime.clock import Clock
-from webhook_runtime.consumer import Consumer, DeadLetters
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.settings import HttpSettings
+from webhook_runtime.dead_letters import DeadLetters
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
-from webhook_runtime.redelivery import Backoff, Redelivery
-from webhook_runtime.schemes import Custom
-from webhook_runtime.settings import HttpSettings
+from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks.http import HttpSink
 from webhook_runtime.sinks.python import PythonSink
-from webhook_runtime.source import Source, Sources
+from webhook_runtime.sources.schemes import Custom
+from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import webhook
 
 
@@ -88,9 +90,9 @@ class Memory:
     def __init__(self) -> None:
         self.stored: list[str] = []
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         for each in webhooks:
-            with clock.step():
+            with deadline.step():
                 self.stored.append(each.id)
             yield STORED
 

@@ -24,10 +24,10 @@ from pgbouncer import PgBouncer
 from postgres_server import DATABASE, USER, PostgresServer
 
 from cdk_scalable_webhook.local.emulator import Emulator
-from webhook_runtime.consumer import Sink
+from webhook_runtime.contract.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Permanent, SinkDown
-from webhook_runtime.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
+from webhook_runtime.sinks import Sink
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.sinks.database import Credentials, DatabaseSink, Driver
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
@@ -107,14 +107,14 @@ class DatabaseWorld(World):
 
     def settings(self, **changes: Any) -> DatabaseSettings:
         settings: dict[str, Any] = {
-            "host": "127.0.0.1",
-            "port": self.link.port,
+            "database_host": "127.0.0.1",
+            "database_port": self.link.port,
             "database_name": self.database,
             "table_name": self.table,
             "create_table": True,
             "secret_arn": "arn",
-            "user": None,
-            "tls": False,
+            "database_user": None,
+            "database_tls": False,
             "ca_certificates": None,
         }
         return DatabaseSettings(**settings | changes)
@@ -217,7 +217,7 @@ class DataApiWorld(World):
         settings: dict[str, Any] = {
             "cluster_arn": "arn:aws:rds:us-east-1:123456789012:cluster:orders",
             "secret_arn": "arn:aws:secretsmanager:us-east-1:123456789012:secret:orders",
-            "engine": "postgres",
+            "database_engine": "postgres",
             "database_name": DATABASE,
             "table_name": self.table,
             "create_table": True,

@@ -14,9 +14,10 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from webhook_runtime import clients, message, schemes, source
-from webhook_runtime.admission import Unverifiable, Unverified
+from webhook_runtime import clients, message
 from webhook_runtime.message import Webhook
+from webhook_runtime.sources import schemes, source
+from webhook_runtime.sources.verification import Unverifiable, Unverified
 from webhook_runtime.testing import sqs_event, webhook
 
 asked: set[str] = set()

@@ -18,8 +18,8 @@ from runtime.doubles import Sqs
 from runtime.events import request
 from synth.grouped import grouped
 from webhook_runtime import Webhook
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 Names = tuple[list[str], list[str]]
 Api = Callable[[Stack], apigateway.RestApi]
@@ -158,7 +158,7 @@ def test_of_a_signed_url_the_publisher_takes_it_out_afterwards(stack: Stack, sec
             return arrived
 
     sqs, sources = Sqs(), Admitting()
-    settings = PublisherSettings("http://sqs/Queue", None, credentials=json.dumps(told))
+    settings = PublisherSettings("http://sqs/Queue", None, credentials=told)
     event = request(b"x", headers=[("X-Tenant-Token", "hush")], query=[("Token", "hush"), ("a", "1")])
     Publisher(settings, sqs, sources).handle(event, None)  # type: ignore[arg-type]
     assert "hush" not in str(sqs.sent)

@@ -220,10 +220,3 @@ def test_a_consumer_of_ones_own_is_refused(stack: Stack, synth: Synth) -> None:
     )
     with pytest.raises(ValueError, match=r"large_payloads must not be set together with consumer.* take Sink.python"):
         synth(large_payloads=True, consumer=consumer)
-
-
-def test_the_prefixes_are_those_of_the_run_time() -> None:
-    from cdk_scalable_webhook import payloads
-    from webhook_runtime import message
-
-    assert (payloads._QUEUED, payloads._STORED) == (message.QUEUED, message.STORED)

@@ -1,7 +1,6 @@
 """Both doors write the one message format: any request, by property, without a cloud between."""
 
 import base64
-import json
 import re
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -15,8 +14,8 @@ from cdk_scalable_webhook.local.velocity import render
 from runtime.doubles import Sqs
 from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
+from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
-from webhook_runtime.settings import PublisherSettings
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))
@@ -36,7 +35,7 @@ def through_lambda(
 ) -> dict[str, Any]:
     sqs = Sqs()
     event = request(payload, proxy=path, headers=list(header.items()), query=list(query.items()), mount=mount)
-    settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=json.dumps(CREDENTIALS))
+    settings = PublisherSettings("http://sqs/Queue", "x-id", credentials=CREDENTIALS)
     answer = Publisher(settings, sqs).handle(event, None)
     assert answer["statusCode"] == 202
     (sent,) = sqs.sent

@@ -34,8 +34,8 @@ from cdk_scalable_webhook import (
 from runtime.doubles import SecretsManager
 from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
-from webhook_runtime.secrets import NoSecret
-from webhook_runtime.source import Source as Checked
+from webhook_runtime.sources.secrets import NoSecret
+from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
 
 NOW = float(int(time.time()))

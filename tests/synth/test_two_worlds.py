@@ -1,4 +1,4 @@
-"""Synth time and run time meet only in the environment variables: both sides are held to one list here."""
+"""Synth time and run time meet in the settings of ``webhook_runtime.contract`` alone, and each is written."""
 
 import ast
 import os
@@ -15,70 +15,45 @@ from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import (
-    Acknowledgement,
-    ApiOptions,
-    Ingress,
-    Retry,
-    ScalableWebhook,
-    Sink,
-    Source,
+from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, Retry, ScalableWebhook, Sink, Source
+from webhook_runtime.contract.settings import (
+    ConsumerSettings,
+    DataApiSettings,
+    DatabaseSettings,
+    DynamoDBSettings,
+    FilterSettings,
+    HttpSettings,
+    PublisherSettings,
+    PythonSettings,
+    SourceSettings,
+    UnverifiedSettings,
 )
 
 SRC = Path(__file__).parents[2] / "src"
-SOURCE = {"WEBHOOK_SOURCES"}
-FILTERS = {"WEBHOOK_EVENT_FILTERS"}
-CONSUMER = (
-    {
-        "WEBHOOK_QUEUE_URL",
-        "WEBHOOK_DEAD_LETTER_QUEUE_URL",
-        "WEBHOOK_MAX_RECEIVE_COUNT",
-        "WEBHOOK_RETRY_INITIAL_SECONDS",
-        "WEBHOOK_RETRY_MAXIMUM_SECONDS",
-        "WEBHOOK_PAYLOAD_BUCKET",
-        "WEBHOOK_PAYLOAD_DAYS",
-        "WEBHOOK_UNVERIFIED_QUEUE_URL",
-    }
-    | SOURCE
-    | FILTERS
-)
-TABLE = {"WEBHOOK_DATABASE_NAME", "WEBHOOK_TABLE_NAME", "WEBHOOK_CREATE_TABLE", "WEBHOOK_SECRET_ARN"}
-DATABASE = TABLE | {
-    "WEBHOOK_DATABASE_HOST",
-    "WEBHOOK_DATABASE_PORT",
-    "WEBHOOK_DATABASE_TLS",
-    "WEBHOOK_DATABASE_USER",
-    "WEBHOOK_CA_CERTIFICATES",
+EACH = [SourceSettings, FilterSettings]
+CONSUMER = [ConsumerSettings, UnverifiedSettings, *EACH]
+SETTINGS: dict[str, list[Any]] = {
+    "publisher": [PublisherSettings, *EACH],
+    "dynamodb": [*CONSUMER, DynamoDBSettings],
+    "postgres": [*CONSUMER, DatabaseSettings],
+    "mysql": [*CONSUMER, DatabaseSettings],
+    "data_api": [*CONSUMER, DataApiSettings],
+    "http": [*CONSUMER, HttpSettings],
+    "python": [*CONSUMER, PythonSettings],
 }
-HANDLERS = {
-    "publisher": {
-        "WEBHOOK_QUEUE_URL",
-        "WEBHOOK_DELIVERY_ID_HEADER",
-        "WEBHOOK_ACKNOWLEDGEMENT",
-        "WEBHOOK_RESPONSE_HEADERS",
-        "WEBHOOK_CREDENTIALS",
-        "WEBHOOK_PAYLOAD_BUCKET",
-    }
-    | SOURCE
-    | FILTERS,
-    "dynamodb": CONSUMER | {"WEBHOOK_TABLE_NAME"},
-    "postgres": CONSUMER | DATABASE,
-    "mysql": CONSUMER | DATABASE,
-    "data_api": CONSUMER | TABLE | {"WEBHOOK_CLUSTER_ARN", "WEBHOOK_DATABASE_ENGINE"},
-    "http": CONSUMER
-    | {"WEBHOOK_URL", "WEBHOOK_TIMEOUT_SECONDS", "WEBHOOK_SIGNING_SECRET_ARN", "WEBHOOK_CA_CERTIFICATES"}
-    | {"WEBHOOK_FORWARD_HEADERS"},
-    "python": CONSUMER | {"WEBHOOK_HANDLER", "WEBHOOK_HANDLER_BATCH"},
+VARIABLES = {
+    handler: {f"WEBHOOK_{field.upper()}" for kind in kinds for field in kind._fields}
+    for handler, kinds in SETTINGS.items()
 }
-SOURCES = '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}'
-SETTINGS = {
-    "publisher": ["PublisherSettings", "SourceSettings", "FilterSettings"],
-    "dynamodb": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DynamoDBSettings"],
-    "postgres": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
-    "mysql": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DatabaseSettings"],
-    "data_api": ["ConsumerSettings", "SourceSettings", "FilterSettings", "DataApiSettings"],
-    "http": ["ConsumerSettings", "SourceSettings", "FilterSettings", "HttpSettings"],
-    "python": ["ConsumerSettings", "SourceSettings", "FilterSettings", "PythonSettings"],
+# With which a handler loads, where "1" will not do.
+VALUES = {
+    "WEBHOOK_HANDLER": "json.loads",
+    "WEBHOOK_DATABASE_ENGINE": "mysql",
+    "WEBHOOK_ACKNOWLEDGEMENT": "{}",
+    "WEBHOOK_RESPONSE_HEADERS": "{}",
+    "WEBHOOK_CREDENTIALS": "{}",
+    "WEBHOOK_SOURCES": '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}',
+    "WEBHOOK_EVENT_FILTERS": '{"/": [{"headers": {"x": ["1"]}}]}',
 }
 
 
@@ -165,36 +140,23 @@ def run(code: str, **environment: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
-def test_the_environment_written_is_the_environment_read(handler: str, tmp_path: Path) -> None:
-    assert written(handler, tmp_path) == HANDLERS[handler]
-    read = """
-class Recorder(dict):
-    def __getitem__(self, name): self.read.add(name); return "1"
-    def get(self, name, default=None): self.read.add(name); return "1"
-recorder = Recorder(); recorder.read = set()
-import webhook_runtime.settings as settings
-for cls in {classes}:
-    getattr(settings, cls).from_environment(recorder)
-print(*sorted(recorder.read))
-"""
-    result = run(read.replace("{classes}", repr(SETTINGS[handler])))
-    assert set(result.stdout.split()) == HANDLERS[handler], result.stderr
+@pytest.mark.parametrize("handler", SETTINGS)
+def test_what_a_function_reads_is_what_the_construct_writes(handler: str, tmp_path: Path) -> None:
+    assert written(handler, tmp_path) == VARIABLES[handler]
 
 
-@pytest.mark.parametrize("handler", HANDLERS)
+@pytest.mark.parametrize("handler", SETTINGS)
 def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str) -> None:
     code = f"import webhook_runtime.handlers.{handler} as module; print(callable(module.handler))"
-    values = dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_CA_CERTIFICATES"}, "1")
-    values |= {"WEBHOOK_HANDLER": "json.loads"} if handler == "python" else {}
-    values |= {"WEBHOOK_DATABASE_ENGINE": "mysql"} if handler == "data_api" else {}
-    values |= {"WEBHOOK_SOURCES": SOURCES, "WEBHOOK_EVENT_FILTERS": '{"/": [{"headers": {"x": ["1"]}}]}'}
-    result = run(code, **values)
+    names = VARIABLES[handler] - {"WEBHOOK_CA_CERTIFICATES"}
+    result = run(code, **{name: VALUES.get(name, "1") for name in names})
     assert result.stdout.strip() == "True", result.stderr
 
 
 @pytest.mark.parametrize(("handler", "service"), [("dynamodb", "dynamodb"), ("publisher", "sqs")])
-def test_a_cold_start_makes_the_one_client_that_it_needs_and_loads_no_scheme(handler: str, service: str) -> None:
+def test_a_cold_start_makes_the_one_client_that_it_needs_and_loads_neither_sources_nor_filters(
+    handler: str, service: str
+) -> None:
     code = f"""
 import sys
 import botocore.session
@@ -204,9 +166,11 @@ def create_client(session, service, *arguments, **settings):
     return make(session, service, *arguments, **settings)
 botocore.session.Session.create_client = create_client
 import webhook_runtime.handlers.{handler}
-print(*made, {{"boto3", "webhook_runtime.schemes", "webhook_runtime.handshakes"}} & {{*sys.modules}})
+of_sources = {{f"webhook_runtime.sources.{{name}}" for name in ("source", "secrets", "schemes", "handshakes")}}
+print(*made, {{"boto3", "webhook_runtime.filters", *of_sources}} & {{*sys.modules}})
 """
-    result = run(code, **dict.fromkeys(HANDLERS[handler] - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}, "1"))
+    names = VARIABLES[handler] - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}
+    result = run(code, **{name: VALUES.get(name, "1") for name in names})
     assert result.stdout.split() == [service, "set()"], result.stderr
 
 

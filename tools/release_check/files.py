@@ -22,8 +22,8 @@ _BIN = Path(sys.executable).parent
 # Without these it installs, and does not work: by what they are called where it is told.
 _NEEDED = {
     "handlers": "webhook_runtime/handlers/[!_]*.py",
-    "templates of the direct door": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
-    "tables": "webhook_runtime/sinks/*.sql",
+    "templates of the direct integration": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
+    "tables": "webhook_runtime/contract/*.sql",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",
 }

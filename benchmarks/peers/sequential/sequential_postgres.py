@@ -7,8 +7,8 @@ from typing import Any
 
 import pg8000.native
 
+from webhook_runtime.contract.table import COLUMNS
 from webhook_runtime.message import read
-from webhook_runtime.sinks.table import COLUMNS
 
 _connection = pg8000.native.Connection(
     os.environ["DATABASE_USER"],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cdk_scalable_webhook.checks.types import brief
 from cdk_scalable_webhook.checks.values import once_looked_up, require_header_of_provider
-from webhook_runtime.signed import OF_URLS, around
+from webhook_runtime.contract.signed import OF_URLS, around
 
 # Each has to be tried.
 _MAX_HEADERS = 5

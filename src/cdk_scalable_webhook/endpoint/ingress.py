@@ -1,6 +1,5 @@
 """How a request becomes a message."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.source import Source, count_mismatched, environment
+from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -254,22 +254,18 @@ class _LambdaIntegration(RestApiIngress):
 
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         source = options.source
-        variables = {"WEBHOOK_QUEUE_URL": options.queue.queue_url, **environment({options.mount: source})}
-        if options.delivery_id_header is not None and not (source and source.gives_ids):
-            variables["WEBHOOK_DELIVERY_ID_HEADER"] = options.delivery_id_header
+        acknowledgement = options.accepted()
+        settings = PublisherSettings(
+            queue_url=options.queue.queue_url,
+            delivery_id_header=None if source is not None and source.gives_ids else options.delivery_id_header,
+            acknowledgement=asdict(acknowledgement) if acknowledgement is not None else None,
+            response_headers=dict(options.response_headers) or None,
+            credentials=_credentials(options),
+            payload_bucket=options.payload_bucket.bucket_name if options.payload_bucket is not None else None,
+        )
+        variables = to_environment(settings) | environment({options.mount: source})
         if options.event_filters is not None:
             variables |= filter_environment({options.mount: options.event_filters})
-        if (acknowledgement := options.accepted()) is not None:
-            variables["WEBHOOK_ACKNOWLEDGEMENT"] = json.dumps(asdict(acknowledgement))
-        if options.response_headers:
-            variables["WEBHOOK_RESPONSE_HEADERS"] = json.dumps(dict(options.response_headers))
-        if options.credential_headers or options.credential_parameters:
-            # A signature of the URL is of all of its query.
-            parameters = "signed_parameters" if source is not None and source.signs_url else "parameters"
-            names = {"headers": options.credential_headers, parameters: options.credential_parameters}
-            variables["WEBHOOK_CREDENTIALS"] = json.dumps({kind: sorted(each) for kind, each in names.items()})
-        if options.payload_bucket is not None:
-            variables["WEBHOOK_PAYLOAD_BUCKET"] = options.payload_bucket.bucket_name
         packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
         with packed(scope, packages, own) as code:
             publisher = runtime_function(
@@ -295,6 +291,15 @@ class _LambdaIntegration(RestApiIngress):
         # One permission for the whole API instead of one a method, so for every stage that the API has or gets.
         integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
         return RestApiIngressConfig(integration=integration, publisher=publisher)
+
+
+def _credentials(options: IngressOptions) -> Mapping[str, list[str]] | None:
+    """The names of what API Gateway has let the sender in by, if it has."""
+    if not options.credential_headers and not options.credential_parameters:
+        return None
+    # A signature of the URL is of all of its query.
+    parameters = "signed_parameters" if options.source is not None and options.source.signs_url else "parameters"
+    return {"headers": sorted(options.credential_headers), parameters: sorted(options.credential_parameters)}
 
 
 class _DirectIntegration(RestApiIngress):

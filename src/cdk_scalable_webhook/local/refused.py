@@ -14,6 +14,7 @@ from typing import Any
 
 from cdk_scalable_webhook import variables
 from cdk_scalable_webhook.local.assembly import Template, map_of, path_of, resources_of
+from webhook_runtime.contract.limits import MAX_ENVIRONMENT_BYTES
 
 Resource = Mapping[str, Any]
 
@@ -176,9 +177,9 @@ def _environments(resources: Mapping[str, Resource]) -> Iterator[str]:
                 why = "is reserved" if name in variables.RESERVED else "must be letters, digits and _ after a letter"
                 yield f"{path_of(id, function)}: an environment variable of that name {why}, got {name}; rename it"
         size = sum(len(f"{name}{value}".encode()) for name, value in told.items() if isinstance(value, str))
-        if size > variables.MAX_BYTES:
+        if size > MAX_ENVIRONMENT_BYTES:
             yield (
-                f"{path_of(id, function)}: its environment may have {variables.MAX_BYTES:,} bytes, got {size:,}; put "
+                f"{path_of(id, function)}: its environment may have {MAX_ENVIRONMENT_BYTES:,} bytes, got {size:,}; put "
                 "what is long into Parameter Store or the code"
             )
 

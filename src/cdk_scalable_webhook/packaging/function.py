@@ -10,8 +10,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_scalable_webhook import findings, variables
+from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.common import CommonOptions
+from webhook_runtime.contract.limits import MAX_ENVIRONMENT_BYTES
 
 
 def runtime_function(
@@ -109,8 +110,8 @@ def require_room(values: Mapping[str, str], *, beside: int = 0, remedy: str = "g
     # What only deployment knows is a name or an ARN, mostly shorter than this.
     texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
     size = beside + sum(len(text.encode()) for text in texts)
-    if size > variables.MAX_BYTES:
+    if size > MAX_ENVIRONMENT_BYTES:
         raise ValueError(
             "source, event_filters, acknowledgement and what is given to sink must fit into the "
-            f"{variables.MAX_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
+            f"{MAX_ENVIRONMENT_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
         )

@@ -25,6 +25,7 @@ from cdk_scalable_webhook.route.queue import Queues
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.source import count_mismatched, environment
+from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -118,10 +119,9 @@ def create_consumer(
             description="Stores webhooks from the queue in the sink",
             environment={
                 **config.environment,
-                **_environment(queues, retry),
+                **_environment(queues, retry, payload_bucket),
                 **environment(sources),
                 **filter_environment(event_filters),
-                **_payload_environment(payload_bucket, queues),
             },
             timeout=timeout,
             memory_size=options.memory_size or _MEMORY_SIZE,
@@ -156,7 +156,8 @@ def _connect(consumer: lambda_.Function, network: SinkNetwork) -> None:
 
 def take_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, queue: sqs.IQueue) -> None:
     """Let the consumer send webhooks that fail verification to the queue for them, and count them."""
-    consumer.add_environment("WEBHOOK_UNVERIFIED_QUEUE_URL", unverified.queue_url)
+    for name, value in to_environment(UnverifiedSettings(unverified.queue_url)).items():
+        consumer.add_environment(name, value)
     grants.send(unverified, consumer)
     count("Unverified", consumer, queue, logs.FilterPattern.string_value("$.message", "=", "unverified"))
 
@@ -166,25 +167,20 @@ def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch
     return counted("Unverified", queue, period)
 
 
-def _environment(queues: Queues, retry: Retry) -> dict[str, str]:
-    """What every consumer knows of its queue, to send back and to dead-letter what failed."""
-    environment = {
-        "WEBHOOK_QUEUE_URL": queues.queue.queue_url,
-        "WEBHOOK_RETRY_INITIAL_SECONDS": f"{in_seconds(retry.initial):g}",
-        "WEBHOOK_RETRY_MAXIMUM_SECONDS": f"{in_seconds(retry.maximum):g}",
-    }
-    if queues.dead_letter_queue is not None:
-        environment["WEBHOOK_DEAD_LETTER_QUEUE_URL"] = queues.dead_letter_queue.queue_url
-    if queues.max_receive_count is not None:
-        environment["WEBHOOK_MAX_RECEIVE_COUNT"] = number_text(queues.max_receive_count)
-    return environment
-
-
-def _payload_environment(bucket: "s3.IBucket | None", queues: Queues) -> dict[str, str]:
-    """Where large payloads are, and from which age on a missing one has expired."""
-    if bucket is None:
-        return {}
-    return {"WEBHOOK_PAYLOAD_BUCKET": bucket.bucket_name, "WEBHOOK_PAYLOAD_DAYS": str(queues.days)}
+def _environment(queues: Queues, retry: Retry, payload_bucket: "s3.IBucket | None") -> dict[str, str]:
+    """What every consumer knows of its queue, to send back and to dead-letter what failed; and where large payloads
+    are, and from which age on a missing one has expired."""
+    count = queues.max_receive_count
+    settings = ConsumerSettings(
+        queue_url=queues.queue.queue_url,
+        retry_initial_seconds=in_seconds(retry.initial),
+        retry_maximum_seconds=in_seconds(retry.maximum),
+        dead_letter_queue_url=queues.dead_letter_queue.queue_url if queues.dead_letter_queue is not None else None,
+        max_receive_count=number_text(count) if count is not None else None,
+        payload_bucket=payload_bucket.bucket_name if payload_bucket is not None else None,
+        payload_days=queues.days if payload_bucket is not None else None,
+    )
+    return to_environment(settings)
 
 
 def _place(network: SinkNetwork | None) -> dict[str, Any]:

@@ -15,14 +15,12 @@ from cdk_scalable_webhook.checks.values import in_seconds, known_seconds, requir
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.route import existing_queue
 from cdk_scalable_webhook.route.retry import Retry
+from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 
 _MAX_RECEIVE_COUNT = 5
 
 # In seconds. Anything is restarted now and then.
 _SHORTEST_OUTAGE = 60
-
-# Payload and metadata together. Set, since defaults differ from account to account and region to region.
-_MAX_MESSAGE_BYTES = 1_048_576
 
 _RETENTION = Duration.days(4)
 
@@ -105,11 +103,11 @@ def create_queues(scope: Construct, options: QueueOptions, timing: Timing, commo
     tries = options.max_receive_count or _MAX_RECEIVE_COUNT
     if options.dead_letter_queue is not None:
         existing_queue.require_dead_letter_queue(
-            scope, options.dead_letter_queue, None, fifo=False, retention=retention, size=_MAX_MESSAGE_BYTES
+            scope, options.dead_letter_queue, None, fifo=False, retention=retention, size=MAX_MESSAGE_BYTES
         )
     if options.unverified_queue is not None:
         existing_queue.require_unverified_queue(
-            scope, options.unverified_queue, options.dead_letter_queue, _MAX_MESSAGE_BYTES
+            scope, options.unverified_queue, options.dead_letter_queue, MAX_MESSAGE_BYTES
         )
     _check_tries(scope, timing.retry, tries, retention)
     dead_letters = options.dead_letter_queue or _queue(
@@ -154,7 +152,8 @@ def _queue(
         encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
         encryption_master_key=key,
         enforce_ssl=True,
-        max_message_size_bytes=_MAX_MESSAGE_BYTES,
+        # Set, since defaults differ from account to account and region to region.
+        max_message_size_bytes=MAX_MESSAGE_BYTES,
         removal_policy=common.removal_policy,
         **properties,
     )
@@ -172,10 +171,10 @@ def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queu
             "for a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
         )
     holds = existing_queue.message_size_of(queue)
-    if holds is not None and holds < _MAX_MESSAGE_BYTES:
+    if holds is not None and holds < MAX_MESSAGE_BYTES:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:maxMessageSize",
-            f"max_message_size_bytes of queue should be {_MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
+            f"max_message_size_bytes of queue should be {MAX_MESSAGE_BYTES}, got {holds:.0f}: a webhook that does not "
             "fit is answered 413, or goes through S3 with large_payloads and the Lambda integration.",
         )
     policy = queue.dead_letter_queue if isinstance(queue, sqs.Queue) else None

@@ -4,9 +4,10 @@ from aws_cdk import Duration
 
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 
-# SQS hides a message for 12 hours at most, and a batch may take 15 minutes of them.
-_LONGEST = Duration.hours(11)
+_LONGEST = Duration.hours(MAX_DELAY_SECONDS // 3600)
 
 _INITIAL = Duration.seconds(30)
 _MAXIMUM = Duration.minutes(15)
@@ -52,10 +53,7 @@ class Retry:
         Returns:
             The sum of the longest delays.
         """
-        initial, maximum = in_seconds(self.initial), in_seconds(self.maximum)
-        # The exponent is bounded, since a float is.
-        delays = (min(maximum, initial * 2 ** min(failures, 30)) for failures in range(max_receive_count - 1))
-        return Duration.seconds(round(sum(delays)))
+        return Duration.seconds(round(self._backoff.longest(max_receive_count)))
 
     def average(self, max_receive_count: int) -> Duration:
         """How long they take on average, and so how long an outage of the sink is survived.
@@ -66,4 +64,8 @@ class Retry:
         Returns:
             Half of ``longest``.
         """
-        return Duration.seconds(round(in_seconds(self.longest(max_receive_count)) / 2))
+        return Duration.seconds(round(self._backoff.average(max_receive_count)))
+
+    @property
+    def _backoff(self) -> Backoff:
+        return Backoff(in_seconds(self.initial), in_seconds(self.maximum))

@@ -1,8 +1,6 @@
 """The function behind ``Sink.http()``."""
 
-from webhook_runtime import logs
-from webhook_runtime.consumer import Consumer
+from webhook_runtime.consumer import handler_of
 from webhook_runtime.sinks.http import HttpSink
 
-logs.configure()
-handler = Consumer.from_environment(HttpSink.from_environment()).handle
+handler = handler_of(HttpSink.from_environment)

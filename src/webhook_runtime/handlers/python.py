@@ -1,8 +1,6 @@
 """The function behind ``Sink.python()``."""
 
-from webhook_runtime import logs
-from webhook_runtime.consumer import Consumer
+from webhook_runtime.consumer import handler_of
 from webhook_runtime.sinks.python import PythonSink
 
-logs.configure()
-handler = Consumer.from_environment(PythonSink.from_environment()).handle
+handler = handler_of(PythonSink.from_environment)

@@ -3,19 +3,20 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any, Self
 
 from webhook_runtime import logs
-from webhook_runtime.clock import Clock
+from webhook_runtime.clients import AwsRefused, AwsUnreachable, client, code_of, message_of
+from webhook_runtime.contract.limits import SOCKET_SECONDS
+from webhook_runtime.contract.settings import DataApiSettings, from_environment
+from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, create_table, quoted
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
-from webhook_runtime.settings import DataApiSettings
 from webhook_runtime.sinks import sqlstate
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.sinks.database import Fault, Meaning, without_values
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import COLUMNS, OTHER_KEY, UNLESS_THERE, create_table, headers, quoted, received_at
+from webhook_runtime.sinks.rows import OTHER_KEY, headers, received_at
 
 # The whole HTTP request, of which what is not a value is little.
 # https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
@@ -43,15 +44,23 @@ class DataApiSink:
     def __init__(self, settings: DataApiSettings, rds_data: Any) -> None:
         self._settings = settings
         self._rds_data = rds_data
-        types = _TYPES[settings.engine]
+        engine = settings.database_engine
+        types = _TYPES[engine]
         values = (f"CAST(:{name} AS {types[name]})" if name in types else f":{name}" for name in COLUMNS)
         self._statement = (
-            f"{_INSERT[settings.engine]} INTO {quoted(settings.engine, settings.table_name)} ({', '.join(COLUMNS)}) "
-            f"VALUES ({', '.join(values)}) {UNLESS_THERE[settings.engine]}"
+            f"{_INSERT[engine]} INTO {quoted(engine, settings.table_name)} ({', '.join(COLUMNS)}) "
+            f"VALUES ({', '.join(values)}) {UNLESS_THERE[engine]}"
         )
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, clock)
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The sink of a deployed function."""
+        # A statement may take a while: the Data API itself gives it 45 seconds. It is not sent again while it may still
+        # run.
+        return cls(from_environment(DataApiSettings), client("rds-data", read_timeout=SOCKET_SECONDS, attempts=1))
+
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, deadline)
 
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""
@@ -73,7 +82,7 @@ class DataApiSink:
         return [STORED] * len(webhooks)
 
     def _create_table(self) -> None:
-        statement = create_table(self._settings.engine, self._settings.table_name)
+        statement = create_table(self._settings.database_engine, self._settings.table_name)
         if fault := self._call("execute_statement", sql=statement):
             # Somebody else may have been faster, and then the insert goes through now.
             logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
@@ -87,10 +96,10 @@ class DataApiSink:
                 database=settings.database_name,
                 **arguments,
             )
-        except ClientError as error:
-            return _fault(error.response["Error"]["Code"], error.response["Error"].get("Message", ""))
-        except BotoCoreError as error:
-            return Fault(Meaning.OTHER, type(error).__name__, str(error))
+        except AwsRefused as error:
+            return _fault(code_of(error), message_of(error))
+        except AwsUnreachable as error:
+            return Fault(Meaning.OTHER, code_of(error), message_of(error))
         return None
 
 

@@ -12,20 +12,14 @@ from typing import Any, Protocol
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
-from webhook_runtime.clock import Clock, TimeIsUp
+from webhook_runtime.contract.settings import DatabaseSettings, from_environment
+from webhook_runtime.contract.table import create_table
+from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
-from webhook_runtime.secrets import secret_text
-from webhook_runtime.settings import DatabaseSettings
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
+from webhook_runtime.sources.secrets import secret_text
 from webhook_runtime.tls import rds_authorities, tls_context
-
-# A batch must not use up the function's time waiting for a server that has gone. The server is told to give a statement
-# up before the function gives the server up, or it would still be at it while the next connection is opened.
-CONNECT_SECONDS = 5
-STATEMENT_SECONDS = 15
-SOCKET_SECONDS = 20
 
 # Between two batches an environment may be frozen for hours, and what lies between forgets a quiet connection: a NAT
 # gateway after 350 seconds. Nobody would say so; the next statement would wait in vain. A little later the server ends
@@ -96,7 +90,7 @@ class Credentials:
         """Raises SinkDown where they cannot be had."""
         if self._settings.secret_arn is None:
             # A token is made without asking anybody, and is good for 15 minutes.
-            user = self._settings.user or ""
+            user = self._settings.database_user or ""
             return user, self._rds.generate_db_auth_token(self._settings.host, self._settings.port, user)
         if self._known is None:
             self._known = self._read(self._settings.secret_arn)
@@ -125,21 +119,23 @@ class DatabaseSink:
         self._settings = settings
         self._driver = driver
         self._credentials = credentials
-        self._tls = tls_context(rds_authorities(settings.host), settings.ca_certificates) if settings.tls else None
+        self._tls: ssl.SSLContext | None = None
+        if settings.database_tls:
+            self._tls = tls_context(rds_authorities(settings.host), settings.ca_certificates)
         self._connection: Connection | None = None
         self._used_at = 0.0
 
     @classmethod
     def from_environment(cls, driver: Callable[[DatabaseSettings], Driver]) -> "DatabaseSink":
         """The sink of a deployed function."""
-        settings = DatabaseSettings.from_environment()
+        settings = from_environment(DatabaseSettings)
         # A client takes a while to make, and only one of them is needed.
         secrets = client("secretsmanager") if settings.secret_arn else None
         rds = None if settings.secret_arn else client("rds")
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, clock)
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, deadline)
 
     def close(self) -> None:
         """Give the connection back to the server."""

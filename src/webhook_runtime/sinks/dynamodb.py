@@ -1,16 +1,15 @@
 """Into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from webhook_runtime.clock import Clock
+from webhook_runtime.clients import AWS_FAILED, client, code_of
+from webhook_runtime.contract.settings import DynamoDBSettings, from_environment
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.settings import DynamoDBSettings
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
@@ -36,12 +35,18 @@ class DynamoDBSink:
         self._dynamodb = dynamodb
         self._payloads = payloads
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    @classmethod
+    def from_environment(cls) -> Self:
+        """The sink of a deployed function."""
+        settings = from_environment(DynamoDBSettings)
+        return cls(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))
+
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
         for start in range(0, len(webhooks), _MAX_STATEMENTS):
             if throttled:
                 raise SinkDown(throttled.reason, error=throttled.error)
-            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, clock):
+            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, deadline):
                 yield outcome
                 throttled = outcome if outcome.kind is Kind.RETRY else throttled
 
@@ -50,13 +55,10 @@ class DynamoDBSink:
             answer = self._dynamodb.batch_execute_statement(
                 Statements=[self._statement(webhook) for webhook in webhooks]
             )
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ValidationException":
-                raise BadWebhook(code, str(error)) from error
-            raise SinkDown(str(error), error=code) from error
-        except BotoCoreError as error:
-            raise SinkDown(str(error), error=type(error).__name__) from error
+        except AWS_FAILED as error:
+            if code_of(error) == "ValidationException":
+                raise BadWebhook(code_of(error), str(error)) from error
+            raise SinkDown(str(error), error=code_of(error)) from error
         return [_outcome(response) for response in answer["Responses"]]
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:

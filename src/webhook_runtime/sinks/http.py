@@ -20,12 +20,12 @@ from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from webhook_runtime.clients import client
-from webhook_runtime.clock import Clock, TimeIsUp
+from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.settings import HttpSettings, from_environment
+from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
-from webhook_runtime.secrets import NoSecret, secret_text, standard_key
-from webhook_runtime.settings import HttpSettings
-from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.sources.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.tls import tls_context
 
 # A service that is asked too much, or that is not there at present, takes no other webhook either.
@@ -194,15 +194,15 @@ class HttpSink:
     @classmethod
     def from_environment(cls) -> "HttpSink":
         """The sink of a deployed function."""
-        settings = HttpSettings.from_environment()
+        settings = from_environment(HttpSettings)
         arn = settings.signing_secret_arn
         return cls(settings, Signer(client("secretsmanager"), arn) if arn else None)
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         for webhook in webhooks:
             try:
-                with clock.step():
-                    outcome = self._post(webhook, clock)
+                with deadline.step():
+                    outcome = self._post(webhook, deadline)
                 self._troubled_by = None
             except _PerhapsDown as trouble:
                 outcome = self._troubled(webhook, trouble)
@@ -221,21 +221,21 @@ class HttpSink:
             raise trouble
         return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after)
 
-    def _post(self, webhook: Webhook, clock: Clock) -> Outcome:
+    def _post(self, webhook: Webhook, deadline: Deadline) -> Outcome:
         headers = self._headers(webhook)
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
             return Outcome(Kind.PERMANENT, "BadHeader", "a header that HTTP cannot carry")
         try:
             try:
-                response = self._request(headers, webhook.body, clock)
+                response = self._request(headers, webhook.body, deadline)
             except ProtocolError:
                 # A kept connection that the service has ended just now. The key makes a second try harmless.
-                response = self._request(headers, webhook.body, clock)
+                response = self._request(headers, webhook.body, deadline)
             if response.status == HTTPStatus.MISDIRECTED_REQUEST:
                 # The service is not the one that this connection is for: a new one may be.
                 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
                 self._pool.clear()
-                response = self._request(headers, webhook.body, clock)
+                response = self._request(headers, webhook.body, deadline)
         except HTTPError as error:
             # Also where it did not answer in time: a service that is slow is not helped by the next request.
             # Of the URL its host alone: a path may be what lets somebody in.
@@ -244,9 +244,9 @@ class HttpSink:
             raise kind(reason, error=type(error).__name__) from error
         return _outcome(response)
 
-    def _request(self, headers: Mapping[str, str], body: bytes, clock: Clock) -> "urllib3.BaseHTTPResponse":
+    def _request(self, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> "urllib3.BaseHTTPResponse":
         # Never 0, which would be an error: the first request is made however little time is left.
-        timeout = max(min(self._settings.timeout, clock.remaining()), 0.01)
+        timeout = max(min(self._settings.timeout_seconds, deadline.remaining()), 0.01)
         response = self._pool.request(
             "POST",
             self._settings.url,
@@ -256,7 +256,7 @@ class HttpSink:
             redirect=False,
             preload_content=False,
         )
-        if not _is_read_to_its_end(response, min(timeout, clock.remaining())):
+        if not _is_read_to_its_end(response, min(timeout, deadline.remaining())):
             response.close()
         response.release_conn()
         return response

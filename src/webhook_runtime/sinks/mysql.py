@@ -6,20 +6,14 @@ from collections.abc import Sequence
 import pymysql
 from pymysql.constants import ER
 
+from webhook_runtime.contract.limits import CONNECT_SECONDS, SOCKET_SECONDS, STATEMENT_SECONDS
+from webhook_runtime.contract.settings import DatabaseSettings
+from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, quoted
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
-from webhook_runtime.settings import DatabaseSettings
-from webhook_runtime.sinks.database import (
-    CONNECT_SECONDS,
-    IDLE_SECONDS,
-    SOCKET_SECONDS,
-    STATEMENT_SECONDS,
-    Fault,
-    Meaning,
-    without_values,
-)
-from webhook_runtime.sinks.splitting import BadWebhook
-from webhook_runtime.sinks.table import COLUMNS, NO_COLUMN, OTHER_KEY, UNLESS_THERE, headers, quoted, received_at
+from webhook_runtime.sinks.bisect import BadWebhook
+from webhook_runtime.sinks.database import IDLE_SECONDS, Fault, Meaning, without_values
+from webhook_runtime.sinks.rows import NO_COLUMN, OTHER_KEY, headers, received_at
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 _MEANING = {

@@ -14,20 +14,14 @@ from contextlib import suppress
 import pg8000.native
 from pg8000.core import Context
 
+from webhook_runtime.contract.limits import CONNECT_SECONDS, SOCKET_SECONDS, STATEMENT_SECONDS
+from webhook_runtime.contract.settings import DatabaseSettings
+from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, quoted
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
-from webhook_runtime.settings import DatabaseSettings
 from webhook_runtime.sinks import sqlstate
-from webhook_runtime.sinks.database import (
-    CONNECT_SECONDS,
-    IDLE_SECONDS,
-    SOCKET_SECONDS,
-    STATEMENT_SECONDS,
-    Fault,
-    Meaning,
-    without_values,
-)
-from webhook_runtime.sinks.table import COLUMNS, UNLESS_THERE, headers, quoted, received_at
+from webhook_runtime.sinks.database import IDLE_SECONDS, Fault, Meaning, without_values
+from webhook_runtime.sinks.rows import headers, received_at
 
 # Of the connection itself, which the server ends once nobody uses it any more. A pooler refuses to be told, and so does
 # a server before Postgres 14, which does not know the setting.

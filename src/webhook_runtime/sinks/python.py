@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from typing import Any
 
 from webhook_runtime import guard
-from webhook_runtime.clock import INTERRUPTS, Clock
+from webhook_runtime.contract.settings import PythonSettings, from_environment
+from webhook_runtime.deadline import INTERRUPTS, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome
-from webhook_runtime.settings import PythonSettings
 
 # What is done once somebody asks for it, as nobody here does.
 _NOT_YET_DONE = (Awaitable, Generator, AsyncGenerator, map, filter)
@@ -24,20 +24,20 @@ class PythonSink:
     @classmethod
     def from_environment(cls) -> "PythonSink":
         """The sink of a deployed function. An error of the user's module shows when it is loaded."""
-        settings = PythonSettings.from_environment()
+        settings = from_environment(PythonSettings)
         module, _, name = settings.handler.rpartition(".")
-        return cls(getattr(importlib.import_module(module), name), batch=settings.batch)
+        return cls(getattr(importlib.import_module(module), name), batch=settings.handler_batch)
 
-    def store(self, webhooks: Sequence[Webhook], clock: Clock) -> Iterator[Outcome]:
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         if self._batch and len(webhooks) > 1:
-            with clock.step():
+            with deadline.step():
                 done = self._hand_over(list(webhooks))
             if done.kind is Kind.STORED or done.retry_after is not None:
                 yield from [done] * len(webhooks)
                 return
             # One of them is to blame; alone, each can be told from the others.
         for webhook in webhooks:
-            with clock.step():
+            with deadline.step():
                 outcome = self._hand_over([webhook] if self._batch else webhook)
             yield outcome
 

@@ -1,7 +1,7 @@
 """What an SQLSTATE means for a batch: Postgres and the Data API tell no more, and no less."""
 
 from webhook_runtime.sinks.database import Meaning
-from webhook_runtime.sinks.table import NO_COLUMN, NO_KEY
+from webhook_runtime.sinks.rows import NO_COLUMN, NO_KEY
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _MEANINGS = {

@@ -13,7 +13,8 @@ from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.values import require_text
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.settings import DataApiSettings, to_environment
+from webhook_runtime.contract.table import create_table
 
 _ENGINES = {"POSTGRESQL": "postgres", "MYSQL": "mysql"}
 
@@ -56,14 +57,16 @@ class DataApiSink(Sink):
         require_same_environment(scope, cluster=self._cluster, secret=self._secret)
         return SinkConfig(
             "data_api",
-            {
-                "WEBHOOK_CLUSTER_ARN": self._cluster.cluster_arn,
-                "WEBHOOK_SECRET_ARN": self._secret.secret_arn,
-                "WEBHOOK_DATABASE_ENGINE": self._engine,
-                "WEBHOOK_DATABASE_NAME": self._database_name,
-                "WEBHOOK_TABLE_NAME": self._table_name,
-                "WEBHOOK_CREATE_TABLE": "true" if self._create_table else "false",
-            },
+            to_environment(
+                DataApiSettings(
+                    cluster_arn=self._cluster.cluster_arn,
+                    secret_arn=self._secret.secret_arn,
+                    database_engine=self._engine,
+                    database_name=self._database_name,
+                    table_name=self._table_name,
+                    create_table=self._create_table,
+                )
+            ),
         )
 
     def grant_write(self, grantee: iam.IGrantable) -> None:

@@ -26,11 +26,13 @@ from cdk_scalable_webhook.packaging.function import number_text
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network, trust
 from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
-from webhook_runtime.sinks.table import create_table
+from webhook_runtime.contract.limits import SOCKET_SECONDS
+from webhook_runtime.contract.settings import DatabaseSettings, to_environment
+from webhook_runtime.contract.table import create_table
 
 _PORTS = {"postgres": 5432, "mysql": 3306}
-# In seconds: the consumer gives a statement up after 20, and has to tell SQS then.
-_LEAST_TIMEOUT = 25
+# In seconds: when the consumer has given a statement up, it has to tell SQS.
+_LEAST_TIMEOUT = SOCKET_SECONDS + 5
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
 # What an instance has, and a cluster; a proxy has another.
 _ENDPOINTS = ("instance_endpoint", "cluster_endpoint")
@@ -135,22 +137,21 @@ class DatabaseSink(Sink):
                 f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would "
                 "end the consumer while the server is still at its statement, and the next opens a connection beside.",
             )
-        environment = {
-            "WEBHOOK_DATABASE_HOST": self._host,
-            "WEBHOOK_DATABASE_PORT": number_text(self._port),
-            "WEBHOOK_DATABASE_NAME": self._database_name,
-            "WEBHOOK_DATABASE_TLS": "true" if self._tls else "false",
-            "WEBHOOK_TABLE_NAME": self._table_name,
-            "WEBHOOK_CREATE_TABLE": "true" if self._create_table else "false",
-        }
-        if self._secret is not None:
-            environment["WEBHOOK_SECRET_ARN"] = self._secret.secret_arn
-        if self._iam_user is not None:
-            environment["WEBHOOK_DATABASE_USER"] = self._iam_user
         trusted, files = trust(self._ca_certificates)
+        settings = DatabaseSettings(
+            database_host=self._host,
+            database_port=number_text(self._port),
+            database_name=self._database_name,
+            database_tls=self._tls,
+            table_name=self._table_name,
+            create_table=self._create_table,
+            secret_arn=self._secret.secret_arn if self._secret is not None else None,
+            database_user=self._iam_user,
+            ca_certificates=trusted,
+        )
         return SinkConfig(
             self._engine,
-            {**environment, **trusted},
+            to_environment(settings),
             packages=[_DRIVERS[self._engine]],
             files=files,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups, self._reaches()),

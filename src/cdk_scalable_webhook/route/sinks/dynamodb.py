@@ -12,6 +12,7 @@ from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.payloads import grant_keep
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
+from webhook_runtime.contract.settings import DynamoDBSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
@@ -60,7 +61,8 @@ class DynamoDBSink(Sink):
             self._table = _table(scope, options)
         require_same_environment(scope, table=self._brought)
         self._payload_bucket = options.payload_bucket
-        return SinkConfig("dynamodb", {"WEBHOOK_TABLE_NAME": self.table.table_name})
+        bucket = options.payload_bucket.bucket_name if options.payload_bucket is not None else None
+        return SinkConfig("dynamodb", to_environment(DynamoDBSettings(self.table.table_name, bucket)))
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``."""

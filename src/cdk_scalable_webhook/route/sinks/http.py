@@ -25,7 +25,8 @@ from cdk_scalable_webhook.checks.values import (
 )
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network, trust
-from webhook_runtime.sinks.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.settings import HttpSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -68,15 +69,17 @@ class HttpSink(Sink):
                 "cdk-scalable-webhook:plainHttp",
                 "url should be https, got http: payloads and headers travel unencrypted, and nobody is verified.",
             )
-        environment = {"WEBHOOK_URL": self._url, "WEBHOOK_TIMEOUT_SECONDS": f"{in_seconds(self._timeout):g}"}
-        if self._signing_secret is not None:
-            environment["WEBHOOK_SIGNING_SECRET_ARN"] = self._signing_secret.secret_arn
-        if self._forward_headers:
-            environment["WEBHOOK_FORWARD_HEADERS"] = " ".join(self._forward_headers)
         trusted, files = trust(self._ca_certificates)
+        settings = HttpSettings(
+            url=self._url,
+            timeout_seconds=in_seconds(self._timeout),
+            signing_secret_arn=self._signing_secret.secret_arn if self._signing_secret is not None else None,
+            ca_certificates=trusted,
+            forward_headers=tuple(self._forward_headers),
+        )
         return SinkConfig(
             "http",
-            {**environment, **trusted},
+            to_environment(settings),
             files=files,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),
         )

@@ -44,11 +44,11 @@ def network(
     return SinkNetwork(vpc, vpc_subnets, security_groups, reaches)
 
 
-def trust(ca_certificates: Path | None) -> tuple[Mapping[str, str], Mapping[str, Path]]:
-    """Environment and files by which the function trusts the user's authorities."""
+def trust(ca_certificates: Path | None) -> tuple[str | None, Mapping[str, Path]]:
+    """The name and the files by which the function finds the user's authorities."""
     if ca_certificates is None:
-        return {}, {}
-    return {"WEBHOOK_CA_CERTIFICATES": _CA_CERTIFICATES}, {_CA_CERTIFICATES: ca_certificates}
+        return None, {}
+    return _CA_CERTIFICATES, {_CA_CERTIFICATES: ca_certificates}
 
 
 def _require_subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:

@@ -12,6 +12,7 @@ from cdk_scalable_webhook.checks.types import brief
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network
+from webhook_runtime.contract.settings import PythonSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_ec2 as ec2
@@ -48,11 +49,7 @@ class PythonSink(Sink):
         """See ``Sink.bind``."""
         return SinkConfig(
             "python",
-            {
-                **self._environment,
-                "WEBHOOK_HANDLER": self._handler,
-                "WEBHOOK_HANDLER_BATCH": "true" if self._batch else "false",
-            },
+            {**self._environment, **to_environment(PythonSettings(self._handler, self._batch))},
             packages=self._packages,
             code=self._code,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups),

@@ -34,7 +34,7 @@ class TimeIsUp(BaseException):
 INTERRUPTS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeIsUp)
 
 
-class Clock:
+class Deadline:
     """Of one batch. A webhook is looked at in ``look``, goes to the sink in a ``step``, and SQS is ``told`` of it: each
     ends in time, whatever it waits for."""
 

@@ -1,9 +1,6 @@
-"""The table that the databases store into: its SQL, and a webhook as its row."""
+"""The table that the databases store into: its SQL."""
 
-import json
 from pathlib import Path
-
-from webhook_runtime.message import Webhook
 
 COLUMNS = ("id", "mount", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
 
@@ -20,11 +17,6 @@ UNLESS_THERE = {
     ),
 }
 
-# What to do with a table of the user's that another version of this library, or nobody, has made for it.
-NO_COLUMN = ": the table needs the columns of create_table_statement"
-NO_KEY = ": the table needs PRIMARY KEY (id, mount), in place of any unique key of id alone"
-OTHER_KEY = ": another row has the same value in a unique key of the table; one of id alone must be of id and mount"
-
 _QUOTE = {"postgres": '"', "mysql": "`"}
 
 
@@ -38,13 +30,3 @@ def create_table(engine: str, table_name: str) -> str:
     """The statement that makes the table where there is none."""
     statement = Path(__file__).with_name(f"{engine}.sql").read_text()
     return statement.replace("{table}", quoted(engine, table_name))
-
-
-def headers(webhook: Webhook) -> str:
-    """All headers as a JSON object."""
-    return json.dumps(dict(webhook.headers), ensure_ascii=False)
-
-
-def received_at(webhook: Webhook) -> str:
-    """When it arrived, in UTC, as every database reads it."""
-    return webhook.received_at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

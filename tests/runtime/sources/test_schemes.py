@@ -17,11 +17,11 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 
 from runtime.doubles import SecretsManager, client_error
-from webhook_runtime.admission import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.message import Webhook
-from webhook_runtime.schemes import AnyOf, Claim, ClientState, Custom, Fits, Hmac, Scheme, Twilio, _urls
-from webhook_runtime.secrets import NoSecret, Secrets
-from webhook_runtime.source import Source
+from webhook_runtime.sources.schemes import AnyOf, Claim, ClientState, Custom, Fits, Hmac, Scheme, Twilio, _urls
+from webhook_runtime.sources.secrets import NoSecret, Secrets
+from webhook_runtime.sources.source import Source
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.testing import webhook
 
 NOW = 1_763_000_000.0

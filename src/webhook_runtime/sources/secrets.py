@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from webhook_runtime.admission import Unverifiable
+from webhook_runtime.clients import code_of, may_pass
+from webhook_runtime.sources.verification import Unverifiable
 
 # A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
 # at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
@@ -147,17 +146,7 @@ class Secrets:
             return value
         except Exception as error:
             # One that was never rotated has none; but whether it has one, a call that failed does not say.
-            if stage == "AWSPREVIOUS" and not _may_pass(error):
+            if stage == "AWSPREVIOUS" and not may_pass(error):
                 return None
             # Not the whole of it: what json says would quote the secret.
-            raise NoSecret(
-                error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-            ) from None
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether Secrets Manager may say something else when it is asked again."""
-    if not isinstance(error, ClientError):
-        return isinstance(error, BotoCoreError)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return bool(status >= 500) or error.response["Error"]["Code"] == "ThrottlingException"
+            raise NoSecret(code_of(error)) from None

@@ -1,4 +1,4 @@
-"""How senders prove who they are, each kind in a class: what a request claims, and whether a secret bears it out."""
+"""Whether a sender is who it claims to be: each scheme reads a claim, and holds it against a secret."""
 
 import base64
 import hashlib
@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from webhook_runtime import guard, logs
-from webhook_runtime.admission import Answer, Unverifiable, Unverified
-from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.contract import schemes as described
+from webhook_runtime.contract.signed import OF_URLS, Around, around
+from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, is_form, parse_json
-from webhook_runtime.secrets import NoSecret, hex_key, standard_key
-from webhook_runtime.signed import OF_URLS, Around, around
+from webhook_runtime.sources.secrets import NoSecret, hex_key, standard_key
+from webhook_runtime.sources.verification import Answer, Unverifiable, Unverified
 
 
 class SourceFailed(Unverifiable):
@@ -41,13 +42,8 @@ Claim = Callable[[Sequence[str]], Verdict]
 Fits = Callable[[str], bool]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scheme(ABC):
-    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique. The latter is a key, or keys
-    from the outside in with dots between."""
-
-    id_header: str | None = None
-    id_field: str | None = None
+class Scheme(described.Scheme, ABC):
+    """A way to prove it that is checked here."""
 
     def claim(self, webhook: Webhook) -> Claim:
         """Raises Unverified for what no secret can mend."""
@@ -94,29 +90,7 @@ class Scheme(ABC):
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hmac(Scheme):
-    """An HMAC in a header.
-
-    ``signed`` is what it is of: ``{body}``, and around it ``{timestamp}``, ``{id}``, ``{url}`` and ``{method}``.
-    ``separator`` stands between the parts of a header that has several: signatures, each after ``prefix``, and the time
-    after ``timestamp_prefix``. ``key`` is how the secret is written: ``text``, ``hex`` or ``base64``. ``opening`` is
-    how every payload starts, where a handshake signs anything else for anybody.
-    """
-
-    header: str
-    algorithm: str = "sha256"
-    encoding: str = "hex"
-    prefix: str = ""
-    separator: str = ""
-    signed: str = "{body}"
-    key: str = "text"
-    timestamp_header: str | None = None
-    timestamp_prefix: str | None = None
-    timestamp_format: str = "seconds"
-    tolerance: float | None = None
-    opening: str = ""
-
+class Hmac(described.Hmac, Scheme):
     @cached_property
     def _around(self) -> tuple[Around, Around]:
         return around(self.signed)
@@ -208,13 +182,7 @@ class Hmac(Scheme):
         return hex_key(secret) if self.key == "hex" else standard_key(secret)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AnyOf(Scheme):
-    """A sender that has several ways to sign. Each of ``ways`` is the fields of an ``Hmac``; a request is its sender's
-    where one of them says so."""
-
-    ways: Sequence[Mapping[str, Any]]
-
+class AnyOf(described.AnyOf, Scheme):
     mismatch = ""
 
     def read(self, webhook: Webhook) -> Fits:
@@ -250,14 +218,7 @@ class AnyOf(Scheme):
         return [Hmac(**way) for way in self.ways]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Twilio(Scheme):
-    """Twilio signs the URL that it called, and with it the parameters of a form, or the SHA-256 of another payload that
-    is in the URL's query: by HMAC-SHA1, or as a header of its own says.
-
-    https://www.twilio.com/docs/usage/security#validating-requests
-    """
-
+class Twilio(described.Twilio, Scheme):
     header = "X-Twilio-Signature"
     _ALGORITHMS = MappingProxyType({"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"})
 
@@ -291,13 +252,7 @@ class Twilio(Scheme):
         return self._ALGORITHMS[name]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Token(Scheme):
-    """The secret itself, in a header, after ``prefix``."""
-
-    header: str
-    prefix: str = ""
-
+class Token(described.Token, Scheme):
     @property
     def mismatch(self) -> str:
         return f"The header {self.header} does not hold the secret."
@@ -311,13 +266,7 @@ class Token(Scheme):
         return lambda secret: _equal(self.prefix + secret, given)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClientState(Scheme):
-    """The secret itself, in every notification of a payload of Microsoft Graph's.
-
-    https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
-    """
-
+class ClientState(described.ClientState, Scheme):
     mismatch = "A notification does not have the clientState of its subscription."
 
     def read(self, webhook: Webhook) -> Fits:
@@ -333,13 +282,8 @@ class ClientState(Scheme):
         return lambda secret: all(_equal(secret, state) for state in given)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Custom(Scheme):
-    """A function of the user's, ``module.function``: it is given the webhook and the secrets, raises Unverified, and
-    returns the delivery's id, an Answer or None."""
-
-    handler: str
-
+@dataclass(frozen=True, kw_only=True)  # made again, so that __post_init__ is called
+class Custom(described.Custom, Scheme):
     mismatch = ""
 
     def __post_init__(self) -> None:
@@ -366,8 +310,8 @@ class Custom(Scheme):
             raise
         except BaseException as error:  # an exit too: it would end the function, and with it the batch
             if guard.is_a(error, Unverified):
-                refusal = guard.refusal(error)
-                raise Unverified(refusal.reason, sure=refusal.sure and not secrets) from None
+                raised = guard.read(error)
+                raise Unverified(raised.reason, sure=raised.is_sure and not secrets) from None
             logs.logger.error("the source's function raised", exc_info=logs.raised(error))
             raise SourceFailed(logs.name_of(type(error))) from None
         # An async function that was not awaited has verified nothing, nor has one that says False.
@@ -377,14 +321,7 @@ class Custom(Scheme):
         raise SourceFailed(f"it returned {logs.name_of(type(said))}")
 
 
-KINDS: Mapping[str, type[Scheme]] = {
-    "hmac": Hmac,
-    "any_of": AnyOf,
-    "twilio": Twilio,
-    "token": Token,
-    "client_state": ClientState,
-    "custom": Custom,
-}
+KINDS: Mapping[str, type[Scheme]] = {each.kind: each for each in (Hmac, AnyOf, Twilio, Token, ClientState, Custom)}
 
 
 class _Macs:

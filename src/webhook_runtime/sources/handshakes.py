@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from webhook_runtime.admission import Answer, Unverified
 from webhook_runtime.message import Webhook, is_form
+from webhook_runtime.sources.verification import Answer, Unverified
 
 # Reads secrets, which a handshake that needs none need not wait for.
 Ask = Callable[[], Sequence[str]]

@@ -9,11 +9,11 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from runtime.doubles import S3, Invocation, client_error
-from webhook_runtime.clock import Clock
+from webhook_runtime.contract.settings import DynamoDBSettings
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
-from webhook_runtime.settings import DynamoDBSettings
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
 
@@ -44,7 +44,7 @@ def webhook(id: str = "a", body: bytes = b"{}") -> Webhook:
 
 def store(client: Any, *webhooks: Webhook) -> Iterator[Outcome]:
     sink = DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client)
-    return sink.store(webhooks, Clock(Invocation()))
+    return sink.store(webhooks, Deadline(Invocation()))
 
 
 def test_an_item_has_all_of_the_webhook(dynamodb: tuple[Any, Stubber]) -> None:
@@ -172,7 +172,7 @@ class TestWithLargePayloads:
 
     def store(self, client: Any, s3: S3, *webhooks: Webhook) -> list[Outcome]:
         sink = DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client, Payloads(s3, "payloads"))
-        return list(sink.store(webhooks, Clock(Invocation())))
+        return list(sink.store(webhooks, Deadline(Invocation())))
 
     def test_what_no_item_holds_stays_in_s3_and_the_item_says_where(self, dynamodb: tuple[Any, Stubber]) -> None:
         client, stubber = dynamodb

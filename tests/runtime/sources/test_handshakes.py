@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from runtime.doubles import SecretsManager
-from webhook_runtime.admission import Answer, Unverified
-from webhook_runtime.handshakes import KINDS
 from webhook_runtime.message import Headers, Webhook
-from webhook_runtime.schemes import ClientState, Hmac, Token
-from webhook_runtime.secrets import Secrets
-from webhook_runtime.source import Source
+from webhook_runtime.sources.handshakes import KINDS
+from webhook_runtime.sources.schemes import ClientState, Hmac, Token
+from webhook_runtime.sources.secrets import Secrets
+from webhook_runtime.sources.source import Source
+from webhook_runtime.sources.verification import Answer, Unverified
 from webhook_runtime.testing import webhook
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,21 +1,18 @@
 """Who sends: what each request has to pass before it is a webhook, at the door or, where none verifies, behind it."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from webhook_runtime.admission import Answer, Mismatched, Unverified
-from webhook_runtime.clients import client
 from webhook_runtime.message import Webhook
-from webhook_runtime.secrets import NoSecret, Secrets
-from webhook_runtime.settings import SourceSettings
+from webhook_runtime.sources.secrets import NoSecret, Secrets
+from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 
 if TYPE_CHECKING:
-    from webhook_runtime.handshakes import Ask, Handshake
-    from webhook_runtime.schemes import Scheme, Verdict
+    from webhook_runtime.sources.handshakes import Ask, Handshake
+    from webhook_runtime.sources.schemes import Scheme, Verdict
 
 
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
@@ -41,7 +38,7 @@ class Source:
         """The source that synth time has described. ``secrets_manager`` is a boto3 client, ``in_order`` is whether the
         webhooks come out of a FIFO queue."""
         # Every kind there is, which a function that verifies nothing need not load at each cold start.
-        from webhook_runtime import handshakes, schemes
+        from webhook_runtime.sources import handshakes, schemes
 
         def secrets(name: str) -> Secrets | None:
             where = description.get(name)
@@ -122,17 +119,14 @@ class Sources:
         self._by_mount = by_mount
 
     @classmethod
-    def from_settings(cls, settings: SourceSettings | None, *, in_order: bool = False) -> "Sources | None":
-        """Those of a deployed function; ``in_order`` is whether it empties a FIFO queue. None where there is nothing to
-        check."""
-        if settings is None:
-            return None
-        secrets_manager = client("secretsmanager")
-        sources = json.loads(settings.sources)
+    def described(
+        cls, descriptions: Mapping[str, Mapping[str, Any] | None], secrets_manager: Any, *, in_order: bool = False
+    ) -> "Sources":
+        """The sources that synth time has described. See ``Source.described``."""
         return cls(
             {
-                mount: each and Source.described(each, secrets_manager, in_order=in_order)
-                for mount, each in sources.items()
+                mount: None if each is None else Source.described(each, secrets_manager, in_order=in_order)
+                for mount, each in descriptions.items()
             }
         )
 

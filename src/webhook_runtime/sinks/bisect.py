@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from webhook_runtime.clock import Clock
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome
 
@@ -19,10 +19,10 @@ class BadWebhook(Exception):
 Insert = Callable[[Sequence[Webhook]], Sequence[Outcome]]
 
 
-def insert_each(webhooks: Sequence[Webhook], insert: Insert, clock: Clock) -> Iterator[Outcome]:
+def insert_each(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline) -> Iterator[Outcome]:
     """One outcome for each, in their order. What is refused is halved until the bad one stands alone."""
     try:
-        with clock.step():
+        with deadline.step():
             outcomes = insert(webhooks)
         yield from outcomes
     except BadWebhook as bad:
@@ -30,5 +30,5 @@ def insert_each(webhooks: Sequence[Webhook], insert: Insert, clock: Clock) -> It
             yield Outcome(Kind.PERMANENT, bad.error, bad.reason)
             return
         half = len(webhooks) // 2
-        yield from insert_each(webhooks[:half], insert, clock)
-        yield from insert_each(webhooks[half:], insert, clock)
+        yield from insert_each(webhooks[:half], insert, deadline)
+        yield from insert_each(webhooks[half:], insert, deadline)

@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from runtime.doubles import Invocation
-from webhook_runtime import clock as clocks
-from webhook_runtime.clock import Clock
+from webhook_runtime import deadline as deadlines
+from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
-from webhook_runtime.sinks.splitting import BadWebhook, insert_each
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.testing import webhook
 
 
@@ -29,15 +29,15 @@ def test_a_step_is_not_begun_where_one_as_long_as_the_longest_would_not_end_in_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passing = Time(30, monkeypatch)
-    clock = Clock(passing)
+    deadline = Deadline(passing)
     for seconds in (2, 9, 3):
-        with clock.step():
+        with deadline.step():
             passing.now += seconds
-    assert clock.remaining() == 15
-    with clock.step():
+    assert deadline.remaining() == 15
+    with deadline.step():
         passing.now += 7
 
-    with pytest.raises(SinkDown) as down, clock.step():
+    with pytest.raises(SinkDown) as down, deadline.step():
         raise AssertionError("it was begun")
 
     assert down.value.retry_after == 0
@@ -46,25 +46,25 @@ def test_a_step_is_not_begun_where_one_as_long_as_the_longest_would_not_end_in_t
 
 def test_a_step_that_failed_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     passing = Time(30, monkeypatch)
-    clock = Clock(passing)
-    with suppress(KeyError), clock.step():
+    deadline = Deadline(passing)
+    with suppress(KeyError), deadline.step():
         passing.now += 20
         raise KeyError
-    with pytest.raises(SinkDown), clock.step():
+    with pytest.raises(SinkDown), deadline.step():
         raise AssertionError("it was begun")
 
 
 @pytest.mark.parametrize("left", [30, 1, 0.5, 0, -3])
 def test_the_first_step_is_always_begun(left: float) -> None:
     begun = False
-    with Clock(Invocation(left)).step():
+    with Deadline(Invocation(left)).step():
         begun = True
     assert begun
 
 
 @pytest.mark.parametrize(("left", "remaining"), [(30, 29), (4, 3), (2, 1.5), (1, 0.75), (0, 0), (-3, 0)])
 def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
-    assert Clock(Invocation(left)).remaining() == remaining
+    assert Deadline(Invocation(left)).remaining() == remaining
 
 
 @pytest.mark.parametrize(("needed", "left"), [(0, 29), (1, 5)], ids=["none of it", "all of it"])
@@ -72,7 +72,7 @@ def test_each_look_gets_its_part_of_half_of_the_time(
     needed: float, left: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passing = Time(30, monkeypatch)
-    clock = Clock(passing)
+    deadline = Deadline(passing)
     parts = []
 
     @contextmanager
@@ -81,22 +81,22 @@ def test_each_look_gets_its_part_of_half_of_the_time(
         yield
         passing.now += needed * seconds
 
-    monkeypatch.setattr(clocks, "_ended_after", ended_after)
+    monkeypatch.setattr(deadlines, "_ended_after", ended_after)
     for behind in reversed(range(10)):
-        with clock.look(behind):
+        with deadline.look(behind):
             pass
     assert parts[0] == 29 / 2 / 10
     assert sorted(parts) == parts  # what one does not need is for those behind it
-    assert clock.remaining() >= left  # for the sink
+    assert deadline.remaining() >= left  # for the sink
 
 
 def test_a_function_of_a_second_has_time_for_more_than_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     passing = Time(1, monkeypatch)
-    clock = Clock(passing)
+    deadline = Deadline(passing)
     for _ in range(7):
-        with clock.step():
+        with deadline.step():
             passing.now += 0.1
-    with pytest.raises(SinkDown), clock.step():
+    with pytest.raises(SinkDown), deadline.step():
         raise AssertionError("it was begun")
 
 
@@ -111,7 +111,7 @@ def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_tim
         raise BadWebhook("TooLong", "the id is too long")
 
     with pytest.raises(SinkDown) as down:
-        outcomes.extend(insert_each([webhook() for _ in range(1000)], insert, Clock(passing)))
+        outcomes.extend(insert_each([webhook() for _ in range(1000)], insert, Deadline(passing)))
 
     assert down.value.error == "OutOfTime"
     assert passing.now < 29.1

@@ -1,0 +1,1 @@
+"""Who sends: how a request is verified, and what its sender is told."""
