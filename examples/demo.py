@@ -21,13 +21,13 @@ import pictures
 from rich import box
 from rich.table import Table
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.commands import console, progress, say
-from cdk_scalable_webhook.local.deploy import DeployedWebhook, deploy
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError
-from cdk_scalable_webhook.local.observe import ObservedWebhook
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.commands import console, progress, say
+from scalable_webhook_cli.local.deploy import DeployedWebhook, deploy
+from scalable_webhook_cli.local.emulator import Emulator, LocalError
+from scalable_webhook_cli.observe import ObservedWebhook
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 EXAMPLES = Path(__file__).parent
 # Each example, and the logical id of the table in which its webhooks end.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 
-from cdk_scalable_webhook.local.emulator import LocalError
-from cdk_scalable_webhook.local.observe import Point
+from scalable_webhook_cli.local.emulator import LocalError
+from scalable_webhook_cli.observe import Point
 
 if TYPE_CHECKING:
     from demo_postgres import Side

@@ -18,9 +18,9 @@ sys.path.append(str(Path(__file__).parents[1] / "examples"))  # where the Postgr
 
 from run import run, show, write
 
-from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.emulator import LocalError
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.local.commands import say
+from scalable_webhook_cli.local.emulator import LocalError
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
 

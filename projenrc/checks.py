@@ -1,10 +1,8 @@
 """What `make check` and `make test` hold the code to: the settings of each tool."""
 
-from pathlib import Path
-
 from projen.python import PythonProject
 
-from projenrc.package import MODULE, PYTHONS
+from projenrc.package import CLI, MODULE, PYTHONS, RUNTIME
 
 RUFF = {
     "line-length": 120,
@@ -54,8 +52,8 @@ RUFF = {
             "benchmarks/peers/**": ["D"],  # written as their own documentation has it
             "tools/**": ["D"],
             "tools/provider_vectors/**": ["S"],  # its secrets are of no worth
-            "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
-            f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
+            f"src/{RUNTIME}/**": ["D"],  # not public: the module's docstring says what it is for
+            f"src/{CLI}/**": ["D102", "D103", "D101"],
         },
     },
 }
@@ -100,54 +98,54 @@ PYTEST = {
     ],
 }
 
-LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
-# A new module is synth-time unless it is put among the others.
-MODULES = sorted(f"{MODULE}.{path.stem}" for path in (Path(__file__).parents[1] / "src" / MODULE).glob("*.py"))
-# What needs the standard library alone, and both may know.
-NEITHER = [
-    f"{MODULE}.{name}"
-    for name in ("__init__", "distributions", "folders", "headers", "requirements", "variables", "version")
-]
-SYNTH_TIME = [*(name for name in MODULES if name not in [*LOCAL_ONLY, *NEITHER]), f"{MODULE}.sinks"]
-# The SQL of a table is printed as it is run, and to the others an argument is held: how what is signed is read, and
-# which headers a sink leaves out.
-IN_BOTH = [
-    f"{MODULE}.checks -> webhook_runtime.signed",
-    f"{MODULE}.sinks.data_api -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.database -> webhook_runtime.sinks.table",
-    f"{MODULE}.sinks.http -> webhook_runtime.sinks.forwarded",
+THE_CDK = ["aws_cdk", "constructs", "jsii"]
+# The contract is what all three packages may know. Beside it, the SQL of a table is printed as it is run, and two
+# arguments are held to what is done with them: how what is signed is read, and which headers a sink leaves out.
+OF_RUN_TIME = [
+    f"{MODULE}.** -> {RUNTIME}.contract.*",
+    f"{CLI}.** -> {RUNTIME}.contract.*",
+    f"{MODULE}.checks -> {RUNTIME}.signed",
+    f"{MODULE}.sinks.data_api -> {RUNTIME}.sinks.table",
+    f"{MODULE}.sinks.database -> {RUNTIME}.sinks.table",
+    f"{MODULE}.sinks.http -> {RUNTIME}.sinks.forwarded",
 ]
 
 LAYERS = {
-    "root_packages": [MODULE, "webhook_runtime"],
+    "root_packages": [MODULE, RUNTIME, CLI],
     "include_external_packages": True,
     "exclude_type_checking_imports": True,
     "contracts": [
         {
             "name": "Synth time needs nothing but the CDK",
             "type": "forbidden",
-            "source_modules": SYNTH_TIME,
-            "forbidden_modules": [*LOCAL_ONLY, "boto3", "botocore", "httpx", "rich", "typer"],
+            "source_modules": [MODULE],
+            "forbidden_modules": [CLI, "boto3", "botocore", "httpx", "rich", "typer"],
         },
         {
-            "name": "The local AWS needs no CDK in its own process",
+            "name": "Run time knows nothing of the other two",
             "type": "forbidden",
-            "source_modules": LOCAL_ONLY,
-            "forbidden_modules": [*SYNTH_TIME, "aws_cdk", "constructs", "jsii"],
+            "source_modules": [RUNTIME],
+            "forbidden_modules": [MODULE, CLI, *THE_CDK],
         },
         {
-            "name": "Run time knows nothing of synth time",
+            "name": "The command line knows neither the construct nor the CDK",
             "type": "forbidden",
-            "source_modules": ["webhook_runtime"],
-            "forbidden_modules": [MODULE, "aws_cdk", "constructs", "jsii"],
+            "source_modules": [CLI],
+            "forbidden_modules": [MODULE, *THE_CDK],
+        },
+        {
+            "name": "The contract knows nothing but the standard library",
+            "type": "forbidden",
+            "source_modules": [f"{RUNTIME}.contract"],
+            "forbidden_modules": ["boto3", "botocore"],
         },
         {
             # All else meets in the environment variables.
-            "name": "Synth time knows nothing of run time but what both say",
+            "name": "Nothing of run time is known elsewhere but the contract",
             "type": "forbidden",
-            "source_modules": SYNTH_TIME,
-            "forbidden_modules": ["webhook_runtime"],
-            "ignore_imports": IN_BOTH,
+            "source_modules": [MODULE, CLI],
+            "forbidden_modules": [RUNTIME],
+            "ignore_imports": OF_RUN_TIME,
         },
         {
             "name": "A webhook's way: each module knows only those after it",

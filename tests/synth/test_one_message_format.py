@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from cdk_scalable_webhook import checks
 from cdk_scalable_webhook.ingress import mapping_template
-from cdk_scalable_webhook.local.velocity import render
 from runtime.doubles import Sqs
 from runtime.events import REQUEST_ID, record, request
+from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.settings import PublisherSettings

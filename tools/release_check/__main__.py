@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from cdk_scalable_webhook.local.emulator import LocalError
 from release_check import environments, files, registry, use
 from release_check.environments import Environment, Interpreter
 from release_check.refused import ROOT, Refused
 from release_check.registry import Registry
+from scalable_webhook_cli.local.emulator import LocalError
 
 DIST = ROOT / "dist" / "python"
 STARTED = time.monotonic()
