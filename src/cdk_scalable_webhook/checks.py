@@ -26,9 +26,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_scalable_webhook import distributions, variables
+from cdk_scalable_webhook import distributions
 from cdk_scalable_webhook.arguments import brief
-from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from webhook_runtime.contract import variables
+from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 from webhook_runtime.signed import OF_URLS, around
 
 if TYPE_CHECKING:

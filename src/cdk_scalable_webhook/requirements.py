@@ -6,32 +6,11 @@ packed is what is installed. The library ``packaging`` knows more, but none of w
 
 import ast
 import operator
-import os
-import platform
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
-
-# Where our functions run: see function.py.
-LAMBDA: Mapping[str, str] = {
-    "implementation_name": "cpython",
-    "implementation_version": "3.14.0",
-    "os_name": "posix",
-    "platform_machine": "aarch64",
-    "platform_python_implementation": "CPython",
-    "platform_release": "",
-    "platform_system": "Linux",
-    "platform_version": "",
-    "python_full_version": "3.14.0",
-    "python_version": "3.14",
-    "sys_platform": "linux",
-}
-
-# What Lambda's Python has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
-OF_LAMBDA = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"})
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _NAMED = re.compile(rf"({_NAME})(?:\s*\[([A-Za-z0-9._,\s-]*)\])?")
@@ -45,24 +24,6 @@ _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }
-
-
-def here() -> Mapping[str, str]:
-    """What ``LAMBDA`` is for functions, for the Python that runs this."""
-    version = ".".join(platform.python_version_tuple()[:2])
-    return {
-        "implementation_name": sys.implementation.name,
-        "implementation_version": platform.python_version(),
-        "os_name": os.name,
-        "platform_machine": platform.machine(),
-        "platform_python_implementation": platform.python_implementation(),
-        "platform_release": platform.release(),
-        "platform_system": platform.system(),
-        "platform_version": platform.version(),
-        "python_full_version": platform.python_version(),
-        "python_version": version,
-        "sys_platform": sys.platform,
-    }
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import logging
 import re
 import unicodedata
 
-from webhook_runtime.logs import NOT_SEEN
+from webhook_runtime.contract.characters import NOT_SEEN
 
 # Controls, as those by which a terminal is told to do something; what has no width or changes the direction of writing;
 # ends of lines; and halves of characters, which no terminal takes.

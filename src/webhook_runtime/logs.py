@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from webhook_runtime.clock import INTERRUPTS
+from webhook_runtime.contract.characters import NOT_SEEN
 from webhook_runtime.message import Webhook
 
 logger: logging.Logger = logging.getLogger("webhook")
@@ -34,12 +35,6 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-# What a font shows as nothing or as a blank, though it is none: what Unicode lets a font ignore, with its marks for
-# annotations and the empty cell of Braille.
-NOT_SEEN = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
 # With what is no character to whoever reads a line: half of a surrogate pair, what a terminal obeys, and what ends a
 # line. JSON escapes the rest.
 _NOT_SHOWN = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{NOT_SEEN}]")

@@ -44,13 +44,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
 from scalable_webhook_cli import shown
 from scalable_webhook_cli.gateway.access_log import AccessLog, looked_up
 from scalable_webhook_cli.gateway.permission import Permissions
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis, client, media_type
 from scalable_webhook_cli.gateway.velocity import render
 from scalable_webhook_cli.local.guard import HEALTH_PATH, Refused, key_of, require_local_program
+from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _MAX_PAYLOAD = 10 * 1024 * 1024

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cdk_scalable_webhook import variables
 from scalable_webhook_cli.local.assembly import Template, map_of, path_of, resources_of
+from webhook_runtime.contract import variables
 
 Resource = Mapping[str, Any]
 

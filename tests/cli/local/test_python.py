@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from ministack.core import lambda_runtime
+from packaging.markers import default_environment
 
-from cdk_scalable_webhook import requirements
 from scalable_webhook_cli.local import python
+from webhook_runtime.contract import lambda_python
 
 # Imported by what MiniStack runs, which answers with what went wrong.
 HANDLER = "import {modules}\ndef handle(event, context): return [{modules}][0].__name__"
@@ -67,11 +68,11 @@ def test_its_own_code_comes_first(invoked: Callable[[dict[str, str]], object]) -
 
 def test_what_an_older_python_has_to_have_is_there(invoked: Callable[[dict[str, str]], object]) -> None:
     """What Lambda's has itself is not in the asset; here it may have to come from a distribution."""
-    needed = {requirements.normal(name) for name in python._backports()}
-    if requirements.here()["python_version"] == requirements.LAMBDA["python_version"]:
-        assert not needed
-    elif requirements.here()["python_version"] in ("3.11", "3.12"):
-        assert "typing-extensions" in needed
+    here = default_environment()["python_version"]
+    if here == lambda_python.MARKERS["python_version"]:
+        assert not python._backports()
+    elif here in ("3.11", "3.12"):
+        assert "typing-extensions" in python._backports()
         assert invoked({"index.py": HANDLER.format(modules="typing_extensions")}) == "typing_extensions"
 
 
