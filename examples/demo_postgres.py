@@ -14,7 +14,6 @@ from rich import box
 from rich.table import Table
 
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
-from scalable_webhook_cli.local.commands import counted, progress, say
 from scalable_webhook_cli.local.deploy import deploy, local_url
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import (
@@ -26,6 +25,7 @@ from scalable_webhook_cli.observe import (
     physical,
     sampled,
 )
+from scalable_webhook_cli.terminal import counted, progress, say
 
 EXAMPLES = Path(__file__).parent
 WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"

@@ -15,8 +15,8 @@ from typing import Any
 
 import pg8000.native
 
-from scalable_webhook_cli.local.emulator import end, free_port, processes_in
 from scalable_webhook_cli.observe import Samples, sampled
+from scalable_webhook_cli.processes import end, free_port, processes_in
 from scalable_webhook_cli.signals import interrupt_on_termination
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need

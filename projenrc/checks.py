@@ -148,6 +148,19 @@ LAYERS = {
             "ignore_imports": OF_RUN_TIME,
         },
         {
+            "name": "The command line: each package and module knows only those after it",
+            "type": "layers",
+            "layers": [
+                f"{CLI}.__main__",
+                f"{CLI}.commands",
+                f"{CLI}.gateway",
+                f"{CLI}.local",
+                f"{CLI}.burst | {CLI}.observe | {CLI}.terminal",
+                f"{CLI}.target | {CLI}.processes | {CLI}.shown | {CLI}.signals",
+                f"{CLI}.errors",
+            ],
+        },
+        {
             "name": "A webhook's way: each module knows only those after it",
             "type": "layers",
             "layers": [

@@ -8,7 +8,7 @@ _MISSING = 'scalable-webhook needs an extra: pip install "cdk-scalable-webhook[l
 def main() -> None:
     """The command's entry point."""
     try:
-        from scalable_webhook_cli.local.commands import app
+        from scalable_webhook_cli.commands import app
         from scalable_webhook_cli.signals import interrupt_on_termination
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith(("scalable_webhook_cli", "webhook_runtime")):

@@ -12,7 +12,7 @@ from statistics import quantiles
 
 import httpx
 
-from scalable_webhook_cli.local.emulator import LocalError
+from scalable_webhook_cli.errors import CliError
 
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
@@ -94,7 +94,7 @@ def send(
         on_answer: Called after each.
 
     Raises:
-        LocalError: The URL is none.
+        CliError: The URL is none.
     """
     _require_http(url)
     return asyncio.run(_send(url, iter(requests), concurrency, on_answer))
@@ -107,7 +107,7 @@ def _require_http(url: str) -> None:
     except httpx.InvalidURL:
         ok = False
     if not ok:
-        raise LocalError(
+        raise CliError(
             f"a webhook's URL is http://HOST/… or https://HOST/…, got {url}; see scalable-webhook local status"
         )
 

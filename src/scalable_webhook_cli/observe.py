@@ -1,4 +1,4 @@
-"""What became of webhooks in the local AWS, measured at the services themselves: for the demo and the tests."""
+"""What became of webhooks, measured at the services of their AWS themselves."""
 
 import json
 import re
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 
-from scalable_webhook_cli.local.emulator import Emulator, LocalError
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.target import Target
 
 # A point of something that changes: when, in seconds since the epoch, and how many from then on.
 Point = tuple[float, int]
@@ -62,7 +63,7 @@ def sampled(
 class ObservedWebhook:
     """A deployed ``ScalableWebhook``, named by its stack and its construct's id."""
 
-    emulator: Emulator
+    target: Target
     stack: str
     id: str
 
@@ -135,10 +136,10 @@ class ObservedWebhook:
         """Wait until the queue is empty.
 
         Raises:
-            LocalError: It is not, after so many seconds.
+            CliError: It is not, after so many seconds.
         """
         if not wait_for(lambda: self.backlog() == 0, seconds):
-            raise LocalError(
+            raise CliError(
                 f"the queue of {self.stack}/{self.id} still holds {self.backlog()} after {seconds:g} seconds"
             )
 
@@ -162,7 +163,7 @@ class ObservedWebhook:
         return depth(self._client("sqs"), queue_url)
 
     def _client(self, service: str) -> Any:
-        return self.emulator.client(service)
+        return self.target.client(service)
 
 
 def depth(sqs: Any, queue_url: str) -> int:
@@ -177,7 +178,7 @@ def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str
     for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
         if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
             return str(resource["PhysicalResourceId"])
-    raise LocalError(f"stack {stack} has no {type} {logical_id}")
+    raise CliError(f"stack {stack} has no {type} {logical_id}")
 
 
 def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:

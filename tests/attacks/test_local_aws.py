@@ -30,7 +30,7 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import signed
-from scalable_webhook_cli.local import commands
+from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
@@ -710,6 +710,6 @@ def test_the_cdk_leaves_the_key_where_nobody_else_may_read(aws: LocalAws, tmp_pa
 
 
 def output(*arguments: str) -> str:
-    result = CliRunner().invoke(commands.app, arguments)
+    result = CliRunner().invoke(app, arguments)
     assert result.exception is None, result.output
     return result.output

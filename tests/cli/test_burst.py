@@ -9,7 +9,7 @@ import pytest
 
 from scalable_webhook_cli import burst
 from scalable_webhook_cli.burst import Request, send, uniform
-from scalable_webhook_cli.local.emulator import LocalError
+from scalable_webhook_cli.errors import CliError
 
 
 class Server:
@@ -140,5 +140,5 @@ def test_what_is_no_success_is_a_refusal(server: Server, status: int) -> None:
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])
 def test_what_is_no_url_is_told_before_anything_is_sent(url: str) -> None:
-    with pytest.raises(LocalError, match=r"a webhook's URL is http://HOST/"):
+    with pytest.raises(CliError, match=r"a webhook's URL is http://HOST/"):
         send(url, uniform(1), concurrency=1)

@@ -11,10 +11,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from scalable_webhook_cli import terminal
 from scalable_webhook_cli.burst import Report
+from scalable_webhook_cli.commands import app, show_report
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import commands
 from scalable_webhook_cli.local.deploy import DeployedWebhook
-from scalable_webhook_cli.local.emulator import Emulator, LocalError
+from scalable_webhook_cli.local.emulator import Emulator
 
 
 @pytest.mark.parametrize(
@@ -52,13 +55,13 @@ class Logs:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs `local logs` against these regions' logs."""
-    emulator = Emulator(tmp_path, "http://127.0.0.1:9", ())
+    emulator = Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
 
     def logs(*arguments: str, **regions: Logs) -> str:
         monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
         monkeypatch.setattr("scalable_webhook_cli.local.deploy.regions", lambda _: list(regions))
         monkeypatch.setattr(Emulator, "client", lambda _, service, region: regions[region])
-        result = CliRunner().invoke(commands.app, ["local", "logs", *arguments])
+        result = CliRunner().invoke(app, ["local", "logs", *arguments])
         assert result.exception is None, result.output
         return result.stdout
 
@@ -109,12 +112,12 @@ def test_what_a_sender_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> 
 
 @pytest.mark.parametrize("sent", SENT)
 def test_what_a_name_says_does_nothing_while_it_is_waited_for(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
-    monkeypatch.setattr(commands, "errors", terminal)
-    with commands._status(f"deploying {sent} here"):
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
+    monkeypatch.setattr(terminal, "errors", screen)
+    with terminal.status_line(f"deploying {sent} here"):
         pass
-    assert isinstance(terminal.file, io.StringIO)
-    written = terminal.file.getvalue().replace("\t", " ")
+    assert isinstance(screen.file, io.StringIO)
+    written = screen.file.getvalue().replace("\t", " ")
     assert " ".join(f"deploying {SENT[sent]} here …".split()) in " ".join(written.split())
 
 
@@ -127,10 +130,10 @@ def test_only_a_program_ends_a_line(run: Any) -> None:
 
 def test_what_a_sender_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
-        raise LocalError("refused: \x1b[31m\u202e\nand more")
+        raise CliError("refused: \x1b[31m\u202e\nand more")
 
     monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
-    result = CliRunner().invoke(commands.app, ["local", "status"])
+    result = CliRunner().invoke(app, ["local", "status"])
     assert result.stderr == "scalable-webhook: refused: \\x1b[31m\\u202e\nand more\n"
 
 
@@ -169,7 +172,7 @@ def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest
         raise PermissionError(13, "Permission denied", "state.json")
 
     monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
-    result = CliRunner().invoke(commands.app, ["local", "status"])
+    result = CliRunner().invoke(app, ["local", "status"])
     assert result.exit_code == 1
     assert "Permission denied" in result.stderr
     assert isinstance(result.exception, SystemExit)
@@ -181,7 +184,8 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
     def deploy(*names: str) -> None:
         webhooks = [DeployedWebhook(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
-        monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: Emulator(tmp_path, "http://[::1]", ()))
+        emulator = Emulator(home=tmp_path, endpoint="http://[::1]", processes=())
+        monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
         monkeypatch.setattr("scalable_webhook_cli.local.deploy.webhooks", lambda _: webhooks)
 
     return deploy
@@ -189,14 +193,14 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
 
 def test_the_url_of_the_only_webhook_needs_no_name(deployed: Callable[..., None]) -> None:
     deployed("Hello/Webhook")
-    assert CliRunner().invoke(commands.app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
+    assert CliRunner().invoke(app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
 
 
 @pytest.mark.parametrize("name", ["v1:on:x", "[red]/Webhook", "a\tb", "key:key:"])
 def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> None:
     deployed(name)
-    assert CliRunner().invoke(commands.app, ["local", "url"]).stdout == f"http://127.0.0.1:9/{name}\n"
-    shown = CliRunner().invoke(commands.app, ["local", "status"]).stdout
+    assert CliRunner().invoke(app, ["local", "url"]).stdout == f"http://127.0.0.1:9/{name}\n"
+    shown = CliRunner().invoke(app, ["local", "status"]).stdout
     assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
 
 
@@ -211,7 +215,7 @@ def test_env_unsets_what_would_come_before_it(
     theirs += ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]
     for name in [*theirs, "AWS_ACCESS_KEY_ID", "AWS_;touch evil;", "OTHER"]:
         monkeypatch.setenv(name, "true")
-    printed = CliRunner().invoke(commands.app, ["local", "env"]).stdout
+    printed = CliRunner().invoke(app, ["local", "env"]).stdout
     unset = [line for line in printed.splitlines() if not line.startswith("export ")]
     assert unset == [f"unset {name}" for name in sorted(theirs)]
     assert printed.startswith("\n".join(unset))
@@ -224,7 +228,7 @@ def test_env_unsets_what_would_come_before_it(
 
 def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None:
     deployed("One/Webhook", "Two/Webhook")
-    named = CliRunner().invoke(commands.app, ["local", "url", "Two/Webhook"])
+    named = CliRunner().invoke(app, ["local", "url", "Two/Webhook"])
     assert named.stdout == "http://127.0.0.1:9/Two/Webhook\n"
 
 
@@ -240,7 +244,7 @@ def test_without_one_webhook_to_choose_its_url_is_not_guessed(
     deployed: Callable[..., None], there: list[str], arguments: list[str], said: str
 ) -> None:
     deployed(*there)
-    result = CliRunner().invoke(commands.app, ["local", "url", *arguments])
+    result = CliRunner().invoke(app, ["local", "url", *arguments])
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
 
 
@@ -255,7 +259,7 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
         return Report(sent=2, accepted_ids=["1", "2"], seconds=1, milliseconds=[1, 3])
 
     monkeypatch.setattr("scalable_webhook_cli.burst.send", send)
-    result = CliRunner().invoke(commands.app, ["burst", "--count", "2"])
+    result = CliRunner().invoke(app, ["burst", "--count", "2"])
     assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
     assert result.stdout.splitlines() == [
         "2 of 2 accepted, 2 requests a second",
@@ -264,7 +268,7 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
 
 
 def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    commands.show_report(Report(sent=5, refused=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
+    show_report(Report(sent=5, refused=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
     assert capsys.readouterr().out.splitlines() == [
         "0 of 5 accepted, 5 requests a second",
         "refused: 2 x 429",
@@ -274,7 +278,7 @@ def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys
 
 def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCALABLE_WEBHOOK_HOME", str(tmp_path / "home"))
-    result = CliRunner().invoke(commands.app, ["local", "deploy", str(tmp_path)])
+    result = CliRunner().invoke(app, ["local", "deploy", str(tmp_path)])
     assert result.exit_code == 1
     assert "has a cdk.json" in result.stderr
     assert not (tmp_path / "home").exists()
@@ -284,11 +288,12 @@ def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatc
 def test_a_reader_who_has_seen_enough_is_no_error(arguments: list[str]) -> None:
     """In a process of its own, whose stdout nobody reads any more."""
     program = f"""
-from scalable_webhook_cli.local import commands, deploy, emulator
+from scalable_webhook_cli.commands import app
+from scalable_webhook_cli.local import commands
 event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
 commands._running = lambda: None
 commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
-commands.app({arguments})
+app({arguments})
 """
     reader, writer = os.pipe()
     os.close(reader)

@@ -11,7 +11,7 @@ from pictures import draw_protection, save_protection, save_tables
 from rich.table import Table
 
 from scalable_webhook_cli.burst import Report
-from scalable_webhook_cli.local.emulator import LocalError
+from scalable_webhook_cli.errors import CliError
 
 BEGAN = 1_700_000_000.0
 # One connection more than at any other time, for less than one sees.
@@ -77,7 +77,7 @@ def test_the_title_is_what_was_found() -> None:
 
 @pytest.mark.parametrize("missing", ["connections", "functions", "backlog"])
 def test_a_run_of_which_nothing_was_measured_says_so(missing: str, tmp_path: Path) -> None:
-    with pytest.raises(LocalError, match="ScalableWebhook: nothing was measured"):
+    with pytest.raises(CliError, match="ScalableWebhook: nothing was measured"):
         save_protection(tmp_path / "p.svg", WITHOUT, side(**{missing: []}), max_connections=20)
     assert not (tmp_path / "p.svg").exists()
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from apps import ROOT
-from scalable_webhook_cli.local.emulator import end, processes_in
 from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.processes import end, processes_in
 from suite import shell
 
 PYTHON = [sys.executable]

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from recorded.facts import FACTS, of
 from scalable_webhook_cli.gateway import server
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
+from scalable_webhook_cli.target import Target
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 FUNCTION = {"type": "AWS_PROXY", "uri": f"arn:aws:apigateway:us-east-1:lambda:path/x/functions/{ARN}/invocations"}
@@ -44,7 +45,7 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
         monkeypatch.setattr(server, "RestApis", lambda _: known)
         monkeypatch.setattr(server, "Permissions", lambda _: SimpleNamespace(allow=lambda *_: True))
         monkeypatch.setattr(server, "AccessLog", lambda _: SimpleNamespace(write=lambda *_: None))
-        monkeypatch.setattr(server, "client", lambda *_: SimpleNamespace(invoke=invoke))
+        monkeypatch.setattr(Target, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
         async def request() -> httpx.Response:
             transport = httpx.ASGITransport(server.create_app("http://127.0.0.1:9", "key"), raise_app_exceptions=False)

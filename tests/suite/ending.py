@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scalable_webhook_cli.local.emulator import down, end, processes_in
+from scalable_webhook_cli.local.emulator import down
+from scalable_webhook_cli.processes import end, processes_in
 from scalable_webhook_cli.signals import interrupt_on_termination
 from suite.shared import folder, local_aws
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scalable_webhook_cli.gateway.rest_api import Clients, RestApi
+from scalable_webhook_cli.gateway.rest_api import RestApi
+from scalable_webhook_cli.target import Target
 
 _STREAM = "gateway"
 _FLUSH_SECONDS = 0.5
@@ -28,8 +29,8 @@ class _Request:
 class AccessLog:
     """Writes in the background: a request never waits for its line, and never fails for it."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._requests: SimpleQueue[_Request] = SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -55,7 +56,7 @@ class AccessLog:
     def _put(self, region: str, log_group: str, events: list[dict[str, Any]]) -> None:
         target = {"logGroupName": log_group, "logStreamName": _STREAM}
         try:
-            logs = self._clients("logs", region)
+            logs = self._target.client("logs", region)
             with suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_stream(**target)
             logs.put_log_events(**target, logEvents=events)

@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
-from scalable_webhook_cli.gateway.rest_api import Clients
+from scalable_webhook_cli.target import Target
 
 # How soon a new permission is seen.
 _CACHE_SECONDS = 1
@@ -22,8 +22,8 @@ _GATEWAY = "apigateway.amazonaws.com"
 class Permissions:
     """The policies of functions."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._statements = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._read)
 
     def allow(self, function: str, region: str, sources: Iterable[str]) -> bool:
@@ -34,7 +34,7 @@ class Permissions:
     def _read(self, function: str, region: str) -> list[Mapping[str, Any]]:
         # A version or an alias has a policy of its own.
         name, _, qualifier = function.partition(":function:")[2].partition(":")
-        functions = self._clients("lambda", region)
+        functions = self._target.client("lambda", region)
         try:
             policy = functions.get_policy(FunctionName=name, **({"Qualifier": qualifier} if qualifier else {}))[
                 "Policy"

@@ -2,52 +2,24 @@
 behind it."""
 
 import json
-import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
-import boto3
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
 from scalable_webhook_cli.gateway.template import AccessLogSetting, Told, told
+from scalable_webhook_cli.target import Target
 
 Network = IPv4Network | IPv6Network
-# Makes the client of a service in a region.
-Clients = Callable[[str, str], Any]
 
 # How soon a new deployment is seen.
 _CACHE_SECONDS = 1
-
-
-_MAKING_A_CLIENT = threading.Lock()
-
-
-@cache
-def client(service: str, endpoint: str, region: str, key: str) -> Any:
-    """A boto3 client of the local AWS with this key, whatever the environment says. Made once: that is slow, and not
-    thread-safe."""
-    # Neither the user's profile and files, which may name what is not there, nor a proxy have a say in it.
-    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
-    settings = {name: (None, None, value, None) for name, value in nothing.items()}
-    with _MAKING_A_CLIENT:
-        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=settings))
-        return session.client(
-            service,
-            endpoint_url=endpoint,
-            region_name=region,
-            aws_access_key_id=key,
-            aws_secret_access_key=key,
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
-        )
 
 
 @dataclass
@@ -124,8 +96,8 @@ class RestApi:
 class RestApis:
     """The APIs of the local AWS, and how much each may still take."""
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._regions = ["us-east-1"]
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
         self._told: dict[tuple[str, ...], Told] = {}
@@ -166,7 +138,7 @@ class RestApis:
         return None
 
     def _read(self, id: str, region: str, stage_name: str) -> RestApi:
-        gateway = self._clients("apigateway", region)
+        gateway = self._target.client("apigateway", region)
         api = gateway.get_rest_api(restApiId=id)
         stage = gateway.get_stage(restApiId=id, stageName=stage_name)
         pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
@@ -175,7 +147,7 @@ class RestApis:
         keyed = any(method.get("apiKeyRequired") for method in methods)
         deployment = (id, region, stage_name, stage["deploymentId"])
         if deployment not in self._told:  # a template changes only with a deployment
-            cloudformation = self._clients("cloudformation", region)
+            cloudformation = self._target.client("cloudformation", region)
             paths = {resource["id"]: resource["path"] for resource in resources}
             self._told[deployment] = told(cloudformation, id, stage_name, paths)
         template = self._told[deployment]

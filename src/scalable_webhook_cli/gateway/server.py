@@ -47,9 +47,10 @@ from starlette.routing import Route
 from scalable_webhook_cli import shown
 from scalable_webhook_cli.gateway.access_log import AccessLog, looked_up
 from scalable_webhook_cli.gateway.permission import Permissions
-from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis, client, media_type
+from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis, media_type
 from scalable_webhook_cli.gateway.velocity import render
 from scalable_webhook_cli.local.guard import HEALTH_PATH, Refused, key_of, require_local_program
+from scalable_webhook_cli.target import Target
 from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -200,12 +201,13 @@ class Gateway:
     def __init__(self, upstream: str, key: str, *, iam: bool = False, sqs: str | None = None) -> None:
         self._upstream = upstream
         self._key = key
+        self._target = Target(endpoint=upstream, key=key)
         self._sqs_url = sqs or upstream
         self._iam = iam
         self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
-        self._apis = RestApis(self._client)
-        self._permissions = Permissions(self._client)
-        self._access_log = AccessLog(self._client)
+        self._apis = RestApis(self._target)
+        self._permissions = Permissions(self._target)
+        self._access_log = AccessLog(self._target)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113
         # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
@@ -253,9 +255,6 @@ class Gateway:
         self._access_log.write(api, context)
         return response
 
-    def _client(self, service: str, region: str) -> Any:
-        return client(service, self._upstream, region, self._key)
-
     async def _sqs(self, call: _Call) -> Response:
         """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
         status, reply = await run_in_threadpool(self._send, call, _request(call))
@@ -292,7 +291,7 @@ class Gateway:
 
     def _assume(self, role_arn: str, region: str) -> Credentials:
         """What API Gateway may do for this integration: what its role may."""
-        sts = self._client("sts", region)
+        sts = self._target.client("sts", region)
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="apigateway")["Credentials"]
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
@@ -304,7 +303,7 @@ class Gateway:
         if len(event) > _MAX_EVENT:
             raise _GatewayResponse(413, "Request Too Long")
         await run_in_threadpool(self._require_permission, call, uri["function"])
-        functions = self._client("lambda", call.api.region)
+        functions = self._target.client("lambda", call.api.region)
         try:
             result = await asyncio.wait_for(
                 run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),

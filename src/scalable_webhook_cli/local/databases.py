@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.assembly import Template, path_of, resources_of
-from scalable_webhook_cli.local.emulator import Emulator, LocalError, is_loopback
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.target import is_loopback
 
 _HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)\.handler")
 _NAMES = {"postgres": "Postgres", "mysql": "MySQL"}
@@ -58,7 +60,7 @@ def server(engine: str, named: str | None, environment: Mapping[str, str]) -> Se
     variables, and at last as its own programs have it. None where neither names one on this machine.
 
     Raises:
-        LocalError: What is named is no server, or not on this machine.
+        CliError: What is named is no server, or not on this machine.
     """
     told = {what: environment.get(variable) for what, variable in _VARIABLES[engine].items()}
     try:
@@ -66,12 +68,12 @@ def server(engine: str, named: str | None, environment: Mapping[str, str]) -> Se
         port = parts.port or int(told.get("port") or _PORTS[engine])
     except ValueError:
         got = named.rpartition("@")[2] if named else f"port {told.get('port')}"  # and never a password
-        raise LocalError(f"{_NAMES[engine]} must be at HOST:PORT, with a number as its port, got {got}") from None
+        raise CliError(f"{_NAMES[engine]} must be at HOST:PORT, with a number as its port, got {got}") from None
     host = parts.hostname
     if host is None or not is_loopback(host):
         if named is None:  # the variables may be there for another purpose
             return None
-        raise LocalError(
+        raise CliError(
             f"--{engine} must name a server on a loopback address, as 127.0.0.1:{_PORTS[engine]}, got "
             f"{named.rpartition('@')[2]}; nothing was sent there"
         )

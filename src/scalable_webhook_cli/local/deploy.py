@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import assembly as assemblies
 from scalable_webhook_cli.local.databases import Server, redirected
-from scalable_webhook_cli.local.emulator import Emulator, LocalError, end
+from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
 from scalable_webhook_cli.local.refused import refused, used_twice
+from scalable_webhook_cli.processes import end
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
@@ -58,7 +60,7 @@ def deploy(
         The app's webhooks.
 
     Raises:
-        LocalError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
+        CliError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
     """
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
@@ -90,7 +92,7 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
     """Destroy every stack of a CDK app.
 
     Raises:
-        LocalError: There is no app, or the CDK failed.
+        CliError: There is no app, or the CDK failed.
     """
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as assembly:
@@ -105,14 +107,14 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
 def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stack"]) -> None:
     """
     Raises:
-        LocalError: A stack is not deployed, though the CDK did not fail: an interrupted deploy left it halfway.
+        CliError: A stack is not deployed, though the CDK did not fail: an interrupted deploy left it halfway.
     """
     for region in sorted({stack.region for stack in stacks}):
         names = {stack.name for stack in stacks if stack.region == region}
         for stack in _deployed(emulator, region):
             name, status = stack["StackName"], stack["StackStatus"]
             if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
-                raise LocalError(
+                raise CliError(
                     f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
                     f"scalable-webhook local destroy {app_dir}, and deploy again"
                 )
@@ -170,7 +172,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     """The names of the log groups of a stack and of those in it, those that its functions made themselves among them.
 
     Raises:
-        LocalError: There is no such stack.
+        CliError: There is no such stack.
     """
     names: set[str] = set()
     for region in regions(emulator):
@@ -182,7 +184,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
             physical = [resource["PhysicalResourceId"] for resource in resources if "PhysicalResourceId" in resource]
             names |= {*physical, *(f"/aws/lambda/{function}" for function in physical)}
     if not names:
-        raise LocalError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
+        raise CliError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
     return names
 
 
@@ -190,7 +192,7 @@ def local_url(emulator: Emulator, url: str) -> str:
     """Where an API of AWS is to be found locally."""
     parts = _URL.fullmatch(url)
     if parts is None:
-        raise LocalError(
+        raise CliError(
             f"a webhook's URL must be one of API Gateway's own, got {url}; custom domains have no local twin"
         )
     return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
@@ -222,7 +224,7 @@ def regions(emulator: Emulator) -> list[str]:
 def _refuse_what_aws_refuses(assembly: Path) -> None:
     """
     Raises:
-        LocalError: AWS would not deploy it.
+        CliError: AWS would not deploy it.
     """
     templates = assemblies.templates(assembly)
     environments = assemblies.environments(assembly, templates)
@@ -230,7 +232,7 @@ def _refuse_what_aws_refuses(assembly: Path) -> None:
     lines = [line for file, name, template in named for line in refused(name, template, file.stat().st_size)]
     lines += used_twice((name, environments.get(file, ""), template) for file, name, template in named)
     if lines:
-        raise LocalError("\n".join(["AWS would refuse what this app deploys:", *lines]))
+        raise CliError("\n".join(["AWS would refuse what this app deploys:", *lines]))
 
 
 def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
@@ -269,7 +271,7 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
             name = properties.get("stackName", id)
             account, region = artifact["environment"].removeprefix("aws://").split("/")
             if account not in ("unknown-account", emulator.account):
-                raise LocalError(
+                raise CliError(
                     f"stack {name} is for account {account}, and the local AWS is account {emulator.account}; "
                     'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
                 )
@@ -292,10 +294,10 @@ def _context(context: Sequence[str]) -> list[str]:
 def require_app(app_dir: Path) -> None:
     """
     Raises:
-        LocalError: The folder holds no CDK app.
+        CliError: The folder holds no CDK app.
     """
     if not (app_dir / "cdk.json").is_file():
-        raise LocalError(f"a CDK app has a cdk.json, and {app_dir} has none; name the folder of an app")
+        raise CliError(f"a CDK app has a cdk.json, and {app_dir} has none; name the folder of an app")
 
 
 def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
@@ -333,7 +335,7 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
             raise
     if run.returncode:
         told = "".join(line for line in said if not _PROGRESS.match(line))
-        raise LocalError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
+        raise CliError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
@@ -348,5 +350,5 @@ def _environment(emulator: Emulator) -> dict[str, str]:
 def _require(program: str, environment: dict[str, str]) -> str:
     found = shutil.which(program, path=environment["PATH"])
     if found is None:
-        raise LocalError(f'{program} is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
+        raise CliError(f'{program} is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
     return found

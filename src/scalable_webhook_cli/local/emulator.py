@@ -5,35 +5,31 @@ import json
 import os
 import pwd
 import shutil
-import signal
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from ipaddress import ip_address
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import psutil
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from scalable_webhook_cli.gateway.rest_api import client
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.guard import HEALTH_PATH, KEY_VARIABLE, new_key
+from scalable_webhook_cli.processes import Process, end, identify, listening
+from scalable_webhook_cli.target import Target
 
 _HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
 _START_SECONDS = 60
-_STOP_SECONDS = 10
 # Under a burst, an answer may take long; that is no reason to take the emulator for dead, and end it.
 _ANSWER_SECONDS = 30
-_BACKLOG = 1024
 # What the emulator, and with it every function, sees of the user's environment: nothing that is a setting of somebody
 # else's emulator, and no secret. As in AWS, a function has the variables that its app gave it.
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
@@ -47,43 +43,16 @@ _NO_ACCOUNT = {
 }
 
 
-class LocalError(Exception):
-    """Something that the person at the keyboard can mend; the message is for them."""
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process of ours. The time of its creation tells it from another that got the same id later."""
-
-    pid: int
-    created: float
-
-    def find(self) -> psutil.Process | None:
-        """The process, if it still lives."""
-        try:
-            process = psutil.Process(self.pid)
-            # The system derives this time from its clock, which may be set a little meanwhile.
-            same = abs(process.create_time() - self.created) < 2
-            alive = same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return None
-        return process if alive else None
-
-
-@dataclass(frozen=True)
-class Emulator:
+@dataclass(frozen=True, kw_only=True)
+class Emulator(Target):
     """A running local AWS. Who has its ``key`` may do anything in it; it is without one where an earlier version of
     this library has started it."""
 
     home: Path
-    endpoint: str
     processes: tuple[Process, ...]
-    key: str = field(default="", repr=False)
+    endpoint: str
     region: str = "us-east-1"
     account: str = "000000000000"
-
-    def __post_init__(self) -> None:
-        require_loopback(self.endpoint)
 
     def is_healthy(self) -> bool:
         """Whether its processes live and answer, to those alone who have its key."""
@@ -93,10 +62,6 @@ class Emulator:
 
     def _lives(self) -> bool:
         return bool(self.key) and all(process.find() for process in self.processes)
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of one of its services."""
-        return client(service, self.endpoint, region or self.region, self.key)
 
     def environment(self) -> dict[str, str]:
         """What the CDK CLI and boto3 need to know to use it, and it alone."""
@@ -120,25 +85,6 @@ def default_home() -> Path:
     return Path(named) if named else user_cache_path("cdk-scalable-webhook")
 
 
-def require_loopback(url: str) -> str:
-    """The URL, if it is on this machine.
-
-    Raises:
-        LocalError: It is not: a local command must never reach a real account.
-    """
-    if not is_loopback(urlsplit(url).hostname or ""):
-        raise LocalError(f"the local AWS must be on a loopback address, got {url}; nothing was sent there")
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def find(home: Path | None = None) -> Emulator | None:
     """The emulator that runs, if one does."""
     emulator = _load(home or default_home())
@@ -150,7 +96,7 @@ def up(home: Path | None = None, *, iam: bool = False) -> Emulator:
     a role may do what it was permitted, and no more.
 
     Raises:
-        LocalError: It does not start; the message says where its log is.
+        CliError: It does not start; the message says where its log is.
     """
     home = (home or default_home()).absolute()
     _make(home)
@@ -203,7 +149,7 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 
 def _start(home: Path, *, iam: bool) -> Emulator:
     # They listen before anybody knows of them: of a port that is free for a moment another user would be sent the key.
-    with _listening() as backend, _listening() as gateway:
+    with listening() as backend, listening() as gateway:
         return _start_at(home, backend, gateway, iam=iam)
 
 
@@ -228,17 +174,10 @@ def _start_at(home: Path, backend: socket.socket, gateway: socket.socket, *, iam
     except BaseException:  # Ctrl-C too: what was started here ends here
         end(_started_in(home))
         raise
-    emulator = Emulator(home, endpoint, tuple(_identify(process) for process in started), key)
+    processes = tuple(identify(process) for process in started)
+    emulator = Emulator(home=home, processes=processes, endpoint=endpoint, key=key)
     _save(emulator)
     return emulator
-
-
-def _listening() -> socket.socket:
-    """A socket of loopback, at a port of its own."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    listening.listen(_BACKLOG)
-    return listening
 
 
 def _make_scratch(folder: Path) -> None:
@@ -314,16 +253,14 @@ def _make(home: Path) -> None:
         found = home.stat()
         by_others = stat.S_IWOTH if _is_of_one_user(found.st_gid) else stat.S_IWOTH | stat.S_IWGRP
         if found.st_mode & by_others or found.st_uid != os.geteuid():
-            raise LocalError(
+            raise CliError(
                 f"the home of the local AWS must be a folder of yours alone, got {home}, which is somebody else's or "
                 f"which others may write to; name another in {_HOME_VARIABLE}"
             )
         home.chmod(0o700)
         _private(home / "lock")
     except OSError as error:
-        raise LocalError(
-            f"cannot write to {home}: {error.strerror}; name another folder in {_HOME_VARIABLE}"
-        ) from error
+        raise CliError(f"cannot write to {home}: {error.strerror}; name another folder in {_HOME_VARIABLE}") from error
 
 
 def _is_of_one_user(group: int) -> bool:
@@ -342,7 +279,7 @@ def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> Non
         dead = next((process for process in processes if process.poll() is not None), None)
         if dead or time.monotonic() > give_up:
             what = "ended" if dead else f"gave no answer in {_START_SECONDS} seconds"
-            raise LocalError(
+            raise CliError(
                 f"the local AWS {what} while it started; see {home / 'ministack.log'} and {home / 'gateway.log'}"
             )
         time.sleep(0.1)
@@ -361,59 +298,6 @@ def _end(emulator: Emulator) -> None:
     end(_orphans(emulator))
     shutil.rmtree(emulator.home / "tmp", ignore_errors=True)
     (emulator.home / "state.json").unlink(missing_ok=True)
-
-
-def end(pids: Iterable[int]) -> None:
-    """End these processes and all that they started, and wait until they are gone. Who leads a process group is ended
-    with it, in one call: what is started meanwhile belongs to the group, though nobody may be left as its parent."""
-    family = list({member.pid: member for pid in pids for member in _family(pid)}.values())
-    groups = {process.pid for process in family if _leads_a_group(process.pid)}
-    for ask in (signal.SIGTERM, signal.SIGKILL):
-        for group in groups:
-            with suppress(OSError):
-                os.killpg(group, ask)
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(ask)
-        _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-        # What was started while it was ended.
-        family += [child for process in family for child in _family(process.pid)[1:]] + _in_groups(groups)
-    psutil.wait_procs(family, timeout=_STOP_SECONDS)
-
-
-def _leads_a_group(pid: int) -> bool:
-    try:
-        return os.getpgid(pid) == pid != os.getpgrp()
-    except OSError:
-        return False
-
-
-def _in_groups(groups: set[int]) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if os.getpgid(process.pid) in groups and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def processes_in(folder: Path) -> list[psutil.Process]:
-    """The processes that run from a temporary folder or are named something of it, whoever their parents are."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            named = "\n".join([process.cwd(), *process.cmdline()])
-            if str(folder) in named and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
 
 
 def _started_in(home: Path) -> list[int]:
@@ -435,19 +319,6 @@ def _orphans(emulator: Emulator) -> list[int]:
             if os.getsid(process.pid) in sessions and str(emulator.home) in " ".join(process.cmdline()):
                 orphans.append(process.pid)
     return orphans
-
-
-def _identify(process: subprocess.Popen[bytes]) -> Process:
-    try:
-        return Process(process.pid, psutil.Process(process.pid).create_time())
-    except psutil.NoSuchProcess:
-        return Process(process.pid, 0)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with _listening() as probe:
-        return int(probe.getsockname()[1])
 
 
 def _private(file: Path) -> Path:
@@ -474,6 +345,6 @@ def _load(home: Path) -> Emulator | None:
             return None
         state = json.loads(file.read_text())
         processes = tuple(Process(**process) for process in state["processes"])
-        return Emulator(home, state["endpoint"], processes, str(state.get("key", "")))
+        return Emulator(home=home, processes=processes, endpoint=state["endpoint"], key=str(state.get("key", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None

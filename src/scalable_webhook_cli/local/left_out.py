@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.assembly import Template, resources_of
-from scalable_webhook_cli.local.emulator import LocalError
 
 # What the emulator knows and fails at, and what has nothing to do here: there is no WAF before a local API, and no
 # traffic in a local VPC, whose default security group every app of `cdk init` empties. Buckets, repositories and logs
@@ -63,14 +63,14 @@ def left_out(
     keys of code that does not run here, since it asks for the AWS SDK for JavaScript.
 
     Raises:
-        LocalError: It cannot be done without: the webhook is made of it, or it is not AWS's, or something needs it.
+        CliError: It cannot be done without: the webhook is made of it, or it is not AWS's, or something needs it.
     """
     resources = resources_of(template)
     gone = {id: it["Type"] for id, it in resources.items() if _is_missing(it["Type"], known)}
     for id, type in gone.items():
         own = type not in _OF_NO_USE and (not type.startswith("AWS::") or type.startswith("AWS::CloudFormation::"))
         if own or type in _OF_A_WEBHOOK:
-            raise LocalError(f"{id} is of type {type}, which the local AWS does not have; deploy a stack without it")
+            raise CliError(f"{id} is of type {type}, which the local AWS does not have; deploy a stack without it")
     gone |= _providers(gone, template)
     if known is not None and _GROUP not in known:
         template = template | {"Resources": {id: _groupless(it) for id, it in template["Resources"].items()}}
@@ -79,13 +79,13 @@ def left_out(
         if id in gone:
             continue
         if resource["Type"] in _OF_A_PROVIDER or _key(resources.get(_provider(resource))) in wanting_sdk:
-            raise LocalError(
+            raise CliError(
                 f"{id} ({resource['Type']}) has a provider that needs the AWS SDK for JavaScript or the AWS CLI, which "
                 "the local AWS does not have; deploy a stack without it"
             )
         needed = sorted(_referred_to(resource.get("Properties", {}), gone))
         if resource["Type"].startswith(_ACTING) and needed:
-            raise LocalError(
+            raise CliError(
                 f"{id} ({resource['Type']}) needs {needed[0]} ({gone[needed[0]]}), which the local AWS does not have; "
                 "deploy a stack without the two"
             )
@@ -182,7 +182,7 @@ def _untransformed(template: Template) -> Template:
     """The template without the Serverless transform, where it has nothing to transform.
 
     Raises:
-        LocalError: It has, and what the emulator does it with is not installed.
+        CliError: It has, and what the emulator does it with is not installed.
     """
     declared = template.get("Transform")
     several = declared if isinstance(declared, list) else [declared]
@@ -191,7 +191,7 @@ def _untransformed(template: Template) -> Template:
     if '"AWS::Serverless::' in json.dumps(template["Resources"]):
         if importlib.util.find_spec("samtranslator"):
             return template
-        raise LocalError(
+        raise CliError(
             "resources of AWS::Serverless need aws-sam-translator in the local AWS, which is not installed; "
             "pip install aws-sam-translator, or deploy a stack without them"
         )

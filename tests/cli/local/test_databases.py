@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.databases import Server, redirected, server
-from scalable_webhook_cli.local.emulator import LocalError
 
 RDS = {"Fn::GetAtt": ["Database", "Endpoint.Address"]}
 
@@ -46,15 +46,15 @@ def test_mysql_has_another_port_and_no_variable_but_for_its_password() -> None:
 
 @pytest.mark.parametrize("named", ["db.example.com:5432", "10.0.0.1", "0.0.0.0:5432", ":5432", "postgres://localhost"])
 def test_one_that_is_not_on_this_machine_is_refused(named: str) -> None:
-    with pytest.raises(LocalError, match=r"--postgres must name a server on a loopback address.*nothing was sent"):
+    with pytest.raises(CliError, match=r"--postgres must name a server on a loopback address.*nothing was sent"):
         server("postgres", named, {})
 
 
 def test_a_port_that_is_none_is_told_without_the_password() -> None:
-    with pytest.raises(LocalError, match="Postgres must be at HOST:PORT") as refused:
+    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as refused:
         server("postgres", "me:s3cret@localhost:x", {"PGPASSWORD": "s3cret"})
     assert "s3cret" not in str(refused.value)
-    with pytest.raises(LocalError, match="Postgres must be at HOST:PORT") as refused:
+    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as refused:
         server("postgres", None, {"PGHOST": "localhost", "PGPORT": "x", "PGPASSWORD": "s3cret"})
     assert "s3cret" not in str(refused.value)
 

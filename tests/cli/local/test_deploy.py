@@ -10,14 +10,15 @@ from typing import Any
 import psutil
 import pytest
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import deploy as deployments
-from scalable_webhook_cli.local.emulator import Emulator, LocalError
+from scalable_webhook_cli.local.emulator import Emulator
 
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Emulator:
     """None that runs: what is tested here comes before it is asked."""
-    return Emulator(tmp_path, "http://127.0.0.1:9", ())
+    return Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
 
 
 def assembly(folder: Path, **artifacts: object) -> Path:
@@ -42,7 +43,7 @@ def test_a_url_of_api_gateway_has_a_local_twin(emulator: Emulator, aws: str, loc
 
 
 def test_a_custom_domain_has_none(emulator: Emulator) -> None:
-    with pytest.raises(LocalError, match=r"got https://hooks\.example\.com/; custom domains have no local twin"):
+    with pytest.raises(CliError, match=r"got https://hooks\.example\.com/; custom domains have no local twin"):
         deployments.local_url(emulator, "https://hooks.example.com/")
 
 
@@ -119,7 +120,7 @@ def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions_and_of_the_s
     groups = deployments.log_groups(emulator, "One")
     assert {"/one/log", "/aws/lambda/One-Function", "/in/log", "/deep"} <= groups
     assert not {"/two/log", "/other/log"} & groups
-    with pytest.raises(LocalError, match="no stack Three is deployed"):
+    with pytest.raises(CliError, match="no stack Three is deployed"):
         deployments.log_groups(emulator, "Three")
 
 
@@ -149,14 +150,14 @@ def test_a_stack_that_is_not_complete_is_told_with_the_way_out(
         deployments._require_complete(emulator, Path("app"), ours)
         return
     with pytest.raises(
-        LocalError, match=rf"^stack One must be .*, got {status}, .*; scalable-webhook local destroy app,"
+        CliError, match=rf"^stack One must be .*, got {status}, .*; scalable-webhook local destroy app,"
     ):
         deployments._require_complete(emulator, Path("app"), ours)
 
 
 def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:
     top = assembly(tmp_path, Orders=stack("aws://111122223333/eu-west-1"))
-    with pytest.raises(LocalError, match=r"stack Orders is for account 111122223333.*CDK_DEFAULT_ACCOUNT"):
+    with pytest.raises(CliError, match=r"stack Orders is for account 111122223333.*CDK_DEFAULT_ACCOUNT"):
         list(deployments._stacks_of(top, emulator))
 
 
@@ -188,7 +189,7 @@ def test_the_cdk_validates_only_where_somebody_sees_its_report(
     if users_own:
         monkeypatch.setenv("CDK_VALIDATION", users_own)
     (tmp_path / "cdk.json").write_text("{}")
-    with pytest.raises(LocalError, match="cdk synth failed"):
+    with pytest.raises(CliError, match="cdk synth failed"):
         deployments.deploy(emulator, tmp_path, verbose=verbose)
     assert (tmp_path / "seen").read_text().strip() == seen
 
@@ -201,7 +202,7 @@ def test_a_missing_program_is_told_in_one_sentence(
         _program(tmp_path / name, "exit 0")
     _only_programs_of(tmp_path, monkeypatch)
     (tmp_path / "cdk.json").write_text("{}")
-    with pytest.raises(LocalError, match=rf'{missing} is not installed.*pip install "cdk-scalable-webhook\[local\]"'):
+    with pytest.raises(CliError, match=rf'{missing} is not installed.*pip install "cdk-scalable-webhook\[local\]"'):
         deployments.deploy(emulator, tmp_path)
 
 
@@ -212,7 +213,7 @@ def test_what_the_cdk_said_is_told_when_it_fails(
     _program(tmp_path / "cdk", "echo to stdout; echo to stderr >&2; exit 3")
     _only_programs_of(tmp_path, monkeypatch)
     (tmp_path / "cdk.json").write_text("{}")
-    with pytest.raises(LocalError, match=r"cdk synth failed in .*\nto stdout\nto stderr$"):
+    with pytest.raises(CliError, match=r"cdk synth failed in .*\nto stdout\nto stderr$"):
         deployments.deploy(emulator, tmp_path)
 
 
@@ -230,7 +231,7 @@ def test_what_went_well_is_not_told_when_it_fails(
     _program(tmp_path / "cdk", "\n".join(f"echo '{line}'" for line in lines) + "\nexit 1")
     _only_programs_of(tmp_path, monkeypatch)
     (tmp_path / "cdk.json").write_text("{}")
-    with pytest.raises(LocalError) as failed:
+    with pytest.raises(CliError) as failed:
         deployments.deploy(emulator, tmp_path)
     assert str(failed.value).splitlines()[1:] == lines[3:]
 
@@ -245,7 +246,7 @@ from pathlib import Path
 from scalable_webhook_cli.local import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 sys.executable = {str(tmp_path / "python")!r}
-deploy.deploy(Emulator(Path(), "http://127.0.0.1:9", ()), Path({str(tmp_path)!r}))
+deploy.deploy(Emulator(home=Path(), endpoint="http://127.0.0.1:9", processes=()), Path({str(tmp_path)!r}))
 """
     deploying = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     started: list[psutil.Process] = []

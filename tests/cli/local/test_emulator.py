@@ -24,10 +24,12 @@ import psutil
 import pytest
 
 import signed
+from scalable_webhook_cli import processes
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import emulator as emulators
-from scalable_webhook_cli.local.emulator import LocalError, require_loopback
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.target import require_loopback
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_nobody_else_reads_the_key_also_where_the_folder_was_open_before(home: P
 def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     home.chmod(0o1777)  # as /tmp, of which nobody should take the mode away
-    with pytest.raises(LocalError, match="must be a folder of yours alone, got"):
+    with pytest.raises(CliError, match="must be a folder of yours alone, got"):
         emulators.up(home)
     assert mode(home) == 0o1777
     home.chmod(0o755)
@@ -99,7 +101,7 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
     assert emulators._load(home)
     monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
     assert emulators._load(home) is None
-    with pytest.raises(LocalError, match="somebody else's"):
+    with pytest.raises(CliError, match="somebody else's"):
         emulators.up(home)
 
 
@@ -130,7 +132,7 @@ def test_whoever_answers_for_one_that_has_ended_is_not_it(home: Path, monkeypatc
 
     monkeypatch.setattr(emulators, "_spawn", ends)
     monkeypatch.setattr(emulators, "_answers", lambda *_: True)
-    with pytest.raises(LocalError, match="ended while it started"):
+    with pytest.raises(CliError, match="ended while it started"):
         emulators.up(home)
     assert not (home / "state.json").exists()
 
@@ -162,7 +164,7 @@ def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
     monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name=group, gr_mem=members))
     home.mkdir()
     home.chmod(0o775)
-    with nullcontext() if is_home else pytest.raises(LocalError, match="must be a folder of yours alone, got"):
+    with nullcontext() if is_home else pytest.raises(CliError, match="must be a folder of yours alone, got"):
         emulators._make(home)
     assert mode(home) == (0o700 if is_home else 0o775)
 
@@ -211,7 +213,7 @@ def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], k
 
 
 def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: Path) -> None:
-    port = emulators.free_port()
+    port = processes.free_port()
     started = subprocess.Popen(
         [sys.executable, "-m", "scalable_webhook_cli.local.backend", "--detach"],
         env=os.environ
@@ -226,7 +228,7 @@ def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: P
         listening = [each.laddr.ip for each in psutil.Process(started.pid).net_connections() if each.status == "LISTEN"]
         assert listening == ["127.0.0.1"]
     finally:
-        emulators.end([started.pid])
+        processes.end([started.pid])
 
 
 def test_a_dead_emulator_is_replaced(home: Path) -> None:
@@ -303,12 +305,12 @@ def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
         worker = _first_child(parent.pid)
         parent.kill()
         parent.wait()
-        known = (emulators.Process(parent.pid, backend.created), emulator.processes[1])
+        known = (processes.Process(parent.pid, backend.created), emulator.processes[1])
         emulators._save(dataclasses.replace(emulator, processes=known))
         emulators.down(home)
         assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
     finally:
-        emulators.end([parent.pid, backend.pid])
+        processes.end([parent.pid, backend.pid])
 
 
 def test_what_a_group_starts_while_it_is_ended_is_ended_too(tmp_path: Path) -> None:
@@ -323,15 +325,15 @@ def test_what_a_group_starts_while_it_is_ended_is_ended_too(tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, process_group=0) as leader:
         assert leader.stdout
         assert leader.stdout.readline() == b"ready\n"
-        emulators.end([leader.pid])
-        assert emulators.processes_in(tmp_path) == []
+        processes.end([leader.pid])
+        assert processes.processes_in(tmp_path) == []
     assert leader.returncode == 0
 
 
 def test_a_clock_that_was_set_a_little_is_no_other_process(home: Path) -> None:
     mine = psutil.Process()
-    assert emulators.Process(mine.pid, mine.create_time() - 1).find() == mine
-    assert emulators.Process(mine.pid, mine.create_time() - 60).find() is None
+    assert processes.Process(mine.pid, mine.create_time() - 1).find() == mine
+    assert processes.Process(mine.pid, mine.create_time() - 60).find() is None
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
@@ -399,7 +401,7 @@ def test_loopback_is_let_through(url: str) -> None:
     "url", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1", "http://localhost.evil.example", "nonsense", ""]
 )
 def test_anything_else_is_refused(url: str) -> None:
-    with pytest.raises(LocalError, match="must be on a loopback address"):
+    with pytest.raises(CliError, match="must be on a loopback address"):
         require_loopback(url)
 
 
@@ -459,6 +461,6 @@ def _first_child(pid: int) -> psutil.Process:
     raise AssertionError("no worker")
 
 
-def _family(known: emulators.Process) -> list[psutil.Process]:
+def _family(known: processes.Process) -> list[psutil.Process]:
     process = known.find()
     return [process, *process.children(recursive=True)] if process else []

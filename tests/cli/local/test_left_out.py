@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from ministack.services.cloudformation import engine
 
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.assembly import resources_of
-from scalable_webhook_cli.local.emulator import LocalError
 from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
 
 EIP, NAT = "AWS::EC2::EIP", "AWS::EC2::NatGateway"
@@ -101,7 +101,7 @@ def test_nothing_waits_for_what_is_gone(waits_for: Any, left: dict[str, Any]) ->
     ["AWS::SQS::QueuePolicy", "AWS::CloudFormation::Macro", "Datadog::Monitors::Monitor", "My::Own::Vpc::MODULE"],
 )
 def test_what_cannot_be_done_without_is_not_left_out_silently(type: str) -> None:
-    with pytest.raises(LocalError, match=rf"^It is of type {type}, which the local AWS does not have"):
+    with pytest.raises(CliError, match=rf"^It is of type {type}, which the local AWS does not have"):
         left_out(template(It={"Type": type}), KNOWN)
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_done_without_is_not_left_out_silently(type: str) -> None
 def test_what_would_use_the_value_of_what_is_gone_is_refused(type: str, value: Any) -> None:
     acting = {"Type": type, "Properties": {"Of": [value]}}
     with pytest.raises(
-        LocalError, match=r"^Acts \(.*\) needs Nat \(AWS::EC2::NatGateway\), which the local AWS does not"
+        CliError, match=r"^Acts \(.*\) needs Nat \(AWS::EC2::NatGateway\), which the local AWS does not"
     ):
         left_out(template(Nat={"Type": NAT}, Acts=acting), {*KNOWN, "AWS::CloudFormation::CustomResource"})
 
@@ -164,7 +164,7 @@ def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
 def test_a_transform_without_what_does_it_is_refused_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     whole = {"Transform": ["AWS::Serverless-2016-10-31"]} | template(Api={"Type": "AWS::Serverless::Api"})
-    with pytest.raises(LocalError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
+    with pytest.raises(CliError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
         left_out(whole, KNOWN)
 
 
@@ -225,9 +225,7 @@ def test_the_log_group_of_a_retention_keeps_its_name() -> None:
     [("Custom::AWS", set()), ("Custom::CDKBucketDeployment", set()), ("Custom::CrossRegionExportWriter", {"a.zip"})],
 )
 def test_a_provider_that_runs_on_lambda_alone_is_refused(type: str, keys: set[str]) -> None:
-    with pytest.raises(
-        LocalError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"
-    ):
+    with pytest.raises(CliError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"):
         left_out(template(It=provided(type), Provider=PROVIDER), KNOWN, keys)
 
 
