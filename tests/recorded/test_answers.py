@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from recorded.facts import FACTS, of
-from scalable_webhook_cli.gateway import server
+from scalable_webhook_cli.gateway import answers, mapping, server
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
 from scalable_webhook_cli.target import Target
 
@@ -215,7 +215,7 @@ def test_each_refusal_has_the_status_of_its_type() -> None:
         "Unsupported Media Type": 415,
         "User: anonymous is not authorized": 403,
     }.items():
-        answer = server._GatewayResponse(status, message)
+        answer = answers.GatewayResponse(status, message)
         assert statuses[answer.type] == str(status)
         assert answer.response().headers["x-amzn-errortype"].endswith("Exception")
 
@@ -240,7 +240,7 @@ def test_the_status_of_the_back_end_selects_the_response(id: str) -> None:
         for status, pattern in request["responses"].items()
     }
     chosen = [
-        server._integration_response({"integrationResponses": responses}, status)["statusCode"]
+        mapping.integration_response({"integrationResponses": responses}, status)["statusCode"]
         for status in request["statuses"]
     ]
     assert chosen == FACTS[id]["recorded"]["chosen"]
@@ -249,4 +249,4 @@ def test_the_status_of_the_back_end_selects_the_response(id: str) -> None:
 def test_an_only_template_answers_whatever_was_asked_for() -> None:
     fact = FACTS["response-template-by-other-type"]
     response = {"responseTemplates": fact["request"]["templates"]}
-    assert server._response_template(response, fact["request"]["accept"])[0] == fact["recorded"]["content_type"]
+    assert mapping.response_template(response, fact["request"]["accept"])[0] == fact["recorded"]["content_type"]
