@@ -1,5 +1,5 @@
-"""Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, here the variables, and in java.py the
-Java that templates call. The tests hold it against Apache Velocity itself, and where API Gateway was recorded to
+"""Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, here the variables, and in java.py
+the Java that templates call. The tests hold it against Apache Velocity itself, and where API Gateway was recorded to
 differ, against what was recorded: nothing prints as nothing, equals an empty text, and a list of JSON prints as JSON.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
