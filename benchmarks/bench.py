@@ -25,9 +25,9 @@ import doors
 import protection
 import sinks
 import synths
-from cdk_scalable_webhook.local.emulator import running
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
 from figure import Figure
+from scalable_webhook_cli.local.emulator import running
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 BESIDE = (
     "The local AWS does not model that an event source mapping fetches more than a small reserved concurrency lets "

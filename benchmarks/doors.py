@@ -12,8 +12,8 @@ from statistics import median
 import httpx
 
 import cost
-from cdk_scalable_webhook.local.emulator import Emulator, running
 from figure import Figure, figure, interleaved, print_figures, ratio
+from scalable_webhook_cli.local.emulator import Emulator, running
 from side import OURS, PEERS, Side, side
 
 REQUESTS = 100

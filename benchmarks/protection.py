@@ -13,10 +13,10 @@ import postgres_server
 from demo_postgres import TABLE_WITHOUT_QUEUE, WITHOUT_QUEUE, create_table
 from postgres_server import PostgresServer
 
-from cdk_scalable_webhook.local.burst import ID_HEADER, Request, send
-from cdk_scalable_webhook.local.emulator import Emulator, running
-from cdk_scalable_webhook.local.observe import ObservedWebhook
 from figure import Figure, figure, interleaved, print_figures
+from scalable_webhook_cli.burst import ID_HEADER, Request, send
+from scalable_webhook_cli.local.emulator import Emulator, running
+from scalable_webhook_cli.observe import ObservedWebhook
 from side import Side, side
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "postgres"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cdk_scalable_webhook.local.deploy import deploy, local_url
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import depth, log_streams, wait_for
+from scalable_webhook_cli.local.deploy import deploy, local_url
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import depth, log_streams, wait_for
 
 HERE = Path(__file__).parent
 OURS, PEERS = HERE / "ours", HERE / "peers"

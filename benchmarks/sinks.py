@@ -19,11 +19,11 @@ import psutil
 from postgres_server import USER, PostgresServer
 from postgres_server import running as running_postgres
 
-from cdk_scalable_webhook.local.emulator import running as running_emulator
 from events import BATCH_SIZE, batches, messages
 from figure import Figure, figure, interleaved, print_figures, ratio
 from functions import DATABASE_NAME, PEERS, Function, deployed, secret
 from processes import Worker, serving
+from scalable_webhook_cli.local.emulator import running as running_emulator
 from slow_link import round_trips
 from webhook_runtime.contract.table import create_table
 

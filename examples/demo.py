@@ -21,13 +21,14 @@ import pictures
 from rich import box
 from rich.table import Table
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.commands import console, progress, say
-from cdk_scalable_webhook.local.deploy import DeployedWebhook, deploy
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError
-from cdk_scalable_webhook.local.observe import ObservedWebhook
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.deploy import DeployedWebhook, deploy
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook
+from scalable_webhook_cli.signals import interrupt_on_termination
+from scalable_webhook_cli.terminal import console, progress, say
 
 EXAMPLES = Path(__file__).parent
 # Each example, and the logical id of the table in which its webhooks end.
@@ -95,7 +96,7 @@ def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outco
     # By id: one that is sent again, since SQS was slow to answer, is one letter.
     buried = {_id_in(letter) for letter in observed.take_dead_letters()}
     if logged != buried:
-        raise LocalError(f"{webhook.name} logged {len(logged)} dead letters, and its dead-letter queue has others")
+        raise CliError(f"{webhook.name} logged {len(logged)} dead letters, and its dead-letter queue has others")
     delivered = set(report.accepted_ids)
     return Outcome(
         door="API Gateway, Lambda, SQS" if webhook.stack == "Hello" else "API Gateway, SQS",
@@ -208,5 +209,5 @@ if __name__ == "__main__":
     interrupt_on_termination()
     try:
         sys.exit(main(arguments.pictures.resolve()))
-    except LocalError as error:
+    except CliError as error:
         sys.exit(f"demo: FAILED {error}")

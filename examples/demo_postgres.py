@@ -13,11 +13,10 @@ from postgres_server import PostgresServer
 from rich import box
 from rich.table import Table
 
-from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.commands import counted, progress, say
-from cdk_scalable_webhook.local.deploy import deploy, local_url
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import (
+from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.local.deploy import deploy, local_url
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import (
     ObservedWebhook,
     Point,
     Samples,
@@ -26,6 +25,7 @@ from cdk_scalable_webhook.local.observe import (
     physical,
     sampled,
 )
+from scalable_webhook_cli.terminal import counted, progress, say
 
 EXAMPLES = Path(__file__).parent
 WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"

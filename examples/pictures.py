@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 
-from cdk_scalable_webhook.local.emulator import LocalError
-from cdk_scalable_webhook.local.observe import Point
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.observe import Point
 
 if TYPE_CHECKING:
     from demo_postgres import Side
@@ -74,7 +74,7 @@ def save_protection(path: Path, without_queue: "Side", with_queue: "Side", *, ma
     """Both sides beside each other, over the same seconds, under what there is to see.
 
     Raises:
-        LocalError: Of a side nothing was measured.
+        CliError: Of a side nothing was measured.
     """
     import matplotlib
 
@@ -95,7 +95,7 @@ def draw_protection(without_queue: "Side", with_queue: "Side", *, max_connection
     sides = {"Without a queue": without_queue, "ScalableWebhook": with_queue}
     for name, side in sides.items():
         if not side.connections or not side.functions or side.backlog == []:
-            raise LocalError(f"{name}: nothing was measured, so there is nothing to draw")
+            raise CliError(f"{name}: nothing was measured, so there is nothing to draw")
     figure = Figure(figsize=(_WIDTH, _HEIGHT), facecolor="white")
     sent, lost, kept = without_queue.report.sent, without_queue.lost, with_queue.lost or "none"
     finding = f"Without a queue {lost:,} of {sent:,} webhooks are lost; with it {kept}"

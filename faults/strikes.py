@@ -16,8 +16,8 @@ from sender import Sender
 from weak_link import NEVER
 from world import World
 
-from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from scalable_webhook_cli.observe import ObservedWebhook
+from scalable_webhook_cli.terminal import say
 
 # The boto3 clients of the functions wait for an answer of SQS for 5 seconds, twice.
 SQS_PATIENCE = 5

@@ -16,11 +16,13 @@ from database import Database
 from pgbouncer import PgBouncer
 from weak_link import WeakLink
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.commands import say
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError, end, free_port, processes_in
-from cdk_scalable_webhook.local.guard import HEALTH_PATH
-from cdk_scalable_webhook.local.observe import wait_for
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.local.guard import HEALTH_PATH
+from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.processes import end, free_port, processes_in
+from scalable_webhook_cli.terminal import say
 from webhook_runtime.contract.table import create_table
 
 _START_SECONDS = 60
@@ -96,7 +98,7 @@ def _gateway(folder: Path, emulator: Emulator, backend: str, sqs: WeakLink) -> i
     options = ["--port", str(port), "--upstream", backend, "--sqs", f"http://127.0.0.1:{sqs.port}"]
     with (folder / "log").open("wb") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "cdk_scalable_webhook.local.door", *options],
+            [sys.executable, "-m", "scalable_webhook_cli.gateway.server", *options],
             cwd=folder,
             env=os.environ | emulator.environment(),
             stdout=log,
@@ -106,7 +108,7 @@ def _gateway(folder: Path, emulator: Emulator, backend: str, sqs: WeakLink) -> i
         )
     health = f"http://127.0.0.1:{port}{HEALTH_PATH}"
     if not wait_for(lambda: _answers(health), _START_SECONDS):
-        raise LocalError(f"the gateway gave no answer in {_START_SECONDS} seconds: {(folder / 'log').read_text()}")
+        raise CliError(f"the gateway gave no answer in {_START_SECONDS} seconds: {(folder / 'log').read_text()}")
     return port
 
 

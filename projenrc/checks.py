@@ -4,7 +4,7 @@ from pathlib import Path
 
 from projen.python import PythonProject
 
-from projenrc.package import MODULE, PYTHONS
+from projenrc.package import CLI, MODULE, PYTHONS, RUNTIME
 
 RUFF = {
     "line-length": 120,
@@ -54,8 +54,8 @@ RUFF = {
             "benchmarks/peers/**": ["D"],  # written as their own documentation has it
             "tools/**": ["D"],
             "tools/provider_vectors/**": ["S"],  # its secrets are of no worth
-            "src/webhook_runtime/**": ["D"],  # not public: the module's docstring says what it is for
-            f"src/{MODULE}/local/**": ["D102", "D103", "D101", "D104"],
+            f"src/{RUNTIME}/**": ["D"],  # not public: the module's docstring says what it is for
+            f"src/{CLI}/**": ["D102", "D103", "D101"],
         },
     },
 }
@@ -100,7 +100,7 @@ PYTEST = {
     ],
 }
 
-LOCAL_ONLY = [f"{MODULE}.cli", f"{MODULE}.local"]
+THE_CDK = ["aws_cdk", "constructs", "jsii"]
 # The rooms of synth time, in the order in which a webhook passes them; modules of one line know nothing of each other.
 ROOMS = [
     "webhook",
@@ -113,58 +113,65 @@ ROOMS = [
     "common | findings",
     "checks",
 ]
-SYNTH_TIME = [f"{MODULE}.{room}" for rooms in ROOMS for room in rooms.split(" | ")]
 # All of run time but what it shares with the others.
 RUN_TIME = [
-    f"webhook_runtime.{path.stem}"
+    f"{RUNTIME}.{path.stem}"
     for path in sorted((Path(__file__).parents[1] / "src" / "webhook_runtime").iterdir())
     if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem not in ("__init__", "contract")
 ]
 
 LAYERS = {
-    "root_packages": [MODULE, "webhook_runtime"],
+    "root_packages": [MODULE, RUNTIME, CLI],
     "include_external_packages": True,
     "exclude_type_checking_imports": True,
     "contracts": [
         {
             "name": "Synth time needs nothing but the CDK",
             "type": "forbidden",
-            "source_modules": SYNTH_TIME,
-            "forbidden_modules": [*LOCAL_ONLY, "boto3", "botocore", "httpx", "rich", "typer"],
+            "source_modules": [MODULE],
+            "forbidden_modules": [CLI, "boto3", "botocore", "httpx", "rich", "typer"],
         },
         {
-            "name": "The local AWS needs no CDK in its own process",
+            "name": "Run time knows nothing of the other two",
             "type": "forbidden",
-            "source_modules": LOCAL_ONLY,
-            "forbidden_modules": [
-                "aws_cdk",
-                "constructs",
-                "jsii",
-                *(room for room in SYNTH_TIME if "packaging" not in room),
-            ],
+            "source_modules": [RUNTIME],
+            "forbidden_modules": [MODULE, CLI, *THE_CDK],
         },
         {
-            "name": "Run time knows nothing of synth time",
+            "name": "The command line knows neither the construct nor the CDK",
             "type": "forbidden",
-            "source_modules": ["webhook_runtime"],
-            "forbidden_modules": [MODULE, "aws_cdk", "constructs", "jsii"],
+            "source_modules": [CLI],
+            "forbidden_modules": [MODULE, *THE_CDK],
         },
         {
-            "name": "Synth time and the local AWS know of run time the contract alone",
+            "name": "Nothing of run time is known elsewhere but the contract",
             "type": "forbidden",
-            "source_modules": [*SYNTH_TIME, *LOCAL_ONLY],
+            "source_modules": [MODULE, CLI],
             "forbidden_modules": RUN_TIME,
+        },
+        {
+            "name": "The command line: each package and module knows only those after it",
+            "type": "layers",
+            "layers": [
+                f"{CLI}.__main__",
+                f"{CLI}.commands",
+                f"{CLI}.gateway",
+                f"{CLI}.local",
+                f"{CLI}.burst | {CLI}.observe | {CLI}.terminal",
+                f"{CLI}.target | {CLI}.processes | {CLI}.shown | {CLI}.signals",
+                f"{CLI}.errors",
+            ],
         },
         {
             "name": "The contract needs the standard library alone",
             "type": "forbidden",
-            "source_modules": ["webhook_runtime.contract"],
+            "source_modules": [f"{RUNTIME}.contract"],
             "forbidden_modules": [*RUN_TIME, "boto3", "botocore"],
         },
         {
             "name": "A batch's way: each module of run time knows only those after it",
             "type": "layers",
-            "containers": ["webhook_runtime"],
+            "containers": [RUNTIME],
             "exhaustive": True,
             "layers": [
                 "handlers | testing",
@@ -185,6 +192,8 @@ LAYERS = {
             "name": "A webhook's way: each room knows only those after it",
             "type": "layers",
             "containers": [MODULE],
+            "exhaustive": True,
+            "exhaustive_ignores": ["version"],
             "layers": ROOMS,
         },
         {

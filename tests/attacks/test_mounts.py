@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from attacks.hostile import description
-from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from runtime.doubles import SecretsManager, Sqs
 from runtime.events import request
+from scalable_webhook_cli.gateway.rest_api import Method, RestApi
 from senders import BODY, SENDERS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified

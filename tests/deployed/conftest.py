@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook
 from suite.shared import local_aws, once
 
 APP = Path(__file__).parent / "app"

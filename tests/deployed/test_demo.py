@@ -13,8 +13,8 @@ import demo
 import demo_postgres
 import pytest
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.burst import Report
+from scalable_webhook_cli.burst import Report
+from scalable_webhook_cli.local import emulator as emulators
 
 # What a README may ask of whoever reads it on a phone.
 PICTURE_BYTES = 60_000

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from cdk_scalable_webhook.local.burst import Request, send
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
 from deployed.patient import http
+from scalable_webhook_cli.burst import Request, send
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 Observe = Callable[[str], ObservedWebhook]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cdk_scalable_webhook.local.deploy import deploy, destroy, webhooks
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.local.deploy import deploy, destroy, webhooks
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACKS = {"hello": "Hello", "direct": "Direct"}

@@ -23,7 +23,7 @@ from run import Run, run, show
 from verdict import Letter, Row, Tally, Verdict
 from weak_link import NEVER, WeakLink
 
-from cdk_scalable_webhook.local.emulator import processes_in
+from scalable_webhook_cli.processes import processes_in
 
 FAULTS = Path(__file__).parents[2] / "faults"
 # Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]

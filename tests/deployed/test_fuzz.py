@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from scalable_webhook_cli.observe import ObservedWebhook
 
 Observe = Callable[[str], ObservedWebhook]
 

@@ -13,10 +13,10 @@ import postgres_server
 import pytest
 from postgres_server import PostgresServer
 
-from cdk_scalable_webhook.local.burst import Request, send
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook
+from scalable_webhook_cli.burst import Request, send
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook
 from senders import SECRET, SENDERS
 
 APP = Path(__file__).parent / "github"

@@ -15,10 +15,10 @@ import pytest
 from postgres_server import PostgresServer
 
 import apps
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator, running
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.local.emulator import Emulator, running
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
@@ -179,7 +179,7 @@ class Deployed:
     def buries(self) -> bool:
         """Whether what no door wrote is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
-        sqs = self.webhook.emulator.client("sqs")
+        sqs = self.webhook.target.client("sqs")
         id = sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")["MessageId"]
         wait_for(lambda: self.webhook.dead_letters() > 0 or self.said(id, "failed"), SECONDS / 4)
         letters = self.webhook.take_dead_letters()
@@ -189,7 +189,7 @@ class Deployed:
         """Whether what no message holds is stored, and gone from where it was on its way."""
         if self.bucket is None:
             return True
-        id, s3 = str(uuid.uuid4()), self.webhook.emulator.client("s3")
+        id, s3 = str(uuid.uuid4()), self.webhook.target.client("s3")
         if self.send(id, b"x" * 1_200_000) != 202 or not self.stores(id, SECONDS / 2):
             return False
         on_its_way = {"Bucket": self.bucket, "Prefix": "queued/"}
@@ -197,7 +197,7 @@ class Deployed:
 
     def restart(self) -> None:
         """New execution environments, which know no secret yet."""
-        functions = self.webhook.emulator.client("lambda")
+        functions = self.webhook.target.client("lambda")
         for name in self.functions:
             variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables["RESTARTED"] = str(uuid.uuid4())

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.patient import http
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from senders import SENDERS
 
 Observe = Callable[[str], ObservedWebhook]

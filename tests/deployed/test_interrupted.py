@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from apps import ROOT
-from cdk_scalable_webhook.local.emulator import end, processes_in
-from cdk_scalable_webhook.local.observe import wait_for
+from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.processes import end, processes_in
 from suite import shell
 
 PYTHON = [sys.executable]
@@ -22,7 +22,7 @@ PROGRAMS = {
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
     "faults": [*PYTHON, "faults", "--seed", "1", "--webhooks", "600"],
     "bench": [*PYTHON, "benchmarks/bench.py", "--rounds", "1"],
-    "local deploy": [*PYTHON, "-m", "cdk_scalable_webhook.cli", "local", "deploy", "examples/hello"],
+    "local deploy": [*PYTHON, "-m", "scalable_webhook_cli", "local", "deploy", "examples/hello"],
 }
 SECONDS = 60
 

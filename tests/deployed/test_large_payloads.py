@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
 from deployed.patient import http
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from webhook_runtime.contract import limits
 
 Observe = Callable[[str], ObservedWebhook]

@@ -12,12 +12,13 @@ import pytest
 from mariadb_server import MariaDbServer
 from postgres_server import DATABASE, USER, PostgresServer
 
-from cdk_scalable_webhook.local.databases import Server
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator, LocalError
-from cdk_scalable_webhook.local.observe import wait_for
 from deployed.patient import http
 from docs.pages import ROOT, fences
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local.databases import Server
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import wait_for
 from senders import BODY, KEY, stripes
 from webhook_runtime.contract.table import create_table
 
@@ -141,8 +142,8 @@ def test_the_webhooks_of_an_app_are_found_in_its_nested_stacks(
     folder = app(tmp_path, NESTED)
     # What failed once is uploaded, and must not be taken for what is left of it afterwards.
     with monkeypatch.context() as nothing_known:
-        nothing_known.setattr("cdk_scalable_webhook.local.deploy.known_types", lambda: None)
-        with pytest.raises(LocalError, match="AWS::EC2::EIP"):
+        nothing_known.setattr("scalable_webhook_cli.local.deploy.known_types", lambda: None)
+        with pytest.raises(CliError, match="AWS::EC2::EIP"):
             deploy(emulator, folder)
     told: list[str] = []
     found = deploy(emulator, folder, tell=told.append)

@@ -10,12 +10,12 @@ import postgres_server
 import pytest
 from postgres_server import PostgresServer
 
-from cdk_scalable_webhook.local.burst import ID_HEADER, Report, Request, send
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
 from deployed.patient import http
+from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 8, 180

@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from cdk_scalable_webhook.local.emulator import Emulator
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from deployed.letters import each_once
 from deployed.patient import http
 from docs.pages import ROOT, write_files
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 Observe = Callable[[str], ObservedWebhook]

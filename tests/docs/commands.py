@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from packaging.requirements import Requirement
 
-from cdk_scalable_webhook.local.commands import app
+from scalable_webhook_cli.commands import app
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

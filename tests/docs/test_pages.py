@@ -23,10 +23,10 @@ from postgres_server import DATABASE, USER, PostgresServer
 
 import signed
 from cdk_scalable_webhook import Sink
-from cdk_scalable_webhook.local.emulator import Emulator, down, running
-from cdk_scalable_webhook.local.observe import wait_for
 from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
+from scalable_webhook_cli.local.emulator import Emulator, down, running
+from scalable_webhook_cli.observe import wait_for
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}

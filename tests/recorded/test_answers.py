@@ -12,9 +12,10 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from cdk_scalable_webhook.local import door
-from cdk_scalable_webhook.local.rest_api import Method, RestApi
 from recorded.facts import FACTS, of
+from scalable_webhook_cli.gateway import answers, mapping, server
+from scalable_webhook_cli.gateway.rest_api import Method, RestApi
+from scalable_webhook_cli.target import Target
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 FUNCTION = {"type": "AWS_PROXY", "uri": f"arn:aws:apigateway:us-east-1:lambda:path/x/functions/{ARN}/invocations"}
@@ -41,13 +42,13 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
             return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer, default=str).encode()), **failed}
 
         known = SimpleNamespace(get=lambda *_: of, may_enter=lambda *_: True, saw_region=lambda _: None)
-        monkeypatch.setattr(door, "RestApis", lambda _: known)
-        monkeypatch.setattr(door, "Permissions", lambda _: SimpleNamespace(allow=lambda *_: True))
-        monkeypatch.setattr(door, "AccessLog", lambda _: SimpleNamespace(write=lambda *_: None))
-        monkeypatch.setattr(door, "client", lambda *_: SimpleNamespace(invoke=invoke))
+        monkeypatch.setattr(server, "RestApis", lambda _: known)
+        monkeypatch.setattr(server, "Permissions", lambda _: SimpleNamespace(allow=lambda *_: True))
+        monkeypatch.setattr(server, "AccessLog", lambda _: SimpleNamespace(write=lambda *_: None))
+        monkeypatch.setattr(Target, "client", lambda *_: SimpleNamespace(invoke=invoke))
 
         async def request() -> httpx.Response:
-            transport = httpx.ASGITransport(door.create_app("http://127.0.0.1:9", "key"), raise_app_exceptions=False)
+            transport = httpx.ASGITransport(server.create_app("http://127.0.0.1:9", "key"), raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
                 verb, path = line.split(" ", 1)
                 names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -214,7 +215,7 @@ def test_each_refusal_has_the_status_of_its_type() -> None:
         "Unsupported Media Type": 415,
         "User: anonymous is not authorized": 403,
     }.items():
-        answer = door._GatewayResponse(status, message)
+        answer = answers.GatewayResponse(status, message)
         assert statuses[answer.type] == str(status)
         assert answer.response().headers["x-amzn-errortype"].endswith("Exception")
 
@@ -239,7 +240,7 @@ def test_the_status_of_the_back_end_selects_the_response(id: str) -> None:
         for status, pattern in request["responses"].items()
     }
     chosen = [
-        door._integration_response({"integrationResponses": responses}, status)["statusCode"]
+        mapping.integration_response({"integrationResponses": responses}, status)["statusCode"]
         for status in request["statuses"]
     ]
     assert chosen == FACTS[id]["recorded"]["chosen"]
@@ -248,4 +249,4 @@ def test_the_status_of_the_back_end_selects_the_response(id: str) -> None:
 def test_an_only_template_answers_whatever_was_asked_for() -> None:
     fact = FACTS["response-template-by-other-type"]
     response = {"responseTemplates": fact["request"]["templates"]}
-    assert door._response_template(response, fact["request"]["accept"])[0] == fact["recorded"]["content_type"]
+    assert mapping.response_template(response, fact["request"]["accept"])[0] == fact["recorded"]["content_type"]

@@ -14,14 +14,17 @@ from botocore.exceptions import ClientError
 from starlette.requests import Request
 from starlette.responses import Response
 
+import cdk_scalable_webhook
 from cdk_scalable_webhook.filters import EventFilters as AtSynth
 from cdk_scalable_webhook.filters import filter_environment
-from cdk_scalable_webhook.local import door
-from cdk_scalable_webhook.local.rest_api import Method, RestApi
-from cdk_scalable_webhook.local.velocity import render
 from recorded.facts import FACTS, of
 from runtime.doubles import too_long
 from runtime.events import REQUEST_ID
+from scalable_webhook_cli.gateway import mapping, proxy, server
+from scalable_webhook_cli.gateway.answers import GatewayResponse
+from scalable_webhook_cli.gateway.call import Call, context_of
+from scalable_webhook_cli.gateway.rest_api import Method, RestApi
+from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
 from webhook_runtime.contract.settings import FilterSettings, PublisherSettings, from_environment
 from webhook_runtime.filters import EventFilters
@@ -58,7 +61,7 @@ def call(fact: dict[str, Any]) -> Any:
     api = RestApi("api", "us-east-1", path.split("/")[4], {}, types, None, {resource: {"ANY": method}}, None)
     found: list[Any] = []
 
-    class Watched(door.Door):
+    class Watched(server.Gateway):
         async def _execute(self, *reached: Any) -> Response:
             found.extend(reached)
             return Response()
@@ -67,13 +70,13 @@ def call(fact: dict[str, Any]) -> Any:
     watched._apis = SimpleNamespace(get=lambda *_: api)  # type: ignore[assignment]
     asyncio.run(watched.handle(Request(scope)))
     reached, _, _, parameters = found
-    return door._Call(reached, body, api, method, parameters, door._context(reached, api, method))
+    return Call(reached, body, api, method, parameters, context_of(reached, api, method))
 
 
 @pytest.mark.parametrize("id", of("event-path"))
 def test_a_path_arrives_as_its_sender_wrote_it(id: str) -> None:
     recorded = FACTS[id]["recorded"]
-    event = door._proxy_event(call(FACTS[id]))
+    event = proxy.event(call(FACTS[id]))
     assert event["path"] == recorded["path"]
     assert event["pathParameters"] == (recorded["proxy"] and {"proxy": recorded["proxy"]})
     assert event["requestContext"]["path"] == recorded["context_path"]
@@ -82,7 +85,7 @@ def test_a_path_arrives_as_its_sender_wrote_it(id: str) -> None:
 @pytest.mark.parametrize("id", of("event-path"))
 def test_the_publisher_makes_path_and_url_of_what_was_recorded(id: str) -> None:
     recorded = FACTS[id]["recorded"]
-    event = door._proxy_event(call(FACTS[id]))
+    event = proxy.event(call(FACTS[id]))
     event["requestContext"]["extendedRequestId"] = REQUEST_ID
     made = Publisher(PublisherSettings("queue", None), None)._webhook(event)
     assert made.path == recorded["path"]
@@ -92,7 +95,7 @@ def test_the_publisher_makes_path_and_url_of_what_was_recorded(id: str) -> None:
 @pytest.mark.parametrize("id", of("event-query"))
 def test_a_query_arrives_decoded(id: str) -> None:
     recorded = FACTS[id]["recorded"]
-    event = door._proxy_event(call(FACTS[id]))
+    event = proxy.event(call(FACTS[id]))
     assert event["queryStringParameters"] == recorded["query"]
     if "all" in recorded:
         assert event["multiValueQueryStringParameters"] == recorded["all"]
@@ -100,13 +103,13 @@ def test_a_query_arrives_decoded(id: str) -> None:
 
 @pytest.mark.parametrize("id", of("event-body"))
 def test_a_payload_arrives_as_text_or_not_at_all(id: str) -> None:
-    event = door._proxy_event(call(FACTS[id]))
+    event = proxy.event(call(FACTS[id]))
     assert event.items() >= FACTS[id]["recorded"].items()
 
 
 def test_the_context_of_an_event_has_all_its_names() -> None:
     recorded = FACTS["event-context"]["recorded"]
-    context = door._proxy_event(call(FACTS["event-context"]))["requestContext"]
+    context = proxy.event(call(FACTS["event-context"]))["requestContext"]
     assert sorted(context) == recorded["names"]
     assert sorted(context["identity"]) == recorded["identity"]
     assert sorted(name for name, value in context["identity"].items() if value is None) == recorded["null"]
@@ -115,7 +118,7 @@ def test_the_context_of_an_event_has_all_its_names() -> None:
 @pytest.mark.parametrize("id", of("event-headers"))
 def test_some_headers_never_reach_a_function_and_some_are_added(id: str) -> None:
     recorded = FACTS[id]["recorded"]
-    headers = {name.lower() for name in door._proxy_event(call(FACTS[id]))["headers"]}
+    headers = {name.lower() for name in proxy.event(call(FACTS[id]))["headers"]}
     assert [name for name in recorded["dropped"] if name.lower() in headers] == []
     assert [name for name in recorded["arrived"] if name.lower() not in headers] == []
 
@@ -124,13 +127,13 @@ def test_nor_a_template() -> None:
     fact = FACTS["template-headers-dropped-regional"]
     # Which writes each by itself: a name of another case is another header to it.
     template = "".join(f"{name}=$input.params('{name.lower()}')\n" for name in fact["recorded"]["rendered"])
-    written = dict(line.partition("=")[::2] for line in door._render(template, call(fact), "").splitlines())
+    written = dict(line.partition("=")[::2] for line in mapping.rendered(template, call(fact), "").splitlines())
     assert written == fact["recorded"]["rendered"]
 
 
 def test_a_proxy_event_ignores_request_parameters() -> None:
     fact = FACTS["event-ignores-request-parameters"]
-    event = door._proxy_event(call(fact))
+    event = proxy.event(call(fact))
     headers = {name.lower(): value for name, value in fact["recorded"]["headers"].items()}
     assert event["headers"].items() >= headers.items()
     for name in ("queryStringParameters", "pathParameters"):
@@ -139,7 +142,7 @@ def test_a_proxy_event_ignores_request_parameters() -> None:
 
 @pytest.mark.parametrize("id", [*of("binary-request-none"), *of("binary-request-to-text")])
 def test_the_type_decides_what_becomes_of_bytes(id: str) -> None:
-    assert door._text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
+    assert mapping.text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
 
 
 def test_of_bytes_no_template_is_rendered() -> None:
@@ -147,17 +150,17 @@ def test_of_bytes_no_template_is_rendered() -> None:
     reached = call(fact)
     templates = {"requestTemplates": {"application/json": fact["request"]["template"]}}
     method = replace(reached.method, integration=reached.method.integration | templates)
-    with pytest.raises(door._GatewayResponse) as refused:
-        door._request(replace(reached, method=method))
+    with pytest.raises(GatewayResponse) as refused:
+        mapping.request(replace(reached, method=method))
     assert refused.value.status == fact["recorded"]["status"]
 
 
 def test_a_reply_of_sqs_is_json_to_a_template() -> None:
     fact = FACTS["sqs-reply-as-json"]
-    found = rendered(fact["request"]["template"], door._as_json(fact["request"]["xml"].encode()))
+    found = rendered(fact["request"]["template"], mapping.as_json(fact["request"]["xml"].encode()))
     assert json.loads(found) == fact["recorded"]["answer"]
     fact = FACTS["query-error-as-json"]
-    said, recorded = json.loads(door._as_json(fact["request"]["xml"].encode())), fact["recorded"]["body"]
+    said, recorded = json.loads(mapping.as_json(fact["request"]["xml"].encode())), fact["recorded"]["body"]
     assert said["Error"].items() >= recorded["Error"].items()
 
 
@@ -165,7 +168,7 @@ def test_a_reply_of_sqs_is_json_to_a_template() -> None:
 def test_an_absent_payload_is_an_empty_object_to_a_template(id: str) -> None:
     fact = FACTS[id]
     reached = call(fact)
-    assert door._render(fact["request"]["template"], reached, door._text(reached)) == fact["recorded"]["rendered"]
+    assert mapping.rendered(fact["request"]["template"], reached, mapping.text(reached)) == fact["recorded"]["rendered"]
 
 
 def rendered(template: str, body: object, **request: Any) -> str:
@@ -200,7 +203,7 @@ def test_a_variable_of_the_stage_that_is_not_there_prints_as_nothing() -> None:
 
 def test_a_parameter_of_the_query_is_decoded_in_a_template() -> None:
     fact = FACTS["template-query-parameter-decoded"]
-    assert door._render(fact["request"]["template"], call(fact), "{}") == fact["recorded"]["rendered"]
+    assert mapping.rendered(fact["request"]["template"], call(fact), "{}") == fact["recorded"]["rendered"]
 
 
 def test_the_template_of_a_response_has_the_parameters_of_the_request() -> None:
@@ -212,12 +215,12 @@ def test_the_template_of_a_response_has_the_parameters_of_the_request() -> None:
 def test_an_absent_reply_is_an_empty_object_too() -> None:
     fact = FACTS["template-reply-absent"]
     reached = call(fact | {"request": {"path": "/stage/x"}})
-    assert door._render(fact["request"]["template"], reached, door._reply_text(reached, {}, "")) == "{}"
+    assert mapping.rendered(fact["request"]["template"], reached, mapping.reply_text(reached, {}, "")) == "{}"
 
 
 def test_where_no_template_is_it_is_passed_on_as_one() -> None:
     fact = FACTS["passthrough-without-body"]
-    assert door._request(call(fact)) == fact["recorded"]["passed_on"]
+    assert mapping.request(call(fact)) == fact["recorded"]["passed_on"]
 
 
 def test_the_template_of_a_response_decides_the_status() -> None:
@@ -247,7 +250,7 @@ def test_sqs_says_how_much_the_queue_holds(id: str) -> None:
 
 
 def test_a_message_without_a_body_is_refused_by_a_name_that_the_template_knows() -> None:
-    template = Path(door.__file__).parents[1].joinpath("mapping", "rejected.vtl").read_text()
+    template = Path(cdk_scalable_webhook.__file__).with_name("mapping").joinpath("rejected.vtl").read_text()
     assert f'"{FACTS["send-empty-body"]["recorded"]["code"]}"' in template
 
 

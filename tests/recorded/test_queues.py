@@ -18,11 +18,11 @@ from urllib.parse import parse_qs
 import pytest
 from botocore.exceptions import ClientError
 
-from cdk_scalable_webhook.local.emulator import Emulator, running
-from cdk_scalable_webhook.local.observe import wait_for
 from recorded.facts import FACTS
 from runtime.doubles import Invocation, Sqs
 from runtime.events import record, request
+from scalable_webhook_cli.local.emulator import Emulator, running
+from scalable_webhook_cli.observe import wait_for
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff

@@ -69,7 +69,7 @@ def without(name: str) -> Change:
 def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, bytes]) -> None:
     assert f"the {len(source)} files" in files.wheel_is(wheel, source)
     assert "pyproject.toml" in files.sdist_is(sdist, source)
-    assert "2 py.typed" in files.wheel_has_what_runs(wheel)
+    assert "3 py.typed" in files.wheel_has_what_runs(wheel)
     assert "no complaint" in files.checked_by_others(wheel, sdist)
     assert "none of them dead" in files.page_is_whole(wheel)
 

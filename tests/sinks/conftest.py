@@ -21,7 +21,7 @@ from worlds import (
     World,
 )
 
-from cdk_scalable_webhook.local.emulator import Emulator, running
+from scalable_webhook_cli.local.emulator import Emulator, running
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pymysql
 
-from cdk_scalable_webhook.local.emulator import free_port
+from scalable_webhook_cli.processes import free_port
 
 NAMES = ("mariadbd", "mariadb-install-db")
 USER = "webhooks"

@@ -23,7 +23,7 @@ from mariadb_server import MariaDbServer
 from pgbouncer import PgBouncer
 from postgres_server import DATABASE, USER, PostgresServer
 
-from cdk_scalable_webhook.local.emulator import Emulator
+from scalable_webhook_cli.local.emulator import Emulator
 from webhook_runtime.contract.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Permanent, SinkDown

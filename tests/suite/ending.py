@@ -15,8 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cdk_scalable_webhook.local.emulator import down, end, processes_in
-from cdk_scalable_webhook.local.signals import interrupt_on_termination
+from scalable_webhook_cli.local.emulator import down
+from scalable_webhook_cli.processes import end, processes_in
+from scalable_webhook_cli.signals import interrupt_on_termination
 from suite.shared import folder, local_aws
 
 _JSII, _JSII_PROGRAM = "/bin/jsii-runtime.js", "/lib/program.js"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from apps import ROOT
-from cdk_scalable_webhook.local.observe import wait_for
+from scalable_webhook_cli.observe import wait_for
 from suite import shell
 
 # What somebody may have set for reasons of their own.
@@ -92,7 +92,7 @@ def test_a_test_that_leaves_a_process_fails_the_run_and_the_process_is_ended(
 STARTS_A_LOCAL_AWS = """
 import time
 from pathlib import Path
-from cdk_scalable_webhook.local.emulator import running, up
+from scalable_webhook_cli.local.emulator import running, up
 from suite.shared import local_aws
 
 def test_that_is_interrupted():

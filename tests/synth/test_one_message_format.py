@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cdk_scalable_webhook.endpoint.api import mount_of
 from cdk_scalable_webhook.endpoint.templates import mapping_template
-from cdk_scalable_webhook.local.velocity import render
 from runtime.doubles import Sqs
 from runtime.events import REQUEST_ID, record, request
+from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher

@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, Stack, Stage
 from aws_cdk.assertions import Template
-from packaging.markers import Marker
+from packaging.markers import Marker, default_environment
 from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as PackagingRequirement
 
-from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source, requirements
+from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook.packaging import requirements
 from cdk_scalable_webhook.packaging.asset import packed
+from webhook_runtime.contract import lambda_python
 
 FILES = {
     "companylib/__init__.py": "from companylib.prices import PRICE\n",
@@ -412,11 +414,12 @@ class TestRequired:
         ],
     )
     def test_a_marker_means_what_the_reference_says(self, marker: str) -> None:
-        expected = Marker(marker).evaluate({**requirements.LAMBDA, "extra": ""})
-        assert requirements.read(f"other; {marker}").holds(requirements.LAMBDA, frozenset()) is expected
+        expected = Marker(marker).evaluate({**lambda_python.MARKERS, "extra": ""})
+        assert requirements.read(f"other; {marker}").holds(lambda_python.MARKERS, frozenset()) is expected
 
     def test_all_that_is_installed_here_is_read_as_the_reference_does(self) -> None:
         texts = {text for each in metadata.distributions() for text in each.requires or ()}
+        here = {name: str(value) for name, value in default_environment().items()}
         assert len(texts) > 100
         for text in texts:
             try:
@@ -426,7 +429,7 @@ class TestRequired:
             read = requirements.read(text)
             names = (requirements.normal(expected.name), frozenset(map(requirements.normal, expected.extras)))
             assert (read.name, read.extras) == names
-            for environment in (requirements.LAMBDA, requirements.here()):
+            for environment in (lambda_python.MARKERS, here):
                 for extra in ("", "http2", "test", "dev"):
                     holds = expected.marker is None or expected.marker.evaluate({**environment, "extra": extra})
                     assert read.holds(environment, frozenset({extra} - {""})) is holds, text
@@ -435,7 +438,7 @@ class TestRequired:
         stack = Stack()
         ScalableWebhook(stack, "Webhook")
         for function in Template.from_stack(stack).find_resources("AWS::Lambda::Function").values():
-            assert function["Properties"]["Runtime"] == f"python{requirements.LAMBDA['python_version']}"
+            assert function["Properties"]["Runtime"] == f"python{lambda_python.MARKERS['python_version']}"
             assert function["Properties"]["Architectures"] == ["arm64"]
 
 

@@ -1,4 +1,4 @@
-"""The Java that templates call, by Apache Velocity and by the local door: byte for byte the same, but for what API
+"""The Java that templates call, by Apache Velocity and by the local gateway: byte for byte the same, but for what API
 Gateway was recorded to do otherwise."""
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdk_scalable_webhook.local.velocity import render
+from scalable_webhook_cli.gateway.velocity import render
 from velocity.engine import Velocity, why_not
 
 by_property = settings(max_examples=60)

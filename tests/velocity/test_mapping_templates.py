@@ -1,4 +1,4 @@
-"""The templates of the direct integration, by Apache Velocity and by the local door: byte for byte the same."""
+"""The templates of the direct integration, by Apache Velocity and by the local gateway: byte for byte the same."""
 
 import base64
 import json
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_scalable_webhook.endpoint.templates import literal, mapping_template
-from cdk_scalable_webhook.local.velocity import render
 from runtime.events import record
+from scalable_webhook_cli.gateway.velocity import render
 from velocity.engine import Velocity, why_not
 from webhook_runtime import message
 
@@ -56,7 +56,7 @@ def velocity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Velocity]:
 
 
 def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[str, Any]]:
-    """What the local door renders, and the context afterwards; it is what Velocity renders."""
+    """What the local gateway renders, and the context afterwards; it is what Velocity renders."""
     request = {"body": "", "header": {}, "querystring": {}, "path": {}, "context": CONTEXT} | request
     expected, overrides = velocity.render(template, **request)
     context = dict(request.pop("context"))

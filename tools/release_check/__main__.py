@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from cdk_scalable_webhook.local.emulator import LocalError
 from release_check import environments, files, registry, use
 from release_check.environments import Environment, Interpreter
 from release_check.refused import ROOT, Refused
 from release_check.registry import Registry
+from scalable_webhook_cli.errors import CliError
 
 DIST = ROOT / "dist" / "python"
 STARTED = time.monotonic()
@@ -96,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="release-check-") as folder:
         try:
             check(Path(folder))
-        except (Refused, LocalError) as refused:
+        except (Refused, CliError) as refused:
             sys.exit(f"release-check: FAILED {refused}")
     print(f"release-check: ok in {time.monotonic() - STARTED:.0f} s")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import digests
 import httpx
 
-from cdk_scalable_webhook.local.emulator import end, free_port
 from release_check.refused import ROOT, Refused, inherited, run
+from scalable_webhook_cli.processes import end, free_port
 
 _WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
 _UPLOAD = re.compile(r"^\s+run: (bash tools/publish/publish\.sh .*)$", re.MULTILINE)

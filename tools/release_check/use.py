@@ -14,11 +14,12 @@ import httpx
 import postgres_server
 import psutil
 
-from cdk_scalable_webhook.local import emulator as emulators
-from cdk_scalable_webhook.local.deploy import deploy
-from cdk_scalable_webhook.local.observe import ObservedWebhook, wait_for
 from release_check.environments import Environment
 from release_check.refused import Refused, run
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.deploy import deploy
+from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from scalable_webhook_cli.processes import end
 
 # No text, and nothing that a door, a queue or a table could take for its own.
 PAYLOAD = bytes(range(256)) + "Grüße, 世界 😀\r\n".encode()
@@ -145,7 +146,7 @@ def _ended(aws: Path, work: Path) -> Iterator[None]:
         yield
     finally:
         emulators.down(aws)
-        emulators.end(_processes(work))
+        end(_processes(work))
 
 
 def _processes(work: Path) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from aws_cdk import Duration, Token
 
 from cdk_scalable_webhook.checks.types import brief
-from cdk_scalable_webhook.headers import ADDED, NEVER_ARRIVE
+from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 _Check = TypeVar("_Check", bound=Callable[..., None])
 # What the CDK gives for a parameter of SSM that it has not looked up yet.

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from cdk_scalable_webhook import requirements
-from cdk_scalable_webhook.packaging import folders
-from cdk_scalable_webhook.requirements import Requirement, normal
+from cdk_scalable_webhook.packaging import folders, requirements
+from cdk_scalable_webhook.packaging.requirements import Requirement, normal
+from webhook_runtime.contract import lambda_python
 
 _NATIVE = re.compile(r"\.(so(\.\d+)*|pyd|dylib)$")
 
@@ -32,9 +32,7 @@ def is_installed(package: str) -> bool:
     return _find(package) is not None
 
 
-def resolve(
-    packages: Iterable[str], environment: Mapping[str, str] = requirements.LAMBDA
-) -> list[metadata.Distribution]:
+def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
     """These distributions and all that they require where a function runs, each once.
 
     Raises:
@@ -49,7 +47,7 @@ def resolve(
         seen.add(requirement)
         distribution = found.get(requirement.name) or _find(requirement.name)
         if distribution is None:
-            if by and requirement.name in requirements.OF_LAMBDA:
+            if by and requirement.name in lambda_python.PACKAGES:
                 continue
             which = f"which {by} requires and which is not" if by else "which is not"
             remedy = "install it there by pip" if by else "leave it out, or install it there by pip"
@@ -59,14 +57,12 @@ def resolve(
         found[requirement.name] = distribution
         if not by:
             _has_extras(distribution, requirement)
-        waiting += [(needed, requirement.name) for needed in required(distribution, requirement.extras, environment)]
+        waiting += [(needed, requirement.name) for needed in _required(distribution, requirement.extras)]
     return list(found.values())
 
 
-def required(
-    distribution: metadata.Distribution, extras: frozenset[str], environment: Mapping[str, str]
-) -> list[Requirement]:
-    """What a distribution with these extras requires there.
+def _required(distribution: metadata.Distribution, extras: frozenset[str]) -> list[Requirement]:
+    """What a distribution with these extras requires where a function runs.
 
     Raises:
         ValueError: What it says of that cannot be read.
@@ -75,7 +71,7 @@ def required(
     for text in distribution.requires or ():
         try:
             needed = requirements.read(text)
-            holds = needed.holds(environment, extras)
+            holds = needed.holds(lambda_python.MARKERS, extras)
         except ValueError:
             raise ValueError(
                 f"packages must say in the standard way what they require, got {text!r} of {distribution.name}; "
@@ -92,7 +88,7 @@ def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | byt
     Raises:
         ValueError: It cannot be told what belongs to it, or it cannot run in Lambda as it is installed here.
     """
-    for name, source in imported(distribution):
+    for name, source in _imported(distribution):
         if _NATIVE.search(name):
             raise ValueError(
                 f"packages must be pure Python, got {distribution.name}, which has the native {name}; "
@@ -143,7 +139,7 @@ def _has_extras(distribution: metadata.Distribution, requirement: Requirement) -
         )
 
 
-def imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
+def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
     """The files that are imported: those that are listed, or else those of the modules that it is known to have.
 
     Raises:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from cdk_scalable_webhook import variables
 from cdk_scalable_webhook.checks.types import brief
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network
+from webhook_runtime.contract import variables
 from webhook_runtime.contract.settings import PythonSettings, to_environment
 
 if TYPE_CHECKING:

@@ -1,0 +1,22 @@
+"""``scalable-webhook``: deploy to a local AWS and send bursts, with no account and no Docker."""
+
+import sys
+
+_MISSING = 'scalable-webhook needs an extra: pip install "cdk-scalable-webhook[local]"'
+
+
+def main() -> None:
+    """The command's entry point."""
+    try:
+        from scalable_webhook_cli.commands import app
+        from scalable_webhook_cli.signals import interrupt_on_termination
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith(("scalable_webhook_cli", "webhook_runtime")):
+            raise
+        sys.exit(f"{_MISSING} ({missing.name} is not installed)")
+    interrupt_on_termination()
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""Many webhooks at once, and what became of them."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from statistics import quantiles
+
+import httpx
+
+from scalable_webhook_cli.errors import CliError
+
+DEFAULT_BODY = b'{"event":"burst"}'
+ID_HEADER = "Idempotency-Key"
+_TIMEOUT = 60.0
+# How many bytes of an answer are read, at least. API Gateway's own are below 10 MB.
+_ANSWER = 10_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One webhook to send: the path below the webhook's URL, with its query string if it has one."""
+
+    method: str = "POST"
+    path: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+
+@dataclass
+class Report:
+    """What a burst met with. It ``began``, and requests that were not accepted ``failed_at``, so many seconds after the
+    epoch. ``accepted_ids`` are empty texts where an ``acknowledgement`` is answered, which has no id."""
+
+    sent: int = 0
+    accepted_ids: list[str] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+    unanswered: Counter[str] = field(default_factory=Counter)
+    milliseconds: list[float] = field(default_factory=list)
+    began: float = 0.0
+    seconds: float = 0.0
+    failed_at: list[float] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int:
+        """How many were answered with 2xx, as every sender takes for accepted."""
+        return len(self.accepted_ids)
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.sent / self.seconds if self.seconds else 0.0
+
+    def percentile(self, percent: int) -> float:
+        """How many milliseconds this share of the answers took at most."""
+        if len(self.milliseconds) < 2:
+            return sum(self.milliseconds)
+        return quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
+
+
+def uniform(
+    count: int, *, body: bytes = DEFAULT_BODY, duplicates: float = 0, id_header: str = ID_HEADER, seed: int = 0
+) -> Iterator[Request]:
+    """``count`` requests with one body, each with an id of its own, but for those that are sent twice.
+
+    Args:
+        count: How many requests in all, duplicates included.
+        body: The payload of each.
+        duplicates: How many percent of the requests repeat the id of the one before.
+        id_header: The header with the id.
+        seed: Chooses which are repeated.
+    """
+    chance = Random(seed)  # noqa: S311 (no secret)
+    id = ""
+    for _ in range(count):
+        if not id or chance.random() * 100 >= duplicates:
+            id = str(uuid.uuid4())
+        yield Request(headers={id_header: id, "Content-Type": "application/json"}, content=body)
+
+
+def send(
+    url: str, requests: Iterable[Request], *, concurrency: int, on_answer: Callable[[], object] = lambda: None
+) -> Report:
+    """Send requests, at most ``concurrency`` at a time, each once: a webhook that is refused is refused.
+
+    Args:
+        url: The webhook's URL.
+        requests: What to send.
+        concurrency: How many requests are under way at the same time.
+        on_answer: Called after each.
+
+    Raises:
+        CliError: The URL is none.
+    """
+    _require_http(url)
+    return asyncio.run(_send(url, iter(requests), concurrency, on_answer))
+
+
+def _require_http(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+        ok = parsed.scheme in ("http", "https") and parsed.host
+    except httpx.InvalidURL:
+        ok = False
+    if not ok:
+        raise CliError(
+            f"a webhook's URL is http://HOST/… or https://HOST/…, got {url}; see scalable-webhook local status"
+        )
+
+
+async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answer: Callable[[], object]) -> Report:
+    report = Report()
+    tls = httpx.create_ssl_context()
+
+    async def work() -> None:
+        # A client for each worker: for each request httpx looks at every connection of its pool, and the sender of a
+        # burst must not be what is slow in it.
+        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=False) as http:
+            for request in requests:  # the workers share one iterator
+                if not await _is_accepted(http, url, request, report):
+                    report.failed_at.append(time.time())
+                on_answer()
+
+    report.began, started = time.time(), time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, report: Report) -> bool:
+    """Send one, and take down what became of it."""
+    report.sent += 1
+    started = time.perf_counter()
+    target = url.rstrip("/") + request.path
+    asked = http.stream(request.method, target, headers=dict(request.headers), content=request.content)
+    try:
+        async with asyncio.timeout(_TIMEOUT), asked as answer:
+            said = await _beginning(answer)
+    except (httpx.HTTPError, TimeoutError) as error:
+        report.unanswered[type(error).__name__] += 1
+        return False
+    report.milliseconds.append((time.perf_counter() - started) * 1000)
+    if not answer.is_success:
+        report.refused[answer.status_code] += 1
+        return False
+    try:
+        report.accepted_ids.append(str(json.loads(said)["id"]))
+    except (ValueError, KeyError, TypeError, RecursionError):  # of JSON within JSON, a thousand times
+        report.accepted_ids.append("")
+    return True
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    """What was answered, which is whatever the server likes: of a body without an end, no more than is of use."""
+    said = b""
+    async for part in answer.aiter_bytes():
+        said += part
+        if len(said) > _ANSWER:
+            break
+    return said

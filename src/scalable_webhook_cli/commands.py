@@ -1,0 +1,67 @@
+"""The commands of ``scalable-webhook``."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scalable_webhook_cli import burst as bursts
+from scalable_webhook_cli.local.commands import local, only_webhook
+from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say
+
+app: typer.Typer = typer.Typer(
+    help="Webhooks in front of something that does not scale: try them on your own machine.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(local, name="local")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if show_version:
+        console.print(version("cdk-scalable-webhook"), highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+@in_one_sentence
+def burst(
+    url: Annotated[
+        str | None,
+        typer.Argument(help="The webhook's URL. Default: that of the only one in the local AWS.", metavar="URL"),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many requests to send.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at the same time.")] = 16,
+    body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the payload.")] = None,
+    duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percent that repeat an id.")] = 0,
+    id_header: Annotated[str, typer.Option(help="The header with the delivery id.")] = bursts.ID_HEADER,
+) -> None:
+    """Send many webhooks at once.
+
+    Exits with 1 where not all were accepted.
+    """
+    target = url or only_webhook().url
+    payload = body.read_bytes() if body else bursts.DEFAULT_BODY
+    requests = bursts.uniform(count, body=payload, duplicates=duplicates, id_header=id_header)
+    with progress("sending", count) as advance:
+        report = bursts.send(target, requests, concurrency=concurrency, on_answer=advance)
+    show_report(report)
+    if report.accepted < report.sent:
+        raise typer.Exit(1)
+
+
+def show_report(report: bursts.Report) -> None:
+    """What became of a burst, in lines that no terminal is too narrow for."""
+    say(f"{report.accepted} of {report.sent} accepted, {report.rate:.0f} requests a second")
+    for what, counts in (("refused", report.refused), ("no answer", report.unanswered)):
+        if counts:
+            say(f"{what}: {counted(counts)}")
+    if report.milliseconds:
+        times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
+        say(f"answered within {times} ms: half, 95 %, 99 % of them")

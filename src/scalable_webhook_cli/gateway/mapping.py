@@ -1,0 +1,164 @@
+"""An integration with mappings: what it is sent, and what the sender is answered, by templates and parameter mappings.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-data-mapping.html
+"""
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from starlette.responses import Response
+
+from scalable_webhook_cli.gateway.answers import GatewayResponse, answered
+from scalable_webhook_cli.gateway.call import Call
+from scalable_webhook_cli.gateway.rest_api import Method, media_type
+from scalable_webhook_cli.gateway.velocity import render
+
+_CALL_HEADER = "integration.request.header."
+# Recorded from AWS: the headers of a call that no parameter mapping may make.
+_NOT_MAPPED = {
+    *("authorization", "connection", "content-length", "expect", "proxy-authenticate", "te", "transfer-encoding"),
+}
+
+_log = logging.getLogger("gateway")
+
+
+def require_possible_parameters(method: Method) -> None:
+    """A mapping of a header that API Gateway keeps for itself is deployed, and fails each request."""
+    names = (name.removeprefix(_CALL_HEADER).lower() for name in method.integration.get("requestParameters") or {})
+    if not _NOT_MAPPED.isdisjoint(names):
+        raise GatewayResponse(500, "Internal server error")
+
+
+def call_headers(call: Call) -> dict[str, str]:
+    """The headers with which the integration is called."""
+    return _mapped(call.method.integration.get("requestParameters"), _CALL_HEADER, call)
+
+
+def request(call: Call) -> str:
+    """What the integration is sent. Of bytes no template can be rendered."""
+    template = _request_template(call.method.integration, call.content_type)
+    if template is None:
+        return text(call)
+    handling = call.method.integration.get("contentHandling")
+    if call.payload and (handling == "CONVERT_TO_BINARY" or (call.is_binary and handling != "CONVERT_TO_TEXT")):
+        raise GatewayResponse(500, "Internal server error")
+    return rendered(template, call, text(call))
+
+
+def answer(call: Call, status: int, reply: str) -> Response:
+    """The integration response to what the integration has replied."""
+    chosen = integration_response(call.method.integration, status)
+    content_type, template = response_template(chosen, call.request.headers.get("accept", ""))
+    answer = reply if template is None else rendered(template, call, reply_text(call, chosen, reply))
+    override = call.context.pop("responseOverride", {})
+    headers = {"content-type": content_type}
+    headers |= _mapped(chosen.get("responseParameters"), "method.response.header.", call)
+    headers |= {name.lower(): str(value) for name, value in override.get("header", {}).items()}
+    return Response(
+        answer,
+        status_code=int(override.get("status") or chosen["statusCode"]),
+        headers=dict(answered(headers.items())),
+    )
+
+
+def reply_text(call: Call, response: Mapping[str, Any], reply: str) -> str:
+    """``$input.body`` in the template of an answer, of none as of an absent payload. Of bytes no template can be
+    rendered.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
+    """
+    if not call.api.is_binary("application/json"):
+        return reply or "{}"
+    if response.get("contentHandling") != "CONVERT_TO_TEXT":
+        raise GatewayResponse(500, "Internal server error")
+    return base64.b64encode(reply.encode()).decode()
+
+
+def text(call: Call) -> str:
+    """``$input.body``. API Gateway shows an absent body as ``{}``, and replaces what is not UTF-8 without a word."""
+    if not call.payload:
+        return "{}"
+    if call.is_binary and call.method.integration.get("contentHandling") == "CONVERT_TO_TEXT":
+        return base64.b64encode(call.payload).decode()
+    return call.payload.decode(errors="replace")
+
+
+def _request_template(integration: Mapping[str, Any], content_type: str) -> str | None:
+    """The template for a content type, else ``$default``; None where the payload is passed on as it is."""
+    templates = {name.lower(): str(text) for name, text in (integration.get("requestTemplates") or {}).items()}
+    template = templates.get(media_type(content_type), templates.get("$default"))
+    behavior = integration.get("passthroughBehavior") or "WHEN_NO_MATCH"
+    passes = behavior == "WHEN_NO_MATCH" or (behavior == "WHEN_NO_TEMPLATES" and not templates)
+    if template is None and not passes:
+        raise GatewayResponse(415, "Unsupported Media Type")
+    return template
+
+
+def response_template(response: Mapping[str, Any], accept: str) -> tuple[str, str | None]:
+    """An answer's content type and template: of those that are there the one asked for, else JSON, else the first."""
+    templates = response.get("responseTemplates") or {}
+    for content_type in (media_type(accept), "application/json", *templates):
+        if content_type in templates:
+            return content_type, templates[content_type]
+    return "application/json", None
+
+
+def rendered(template: str, call: Call, body: str) -> str:
+    try:
+        return render(
+            template,
+            body=body,
+            header=dict(call.headers()),
+            querystring=dict(call.query()),
+            path=call.parameters,
+            stage_variables=call.api.stage_variables,
+            context=call.context,
+        )
+    except Exception as error:
+        _log.exception("a mapping template failed")
+        raise GatewayResponse(500, "Internal server error") from error
+
+
+def integration_response(integration: Mapping[str, Any], status: int) -> Mapping[str, Any]:
+    """The response whose pattern is the back end's status, else the one without a pattern."""
+    responses = list((integration.get("integrationResponses") or {}).values())
+    for response in responses:
+        if response.get("selectionPattern") and re.fullmatch(response["selectionPattern"], str(status)):
+            return dict(response)
+    for response in responses:
+        if not response.get("selectionPattern"):
+            return dict(response)
+    raise GatewayResponse(500, "Internal server error")
+
+
+def _mapped(parameters: Mapping[str, Any] | None, prefix: str, call: Call) -> dict[str, str]:
+    """The headers that a parameter mapping makes. Those without a value are left out."""
+    values = {
+        name.removeprefix(prefix).lower(): call.value_of(source)
+        for name, source in (parameters or {}).items()
+        if name.startswith(prefix) and isinstance(source, str)
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def as_json(reply: bytes) -> str:
+    """A reply of the Query protocol as JSON. An error loses its outermost element on the way, a success does not."""
+
+    def value(element: ElementTree.Element) -> Any:
+        return {_name(child): value(child) for child in element} if len(element) else element.text
+
+    try:
+        root = ElementTree.fromstring(reply)  # noqa: S314 (the emulator's, on loopback)
+    except ElementTree.ParseError:
+        return reply.decode(errors="replace")
+    inner = value(root)
+    return json.dumps(inner if _name(root) == "ErrorResponse" else {_name(root): inner})
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]

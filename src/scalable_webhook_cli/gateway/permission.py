@@ -1,0 +1,70 @@
+"""Whether API Gateway may call a function: by the function's own policy, which the emulator keeps and does not read.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
+"""
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError
+from cachetools import TTLCache, cached
+
+from scalable_webhook_cli.target import Target
+
+# How soon a new permission is seen.
+_CACHE_SECONDS = 1
+_GATEWAY = "apigateway.amazonaws.com"
+
+
+class Permissions:
+    """The policies of functions."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._statements = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._read)
+
+    def allow(self, function: str, region: str, sources: Iterable[str]) -> bool:
+        """Whether API Gateway may call the function for a request that has one of these ARNs."""
+        statements = self._statements(function, region)
+        return any(_allows(statement, source) for statement in statements for source in sources)
+
+    def _read(self, function: str, region: str) -> list[Mapping[str, Any]]:
+        # A version or an alias has a policy of its own.
+        name, _, qualifier = function.partition(":function:")[2].partition(":")
+        functions = self._target.client("lambda", region)
+        try:
+            policy = functions.get_policy(FunctionName=name, **({"Qualifier": qualifier} if qualifier else {}))[
+                "Policy"
+            ]
+        except ClientError:
+            return []
+        return list(json.loads(policy)["Statement"])
+
+
+def _allows(statement: Mapping[str, Any], source: str) -> bool:
+    principal = statement.get("Principal")
+    if statement.get("Effect") != "Allow" or principal not in ("*", {"Service": _GATEWAY}):
+        return False
+    if statement.get("Action") not in ("lambda:InvokeFunction", "lambda:*", "*"):
+        return False
+    for values in statement.get("Condition", {}).values():
+        for key, pattern in values.items():
+            if key.lower() == "aws:sourcearn" and not _is_like(source, pattern):
+                return False
+            if key.lower() == "aws:sourceaccount" and source.split(":")[4] != pattern:
+                return False
+    return True
+
+
+def _is_like(arn: str, pattern: str) -> bool:
+    """ArnLike: a star is within one of the six parts of an ARN."""
+    parts, patterns = arn.split(":", 5), pattern.split(":", 5)
+    return len(parts) == len(patterns) and all(map(_part_is_like, parts, patterns))
+
+
+def _part_is_like(part: str, pattern: str) -> bool:
+    wild = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(wild, part, re.DOTALL) is not None

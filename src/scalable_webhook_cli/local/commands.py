@@ -1,0 +1,239 @@
+"""The commands of ``scalable-webhook local``."""
+
+import os
+import re
+import shlex
+import time
+from collections import Counter
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import databases
+from scalable_webhook_cli.local import deploy as deployments
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.terminal import console, errors, in_one_sentence, say, status_line
+
+local: typer.Typer = typer.Typer(
+    help="An AWS on loopback: no account, no Docker.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+# What a shell takes for a name, too.
+_AWS_VARIABLE = re.compile("AWS_[A-Za-z0-9_]+", re.ASCII)
+# How long after it was written a log line may still come.
+_LATE_MILLISECONDS = 10_000
+
+AppDir = Annotated[Path, typer.Argument(help="The folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
+Context = Annotated[
+    list[str] | None, typer.Option("--context", "-c", help="Context for the app, as for cdk.", metavar="KEY=VALUE")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the CDK CLI prints.")]
+
+
+@local.command()
+@in_one_sentence
+def up() -> None:
+    """Start the local AWS, or find the one that runs.
+
+    In the background: it runs until `down`.
+    """
+    emulator = emulators.find()
+    if emulator is None:
+        with status_line("starting the local AWS"):
+            emulator = emulators.up()
+    say(f"local AWS at {emulator.endpoint}")
+    say("next: scalable-webhook local deploy APP_DIR")
+
+
+@local.command()
+@in_one_sentence
+def down() -> None:
+    """Stop it with every process that it started.
+
+    What was deployed is gone with it.
+    """
+    say("local AWS stopped" if emulators.down() else "no local AWS was running")
+
+
+@local.command()
+@in_one_sentence
+def status() -> None:
+    """Show where it is, and the webhooks in it.
+
+    Exits with 1 where it does not run.
+    """
+    emulator = _running()
+    say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
+    _show_webhooks(deployments.webhooks(emulator))
+
+
+@local.command()
+@in_one_sentence
+def url(
+    name: Annotated[
+        str | None, typer.Argument(help="Which, by its name in `status`. Default: the only one.", metavar="NAME")
+    ] = None,
+) -> None:
+    """Print the URL of a webhook, and nothing else.
+
+    url=$(scalable-webhook local url)
+    """
+    say(only_webhook(name).url)
+
+
+@local.command()
+@in_one_sentence
+def env() -> None:
+    """Print what points boto3 and cdk at it.
+
+    And the AWS CLI, in this shell: eval "$(scalable-webhook local env)"
+    """
+    environment = _running().environment()
+    # A profile, a session's token or the endpoint of one service would come before what is printed.
+    for name in sorted(os.environ):
+        if _AWS_VARIABLE.fullmatch(name) and name not in environment:
+            say(f"unset {name}")
+    for name, value in environment.items():
+        say(f"export {name}={shlex.quote(value)}")
+
+
+@local.command()
+@in_one_sentence
+def deploy(
+    app_dir: AppDir,
+    context: Context = None,
+    verbose: Verbose = False,
+    postgres: Annotated[
+        str | None,
+        typer.Option(
+            help="A Postgres on this machine for sinks whose database is of RDS or elsewhere: "
+            "[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]. Default: the one of PGHOST, PGPORT, PGUSER, PGPASSWORD and "
+            "PGDATABASE.",
+            metavar="HOST:PORT",
+        ),
+    ] = None,
+    mysql: Annotated[
+        str | None, typer.Option(help="The same for MySQL; its password may be in MYSQL_PWD.", metavar="HOST:PORT")
+    ] = None,
+) -> None:
+    """Deploy a CDK app, and print its webhooks' URLs.
+
+    By the real CDK CLI. Starts the local AWS where it does not run.
+    """
+    deployments.require_app(app_dir)
+    named = {"postgres": postgres, "mysql": mysql}
+    servers = [found for engine, name in named.items() if (found := databases.server(engine, name, os.environ))]
+    with ExitStack() as started:
+        with status_line("starting the local AWS"):
+            emulator = started.enter_context(emulators.found_or_started())
+        with status_line(f"deploying {app_dir}", show=not verbose):
+            webhooks = deployments.deploy(
+                emulator,
+                app_dir,
+                context=context or (),
+                verbose=verbose,
+                servers=servers,
+                tell=lambda line: say(line, errors),
+            )
+    _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
+
+
+@local.command()
+@in_one_sentence
+def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
+    """Destroy the stacks of a CDK app."""
+    emulator = _running()
+    with status_line(f"destroying {app_dir}", show=not verbose):
+        deployments.destroy(emulator, app_dir, context=context or (), verbose=verbose)
+    say(f"destroyed {app_dir}")
+
+
+@local.command()
+@in_one_sentence
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Of this stack alone.", metavar="NAME")] = None,
+) -> None:
+    """Print the logs of every stage, oldest first.
+
+    Those of API Gateway, and those of the functions.
+    """
+    emulator = _running()
+    groups = deployments.log_groups(emulator, stack) if stack else None
+    printed: set[tuple[Any, ...]] = set()
+    since = 0
+    try:
+        while True:
+            for event in _log_events(emulator, since, groups):
+                if event["key"] not in printed:
+                    printed.add(event["key"])
+                    at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
+                    # By what a program ends a line with, and not at each character that Unicode counts as an end.
+                    for line in event["message"].strip().replace("\r\n", "\n").split("\n"):
+                        say(f"{at} {event['source']}: {line}")
+                    # A line may arrive later than one that was written after it.
+                    since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
+            if not follow or console.quiet:
+                return
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return
+
+
+def _running() -> Emulator:
+    emulator = emulators.find()
+    if emulator is None:
+        raise CliError("the local AWS does not run; start it with: scalable-webhook local up")
+    return emulator
+
+
+def only_webhook(name: str | None = None) -> deployments.DeployedWebhook:
+    """The webhook of that name, or the only one that there is."""
+    every = deployments.webhooks(_running())
+    found = [webhook for webhook in every if name in (None, webhook.name)]
+    if len(found) == 1:
+        return found[0]
+    if not every:
+        raise CliError("no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR")
+    there = ", ".join(webhook.name for webhook in every)
+    raise CliError(f"no webhook is called {name}; there is {there}" if name else f"which webhook? there is {there}")
+
+
+def _show_webhooks(webhooks: list[deployments.DeployedWebhook], *, none: str = "no webhook is deployed") -> None:
+    if not webhooks:
+        say(none)
+    for webhook in webhooks:
+        say(f"{webhook.name}  {webhook.url}")
+
+
+def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[dict[str, Any]]:
+    events = [
+        event | {"source": _source(group["logGroupName"])}
+        for region in deployments.regions(emulator)
+        for cloudwatch in [emulator.client("logs", region)]
+        for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
+        for group in groups["logGroups"]
+        if only is None or group["logGroupName"] in only
+        for page in cloudwatch.get_paginator("filter_log_events").paginate(
+            logGroupName=group["logGroupName"], startTime=since
+        )
+        for event in page["events"]
+    ]
+    # Not every line has an id, and equal lines may be different ones: each is told by how many there were before it.
+    equal: Counter[tuple[Any, ...]] = Counter()
+    for event in events:
+        what = (event["source"], event["logStreamName"], event["timestamp"], event["message"])
+        equal[what] += 1
+        event["key"] = (*what, equal[what])
+    return sorted(events, key=lambda event: event["timestamp"])
+
+
+def _source(log_group: str) -> str:
+    """Stack and construct, without the hash that CloudFormation's name has at its end."""
+    return re.sub(r"[0-9A-F]{8}(-[0-9A-Za-z]+)?$", "", "/".join(log_group.split("/")[-2:]))

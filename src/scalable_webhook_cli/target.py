@@ -1,0 +1,87 @@
+"""The AWS that a command talks to: the local one, or an account. Every boto3 client comes from here."""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from scalable_webhook_cli.errors import CliError
+
+_MAKING_A_CLIENT = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An AWS.
+
+    Attributes:
+        region: Its region. None: the one that boto3 finds, for an account.
+        profile: The profile of an account. None: the credentials that boto3 finds.
+        endpoint: The URL of the local AWS, on this machine. None: it is an account.
+        key: The key of the local AWS. It stands for the credentials, and neither profile nor environment does.
+    """
+
+    region: str | None = None
+    profile: str | None = None
+    endpoint: str | None = None
+    key: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if self.endpoint is not None:
+            require_loopback(self.endpoint)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of one of its services, in its region or another."""
+        if self.endpoint is None:
+            return _of_an_account(service, region or self.region, self.profile)
+        return _of_the_local_aws(service, region or self.region, self.endpoint, self.key)
+
+
+@cache
+def _of_an_account(service: str, region: str | None, profile: str | None) -> Any:
+    with _MAKING_A_CLIENT:
+        return boto3.Session(profile_name=profile, region_name=region).client(service)
+
+
+@cache
+def _of_the_local_aws(service: str, region: str | None, endpoint: str, key: str) -> Any:
+    """Whatever the environment says. Made once: that is slow, and not thread-safe."""
+    # Neither the user's profile and files, which may name what is not there, nor a proxy have a say in it.
+    nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
+    settings = {name: (None, None, value, None) for name, value in nothing.items()}
+    with _MAKING_A_CLIENT:
+        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=settings))
+        return session.client(
+            service,
+            endpoint_url=endpoint,
+            region_name=region,
+            aws_access_key_id=key,
+            aws_secret_access_key=key,
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
+        )
+
+
+def require_loopback(url: str) -> str:
+    """The URL, if it is on this machine.
+
+    Raises:
+        CliError: It is not: a local command must never reach a real account.
+    """
+    if not is_loopback(urlsplit(url).hostname or ""):
+        raise CliError(f"the local AWS must be on a loopback address, got {url}; nothing was sent there")
+    return url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

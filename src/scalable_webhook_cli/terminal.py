@@ -1,0 +1,93 @@
+"""How a command speaks: lines for a person and for a pipe, progress, and a mistake in one sentence."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment, Segments
+from rich.text import Text
+
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.shown import shown
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Output(Console):
+    """What a command prints. Whoever reads it may have seen enough, as in ``… logs | head``: that is no error, and the
+    command goes on without a word."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+console: Console = _Output()
+# What is for the person alone, and not for a pipe: how far it is, and what went wrong.
+errors: Console = Console(stderr=True)
+
+
+def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """A mistake is told in a sentence, not in a traceback."""
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return command(*arguments, **options)
+        except (CliError, BotoCoreError, ClientError, OSError) as error:
+            say(f"scalable-webhook: {error}", errors, style="red")
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def say(line: str, to: Console = console, *, style: str | None = None) -> None:
+    """One line: for a person and for a pipe alike. Of a text rich would make more: ``:key:`` an emoji, a tab blanks."""
+    to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
+
+
+@contextmanager
+def status_line(what: str, *, show: bool = True) -> Iterator[None]:
+    if show and errors.is_terminal:
+        with errors.status(Text(f"{shown(what)} …")):
+            yield
+        return
+    yield
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
+    done = 0
+    if errors.is_terminal:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=errors) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task)
+        return
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done * 10 // total > (done - 1) * 10 // total:
+            say(f"{what}: {done} of {total}", errors)
+
+    yield step
+
+
+def counted(counts: Mapping[Any, int]) -> str:
+    """How often what was met with."""
+    return ", ".join(f"{count} x {what}" for what, count in sorted(counts.items()))

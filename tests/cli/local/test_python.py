@@ -1,0 +1,82 @@
+"""A function sees of what is installed what it would see at AWS."""
+
+import io
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from ministack.core import lambda_runtime
+from packaging.markers import default_environment
+
+from scalable_webhook_cli.local import python
+from webhook_runtime.contract import lambda_python
+
+# Imported by what MiniStack runs, which answers with what went wrong.
+HANDLER = "import {modules}\ndef handle(event, context): return [{modules}][0].__name__"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return python.make(tmp_path_factory.mktemp("home") / "python")
+
+
+@pytest.fixture
+def invoked(program: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], object]:
+    """What a function of these files answers."""
+    start = python.by(program, lambda_runtime._detect_runtime_binary)
+    monkeypatch.setattr(lambda_runtime, "_detect_runtime_binary", start)
+
+    def invoke(files: dict[str, str]) -> object:
+        with running(files) as worker:
+            return worker.invoke({}, "an id")["result"]
+
+    return invoke
+
+
+@contextmanager
+def running(files: dict[str, str]) -> Iterator[lambda_runtime.Worker]:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as made:
+        for name, text in files.items():
+            made.writestr(name, text)
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:f"
+    config = {"FunctionArn": arn, "Runtime": "python3.14", "Handler": "index.handle", "Timeout": 30}
+    worker = lambda_runtime.Worker("f", config, archive.getvalue())
+    try:
+        yield worker
+    finally:
+        worker.kill()
+
+
+def test_what_lambda_has_is_there(invoked: Callable[[dict[str, str]], object]) -> None:
+    modules = "boto3, botocore, dateutil.parser, jmespath, s3transfer, six, urllib3"
+    assert invoked({"index.py": HANDLER.format(modules=modules)}) == "boto3"
+
+
+@pytest.mark.parametrize("module", ["rich", "psutil", "aws_cdk", "webhook_runtime", "pytest", "pip"])
+def test_what_else_is_installed_is_not(module: str, invoked: Callable[[dict[str, str]], object]) -> None:
+    with pytest.raises(RuntimeError, match=f"No module named '{module}'"):
+        invoked({"index.py": HANDLER.format(modules=module)})
+
+
+def test_its_own_code_comes_first(invoked: Callable[[dict[str, str]], object]) -> None:
+    files = {"boto3.py": "__name__ = 'of its own'", "rich.py": "", "index.py": HANDLER.format(modules="boto3, rich")}
+    assert invoked(files) == "of its own"
+
+
+def test_what_an_older_python_has_to_have_is_there(invoked: Callable[[dict[str, str]], object]) -> None:
+    """What Lambda's has itself is not in the asset; here it may have to come from a distribution."""
+    here = default_environment()["python_version"]
+    if here == lambda_python.MARKERS["python_version"]:
+        assert not python._backports()
+    elif here in ("3.11", "3.12"):
+        assert "typing-extensions" in python._backports()
+        assert invoked({"index.py": HANDLER.format(modules="typing_extensions")}) == "typing_extensions"
+
+
+def test_another_runtime_is_started_as_it_was(program: Path) -> None:
+    start = python.by(program, lambda runtime: (f"the program of {runtime}", "script"))
+    assert start("nodejs22.x") == ("the program of nodejs22.x", "script")
+    assert start("python3.14") == (str(program), "script")

@@ -1,0 +1,304 @@
+import io
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from scalable_webhook_cli import terminal
+from scalable_webhook_cli.burst import Report
+from scalable_webhook_cli.commands import app, show_report
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import commands
+from scalable_webhook_cli.local.deploy import DeployedWebhook
+from scalable_webhook_cli.local.emulator import Emulator
+
+
+@pytest.mark.parametrize(
+    ("group", "source"),
+    [
+        ("/aws/cloudformation/Hello/WebhookConsumerLogs33C84EAD", "Hello/WebhookConsumerLogs"),
+        ("/aws/lambda/Hello-WebhookConsumer302E6104-AACF341432492", "lambda/Hello-WebhookConsumer"),
+        ("/aws/lambda/orders", "lambda/orders"),
+        ("orders", "orders"),
+    ],
+)
+def test_a_log_line_names_its_stack_and_construct_without_the_hash(group: str, source: str) -> None:
+    assert commands._source(group) == source
+
+
+class Logs:
+    """CloudWatch Logs of one region: events by log group."""
+
+    def __init__(self, **groups: list[tuple[int, str]]) -> None:
+        self._groups = groups
+        self.asked_since: list[int] = []
+
+    def get_paginator(self, operation: str) -> "Logs":
+        self._operation = operation
+        return self
+
+    def paginate(self, logGroupName: str = "", startTime: int = 0) -> list[dict[str, Any]]:
+        if self._operation == "describe_log_groups":
+            return [{"logGroups": [{"logGroupName": name}]} for name in self._groups]
+        self.asked_since.append(startTime)
+        lines = [(at, text) for at, text in self._groups[logGroupName] if at >= startTime]
+        return [{"events": [{"timestamp": at, "message": text, "logStreamName": "s"} for at, text in lines]}]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs `local logs` against these regions' logs."""
+    emulator = Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
+
+    def logs(*arguments: str, **regions: Logs) -> str:
+        monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
+        monkeypatch.setattr("scalable_webhook_cli.local.deploy.regions", lambda _: list(regions))
+        monkeypatch.setattr(Emulator, "client", lambda _, service, region: regions[region])
+        result = CliRunner().invoke(app, ["local", "logs", *arguments])
+        assert result.exception is None, result.output
+        return result.stdout
+
+    return logs
+
+
+def test_logs_of_every_region_and_group_come_in_the_order_of_time(run: Any) -> None:
+    out = run(here=Logs(a=[(3, "third"), (5, "fifth")], b=[(4, "fourth")]), there=Logs(c=[(1, "first"), (2, "second")]))
+    assert [line.split(" ", 1)[1] for line in out.splitlines()] == [
+        "c: first",
+        "c: second",
+        "a: third",
+        "b: fourth",
+        "a: fifth",
+    ]
+
+
+def test_an_event_of_several_lines_has_its_time_and_source_on_each(run: Any) -> None:
+    assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\ntwo\n")])).splitlines()] == [
+        "a: one",
+        "a: two",
+    ]
+
+
+# What a terminal would do something for, or show as what it is not; and what is shown of it.
+SENT = {
+    "\x1b]0;title\x07\x1b[2J\x1b[31m": r"\x1b]0;title\x07\x1b[2J\x1b[31m",
+    "\x9b31m\x85\x0b\x0c\x1c": r"\x9b31m\x85\x0b\x0c\x1c",
+    "over\rwritten \x08\x7f\x00": r"over\rwritten \x08\x7f\x00",
+    "\u202eright\u2066to\u200fleft\u061c": r"\u202eright\u2066to\u200fleft\u061c",
+    "\u2028a line\u2029a paragraph": r"\u2028a line\u2029a paragraph",
+    "\ufeff\u200b\u00ad\U000e0041": r"\ufeff\u200b\xad\U000e0041",
+    "\u115f\u1160\u3164\uffa0\u2800": r"\u115f\u1160\u3164\uffa0\u2800",
+    "\u034f\u2065\u17b4\u17b5\u180b\u180e\u180f": r"\u034f\u2065\u17b4\u17b5\u180b\u180e\u180f",
+    "\ufe00\ufe0f\U000e0000\U000e007f\U000e0100\U000e01ef": r"\ufe00\ufe0f\U000e0000\U000e007f\U000e0100\U000e01ef",
+    "\ud800": r"\ud800",
+    ":key: :on: :smiley-text:": ":key: :on: :smiley-text:",
+    "a\ttab ends\t": "a\ttab ends\t",
+    "[red]plain[/] Zoë 🎉 日本 \\x1b": "[red]plain[/] Zoë 🎉 日本 \\x1b",
+}
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_what_a_sender_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
+    printed = run(here=Logs(a=[(1, f"before {sent} after")]))
+    assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
+
+
+@pytest.mark.parametrize("sent", SENT)
+def test_what_a_name_says_does_nothing_while_it_is_waited_for(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
+    monkeypatch.setattr(terminal, "errors", screen)
+    with terminal.status_line(f"deploying {sent} here"):
+        pass
+    assert isinstance(screen.file, io.StringIO)
+    written = screen.file.getvalue().replace("\t", " ")
+    assert " ".join(f"deploying {SENT[sent]} here …".split()) in " ".join(written.split())
+
+
+def test_only_a_program_ends_a_line(run: Any) -> None:
+    assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\r\ntwo\u2028three")])).split("\n")[:-1]] == [
+        "a: one",
+        r"a: two\u2028three",
+    ]
+
+
+def test_what_a_sender_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise CliError("refused: \x1b[31m\u202e\nand more")
+
+    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
+    result = CliRunner().invoke(app, ["local", "status"])
+    assert result.stderr == "scalable-webhook: refused: \\x1b[31m\\u202e\nand more\n"
+
+
+def test_equal_lines_of_the_same_millisecond_are_all_printed(run: Any) -> None:
+    assert run(here=Logs(a=[(1, "same"), (1, "same")])).count("same") == 2
+
+
+def test_following_prints_each_line_once_and_asks_only_for_what_is_new(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: dict[str, list[tuple[int, str]]] = {"a": [(20_000, "old"), (20_000, "old")]}
+    here = Logs(**groups)
+    rounds = iter([(20_000, "old"), (19_999, "late"), (90_000, "new")])
+
+    def wait(_: float) -> None:
+        line = next(rounds, None)
+        if line is None:
+            raise KeyboardInterrupt
+        groups["a"].append(line)
+
+    monkeypatch.setattr("scalable_webhook_cli.local.commands.time.sleep", wait)
+    out = run("--follow", here=here)
+    assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["old", "old", "old", "late", "new"]
+    assert here.asked_since == [0, 10_000, 10_000, 10_000]
+
+
+def test_the_logs_of_one_stack_are_those_of_its_groups(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scalable_webhook_cli.local.deploy.log_groups", lambda _, stack: {f"{stack}/a", f"{stack}/b"})
+    groups = {"One/a": [(1, "first")], "One/b": [(2, "second")], "Two/a": [(1, "other")]}
+    out = run("--stack", "One", here=Logs(**groups))
+    assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["first", "second"]
+
+
+def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError(13, "Permission denied", "state.json")
+
+    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
+    result = CliRunner().invoke(app, ["local", "status"])
+    assert result.exit_code == 1
+    assert "Permission denied" in result.stderr
+    assert isinstance(result.exception, SystemExit)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes these the webhooks of a local AWS that runs."""
+
+    def deploy(*names: str) -> None:
+        webhooks = [DeployedWebhook(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
+        emulator = Emulator(home=tmp_path, endpoint="http://[::1]", processes=())
+        monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
+        monkeypatch.setattr("scalable_webhook_cli.local.deploy.webhooks", lambda _: webhooks)
+
+    return deploy
+
+
+def test_the_url_of_the_only_webhook_needs_no_name(deployed: Callable[..., None]) -> None:
+    deployed("Hello/Webhook")
+    assert CliRunner().invoke(app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
+
+
+@pytest.mark.parametrize("name", ["v1:on:x", "[red]/Webhook", "a\tb", "key:key:"])
+def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> None:
+    deployed(name)
+    assert CliRunner().invoke(app, ["local", "url"]).stdout == f"http://127.0.0.1:9/{name}\n"
+    shown = CliRunner().invoke(app, ["local", "status"]).stdout
+    assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
+
+
+def test_env_unsets_what_would_come_before_it(
+    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Asked of a real shell, and in it of boto3."""
+    deployed()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    theirs = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CA_BUNDLE"]
+    theirs += ["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"]
+    for name in [*theirs, "AWS_ACCESS_KEY_ID", "AWS_;touch evil;", "OTHER"]:
+        monkeypatch.setenv(name, "true")
+    printed = CliRunner().invoke(app, ["local", "env"]).stdout
+    unset = [line for line in printed.splitlines() if not line.startswith("export ")]
+    assert unset == [f"unset {name}" for name in sorted(theirs)]
+    assert printed.startswith("\n".join(unset))
+    program = "import boto3; print(boto3.client('sqs').meta.endpoint_url)"
+    script = f'{printed}\n"$0" -c "$1"; echo "$OTHER"; ls'
+    shell = ["sh", "-euc", script, sys.executable, program]
+    run = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert run.stdout.split() == ["http://[::1]", "true"]
+
+
+def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None:
+    deployed("One/Webhook", "Two/Webhook")
+    named = CliRunner().invoke(app, ["local", "url", "Two/Webhook"])
+    assert named.stdout == "http://127.0.0.1:9/Two/Webhook\n"
+
+
+@pytest.mark.parametrize(
+    ("there", "arguments", "said"),
+    [
+        ([], [], "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"),
+        (["A/W", "B/W"], [], "which webhook? there is A/W, B/W"),
+        (["A/W"], ["B/W"], "no webhook is called B/W; there is A/W"),
+    ],
+)
+def test_without_one_webhook_to_choose_its_url_is_not_guessed(
+    deployed: Callable[..., None], there: list[str], arguments: list[str], said: str
+) -> None:
+    deployed(*there)
+    result = CliRunner().invoke(app, ["local", "url", *arguments])
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
+
+
+def test_a_burst_without_a_url_goes_to_the_only_webhook(
+    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed("Hello/Webhook")
+    urls = []
+
+    def send(url: str, *_: object, **__: object) -> Report:
+        urls.append(url)
+        return Report(sent=2, accepted_ids=["1", "2"], seconds=1, milliseconds=[1, 3])
+
+    monkeypatch.setattr("scalable_webhook_cli.burst.send", send)
+    result = CliRunner().invoke(app, ["burst", "--count", "2"])
+    assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
+    assert result.stdout.splitlines() == [
+        "2 of 2 accepted, 2 requests a second",
+        "answered within 2 / 3 / 3 ms: half, 95 %, 99 % of them",
+    ]
+
+
+def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    show_report(Report(sent=5, refused=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
+    assert capsys.readouterr().out.splitlines() == [
+        "0 of 5 accepted, 5 requests a second",
+        "refused: 2 x 429",
+        "no answer: 3 x ConnectError",
+    ]
+
+
+def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALABLE_WEBHOOK_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(app, ["local", "deploy", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "has a cdk.json" in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("arguments", [["local", "logs"], ["local", "logs", "--follow"]])
+def test_a_reader_who_has_seen_enough_is_no_error(arguments: list[str]) -> None:
+    """In a process of its own, whose stdout nobody reads any more."""
+    program = f"""
+from scalable_webhook_cli.commands import app
+from scalable_webhook_cli.local import commands
+event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
+commands._running = lambda: None
+commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
+app({arguments})
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        run = subprocess.run(
+            [sys.executable, "-c", program], stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,110 @@
+"""What the demo draws: only what it has measured, all of it, and the same each time."""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from demo_postgres import Side
+from pictures import draw_protection, save_protection, save_tables
+from rich.table import Table
+
+from scalable_webhook_cli.burst import Report
+from scalable_webhook_cli.errors import CliError
+
+BEGAN = 1_700_000_000.0
+# One connection more than at any other time, for less than one sees.
+SPIKE = (BEGAN + 3.0001, 17), (BEGAN + 3.0002, 2)
+
+
+def side(**differences: Any) -> Side:
+    good = Side(
+        Report(sent=1000, began=BEGAN),
+        stored=1000,
+        duplicates=0,
+        turned_away=0,
+        connections=[(BEGAN - 0.5, 0), (BEGAN + 1, 2), *SPIKE, (BEGAN + 9, 0)],
+        functions=[(BEGAN + 1, 3), (BEGAN + 10, 0)],
+        backlog=[(BEGAN, 0), (BEGAN + 4, 400), (BEGAN + 12.25, 0)],
+    )
+    return replace(good, **differences)
+
+
+WITHOUT = side(
+    report=Report(sent=1000, began=BEGAN, failed_at=[BEGAN + 2, BEGAN + 3, BEGAN + 3, BEGAN + 7]),
+    stored=996,
+    backlog=None,
+)
+
+
+def panel(axes: Any) -> dict[str, tuple[list[float], list[float]]]:
+    """What is drawn there, by its name in the legend: the points' two coordinates; of an area the heights alone."""
+    lines: dict[str, Any] = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
+    shapes: dict[str, Any] = {
+        shape.get_label(): ([], [y for path in shape.get_paths() for _, y in path.vertices.tolist()])
+        for shape in axes.collections
+    }
+    return {**lines, **shapes}
+
+
+def test_every_panel_shows_what_was_measured_up_to_its_peak() -> None:
+    load, _, refused, backlog = (panel(axes) for axes in draw_protection(WITHOUT, side(), max_connections=20).axes)
+    assert max(load["functions at work"][1]) == 3
+    assert max(load["connections"][1]) == 17
+    assert load["refused"] == ([2, 3, 7], [20, 20, 20])
+    assert refused["refused so far"][1][-1] == 4
+    assert max(backlog["wait in the queue"][1]) == 400
+    assert max(backlog["refused so far"][1]) == 0
+
+
+def test_the_axis_covers_everything_that_was_measured_on_either_side() -> None:
+    for axes in draw_protection(WITHOUT, side(), max_connections=20).axes:
+        assert axes.get_xlim() == (-0.5, 12.25)
+        assert axes.get_ylim()[0] == 0
+    tops = [axes.get_ylim()[1] for axes in draw_protection(WITHOUT, side(), max_connections=20).axes]
+    assert tops[0] == tops[1] > 20
+    assert tops[2] == tops[3] > 400
+
+
+def test_the_title_is_what_was_found() -> None:
+    def title(without_queue: Side, with_queue: Side) -> str:
+        return str(draw_protection(without_queue, with_queue, max_connections=20).get_suptitle())
+
+    assert title(WITHOUT, side()) == "Without a queue 4 of 1,000 webhooks are lost; with it none"
+    assert title(side(backlog=None), side(stored=998)) == "Without a queue 0 of 1,000 webhooks are lost; with it 2"
+
+
+@pytest.mark.parametrize("missing", ["connections", "functions", "backlog"])
+def test_a_run_of_which_nothing_was_measured_says_so(missing: str, tmp_path: Path) -> None:
+    with pytest.raises(CliError, match="ScalableWebhook: nothing was measured"):
+        save_protection(tmp_path / "p.svg", WITHOUT, side(**{missing: []}), max_connections=20)
+    assert not (tmp_path / "p.svg").exists()
+
+
+def test_the_same_samples_make_the_same_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "new" / "first.svg", tmp_path / "second.svg"
+    for path in (first, second):
+        save_protection(path, WITHOUT, side(), max_connections=20)
+    assert first.read_bytes() == second.read_bytes()
+    other = tmp_path / "other.svg"
+    save_protection(other, WITHOUT, side(stored=999), max_connections=20)
+    assert other.read_bytes() != first.read_bytes()
+
+
+def test_a_picture_is_whole_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    save_protection(tmp_path / "protection.svg", WITHOUT, side(), max_connections=20)
+    table = Table("", "one", title="A title")
+    table.add_row("stored", "1,000")
+    save_tables(tmp_path / "demo.svg", [table, table], title="make demo")
+    for path in sorted(tmp_path.iterdir()):
+        svg = path.read_text()
+        tree = ElementTree.fromstring(svg)
+        assert "@font-face" not in svg
+        ids = {element.get("id") for element in tree.iter()}
+        for element in tree.iter():
+            for name, value in element.attrib.items():
+                if name.endswith("href"):  # what it refers to is in itself
+                    assert value.startswith("#")
+                    assert value[1:] in ids
+    assert (tmp_path / "demo.svg").read_text().count("1,000") == 2

@@ -1,0 +1,116 @@
+"""What the clients of a target talk to, and by which credentials."""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from botocore.exceptions import NoRegionError, ProfileNotFound
+
+from scalable_webhook_cli import target as targets
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.target import Target
+
+
+def test_neither_profile_nor_proxy_of_the_user_is_between_us_and_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Sqs() as sqs:
+        target = Target(endpoint=sqs.url, region="eu-west-1", key="a-key")
+        assert target.client("sqs").list_queues()["QueueUrls"] == ["http://127.0.0.1/queue"]
+    assert "eu-west-1" in sqs.authorization
+    assert "Credential=a-key/" in sqs.authorization
+
+
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two profiles of a user, and nothing else that says an account."""
+    config = tmp_path / "config"
+    sections = {"one": ("eu-north-1", "of-one"), "two": ("eu-south-1", "of-two")}
+    config.write_text(
+        "\n".join(
+            f"[profile {name}]\nregion = {region}\naws_access_key_id = {key}\naws_secret_access_key = secret"
+            for name, (region, key) in sections.items()
+        )
+    )
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    targets._of_an_account.cache_clear()
+
+
+def signed(target: Target) -> str:
+    """A URL that nobody is sent to."""
+    return str(target.client("sqs").generate_presigned_url("list_queues"))
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize(
+    ("profile", "key", "region"), [("one", "of-one", "eu-north-1"), ("two", "of-two", "eu-south-1")]
+)
+def test_an_account_is_that_of_its_profile(profile: str, key: str, region: str) -> None:
+    url = signed(Target(profile=profile))
+    assert url.startswith(f"https://sqs.{region}.amazonaws.com/")
+    assert f"Credential={key}%2F" in url
+
+
+@pytest.mark.usefixtures("profiles")
+def test_without_a_profile_an_account_is_the_one_that_boto3_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "two")
+    assert "Credential=of-two%2F" in signed(Target())
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_region_that_is_named_comes_before_that_of_the_profile() -> None:
+    target = Target(profile="two", region="us-west-2")
+    assert target.client("sqs").meta.region_name == "us-west-2"
+    assert target.client("sqs", "us-east-2").meta.region_name == "us-east-2"
+
+
+@pytest.mark.usefixtures("profiles")
+def test_a_profile_or_region_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ProfileNotFound):
+        Target(profile="three").client("sqs")
+    with pytest.raises(NoRegionError):
+        Target().client("sqs")
+
+
+@pytest.mark.parametrize("endpoint", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1:4566", "127.0.0.1:4566"])
+def test_an_endpoint_is_on_this_machine(endpoint: str) -> None:
+    with pytest.raises(CliError, match="must be on a loopback address"):
+        Target(endpoint=endpoint)
+
+
+class Sqs:
+    """A real HTTP server that answers ListQueues."""
+
+    def __enter__(self) -> "Sqs":
+        remember = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                remember.authorization = self.headers["Authorization"]
+                body = b'{"QueueUrls": ["http://127.0.0.1/queue"]}'
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-amz-json-1.0")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.authorization = ""
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
