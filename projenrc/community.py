@@ -16,13 +16,13 @@ SECURITY = f"""\
 
 Please do not open an issue. Use *Report a vulnerability* on the repository's Security page: only the maintainers see
 it. Include the version of {NAME} and of aws-cdk-lib, the possible attack, and the shortest app or request
-that shows it. We confirm it or explain why it is none, fix it, and credit you in the changelog, unless you prefer not to be
-named.
+that shows it. We confirm it or explain why it is none, and fix it. The changelog credits you, unless you prefer to stay
+anonymous.
 
 ## Threat model
 
-[docs/security.md](docs/security.md) lists the trusted parts, the reaction of each part to an attack, and the attacks that
-the tests try.
+[docs/security.md](docs/security.md) lists the trusted parts, the reaction of each part to an attack, and the attacks
+that the tests try.
 
 ## Scope
 
@@ -69,20 +69,20 @@ def community(project: PythonProject) -> None:
         "bug",
         {
             "name": "Something does not work",
-            "description": "At synth, at deployment, or with a webhook that went another way than it should",
+            "description": "At synthesis, at deployment, or with a webhook that was handled wrongly",
             "labels": ["bug"],
             "body": [
                 _note("No payloads, secrets or account ids, please. A vulnerability belongs on the Security page."),
                 _text("app", "The shortest app that shows it", render="python"),
                 _text(
                     "happened",
-                    "What happened, and what you expected",
+                    "The result, and the result that you expected",
                     "The whole error, or all log lines of one request.",
                 ),
                 _text(
                     "versions",
                     "Versions",
-                    "What `python -m pip list` says of aws-cdk-lib, constructs, jsii and this, and `python --version`.",
+                    "`python --version`; from `python -m pip list` aws-cdk-lib, constructs, jsii and this.",
                 ),
                 _choice("where", "Where", ["cdk synth", "real AWS", "the local AWS", "tests of my own"]),
                 _text(
@@ -99,12 +99,12 @@ def community(project: PythonProject) -> None:
         "idea",
         {
             "name": "Something is missing",
-            "description": "A sender, a sink, an argument, a page of the documentation",
+            "description": "A provider, a sink, an argument, a page of the documentation",
             "labels": ["enhancement"],
             "body": [
-                _text("situation", "What you want to do", "Who sends, how much, and what it goes into."),
+                _text("situation", "Your use case", "The provider, the number of webhooks, and their destination."),
                 _text("without", "How you do it without", required=False),
-                _text("document", "The sender's or AWS's documentation of it", required=False),
+                _text("document", "The provider's or AWS's documentation of it", required=False),
             ],
         },
     )

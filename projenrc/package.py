@@ -11,7 +11,7 @@ from projen.python import (
 )
 
 NAME, MODULE = "cdk-scalable-webhook", "cdk_scalable_webhook"
-DESCRIPTION = "A webhook endpoint in front of something that does not scale, for the AWS CDK"
+DESCRIPTION = "Receive webhooks without overloading your backend: a construct for the AWS CDK"
 LICENSE = "Apache-2.0"
 
 # The oldest and the newest are tried, of these and of what a user gets below.
