@@ -20,7 +20,7 @@ BACKEND := .venv-build
 # The packages that the Python which functions run on has: it is WebAssembly, and need not be on the machine.
 LAMBDA := $(VENV)/lambda
 ON_PYODIDE := --python-version 3.14 --python-platform wasm32-pyodide2024 --only-binary :all:
-# What development has from npm: that Python, pyright, and real payloads, which GitHub's own library has as examples.
+# What development has from npm: that Python, pyright, textlint, and real payloads, which GitHub's own library has as examples.
 NPM := $(VENV)/npm
 # Whatever is installed is what was locked, by its hash. Nothing that it brings runs while it is installed.
 INSTALL := $(BIN)/uv pip install --quiet --require-hashes
@@ -89,6 +89,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/mypy src tests tools faults hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
+	PYTHONPATH=tools $(BIN)/python -m prose
 	$(BIN)/zizmor --quiet --offline --no-progress .github
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
@@ -123,7 +124,7 @@ lock: $(READY)
 	$(PIN_ALL) tools/publish/requirements.in --output-file tools/publish/requirements.txt
 	$(PIN_ALL) tools/provider_vectors/requirements.in --output-file tools/provider_vectors/requirements.txt
 	$(call NPM_LOCK,tools/publish,publib@latest)
-	$(call NPM_LOCK,tools/npm,pyright@latest)
+	$(call NPM_LOCK,tools/npm,pyright@latest @textlint/kernel@latest @textlint/textlint-plugin-markdown@latest sentence-splitter@latest textlint-rule-terminology@latest)
 	$(call NPM_LOCK,tools/provider_vectors)
 	$(BIN)/python tools/cdk_cli.py requirements-dev.txt
 

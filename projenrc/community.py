@@ -15,26 +15,29 @@ SECURITY = f"""\
 ## Reporting
 
 Please do not open an issue. Use *Report a vulnerability* on the repository's Security page: only the maintainers see
-it. Say which version of {NAME} and of aws-cdk-lib, what somebody could do, and the shortest app or request
-that shows it. You are told whether it is one, and when it is mended or why it is not; the changelog names you unless
-you would rather not be named.
+it. Include the version of {NAME} and of aws-cdk-lib, the possible attack, and the shortest app or request
+that shows it. We confirm it or explain why it is none, and fix it. The changelog credits you, unless you prefer to stay
+anonymous.
 
-## What is trusted
+## Threat model
 
-[docs/security.md](docs/security.md) says what is trusted and what is not, what each part does when it is attacked, and
-what was tried.
+[docs/security.md](docs/security.md) lists the trusted parts, the reaction of each part to an attack, and the attacks
+that the tests try.
 
-## What counts
+## Scope
 
-- A webhook that is accepted, stored or answered though its `source` does not vouch for it.
+These are vulnerabilities:
+
+- A webhook that is accepted, stored or answered although its `source` does not verify it.
 - A permission that a function does not need, or that reaches a resource that is not the webhook's.
 - A payload, a query, a header's value or a secret in a log line, an error or an environment variable.
-- A request that makes the mapping template, the SQL or the log say something else than what was sent.
+- A request that makes the mapping template, the SQL or the log say something else than the request.
 - A webhook lost after it was answered 202.
-- The local AWS, where it listens to anything but loopback, reaches a real account, or does more for a page of a browser
-  or for another user of the machine than take webhooks. Who has its key, and what for: docs/local-aws.md.
+- A local AWS that listens to another interface than loopback, or reaches a real account.
+- A local AWS that does more for a page of a browser, or for another user of the machine, than take webhooks.
+  docs/local-aws.md describes its key.
 
-An open door is not one: without a `source` anybody may send, and synth says so.
+An endpoint without a `source` is none: anyone may send, and synthesis warns of it.
 
 ## Supported versions
 
@@ -42,7 +45,7 @@ The newest minor version gets fixes. Before 1.0.0 that is the newest release. Se
 """.splitlines()
 
 PULL_REQUEST = """\
-## What is better now, and for whom
+## What is better now, and for whom?
 
 ## How it was tried
 
@@ -66,20 +69,20 @@ def community(project: PythonProject) -> None:
         "bug",
         {
             "name": "Something does not work",
-            "description": "At synth, at deployment, or with a webhook that went another way than it should",
+            "description": "At synthesis, at deployment, or with a webhook that was handled wrongly",
             "labels": ["bug"],
             "body": [
                 _note("No payloads, secrets or account ids, please. A vulnerability belongs on the Security page."),
                 _text("app", "The shortest app that shows it", render="python"),
                 _text(
                     "happened",
-                    "What happened, and what you expected",
+                    "The result, and the result that you expected",
                     "The whole error, or all log lines of one request.",
                 ),
                 _text(
                     "versions",
                     "Versions",
-                    "What `python -m pip list` says of aws-cdk-lib, constructs, jsii and this, and `python --version`.",
+                    "`python --version`; from `python -m pip list` aws-cdk-lib, constructs, jsii and this.",
                 ),
                 _choice("where", "Where", ["cdk synth", "real AWS", "the local AWS", "tests of my own"]),
                 _text(
@@ -96,12 +99,12 @@ def community(project: PythonProject) -> None:
         "idea",
         {
             "name": "Something is missing",
-            "description": "A sender, a sink, an argument, a page of the documentation",
+            "description": "A provider, a sink, an argument, a page of the documentation",
             "labels": ["enhancement"],
             "body": [
-                _text("situation", "What you want to do", "Who sends, how much, and what it goes into."),
+                _text("situation", "Your use case", "The provider, the number of webhooks, and their destination."),
                 _text("without", "How you do it without", required=False),
-                _text("document", "The sender's or AWS's documentation of it", required=False),
+                _text("document", "The provider's or AWS's documentation of it", required=False),
             ],
         },
     )

@@ -13,7 +13,7 @@ from projen.python import (
 NAME = "cdk-scalable-webhook"
 # Synth time, run time, and the command line.
 MODULE, RUNTIME, CLI = "cdk_scalable_webhook", "webhook_runtime", "scalable_webhook_cli"
-DESCRIPTION = "A webhook endpoint in front of something that does not scale, for the AWS CDK"
+DESCRIPTION = "Receive webhooks without overloading your backend: a construct for the AWS CDK"
 LICENSE = "Apache-2.0"
 
 # The oldest and the newest are tried, of these and of what a user gets below.

@@ -133,7 +133,7 @@ def test_each_genuine_one_is_stored_at_its_first_receive(
         assert {each["QueueUrl"] for each in sqs.sent} == {"unverified"}
         tried += len(sqs.sent)
         through += [id for id, what in became.of.items() if id.startswith("hostile") and what != "unverified"]
-    attempts("hostile ones beside genuine ones of a batch", tried, through)
+    attempts("hostile ones among genuine ones of a batch", tried, through)
 
 
 @pytest.mark.parametrize("name", ALL)

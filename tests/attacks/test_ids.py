@@ -102,7 +102,7 @@ def test_no_id_makes_the_name_of_another_senders_webhook(sink: str, attempts: At
     name = NAMES[sink]
     tried = [(victim, each) for victim in VICTIMS for each in attacks(victim)]
     through = [f"{each.mount} {each.id!r}" for victim, each in tried if name(each) == name(victim)]
-    attempts("ids of another sender", len(tried), through)
+    attempts("ids of another provider", len(tried), through)
 
 
 class Memory:

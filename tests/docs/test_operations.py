@@ -100,5 +100,5 @@ def test_a_line_has_what_the_table_says(line: str, stage: str, told: str, fields
 def test_a_redrive_names_its_destination_since_sqs_does_not_know_from_where_the_consumer_sent_a_letter() -> None:
     pages = {path.name: path.read_text() for path in (Path(__file__).parents[2] / "docs").rglob("*.md")}
     told = {name: text for name, text in pages.items() if "start-message-move-task" in text}
-    assert {"operations.md", "refusals.md"} <= set(told)
+    assert {"operations.md", "errors.md"} <= set(told)
     assert [name for name, text in told.items() if "--destination-arn" not in text] == []

@@ -16,16 +16,16 @@ from aws_solutions_constructs.aws_sqs_lambda import SqsToLambda
 
 app = App()
 stack = Stack(app, "SolutionsConstructs")
-door = ApiGatewayToSqs(
+endpoint = ApiGatewayToSqs(
     stack,
-    "Door",
+    "Endpoint",
     allow_create_operation=True,
     allow_read_operation=False,
     allow_delete_operation=False,
     deploy_dead_letter_queue=True,
     max_receive_count=5,
     create_usage_plan=False,
-    # Theirs asks for requests signed by IAM, which no sender of webhooks can.
+    # Theirs asks for requests signed by IAM, which no provider of webhooks can send.
     api_gateway_props={"defaultMethodOptions": {"authorizationType": "NONE"}},
 )
 sink = LambdaToDynamoDB(
@@ -45,7 +45,7 @@ sink = LambdaToDynamoDB(
 SqsToLambda(
     stack,
     "Throttle",
-    existing_queue_obj=door.sqs_queue,
+    existing_queue_obj=endpoint.sqs_queue,
     existing_lambda_obj=sink.lambda_function,
     deploy_dead_letter_queue=False,
     sqs_event_source_props=event_sources.SqsEventSourceProps(

@@ -1,4 +1,4 @@
-"""docs/refusals.md tells every refusal: each text that the code refuses with is in its tables."""
+"""docs/errors.md has every rejection: each text that the code rejects with is in its tables."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "src" / "webhook_runtime"
 MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "mapping"
-TOLD = (ROOT / "docs" / "refusals.md").read_text().replace("\\*", "*")
+TOLD = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
 
 # Which argument of a call is the text, or the error's name.
 TEXTS = {"Unverified": 0, "_Refused": 1, "NoSecret": 0}
