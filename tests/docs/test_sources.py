@@ -33,7 +33,7 @@ def source(name: str) -> Source:
 
 
 def ways(made: Source) -> list[dict[str, Any]]:
-    scheme = made.described()["scheme"]
+    scheme = made.describe()["scheme"]
     told: list[dict[str, Any]] = scheme.get("ways", [scheme])
     return told
 

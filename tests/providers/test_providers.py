@@ -90,7 +90,7 @@ each_vector = pytest.mark.parametrize(
 
 
 def checked(source: Source, secret: str) -> Checked:
-    return Checked.described(json.loads(json.dumps(source.described())), SecretsManager(AWSCURRENT=secret))
+    return Checked.described(json.loads(json.dumps(source.describe())), SecretsManager(AWSCURRENT=secret))
 
 
 def sent(vector: dict[str, Any], **changed: Any) -> Webhook:
@@ -167,7 +167,7 @@ def test_each_has_a_path_of_its_own() -> None:
 def test_the_table_says_what_the_lines_do(name: str) -> None:
     provider = PROVIDERS[name]
     made = provider.arguments()
-    scheme = made["source"].described()["scheme"]
+    scheme = made["source"].describe()["scheme"]
     way = scheme.get("ways", [scheme])[0]
     unique = way.get("id_header") or way.get("id_field")
     told = provider.told["stored once by"]
@@ -201,7 +201,7 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
             changed[position] ^= 1
             with pytest.raises(Unverified):
                 check.admit(replace(sent(vector), body=bytes(changed)))
-    scheme = source.described()["scheme"]
+    scheme = source.describe()["scheme"]
     name = [
         name
         for way in scheme.get("ways", [scheme])
@@ -219,7 +219,7 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
 @each_vector
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_time_that_is_signed_is_held_against_the_arrival(vector: dict[str, Any], sign: int) -> None:
-    scheme = PROVIDERS[vector["provider"]].source().described()["scheme"]
+    scheme = PROVIDERS[vector["provider"]].source().describe()["scheme"]
     tolerance = scheme.get("ways", [scheme])[0].get("tolerance")
     assert let_in(vector, at=vector["at"] + sign * (tolerance or 10**6))
     if tolerance:
@@ -232,7 +232,7 @@ PROBES: dict[str, dict[str, Any]] = {
     "form": {"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "payload": "webhook_id=1"},
 }
 ASKING = {
-    name: provider.source().described()["handshakes"]
+    name: provider.source().describe()["handshakes"]
     for name, provider in PROVIDERS.items()
     if "probe=" in provider.lines
 }

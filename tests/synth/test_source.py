@@ -63,7 +63,7 @@ def checks(stack: Stack) -> dict[str, Check]:
     secret = secretsmanager.Secret(stack, "Secret")
 
     def maker(sender: Sender) -> Check:
-        described = json.loads(json.dumps(sender.source(secret).described()))
+        described = json.loads(json.dumps(sender.source(secret).describe()))
 
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
             source = Checked.described(described, SecretsManager(AWSCURRENT=secret))
@@ -88,7 +88,7 @@ def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
 
 def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
     secret = secretsmanager.Secret(stack, "SecretOfTimed")
-    schemes = {name: sender.source(secret).described()["scheme"] for name, sender in ALL.items()}
+    schemes = {name: sender.source(secret).describe()["scheme"] for name, sender in ALL.items()}
     ways = {name: scheme.get("ways", [scheme]) for name, scheme in schemes.items()}
     assert {name for name, each in ways.items() if any(way.get("tolerance") for way in each)} == set(TIMED)
 
@@ -219,7 +219,7 @@ class TestTwilio:
 
     def check(self, stack: Stack) -> Callable[[Webhook], Webhook | Answer]:
         secret = secretsmanager.Secret.from_secret_name_v2(stack, f"Twilio{time.monotonic_ns()}", "twilio")
-        described = json.loads(json.dumps(Source.twilio(secret).described()))
+        described = json.loads(json.dumps(Source.twilio(secret).describe()))
         return Checked.described(described, SecretsManager(AWSCURRENT=SECRET)).admit
 
     @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
 def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
     """The challenge-response check is an oracle: whatever it signs must not pass for an event."""
     secret = secretsmanager.Secret.from_secret_name_v2(stack, f"X{time.monotonic_ns()}", "x")
-    x = Checked.described(json.loads(json.dumps(Source.x(secret).described())), SecretsManager(AWSCURRENT=SECRET))
+    x = Checked.described(json.loads(json.dumps(Source.x(secret).describe())), SecretsManager(AWSCURRENT=SECRET))
     try:
         answer = x.admit(webhook(method="GET", query={"crc_token": token}))
     except Unverified:
@@ -470,7 +470,7 @@ class TestTemplate:
         assert transformation["Dimensions"] == [{"Key": "Secret", "Value": "$.secret"}]
         assert "DefaultValue" not in transformation  # which CloudWatch refuses beside dimensions
         arns = [each.dimensions["Secret"] for each in metrics if each.dimensions]
-        told = [source.described()["secret"]["arn"] for source in (Source.github(secret), other)]
+        told = [source.describe()["secret"]["arn"] for source in (Source.github(secret), other)]
         assert stack.resolve(arns) == stack.resolve(told)
         for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
             assert alarm["Properties"]["MetricName"] == transformation["MetricName"]

@@ -22,7 +22,7 @@ from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_env
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.source import Source, count_mismatched, environment
+from cdk_scalable_webhook.sources.source import Source, count_mismatched, environment
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:

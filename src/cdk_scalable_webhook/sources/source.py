@@ -28,6 +28,7 @@ from cdk_scalable_webhook.checks.values import (
 )
 from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
+from cdk_scalable_webhook.sources.probe import MAX_FIELD, Probe
 from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing them costs every synth
@@ -36,77 +37,6 @@ if TYPE_CHECKING:  # importing them costs every synth
 
 # What Stripe, Slack and Standard Webhooks recommend.
 _TOLERANCE = Duration.minutes(5)
-
-# Characters. They go into a function's environment.
-_MAX_FIELD = 256
-
-
-@typed
-class Probe:
-    """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
-    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued.
-
-    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-    """
-
-    def __init__(self, kind: str, *arguments: str) -> None:
-        """Not called by itself: the static methods know each kind.
-
-        Args:
-            kind: Of ``webhook_runtime.sources.handshakes.KINDS``.
-            arguments: What that is made of.
-        """
-        self._kind = kind
-        self._arguments = arguments
-
-    @staticmethod
-    def head() -> "Probe":
-        """A HEAD, as Trello's and Intercom's.
-
-        Returns:
-            The probe.
-        """
-        return Probe("head")
-
-    @staticmethod
-    def echo(parameter: str) -> "Probe":
-        """A GET whose query has a parameter that has to come back as text, as Dropbox's ``challenge``.
-
-        Args:
-            parameter: Its name, up to 256 characters.
-
-        Returns:
-            The probe.
-
-        Raises:
-            ValueError: ``parameter`` is too long or not printable.
-        """
-        require_text("parameter", parameter, _MAX_FIELD, "challenge")
-        return Probe("echo", parameter)
-
-    @staticmethod
-    def form(field: str) -> "Probe":
-        """A form with one field and no other, as WooCommerce's ``webhook_id``.
-
-        Args:
-            field: Its name, up to 256 characters.
-
-        Returns:
-            The probe.
-
-        Raises:
-            ValueError: ``field`` is too long or not printable.
-        """
-        require_text("field", field, _MAX_FIELD, "webhook_id")
-        return Probe("form", field)
-
-    def described(self) -> Sequence[str]:
-        """Tell the function that answers what it has to know.
-
-        Returns:
-            The kind, and what it is made of.
-        """
-        return [self._kind, *self._arguments]
 
 
 @typed
@@ -159,7 +89,7 @@ class Source:
         Raises:
             ValueError: ``secret_field`` is too long or not printable.
         """
-        require_text("secret_field", secret_field, _MAX_FIELD, "signing_secret")
+        require_text("secret_field", secret_field, MAX_FIELD, "signing_secret")
         self._kind = kind
         self._scheme = scheme
         self._secret = secret
@@ -407,11 +337,11 @@ class Source:
         require_choice("encoding", encoding, ("hex", "base64", "base64url"))
         require_choice("key_encoding", key_encoding, ("text", "hex", "base64"))
         require_choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
-        require_text("prefix", prefix or None, _MAX_FIELD, "sha256=")
+        require_text("prefix", prefix or None, MAX_FIELD, "sha256=")
         require_text("separator", separator, 8, ",")
-        require_text("timestamp_prefix", timestamp_prefix, _MAX_FIELD, "t=")
-        require_text("signed_content", signed_content, _MAX_FIELD, "{timestamp}.{body}")
-        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_text("timestamp_prefix", timestamp_prefix, MAX_FIELD, "t=")
+        require_text("signed_content", signed_content, MAX_FIELD, "{timestamp}.{body}")
+        require_text("id_field", id_field, MAX_FIELD, "id")
         require_at_most_one(id_header=id_header, id_field=id_field)
         require_at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
         require_parts(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
@@ -436,7 +366,7 @@ class Source:
             "id_field": id_field,
         }
         ways = [{"header": each, **scheme} for each in headers]
-        handshakes = [probe.described()] if probe else []
+        handshakes = [probe.describe()] if probe else []
         if len(ways) == 1:
             return Source("hmac", ways[0], secret, secret_field, handshakes=handshakes)
         return Source("any_of", {"ways": ways}, secret, secret_field, handshakes=handshakes)
@@ -479,11 +409,11 @@ class Source:
             ```
         """
         require_header_names(header=[header], id_header=id_header)
-        require_text("prefix", prefix or None, _MAX_FIELD, "Bearer ")
-        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_text("prefix", prefix or None, MAX_FIELD, "Bearer ")
+        require_text("id_field", id_field, MAX_FIELD, "id")
         require_at_most_one(id_header=id_header, id_field=id_field)
         scheme = {"header": header, "prefix": prefix, "id_header": id_header, "id_field": id_field}
-        return Source("token", scheme, secret, secret_field, handshakes=[probe.described()] if probe else [])
+        return Source("token", scheme, secret, secret_field, handshakes=[probe.describe()] if probe else [])
 
     @staticmethod
     def twilio(
@@ -541,7 +471,7 @@ class Source:
 
         See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
         """
-        require_text("verify_token_field", verify_token_field, _MAX_FIELD, "verify_token")
+        require_text("verify_token_field", verify_token_field, MAX_FIELD, "verify_token")
         return Source(
             "hmac",
             _HUB_SIGNATURE,
@@ -771,7 +701,7 @@ class Source:
         """A folder or file of the user's that goes into the function that verifies."""
         return self._code
 
-    def described(self) -> Mapping[str, Any]:
+    def describe(self) -> Mapping[str, Any]:
         """Tell the function that verifies what it has to know.
 
         Returns:
@@ -818,7 +748,7 @@ _HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix
 def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
     where none does."""
-    described = {mount: source and source.described() for mount, source in sources.items()}
+    described = {mount: source and source.describe() for mount, source in sources.items()}
     return to_environment(SourceSettings(described if any(described.values()) else None))
 
 
