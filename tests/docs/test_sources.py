@@ -10,9 +10,10 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook.sources.providers import BY_METHOD
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sources"
-NAMES = [name for name, each in vars(Source).items() if isinstance(each, staticmethod)]
+NAMES = [*BY_METHOD, "hmac", "token", "custom"]
 HEADINGS = ["Set it up", "What is checked", "A new secret", "Try it"]
 
 

@@ -31,6 +31,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
+from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 from runtime.doubles import SecretsManager
 from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
@@ -43,7 +44,8 @@ URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
 # Those whose signature covers the time.
 ALL = SENDERS | WAYS
 TIMED = [
-    *("stripe", "slack", "standard_webhooks", "zoom", "hmac", "svix", "a standard webhook with a key of text"),
+    *(provider.method for provider in PROVIDERS if provider.signs_time),
+    *("hmac", "svix", "a standard webhook with a key of text"),
     *("milliseconds and base64url in one header", "an ISO time", "URL and method"),
 ]
 WITH_HEADERS = [name for name in ALL if name != "microsoft_graph"]
@@ -79,10 +81,9 @@ Checks = dict[str, Check]
 
 
 def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
-    providers = {name: getattr(Source, name) for name, each in vars(Source).items() if isinstance(each, staticmethod)}
-    # A check of the user's own signs nothing; what any HMAC needs to know is told.
+    providers = {name: getattr(Source, name) for name in BY_METHOD}
+    # What any HMAC needs to know is told.
     expected = providers | {"hmac": of_others, "token": of_token}
-    del expected["custom"]
     assert {name: sender.source for name, sender in SENDERS.items()} == expected
 
 
@@ -512,7 +513,7 @@ class TestTemplate:
         CdkAnnotations.of(open).acknowledge_warning("cdk-scalable-webhook:missingSource")
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
-    @pytest.mark.parametrize("name", ["slack", "meta", "zoom", "x"])
+    @pytest.mark.parametrize("name", [provider.method for provider in PROVIDERS if provider.takes_code])
     def test_a_handshake_that_takes_code_is_refused_at_a_direct_door(
         self, name: str, stack: Stack, secret: Any
     ) -> None:

@@ -50,6 +50,7 @@ class Case:
     time: str = "s"
     id: str | None = None
     at: int = AT
+    url: str = URL
 
     @property
     def body(self) -> str:
@@ -57,7 +58,7 @@ class Case:
 
     def vector(self) -> dict[str, Any]:
         """As it is kept, but for who has accepted it."""
-        names = {"timestamp": self._timestamp(), "id": self.id or "", "url": URL, "method": "POST"}
+        names = {"timestamp": self._timestamp(), "id": self.id or "", "url": self.url, "method": "POST"}
         content = self.content.replace("{body}", "\0")
         for name, value in names.items():
             content = content.replace(f"{{{name}}}", value)
@@ -68,7 +69,7 @@ class Case:
             "provider": self.provider,
             "secret": self.secret,
             "method": "POST",
-            "url": URL,
+            "url": self.url,
             "at": self.at,
             "headers": {"Content-Type": "application/json", **headers},
             "payload": self.body,
@@ -78,6 +79,12 @@ class Case:
     @property
     def is_signed(self) -> bool:
         return "{secret}" not in "".join(self.headers.values())
+
+    @property
+    def signed_headers(self) -> set[str]:
+        """Those that no one else can change: the signature, and what it is of."""
+        parts = ["{mac}", "{secret}", *(part for part in ("{timestamp}", "{id}") if part in self.content)]
+        return {name for name, value in self.headers.items() if any(part in value for part in parts)}
 
     def _timestamp(self) -> str:
         if self.time in ("s", "ms"):
