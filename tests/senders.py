@@ -180,7 +180,8 @@ SENDERS = {
     ),
 }
 
-SENDERS |= {provider.method: of_case(provider) for provider in PROVIDERS if provider.method not in SENDERS}
+OF_CASES = {provider.method: of_case(provider) for provider in PROVIDERS if provider.method not in SENDERS}
+SENDERS |= OF_CASES
 
 
 def mac_of(content: bytes, key: bytes = SECRET.encode()) -> bytes:

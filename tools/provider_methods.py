@@ -47,9 +47,10 @@ def {provider.method}(
 
 def docstring(provider: Provider) -> Iterator[str]:
     """Its lines."""
-    paragraphs = [f"{provider.summary} {provider.says}", *provider.more.split("\n\n")]
+    id = f", and {provider.what_is_unique} as the delivery's id" if provider.id_of_delivery else ""
+    paragraphs = [f"{provider.name}: {provider.what_is_signed}{id}. {provider.says}", *provider.more.split("\n\n")]
     if provider.id_of_delivery is None:
-        paragraphs.insert(1, f"Each request is its own delivery: {provider.id or f'{provider.name} gives none an id'}.")
+        paragraphs.insert(1, f"Each request is its own delivery: {provider.what_is_unique}.")
     for paragraph in paragraphs:
         if paragraph.strip():
             first = "   " if paragraph is paragraphs[0] else ""  # the quotes before it

@@ -5,12 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import docs_site
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
-from cdk_scalable_webhook.sources.providers import BY_METHOD
+from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sources"
 NAMES = [*BY_METHOD, "hmac", "token", "custom"]
@@ -46,7 +47,8 @@ def senders() -> list[str]:
 def test_each_source_has_a_page_and_each_page_a_source() -> None:
     pages = {file.stem.replace("-", "_") for file in FOLDER.glob("*.md")} - {"index", "providers"}
     assert pages == set(NAMES)
-    listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", (FOLDER / "index.md").read_text(), re.MULTILINE)
+    index = docs_site.IN_PAGE.sub(docs_site.table(), (FOLDER / "index.md").read_text())
+    listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", index, re.MULTILINE)
     assert sorted(name.replace("-", "_") for name in listed) == sorted(pages)
 
 
@@ -129,6 +131,12 @@ def test_an_example_of_a_signature_is_one(arguments: str) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) == 8
+
+
+def test_the_readme_names_providers_that_there_are() -> None:
+    (row,) = re.findall(r"^\| \*\*source\*\* \| (.+?), \[", (FOLDER.parents[1] / "README.md").read_text(), re.MULTILINE)
+    named = row.split(", ")
+    assert named == [provider.name for provider in PROVIDERS if provider.name in named]
 
 
 def test_the_number_of_other_providers_is_told() -> None:

@@ -98,14 +98,17 @@ class Provider:
         return None if found is None else str(found)
 
     @property
-    def summary(self) -> str:
-        """The first sentence of its docstring: what is verified, and what makes a delivery unique."""
-        signature = self.signature or f"``{self.ways[0]['header']}``"
+    def what_is_signed(self) -> str:
+        """Where the signature is, for a reader."""
+        return self.signature or f"``{self.ways[0]['header']}``"
+
+    @property
+    def what_is_unique(self) -> str:
+        """What makes a delivery unique, for a reader; or why each request is its own."""
         if self.id_of_delivery is None:
-            return f"{self.name}: {signature}."
-        field = self.ways[0].get("id_field")
-        id = self.id or (f"the payload's ``{field}``" if field else f"``{self.id_of_delivery}``")
-        return f"{self.name}: {signature}, and {id} as the delivery's id."
+            return self.id or f"{self.name} gives none an id"
+        whose = "the payload's " if "id_field" in self.ways[0] else ""
+        return self.id or f"{whose}``{self.id_of_delivery}``"
 
 
 PROVIDERS = (
