@@ -90,18 +90,18 @@ def test_it_says_by_what_a_delivery_is_stored_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", senders())
-def test_it_says_which_doors_there_are(name: str) -> None:
+def test_it_says_which_ingress_there_is(name: str) -> None:
     made = source(name)
 
-    def behind_a_direct_door() -> None:
+    def behind_a_direct_integration() -> None:
         ScalableWebhook(Stack(App(), "Stack"), "Webhook", source=made, ingress=Ingress.direct_integration())
 
-    if checked(name)["doors"].startswith("both"):
-        behind_a_direct_door()
+    if checked(name)["ingress"].startswith("both"):
+        behind_a_direct_integration()
     else:
-        assert checked(name)["doors"].startswith("the Lambda door")
+        assert checked(name)["ingress"].startswith("the Lambda integration")
         with pytest.raises(ValueError, match="ingress"):
-            behind_a_direct_door()
+            behind_a_direct_integration()
 
 
 @pytest.mark.parametrize("name", senders())
