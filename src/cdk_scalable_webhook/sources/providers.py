@@ -286,6 +286,16 @@ PROVIDERS = (
         more="That check signs what anybody asks, with the secret that events are signed with. So it signs nothing "
         "that could be an event, which has to be a JSON object. What is accepted is answered with 200, as X asks.",
     ),
+    Provider(
+        name="Linear",
+        documentation="https://linear.app/developers/webhooks",
+        verified_by="@linear/sdk",
+        ways=[{"header": "Linear-Signature", "id_header": "Linear-Delivery"}],
+        accepted=Acknowledgement(200),
+        signs_with="The webhook's signing secret",
+        more="What is accepted is answered with 200, as Linear asks. The time of sending is in the payload, as "
+        "``webhookTimestamp``: it is signed, and is not held against the arrival.",
+    ),
 )
 
 BY_METHOD = {provider.method: provider for provider in PROVIDERS}
@@ -510,3 +520,26 @@ class Providers(_Made):
         See: https://docs.x.com/x-api/webhooks/quickstart
         """
         return cls._of("x", secret, secret_field)
+
+    @classmethod
+    def linear(
+        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> Self:
+        """Linear: ``Linear-Signature``, and ``Linear-Delivery`` as the delivery's id.
+
+        What is accepted is answered with 200, as Linear asks. The time of sending is in the payload, as
+        ``webhookTimestamp``: it is signed, and is not held against the arrival.
+
+        Args:
+            secret: The webhook's signing secret.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
+
+        See: https://linear.app/developers/webhooks
+        """
+        return cls._of("linear", secret, secret_field)
