@@ -296,6 +296,17 @@ PROVIDERS = (
         more="What is accepted is answered with 200, as Linear asks. The time of sending is in the payload, as "
         "``webhookTimestamp``: it is signed, and is not held against the arrival.",
     ),
+    Provider(
+        name="PagerDuty",
+        documentation="https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/04-Signatures.md",
+        verified_by="https://github.com/PagerDuty/go-pagerduty/blob/main/webhookv3/webhookv3_test.go",
+        ways=[
+            {"header": "X-PagerDuty-Signature", "prefix": "v1=", "separator": ",", "id_header": "X-Webhook-Id"},
+        ],
+        signs_with="The secret of the webhook subscription",
+        more="PagerDuty takes a 401 as final, so put the secret there before the subscription. With "
+        "``Ingress.direct_integration()`` nothing is answered 401.",
+    ),
 )
 
 BY_METHOD = {provider.method: provider for provider in PROVIDERS}
@@ -543,3 +554,26 @@ class Providers(_Made):
         See: https://linear.app/developers/webhooks
         """
         return cls._of("linear", secret, secret_field)
+
+    @classmethod
+    def pagerduty(
+        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> Self:
+        """PagerDuty: ``X-PagerDuty-Signature``, and ``X-Webhook-Id`` as the delivery's id.
+
+        PagerDuty takes a 401 as final, so put the secret there before the subscription. With
+        ``Ingress.direct_integration()`` nothing is answered 401.
+
+        Args:
+            secret: The secret of the webhook subscription.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
+
+        See: https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/04-Signatures.md
+        """
+        return cls._of("pagerduty", secret, secret_field)
