@@ -307,6 +307,23 @@ PROVIDERS = (
         more="PagerDuty takes a 401 as final, so put the secret there before the subscription. With "
         "``Ingress.direct_integration()`` nothing is answered 401.",
     ),
+    Provider(
+        name="Square",
+        documentation="https://developer.squareup.com/docs/webhooks/step3validate",
+        verified_by="squareup",
+        ways=[
+            {
+                "header": "x-square-hmacsha256-signature",
+                "encoding": "base64",
+                "signed": "{url}{body}",
+                "id_field": "event_id",
+            }
+        ],
+        signs_with="The signature key of the webhook subscription",
+        signature="``x-square-hmacsha256-signature`` of URL and payload",
+        more="The URL is the one that Square was given, so API Gateway has to be called by it: no proxy before it that "
+        "changes it, and no query.",
+    ),
 )
 
 BY_METHOD = {provider.method: provider for provider in PROVIDERS}
@@ -577,3 +594,27 @@ class Providers(_Made):
         See: https://github.com/PagerDuty/developer-docs/blob/main/docs/webhooks/04-Signatures.md
         """
         return cls._of("pagerduty", secret, secret_field)
+
+    @classmethod
+    def square(
+        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> Self:
+        """Square: ``x-square-hmacsha256-signature`` of URL and payload, and the payload's ``event_id`` as the
+        delivery's id.
+
+        The URL is the one that Square was given, so API Gateway has to be called by it: no proxy before it that changes
+        it, and no query.
+
+        Args:
+            secret: The signature key of the webhook subscription.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
+
+        See: https://developer.squareup.com/docs/webhooks/step3validate
+        """
+        return cls._of("square", secret, secret_field)
