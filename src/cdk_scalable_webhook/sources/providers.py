@@ -324,6 +324,26 @@ PROVIDERS = (
         more="The URL is the one that Square was given, so API Gateway has to be called by it: no proxy before it that "
         "changes it, and no query.",
     ),
+    Provider(
+        name="HubSpot",
+        documentation="https://developers.hubspot.com/docs/api/webhooks/validating-requests",
+        verified_by="hubspot-api-client",
+        ways=[
+            {
+                "header": "X-HubSpot-Signature-v3",
+                "encoding": "base64",
+                "signed": "{method}{url}{body}{timestamp}",
+                "timestamp_header": "X-HubSpot-Request-Timestamp",
+                "timestamp_format": "milliseconds",
+                "tolerance": _FIVE_MINUTES,
+            }
+        ],
+        signs_with="The app's client secret",
+        signature="``X-HubSpot-Signature-v3`` of method, URL, payload and time",
+        id="it may hold up to 100 events",
+        more="The URL is the one that HubSpot was given, so API Gateway has to be called by it: no proxy before it "
+        "that changes it, and no query.",
+    ),
 )
 
 BY_METHOD = {provider.method: provider for provider in PROVIDERS}
@@ -618,3 +638,33 @@ class Providers(_Made):
         See: https://developer.squareup.com/docs/webhooks/step3validate
         """
         return cls._of("square", secret, secret_field)
+
+    @classmethod
+    def hubspot(
+        cls,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str | None = None,
+        tolerance: Duration | None = None,
+    ) -> Self:
+        """HubSpot: ``X-HubSpot-Signature-v3`` of method, URL, payload and time.
+
+        Each request is its own delivery: it may hold up to 100 events.
+
+        The URL is the one that HubSpot was given, so API Gateway has to be called by it: no proxy before it that
+        changes it, and no query.
+
+        Args:
+            secret: The app's client secret.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
+
+        See: https://developers.hubspot.com/docs/api/webhooks/validating-requests
+        """
+        return cls._of("hubspot", secret, secret_field, tolerance)
