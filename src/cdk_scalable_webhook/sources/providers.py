@@ -364,6 +364,14 @@ PROVIDERS = (
         id="the event's ``event_id``",
         more="What is accepted is answered with 200, as Paddle asks. Its own library takes 5 seconds of difference.",
     ),
+    Provider(
+        name="Razorpay",
+        documentation="https://razorpay.com/docs/webhooks/validate-test/",
+        verified_by="razorpay",
+        ways=[{"header": "X-Razorpay-Signature", "id_header": "X-Razorpay-Event-Id"}],
+        signs_with="The webhook's secret",
+        more="A retry is signed with the secret of its first try, so the secret may change once a day at most.",
+    ),
 )
 
 BY_METHOD = {provider.method: provider for provider in PROVIDERS}
@@ -715,3 +723,25 @@ class Providers(_Made):
         See: https://developer.paddle.com/webhooks/signature-verification
         """
         return cls._of("paddle", secret, secret_field, tolerance)
+
+    @classmethod
+    def razorpay(
+        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+    ) -> Self:
+        """Razorpay: ``X-Razorpay-Signature``, and ``X-Razorpay-Event-Id`` as the delivery's id.
+
+        A retry is signed with the secret of its first try, so the secret may change once a day at most.
+
+        Args:
+            secret: The webhook's secret.
+            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``secret_field`` is too long or not printable.
+
+        See: https://razorpay.com/docs/webhooks/validate-test/
+        """
+        return cls._of("razorpay", secret, secret_field)
