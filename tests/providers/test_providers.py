@@ -136,6 +136,7 @@ def let_in(vector: dict[str, Any], *, secret: str | None = None, **changed: Any)
 def test_each_provider_has_a_vector_and_each_vector_a_provider() -> None:
     # What the libraries of the others sign is in tests/senders.py.
     assert {vector["provider"] for vector in VECTORS} == OF_PAGE.keys() | {BY_METHOD[name].name for name in OF_CASES}
+    assert OF_PAGE.keys().isdisjoint(OF_RECORD)
     assert len(PROVIDERS) > 70
 
 
@@ -150,8 +151,8 @@ def test_a_record_says_who_has_verified_it(record: Record) -> None:
     assert vectors or not told or any(re.search(rf"\b{re.escape(told)}\b", file.read_text()) for file in tests)
 
 
-def test_the_app_at_the_start_has_the_lines_of_linear() -> None:
-    assert PAGE.read_text().partition("app.synth()")[0].endswith(OF_PAGE["Linear"].lines)
+def test_the_app_at_the_start_has_the_lines_of_one() -> None:
+    assert PAGE.read_text().partition("app.synth()")[0].endswith(OF_PAGE["Mux"].lines)
 
 
 def test_they_are_in_alphabetical_order() -> None:

@@ -249,12 +249,12 @@ class Source(Providers):
             ```python
             Source.hmac(
                 secret,
-                header="Paddle-Signature",
-                prefix="h1=",
-                separator=";",
-                timestamp_prefix="ts=",
-                signed_content="{timestamp}:{body}",
-                id_field="event_id",
+                header="Mux-Signature",
+                prefix="v1=",
+                separator=",",
+                timestamp_prefix="t=",
+                signed_content="{timestamp}.{body}",
+                id_field="id",
             )
             ```
         """
