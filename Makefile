@@ -52,7 +52,7 @@ help:
 	@echo "make hostile   what a stranger can cost: processor time and memory, for each way to sign"
 	@echo "make docs      build the site, and say how to look at it"
 	@echo "make format    mend what a machine can"
-	@echo "make generate  write what projen owns, and API.md"
+	@echo "make generate  write what projen owns, the methods of the providers, and API.md"
 	@echo "make lock      pin the newest of what development needs, by hashes"
 	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
 	@echo "make vectors   ask the libraries of the providers again what they accept"
@@ -93,6 +93,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/zizmor --quiet --offline --no-progress .github
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/python tools/provider_methods.py --check
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
 
@@ -111,6 +112,7 @@ format: $(READY)
 
 generate: $(READY)
 	$(BIN)/python tools/generated.py
+	$(BIN)/python tools/provider_methods.py
 	$(BIN)/python tools/api_md.py
 
 lock: $(READY)

@@ -107,7 +107,7 @@ ROOMS = [
     "endpoint | route",
     "endpoints",
     "filters | payloads",
-    "source",
+    "sources",
     "packaging",
     "acknowledgement | grants | monitoring | stack",
     "common | findings",

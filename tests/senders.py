@@ -5,18 +5,20 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import stripe
 from hypothesis import strategies as st
+from provider_vectors.cases import CASES
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook as StandardWebhook
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Source
+from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
 # With a space: found in a log it is no part of an id, which are random and many.
 SECRET = "hush hush"
@@ -117,6 +119,31 @@ def of_token(secret: Any) -> Source:
     return Source.token(secret, header="X-Token", prefix="Bearer ", id_field="id")
 
 
+def of_case(provider: Provider) -> Sender:
+    """A provider by what its own library has accepted: the case of tools/provider_vectors, with payloads of ours."""
+    case = next(case for case in CASES if case.provider == provider.name)
+    secret = SECRET if case.key == "text" else case.secret
+
+    def sign(body: bytes, at: float, url: str) -> Signed:
+        sent = replace(case, payload=body.decode(), secret=secret, at=int(at), url=url, signature="")
+        return {name: value for name, value in sent.vector()["headers"].items() if name in case.headers}
+
+    way = provider.ways[0]
+    separator, text = str(way.get("separator", "")), st.text(max_size=200)
+    return Sender(
+        getattr(Source, provider.method),
+        secret,
+        sign,
+        id=json.loads(BODY)[way["id_field"]] if "id_field" in way else case.id,
+        unsigned=tuple(case.headers.keys() - case.signed_headers),
+        # What touches a URL that is signed has to end it.
+        payloads=(text.map(lambda each: f"{{{each}}}") if "{url}" in case.content else text).map(str.encode),
+        is_body_signed=case.is_signed,
+        accepted=provider.accepted.status if provider.accepted else 202,
+        signature=f"[^{separator}]+$" if separator else ".+",
+    )
+
+
 SENDERS = {
     "github": Sender(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
     "stripe": Sender(Source.stripe, KEY, stripes, "evt_1", signature="(?<=v1=)[^,]+"),
@@ -152,6 +179,9 @@ SENDERS = {
         of_token, SECRET, lambda *_: {"X-Token": f"Bearer {SECRET}"}, "evt_1", is_body_signed=False, unsigned=()
     ),
 }
+
+OF_CASES = {provider.method: of_case(provider) for provider in PROVIDERS if provider.method not in SENDERS}
+SENDERS |= OF_CASES
 
 
 def mac_of(content: bytes, key: bytes = SECRET.encode()) -> bytes:

@@ -7,6 +7,8 @@ from pathlib import Path
 import griffe
 from griffe2md import ConfigDict, render_object_docs
 
+from cdk_scalable_webhook.sources.providers import PROVIDERS
+
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "API.md"
 CONFIG = ConfigDict(
@@ -37,6 +39,15 @@ said again at each.
 ORDER = ["ScalableWebhook", "ApiOptions", "QueueOptions", "ConsumerOptions", "Ingress", "Source", "Sink", "Retry"]
 
 
+# What users call by the name of the class, wherever it is written: one method a provider.
+OWN: dict[str, ConfigDict] = {
+    "Source": {
+        "inherited_members": [provider.method for provider in PROVIDERS],
+        "members_order": "alphabetical",
+        "show_bases": False,
+    }
+}
+
 # In a list, so that no screen is too narrow for it; a name is code there too.
 ITEM = re.compile(r"^- \*\*(\w+)\*\* ", re.MULTILINE)
 
@@ -60,7 +71,8 @@ def documented(module: str) -> list[str]:
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
     members = [package[name] for name in names]
     targets = [member.final_target if member.is_alias else member for member in members]
-    return [render_object_docs(target, CONFIG) for target in targets]
+    texts = [(target.name, render_object_docs(target, CONFIG | OWN.get(target.name, {}))) for target in targets]
+    return [re.sub(r"\bSelf\b", name, text) for name, text in texts]
 
 
 if __name__ == "__main__":

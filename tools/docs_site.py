@@ -11,11 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
+
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "docs", ROOT / "build" / "site"
+CONFIGURATION = ROOT / "build" / "zensical.toml"
 ELSEWHERE = ["API.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "decisions/*.md"]
 
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)(?P<file>[^)#\s]+)")
+# What is made of the records of the providers stands where these are.
+IN_NAVIGATION = re.compile(r"^ +# PROVIDERS: .*\n", re.MULTILINE)
+IN_PAGE = re.compile(r"^<!-- PROVIDERS: .*-->\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -30,6 +36,8 @@ def stage() -> None:
     for source in sources:
         _place(source).write_text(_mended(source))
     _index_of_decisions()
+    _table_of_providers(PAGES / "sources" / "index.md")
+    CONFIGURATION.write_text(configuration())
     _one_title(PAGES / "API.md")
 
 
@@ -74,6 +82,43 @@ def _index_of_decisions() -> None:
     (PAGES / "decisions" / "index.md").write_text("\n".join(["# Decisions", "", *rows, ""]))
 
 
+def configuration() -> str:
+    """zensical.toml, with the providers in the navigation, to be read in build/."""
+    lines = [f'    {{ "{provider.name}" = "sources/{provider.page}" }},\n' for provider in PROVIDERS]
+    text, found = IN_NAVIGATION.subn("".join(lines), (ROOT / "zensical.toml").read_text())
+    assert found == 1, "zensical.toml has no place for the providers"
+    return re.sub(r'^(\w+_dir = ")build/', r"\1", text, flags=re.MULTILINE)
+
+
+def table() -> str:
+    """A row a provider."""
+    return "\n".join(
+        [
+            "| page | how it signs | stored once by | asks first | ingress |",
+            "| --- | --- | --- | --- | --- |",
+            *map(_row, PROVIDERS),
+            "",
+        ]
+    )
+
+
+def _row(provider: Provider) -> str:
+    told = [
+        f"[{provider.name}]({provider.page}){provider.also}",
+        f"{provider.what_is_signed}{', with its time' if provider.signs_time else ''}",
+        provider.what_is_unique if provider.id_of_delivery else "each request",
+        provider.asks,
+        "Lambda integration" if provider.takes_code else "both",
+    ]
+    return f"| {' | '.join(told).replace('``', '`')} |"
+
+
+def _table_of_providers(page: Path) -> None:
+    text, found = IN_PAGE.subn(table(), page.read_text())
+    assert found == 1, f"{page.name} has no place for the providers"
+    page.write_text(text)
+
+
 def _one_title(page: Path) -> None:
     """The site lists what is below the first heading; the other first-level ones are a level lower here."""
     title, _, rest = page.read_text().partition("\n")
@@ -84,7 +129,7 @@ def _one_title(page: Path) -> None:
 
 def build() -> None:
     """Build it; a dead link is a failure."""
-    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", str(CONFIGURATION)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(run.stdout + run.stderr)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
     from cdk_scalable_webhook.route.sinks.http import HttpSink
     from cdk_scalable_webhook.route.sinks.python import PythonSink
-    from cdk_scalable_webhook.source import Probe, Source
+    from cdk_scalable_webhook.sources.probe import Probe
+    from cdk_scalable_webhook.sources.source import Source
     from cdk_scalable_webhook.webhook import ScalableWebhook
 
 __all__ = [
@@ -79,10 +80,8 @@ _MODULES = {
     "route.sinks.dynamodb": ("DynamoDBSink",),
     "route.sinks.http": ("HttpSink",),
     "route.sinks.python": ("PythonSink",),
-    "source": (
-        "Probe",
-        "Source",
-    ),
+    "sources.probe": ("Probe",),
+    "sources.source": ("Source",),
     "webhook": ("ScalableWebhook",),
 }
 

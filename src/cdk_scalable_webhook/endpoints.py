@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cdk_scalable_webhook.filters import EventFilters
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.sources.source import Source
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from cdk_scalable_webhook.route.queue import QueueOptions
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.route import Route
 from cdk_scalable_webhook.route.sink import Sink
-from cdk_scalable_webhook.source import Source, metric_mismatched
+from cdk_scalable_webhook.sources.source import Source, metric_mismatched
 from cdk_scalable_webhook.stack import watch
 
 if TYPE_CHECKING:  # importing it costs every synth

@@ -82,7 +82,7 @@ class Hostile:
 
 def description(source: Callable[[Any], Described]) -> dict[str, Any]:
     """What synth time tells run time of a source."""
-    described = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).described()
+    described = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).describe()
     told: dict[str, Any] = json.loads(json.dumps(described, default=str))
     return told
 

@@ -69,4 +69,4 @@ def test_no_forged_request_of_another_provider_gets_in(number: int, attempts: At
         vector["headers"], vector["payload"].encode(), vector["at"], vector["secret"], vector["url"], vector["method"]
     )
     source = PROVIDERS[vector["provider"]].source()
-    attack("signatures of providers", genuine, dict(source.described()), attempts)
+    attack("signatures of providers", genuine, dict(source.describe()), attempts)

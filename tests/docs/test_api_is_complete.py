@@ -37,6 +37,9 @@ def exports() -> dict[str, Public]:
                 found |= {
                     f"{export}.{each}": inner for each, inner in member.members.items() if not each.startswith("_")
                 }
+        if name == PACKAGES[0]:
+            methods = module["sources.providers.Providers"].members  # which users call by the name of Source
+            found |= {f"Source.{each}": inner for each, inner in methods.items()}
     return found
 
 
@@ -162,6 +165,10 @@ def calls(module: str, node: ast.FunctionDef, imported: dict[str, tuple[str, str
             continue
         if isinstance(each.func, ast.Name):
             where, name = imported.get(each.func.id, (module, each.func.id))
+        elif isinstance(each.func, ast.Attribute) and ast.unparse(each.func.value) == "cls":
+            # Of whichever class it is.
+            yield from (known for known in functions() if known[1].endswith(f".{each.func.attr}"))
+            continue
         elif isinstance(each.func, ast.Attribute) and isinstance(each.func.value, ast.Name):
             package, submodule = imported.get(each.func.value.id, ("", ""))
             where, name = f"{package}.{submodule}", each.func.attr

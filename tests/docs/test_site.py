@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import docs_site
 import pytest
 
 from docs.pages import ROOT
@@ -99,7 +100,7 @@ def anchored(page: Page, fragment: str) -> bool:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    named = set(_files(tomllib.loads((ROOT / "zensical.toml").read_text())["project"]["nav"]))
+    named = set(_files(tomllib.loads(docs_site.configuration())["project"]["nav"]))
     docs = ROOT / "docs"
     assert {file.relative_to(docs).as_posix() for file in docs.rglob("*.md")} - named == set()
 

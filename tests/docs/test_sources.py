@@ -5,14 +5,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import docs_site
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sources"
-NAMES = [name for name, each in vars(Source).items() if isinstance(each, staticmethod)]
+NAMES = [*BY_METHOD, "hmac", "token", "custom"]
 HEADINGS = ["Set it up", "What is checked", "A new secret", "Try it"]
 
 
@@ -33,7 +35,7 @@ def source(name: str) -> Source:
 
 
 def ways(made: Source) -> list[dict[str, Any]]:
-    scheme = made.described()["scheme"]
+    scheme = made.describe()["scheme"]
     told: list[dict[str, Any]] = scheme.get("ways", [scheme])
     return told
 
@@ -45,7 +47,8 @@ def senders() -> list[str]:
 def test_each_source_has_a_page_and_each_page_a_source() -> None:
     pages = {file.stem.replace("-", "_") for file in FOLDER.glob("*.md")} - {"index", "providers"}
     assert pages == set(NAMES)
-    listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", (FOLDER / "index.md").read_text(), re.MULTILINE)
+    index = docs_site.IN_PAGE.sub(docs_site.table(), (FOLDER / "index.md").read_text())
+    listed = re.findall(r"^\| \[.*?\]\((.*?)\.md\)", index, re.MULTILINE)
     assert sorted(name.replace("-", "_") for name in listed) == sorted(pages)
 
 
@@ -87,18 +90,18 @@ def test_it_says_by_what_a_delivery_is_stored_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", senders())
-def test_it_says_which_doors_there_are(name: str) -> None:
+def test_it_says_which_ingress_there_is(name: str) -> None:
     made = source(name)
 
-    def behind_a_direct_door() -> None:
+    def behind_a_direct_integration() -> None:
         ScalableWebhook(Stack(App(), "Stack"), "Webhook", source=made, ingress=Ingress.direct_integration())
 
-    if checked(name)["doors"].startswith("both"):
-        behind_a_direct_door()
+    if checked(name)["ingress"].startswith("both"):
+        behind_a_direct_integration()
     else:
-        assert checked(name)["doors"].startswith("the Lambda door")
+        assert checked(name)["ingress"].startswith("the Lambda integration")
         with pytest.raises(ValueError, match="ingress"):
-            behind_a_direct_door()
+            behind_a_direct_integration()
 
 
 @pytest.mark.parametrize("name", senders())
@@ -128,6 +131,14 @@ def test_an_example_of_a_signature_is_one(arguments: str) -> None:
 
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) == 8
+
+
+def test_the_readme_names_providers_that_there_are() -> None:
+    readme = " ".join((FOLDER.parents[1] / "README.md").read_text().split())
+    (names,) = re.findall(r"\*\*Receive webhooks from (.+?) in ", readme)
+    named = set(re.split(", | and ", names))
+    assert len(named) >= 11
+    assert named <= {provider.name for provider in PROVIDERS}
 
 
 def test_the_number_of_other_providers_is_told() -> None:

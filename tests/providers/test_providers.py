@@ -1,4 +1,5 @@
-"""docs/sources/providers.md: the lines of each provider let in what that provider's library accepts, and nothing else.
+"""Each provider's method of Source, or its lines in docs/sources/providers.md, lets in what its library accepts, and
+nothing else.
 
 What the libraries accept is in vectors.json, which `make vectors` writes.
 """
@@ -16,12 +17,17 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, ScalableWebhook, Source
+from cdk_scalable_webhook.sources.providers import BY_METHOD
+from cdk_scalable_webhook.sources.providers import PROVIDERS as RECORDS
+from cdk_scalable_webhook.sources.providers import Provider as Record
 from runtime.doubles import SecretsManager
+from senders import OF_CASES
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
 
-PAGE = Path(__file__).parents[2] / "docs" / "sources" / "providers.md"
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "sources" / "providers.md"
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("vectors.json").read_text())
 NAMES = {
     "Acknowledgement": Acknowledgement,
@@ -82,15 +88,25 @@ def providers() -> dict[str, Provider]:
     return told | standard
 
 
-PROVIDERS = providers()
-each_provider = pytest.mark.parametrize("name", PROVIDERS)
+# By their lines; and by a method of their own.
+OF_PAGE = providers()
+OF_RECORD = {
+    record.name: Provider(
+        record.documentation,
+        f'ScalableWebhook(stack, "Webhook", path="/{record.method}", source=Source.{record.method}(secret))',
+        {},
+    )
+    for record in RECORDS
+}
+PROVIDERS = OF_PAGE | OF_RECORD
+each_provider = pytest.mark.parametrize("name", OF_PAGE)
 each_vector = pytest.mark.parametrize(
     "vector", VECTORS, ids=[f"{number}-{vector['provider']}" for number, vector in enumerate(VECTORS)]
 )
 
 
 def checked(source: Source, secret: str) -> Checked:
-    return Checked.described(json.loads(json.dumps(source.described())), SecretsManager(AWSCURRENT=secret))
+    return Checked.described(json.loads(json.dumps(source.describe())), SecretsManager(AWSCURRENT=secret))
 
 
 def sent(vector: dict[str, Any], **changed: Any) -> Webhook:
@@ -117,17 +133,30 @@ def let_in(vector: dict[str, Any], *, secret: str | None = None, **changed: Any)
         return False
 
 
-def test_the_page_and_the_vectors_have_the_same_providers() -> None:
-    assert {vector["provider"] for vector in VECTORS} == set(PROVIDERS)
-    assert len(PROVIDERS) > 60
+def test_each_provider_has_a_vector_and_each_vector_a_provider() -> None:
+    # What the libraries of the others sign is in tests/senders.py.
+    assert {vector["provider"] for vector in VECTORS} == OF_PAGE.keys() | {BY_METHOD[name].name for name in OF_CASES}
+    assert OF_PAGE.keys().isdisjoint(OF_RECORD)
+    assert len(PROVIDERS) > 70
 
 
-def test_the_app_at_the_start_has_the_lines_of_linear() -> None:
-    assert PAGE.read_text().partition("app.synth()")[0].endswith(PROVIDERS["Linear"].lines)
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+def test_a_record_says_who_has_verified_it(record: Record) -> None:
+    """Its own library or signature: in the vectors, or in the tests that sign by it."""
+    vectors = [vector for vector in VECTORS if vector["provider"] == record.name]
+    own = {library["name"] for vector in vectors for library in vector["libraries"] if library["is_its_own"]}
+    tests = [TESTS / name for name in ("senders.py", "runtime/test_schemes.py")]
+    told = record.verified_by
+    assert vectors == [] or told in own | {vector.get("published") for vector in vectors}
+    assert vectors or not told or any(re.search(rf"\b{re.escape(told)}\b", file.read_text()) for file in tests)
+
+
+def test_the_app_at_the_start_has_the_lines_of_one() -> None:
+    assert PAGE.read_text().partition("app.synth()")[0].endswith(OF_PAGE["Mux"].lines)
 
 
 def test_they_are_in_alphabetical_order() -> None:
-    headings = [name for name in re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE) if name in PROVIDERS]
+    headings = [name for name in re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE) if name in OF_PAGE]
     assert headings == sorted(headings, key=str.lower)
 
 
@@ -143,31 +172,31 @@ def test_it_says_who_has_verified_it(name: str) -> None:
         for library in vector["libraries"]
     }
     verified = {f"[signatures that it has published]({url})" for url in published} | libraries
-    told = PROVIDERS[name].told["verified by"]
+    told = OF_PAGE[name].told["verified by"]
     assert set(told.split("; ")) == (verified or {"nobody: no library and no published signature was found"})
 
 
 @each_provider
 def test_its_documentation_is_linked(name: str) -> None:
-    assert PROVIDERS[name].documentation.startswith("https://")
+    assert OF_PAGE[name].documentation.startswith("https://")
 
 
 @pytest.mark.slow(10)
 def test_the_lines_of_each_make_a_webhook() -> None:
-    for provider in PROVIDERS.values():
+    for provider in OF_PAGE.values():
         assert isinstance(provider.made(ScalableWebhook), ScalableWebhook)
 
 
 def test_each_has_a_path_of_its_own() -> None:
-    paths = [provider.arguments()["path"] for provider in PROVIDERS.values() if "/hooks" not in provider.lines]
+    paths = [provider.arguments()["path"] for provider in OF_PAGE.values() if "/hooks" not in provider.lines]
     assert len(set(paths)) == len(paths)
 
 
 @each_provider
 def test_the_table_says_what_the_lines_do(name: str) -> None:
-    provider = PROVIDERS[name]
+    provider = OF_PAGE[name]
     made = provider.arguments()
-    scheme = made["source"].described()["scheme"]
+    scheme = made["source"].describe()["scheme"]
     way = scheme.get("ways", [scheme])[0]
     unique = way.get("id_header") or way.get("id_field")
     told = provider.told["stored once by"]
@@ -201,7 +230,7 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
             changed[position] ^= 1
             with pytest.raises(Unverified):
                 check.admit(replace(sent(vector), body=bytes(changed)))
-    scheme = source.described()["scheme"]
+    scheme = source.describe()["scheme"]
     name = [
         name
         for way in scheme.get("ways", [scheme])
@@ -219,7 +248,7 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
 @each_vector
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_time_that_is_signed_is_held_against_the_arrival(vector: dict[str, Any], sign: int) -> None:
-    scheme = PROVIDERS[vector["provider"]].source().described()["scheme"]
+    scheme = PROVIDERS[vector["provider"]].source().describe()["scheme"]
     tolerance = scheme.get("ways", [scheme])[0].get("tolerance")
     assert let_in(vector, at=vector["at"] + sign * (tolerance or 10**6))
     if tolerance:
@@ -232,7 +261,7 @@ PROBES: dict[str, dict[str, Any]] = {
     "form": {"headers": {"Content-Type": "application/x-www-form-urlencoded"}, "payload": "webhook_id=1"},
 }
 ASKING = {
-    name: provider.source().described()["handshakes"]
+    name: provider.source().describe()["handshakes"]
     for name, provider in PROVIDERS.items()
     if "probe=" in provider.lines
 }

@@ -44,6 +44,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
+from cdk_scalable_webhook.sources.providers import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -797,10 +798,11 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "environment": VARIABLES,
         **{name: DATABASE[name] for name in ("vpc", "vpc_subnets", "security_groups")},
     },
-    "Source.github": SIGNED,
-    "Source.stripe": {**SIGNED, "tolerance": TOLERANCE},
-    "Source.slack": {**SIGNED, "tolerance": TOLERANCE},
-    "Source.shopify": SIGNED,
+    **{
+        f"Source.{provider.method}": SIGNED | ({"tolerance": TOLERANCE} if provider.signs_time else {})
+        for provider in PROVIDERS
+        if not provider.takes_more
+    },
     "Source.standard_webhooks": {
         **SIGNED,
         "key_encoding": texts("base64", "text", tokens=False),
@@ -840,12 +842,8 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
     "Probe.head": {},
     "Probe.echo": {"parameter": Argument(FIELD.good, FIELD.bad, (str,), required=True)},
     "Probe.form": {"field": Argument(FIELD.good, FIELD.bad, (str,), required=True)},
-    "Source.twilio": SIGNED,
     "Source.meta": {**SIGNED, "verify_token_field": FIELD},
-    "Source.microsoft_graph": SIGNED,
     "Source.okta": {**SIGNED, "header": HEADER},
-    "Source.zoom": {**SIGNED, "tolerance": TOLERANCE},
-    "Source.x": SIGNED,
     "Source.custom": {
         "code": CODE,
         "handler": HANDLER,

@@ -32,6 +32,7 @@ from hypothesis.strategies import DrawFn
 import cdk_scalable_webhook
 from apps import INIT_FLAGS
 from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook.sources.providers import Providers
 from synth.strategies import (
     ARGUMENTS,
     AURORA_POSTGRES,
@@ -88,10 +89,12 @@ def public() -> dict[str, Any]:
     found = {}
     for name in set(cdk_scalable_webhook.__all__) - OF_AUTHORS - OF_FACTORIES:
         kind = getattr(cdk_scalable_webhook, name)
+        members = {**vars(Providers), **vars(kind)} if kind is Source else vars(kind)
         factories = {
             member: function
-            for member, function in vars(kind).items()
-            if isinstance(function, staticmethod) or (kind is ScalableWebhook and inspect.isfunction(function))
+            for member, function in members.items()
+            if isinstance(function, staticmethod | classmethod)
+            or (kind is ScalableWebhook and inspect.isfunction(function))
         }
         if not any(isinstance(function, staticmethod) for function in factories.values()):
             found[name] = kind

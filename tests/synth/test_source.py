@@ -31,6 +31,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
+from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 from runtime.doubles import SecretsManager
 from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
@@ -43,7 +44,8 @@ URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
 # Those whose signature covers the time.
 ALL = SENDERS | WAYS
 TIMED = [
-    *("stripe", "slack", "standard_webhooks", "zoom", "hmac", "svix", "a standard webhook with a key of text"),
+    *(provider.method for provider in PROVIDERS if provider.signs_time),
+    *("hmac", "svix", "a standard webhook with a key of text"),
     *("milliseconds and base64url in one header", "an ISO time", "URL and method"),
 ]
 WITH_HEADERS = [name for name in ALL if name != "microsoft_graph"]
@@ -63,7 +65,7 @@ def checks(stack: Stack) -> dict[str, Check]:
     secret = secretsmanager.Secret(stack, "Secret")
 
     def maker(sender: Sender) -> Check:
-        described = json.loads(json.dumps(sender.source(secret).described()))
+        described = json.loads(json.dumps(sender.source(secret).describe()))
 
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
             source = Checked.described(described, SecretsManager(AWSCURRENT=secret))
@@ -79,16 +81,15 @@ Checks = dict[str, Check]
 
 
 def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
-    providers = {name: getattr(Source, name) for name, each in vars(Source).items() if isinstance(each, staticmethod)}
-    # A check of the user's own signs nothing; what any HMAC needs to know is told.
+    providers = {name: getattr(Source, name) for name in BY_METHOD}
+    # What any HMAC needs to know is told.
     expected = providers | {"hmac": of_others, "token": of_token}
-    del expected["custom"]
     assert {name: sender.source for name, sender in SENDERS.items()} == expected
 
 
 def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
     secret = secretsmanager.Secret(stack, "SecretOfTimed")
-    schemes = {name: sender.source(secret).described()["scheme"] for name, sender in ALL.items()}
+    schemes = {name: sender.source(secret).describe()["scheme"] for name, sender in ALL.items()}
     ways = {name: scheme.get("ways", [scheme]) for name, scheme in schemes.items()}
     assert {name for name, each in ways.items() if any(way.get("tolerance") for way in each)} == set(TIMED)
 
@@ -219,7 +220,7 @@ class TestTwilio:
 
     def check(self, stack: Stack) -> Callable[[Webhook], Webhook | Answer]:
         secret = secretsmanager.Secret.from_secret_name_v2(stack, f"Twilio{time.monotonic_ns()}", "twilio")
-        described = json.loads(json.dumps(Source.twilio(secret).described()))
+        described = json.loads(json.dumps(Source.twilio(secret).describe()))
         return Checked.described(described, SecretsManager(AWSCURRENT=SECRET)).admit
 
     @pytest.mark.parametrize(
@@ -322,7 +323,7 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
 def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
     """The challenge-response check is an oracle: whatever it signs must not pass for an event."""
     secret = secretsmanager.Secret.from_secret_name_v2(stack, f"X{time.monotonic_ns()}", "x")
-    x = Checked.described(json.loads(json.dumps(Source.x(secret).described())), SecretsManager(AWSCURRENT=SECRET))
+    x = Checked.described(json.loads(json.dumps(Source.x(secret).describe())), SecretsManager(AWSCURRENT=SECRET))
     try:
         answer = x.admit(webhook(method="GET", query={"crc_token": token}))
     except Unverified:
@@ -470,7 +471,7 @@ class TestTemplate:
         assert transformation["Dimensions"] == [{"Key": "Secret", "Value": "$.secret"}]
         assert "DefaultValue" not in transformation  # which CloudWatch refuses beside dimensions
         arns = [each.dimensions["Secret"] for each in metrics if each.dimensions]
-        told = [source.described()["secret"]["arn"] for source in (Source.github(secret), other)]
+        told = [source.describe()["secret"]["arn"] for source in (Source.github(secret), other)]
         assert stack.resolve(arns) == stack.resolve(told)
         for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
             assert alarm["Properties"]["MetricName"] == transformation["MetricName"]
@@ -512,7 +513,7 @@ class TestTemplate:
         CdkAnnotations.of(open).acknowledge_warning("cdk-scalable-webhook:missingSource")
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
-    @pytest.mark.parametrize("name", ["slack", "meta", "zoom", "x"])
+    @pytest.mark.parametrize("name", [provider.method for provider in PROVIDERS if provider.takes_code])
     def test_a_handshake_that_takes_code_is_refused_at_a_direct_door(
         self, name: str, stack: Stack, secret: Any
     ) -> None:

@@ -23,8 +23,9 @@ SECONDS = 300
 
 
 def factories(kind: type) -> dict[str, Callable[..., object]]:
-    """The static methods, by how they are called."""
-    names = [name for name, member in vars(kind).items() if isinstance(member, staticmethod)]
+    """The methods that make one, by how they are called."""
+    members = {name: inspect.getattr_static(kind, name) for name in dir(kind) if not name.startswith("_")}
+    names = [name for name, member in members.items() if isinstance(member, staticmethod | classmethod)]
     return {f"{kind.__name__}.{name}": getattr(kind, name) for name in names}
 
 

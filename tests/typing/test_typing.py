@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import apps
+from cdk_scalable_webhook.sources.providers import PROVIDERS
 
 HERE = Path(__file__).parent
 APP = sorted((HERE / "app").glob("*.py"))
@@ -59,8 +60,22 @@ Check = Callable[[Path, list[Path]], Found]
 
 
 @CHECKERS
-def test_an_app_that_uses_everything_is_clean(check: Check, installed: Path) -> None:
-    assert check(installed, APP) == set()
+def test_an_app_that_uses_everything_is_clean(check: Check, installed: Path, tmp_path: Path) -> None:
+    assert check(installed, [*APP, _of_each_provider(tmp_path)]) == set()
+
+
+def _of_each_provider(folder: Path) -> Path:
+    lines = [
+        "from aws_cdk import Duration, Stack",
+        "from aws_cdk import aws_secretsmanager as secretsmanager",
+        "from cdk_scalable_webhook import Source",
+        'secret = secretsmanager.Secret(Stack(), "Secret")',
+    ]
+    for provider in PROVIDERS:
+        tolerance = ", tolerance=Duration.minutes(1)" if provider.signs_time else ""
+        lines.append(f'{provider.method}: Source = Source.{provider.method}(secret, secret_field="key"{tolerance})')
+    (file := folder / "each_provider.py").write_text("\n".join([*lines, ""]))
+    return file
 
 
 @CHECKERS

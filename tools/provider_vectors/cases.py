@@ -50,6 +50,7 @@ class Case:
     time: str = "s"
     id: str | None = None
     at: int = AT
+    url: str = URL
 
     @property
     def body(self) -> str:
@@ -57,7 +58,7 @@ class Case:
 
     def vector(self) -> dict[str, Any]:
         """As it is kept, but for who has accepted it."""
-        names = {"timestamp": self._timestamp(), "id": self.id or "", "url": URL, "method": "POST"}
+        names = {"timestamp": self._timestamp(), "id": self.id or "", "url": self.url, "method": "POST"}
         content = self.content.replace("{body}", "\0")
         for name, value in names.items():
             content = content.replace(f"{{{name}}}", value)
@@ -68,7 +69,7 @@ class Case:
             "provider": self.provider,
             "secret": self.secret,
             "method": "POST",
-            "url": URL,
+            "url": self.url,
             "at": self.at,
             "headers": {"Content-Type": "application/json", **headers},
             "payload": self.body,
@@ -78,6 +79,12 @@ class Case:
     @property
     def is_signed(self) -> bool:
         return "{secret}" not in "".join(self.headers.values())
+
+    @property
+    def signed_headers(self) -> set[str]:
+        """Those that no one else can change: the signature, and what it is of."""
+        parts = ["{mac}", "{secret}", *(part for part in ("{timestamp}", "{id}") if part in self.content)]
+        return {name for name, value in self.headers.items() if any(part in value for part in parts)}
 
     def _timestamp(self) -> str:
         if self.time in ("s", "ms"):
@@ -479,6 +486,82 @@ CASES = [
         headers={"X-PagerDuty-Signature": f"v1={'0' * 64},v1={{mac}}", "X-Webhook-Id": "{id}"},
         payload={"event": {"id": "02", "event_type": "incident.resolved"}},
         id="5b1f7b0b",
+    ),
+    Case(
+        provider="PagerDuty",
+        headers={"X-PagerDuty-Signature": "v1={mac}", "X-Webhook-Id": "{id}"},
+        signature="0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd",
+        payload={
+            "event": {
+                "id": "01BWDWL3NYY7LUFPZCC28QUCMK",
+                "event_type": "incident.priority_updated",
+                "resource_type": "incident",
+                "occurred_at": "2021-04-26T17:36:27.458Z",
+                "agent": {
+                    "html_url": "https://acme.pagerduty.com/users/PLH1HKV",
+                    "id": "PLH1HKV",
+                    "self": "https://api.pagerduty.com/users/PLH1HKV",
+                    "summary": "Tenex Engineer",
+                    "type": "user_reference",
+                },
+                "client": None,
+                "data": {
+                    "id": "PGR0VU2",
+                    "type": "incident",
+                    "self": "https://api.pagerduty.com/incidents/PGR0VU2",
+                    "html_url": "https://acme.pagerduty.com/incidents/PGR0VU2",
+                    "number": 2,
+                    "status": "triggered",
+                    "title": "A little bump in the road",
+                    "service": {
+                        "html_url": "https://acme.pagerduty.com/services/PF9KMXH",
+                        "id": "PF9KMXH",
+                        "self": "https://api.pagerduty.com/services/PF9KMXH",
+                        "summary": "API Service",
+                        "type": "service_reference",
+                    },
+                    "assignees": [
+                        {
+                            "html_url": "https://acme.pagerduty.com/users/PTUXL6G",
+                            "id": "PTUXL6G",
+                            "self": "https://api.pagerduty.com/users/PTUXL6G",
+                            "summary": "User 123",
+                            "type": "user_reference",
+                        }
+                    ],
+                    "escalation_policy": {
+                        "html_url": "https://acme.pagerduty.com/escalation_policies/PUS0KTE",
+                        "id": "PUS0KTE",
+                        "self": "https://api.pagerduty.com/escalation_policies/PUS0KTE",
+                        "summary": "Default",
+                        "type": "escalation_policy_reference",
+                    },
+                    "teams": [
+                        {
+                            "html_url": "https://acme.pagerduty.com/teams/PFCVPS0",
+                            "id": "PFCVPS0",
+                            "self": "https://api.pagerduty.com/teams/PFCVPS0",
+                            "summary": "Engineering",
+                            "type": "team_reference",
+                        }
+                    ],
+                    "priority": {
+                        "html_url": "https://acme.pagerduty.com/account/incident_priorities",
+                        "id": "PSO75BM",
+                        "self": "https://api.pagerduty.com/priorities/PSO75BM",
+                        "summary": "P1",
+                        "type": "priority_reference",
+                    },
+                    "urgency": "high",
+                    "conference_bridge": {"conference_number": 1000, "conference_url": "https://example.com"},
+                    "resolve_reason": None,
+                },
+            }
+        },
+        secret="lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK",
+        id="5b1f7b0c",
+        # Of the tests of its own client.
+        published="https://github.com/PagerDuty/go-pagerduty/blob/main/webhookv3/webhookv3_test.go",
     ),
     Case(
         provider="Plain",

@@ -33,10 +33,11 @@ _IN_NO_TEMPLATE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000
 def typed(kind: _T) -> _T:
     """Check what the constructor and the public methods of a class are given, by their type hints."""
     for name, member in list(vars(kind).items()):
-        function = member.__func__ if isinstance(member, staticmethod) else member
+        is_factory = isinstance(member, staticmethod | classmethod)
+        function = member.__func__ if is_factory else member
         if inspect.isfunction(function) and (name == "__init__" or not name.startswith("_")):
             checked = _checked(function)
-            setattr(kind, name, staticmethod(checked) if isinstance(member, staticmethod) else checked)
+            setattr(kind, name, type(member)(checked) if is_factory else checked)
     return kind
 
 

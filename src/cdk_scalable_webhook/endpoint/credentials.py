@@ -9,7 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 
 from cdk_scalable_webhook.endpoint.options import ApiOptions
 from cdk_scalable_webhook.filters import EventFilters
-from cdk_scalable_webhook.source import Source
+from cdk_scalable_webhook.sources.source import Source
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 _SIGNED_HEADERS = {"authorization", "x-amz-security-token"}

@@ -22,7 +22,8 @@ from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_env
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.source import Source, count_mismatched, environment
+from cdk_scalable_webhook.sources.providers import ANSWERED_BY_API_GATEWAY
+from cdk_scalable_webhook.sources.source import Source, count_mismatched, environment
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:
@@ -331,7 +332,7 @@ class _DirectIntegration(RestApiIngress):
 
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         queue, handshakes = options.queue, options.source.handshakes if options.source else []
-        if coded := [each for each in handshakes if each not in _ANSWERED_BY_API_GATEWAY]:
+        if coded := [each for each in handshakes if each not in ANSWERED_BY_API_GATEWAY]:
             raise ValueError(
                 "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, "
                 f"got Ingress.direct_integration() and {coded[-1]!r}; take Ingress.lambda_integration() for this source"
@@ -401,10 +402,6 @@ def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
         grants.send(queue, role)
     return role
-
-
-# What API Gateway can say by itself. The rest takes a signature, or the payload.
-_ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
 
 
 def _okta() -> RestApiIngressConfig:

@@ -24,7 +24,7 @@ from cdk_scalable_webhook.payloads import grant_take
 from cdk_scalable_webhook.route.queue import Queues
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
-from cdk_scalable_webhook.source import count_mismatched, environment
+from cdk_scalable_webhook.sources.source import count_mismatched, environment
 from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, to_environment
 
 if TYPE_CHECKING:

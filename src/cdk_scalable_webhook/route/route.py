@@ -32,7 +32,7 @@ from cdk_scalable_webhook.route.queue import (
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
-from cdk_scalable_webhook.source import count_mismatched, environment
+from cdk_scalable_webhook.sources.source import count_mismatched, environment
 
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_s3 as s3

@@ -25,6 +25,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
+from cdk_scalable_webhook.sources.providers import PROVIDERS
 
 RECORDER = """
 import boto3, json, os
@@ -247,8 +248,8 @@ class Edges(Stack):
 class Senders(Stack):
     """Every sender at a door of its own: through a function, and directly where its handshake takes no code."""
 
-    ANY_DOOR = ("github", "stripe", "standard_webhooks", "shopify", "twilio", "microsoft_graph", "okta")
-    LAMBDA_DOOR = ("slack", "meta", "zoom", "x")
+    ANY_DOOR = tuple(provider.method for provider in PROVIDERS if not provider.takes_code)
+    LAMBDA_DOOR = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
@@ -28,89 +28,19 @@ from cdk_scalable_webhook.checks.values import (
 )
 from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
+from cdk_scalable_webhook.sources.probe import MAX_FIELD, Probe
+from cdk_scalable_webhook.sources.providers import BY_METHOD, Providers
 from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_secretsmanager as secretsmanager
 
-# What Stripe, Slack and Standard Webhooks recommend.
 _TOLERANCE = Duration.minutes(5)
 
-# Characters. They go into a function's environment.
-_MAX_FIELD = 256
-
 
 @typed
-class Probe:
-    """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
-    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued.
-
-    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-    """
-
-    def __init__(self, kind: str, *arguments: str) -> None:
-        """Not called by itself: the static methods know each kind.
-
-        Args:
-            kind: Of ``webhook_runtime.sources.handshakes.KINDS``.
-            arguments: What that is made of.
-        """
-        self._kind = kind
-        self._arguments = arguments
-
-    @staticmethod
-    def head() -> "Probe":
-        """A HEAD, as Trello's and Intercom's.
-
-        Returns:
-            The probe.
-        """
-        return Probe("head")
-
-    @staticmethod
-    def echo(parameter: str) -> "Probe":
-        """A GET whose query has a parameter that has to come back as text, as Dropbox's ``challenge``.
-
-        Args:
-            parameter: Its name, up to 256 characters.
-
-        Returns:
-            The probe.
-
-        Raises:
-            ValueError: ``parameter`` is too long or not printable.
-        """
-        require_text("parameter", parameter, _MAX_FIELD, "challenge")
-        return Probe("echo", parameter)
-
-    @staticmethod
-    def form(field: str) -> "Probe":
-        """A form with one field and no other, as WooCommerce's ``webhook_id``.
-
-        Args:
-            field: Its name, up to 256 characters.
-
-        Returns:
-            The probe.
-
-        Raises:
-            ValueError: ``field`` is too long or not printable.
-        """
-        require_text("field", field, _MAX_FIELD, "webhook_id")
-        return Probe("form", field)
-
-    def described(self) -> Sequence[str]:
-        """Tell the function that answers what it has to know.
-
-        Returns:
-            The kind, and what it is made of.
-        """
-        return [self._kind, *self._arguments]
-
-
-@typed
-class Source:
+class Source(Providers):
     """Who sends: how requests are signed, and which of them is which delivery.
 
     What is not signed by the secret is refused: with ``Ingress.lambda_integration()`` at the door, by 401, and with
@@ -159,7 +89,7 @@ class Source:
         Raises:
             ValueError: ``secret_field`` is too long or not printable.
         """
-        require_text("secret_field", secret_field, _MAX_FIELD, "signing_secret")
+        require_text("secret_field", secret_field, MAX_FIELD, "signing_secret")
         self._kind = kind
         self._scheme = scheme
         self._secret = secret
@@ -169,122 +99,6 @@ class Source:
         self._packages = packages
         self._code = code
         self._acknowledgement = acknowledgement
-
-    @staticmethod
-    def github(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> "Source":
-        """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored as any
-        event.
-
-        Args:
-            secret: The webhook's secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``secret_field`` is too long or not printable.
-
-        See: https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
-        """
-        scheme = {**_HUB_SIGNATURE, "id_header": "X-GitHub-Delivery"}
-        return Source("hmac", scheme, secret, secret_field)
-
-    @staticmethod
-    def stripe(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
-        *,
-        secret_field: str | None = None,
-        tolerance: Duration | None = None,
-    ) -> "Source":
-        """Stripe: ``Stripe-Signature``, and the event's ``id`` as the delivery's id.
-
-        Args:
-            secret: The endpoint's signing secret, ``whsec_…``.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
-
-        See: https://docs.stripe.com/webhooks/signature
-        """
-        scheme = {
-            "header": "Stripe-Signature",
-            "prefix": "v1=",
-            "separator": ",",
-            "timestamp_prefix": "t=",
-            "signed": "{timestamp}.{body}",
-            "tolerance": _seconds(tolerance or _TOLERANCE),
-            "id_field": "id",
-        }
-        return Source("hmac", scheme, secret, secret_field)
-
-    @staticmethod
-    def slack(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
-        *,
-        secret_field: str | None = None,
-        tolerance: Duration | None = None,
-    ) -> "Source":
-        """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
-        answered once its own signature is verified. The ``ssl_check``, which Slack does not sign, is answered too.
-
-        What is accepted is answered with 200 and no body, which a slash command and an interaction may show.
-
-        Args:
-            secret: The app's signing secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
-
-        See: https://docs.slack.dev/authentication/verifying-requests-from-slack
-        """
-        scheme = {
-            "header": "X-Slack-Signature",
-            "prefix": "v0=",
-            "signed": "v0:{timestamp}:{body}",
-            "timestamp_header": "X-Slack-Request-Timestamp",
-            "tolerance": _seconds(tolerance or _TOLERANCE),
-            "id_field": "event_id",
-        }
-        handshakes, accepted = [("ssl_check",), ("slack",)], Acknowledgement(200)
-        return Source("hmac", scheme, secret, secret_field, handshakes=handshakes, acknowledgement=accepted)
-
-    @staticmethod
-    def shopify(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> "Source":
-        """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id. Shopify's Events,
-        the newer kind, have the same without the ``X-``.
-
-        Args:
-            secret: The app's client secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``secret_field`` is too long or not printable.
-
-        See: https://shopify.dev/docs/apps/build/webhooks/subscribe/https
-        """
-        ways = [
-            {"header": f"{start}Shopify-Hmac-Sha256", "encoding": "base64", "id_header": f"{start}Shopify-Webhook-Id"}
-            for start in ("X-", "")
-        ]
-        return Source("any_of", {"ways": ways}, secret, secret_field)
 
     @staticmethod
     def standard_webhooks(
@@ -313,21 +127,64 @@ class Source:
         See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
         """
         require_choice("key_encoding", key_encoding, ("base64", "text"))
-        ways = [
-            {
-                "header": f"{start}-signature",
-                "prefix": "v1,",
-                "separator": " ",
-                "encoding": "base64",
-                "key": key_encoding,
-                "signed": "{id}.{timestamp}.{body}",
-                "timestamp_header": f"{start}-timestamp",
-                "tolerance": _seconds(tolerance or _TOLERANCE),
-                "id_header": f"{start}-id",
-            }
-            for start in ("webhook", "svix")
-        ]
-        return Source("any_of", {"ways": ways}, secret, secret_field)
+        return Source._of("standard_webhooks", secret, secret_field, tolerance, key=key_encoding)
+
+    @staticmethod
+    def meta(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
+        verify_token_field: str = "verify_token",  # noqa: S107
+    ) -> "Source":
+        """Meta: ``X-Hub-Signature-256``. The ``hub.challenge`` is answered whose ``hub.verify_token`` is right.
+
+        Each request is its own delivery: Meta gives none an id. What is accepted is answered with 200, as Meta asks.
+
+        Args:
+            secret: A JSON secret with the app's secret and the verify token that you chose.
+            secret_field: The key of the app's secret in it, up to 256 characters. Default: ``app_secret``.
+            verify_token_field: The key of the verify token in it, up to 256 characters. Default: ``verify_token``.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)`` with a Lambda integration.
+
+        Raises:
+            ValueError: ``secret_field`` or ``verify_token_field`` is too long or not printable.
+
+        See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+        """
+        require_text("verify_token_field", verify_token_field, MAX_FIELD, "verify_token")
+        return Source._of("meta", secret, secret_field, token_field=verify_token_field)
+
+    @staticmethod
+    def okta(
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        *,
+        header: str = "Authorization",
+        secret_field: str | None = None,
+    ) -> "Source":
+        """Okta's event hooks: the secret itself in a header, and the ``eventId`` as the delivery's id. The one-time
+        verification is answered.
+
+        With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, whoever asks.
+
+        What is accepted is answered with 200: Okta takes 200 and 204 alone for accepted.
+
+        Args:
+            secret: The authentication secret of the event hook.
+            header: The authentication field of the event hook. Default: ``Authorization``.
+            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
+
+        Returns:
+            The source, for ``ScalableWebhook(source=…)``.
+
+        Raises:
+            ValueError: ``header`` is not the name of one, or ``secret_field`` out of its limits.
+
+        See: https://developer.okta.com/docs/concepts/event-hooks/
+        """
+        require_header_of_provider("header", header)
+        return Source._of("okta", secret, secret_field, header=header)
 
     @staticmethod
     def hmac(
@@ -392,12 +249,12 @@ class Source:
             ```python
             Source.hmac(
                 secret,
-                header="Paddle-Signature",
-                prefix="h1=",
-                separator=";",
-                timestamp_prefix="ts=",
-                signed_content="{timestamp}:{body}",
-                id_field="event_id",
+                header="Mux-Signature",
+                prefix="v1=",
+                separator=",",
+                timestamp_prefix="t=",
+                signed_content="{timestamp}.{body}",
+                id_field="id",
             )
             ```
         """
@@ -407,11 +264,11 @@ class Source:
         require_choice("encoding", encoding, ("hex", "base64", "base64url"))
         require_choice("key_encoding", key_encoding, ("text", "hex", "base64"))
         require_choice("timestamp_format", timestamp_format or "seconds", ("seconds", "milliseconds", "iso8601"))
-        require_text("prefix", prefix or None, _MAX_FIELD, "sha256=")
+        require_text("prefix", prefix or None, MAX_FIELD, "sha256=")
         require_text("separator", separator, 8, ",")
-        require_text("timestamp_prefix", timestamp_prefix, _MAX_FIELD, "t=")
-        require_text("signed_content", signed_content, _MAX_FIELD, "{timestamp}.{body}")
-        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_text("timestamp_prefix", timestamp_prefix, MAX_FIELD, "t=")
+        require_text("signed_content", signed_content, MAX_FIELD, "{timestamp}.{body}")
+        require_text("id_field", id_field, MAX_FIELD, "id")
         require_at_most_one(id_header=id_header, id_field=id_field)
         require_at_most_one(timestamp_header=timestamp_header, timestamp_prefix=timestamp_prefix)
         require_parts(prefix=prefix, separator=separator, timestamp_prefix=timestamp_prefix)
@@ -435,11 +292,8 @@ class Source:
             "id_header": id_header,
             "id_field": id_field,
         }
-        ways = [{"header": each, **scheme} for each in headers]
-        handshakes = [probe.described()] if probe else []
-        if len(ways) == 1:
-            return Source("hmac", ways[0], secret, secret_field, handshakes=handshakes)
-        return Source("any_of", {"ways": ways}, secret, secret_field, handshakes=handshakes)
+        kind, of_all = _any_of("hmac", [{"header": each, **scheme} for each in headers])
+        return Source(kind, of_all, secret, secret_field, handshakes=[probe.describe()] if probe else [])
 
     @staticmethod
     def token(
@@ -479,198 +333,11 @@ class Source:
             ```
         """
         require_header_names(header=[header], id_header=id_header)
-        require_text("prefix", prefix or None, _MAX_FIELD, "Bearer ")
-        require_text("id_field", id_field, _MAX_FIELD, "id")
+        require_text("prefix", prefix or None, MAX_FIELD, "Bearer ")
+        require_text("id_field", id_field, MAX_FIELD, "id")
         require_at_most_one(id_header=id_header, id_field=id_field)
         scheme = {"header": header, "prefix": prefix, "id_header": id_header, "id_field": id_field}
-        return Source("token", scheme, secret, secret_field, handshakes=[probe.described()] if probe else [])
-
-    @staticmethod
-    def twilio(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> "Source":
-        """Twilio: ``X-Twilio-Signature`` of URL and payload, and ``I-Twilio-Idempotency-Token`` as the delivery's id.
-
-        The URL is the one that API Gateway was called by, so it has to be the one that Twilio was given: no proxy
-        before it that changes it. Parameters in its query are best left out: API Gateway decodes them, and how they
-        were written has to be guessed.
-
-        What is accepted is answered with TwiML that asks for nothing, unless ``acknowledgement`` says otherwise.
-
-        Args:
-            secret: The account's auth token.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``secret_field`` is too long or not printable.
-
-        See: https://www.twilio.com/docs/usage/security
-        """
-        return Source(
-            "twilio",
-            {"id_header": "I-Twilio-Idempotency-Token"},
-            secret,
-            secret_field,
-            acknowledgement=Acknowledgement(200, "<Response/>", "text/xml"),
-        )
-
-    @staticmethod
-    def meta(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
-        *,
-        secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
-        verify_token_field: str = "verify_token",  # noqa: S107
-    ) -> "Source":
-        """Meta: ``X-Hub-Signature-256``. The ``hub.challenge`` is answered whose ``hub.verify_token`` is right.
-
-        Each request is its own delivery: Meta gives none an id. What is accepted is answered with 200, as Meta asks.
-
-        Args:
-            secret: A JSON secret with the app's secret and the verify token that you chose.
-            secret_field: The key of the app's secret in it, up to 256 characters. Default: ``app_secret``.
-            verify_token_field: The key of the verify token in it, up to 256 characters. Default: ``verify_token``.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
-
-        Raises:
-            ValueError: ``secret_field`` or ``verify_token_field`` is too long or not printable.
-
-        See: https://developers.facebook.com/docs/graph-api/webhooks/getting-started
-        """
-        require_text("verify_token_field", verify_token_field, _MAX_FIELD, "verify_token")
-        return Source(
-            "hmac",
-            _HUB_SIGNATURE,
-            secret,
-            secret_field,
-            handshakes=[("meta",)],
-            token_field=verify_token_field,
-            acknowledgement=Acknowledgement(200),
-        )
-
-    @staticmethod
-    def microsoft_graph(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> "Source":
-        """Microsoft Graph: the ``clientState`` of every notification. The ``validationToken`` is answered.
-
-        Each request is its own delivery: it may hold several notifications. The encrypted resource data of rich
-        notifications stays as it is, and its ``validationTokens`` are for your consumer to validate.
-
-        Args:
-            secret: The ``clientState`` that the subscription was created with.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``secret_field`` is too long or not printable.
-
-        See: https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
-        """
-        return Source("client_state", {}, secret, secret_field, handshakes=[("microsoft_graph",)])
-
-    @staticmethod
-    def okta(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
-        *,
-        header: str = "Authorization",
-        secret_field: str | None = None,
-    ) -> "Source":
-        """Okta's event hooks: the secret itself in a header, and the ``eventId`` as the delivery's id. The one-time
-        verification is answered.
-
-        With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, whoever asks.
-
-        What is accepted is answered with 200: Okta takes 200 and 204 alone for accepted.
-
-        Args:
-            secret: The authentication secret of the event hook.
-            header: The authentication field of the event hook. Default: ``Authorization``.
-            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)``.
-
-        Raises:
-            ValueError: ``header`` is not the name of one, or ``secret_field`` out of its limits.
-
-        See: https://developer.okta.com/docs/concepts/event-hooks/
-        """
-        require_header_of_provider("header", header)
-        scheme = {"header": header, "id_field": "eventId"}
-        accepted = Acknowledgement(200)
-        return Source("token", scheme, secret, secret_field, handshakes=[("okta",)], acknowledgement=accepted)
-
-    @staticmethod
-    def zoom(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
-        *,
-        secret_field: str | None = None,
-        tolerance: Duration | None = None,
-    ) -> "Source":
-        """Zoom: ``x-zm-signature`` with its time. The ``endpoint.url_validation`` is answered once its own signature is
-        verified.
-
-        Each request is its own delivery: Zoom gives none an id. What is accepted is answered with 200: Zoom takes 200
-        and 204 alone for accepted, and sends again what is answered with another.
-
-        Args:
-            secret: The app's secret token.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
-
-        Raises:
-            ValueError: ``tolerance`` or ``secret_field`` is out of its limits.
-
-        See: https://developers.zoom.us/docs/api/webhooks/
-        """
-        scheme = {
-            "header": "x-zm-signature",
-            "prefix": "v0=",
-            "signed": "v0:{timestamp}:{body}",
-            "timestamp_header": "x-zm-request-timestamp",
-            "tolerance": _seconds(tolerance or _TOLERANCE),
-        }
-        accepted = Acknowledgement(200)
-        return Source("hmac", scheme, secret, secret_field, handshakes=[("zoom",)], acknowledgement=accepted)
-
-    @staticmethod
-    def x(secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None) -> "Source":
-        """X: ``x-twitter-webhooks-signature``, or ``X-Twitter-Webhooks-Signature-OAuth2``. The challenge-response check
-        is answered.
-
-        That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
-        be an event, which has to be a JSON object. Each request is its own delivery: X gives none an id. What is
-        accepted is answered with 200, as X asks.
-
-        Args:
-            secret: The app's consumer secret, or of an app with OAuth 2.0 its client secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-
-        Returns:
-            The source, for ``ScalableWebhook(source=…)`` with a Lambda door.
-
-        Raises:
-            ValueError: ``secret_field`` is too long or not printable.
-
-        See: https://docs.x.com/x-api/webhooks/quickstart
-        """
-        ways = [
-            {"header": f"x-twitter-webhooks-signature{end}", "encoding": "base64", "prefix": "sha256=", "opening": "{"}
-            for end in ("", "-oauth2")
-        ]
-        handshakes, accepted = [("x",)], Acknowledgement(200)
-        scheme = {"ways": ways}
-        return Source("any_of", scheme, secret, secret_field, handshakes=handshakes, acknowledgement=accepted)
+        return Source("token", scheme, secret, secret_field, handshakes=[probe.describe()] if probe else [])
 
     @staticmethod
     def custom(
@@ -714,6 +381,31 @@ class Source:
         if secret is None:
             require_unset("no secret", secret_field=secret_field)
         return Source("custom", {"handler": handler}, secret, secret_field, packages=packages, code=Path(code))
+
+    @classmethod
+    def _of(
+        cls,
+        method: str,
+        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret_field: str | None,
+        tolerance: Duration | None = None,
+        token_field: str | None = None,
+        **others: object,
+    ) -> Self:
+        """Make the source of a provider. ``others`` are fields of its scheme that differ from its record."""
+        provider = BY_METHOD[method]
+        if provider.signs_time:
+            others["tolerance"] = _seconds(tolerance or Duration.minutes(provider.minutes))
+        kind, scheme = _any_of(provider.kind, [{**way, **others} for way in provider.ways])
+        return cls(
+            kind,
+            scheme,
+            secret,
+            secret_field,
+            handshakes=provider.handshakes,
+            token_field=token_field,
+            acknowledgement=provider.accepted,
+        )
 
     @property
     def delivery_id_header(self) -> str | None:
@@ -771,7 +463,7 @@ class Source:
         """A folder or file of the user's that goes into the function that verifies."""
         return self._code
 
-    def described(self) -> Mapping[str, Any]:
+    def describe(self) -> Mapping[str, Any]:
         """Tell the function that verifies what it has to know.
 
         Returns:
@@ -812,14 +504,16 @@ def metric_mismatched(queue: sqs.IQueue, secret_arn: str, period: Duration | Non
     return counted("Mismatched", queue, period, {"Secret": secret_arn})
 
 
-_HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix": "sha256="}
-
-
 def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
     where none does."""
-    described = {mount: source and source.described() for mount, source in sources.items()}
+    described = {mount: source and source.describe() for mount, source in sources.items()}
     return to_environment(SourceSettings(described if any(described.values()) else None))
+
+
+def _any_of(kind: str, ways: Sequence[Mapping[str, object]]) -> tuple[str, Mapping[str, object]]:
+    """The kind and the scheme of what may be signed in several ways."""
+    return (kind, ways[0]) if len(ways) == 1 else ("any_of", {"ways": ways})
 
 
 def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str | None) -> dict[str, str]:
