@@ -74,12 +74,8 @@ def _mended(page: Path) -> str:
 
 
 def _index_of_decisions() -> None:
-    """A code host lists a folder by itself."""
-    rows = [
-        f"- [{file.read_text().partition(chr(10))[0].removeprefix('# ')}]({file.name})"
-        for file in sorted((ROOT / "decisions").glob("*.md"))
-    ]
-    (PAGES / "decisions" / "index.md").write_text("\n".join(["# Decisions", "", *rows, ""]))
+    """A code host shows the README of a folder as its page."""
+    shutil.move(PAGES / "decisions" / "README.md", PAGES / "decisions" / "index.md")
 
 
 def configuration() -> str:
