@@ -118,17 +118,17 @@ generate: $(READY)
 lock: $(READY)
 	$(BIN)/python tools/ministack_pins.py
 	$(BIN)/python tools/generated.py
-	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml requirements-dev.in --output-file requirements-dev.txt
+	$(PIN_ALL) --extra local --extra mysql --extra postgres pyproject.toml requirements/dev.in --output-file requirements/dev.txt
 	$(PIN_ALL) --extra local --extra postgres pyproject.toml benchmarks/requirements.in --output-file benchmarks/requirements.txt
-	echo checkov | $(PIN_ALL) - --output-file requirements-checkov.txt
-	printf '%s\n' boto3 hypothesis pg8000 PyMySQL pytest | $(PIN) $(ON_PYODIDE) - --output-file requirements-lambda.txt
-	$(PIN_ALL) --constraint requirements-dev.txt requirements-build.in --output-file requirements-build.txt
+	echo checkov | $(PIN_ALL) - --output-file requirements/checkov.txt
+	printf '%s\n' boto3 hypothesis pg8000 PyMySQL pytest | $(PIN) $(ON_PYODIDE) - --output-file requirements/lambda.txt
+	$(PIN_ALL) --constraint requirements/dev.txt requirements/build.in --output-file requirements/build.txt
 	$(PIN_ALL) tools/publish/requirements.in --output-file tools/publish/requirements.txt
 	$(PIN_ALL) tools/provider_vectors/requirements.in --output-file tools/provider_vectors/requirements.txt
 	$(call NPM_LOCK,tools/publish,publib@latest)
 	$(call NPM_LOCK,tools/npm,pyright@latest @textlint/kernel@latest @textlint/textlint-plugin-markdown@latest sentence-splitter@latest textlint-rule-terminology@latest)
 	$(call NPM_LOCK,tools/provider_vectors)
-	$(BIN)/python tools/cdk_cli.py requirements-dev.txt
+	$(BIN)/python tools/cdk_cli.py requirements/dev.txt
 
 authorities: $(READY)
 	$(BIN)/python tools/rds_authorities.py
@@ -161,14 +161,14 @@ release: $(READY)
 clean:
 	rm -rf $(VENV) $(BENCH) $(BACKEND) build dist .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-$(READY): requirements-dev.txt
+$(READY): requirements/dev.txt
 	$(call environment,$(VENV),$<)
 
 # One of its own: AWS Solutions Constructs want another release of the CDK than development does.
 $(BENCH)/.ready: benchmarks/requirements.txt
 	$(call environment,$(BENCH),$<)
 
-$(BACKEND)/.ready: requirements-build.txt
+$(BACKEND)/.ready: requirements/build.txt
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(call pip,$(@D)) --only-binary :all: --requirement $<
 	@touch $@
@@ -190,12 +190,12 @@ define environment
 	@touch $(1)/.ready
 endef
 
-$(CHECKOV): requirements-checkov.txt | $(READY)
+$(CHECKOV): requirements/checkov.txt | $(READY)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	@$(INSTALL) --python $(@D)/bin/python --compile-bytecode --no-build --requirements $<
 	@touch $@
 
-$(LAMBDA)/.ready: requirements-lambda.txt | $(READY)
+$(LAMBDA)/.ready: requirements/lambda.txt | $(READY)
 	@rm -rf $(LAMBDA)
 	@$(INSTALL) --python $(BIN)/python $(ON_PYODIDE) --target $(LAMBDA)/packages --requirements $<
 	@touch $@

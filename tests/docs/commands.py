@@ -75,7 +75,7 @@ def _pip(arguments: Sequence[str]) -> None:
     if arguments[0] != "install":
         raise Wrong(f"pip {arguments[0]} is not what a page should ask for")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    pinned = {line.partition("==")[0].lower() for line in (ROOT / "requirements-dev.txt").read_text().splitlines()}
+    pinned = {line.partition("==")[0].lower() for line in (ROOT / "requirements/dev.txt").read_text().splitlines()}
     for argument in arguments[1:]:
         if argument.startswith("-"):
             continue

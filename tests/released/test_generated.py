@@ -19,12 +19,12 @@ WRITTEN = [
 
 @pytest.mark.skipif(not TRACKED, reason="this is no checkout of git")
 def test_no_lock_file_and_no_generated_file_has_an_address_in_it() -> None:
-    assert {"requirements-dev.txt", "pyproject.toml", ".github/workflows/release.yml"} <= set(WRITTEN)
+    assert {"requirements/dev.txt", "pyproject.toml", ".github/workflows/release.yml"} <= set(WRITTEN)
     addresses = {name: re.findall(r"\w+://\S+|\S*index-url\S*", (ROOT / name).read_text()) for name in WRITTEN}
     assert {name: found for name, found in addresses.items() if found} == {}
 
 
-REQUIREMENTS = [name for name in TRACKED if re.search(r"(^|/)requirements[\w-]*\.txt$", name)]
+REQUIREMENTS = [name for name in TRACKED if re.search(r"(^|/)requirements(/[\w-]+)?\.txt$", name)]
 PACKAGES = [name for name in TRACKED if name.endswith("package-lock.json")]
 
 
@@ -49,10 +49,10 @@ def test_whatever_is_locked_from_npm_has_its_hash_and_no_address(name: str) -> N
 def test_every_lock_is_one_that_is_installed_from() -> None:
     assert sorted(REQUIREMENTS) == [
         "benchmarks/requirements.txt",
-        "requirements-build.txt",
-        "requirements-checkov.txt",
-        "requirements-dev.txt",
-        "requirements-lambda.txt",
+        "requirements/build.txt",
+        "requirements/checkov.txt",
+        "requirements/dev.txt",
+        "requirements/lambda.txt",
         "tools/provider_vectors/requirements.txt",
         "tools/publish/requirements.txt",
     ]
@@ -70,7 +70,7 @@ def test_nothing_is_installed_but_by_a_lock() -> None:
 
 
 def test_what_builds_a_release_is_what_builds_it_in_development() -> None:
-    alone, among = (versions(f"requirements-{name}.txt") for name in ("build", "dev"))
+    alone, among = (versions(f"requirements/{name}.txt") for name in ("build", "dev"))
     assert alone.items() <= among.items()
     assert "hatchling" in alone
 
