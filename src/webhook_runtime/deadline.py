@@ -4,7 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import _GeneratorContextManager, contextmanager
 from types import FrameType
 from typing import Protocol
 
@@ -100,34 +100,50 @@ class Deadline:
             raise TimeoutError("the function had no time left for it") from None
 
 
-@contextmanager
-def _ended_after(seconds: float) -> Iterator[None]:
+class _ended_after:  # noqa: N801
     """Raises TimeIsUp in the block after so many seconds, whatever it is doing: waiting for a server, reading an answer
     that comes byte by byte, or running a function of the user's.
 
     By a signal, which Python hands to the main thread alone. That is where Lambda calls a handler; elsewhere, the block
     has the time-outs of its own calls.
+
+    A class, since a generator that is interrupted before its block begins is never told that it has ended.
     """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    is_under_way = True
 
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        if is_under_way:
-            raise TimeIsUp
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._is_under_way = False
 
-    began = time.monotonic()
-    handler = signal.signal(signal.SIGALRM, ring)
-    # There may be a block around this one, whose time is not longer for it.
-    around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.setitimer(signal.ITIMER_REAL, max(min(seconds, around or seconds), _LEAST), _AGAIN)
-    try:
-        yield
-    finally:
-        is_under_way = False
+    def __enter__(self) -> None:
+        if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+            return
+        self._began = time.monotonic()
+        self._handler = signal.signal(signal.SIGALRM, self._ring)
+        # There may be a block around this one, whose time is not longer for it.
+        self._around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        self._is_under_way = True
+        seconds = min(self._seconds, self._around or self._seconds)
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, _LEAST), _AGAIN)
+
+    def __exit__(self, *_: object) -> None:
+        if not self._is_under_way:
+            return
+        self._is_under_way = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         # None is one that Python does not know.
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
-        if around:
-            signal.setitimer(signal.ITIMER_REAL, max(around - (time.monotonic() - began), _LEAST), _AGAIN)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if self._handler is None else self._handler)
+        if self._around:
+            left = self._around - (time.monotonic() - self._began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, _LEAST), _AGAIN)
+
+    def _ring(self, _number: int, frame: FrameType | None) -> None:
+        # Not while a block begins or ends, or it would ring on behind it. It rings again.
+        if self._is_under_way and (frame is None or frame.f_code not in _AROUND_A_BLOCK):
+            raise TimeIsUp
+
+
+_AROUND_A_BLOCK = [
+    getattr(manager, name).__code__
+    for manager in (_ended_after, _GeneratorContextManager)
+    for name in ("__init__", "__enter__", "__exit__")
+]

@@ -1,3 +1,4 @@
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -115,3 +116,23 @@ def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_tim
 
     assert down.value.error == "OutOfTime"
     assert passing.now < 29.1
+
+
+@pytest.mark.processes  # timers, too, are what WebAssembly has not
+def test_a_time_that_ends_as_its_block_begins_or_ends_is_told_and_rings_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = 50e-6
+    monkeypatch.setattr(deadlines, "_LEAST", seconds)
+    monkeypatch.setattr(deadlines, "_AGAIN", seconds)
+    told = []
+    for number in range(4000):
+        done = time.perf_counter() + 3 * seconds * number / 4000
+        try:
+            with Deadline(Invocation(0.002)).look(1_000_000):
+                while time.perf_counter() < done:
+                    pass
+        except SinkDown as late:
+            told.append(late.error)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert set(told) == {"OutOfTime"}

@@ -17,7 +17,7 @@ from queue_harness import Queue
 from storing import down, kinds, store, wait_until
 from worlds import MySqlWorld, Secrets, login
 
-from webhook_runtime.contract.limits import STATEMENT_SECONDS
+from webhook_runtime.contract import limits
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, mysql
@@ -218,7 +218,7 @@ class TestConnection:
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
         self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch, lock: str
     ) -> None:
-        patch_session(monkeypatch, f"lock_wait_timeout = {STATEMENT_SECONDS}", "lock_wait_timeout = 1")
+        patch_session(monkeypatch, f"lock_wait_timeout = {limits.STATEMENT_SECONDS}", "lock_wait_timeout = 1")
         sink, one = world.sink(), webhook()
         store(sink, one)
         table = f"{DATABASE}.{world.table}"

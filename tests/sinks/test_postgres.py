@@ -24,7 +24,7 @@ from storing import down, kinds, store, wait_until
 from worlds import PostgresWorld, Secrets, login
 
 from webhook_runtime import tls
-from webhook_runtime.contract.limits import SOCKET_SECONDS, STATEMENT_SECONDS
+from webhook_runtime.contract import limits
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, postgres
@@ -233,7 +233,7 @@ class TestConnection:
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
         self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        patched = postgres._OF_THE_TRANSACTION.replace(f"{STATEMENT_SECONDS}s", "300ms")
+        patched = postgres._OF_THE_TRANSACTION.replace(f"{limits.STATEMENT_SECONDS}s", "300ms")
         assert patched != postgres._OF_THE_TRANSACTION
         monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", patched)
         sink, one = world.sink(), webhook()
@@ -248,7 +248,7 @@ class TestConnection:
             assert world.link.attempts == 1
             wait_until(lambda: world.server.connections() == 0)
         assert kinds(sink, one) == [S]
-        assert STATEMENT_SECONDS < SOCKET_SECONDS
+        assert limits.STATEMENT_SECONDS < limits.SOCKET_SECONDS
 
     @pytest.mark.parametrize("hangs", [True, False])
     def test_a_connection_that_fails_before_its_first_statement_is_closed(
