@@ -2,21 +2,34 @@
 
 import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
-from cdk_scalable_webhook import ScalableWebhook
+from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "arguments.md").read_text()
 
 
-def test_the_table_has_every_argument_with_its_default() -> None:
+def test_the_tables_have_every_argument_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
     parameters = {
         name: parameter
-        for name, parameter in inspect.signature(ScalableWebhook.__init__).parameters.items()
+        for kind in (ScalableWebhook, ApiOptions, QueueOptions, ConsumerOptions)
+        for name, parameter in inspect.signature(kind.__init__).parameters.items()
         if name not in ("self", "scope", "id")
     }
     assert set(rows) == set(parameters)
     for name in ("max_concurrency", "batch_size"):
         assert rows[name] == str(parameters[name].default)
+
+
+def test_an_option_is_in_the_table_of_its_class() -> None:
+    for kind in (ApiOptions, QueueOptions, ConsumerOptions):
+        (table,) = re.findall(rf"^### `{kind.__name__}`\n(.*?)^#", PAGE, re.MULTILINE | re.DOTALL)
+        assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [field.name for field in fields(kind)]
+
+
+def test_the_constructor_has_at_most_20_arguments() -> None:
+    """As many as one still finds one's way in: a further setting goes into the options of the part that it is of."""
+    assert len(inspect.signature(ScalableWebhook.__init__).parameters) - len(("self", "scope", "id")) <= 20

@@ -105,6 +105,8 @@ class RestApiIngressConfig(IngressConfig):
     """What an ingress of a REST API has made for an endpoint.
 
     Attributes:
+        after: What has to be there before the first request, as in ``IngressConfig``. Default: nothing.
+        publisher: The function that sends to the queue, as in ``IngressConfig``. Default: there is none.
         integration: The integration of every method of the endpoint.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
         methods: HTTP methods that have an integration of their own instead. Default: none has.
@@ -192,7 +194,10 @@ class Ingress(ABC):
 
 @typed
 class RestApiIngress(Ingress):
-    """An ingress that is an integration of a REST API."""
+    """An ingress that is an integration of a REST API. Subclass it for an ingress of your own.
+
+    See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
+    """
 
     @property
     @abstractmethod
