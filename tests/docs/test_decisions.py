@@ -8,7 +8,8 @@ FOLDER = Path(__file__).parents[2] / "decisions"
 FILES = sorted(file for file in FOLDER.glob("*.md") if file.name != "README.md")
 HEAD = re.compile(
     r"# (?P<number>\d+)\. (?P<title>.+)\n\n"
-    r"Date: (?P<date>[\d-]+)(, amended (?P<amended>[\d-]+))?\. Status: (?P<status>accepted|superseded by .+?)(; .+)?\.\n"
+    r"Date: (?P<date>[\d-]+)(, amended (?P<amended>[\d-]+))?\. Status: (?P<status>accepted|superseded by .+?)"
+    r"(; .+)?\.\n"
 )
 
 
