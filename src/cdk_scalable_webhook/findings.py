@@ -44,14 +44,14 @@ NO_EXECUTION_LOGS = Finding(
 NO_TRACING = Finding(("CKV_AWS_73",), "tracing=Tracing.ACTIVE turns it on; it costs by the trace.")
 NO_WEB_ACL = Finding(("AwsSolutions-APIG3",), "web_acl=True puts one before the API; it costs by the rule and request.")
 
-# A method of the door. Who may send is said by one of the last three, or by iam_authorization.
-NO_COGNITO = Finding(("AwsSolutions-COG4",), "The sender is a service, which has no user in a pool of Cognito.")
+# A method of the endpoint. One of the last three, or iam_authorization, controls who may send.
+NO_COGNITO = Finding(("AwsSolutions-COG4",), "The provider is a service, which has no user in a pool of Cognito.")
 _UNAUTHORIZED = ("AwsSolutions-APIG4", "CKV_AWS_59")
 SIGNED = Finding(
     _UNAUTHORIZED,
     "The source verifies each webhook, most of them by a payload, which no authorizer sees. Nothing else is stored.",
 )
-CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in nobody but clients of the authorities in the truststore.")
+CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in only clients of the certificate authorities in the truststore.")
 OPEN = Finding(
     _UNAUTHORIZED,
     "There is no source, so anyone who knows the URL may send. Synth warns: cdk-scalable-webhook:missingSource.",
@@ -60,7 +60,7 @@ OPEN = Finding(
 # A function, its logs and its role.
 SYNCHRONOUS = Finding(
     ("CKV_AWS_116",),
-    "Only an asynchronous invocation has a use for it. Here the queue has a dead-letter queue, or the sender an error.",
+    "Only an asynchronous invocation needs it. Here the queue has a dead-letter queue, or the provider gets an error.",
 )
 THROTTLED_BY_MAPPING = Finding(
     ("CKV_AWS_115",),
@@ -69,7 +69,7 @@ THROTTLED_BY_MAPPING = Finding(
 )
 THROTTLED_BY_STAGE = Finding(
     ("CKV_AWS_115",),
-    "The throttle of its stage answers 429: ours has one, and an api of yours where you set it. A reservation would "
+    "The throttle of its stage answers 429: a new API has one, an existing API if you set it. A reservation would "
     "answer 500, and take from the account's other functions.",
 )
 NO_VPC = Finding(("CKV_AWS_117",), "It calls nothing but public endpoints, by TLS; a VPC is where the sink needs one.")
@@ -81,7 +81,7 @@ NO_SECRETS = Finding(
 )
 LOGS_ENCRYPTED = Finding(
     ("CKV_AWS_158",),
-    "CloudWatch Logs encrypts it by a key of its own; nothing of ours writes a payload or a secret to it.",
+    "CloudWatch Logs encrypts it by a key of its own; the construct writes no payload and no secret to it.",
 )
 NETWORK_INTERFACES = Finding(
     ("AwsSolutions-IAM5[Resource::*]", "CKV_AWS_111"),
@@ -96,17 +96,20 @@ KEY_OF_AN_ALIAS = Finding(
     ("AwsSolutions-IAM5[Resource::{}]",), "Its alias is all that is known of the key, and a condition asks for that."
 )
 
-# What stores.
+# Queues, table and bucket.
 QUEUE_ENCRYPTED = Finding(
-    ("CKV_AWS_27",), "SQS encrypts it by keys of its own, which the rule does not know; yours is encryption_key."
+    ("CKV_AWS_27",),
+    "SQS encrypts it by keys of its own, which the rule does not know; for your own key, set encryption_key.",
 )
 NOTHING_BEHIND_IT = Finding(
-    ("AwsSolutions-SQS3",), "Nobody receives from it but a person: what is not of its source is kept there for a while."
+    ("AwsSolutions-SQS3",), "Only a person receives from it: unverified messages are kept there for 4 days."
 )
-TABLE_ENCRYPTED = Finding(("CKV_AWS_119",), "DynamoDB encrypts it by a key of its own; yours is encryption_key.")
+TABLE_ENCRYPTED = Finding(
+    ("CKV_AWS_119",), "DynamoDB encrypts it by a key of its own; for your own key, set encryption_key."
+)
 NO_BUCKET_LOGS = Finding(
     ("AwsSolutions-S1", "CKV_AWS_18"),
-    "Two functions reach it, and log each webhook by its id. With a bucket for logs, bring one that has them.",
+    "Two functions reach it, and log each webhook by its id. If you need logs, pass a bucket that has them.",
 )
 NO_VERSIONS = Finding(
     ("CKV_AWS_21",),

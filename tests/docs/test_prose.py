@@ -23,7 +23,7 @@ LINES = [
     ("The batch comes back later.", "words", "use “is retried”"),
     ("The webhook comes\nagain.", "words", "use “is retried”"),
     ("The queue refuses it.", "words", "use “reject"),
-    ("The page lists each refusal.", "words", "rejection"),
+    ("The page lists each refusal.", "words", "“error”"),
     ("Nobody looks.", "words", "use “No one”"),
     ("The batch is under way.", "words", "use “in flight”"),
     ("It survives a fail-over.", "words", "use “failover”"),
