@@ -250,7 +250,7 @@ def test_sqs_says_how_much_the_queue_holds(id: str) -> None:
 
 
 def test_a_message_without_a_body_is_refused_by_a_name_that_the_template_knows() -> None:
-    template = Path(cdk_scalable_webhook.__file__).with_name("mapping").joinpath("rejected.vtl").read_text()
+    template = Path(cdk_scalable_webhook.__file__).with_name("endpoint").joinpath("mapping", "rejected.vtl").read_text()
     assert f'"{FACTS["send-empty-body"]["recorded"]["code"]}"' in template
 
 
