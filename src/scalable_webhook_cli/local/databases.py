@@ -99,7 +99,8 @@ def redirected(template: Template, servers: Iterable[Server]) -> tuple[Template,
         if engine in by_engine:
             _redirect(resource["Properties"], by_engine[engine])
             continue
-        path = path_of(id, resource).removesuffix("/Consumer")
+        # The first route of a webhook has no name of its own.
+        path = path_of(id, resource).removesuffix("/Consumer").removesuffix("/Default")
         lines.append(
             f"{path}: its {_NAMES[engine]} is not on this machine, so its webhooks wait in the queue and end as dead "
             f"letters; to store them in one that is: {_HOW[engine]}"
