@@ -142,8 +142,8 @@ class _ended_after:  # noqa: N801
             raise TimeIsUp
 
 
-_AROUND_A_BLOCK = [
+_AROUND_A_BLOCK = [_ended_after._ring.__code__] + [
     getattr(manager, name).__code__
     for manager in (_ended_after, _GeneratorContextManager)
-    for name in ("__init__", "__enter__", "__exit__")
+    for name in ("__enter__", "__exit__")
 ]
