@@ -34,7 +34,8 @@ Sign = Callable[[bytes, float, str], Signed]
 class Sender:
     """A sender: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
     delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL;
-    ``accepted`` the status that it takes for accepted; ``signature`` is a pattern of what counts of a header."""
+    ``accepted`` the status that it takes for accepted; ``signature`` is a pattern of what counts of a header;
+    ``sends`` whether it sends such a payload."""
 
     source: Callable[[Any], Source]
     secret: str
@@ -46,6 +47,7 @@ class Sender:
     is_body_signed: bool = True
     accepted: int = 202
     signature: str = ".+"
+    sends: Callable[[bytes], bool] = lambda _: True
 
 
 def hub(body: bytes, _: float, __: str) -> Signed:
@@ -141,6 +143,7 @@ def of_case(provider: Provider) -> Sender:
         is_body_signed=case.is_signed,
         accepted=provider.accepted.status if provider.accepted else 202,
         signature=f"[^{separator}]+$" if separator else ".+",
+        sends=(lambda body: body.startswith((b"{", b"["))) if "{url}" in case.content else lambda _: True,
     )
 
 
@@ -172,7 +175,12 @@ SENDERS = {
     ),
     "zoom": Sender(Source.zoom, SECRET, zooms, accepted=200),
     "x": Sender(
-        Source.x, SECRET, xs, payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode()), accepted=200
+        Source.x,
+        SECRET,
+        xs,
+        payloads=st.text(max_size=200).map(lambda text: f"{{{text}".encode()),
+        accepted=200,
+        sends=lambda body: body.startswith(b"{"),
     ),
     "hmac": Sender(of_others, SECRET, other, "7"),
     "token": Sender(

@@ -250,6 +250,8 @@ class Senders(Stack):
 
     ANY_DOOR = tuple(provider.method for provider in PROVIDERS if not provider.takes_code)
     LAMBDA_DOOR = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
+    # So many fit into the environment of one consumer.
+    TOGETHER = 7
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -261,9 +263,16 @@ class Senders(Stack):
         bank = Source.custom(str(Path(__file__).parent / "verify"), "bank.verify", secret=self.secrets["bank"])
         for name, ingress in DOORS.items():
             webhook = ScalableWebhook(self, name, ingress=ingress, path="/bank", source=bank, **QUICK)
-            for sender in self.ANY_DOOR if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
+            together = self.ANY_DOOR[: self.TOGETHER]
+            for sender in together if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
                 webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
             webhook.add_source("/partner", partner)
+        for start in range(self.TOGETHER, len(self.ANY_DOOR), self.TOGETHER):
+            webhook = ScalableWebhook(
+                self, f"Direct{start}", ingress=DOORS["Direct"], path="/partner", source=partner, **QUICK
+            )
+            for sender in self.ANY_DOOR[start : start + self.TOGETHER]:
+                webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
 
 
 class Filtered(Stack):
