@@ -22,10 +22,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from aws_cdk.assertions import Template
+from constructs import Construct
 
 from cdk_scalable_webhook import (
     Acknowledgement,
     Ingress,
+    IngressConfig,
+    IngressOptions,
     Probe,
     QueueOptions,
     Retry,
@@ -233,6 +236,12 @@ def guarded_api(stack: Stack) -> None:
 
 PYTHON: Make = lambda stack: Sink.python(Path(__file__).parent / "test_checks.py", "test_checks.number")  # noqa: E731
 
+
+class OfNoApi(Ingress):
+    def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
+        return IngressConfig()
+
+
 ROWS = [
     Row("max_concurrency too low", "max_concurrency must be between 2 and 1,000, got 1; for one at a time", {"max_concurrency": 1}, remedies=[{"max_concurrency": OUT, "queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
     Row("max_concurrency too high", "max_concurrency must be between 2 and 1,000, got 1,001", {"max_concurrency": 1001}, remedies=[{"max_concurrency": 1000}]),
@@ -280,6 +289,8 @@ ROWS = [
     Row("relative path", "path must be '/' or fixed segments such as '/hooks/github', got 'hooks'", {"path": "hooks"}, remedies=[{"path": "/hooks"}]),
     Row("path with a parameter", "got '/hooks/{id}'; leave {parameters} out", {"path": "/hooks/{id}"}, remedies=[{"path": "/hooks"}]),
     Row("empty path segment", "got '/hooks//github'", {"path": "/hooks//github"}, remedies=[{"path": "/hooks/github"}]),
+    Row("queue for unverified webhooks beside a consumer", "unverified_queue must not be set together with consumer, got unverified_queue; leave it out", {}, {"consumer": function(), "unverified_queue": queue()}, remedies=[{"unverified_queue": OUT}]),
+    Row("ingress of another kind of endpoint", "ingress must be a RestApiIngress, got a OfNoApi; subclass RestApiIngress", {}, {"ingress": lambda stack: OfNoApi()}, remedies=[{"ingress": Ingress.direct_integration()}]),
     Row("sink beside a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}, remedies=[{"sink": OUT}, {"consumer": OUT}]),
     Row("consumer that is throttled harder", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}, remedies=[{"consumer": function(reserved=2)}, {"consumer": function()}]),
     Row("taken root of an api that was brought", "path must be free in api, got '/', which has ANY already; take another path", {}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),

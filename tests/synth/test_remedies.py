@@ -378,6 +378,11 @@ def http(**arguments: Any) -> Make:
     return lambda stack: webhook(stack, sink=Sink.http("https://example.com", **arguments))
 
 
+def unverified_by_function(stack: Stack, ingress: Ingress) -> None:
+    made = webhook(stack, consumer=test_checks.function()(stack))
+    made.add_source("/b", Source.github(secret(stack)), ingress=ingress)
+
+
 def sourced(make: Callable[[Stack], Source]) -> Make:
     return lambda stack: webhook(stack, source=make(stack))
 
@@ -501,6 +506,7 @@ REFUSALS = [
     Refusal("filters longer than a mapping takes", "event_filters[0] must be at most 4,096 characters as JSON, got 5,", long_filters(MANY), [long_filters(HALVES)]),
     Refusal("filters of bytes before one's own consumer", "event_filters of / must be on payloads that are text", filtered(ingress=Ingress.direct_integration(binary=True)), [filtered(ingress=LAMBDA), lambda stack: webhook(stack, consumer=function(stack), ingress=Ingress.direct_integration(binary=True))]),
     Refusal("long filters of two endpoints", "event_filters of /a and /b together must be at most 3,000", added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}]), [added(first=[{"body": {"a": ["x" * 900]}}], second=BODY), added(first=[{"body": {"a": [{"prefix": "x"}]}}], second=BODY), added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}], through=LAMBDA)]),
+    Refusal("direct endpoint beside a function of yours", "endpoint /b: source must not be set together with consumer where the ingress does not verify, got both; take Ingress.lambda_integration()", lambda stack: unverified_by_function(stack, DIRECT), [lambda stack: unverified_by_function(stack, LAMBDA), lambda stack: unverified_by_function(stack, LAMBDA)]),
     Refusal("count before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
     Refusal("count of nothing", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
     *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
