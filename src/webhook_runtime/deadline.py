@@ -14,6 +14,9 @@ from webhook_runtime.outcome import SinkDown
 # the sink needs some as well.
 _RESERVE = 1.0
 _SHARE = 0.25
+# For so many seconds a machine may give a function no turn: what comes too late in less may be late by no fault of its
+# own.
+PAUSE = 0.5
 # However little is left, what has begun gets so long.
 _LEAST = 0.01
 # Seconds after which it is said again that the time is over, to what tidies up without end, or has not listened.
@@ -77,6 +80,10 @@ class Deadline:
     def _took(self, began: float) -> None:
         self._longest = max(self._longest, time.monotonic() - began)
 
+    def part(self, of: int) -> float:
+        """Seconds that each of so many webhooks has which are to be looked at: half of the time is for them all."""
+        return self.remaining() / 2 / of
+
     @contextmanager
     def look(self, behind: int = 0) -> Iterator[None]:
         """One webhook that is looked at, with so many behind it: half of the time that is left is for them all, and for
@@ -85,7 +92,7 @@ class Deadline:
         if self.is_over():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         try:
-            with _ended_after(self.remaining() / 2 / (behind + 1)):
+            with _ended_after(self.part(behind + 1)):
                 yield
         except TimeIsUp:
             raise SinkDown("it takes too long to look at it", error="OutOfTime") from None

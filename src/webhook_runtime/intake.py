@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from webhook_runtime.batch import Batch, Done, Message, Pending
-from webhook_runtime.deadline import Deadline
+from webhook_runtime.deadline import PAUSE, Deadline
 from webhook_runtime.message import MalformedMessage, Webhook, read_message
 from webhook_runtime.outcome import DROPPED, Kind, Outcome, SinkDown, of_sink_down
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
@@ -29,9 +29,18 @@ class Intake:
 
     def look_at(self, messages: Sequence[Message], deadline: Deadline) -> None:
         """The smallest first, since what takes long is large: whoever sends that waits for the others. In which order
-        they are stored does not depend on it."""
+        they are stored does not depend on it. In a large batch the part of each is short, and a message that a pause of
+        the machine made late has another part of what the others did not need."""
         smallest_first = sorted(messages, key=lambda message: len(message.record["body"]))
-        for position, message in enumerate(smallest_first, 1):
+        part = deadline.part(len(messages) or 1)
+        late = self._late(smallest_first, deadline)
+        if late and part < min(PAUSE, deadline.part(len(late))):
+            self._late(late, deadline)
+
+    def _late(self, messages: Sequence[Message], deadline: Deadline) -> list[Message]:
+        """Look at each, and return those that took longer than they had."""
+        late = []
+        for position, message in enumerate(messages, 1):
             behind = len(messages) - position
             webhook = None
             try:
@@ -44,8 +53,10 @@ class Intake:
                         self._sources.prepare(state.webhook.mount)
                 with deadline.look(behind):
                     message.state = self._judged(state, message.queued_at)
-            except SinkDown as late:
-                message.state = Done(of_sink_down(late), webhook)
+            except SinkDown as down:
+                message.state = Done(of_sink_down(down), webhook)
+                late.append(message)
+        return late
 
     def look_again(self, batch: Batch) -> None:
         """What cannot be judged yet would hold everybody behind it in a FIFO queue, and use up a receive of each. So

@@ -1,6 +1,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -499,6 +500,29 @@ def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_
     answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, letters)
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-f"]
     assert letters.left < 0.5
+
+
+@pytest.mark.parametrize(
+    ("size", "late", "failed", "looks"),
+    [(100, {7}, [], 201), (100, set(range(1, 102)), list(range(100)), 100), (10, {7}, [3], 19)],
+    ids=["in a large batch: it has another turn", "all of it: there is no time for that", "longer than any pause"],
+)
+def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhook(
+    size: int, late: set[int], failed: list[int], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+
+    @contextmanager
+    def look(_deadline: Deadline, _behind: int = 0) -> Iterator[None]:
+        nonlocal begun
+        begun += 1
+        if begun in late:
+            raise SinkDown("late")
+        yield
+
+    monkeypatch.setattr(Deadline, "look", look)
+    assert consume(Memory(), *(sqs_record(str(n)) for n in range(size))) == [f"message-{n}" for n in failed]
+    assert begun == looks
 
 
 def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
