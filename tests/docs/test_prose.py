@@ -24,6 +24,7 @@ LINES = [
     ("The webhook comes\nagain.", "words", "use “is retried”"),
     ("The queue refuses it.", "words", "use “reject"),
     ("The page lists each refusal.", "words", "rejection"),
+    ("It was refused.", "words", "use “reject (a request), fail (at synth), rejection, error” instead"),
     ("Nobody looks.", "words", "use “No one”"),
     ("The batch is under way.", "words", "use “in flight”"),
     ("It survives a fail-over.", "words", "use “failover”"),
