@@ -1,8 +1,8 @@
-"""What checkers find in what this library makes, and why it is as it is.
+"""Findings of cdk-nag, checkov and cfn-lint in this library's resources, and the reason for each.
 
-Each finding is acknowledged by its exact rule, at the one resource that has it, where it is made: a checker still tells
-what your own code adds. cdk-nag reads it from the construct's metadata, which is in no template; checkov and cfn-lint
-read it from the template. None of them is needed to synthesise.
+Each finding is suppressed by its exact rule on one resource, so checkers still report your own resources. cdk-nag reads
+it from the construct's metadata, which is in no template. checkov and cfn-lint read it from the template. None of them
+is needed to synthesise.
 """
 
 from dataclasses import dataclass, replace
@@ -16,13 +16,13 @@ from constructs import IConstruct
 
 @dataclass(frozen=True)
 class Finding:
-    """Rules that ask for the same, and why it is not done. ``{}`` in a rule is what the finding is about."""
+    """Rules that ask for the same, and why the resource does not do it. ``{}`` in a rule stands for an ARN."""
 
     rules: tuple[str, ...]
     reason: str
 
     def about(self, stack: Stack, value: object) -> "Finding":
-        """The finding about an ARN."""
+        """Return the finding about an ARN."""
         named = _flat(stack.resolve(value))
         return replace(self, rules=tuple(rule.format(named) for rule in self.rules))
 
@@ -30,97 +30,101 @@ class Finding:
 # The API.
 ANY_PAYLOAD = Finding(
     ("AwsSolutions-APIG2",),
-    "A webhook is whatever its sender's schema says: source verifies it, event_filters drop what is not wanted.",
+    "The provider decides what a webhook contains. source verifies it, and event_filters drop unwanted events.",
 )
 LOG_ROLE = Finding(
     ("AwsSolutions-IAM4[Policy::{}]",),
-    "API Gateway writes logs by one role of the whole account, and this is the policy that AWS has for it.",
+    "API Gateway writes logs with one role of the whole account, and this is the AWS managed policy for it.",
 )
-NO_CACHE = Finding(("CKV_AWS_120",), "Every webhook is stored; none may be answered from a cache.")
+NO_CACHE = Finding(("CKV_AWS_120",), "Every webhook is stored, so a cache must not answer any.")
 NO_EXECUTION_LOGS = Finding(
     ("AwsSolutions-APIG6",),
-    "Execution logs hold headers, in which signatures and tokens are. The access log has a line for every request.",
+    "Execution logs contain headers with signatures and tokens. The access log has a line for every request.",
 )
-NO_TRACING = Finding(("CKV_AWS_73",), "tracing=Tracing.ACTIVE turns it on; it costs by the trace.")
-NO_WEB_ACL = Finding(("AwsSolutions-APIG3",), "web_acl=True puts one before the API; it costs by the rule and request.")
+NO_TRACING = Finding(("CKV_AWS_73",), "tracing=Tracing.ACTIVE turns it on. Each trace costs money.")
+NO_WEB_ACL = Finding(("AwsSolutions-APIG3",), "web_acl=True adds one. Each rule and request costs money.")
 
-# A method of the endpoint. One of the last three, or iam_authorization, controls who may send.
-NO_COGNITO = Finding(("AwsSolutions-COG4",), "The provider is a service, which has no user in a pool of Cognito.")
+# A method of the endpoint. One of the last three, or iam_authorization, says who may send.
+NO_COGNITO = Finding(("AwsSolutions-COG4",), "The provider is a service, and has no user in a Cognito user pool.")
 _UNAUTHORIZED = ("AwsSolutions-APIG4", "CKV_AWS_59")
 SIGNED = Finding(
     _UNAUTHORIZED,
-    "The source verifies each webhook, most of them by a payload, which no authorizer sees. Nothing else is stored.",
+    "The source verifies each webhook, mostly by its payload, which no authorizer sees. Nothing else is stored.",
 )
 CERTIFIED = Finding(_UNAUTHORIZED, "Mutual TLS lets in only clients of the certificate authorities in the truststore.")
 OPEN = Finding(
     _UNAUTHORIZED,
-    "There is no source, so anyone who knows the URL may send. Synth warns: cdk-scalable-webhook:missingSource.",
+    "There is no source, so anyone who knows the URL can send. Synth warns: cdk-scalable-webhook:missingSource.",
 )
 
 # A function, its logs and its role.
 SYNCHRONOUS = Finding(
     ("CKV_AWS_116",),
-    "Only an asynchronous invocation needs it. Here the queue has a dead-letter queue, or the provider gets an error.",
+    "Only asynchronous invocations use one. Here the queue has a dead-letter queue, or the provider gets an error.",
 )
 THROTTLED_BY_MAPPING = Finding(
     ("CKV_AWS_115",),
-    "max_concurrency of the event source mapping limits it; reserved_concurrent_executions would as well, and take "
-    "from the account's other functions.",
+    "max_concurrency of the event source mapping limits it. reserved_concurrent_executions would too, and would take "
+    "concurrency from the account's other functions.",
 )
 THROTTLED_BY_STAGE = Finding(
     ("CKV_AWS_115",),
-    "The throttle of its stage answers 429: a new API has one, an existing API if you set it. A reservation would "
-    "answer 500, and take from the account's other functions.",
+    "The rate limit of the stage answers 429: always set on a new API, by you on an existing one. Reserved concurrency "
+    "would answer 500, and take from the account's other functions.",
 )
-NO_VPC = Finding(("CKV_AWS_117",), "It calls nothing but public endpoints, by TLS; a VPC is where the sink needs one.")
+NO_VPC = Finding(
+    ("CKV_AWS_117",), "It calls only public endpoints, over TLS. It is in a VPC only if the sink needs one."
+)
 AFTER_ITS_ROLE = Finding(
-    ("W3005",), "The CDK lets a function wait for its role by name as well, which it refers to anyway: no harm is done."
+    ("W3005",), "The CDK adds a dependency on the role, although the function refers to it anyway. It does no harm."
 )
 NO_SECRETS = Finding(
-    ("CKV_AWS_173",), "It holds names, ARNs and settings; secrets stay in Secrets Manager. Lambda encrypts it anyway."
+    ("CKV_AWS_173",),
+    "Its variables are names, ARNs and settings. Secrets stay in Secrets Manager. Lambda encrypts them anyway.",
 )
 LOGS_ENCRYPTED = Finding(
     ("CKV_AWS_158",),
-    "CloudWatch Logs encrypts it by a key of its own; the construct writes no payload and no secret to it.",
+    "CloudWatch Logs encrypts it with its own key. This library writes no payload and no secret to it.",
 )
 NETWORK_INTERFACES = Finding(
     ("AwsSolutions-IAM5[Resource::*]", "CKV_AWS_111"),
-    "Lambda makes a function's network interfaces by its role, and asks for them as AWS documents it: for any.",
+    "Lambda creates the network interfaces with the function's role, and AWS documents that it needs any resource.",
 )
-TRACES = Finding(("AwsSolutions-IAM5[Resource::*]",), "X-Ray has no resource that a trace could be written to.")
+TRACES = Finding(
+    ("AwsSolutions-IAM5[Resource::*]",), "X-Ray has no resource that a permission to write traces could name."
+)
 OBJECTS = Finding(
-    ("AwsSolutions-IAM5[Resource::{}]",), "Each payload is an object of its own, and nothing else is below this prefix."
+    ("AwsSolutions-IAM5[Resource::{}]",), "Each payload is an object of its own, and nothing else is under this prefix."
 )
 
 KEY_OF_AN_ALIAS = Finding(
-    ("AwsSolutions-IAM5[Resource::{}]",), "Its alias is all that is known of the key, and a condition asks for that."
+    ("AwsSolutions-IAM5[Resource::{}]",), "Only the alias of the key is known, and a condition requires that alias."
 )
 
-# Queues, table and bucket.
+# Storage.
 QUEUE_ENCRYPTED = Finding(
     ("CKV_AWS_27",),
-    "SQS encrypts it by keys of its own, which the rule does not know; for your own key, set encryption_key.",
+    "SQS encrypts it with its own keys, which the rule does not know. encryption_key sets your own key.",
 )
 NOTHING_BEHIND_IT = Finding(
-    ("AwsSolutions-SQS3",), "Only a person receives from it: unverified messages are kept there for 4 days."
+    ("AwsSolutions-SQS3",), "Only a person receives from it. It keeps unverified messages for a while."
 )
-TABLE_ENCRYPTED = Finding(
-    ("CKV_AWS_119",), "DynamoDB encrypts it by a key of its own; for your own key, set encryption_key."
-)
+TABLE_ENCRYPTED = Finding(("CKV_AWS_119",), "DynamoDB encrypts it with its own key. encryption_key sets your own key.")
 NO_BUCKET_LOGS = Finding(
     ("AwsSolutions-S1", "CKV_AWS_18"),
-    "Two functions reach it, and log each webhook by its id. If you need logs, pass a bucket that has them.",
+    "Only two functions access it, and they log each webhook by its id. For access logs, pass an existing bucket "
+    "that has them.",
 )
 NO_VERSIONS = Finding(
     ("CKV_AWS_21",),
-    "A payload on its way is deleted once it is stored, and has to be gone then; none is ever overwritten.",
+    "A payload is deleted once it is stored, and must be gone then. No payload is ever overwritten.",
 )
 
 
 def acknowledge(construct: IConstruct, *findings: Finding) -> None:
-    """Say of a resource why it is as it is. Once each: of what is in the template, the last is kept."""
+    """Acknowledge the findings of a resource. Call it once per resource: in the template the last call wins."""
     resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
-    if not isinstance(resource, CfnResource):  # a role that is made elsewhere, as by iam.Role.customize_roles()
+    if not isinstance(resource, CfnResource):  # a role made elsewhere, as by iam.Role.customize_roles()
         return
     reasons = {rule: finding.reason for finding in findings for rule in finding.rules}
 
@@ -128,7 +132,7 @@ def acknowledge(construct: IConstruct, *findings: Finding) -> None:
         return {rule: reason for rule, reason in reasons.items() if rule.startswith(checker)}
 
     if of_cdk_nag := of("AwsSolutions-"):
-        # What Validations.acknowledge() writes, which at the floor of our range refuses a rule with an ARN in it.
+        # As Validations.acknowledge() does: the oldest supported CDK rejects a rule with an ARN in it.
         resource.node.add_metadata(_key(), of_cdk_nag)
     if of_checkov := of("CKV_"):
         skip = [{"id": rule, "comment": reason} for rule, reason in of_checkov.items()]
@@ -138,7 +142,7 @@ def acknowledge(construct: IConstruct, *findings: Finding) -> None:
 
 
 def acknowledge_policy(principal: iam.IPrincipal, finding: Finding) -> None:
-    """Say it of the policy beside a role, which has what was granted; one that is made elsewhere has it there."""
+    """Acknowledge a finding of the role's default policy, which holds the grants. Skip a role made elsewhere."""
     policy = principal.node.try_find_child("DefaultPolicy") if isinstance(principal, iam.Role) else None
     if policy is not None:
         acknowledge(policy, finding)
@@ -150,7 +154,7 @@ def _key() -> str:
 
 
 def _flat(value: Any) -> str:
-    """An ARN with references in it, as cdk-nag writes it."""
+    """Write an ARN with references as cdk-nag does."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()

@@ -31,6 +31,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
+from cdk_scalable_webhook.sources.providers import BY_METHOD
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -260,17 +261,7 @@ senders = Stack(app, "Senders")
 secret_of_each = secretsmanager.Secret(
     senders, "Secret", encryption_key=kms.Key(senders, "Key", enable_key_rotation=True)
 )
-webhook = ScalableWebhook(senders, "Webhook", path="/stripe", source=Source.stripe(secret_of_each))
-for path, source in {
-    "/slack": Source.slack(secret_of_each),
-    "/shopify": Source.shopify(secret_of_each),
-    "/twilio": Source.twilio(secret_of_each),
-    "/standard": Source.standard_webhooks(secret_of_each),
-    "/meta": Source.meta(secret_of_each),
-    "/graph": Source.microsoft_graph(secret_of_each),
-    "/zoom": Source.zoom(secret_of_each),
-    "/x": Source.x(secret_of_each),
-    "/own": Source.hmac(secret_of_each, header="X-Signature"),
-}.items():
-    webhook.add_source(path, source)
+webhook = ScalableWebhook(senders, "Webhook", path="/own", source=Source.hmac(secret_of_each, header="X-Signature"))
+for method in BY_METHOD:
+    webhook.add_source(f"/{method}", getattr(Source, method)(secret_of_each))
 ScalableWebhook(senders, "Custom", source=Source.custom(__file__, f"{Path(__file__).stem}.created"))

@@ -48,7 +48,11 @@ function prose(node) {
   return node.children ? node.children.map(prose).join("") : (node.value ?? "");
 }
 
-const terms = JSON.parse(readFileSync(new URL("words.json", import.meta.url)));
+// The rule replaces the first match within a word: without boundaries “refused” is “refuse” and a “d” that stays.
+const terms = JSON.parse(readFileSync(new URL("words.json", import.meta.url))).map(([pattern, remedy]) => [
+  `\\b(?:${pattern})\\b`,
+  remedy,
+]);
 const options = {
   ext: ".md",
   plugins: [{ pluginId: "markdown", plugin: markdown }],
