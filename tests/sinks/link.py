@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 Wrap = Callable[[socket.socket], socket.socket]
@@ -62,10 +62,10 @@ class Link:
         self._is_cut = self._is_held = False
         self._reads.set()
 
-    def drop(self) -> None:
+    def drop(self, *, but: Collection[socket.socket] = ()) -> None:
         """End every connection that there is."""
         with self._lock:
-            sockets, self._sockets = self._sockets, set()
+            sockets, self._sockets = self._sockets.difference(but), self._sockets.intersection(but)
         for one in sockets:
             # A reset, as of a server that is gone: the client must not wait.
             with suppress(OSError):
@@ -116,11 +116,14 @@ class Link:
                     self._reads.wait()
                 was_last = is_client and self._was_last()
                 if was_last:
-                    self.hold()  # or the server's answer might be faster than the cut
+                    # All of it before the server has this: it may answer and hang up, and somebody mend the link,
+                    # before this thread has another turn.
+                    self._is_cut = self._is_held = True
+                    self.drop(but=(source, target))
                 if is_client or not self._is_held:
                     target.sendall(data)
                 if was_last:
-                    self.cut()
+                    break
         for one in (source, target):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
