@@ -90,7 +90,7 @@ def table() -> str:
     """A row a provider."""
     return "\n".join(
         [
-            "| page | how it signs | stored once by | asks first | ingress |",
+            "| provider | signature | idempotency key | endpoint verification | ingress |",
             "| --- | --- | --- | --- | --- |",
             *map(_row, PROVIDERS),
             "",
