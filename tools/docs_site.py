@@ -90,7 +90,7 @@ def table() -> str:
     """A row a provider."""
     return "\n".join(
         [
-            "| page | how it signs | stored once by | asks first | ingress |",
+            "| provider | signature | idempotency key | endpoint verification | ingress |",
             "| --- | --- | --- | --- | --- |",
             *map(_row, PROVIDERS),
             "",
@@ -103,7 +103,7 @@ def _row(provider: Provider) -> str:
         f"[{provider.name}]({provider.page}){provider.also}",
         f"{provider.what_is_signed}{', with its time' if provider.signs_time else ''}",
         provider.what_is_unique if provider.id_of_delivery else "each request",
-        provider.asks,
+        provider.endpoint_verification,
         "Lambda integration" if provider.takes_code else "both",
     ]
     return f"| {' | '.join(told).replace('``', '`')} |"

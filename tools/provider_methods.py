@@ -1,4 +1,4 @@
-"""Write the methods of the providers below their records; with --check, fail where they are not as they have to be."""
+"""Write the methods of the providers below their records. With --check, fail if they differ."""
 
 import subprocess
 import sys
@@ -10,19 +10,19 @@ from cdk_scalable_webhook.sources import providers
 from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
 TARGET = Path(providers.__file__)
-MARK = "# From here on written by `make generate`.\n"
+MARK = "# Generated from here on: run `make generate`.\n"
 CLASS = '''
 
 @typed
 class Providers(_Made):
-    """The methods of ``Source`` that know a provider."""
+    """The methods of ``Source``, one for each provider."""
 '''
 SECRETS = '"secretsmanager.ISecret | secretsmanager.Secret"'
 WIDTH = 120 - len("        ")
 
 
 def written() -> str:
-    """The module as it has to be."""
+    """Return the module with fresh methods."""
     records, mark, _ = TARGET.read_text().partition(MARK)
     methods = [method(provider) for provider in PROVIDERS if not provider.takes_more]
     text = records + mark + CLASS + "".join(indent(each, "    ") for each in methods)
@@ -31,7 +31,7 @@ def written() -> str:
 
 
 def method(provider: Provider) -> str:
-    """The source of its method, not indented."""
+    """Return the code of its method, not indented."""
     timed = provider.signs_time
     told = indent("\n".join(docstring(provider)), "    ").strip()
     return f'''
@@ -46,7 +46,7 @@ def {provider.method}(
 
 
 def docstring(provider: Provider) -> Iterator[str]:
-    """Its lines."""
+    """Yield the lines of its docstring."""
     id = f", and {provider.what_is_unique} as the delivery's id" if provider.id_of_delivery else ""
     paragraphs = [f"{provider.name}: {provider.what_is_signed}{id}. {provider.says}", *provider.more.split("\n\n")]
     if provider.id_of_delivery is None:
@@ -58,9 +58,9 @@ def docstring(provider: Provider) -> Iterator[str]:
             yield ""
     yield "Args:"
     yield argument("secret", f"{provider.signs_with}.")
-    yield argument("secret_field", "Its key, up to 256 characters, where the secret is JSON. Default: plain text.")
+    yield argument("secret_field", "Its key, up to 256 characters, if the secret is JSON. Default: plain text.")
     if provider.signs_time:
-        how_far = "How far the signature's timestamp may be from the arrival, 1 second to 1 day."
+        how_far = "How far the signature's timestamp may be from the time of arrival, 1 second to 1 day."
         yield argument("tolerance", f"{how_far} Default: {provider.minutes:g} minutes.")
     where = " with a Lambda integration" if provider.takes_code else ""
     yield from ("", "Returns:", argument("", f"The source, for ``ScalableWebhook(source=…)``{where}."))
@@ -78,6 +78,6 @@ def argument(name: str, text: str) -> str:
 if __name__ == "__main__":
     fresh = written()
     if "--check" in sys.argv and TARGET.read_text() != fresh:
-        sys.exit("the methods of the providers are not what their records say: run make generate")
+        sys.exit("the methods of the providers differ from their records: run make generate")
     TARGET.write_text(fresh)
     print("the methods of the providers are fresh")

@@ -1,4 +1,4 @@
-"""A page for each sender, in one order, and what it says of the sender is what its source does."""
+"""A page for each provider, in one form, and its table says what the source of the provider does."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sources"
 NAMES = [*BY_METHOD, "hmac", "token", "custom"]
-HEADINGS = ["Set it up", "What is checked", "A new secret", "Try it"]
+HEADINGS = ["Set it up", "Verification", "Rotate the secret", "Try it locally"]
 
 
 def page(name: str) -> str:
@@ -23,7 +23,7 @@ def page(name: str) -> str:
 
 
 def checked(name: str) -> dict[str, str]:
-    """The table of what is checked."""
+    """The table of the verification."""
     return dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page(name), re.MULTILINE))
 
 
@@ -40,7 +40,7 @@ def ways(made: Source) -> list[dict[str, Any]]:
     return told
 
 
-def senders() -> list[str]:
+def providers() -> list[str]:
     return [name for name in NAMES if name != "custom"]
 
 
@@ -66,7 +66,7 @@ def test_its_chapters_are_those_of_every_other(name: str) -> None:
     assert re.findall(r"^## (.+)$", page(name), re.MULTILINE) == HEADINGS
 
 
-@pytest.mark.parametrize("name", senders())
+@pytest.mark.parametrize("name", providers())
 def test_the_time_window_is_what_the_source_has(name: str) -> None:
     tolerance = ways(source(name))[0].get("tolerance")
     told = checked(name)["time window"]
@@ -76,11 +76,11 @@ def test_the_time_window_is_what_the_source_has(name: str) -> None:
         assert told.startswith(f"{tolerance / 60:g} minutes" if tolerance else "none")
 
 
-@pytest.mark.parametrize("name", senders())
-def test_it_says_by_what_a_delivery_is_stored_once(name: str) -> None:
+@pytest.mark.parametrize("name", providers())
+def test_the_idempotency_key_is_what_the_source_has(name: str) -> None:
     made = source(name)
     unique = made.delivery_id_header or ways(made)[0].get("id_field")
-    told = checked(name)["stored once by"]
+    told = checked(name)["idempotency key"]
     if name == "hmac":
         assert "`id_header`" in told
     elif unique:
@@ -89,7 +89,7 @@ def test_it_says_by_what_a_delivery_is_stored_once(name: str) -> None:
         assert "is its own delivery" in told
 
 
-@pytest.mark.parametrize("name", senders())
+@pytest.mark.parametrize("name", providers())
 def test_it_says_which_ingress_there_is(name: str) -> None:
     made = source(name)
 
@@ -104,9 +104,20 @@ def test_it_says_which_ingress_there_is(name: str) -> None:
             behind_a_direct_integration()
 
 
-@pytest.mark.parametrize("name", senders())
-def test_a_handshake_is_told(name: str) -> None:
-    assert checked(name)["handshake"].startswith("none") == (not source(name).handshakes)
+@pytest.mark.parametrize("name", providers())
+def test_endpoint_verification_is_told(name: str) -> None:
+    assert checked(name)["endpoint verification"].startswith("none") == (not source(name).handshakes)
+
+
+@pytest.mark.parametrize("name", BY_METHOD)
+def test_it_says_what_has_verified_it(name: str) -> None:
+    told, verified_by = checked(name)["tested with"], BY_METHOD[name].verified_by
+    if verified_by.startswith("https://"):
+        assert f"({verified_by})" in told
+    elif verified_by:
+        assert f"`{verified_by}` from " in told
+    else:
+        assert told == "its documentation only"
 
 
 @pytest.mark.parametrize("name", ["hmac", "token"])
@@ -142,11 +153,9 @@ def test_the_readme_names_providers_that_there_are() -> None:
 
 
 def test_the_number_of_other_providers_is_told() -> None:
-    providers = page("providers")
+    others = page("providers")
     count = (
-        providers.count("\nScalableWebhook(")
-        - 1
-        + len(re.findall(r"^\| \[.+\]\(.+\) \| `Source\.", providers, re.MULTILINE))
+        others.count("\nScalableWebhook(") - 1 + len(re.findall(r"^\| \[.+\]\(.+\) \| `Source\.", others, re.MULTILINE))
     )
     for file in (FOLDER / "index.md", FOLDER.parents[1] / "README.md"):
-        assert re.search(rf"\[(The lines of )?{count} (other providers|others by their lines)\]", file.read_text())
+        assert re.search(rf"\[{count} other", file.read_text())

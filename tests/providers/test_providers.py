@@ -66,7 +66,7 @@ class Provider:
 def providers() -> dict[str, Provider]:
     page = PAGE.read_text()
     sections = re.findall(
-        r"^## ([^\n]+)\n\n\[Its documentation\]\((\S+)\)\n\n```python\n(ScalableWebhook\([^`]+)```\n\n((?:\|.+\n)+)",
+        r"^## ([^\n]+)\n\n\[Documentation\]\((\S+)\)\n\n```python\n(ScalableWebhook\([^`]+)```\n\n((?:\|.+\n)+)",
         page,
         re.MULTILINE,
     )
@@ -79,7 +79,7 @@ def providers() -> dict[str, Provider]:
         name: Provider(
             url,
             f'ScalableWebhook(stack, "Webhook", path="/hooks", source={lines})',
-            {"secret": secret, "stored once by": "`webhook-id`", "verified by": by},
+            {"secret": secret, "idempotency key": "`webhook-id`", "tested with": by},
         )
         for name, url, lines, secret, by in rows
     }
@@ -166,14 +166,16 @@ def test_it_says_who_has_verified_it(name: str) -> None:
     vectors = [vector for vector in VECTORS if vector["provider"] == name]
     published = {vector["published"] for vector in vectors if "published" in vector}
     libraries = {
-        f"{'its own library' if library['is_its_own'] else 'a library of others'}, "
-        f"`{library['name']}` {library['version']} of {library['registry']}"
+        f"{'its own library' if library['is_its_own'] else 'a third-party library'}, "
+        f"`{library['name']}` {library['version']} from {library['registry']}"
         for vector in vectors
         for library in vector["libraries"]
     }
-    verified = {f"[signatures that it has published]({url})" for url in published} | libraries
-    told = OF_PAGE[name].told["verified by"]
-    assert set(told.split("; ")) == (verified or {"nobody: no library and no published signature was found"})
+    verified = {f"[its published signatures]({url})" for url in published} | libraries
+    told = OF_PAGE[name].told["tested with"]
+    assert set(told.split("; ")) == (
+        verified or {"its documentation only: no library and no published signature was found"}
+    )
 
 
 @each_provider
@@ -199,10 +201,10 @@ def test_the_table_says_what_the_lines_do(name: str) -> None:
     scheme = made["source"].describe()["scheme"]
     way = scheme.get("ways", [scheme])[0]
     unique = way.get("id_header") or way.get("id_field")
-    told = provider.told["stored once by"]
-    assert f"`{unique}`" in told if unique else told.startswith("each request: ")
-    assert ("acknowledgement" in made) == ("accepted" in provider.told)
-    assert not made["source"].handshakes or "asks first" in provider.told
+    told = provider.told["idempotency key"]
+    assert f"`{unique}`" in told if unique else told.startswith("none: ")
+    assert ("acknowledgement" in made) == ("response" in provider.told)
+    assert not made["source"].handshakes or "endpoint verification" in provider.told
 
 
 @each_vector
@@ -268,7 +270,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_what_it_asks_first_is_answered(name: str) -> None:
+def test_its_endpoint_verification_is_answered(name: str) -> None:
     ((kind, *arguments),) = ASKING[name]
     vector = next(vector for vector in VECTORS if vector["provider"] == name)
     asked = sent({**vector, "headers": {}, "payload": "", **PROBES[kind]})
@@ -278,7 +280,7 @@ def test_what_it_asks_first_is_answered(name: str) -> None:
     assert (answer.status, answer.body) == (200, "a&b" if kind == "echo" else "")
 
 
-def test_each_asks_as_its_documentation_says() -> None:
+def test_each_verifies_the_endpoint_as_its_documentation_says() -> None:
     head, echo, form = [["head"]], [["echo", "challenge"]], [["form", "webhook_id"]]
     assert json.loads(json.dumps(ASKING)) == {"Dropbox": echo, "Intercom": head, "Trello": head, "WooCommerce": form}
 

@@ -1,1 +1,1 @@
-"""Who sends: what is known of each provider, and how any other is described."""
+"""Providers: a record for each known one, and how to describe any other."""

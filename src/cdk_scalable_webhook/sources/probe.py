@@ -1,4 +1,4 @@
-"""What a provider sends unsigned, to see whether somebody is there."""
+"""Unsigned requests by which a provider verifies the endpoint."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ MAX_FIELD = 256
 
 @typed
 class Probe:
-    """A request that a sender sends unsigned, to see whether somebody is there, for ``Source.hmac(probe=…)`` and
-    ``Source.token(probe=…)``. Whoever sends it is answered by 200, and it is never queued.
+    """An unsigned request by which a provider verifies the endpoint, for ``Source.hmac(probe=…)`` and
+    ``Source.token(probe=…)``. It gets a 200, and is never queued.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
 
     def __init__(self, kind: str, *arguments: str) -> None:
-        """Not called by itself: the static methods know each kind.
+        """Do not call this: use the static methods, which know each kind.
 
         Args:
-            kind: Of ``webhook_runtime.sources.handshakes.KINDS``.
-            arguments: What that is made of.
+            kind: One of ``webhook_runtime.sources.handshakes.KINDS``.
+            arguments: The arguments of that kind.
         """
         self._kind = kind
         self._arguments = arguments
 
     @staticmethod
     def head() -> "Probe":
-        """A HEAD, as Trello's and Intercom's.
+        """Answer a HEAD, such as Trello's and Intercom's.
 
         Returns:
             The probe.
@@ -38,7 +38,7 @@ class Probe:
 
     @staticmethod
     def echo(parameter: str) -> "Probe":
-        """A GET whose query has a parameter that has to come back as text, as Dropbox's ``challenge``.
+        """Answer a GET with the text of a parameter of its query, such as Dropbox's ``challenge``.
 
         Args:
             parameter: Its name, up to 256 characters.
@@ -54,7 +54,7 @@ class Probe:
 
     @staticmethod
     def form(field: str) -> "Probe":
-        """A form with one field and no other, as WooCommerce's ``webhook_id``.
+        """Answer a form with only one field, such as WooCommerce's ``webhook_id``.
 
         Args:
             field: Its name, up to 256 characters.
@@ -69,9 +69,9 @@ class Probe:
         return Probe("form", field)
 
     def describe(self) -> Sequence[str]:
-        """Tell the function that answers what it has to know.
+        """Describe the probe for the function that answers it.
 
         Returns:
-            The kind, and what it is made of.
+            The kind and its arguments.
         """
         return [self._kind, *self._arguments]

@@ -1,7 +1,7 @@
-"""The providers that have a method of ``Source``: one record each, and below them the methods, which are made of it.
+"""The providers that have a method of ``Source``: one record each, and below the records the generated methods.
 
-`make generate` writes the methods, so that editors and type checkers know them, and `make check` holds them to the
-records. The site's table and navigation, and the lists of the tests, are made of the records too.
+`make generate` writes the methods, so that editors and type checkers know them. `make check` compares them with the
+records. The table and the navigation of the site, and the lists of the tests, come from the records too.
 """
 
 from abc import ABC, abstractmethod
@@ -17,37 +17,37 @@ from cdk_scalable_webhook.checks.types import typed
 if TYPE_CHECKING:  # importing it costs every synth
     from aws_cdk import aws_secretsmanager as secretsmanager
 
-# The handshakes that API Gateway answers by itself: every other takes code.
+# The handshakes that API Gateway can answer itself. Every other one needs code.
 ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
 
-# Seconds: as Stripe, Slack and Standard Webhooks recommend.
+# Seconds, as Stripe, Slack and Standard Webhooks recommend.
 _FIVE_MINUTES = 300
 _HUB_SIGNATURE: Mapping[str, object] = {"header": "X-Hub-Signature-256", "prefix": "sha256="}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A provider: how it signs, what it asks, and what its method and its page say of it.
+    """A provider: its signature, its endpoint verification, and the words of its method and its page.
 
     Args:
-        name: As it writes it. Its method, its page and its vector are found by that.
-        documentation: Where it says how it signs.
-        verified_by: Its own client library that accepts what is tried here, as its registry calls it; or where it has
-            published a signature. Empty where its documentation is all that there is.
-        ways: How it signs: the fields of its scheme that differ from the defaults, once for each way that it may sign.
+        name: The provider's spelling. Its method, its page and its vector are found by the name.
+        documentation: The page on its signature.
+        verified_by: Its own client library, by its name in the registry, that accepts the tested webhooks. Or the page
+            with a signature that it has published. Empty if there is only documentation.
+        ways: The ways in which it may sign: for each, the fields of its scheme that differ from the defaults.
             ``tolerance`` is the default of the argument of that name.
-        kind: The scheme, of ``webhook_runtime.sources.schemes.KINDS``.
-        handshakes: What it sends to see whether somebody is there: each a kind of
-            ``webhook_runtime.sources.handshakes.KINDS``, and what that is made of.
-        accepted: What it takes for accepted, where that is not every 2xx.
-        signs_with: What its secret is, as it calls it.
-        signature: Where the signature is, where the header alone does not tell. As in a docstring.
-        id: What makes a delivery unique, in the same way; or, where it gives none, why each request is its own.
-        asks: What it asks, for the table.
-        also: Who else sends like that, for the table.
-        says: What the docstring says besides, after its first sentence.
-        more: A further paragraph of it.
-        takes_more: Whether its method has arguments of its own, and so is written by hand in ``source.py``.
+        kind: The scheme, one of ``webhook_runtime.sources.schemes.KINDS``.
+        handshakes: The requests by which it verifies the endpoint. Each is one of
+            ``webhook_runtime.sources.handshakes.KINDS``, and its arguments.
+        accepted: The response that it accepts, if it does not accept every 2xx.
+        signs_with: The provider's name for its secret.
+        signature: The place of the signature, if the header is not enough. In the form of a docstring.
+        id: The id that makes a delivery unique, in the same form. Without one, the reason why each request is unique.
+        endpoint_verification: The name of its endpoint verification, for the table.
+        also: Others that sign in the same way, for the table.
+        says: More sentences of the docstring, after its first one.
+        more: One more paragraph of the docstring.
+        takes_more: Whether its method has arguments of its own, and is handwritten in ``source.py``.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Provider:
     signs_with: str
     signature: str = ""
     id: str = ""
-    asks: str = ""
+    endpoint_verification: str = ""
     also: str = ""
     says: str = ""
     more: str = ""
@@ -68,45 +68,45 @@ class Provider:
 
     @property
     def method(self) -> str:
-        """The name of its method of ``Source``."""
+        """Return the name of its method of ``Source``."""
         return self.name.lower().replace(" ", "_")
 
     @property
     def page(self) -> str:
-        """The name of its page in docs/sources."""
+        """Return the name of its page in docs/sources."""
         return f"{self.method.replace('_', '-')}.md"
 
     @property
     def signs_time(self) -> bool:
-        """Whether what it signs has a time, so that its method has a ``tolerance``."""
+        """Return whether it signs a time, so that its method has a ``tolerance``."""
         return "tolerance" in self.ways[0]
 
     @property
     def minutes(self) -> float:
-        """The default of ``tolerance``."""
+        """Return the default of ``tolerance``."""
         return float(str(self.ways[0]["tolerance"])) / 60
 
     @property
     def takes_code(self) -> bool:
-        """Whether its handshake takes code, and so a Lambda integration."""
+        """Return whether its handshake needs code, and so a Lambda integration."""
         return any(kind not in ANSWERED_BY_API_GATEWAY for kind, *_ in self.handshakes)
 
     @property
     def id_of_delivery(self) -> str | None:
-        """The header or the key of the payload that makes a delivery unique."""
+        """Return the header or the key of the payload that makes a delivery unique."""
         found = self.ways[0].get("id_header") or self.ways[0].get("id_field")
         return None if found is None else str(found)
 
     @property
     def what_is_signed(self) -> str:
-        """Where the signature is, for a reader."""
+        """Return the place of the signature, for a reader."""
         return self.signature or f"``{self.ways[0]['header']}``"
 
     @property
     def what_is_unique(self) -> str:
-        """What makes a delivery unique, for a reader; or why each request is its own."""
+        """Return the id that makes a delivery unique, for a reader; or why each request is unique."""
         if self.id_of_delivery is None:
-            return self.id or f"{self.name} gives none an id"
+            return self.id or f"{self.name} sends no id"
         whose = "the payload's " if "id_field" in self.ways[0] else ""
         return self.id or f"{whose}``{self.id_of_delivery}``"
 
@@ -118,8 +118,8 @@ PROVIDERS = (
         verified_by="https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
         ways=[{**_HUB_SIGNATURE, "id_header": "X-GitHub-Delivery"}],
         signs_with="The webhook's secret",
-        asks="a `ping`, stored as any event",
-        says="A ``ping`` is stored as any event.",
+        endpoint_verification="none. A `ping` is stored like any event",
+        says="A ``ping`` is stored like any event.",
     ),
     Provider(
         name="Stripe",
@@ -157,10 +157,11 @@ PROVIDERS = (
         accepted=Acknowledgement(200),
         signs_with="The app's signing secret",
         id="the event's ``event_id``",
-        asks="`url_verification`, `ssl_check`",
+        endpoint_verification="`url_verification`, `ssl_check`",
         says="The ``url_verification`` is answered once its own signature is verified. The ``ssl_check``, which Slack "
         "does not sign, is answered too.",
-        more="What is accepted is answered with 200 and no body, which a slash command and an interaction may show.",
+        more="An accepted webhook gets a 200 without a body, since Slack may show the body of a slash command or an "
+        "interaction.",
     ),
     Provider(
         name="Shopify",
@@ -171,7 +172,7 @@ PROVIDERS = (
         ],
         signs_with="The app's client secret",
         also=", and its Events",
-        says="Shopify's Events, the newer kind, have the same without the ``X-``.",
+        says="Shopify's Events, the newer kind, have the same headers without the ``X-``.",
     ),
     Provider(
         name="Twilio",
@@ -182,10 +183,9 @@ PROVIDERS = (
         accepted=Acknowledgement(200, "<Response/>", "text/xml"),
         signs_with="The account's auth token",
         signature="``X-Twilio-Signature`` of URL and payload",
-        more="The URL is the one that API Gateway was called by, so it has to be the one that Twilio was given: no "
-        "proxy before it that changes it. Parameters in its query are best left out: API Gateway decodes them, and how "
-        "they were written has to be guessed.\n\n"
-        "What is accepted is answered with TwiML that asks for nothing, unless ``acknowledgement`` says otherwise.",
+        more="Twilio signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave "
+        "out a query: API Gateway decodes it, and its original form is a guess.\n\n"
+        "An accepted webhook gets an empty TwiML response. Set another with ``acknowledgement``.",
     ),
     Provider(
         name="Standard Webhooks",
@@ -205,7 +205,7 @@ PROVIDERS = (
             }
             for start in ("webhook", "svix")
         ],
-        signs_with="The signing secret, ``whsec_…`` or its base64 alone",
+        signs_with="The signing secret, ``whsec_…`` or only its base64",
         signature="``webhook-signature`` or ``svix-signature``",
         id="``webhook-id`` or ``svix-id``",
         also=": Svix, OpenAI, Clerk and others",
@@ -218,7 +218,7 @@ PROVIDERS = (
         handshakes=[("meta",)],
         accepted=Acknowledgement(200),
         signs_with="A JSON secret with the app's secret and the verify token that you chose",
-        asks="`hub.challenge`",
+        endpoint_verification="`hub.challenge`",
         also=": Facebook, Instagram, WhatsApp",
         takes_more=True,
     ),
@@ -230,12 +230,12 @@ PROVIDERS = (
         handshakes=[("microsoft_graph",)],
         signs_with="The ``clientState`` that the subscription was created with",
         signature="the ``clientState`` of each notification",
-        id="it may hold several notifications",
-        asks="`validationToken`",
+        id="it may contain several notifications",
+        endpoint_verification="`validationToken`",
         also=", and SharePoint",
         says="The ``validationToken`` is answered.",
-        more="The encrypted resource data of rich notifications stays as it is, and its ``validationTokens`` are for "
-        "your consumer to validate.",
+        more="The encrypted resource data of rich notifications stays unchanged. Validate its ``validationTokens`` in "
+        "your own consumer.",
     ),
     Provider(
         name="Okta",
@@ -247,7 +247,7 @@ PROVIDERS = (
         signs_with="The authentication secret of the event hook",
         signature="the secret, in ``Authorization``",
         id="the ``eventId``",
-        asks="the one-time verification",
+        endpoint_verification="the one-time verification",
         takes_more=True,
     ),
     Provider(
@@ -265,10 +265,9 @@ PROVIDERS = (
         handshakes=[("zoom",)],
         accepted=Acknowledgement(200),
         signs_with="The app's secret token",
-        asks="`endpoint.url_validation`",
+        endpoint_verification="`endpoint.url_validation`",
         says="The ``endpoint.url_validation`` is answered once its own signature is verified.",
-        more="What is accepted is answered with 200: Zoom takes 200 and 204 alone for accepted, and sends again what "
-        "is answered with another.",
+        more="An accepted webhook gets a 200: Zoom accepts only 200 and 204, and retries after any other response.",
     ),
     Provider(
         name="X",
@@ -279,12 +278,12 @@ PROVIDERS = (
         ],
         handshakes=[("x",)],
         accepted=Acknowledgement(200),
-        signs_with="The app's consumer secret, or of an app with OAuth 2.0 its client secret",
+        signs_with="The app's consumer secret. For an app with OAuth 2.0, its client secret",
         signature="``x-twitter-webhooks-signature``, or ``X-Twitter-Webhooks-Signature-OAuth2``",
-        asks="the challenge-response check",
+        endpoint_verification="the challenge-response check",
         says="The challenge-response check is answered.",
-        more="That check signs what anybody asks, with the secret that events are signed with. So it signs nothing "
-        "that could be an event, which has to be a JSON object. What is accepted is answered with 200, as X asks.",
+        more="That check signs the text of any client, with the secret of the events. So it signs no text that could "
+        "be an event, which has to be a JSON object. An accepted webhook gets a 200, as X requires.",
     ),
     Provider(
         name="Linear",
@@ -293,8 +292,8 @@ PROVIDERS = (
         ways=[{"header": "Linear-Signature", "id_header": "Linear-Delivery"}],
         accepted=Acknowledgement(200),
         signs_with="The webhook's signing secret",
-        more="What is accepted is answered with 200, as Linear asks. The time of sending is in the payload, as "
-        "``webhookTimestamp``: it is signed, and is not held against the arrival.",
+        more="An accepted webhook gets a 200, as Linear requires. The time of sending is in the payload, as "
+        "``webhookTimestamp``. It is signed, but not compared with the time of arrival.",
     ),
     Provider(
         name="PagerDuty",
@@ -304,8 +303,8 @@ PROVIDERS = (
             {"header": "X-PagerDuty-Signature", "prefix": "v1=", "separator": ",", "id_header": "X-Webhook-Id"},
         ],
         signs_with="The secret of the webhook subscription",
-        more="PagerDuty takes a 401 as final, so put the secret there before the subscription. With "
-        "``Ingress.direct_integration()`` nothing is answered 401.",
+        more="PagerDuty treats a 401 as final, so store the secret before you create the subscription. With "
+        "``Ingress.direct_integration()`` no webhook gets a 401.",
     ),
     Provider(
         name="Square",
@@ -321,8 +320,8 @@ PROVIDERS = (
         ],
         signs_with="The signature key of the webhook subscription",
         signature="``x-square-hmacsha256-signature`` of URL and payload",
-        more="The URL is the one that Square was given, so API Gateway has to be called by it: no proxy before it that "
-        "changes it, and no query.",
+        more="Square signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave "
+        "out a query.",
     ),
     Provider(
         name="HubSpot",
@@ -340,9 +339,9 @@ PROVIDERS = (
         ],
         signs_with="The app's client secret",
         signature="``X-HubSpot-Signature-v3`` of method, URL, payload and time",
-        id="it may hold up to 100 events",
-        more="The URL is the one that HubSpot was given, so API Gateway has to be called by it: no proxy before it "
-        "that changes it, and no query.",
+        id="it may contain up to 100 events",
+        more="HubSpot signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave "
+        "out a query.",
     ),
     Provider(
         name="Paddle",
@@ -362,7 +361,7 @@ PROVIDERS = (
         accepted=Acknowledgement(200),
         signs_with="The secret key of the notification destination, ``pdl_ntfset_…``",
         id="the event's ``event_id``",
-        more="What is accepted is answered with 200, as Paddle asks. Its own library takes 5 seconds of difference.",
+        more="An accepted webhook gets a 200, as Paddle requires. Paddle's own library has a tolerance of 5 seconds.",
     ),
     Provider(
         name="Razorpay",
@@ -370,7 +369,7 @@ PROVIDERS = (
         verified_by="razorpay",
         ways=[{"header": "X-Razorpay-Signature", "id_header": "X-Razorpay-Event-Id"}],
         signs_with="The webhook's secret",
-        more="A retry is signed with the secret of its first try, so the secret may change once a day at most.",
+        more="Razorpay signs a retry with the secret of its first try, so change the secret once a day at most.",
     ),
 )
 
@@ -390,23 +389,23 @@ class _Made(ABC):
         """Make the source of a provider, by the name of its method."""
 
 
-# From here on written by `make generate`.
+# Generated from here on: run `make generate`.
 
 
 @typed
 class Providers(_Made):
-    """The methods of ``Source`` that know a provider."""
+    """The methods of ``Source``, one for each provider."""
 
     @classmethod
     def github(
         cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
     ) -> Self:
-        """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored as any
-        event.
+        """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored like
+        any event.
 
         Args:
             secret: The webhook's secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -430,8 +429,9 @@ class Providers(_Made):
 
         Args:
             secret: The endpoint's signing secret, ``whsec_…``.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -454,12 +454,14 @@ class Providers(_Made):
         """Slack: ``X-Slack-Signature``, and the event's ``event_id`` as the delivery's id. The ``url_verification`` is
         answered once its own signature is verified. The ``ssl_check``, which Slack does not sign, is answered too.
 
-        What is accepted is answered with 200 and no body, which a slash command and an interaction may show.
+        An accepted webhook gets a 200 without a body, since Slack may show the body of a slash command or an
+        interaction.
 
         Args:
             secret: The app's signing secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda integration.
@@ -476,11 +478,11 @@ class Providers(_Made):
         cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
     ) -> Self:
         """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id. Shopify's Events, the
-        newer kind, have the same without the ``X-``.
+        newer kind, have the same headers without the ``X-``.
 
         Args:
             secret: The app's client secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -498,15 +500,14 @@ class Providers(_Made):
     ) -> Self:
         """Twilio: ``X-Twilio-Signature`` of URL and payload, and ``I-Twilio-Idempotency-Token`` as the delivery's id.
 
-        The URL is the one that API Gateway was called by, so it has to be the one that Twilio was given: no proxy
-        before it that changes it. Parameters in its query are best left out: API Gateway decodes them, and how they
-        were written has to be guessed.
+        Twilio signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave out a
+        query: API Gateway decodes it, and its original form is a guess.
 
-        What is accepted is answered with TwiML that asks for nothing, unless ``acknowledgement`` says otherwise.
+        An accepted webhook gets an empty TwiML response. Set another with ``acknowledgement``.
 
         Args:
             secret: The account's auth token.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -524,14 +525,14 @@ class Providers(_Made):
     ) -> Self:
         """Microsoft Graph: the ``clientState`` of each notification. The ``validationToken`` is answered.
 
-        Each request is its own delivery: it may hold several notifications.
+        Each request is its own delivery: it may contain several notifications.
 
-        The encrypted resource data of rich notifications stays as it is, and its ``validationTokens`` are for your
-        consumer to validate.
+        The encrypted resource data of rich notifications stays unchanged. Validate its ``validationTokens`` in your own
+        consumer.
 
         Args:
             secret: The ``clientState`` that the subscription was created with.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -553,15 +554,15 @@ class Providers(_Made):
     ) -> Self:
         """Zoom: ``x-zm-signature``. The ``endpoint.url_validation`` is answered once its own signature is verified.
 
-        Each request is its own delivery: Zoom gives none an id.
+        Each request is its own delivery: Zoom sends no id.
 
-        What is accepted is answered with 200: Zoom takes 200 and 204 alone for accepted, and sends again what is
-        answered with another.
+        An accepted webhook gets a 200: Zoom accepts only 200 and 204, and retries after any other response.
 
         Args:
             secret: The app's secret token.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda integration.
@@ -578,14 +579,14 @@ class Providers(_Made):
         """X: ``x-twitter-webhooks-signature``, or ``X-Twitter-Webhooks-Signature-OAuth2``. The challenge-response check
         is answered.
 
-        Each request is its own delivery: X gives none an id.
+        Each request is its own delivery: X sends no id.
 
-        That check signs what anybody asks, with the secret that events are signed with. So it signs nothing that could
-        be an event, which has to be a JSON object. What is accepted is answered with 200, as X asks.
+        That check signs the text of any client, with the secret of the events. So it signs no text that could be an
+        event, which has to be a JSON object. An accepted webhook gets a 200, as X requires.
 
         Args:
-            secret: The app's consumer secret, or of an app with OAuth 2.0 its client secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret: The app's consumer secret. For an app with OAuth 2.0, its client secret.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)`` with a Lambda integration.
@@ -603,12 +604,12 @@ class Providers(_Made):
     ) -> Self:
         """Linear: ``Linear-Signature``, and ``Linear-Delivery`` as the delivery's id.
 
-        What is accepted is answered with 200, as Linear asks. The time of sending is in the payload, as
-        ``webhookTimestamp``: it is signed, and is not held against the arrival.
+        An accepted webhook gets a 200, as Linear requires. The time of sending is in the payload, as
+        ``webhookTimestamp``. It is signed, but not compared with the time of arrival.
 
         Args:
             secret: The webhook's signing secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -626,12 +627,12 @@ class Providers(_Made):
     ) -> Self:
         """PagerDuty: ``X-PagerDuty-Signature``, and ``X-Webhook-Id`` as the delivery's id.
 
-        PagerDuty takes a 401 as final, so put the secret there before the subscription. With
-        ``Ingress.direct_integration()`` nothing is answered 401.
+        PagerDuty treats a 401 as final, so store the secret before you create the subscription. With
+        ``Ingress.direct_integration()`` no webhook gets a 401.
 
         Args:
             secret: The secret of the webhook subscription.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -650,12 +651,12 @@ class Providers(_Made):
         """Square: ``x-square-hmacsha256-signature`` of URL and payload, and the payload's ``event_id`` as the
         delivery's id.
 
-        The URL is the one that Square was given, so API Gateway has to be called by it: no proxy before it that changes
-        it, and no query.
+        Square signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave out a
+        query.
 
         Args:
             secret: The signature key of the webhook subscription.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -677,15 +678,16 @@ class Providers(_Made):
     ) -> Self:
         """HubSpot: ``X-HubSpot-Signature-v3`` of method, URL, payload and time.
 
-        Each request is its own delivery: it may hold up to 100 events.
+        Each request is its own delivery: it may contain up to 100 events.
 
-        The URL is the one that HubSpot was given, so API Gateway has to be called by it: no proxy before it that
-        changes it, and no query.
+        HubSpot signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave out a
+        query.
 
         Args:
             secret: The app's client secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -707,12 +709,13 @@ class Providers(_Made):
     ) -> Self:
         """Paddle: ``Paddle-Signature``, and the event's ``event_id`` as the delivery's id.
 
-        What is accepted is answered with 200, as Paddle asks. Its own library takes 5 seconds of difference.
+        An accepted webhook gets a 200, as Paddle requires. Paddle's own library has a tolerance of 5 seconds.
 
         Args:
             secret: The secret key of the notification destination, ``pdl_ntfset_…``.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -730,11 +733,11 @@ class Providers(_Made):
     ) -> Self:
         """Razorpay: ``X-Razorpay-Signature``, and ``X-Razorpay-Event-Id`` as the delivery's id.
 
-        A retry is signed with the secret of its first try, so the secret may change once a day at most.
+        Razorpay signs a retry with the secret of its first try, so change the secret once a day at most.
 
         Args:
             secret: The webhook's secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.

@@ -1,4 +1,4 @@
-"""Who sends: how the sender signs, what makes one of its deliveries unique, and what it asks before it sends."""
+"""A source: the signature of a provider, the id of its deliveries, and its endpoint verification."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -41,19 +41,19 @@ _TOLERANCE = Duration.minutes(5)
 
 @typed
 class Source(Providers):
-    """Who sends: how requests are signed, and which of them is which delivery.
+    """A provider of webhooks: its signature, and the id of its deliveries.
 
-    What is not signed by the secret is refused: with ``Ingress.lambda_integration()`` at the door, by 401, and with
-    ``Ingress.direct_integration()`` by the consumer, which sends it to ``unverified_queue`` before any sink sees it.
-    Where the secret cannot be read nobody is let in. After a rotation in Secrets Manager both secrets are good, the new
-    one and the one before it.
+    A request without a valid signature is rejected. With ``Ingress.lambda_integration()`` the endpoint answers 401.
+    With ``Ingress.direct_integration()`` the consumer sends it to ``unverified_queue`` before any sink sees it. If the
+    secret cannot be read, no request is let in. After a rotation in Secrets Manager two secrets are valid, the new one
+    and the previous one.
 
-    Every ``secret`` is one of Secrets Manager, as plain text, or JSON with the secret in ``secret_field``. It need
-    not be there yet when the stack is deployed.
+    Each ``secret`` is in Secrets Manager, as plain text, or as JSON with the secret in ``secret_field``. It need not
+    exist yet when you deploy the stack.
 
-    Some senders ask before they send whether somebody is there. Such a handshake is answered, and not stored. It mostly
-    takes code, so ``Ingress.lambda_integration()``; those of ``okta`` and ``microsoft_graph`` API Gateway answers by
-    itself with ``Ingress.direct_integration()`` as well.
+    Some providers verify the endpoint before they send webhooks. Such a handshake is answered, and not stored. It
+    mostly needs code, so ``Ingress.lambda_integration()``. With ``Ingress.direct_integration()`` API Gateway itself
+    answers those of ``okta`` and ``microsoft_graph``.
 
     See: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
     """
@@ -71,19 +71,19 @@ class Source(Providers):
         code: Path | None = None,
         acknowledgement: Acknowledgement | None = None,
     ) -> None:
-        """Not called by itself: the static methods know each sender's scheme.
+        """Do not call this: use the static methods, which know the scheme of each provider.
 
         Args:
-            kind: How the sender proves who it is, of ``webhook_runtime.sources.schemes.KINDS``.
+            kind: The scheme of the signature, one of ``webhook_runtime.sources.schemes.KINDS``.
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            handshakes: What the sender asks before it sends: each a kind of
-                ``webhook_runtime.sources.handshakes.KINDS``, and what that is made of. Default: nothing.
-            token_field: The key of the token that only the handshake knows, in the same secret. Default: no such token.
-            packages: The distributions that the function that verifies imports beside boto3. Default: none.
-            code: A folder or file of the user's that goes into that function. Default: none.
-            acknowledgement: What the sender takes for accepted, where that is not every 2xx. Default: 202 and
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            handshakes: The requests by which the provider verifies the endpoint. Each is one of
+                ``webhook_runtime.sources.handshakes.KINDS``, and its arguments. Default: none.
+            token_field: The key, in the same secret, of a token for the handshake only. Default: no such token.
+            packages: The packages, besides boto3, that the verifying function imports. Default: none.
+            code: The user's folder or file that goes into that function. Default: none.
+            acknowledgement: The response that the provider accepts, if it does not accept every 2xx. Default: 202 and
                 ``{"id": …}``.
 
         Raises:
@@ -108,15 +108,17 @@ class Source(Providers):
         secret_field: str | None = None,
         tolerance: Duration | None = None,
     ) -> "Source":
-        """Standard Webhooks, which many follow: ``webhook-signature``, ``webhook-timestamp``, and ``webhook-id`` as the
-        delivery's id. Svix' own names for them are known as well: ``svix-signature`` and so on.
+        """Standard Webhooks: ``webhook-signature``, ``webhook-timestamp``, and ``webhook-id`` as the delivery's id.
+
+        Svix's names for these headers are known as well: ``svix-signature`` and so on.
 
         Args:
-            secret: The signing secret, ``whsec_…`` or its base64 alone.
-            key_encoding: How the key is written in the secret: ``base64``, as the specification has it, or ``text``,
-                for those who sign with the text of the secret itself. Default: ``base64``.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
-            tolerance: How far the signature's timestamp may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            secret: The signing secret, ``whsec_…`` or only its base64.
+            key_encoding: The encoding of the key in the secret: ``base64``, as in the specification, or ``text``, for
+                providers that sign with the text of the secret itself. Default: ``base64``.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
+            tolerance: How far the signature's timestamp may be from the time of arrival, 1 second to 1 day. Default: 5
+                minutes.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -136,9 +138,9 @@ class Source(Providers):
         secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
         verify_token_field: str = "verify_token",  # noqa: S107
     ) -> "Source":
-        """Meta: ``X-Hub-Signature-256``. The ``hub.challenge`` is answered whose ``hub.verify_token`` is right.
+        """Meta: ``X-Hub-Signature-256``. A ``hub.challenge`` with the right ``hub.verify_token`` is answered.
 
-        Each request is its own delivery: Meta gives none an id. What is accepted is answered with 200, as Meta asks.
+        Each request is its own delivery: Meta sends no id. An accepted webhook gets a 200, as Meta requires.
 
         Args:
             secret: A JSON secret with the app's secret and the verify token that you chose.
@@ -166,20 +168,20 @@ class Source(Providers):
         """Okta's event hooks: the secret itself in a header, and the ``eventId`` as the delivery's id. The one-time
         verification is answered.
 
-        With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, whoever asks.
+        With ``Ingress.direct_integration()`` API Gateway answers it, and every other GET, from any client.
 
-        What is accepted is answered with 200: Okta takes 200 and 204 alone for accepted.
+        An accepted webhook gets a 200: Okta accepts only 200 and 204.
 
         Args:
             secret: The authentication secret of the event hook.
             header: The authentication field of the event hook. Default: ``Authorization``.
-            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
+            secret_field: The secret's key, up to 256 characters, if it is JSON. Default: plain text.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
 
         Raises:
-            ValueError: ``header`` is not the name of one, or ``secret_field`` out of its limits.
+            ValueError: ``header`` is not a header name, or ``secret_field`` is out of its limits.
 
         See: https://developer.okta.com/docs/concepts/event-hooks/
         """
@@ -206,44 +208,44 @@ class Source(Providers):
         probe: Probe | None = None,
         secret_field: str | None = None,
     ) -> "Source":
-        """Any other sender that signs with an HMAC.
+        """Any other provider that signs with an HMAC.
 
         Args:
             secret: The secret that both sides share.
-            header: The header with the signature; or up to 5, of which any may have the one that fits.
+            header: The header with the signature; or up to 5, if one of several may match.
             algorithm: ``sha1``, ``sha256``, ``sha384`` or ``sha512``. Default: ``sha256``.
             encoding: ``hex``, in lower case, ``base64`` or ``base64url``. Default: ``hex``.
-            prefix: What stands before each signature in its header, such as ``sha256=``, up to 256 characters. Default:
+            prefix: The text before each signature in its header, such as ``sha256=``, up to 256 characters. Default:
                 nothing.
-            separator: What stands between the parts of a header that has several, such as ``,``, up to 8 characters.
-                Parts without the ``prefix`` are no signatures, and one that fits is enough. Default: the header is one
+            separator: The text between the parts of a header, if it has several, such as ``,``, up to 8 characters.
+                Parts without the ``prefix`` are no signatures, and one match is enough. Default: the header is one
                 signature.
-            signed_content: What is signed, up to 256 characters: ``{body}``, and around it ``{timestamp}`` and
-                ``{id}``, which the headers hold, ``{method}``, and ``{url}``, by which the request was sent. Towards
-                the payload a text has to follow ``{id}``, and an id that holds it is refused; so is a payload that
-                touches ``{url}`` with a character that a URL may hold. Default: the payload alone.
-            key_encoding: How the key is written in the secret: ``text``, ``hex`` or ``base64``. Default: ``text``.
-            timestamp_header: The header with the time of signing. Default: none, so that what was recorded may be sent
-                again; it is stored once only where it has the same ``id_header`` or ``id_field``.
-            timestamp_prefix: What stands before that time in ``header`` itself, between its separators, such as ``t=``,
-                up to 256 characters. Default: it is not there.
-            timestamp_format: How that time is written: ``seconds`` since 1970, ``milliseconds``, or ``iso8601``.
+            signed_content: The signed content, up to 256 characters: ``{body}``, and around it ``{timestamp}`` and
+                ``{id}`` of the headers, ``{method}``, and ``{url}`` of the request. Between ``{id}`` and ``{body}``
+                there must be a text. An id that contains that text is rejected. So is a payload next to ``{url}`` that
+                starts or ends there with a character that a URL may contain. Default: only the payload.
+            key_encoding: The encoding of the key in the secret: ``text``, ``hex`` or ``base64``. Default: ``text``.
+            timestamp_header: The header with the time of signing. Default: none, so a recorded request may be replayed.
+                Then it is a duplicate only if it has the same ``id_header`` or ``id_field``.
+            timestamp_prefix: The text before that time in ``header`` itself, between its separators, such as ``t=``, up
+                to 256 characters. Default: it is not there.
+            timestamp_format: The format of that time: ``seconds`` since 1970, ``milliseconds``, or ``iso8601``.
                 Default: ``seconds``.
-            tolerance: How far that time may be from the arrival, 1 second to 1 day. Default: 5 minutes.
+            tolerance: How far that time may be from the time of arrival, 1 second to 1 day. Default: 5 minutes.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
             id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
-                characters. Of what is further in, the keys from the outside in with dots between, such as
-                ``action.id``. Default: each request is its own delivery.
-            probe: What the sender sends unsigned to see whether somebody is there. It is answered, and not stored.
-                Default: nothing.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+                characters. For a nested one, the keys from the outside in, with dots between, such as ``action.id``.
+                Default: each request is its own delivery.
+            probe: The unsigned request by which the provider verifies the endpoint. It is answered, and not stored.
+                Default: none.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
-            The source, for ``ScalableWebhook(source=…)``. With a ``probe`` it wants ``Ingress.lambda_integration()``.
+            The source, for ``ScalableWebhook(source=…)``. A ``probe`` needs ``Ingress.lambda_integration()``.
 
         Raises:
-            ValueError: An argument is none of those, one header is said to hold two things, or ``signed_content`` does
-                not cover what it should, or could be read in several ways.
+            ValueError: An argument has another value, one header has two meanings, or ``signed_content`` leaves out a
+                part, or is ambiguous.
 
         Example:
             ```python
@@ -306,26 +308,26 @@ class Source(Providers):
         probe: Probe | None = None,
         secret_field: str | None = None,
     ) -> "Source":
-        """Any other sender that signs nothing, and sends the secret itself in a header. No sink gets that header.
+        """Any other provider that signs nothing, and sends the secret itself in a header. No sink gets that header.
 
         Args:
             secret: The secret that both sides share.
             header: The header with the secret.
-            prefix: What stands before the secret in its header, such as ``Bearer ``, up to 256 characters. Default:
+            prefix: The text before the secret in its header, such as ``Bearer ``, up to 256 characters. Default:
                 nothing.
             id_header: The header that makes a delivery unique. Default: each request is its own delivery.
             id_field: The key of a JSON payload, a text or a whole number, that makes a delivery unique, up to 256
-                characters. Of what is further in, the keys from the outside in with dots between, such as
-                ``action.id``. Default: each request is its own delivery.
-            probe: What the sender sends without the secret to see whether somebody is there. It is answered, and not
-                stored. Default: nothing.
-            secret_field: Its key, up to 256 characters, where the secret is JSON. Default: plain text.
+                characters. For a nested one, the keys from the outside in, with dots between, such as ``action.id``.
+                Default: each request is its own delivery.
+            probe: The request, without the secret, by which the provider verifies the endpoint. It is answered, and not
+                stored. Default: none.
+            secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
 
         Returns:
-            The source, for ``ScalableWebhook(source=…)``. With a ``probe`` it wants ``Ingress.lambda_integration()``.
+            The source, for ``ScalableWebhook(source=…)``. A ``probe`` needs ``Ingress.lambda_integration()``.
 
         Raises:
-            ValueError: An argument is none of those, or one header is said to hold two things.
+            ValueError: An argument has another value, or one header has two meanings.
 
         Example:
             ```python
@@ -348,21 +350,22 @@ class Source(Providers):
         secret_field: str | None = None,
         packages: Sequence[str] = (),
     ) -> "Source":
-        """A Python function of yours that verifies, for what signs in no way above.
+        """Your own Python function that verifies requests, for a signature that no other source knows.
 
-        It is called with the ``Webhook`` and the list of its secrets, the newest first. To refuse it raises
-        ``Unverified(reason)`` of ``webhook_runtime``. It returns what makes the delivery unique, or None; or an
-        ``Answer`` for a handshake, which is given to the sender and stored nowhere. Where it fails in any other way
-        nobody is let in: the door answers 500, and behind a direct door the webhook comes back.
+        It is called with the ``Webhook`` and the list of its secrets, the newest first. To reject a request, raise
+        ``Unverified(reason)`` of ``webhook_runtime``. Return the id that makes the delivery unique, or None. For a
+        handshake return an ``Answer``, which the provider gets and which is not stored. If the function fails in any
+        other way, no request is let in: the endpoint answers 500, and behind a direct integration the webhook is
+        retried.
 
         Args:
-            code: The folder whose content goes into the function that verifies, or one ``.py`` file. What is never code
-                of a function is left out: see ``Sink.python()``.
+            code: The folder whose content goes into the verifying function, or one ``.py`` file. Files that are never
+                code of a function are left out: see ``Sink.python()``.
             handler: ``module.function`` in it.
-            secret: What it needs to know. Default: nothing, so its list is empty.
-            secret_field: The secret's key, up to 256 characters, where it is JSON. Default: plain text.
-            packages: Distributions that it imports, pure Python and installed where the app is synthesised, without
-                boto3, which is there: see ``Sink.python()``. Default: none.
+            secret: The secret that it needs. Default: none, so its list is empty.
+            secret_field: The secret's key, up to 256 characters, if it is JSON. Default: plain text.
+            packages: The packages that it imports, pure Python, and installed in the environment of the synthesis.
+                Leave out boto3, which is there: see ``Sink.python()``. Default: none.
 
         Returns:
             The source, for ``ScalableWebhook(source=…)``.
@@ -409,24 +412,24 @@ class Source(Providers):
 
     @property
     def delivery_id_header(self) -> str | None:
-        """The header that makes a delivery unique, where it is one: of several ways to sign that of the first."""
+        """Return the header that makes a delivery unique, if there is one. The first way to sign counts."""
         header = self._ways[0].get("id_header")
         return None if header is None else str(header)
 
     @property
     def headers(self) -> frozenset[str]:
-        """The headers that tell who sends, in lower case."""
+        """Return the headers that prove the provider, in lower case."""
         named = (way.get(name) for way in self._ways for name in ("header", "timestamp_header", "id_header"))
         return frozenset(str(name).lower() for name in named if name is not None)
 
     @property
     def id_headers(self) -> set[str]:
-        """The headers that make a delivery unique, in lower case."""
+        """Return the headers that make a delivery unique, in lower case."""
         return {str(way["id_header"]).lower() for way in self._ways if way.get("id_header") is not None}
 
     @property
     def signs_url(self) -> bool:
-        """Whether a signature is of the URL too, and so of all of its query."""
+        """Return whether the signature covers the URL too, and so all of its query."""
         return self._kind == "twilio" or any("{url}" in str(way.get("signed", "")) for way in self._ways)
 
     @property
@@ -435,39 +438,39 @@ class Source(Providers):
 
     @property
     def handshakes(self) -> Sequence[str]:
-        """What the sender asks before it sends, by kind."""
+        """Return the kinds of requests by which the provider verifies the endpoint."""
         return [kind for kind, *_ in self._handshakes]
 
     @property
     def gives_ids(self) -> bool:
-        """Whether the sender gives each delivery an id of its own, in a header or in the payload."""
+        """Return whether the provider gives each delivery an id, in a header or in the payload."""
         return any(way.get(name) is not None for way in self._ways for name in ("id_header", "id_field"))
 
     @property
     def acknowledgement(self) -> Acknowledgement | None:
-        """What the sender takes for accepted, where that is not every 2xx."""
+        """Return the response that the provider accepts, if it does not accept every 2xx."""
         return self._acknowledgement
 
     @property
     def secret_arn(self) -> str | None:
-        """The secret that is asked, where there is one, as the function that verifies names it."""
+        """Return the ARN of the secret, if there is one, as the verifying function knows it."""
         return None if self._secret is None else self._secret.secret_arn
 
     @property
     def packages(self) -> Sequence[str]:
-        """The distributions that the function that verifies imports beside boto3."""
+        """Return the packages, besides boto3, that the verifying function imports."""
         return self._packages
 
     @property
     def code(self) -> Path | None:
-        """A folder or file of the user's that goes into the function that verifies."""
+        """Return the user's folder or file that goes into the verifying function."""
         return self._code
 
     def describe(self) -> Mapping[str, Any]:
-        """Tell the function that verifies what it has to know.
+        """Describe the source for the verifying function.
 
         Returns:
-            What can be written as JSON: the scheme, the handshake, and where the secret is. Never the secret itself.
+            Values for JSON: the scheme, the handshakes, and the ARN of the secret. Never the secret itself.
         """
         described: dict[str, Any] = {"kind": self._kind, "scheme": self._scheme}
         if self._secret is not None:
@@ -479,13 +482,13 @@ class Source(Providers):
         return described
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
-        """Permit reading the secret, where there is one.
+        """Grant permission to read the secret, if there is one.
 
         Args:
-            grantee: The function that verifies.
+            grantee: The verifying function.
 
         Raises:
-            ValueError: The secret is of another account or region than the function.
+            ValueError: The secret is in another account or region than the function.
         """
         if self._secret is not None:
             require_same_environment(cast(Construct, grantee), secret=self._secret)
@@ -493,26 +496,26 @@ class Source(Providers):
 
 
 def count_mismatched(function: lambda_.Function, queue: sqs.IQueue, sources: Iterable[Source]) -> None:
-    """Make a metric of the lines by which a function says that no signature fits a secret, and which."""
+    """Make a metric of the log lines that report a secret that matches no signature."""
     if any(source.secret_arn for source in sources):
         lines = logs.FilterPattern.exists("$.secret")
         count("Mismatched", function, queue, lines, dimensions={"Secret": "$.secret"})
 
 
 def metric_mismatched(queue: sqs.IQueue, secret_arn: str, period: Duration | None) -> "cloudwatch.Metric":
-    """The count of one secret, in whichever function of this queue."""
+    """Return the count of one secret, in any function of this queue."""
     return counted("Mismatched", queue, period, {"Secret": secret_arn})
 
 
 def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
-    """What the function has to know that verifies for these mounts; None for one that needs no check there. Nothing
-    where none does."""
+    """Return the environment of the function that verifies these endpoints, by path. A source of None needs no check.
+    Return nothing if no endpoint needs one."""
     described = {mount: source and source.describe() for mount, source in sources.items()}
     return to_environment(SourceSettings(described if any(described.values()) else None))
 
 
 def _any_of(kind: str, ways: Sequence[Mapping[str, object]]) -> tuple[str, Mapping[str, object]]:
-    """The kind and the scheme of what may be signed in several ways."""
+    """Return the kind and the scheme of a provider that may sign in several ways."""
     return (kind, ways[0]) if len(ways) == 1 else ("any_of", {"ways": ways})
 
 
