@@ -178,4 +178,4 @@ def tabled(act: Act) -> Table:
 
 
 def _refused(report: Report) -> str:
-    return ", ".join(filter(None, [counted(report.refused), counted(report.unanswered)])) or "0"
+    return ", ".join(filter(None, [counted(report.rejected), counted(report.unanswered)])) or "0"

@@ -1,12 +1,14 @@
-"""`make faults`: webhooks, while everything around the queue fails, and what became of each.
+"""`make faults`: send webhooks while everything around the queue fails, and report the outcome of each.
 
-Half of them come by a publisher Lambda and go into Postgres. The others go from API Gateway straight into SQS, and
-through PgBouncer into the same table. Consumers and publishers are killed; Postgres is killed, its connections are
-terminated, its disk is slow and hangs; PgBouncer is killed and paused, and its pool exhausted; the queue delivers
-early; SQS is slow and refuses; senders are cut off before they are told; 1 % of the webhooks are poison, and 5 % are
-sent twice. In the end every accepted webhook is in the table once, or in the dead-letter queue with its reason; and
-each fault is counted, as is what it did. One seed decides everything that is chosen: `make faults SEED=42` repeats a
-run, as far as processes ever do the same twice.
+Half of them pass a publisher function and go into Postgres. The others go from API Gateway directly into SQS, and
+through PgBouncer into the same table. Consumers and publishers are killed. Postgres is killed, its connections are
+terminated, and its disk is slow or hangs. PgBouncer is killed and paused, and its pool exhausted. The queue delivers
+early. SQS is slow and rejects calls. Providers lose their connection before the response. 1 % of the webhooks are
+poison, and 5 % are sent twice.
+
+In the end, every accepted webhook is in the table once, or in the dead-letter queue with its reason. Each fault is
+counted with its effect. One seed makes all choices: `make faults SEED=42` repeats a run, as far as processes ever
+repeat.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import secrets
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "examples"))  # where the Postgres is
+sys.path.append(str(Path(__file__).parents[1] / "examples"))  # the Postgres is there
 
 from run import run, show, write
 
@@ -26,9 +28,9 @@ FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
 
 
 def main() -> int:
-    """Returns the exit status: 0 where nothing was lost or stored twice, and every fault had an effect."""
+    """Return the exit status: 0 if nothing was lost or stored twice, and every fault had an effect."""
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
-    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: another each time")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="default: random")
     parser.add_argument("--webhooks", type=int, default=10_000)
     arguments = parser.parse_args()
     interrupt_on_termination()

@@ -10,20 +10,20 @@ from random import Random
 import psutil
 from postgres_server import USER, PostgresServer
 
-# A commit waits for that long before it is flushed, in microseconds: the most that Postgres has.
+# The delay of a commit in microseconds: the maximum of Postgres.
 SLOW_COMMIT = 100_000
 _DEAD_SECONDS = 30
-# One of them may be lucky, and be flushed with the commit of somebody else.
+# Some of them may be flushed early, with another commit.
 _PROBES = 10
 
 _AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
 
-# Waits for so many seconds, and says whether it shall be all over.
+# Waits for so many seconds, and returns whether the run is over.
 Wait = Callable[[float], bool]
 
 
 class Database(PostgresServer):
-    """The server, and the table of the sink, which refuses some webhooks for good."""
+    """The server with the sink's table, which always rejects some webhooks."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, max_connections=40, fsync=True)
@@ -31,11 +31,11 @@ class Database(PostgresServer):
     def start(self) -> None:
         super().start()
         assert self.pid
-        # Remembered with its time: a process id that is in a file may be somebody else's by now.
+        # With its start time: another process may have got the id since.
         self._server = psutil.Process(self.pid)
 
     def create_table(self, statement: str) -> None:
-        """The table of the sink, with a constraint and a trigger of its owner's."""
+        """Create the sink's table, with a constraint and a trigger of its owner."""
         for step in (
             statement,
             "ALTER TABLE webhooks ADD CONSTRAINT not_refused CHECK (payload NOT LIKE 'REFUSED%'::bytea)",
@@ -51,7 +51,7 @@ class Database(PostgresServer):
             self.query(step)
 
     def kill(self) -> None:
-        """SIGKILL to every process of it."""
+        """Send SIGKILL to all its processes."""
         family = self._family()
         for process in family:
             with suppress(psutil.NoSuchProcess):
@@ -59,19 +59,19 @@ class Database(PostgresServer):
         psutil.wait_procs(family, timeout=_DEAD_SECONDS)
 
     def hang(self, seconds: float, wait: Wait) -> None:
-        """Stop every process of it for so long: whoever waits for it waits, and whoever comes is not greeted."""
+        """Stop all its processes for so long: statements hang, and new connections get no greeting."""
         with _stopped(self._family()):
             wait(seconds)
 
     def hang_some_at_work(self, count: int, seconds: float, wait: Wait, chance: Random) -> None:
-        """The same, for some of the connections that have a statement under way."""
+        """Stop some of the processes that run a statement."""
         at_work = [pid for (pid,) in self.query(_AT_WORK)]
         with _stopped(_processes(chance.sample(at_work, min(count, len(at_work))))):
             wait(seconds)
 
     @contextmanager
     def slow_disk(self) -> Iterator[None]:
-        """Each commit is late."""
+        """Delay each commit."""
         self._configure(commit_delay=SLOW_COMMIT, commit_siblings=0)
         try:
             yield
@@ -79,12 +79,12 @@ class Database(PostgresServer):
             self._configure(commit_delay=0, commit_siblings=5)
 
     def commit_milliseconds(self) -> list[float]:
-        """How long each of some commits takes now."""
+        """Return the current duration of some commits."""
         with closing(self.connect()) as connection:
             return [_milliseconds(lambda: connection.run("INSERT INTO probe VALUES (1)")) for _ in range(_PROBES)]
 
     def wait_until_at_work(self, seconds: float, wait: Wait) -> None:
-        """Until it has a statement of the sink's under way, or for so many seconds."""
+        """Wait until a statement of the sink is running, at most so many seconds."""
         give_up = time.monotonic() + seconds
         with closing(self.connect()) as connection:
             while time.monotonic() < give_up and not connection.run(_AT_WORK) and not wait(0.01):
@@ -96,7 +96,7 @@ class Database(PostgresServer):
         self.query("SELECT pg_reload_conf()")
 
     def _family(self) -> list[psutil.Process]:
-        """The server's own process first: it starts no others once it is gone."""
+        """Return the server's own process first: it starts no others once it is gone."""
         try:
             return [self._server, *self._server.children(recursive=True)]
         except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""What the faults did, by the records of those whom they struck. A fault that did nothing was none."""
+"""The effects of the faults, by the records of the programs that they struck. A fault needs an effect to count."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,7 @@ _ENDS = ("stored", "duplicate", "dead-lettered", "failed")
 
 @dataclass(frozen=True)
 class Effect:
-    """``times`` is how often a fault struck, ``figures`` what it did. The one with ``proof`` as its key shows that it
-    had an effect."""
+    """How often a fault struck, and its figures. The figure ``proof`` shows that it had an effect."""
 
     fault: str
     times: int
@@ -28,7 +27,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class ConsumerLog:
-    """What the consumer says of its batches, an invocation a list."""
+    """The log of a consumer, as one list for each invocation."""
 
     invocations: list[Invocation]
 
@@ -40,8 +39,8 @@ class ConsumerLog:
             if line["message"] == message and all(line.get(name) == value for name, value in fields.items())
         ]
 
-    def came_back_untold(self) -> int:
-        """Deliveries after which nobody said what had become of the message: whoever had it was killed, or too late."""
+    def unreported_deliveries(self) -> int:
+        """Count deliveries without an outcome in the log: their consumer was killed, or too late."""
         told: defaultdict[str, set[int]] = defaultdict(set)
         for invocation in self.invocations:
             for line in invocation:
@@ -50,7 +49,7 @@ class ConsumerLog:
         return sum(max(attempts) - len(attempts) for attempts in told.values())
 
     def two_at_once(self) -> int:
-        """Messages that two consumers had at the same time."""
+        """Count messages that two consumers had at the same time."""
         spans: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         for invocation in self.invocations:
             for batch in (line for line in invocation if line["message"] == "batch"):
@@ -58,14 +57,15 @@ class ConsumerLog:
                     spans[message_id].append((batch["started"], batch["ended"]))
         return sum(any(first[1] > second[0] for first, second in pairwise(sorted(each))) for each in spans.values())
 
-    def stored_untold(self) -> int:
-        """Webhooks that were found stored, and that nobody says to have stored: whoever did was killed, or had given up
-        on an answer that was yes."""
+    def stored_unreported(self) -> int:
+        """Count webhooks that were found stored, but that no log line calls stored: their consumer was killed, or had
+        given up.
+        """
         ids = {end: {line["id"] for line in self.lines(end)} for end in ("stored", "duplicate")}
         return len(ids["duplicate"] - ids["stored"])
 
     def messages_of_each(self) -> Counter[str]:
-        """How many messages each webhook came in, by its id."""
+        """Count the messages of each webhook by its id."""
         pairs = {
             (line["id"], line["message_id"]) for one in self.invocations for line in one if line["message"] in _ENDS
         }
@@ -73,5 +73,5 @@ class ConsumerLog:
 
 
 def of_errors(lines: Iterable[Mapping[str, Any]], *errors: str) -> int:
-    """How many lines tell of one of these errors."""
+    """Count the lines with one of these errors."""
     return sum(str(line.get("error", "")).startswith(errors) for line in lines)

@@ -1,4 +1,4 @@
-"""A pooler before a Postgres, as many have one: PgBouncer, from Debian. The tests of the sinks have it too."""
+"""A pooler in front of a Postgres: PgBouncer from Debian. The tests of the sinks use it too."""
 
 import os
 import shutil
@@ -35,18 +35,17 @@ logfile = {folder}/log
 
 
 def missing() -> str:
-    """Why there is none, or nothing."""
+    """Return the reason for which there is none, or an empty text."""
     return "" if _PROGRAM else "PgBouncer is not installed: apt-get install pgbouncer"
 
 
 class PgBouncer:
-    """``mode`` is whose a connection of the pool is: a ``session``'s, or a ``transaction``'s. ``size`` is how many it
-    has."""
+    """A pooler with ``size`` connections, each lent for a ``session`` or for a ``transaction`` by ``mode``."""
 
     def __init__(self, folder: Path, server: PostgresServer, mode: str, *, size: int = 2, more: str = "") -> None:
         self.port = free_port()
         self._size = size
-        # Those from which `connect` came; a list may grow while somebody reads it.
+        # The local ports of `connect`. A list may grow while another thread reads it.
         self._ports: list[int] = []
         self._server = server
         self._folder = folder
@@ -62,7 +61,7 @@ class PgBouncer:
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until somebody can connect."""
+        """Start it, and wait until it accepts connections."""
         self._process = subprocess.Popen(
             [str(_PROGRAM), str(self._folder / "config")],
             stdout=subprocess.DEVNULL,
@@ -81,13 +80,13 @@ class PgBouncer:
                 return
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         self._process.kill()
         self._process.wait(_START_SECONDS)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While it lets nobody through, as its PAUSE and RESUME do."""
+        """Let no statement through in the block, by its PAUSE and RESUME."""
         self._process.send_signal(signal.SIGUSR1)
         try:
             yield
@@ -96,7 +95,7 @@ class PgBouncer:
 
     @contextmanager
     def exhausted(self) -> Iterator[None]:
-        """While somebody else has every connection of the pool, in a transaction that does nothing."""
+        """Occupy every connection of the pool in the block, by transactions that do nothing."""
         end = threading.Event()
         takers = [threading.Thread(target=self._take, args=(end,)) for _ in range(self._size)]
         for taker in takers:
@@ -109,28 +108,28 @@ class PgBouncer:
                 taker.join()
 
     def _take(self, end: threading.Event) -> None:
-        """One of them; another where that is lost."""
+        """Occupy one connection, or another one if it is lost."""
         while not end.wait(0.1):
             with suppress(pg8000.native.Error, OSError), closing(self.connect()) as connection:
                 connection.run("BEGIN")
                 while not end.wait(0.1):
                     connection.run("SELECT 1")
 
-    def sent_away(self) -> int:
-        """How many had waited too long for a connection of the pool, by its own log, those of ``connect`` aside."""
+    def rejected(self) -> int:
+        """Count the clients that waited too long for a connection, by its log, without those of ``connect``."""
         lines = [line for line in self.log().splitlines() if line.endswith("pooler error: query_wait_timeout")]
         return sum(not any(f":{port} " in line for port in self._ports) for line in lines)
 
     def connect(self) -> pg8000.native.Connection:
-        """A connection of somebody else's."""
+        """Open a connection as another client."""
         wire = socket.create_connection(("127.0.0.1", self.port), 10)
         self._ports.append(wire.getsockname()[1])
         password = self._server.password
         return pg8000.native.Connection(USER, database=DATABASE, password=password, ssl_context=False, sock=wire)
 
     @contextmanager
-    def somebody_at_work(self) -> Iterator[None]:
-        """While a statement of somebody else's keeps the first connection of the pool."""
+    def occupied(self) -> Iterator[None]:
+        """Occupy the first connection of the pool by another client's statement."""
         connection = self.connect()
         at_work = threading.Thread(target=connection.run, args=("SELECT pg_sleep(1)",))
         at_work.start()
@@ -144,7 +143,7 @@ class PgBouncer:
             connection.close()
 
     def log(self) -> str:
-        """What it has logged since it was first started."""
+        """Return its log since the first start."""
         return (self._folder / "log").read_text(errors="replace")
 
     def close(self) -> None:

@@ -1,5 +1,7 @@
-"""What one seed decides: each webhook, its payload and its ingress, which are poison, which are sent twice, and which
-fault strikes when. Made again from the same seed it is the same, which is also how the end is checked."""
+"""The decisions of one seed: each webhook with payload and ingress, poison, duplicates, and the times of the faults.
+
+The same seed makes the same plan, by which the end is checked.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,10 +13,10 @@ from urllib.parse import urlencode
 POISON_PERCENT = 1
 TWICE_PERCENT = 5
 
-# Why Postgres takes a poison webhook never, and as which SQLSTATE.
+# The reasons for which Postgres rejects a poison webhook, and their SQLSTATE.
 POISONS = {"a constraint": "23514", "a trigger": "P0001", "no text": "22021"}
 
-# Where a webhook is sent to, by the id of the construct.
+# The ingress of a webhook, by the id of the construct.
 Ingress = Literal["Lambda", "Direct"]
 INGRESSES: tuple[Ingress, ...] = get_args(Ingress)
 
@@ -30,15 +32,15 @@ Fault = Literal[
     "pool exhausted",
     "pooler paused",
     "SQS slow",
-    "SQS refuses",
-    "senders cut off",
+    "SQS rejects",
+    "providers cut off",
 ]
 
 _Kind = tuple[Fault, float, float]
 _CONSUMER: _Kind = ("consumer killed", 0, 0)
 _PUBLISHER: _Kind = ("publisher killed", 0, 0)
-# Faults of one lane come one after the other, in an order that is shuffled each round; those of different lanes
-# overlap. Each with the seconds that it lasts, at least and at most.
+# Faults of one lane strike one after the other, in an order that is shuffled each round. Those of different lanes
+# overlap. Each has its minimum and maximum duration in seconds.
 _LANES: Mapping[str, list[_Kind]] = {
     "database": [
         ("database killed", 2, 6),
@@ -49,9 +51,9 @@ _LANES: Mapping[str, list[_Kind]] = {
         ("redelivered early", 6, 10),
     ],
     "functions": [*[_CONSUMER] * 5, *[_PUBLISHER] * 2],
-    # Who waits for a connection of the pool for 5 seconds is sent away.
+    # PgBouncer rejects a client after 5 seconds without a connection of the pool.
     "pooler": [("pooler killed", 1, 3), ("pool exhausted", 6, 9), ("pooler paused", 6, 9)],
-    "ingress": [("SQS refuses", 2, 4), ("senders cut off", 2, 4)],
+    "ingress": [("SQS rejects", 2, 4), ("providers cut off", 2, 4)],
 }
 _SLOW_SECONDS = (12, 18)
 _SENT_WHILE_SLOW = 60
@@ -60,7 +62,7 @@ _WEBHOOKS_PER_ROUND = 2000
 
 @dataclass(frozen=True)
 class Planned:
-    """One webhook. ``poison`` is one of ``POISONS``, or None."""
+    """A webhook of the plan. ``poison`` is one of ``POISONS``, or None."""
 
     number: int
     id: str
@@ -74,7 +76,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Strike:
-    """A fault that strikes when so many webhooks are through, for so many seconds where it lasts."""
+    """A fault that strikes after so many webhooks, for so many seconds."""
 
     fault: Fault
     at: int
@@ -82,19 +84,22 @@ class Strike:
 
 
 class Plan:
-    """``deliveries`` are the numbers of the webhooks in the order in which they are sent: some of them twice. Without a
-    ``pooler`` no fault strikes one."""
+    """The plan of a run.
+
+    ``deliveries`` are the numbers of the webhooks in the order in which they are sent, some of them twice. Without a
+    ``pooler``, no fault strikes one.
+    """
 
     def __init__(self, seed: int, webhooks: int, *, pooler: bool = True) -> None:
         self.seed = seed
         chance = Random(f"plan {seed}")  # noqa: S311 (no secret)
         self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
-        # At once or a little later, so that both are in one batch, in two batches at a time, or long after each other.
+        # At once or a little later, so that both are in one batch, in two concurrent batches, or far apart.
         again = [(number + chance.choice([0.5, chance.uniform(1, 200)]), number) for number in self.twice]
         self.deliveries = [number for _, number in sorted([*((n, n) for n in range(webhooks)), *again])]
         rounds = max(1, webhooks // _WEBHOOKS_PER_ROUND)
         self.lanes = {name: list(_lane(chance, kinds, rounds, webhooks)) for name, kinds in _LANES.items()}
-        # While the database is away, since consumers then have to tell SQS what comes back.
+        # While the database is down, when consumers have to postpone messages.
         away = [strike.at for strike in self.lanes["database"] if strike.fault == "database killed"]
         self.lanes["queue"] = [Strike("SQS slow", at, round(chance.uniform(*_SLOW_SECONDS), 1)) for at in away]
         meanwhile = {number for at in away for number in self.deliveries[at : at + _SENT_WHILE_SLOW]}
@@ -121,14 +126,16 @@ class Plan:
 
 
 def _poisons(chance: Random, webhooks: int, meanwhile: set[int]) -> list[int]:
-    """Which webhooks are poison: a third of them sent while SQS is slow, which then has to take dead letters."""
+    """Choose the poison webhooks: a third of them while SQS is slow, so that it has to take messages for the
+    dead-letter queue.
+    """
     count = max(len(POISONS), webhooks * POISON_PERCENT // 100)
     some = chance.sample(sorted(meanwhile), count // 3)
     return some + chance.sample(sorted(set(range(webhooks)) - meanwhile), count - len(some))
 
 
 def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, bytes]:
-    """Its content type and bytes: what SQS carries as text, and what it does not; none at all; and a large one."""
+    """Return content type and bytes of a payload: one that SQS carries as text or not, an empty one, or a large one."""
     order = {"order": number, "customer": chance.choice(["Zoë", "世界", "O'Neil", "😀"]), "refused": poison}
     if poison == "a constraint":
         return "text/plain", b"REFUSED " + chance.randbytes(chance.randrange(100)).hex().encode()
@@ -150,6 +157,6 @@ def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, byte
 def _lane(chance: Random, kinds: list[_Kind], rounds: int, webhooks: int) -> Iterator[Strike]:
     faults = [fault for _ in range(rounds) for fault in chance.sample(kinds, len(kinds))]
     for position, (fault, least, most) in enumerate(faults):
-        # Not before there is something to strike, and not after the last.
+        # Only between the first webhook and the last.
         at = webhooks * (position + chance.uniform(0.3, 0.9)) / (len(faults) + 0.5)
         yield Strike(fault, int(at), round(chance.uniform(least, most), 1))

@@ -1,4 +1,4 @@
-"""One run: the local AWS, Postgres, the app between them; webhooks, faults, and in the end the count."""
+"""One run: a local AWS, Postgres, an app between them, webhooks, faults, and the count in the end."""
 
 import json
 import time
@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import world as worlds
+import system as systems
 from database import SLOW_COMMIT, Database
 from effects import ConsumerLog, Effect, of_errors
 from plan import INGRESSES, Fault, Ingress, Plan
 from rich.table import Table
 from sender import Sender
 from strikes import SQS_PATIENCE, Strikes
-from verdict import Letter, Row, Verdict
-from world import World
+from system import System
+from verdict import DeadLetter, Row, Verdict
 
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.observe import ObservedWebhook
@@ -25,14 +25,17 @@ from scalable_webhook_cli.terminal import console, progress, say
 APP = Path(__file__).parent / "app"
 DRAIN_SECONDS = 600
 
-# The faults in which a consumer waits in vain for a connection of the pooler's.
+# The faults in which a consumer waits in vain for a connection of the pooler.
 _NO_CONNECTION: tuple[Fault, ...] = ("pool exhausted", "pooler paused")
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run came to. ``untold`` are webhooks that were stored by a consumer that could not say so any more, and
-    ``taken_untold`` the messages that SQS got again, since whoever had sent them was not told that it had them."""
+    """The result of a run.
+
+    ``unreported`` are webhooks whose consumer stored them but could not report it. ``taken_twice`` are messages that
+    SQS took twice, since the first response did not arrive.
+    """
 
     plan: Plan
     verdict: Verdict
@@ -40,12 +43,12 @@ class Run:
     requests: int
     seconds: float
     sending_seconds: float
-    untold: Mapping[Ingress, int]
-    taken_untold: int
+    unreported: Mapping[Ingress, int]
+    taken_twice: int
 
     @property
     def without_effect(self) -> list[str]:
-        """The faults that did nothing."""
+        """The faults without an effect."""
         return [effect.fault for effect in self.effects if not effect.ok]
 
     @property
@@ -53,7 +56,7 @@ class Run:
         return not self.verdict.problems and not self.without_effect
 
     def figures(self) -> dict[str, float]:
-        """For a machine."""
+        """The figures for a machine."""
         figures: dict[str, float] = {
             "ok": self.ok,
             "seed": self.plan.seed,
@@ -61,8 +64,8 @@ class Run:
             "requests": self.requests,
             **asdict(self.verdict.total),
             "problems": sum(map(len, self.verdict.problems.values())),
-            "stored_untold": sum(self.untold.values()),
-            "taken_untold": self.taken_untold,
+            "stored_unreported": sum(self.unreported.values()),
+            "taken_twice": self.taken_twice,
             "seconds": round(self.seconds, 1),
             "sending_seconds": round(self.sending_seconds, 1),
         }
@@ -75,37 +78,39 @@ class Run:
 
 
 def run(seed: int, webhooks: int) -> Run:
-    """Everything that was started ends with it, however it ends."""
+    """Run once, and end every process in any case."""
     started = time.monotonic()
     say(f"faults: seed {seed}, {webhooks} webhooks")
-    with worlds.running() as world:
-        plan = Plan(seed, webhooks, pooler=world.pooler is not None)
+    with systems.running() as system:
+        plan = Plan(seed, webhooks, pooler=system.pooler is not None)
         say("deploying faults/app with the CDK CLI")
-        urls = {each.name.rpartition("/")[2]: each.url for each in deploy(world.emulator, APP, context=world.context())}
-        observed = {ingress: ObservedWebhook(world.emulator, "Faults", ingress) for ingress in INGRESSES}
-        sender = Sender({ingress: world.url(urls[ingress]) for ingress in INGRESSES}, plan)
-        strikes = Strikes(plan, sender, world, observed)
-        with progress("sending", len(plan.deliveries)) as advance, strikes.under_way():
+        urls = {
+            each.name.rpartition("/")[2]: each.url for each in deploy(system.emulator, APP, context=system.context())
+        }
+        observed = {ingress: ObservedWebhook(system.emulator, "Faults", ingress) for ingress in INGRESSES}
+        sender = Sender({ingress: system.url(urls[ingress]) for ingress in INGRESSES}, plan)
+        strikes = Strikes(plan, sender, system, observed)
+        with progress("sending", len(plan.deliveries)) as advance, strikes.running():
             sender.run(advance)
         say("waiting until the queues are empty")
         for webhook in observed.values():
             webhook.wait_until_drained(DRAIN_SECONDS)
-        letters = [Letter.read(letter) for webhook in observed.values() for letter in webhook.take_dead_letters()]
-        verdict = Verdict(plan, sender.accepted, _rows(world.database), letters)
+        dead_letters = [DeadLetter.read(each) for webhook in observed.values() for each in webhook.take_dead_letters()]
+        verdict = Verdict(plan, sender.accepted, _rows(system.database), dead_letters)
         seconds = time.monotonic() - started
-        say("reading the records of those whom the faults struck")
+        say("reading the logs")
         logs = {
             ingress: ConsumerLog(list(webhook.invocations("ConsumerLogs"))) for ingress, webhook in observed.items()
         }
         return Run(
             plan,
             verdict,
-            list(_effects(plan, sender, strikes, world, logs, verdict)),
+            list(_effects(plan, sender, strikes, system, logs, verdict)),
             requests=sender.requests,
             seconds=seconds,
             sending_seconds=sender.seconds,
-            untold={ingress: log.stored_untold() for ingress, log in logs.items()},
-            taken_untold=_taken_untold(plan, sender, logs),
+            unreported={ingress: log.stored_unreported() for ingress, log in logs.items()},
+            taken_twice=_taken_twice(plan, sender, logs),
         )
 
 
@@ -114,7 +119,7 @@ def _rows(database: Database) -> list[Row]:
     return [Row(*row) for row in rows]
 
 
-def _taken_untold(plan: Plan, sender: Sender, logs: Mapping[Ingress, ConsumerLog]) -> int:
+def _taken_twice(plan: Plan, sender: Sender, logs: Mapping[Ingress, ConsumerLog]) -> int:
     numbers = {webhook.id: webhook.number for webhook in plan.webhooks}
     messages = sum((log.messages_of_each() for log in logs.values()), Counter[str]())
     return sum(max(0, count - sender.accepted[numbers[id]]) for id, count in messages.items() if id in numbers)
@@ -124,11 +129,11 @@ def _effects(
     plan: Plan,
     sender: Sender,
     strikes: Strikes,
-    world: World,
+    system: System,
     logs: Mapping[Ingress, ConsumerLog],
     verdict: Verdict,
 ) -> Iterator[Effect]:
-    struck, server_log = strikes.struck, world.database.log()
+    struck, server_log = strikes.struck, system.database.log()
     failed = {ingress: log.lines("failed") for ingress, log in logs.items()}
     of_all = [line for lines in failed.values() for line in lines]
 
@@ -141,20 +146,20 @@ def _effects(
         {
             "processes": struck.consumers_killed,
             "batches lost": sum(map(strikes.batches_lost, INGRESSES)),
-            "deliveries that nobody reported on": sum(log.came_back_untold() for log in logs.values()),
+            "deliveries without a report": sum(log.unreported_deliveries() for log in logs.values()),
         },
     )
     yield effect(
         "publisher killed",
         "answers 502",
-        {"processes": struck.publishers_killed, "answers 502": sender.refused[502]},
+        {"processes": struck.publishers_killed, "answers 502": sender.rejected[502]},
     )
     yield effect(
         "database killed",
         "recoveries",
         {
             "recoveries": server_log.count("automatic recovery in progress"),
-            "webhooks sent back": of_errors(failed["Lambda"], "Connection", "BrokenPipe", "SQLSTATE 57"),
+            "webhooks retried": of_errors(failed["Lambda"], "Connection", "BrokenPipe", "SQLSTATE 57"),
         },
     )
     yield effect(
@@ -181,34 +186,34 @@ def _effects(
         "messages at two consumers at once",
         {"messages at two consumers at once": sum(log.two_at_once() for log in logs.values())},
     )
-    if world.pooler:
-        # What ends with Postgres is reset, and not refused.
-        sent_back = of_errors(failed["Direct"], "ConnectionRefusedError")
-        yield effect("pooler killed", "webhooks sent back", {"webhooks sent back": sent_back})
+    if system.pooler:
+        # Postgres resets a connection when it ends, and never rejects it.
+        retried = of_errors(failed["Direct"], "ConnectionRefusedError")
+        yield effect("pooler killed", "webhooks retried", {"webhooks retried": retried})
         for fault in _NO_CONNECTION:
-            yield effect(fault, "batches sent away", {"batches sent away": struck.sent_away[fault]})
+            yield effect(fault, "batches rejected", {"batches rejected": struck.rejected[fault]})
     yield effect(
         "SQS slow",
-        "answers nobody waited for",
+        "answers after the timeout",
         {
-            "answers late": len(world.sqs.delays),
-            "answers nobody waited for": sum(delay > SQS_PATIENCE for delay in world.sqs.delays),
+            "answers late": len(system.sqs.delays),
+            "answers after the timeout": sum(delay > SQS_PATIENCE for delay in system.sqs.delays),
             "tries without an answer in time": sender.unanswered["ReadTimeout"],
             "batches not postponed": sum(len(log.lines("not postponed")) for log in logs.values()),
-            "dead letters not taken": sum("dead_letter_queue_error" in line for line in of_all),
+            "dead-letter messages not taken": sum("dead_letter_queue_error" in line for line in of_all),
         },
     )
     yield effect(
-        "SQS refuses",
-        # API Gateway's own, where nobody is between it and SQS.
+        "SQS rejects",
+        # API Gateway's own response, with nothing between it and SQS.
         "answers 500",
         {
-            "calls refused": world.sqs.refused,
-            "answers 500": sender.refused[500],
-            "answers 503": sender.refused[503],
+            "calls rejected": system.sqs.rejected,
+            "answers 500": sender.rejected[500],
+            "answers 503": sender.rejected[503],
         },
     )
-    yield effect("senders cut off", "acceptances not told", {"acceptances not told": world.senders.cut})
+    yield effect("providers cut off", "acceptances lost", {"acceptances lost": system.providers.cut})
     twice = sum(count > 1 for count in sender.accepted.values())
     yield Effect("sent twice", len(plan.twice), "accepted twice", {"accepted twice": twice})
     dead = verdict.total.dead_lettered
@@ -216,7 +221,7 @@ def _effects(
 
 
 def show(outcome: Run) -> None:
-    """Both tables, and what is wrong."""
+    """Print both tables and the problems."""
     tallies = outcome.verdict.tallies
     by = "by PgBouncer" if "pooler" in outcome.plan.lanes else "into Postgres"
     table = Table("", title=f"{len(outcome.plan.webhooks)} webhooks, seed {outcome.plan.seed}")
@@ -229,10 +234,10 @@ def show(outcome: Run) -> None:
 
     row("accepted", (tally.accepted for tally in tallies.values()))
     row("stored once", (tally.stored - tally.stored_twice for tally in tallies.values()))
-    row("… by a consumer that could not say so any more", (outcome.untold[ingress] for ingress in tallies))
+    row("… by a consumer that could not report it", (outcome.unreported[ingress] for ingress in tallies))
     row("in the dead-letter queue, with the reason", (tally.dead_lettered for tally in tallies.values()))
-    row("… in so many messages", (tally.letters for tally in tallies.values()))
-    row("not accepted, but there", (tally.unaccepted for tally in tallies.values()))
+    row("… number of messages", (tally.messages for tally in tallies.values()))
+    row("not accepted, but stored or dead-lettered", (tally.unaccepted for tally in tallies.values()))
     row("lost", (tally.lost for tally in tallies.values()), "bold")
     row("stored twice", (tally.stored_twice for tally in tallies.values()), "bold")
     console.print(table)
@@ -243,7 +248,7 @@ def show(outcome: Run) -> None:
     console.print(faults)
     for reason, count in sorted(outcome.verdict.reasons.items()):
         say(f"dead-lettered: {count} x {reason}")
-    say(f"{outcome.requests} requests; SQS had taken {outcome.taken_untold} messages that it got again")
+    say(f"{outcome.requests} requests; SQS got {outcome.taken_twice} messages twice")
     say(f"{outcome.seconds:.0f} seconds, of which sending {outcome.sending_seconds:.0f}")
     for problem, ids in outcome.verdict.problems.items():
         say(f"{problem}: {', '.join(ids)}")
@@ -252,7 +257,7 @@ def show(outcome: Run) -> None:
 
 
 def write(outcome: Run, path: Path) -> None:
-    """The figures, for a machine."""
+    """Write the figures for a machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(outcome.figures(), indent=2) + "\n")
 

@@ -1,4 +1,4 @@
-"""The sender: it sends what was not accepted again, with the same id, and gives up in the end as senders do."""
+"""The sender: it retries with the same id until a webhook is accepted, and gives up in the end as providers do."""
 
 import asyncio
 import time
@@ -11,23 +11,22 @@ import httpx
 from plan import Ingress, Plan, Planned
 
 CONCURRENCY = 12
-# How often it tries, and how long it waits for an answer: less or more than a publisher waits for SQS.
+# Its tries, and its timeouts: shorter or longer than a publisher waits for SQS.
 _TRIES = 12
 _ANSWER_SECONDS = (8, 15)
 _LONGEST_PAUSE = 4
 
 
 class Sender:
-    """Sends every delivery of the plan to the URL of its ingress, ``CONCURRENCY`` at a time.
+    """Sends every delivery of the plan to its ingress, ``CONCURRENCY`` at a time.
 
-    ``accepted`` is how often each webhook was accepted, by its number, and ``through`` is how many deliveries have come
-    to an end. The faults of a lane hold it back by ``limits``: each shall strike where the seed says, even when the one
-    before it took long.
+    ``accepted`` counts the acceptances of each webhook by its number, and ``through`` the finished deliveries. The
+    faults of a lane hold it back by ``limits``, so that each strikes as planned, even if the one before took long.
     """
 
     def __init__(self, urls: Mapping[Ingress, str], plan: Plan) -> None:
         self.accepted: Counter[int] = Counter()
-        self.refused: Counter[int] = Counter()
+        self.rejected: Counter[int] = Counter()
         self.unanswered: Counter[str] = Counter()
         self.requests = 0
         self.through = 0
@@ -38,7 +37,7 @@ class Sender:
         self._chance = Random(f"sender {plan.seed}")  # noqa: S311 (no secret)
 
     def run(self, on_through: Callable[[], object] = lambda: None) -> None:
-        """Until all are through; ``on_through`` is called after each."""
+        """Send all, and call ``on_through`` after each."""
         started = time.monotonic()
         asyncio.run(self._run(on_through))
         self.seconds = time.monotonic() - started
@@ -59,7 +58,7 @@ class Sender:
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
 
     async def _deliver(self, http: httpx.AsyncClient, webhook: Planned) -> bool:
-        """Whether it was accepted in the end."""
+        """Return whether the webhook was accepted in the end."""
         target = self._urls[webhook.ingress].rstrip("/") + webhook.path + "?" + webhook.query
         headers = {"Idempotency-Key": webhook.id, "Content-Type": webhook.content_type, "X-Number": str(webhook.number)}
         for attempt in range(_TRIES):
@@ -74,5 +73,5 @@ class Sender:
                 continue
             if answer.status_code == 202:
                 return True
-            self.refused[answer.status_code] += 1
+            self.rejected[answer.status_code] += 1
         return False

@@ -1,4 +1,4 @@
-"""The faults: how each strikes. Nothing is made up here: processes are killed and stopped, settings are changed."""
+"""The faults: kill and stop processes, and change settings."""
 
 import threading
 import time
@@ -13,57 +13,60 @@ import psutil
 from pgbouncer import PgBouncer
 from plan import INGRESSES, Fault, Ingress, Plan, Strike
 from sender import Sender
+from system import System
 from weak_link import NEVER
-from world import World
 
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import say
 
-# The boto3 clients of the functions wait for an answer of SQS for 5 seconds, twice.
+# The functions' boto3 clients wait for a response of SQS for 5 seconds, twice.
 SQS_PATIENCE = 5
-# While messages are delivered early, they come back after so many seconds. Some connections then hang for longer.
+# The visibility timeout while messages are delivered early. Some connections then hang for longer.
 _EARLY_SECONDS = 1
 _HUNG_SECONDS = 3
-# Which part of the acceptances never reaches a sender, while senders are cut off.
+# The share of acceptances that are lost while providers are cut off.
 _CUT_OFF = 0.5
-# A function is killed until it was at work, so long apart. No fault waits any longer for something to strike.
+# The pause between kills, until a killed process was in use. No fault waits longer than the other.
 _KILL_PAUSE = 0.3
 _STRIKE_SECONDS = 40
-# What the emulator's log says of a batch whose function was killed: at work, while it started, or just before.
+# Lines of the emulator's log about a batch whose process was killed: during it, at its start, or just before.
 _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
 
 
 @dataclass
 class Struck:
-    """How often what was done. ``sent_away`` are those who had waited too long for a connection of the pooler's.
-    Commits are in milliseconds, before the disk was slow and meanwhile."""
+    """The number of times that each fault struck.
+
+    ``rejected`` counts clients that waited too long for a connection of the pooler. Commits are in milliseconds, before
+    and during a slow disk.
+    """
 
     times: Counter[Fault] = field(default_factory=Counter)
     consumers_killed: int = 0
     publishers_killed: int = 0
-    sent_away: Counter[Fault] = field(default_factory=Counter)
+    rejected: Counter[Fault] = field(default_factory=Counter)
     commits_before: list[float] = field(default_factory=list)
     commits_meanwhile: list[float] = field(default_factory=list)
 
 
 class Strikes:
-    """Strikes as the plan says, each lane in a thread of its own, while the sender makes progress."""
+    """Strikes as planned, each lane in a thread, while the sender makes progress."""
 
     def __init__(
         self,
         plan: Plan,
         sender: Sender,
-        world: World,
+        system: System,
         webhooks: Mapping[Ingress, ObservedWebhook],
     ) -> None:
         self.struck = Struck()
         self._plan = plan
         self._sender = sender
-        self._emulator = world.emulator
-        self._database = world.database
-        self._pooler = world.pooler
-        self._sqs = world.sqs
-        self._senders = world.senders
+        self._emulator = system.emulator
+        self._database = system.database
+        self._pooler = system.pooler
+        self._sqs = system.sqs
+        self._providers = system.providers
         self._queues = [webhook.queue_url for webhook in webhooks.values()]
         self._consumers = {ingress: _function(webhook, "Consumer") for ingress, webhook in webhooks.items()}
         self._publisher = _function(webhooks["Lambda"], "Publisher")
@@ -71,11 +74,11 @@ class Strikes:
         self._errors: list[BaseException] = []
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
-        """Until every fault has struck, and is over; where the block or a lane fails, what has not struck does not any
-        more.
+    def running(self) -> Iterator[None]:
+        """Strike during the block, and wait for the last fault. If the block or a lane fails, cancel the remaining
+        ones.
 
-        Raises what went wrong in a lane.
+        Raises the error of a lane.
         """
         lanes = [threading.Thread(target=self._run, args=lane) for lane in self._plan.lanes.items()]
         for lane in lanes:
@@ -102,7 +105,7 @@ class Strikes:
 
     def _run(self, name: str, strikes: list[Strike]) -> None:
         chance = Random(f"{name} {self._plan.seed}")  # noqa: S311 (no secret)
-        # The sender waits for a fault that lasts, and for the others not: a killed function needs something to do.
+        # The sender waits for a fault that lasts, but not for a kill: a function needs something to do.
         ats = [*(strike.at for strike in strikes[1:]), inf]
         limits = [at if strike.seconds else inf for strike, at in zip(strikes, ats, strict=True)]
         try:
@@ -130,7 +133,7 @@ class Strikes:
                 )
             case "publisher killed":
                 self.struck.publishers_killed += self._kill(
-                    self._publisher, self._sqs.port, lambda: self._sender.refused[502], chance
+                    self._publisher, self._sqs.port, lambda: self._sender.rejected[502], chance
                 )
             case "database killed":
                 with self._at_work():
@@ -151,30 +154,30 @@ class Strikes:
             case "redelivered early":
                 self._redeliver_early(strike.seconds, chance)
             case "pooler killed" | "pool exhausted" | "pooler paused":
-                assert self._pooler  # the plan has them only where there is one
+                assert self._pooler  # the plan has these only with a pooler
                 self._strike_pooler(strike, self._pooler)
             case "SQS slow":
                 self._slow_sqs(strike.seconds, chance)
-            case "SQS refuses":
-                with self._sqs.refusing(lambda: chance.choice(_REFUSALS)):
-                    self._lasts(strike.seconds, lambda: self._sender.refused[500])
-            case "senders cut off":
+            case "SQS rejects":
+                with self._sqs.rejecting(lambda: chance.choice(_REJECTIONS)):
+                    self._lasts(strike.seconds, lambda: self._sender.rejected[500])
+            case "providers cut off":
                 self._cut_off(strike.seconds, chance)
 
     def batches_lost(self, ingress: Ingress) -> int:
-        """How many batches ended with the process that was at work on them, as the emulator tells it."""
+        """Count the batches that ended with their process, by the emulator's log."""
         log, consumer = (self._emulator.home / "ministack.log").read_text(errors="replace"), self._consumers[ingress]
         return sum(consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
 
     def _kill(self, function: str, port: int, hits: Callable[[], int], chance: Random) -> int:
-        """SIGKILL to one process of a function after the other, until one of them was at work. Returns how many."""
+        """Kill one process of a function after the other, until one was in use. Return the number of kills."""
         before, kills = hits(), 0
         give_up = time.monotonic() + _STRIKE_SECONDS
         while hits() == before and time.monotonic() < give_up and not self._over.is_set():
             workers = self._workers(function, port)
             used = {worker: _processor_time(worker) for worker in workers}
             self._over.wait(_KILL_PAUSE * chance.uniform(0.2, 1.8))
-            # One that was at work just now will be again; where all of them wait, anyone will do.
+            # A busy process will be busy again. If none is, any will do.
             busy = [worker for worker in workers if _processor_time(worker) > used[worker]]
             for worker in chance.sample(busy or workers, min(1, len(workers))):
                 with suppress(psutil.NoSuchProcess):
@@ -183,8 +186,10 @@ class Strikes:
         return kills
 
     def _workers(self, function: str, port: int) -> list[psutil.Process]:
-        """The processes that run a function, children of our own emulator, and have a connection to this port: where
-        one is killed that only starts, the emulator ends all others as well."""
+        """Return the processes of a function with a connection to this port.
+
+        If a process is killed while it starts, the emulator ends all others as well.
+        """
         found = []
         for process in self._emulator.processes:
             emulator = process.find()
@@ -195,7 +200,7 @@ class Strikes:
         return found
 
     def _lasts(self, seconds: float, effect: Callable[[], int]) -> None:
-        """For so many seconds, and on until there is an effect."""
+        """Wait for so many seconds, and then until there is an effect."""
         started, before = time.monotonic(), effect()
         while not self._over.wait(0.1):
             passed = time.monotonic() - started
@@ -204,13 +209,13 @@ class Strikes:
 
     @contextmanager
     def _at_work(self, within: float = _STRIKE_SECONDS) -> Iterator[None]:
-        """While a batch is being stored: on a slow disk that takes long enough to be hit."""
+        """Run the block while a batch is stored. A slow disk makes that long enough to be hit."""
         with self._database.slow_disk():
             self._database.wait_until_at_work(within, self._over.wait)
             yield
 
     def _redeliver_early(self, seconds: float, chance: Random) -> None:
-        """Messages become visible again while they are worked on."""
+        """Make messages visible again while they are in progress."""
         sqs, names = self._emulator.client("sqs"), ["VisibilityTimeout"]
         usual = [
             (queue, sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"])
@@ -229,7 +234,7 @@ class Strikes:
                 sqs.set_queue_attributes(QueueUrl=queue, Attributes=attributes)
 
     def _slow_sqs(self, seconds: float, chance: Random) -> None:
-        """Two of three answers are late, and one of those later than anybody waits."""
+        """Delay two of three responses, one of them beyond every timeout."""
 
         def delay(_: bytes) -> float:
             late = chance.uniform(0.1, 2), SQS_PATIENCE + chance.uniform(1, 5)
@@ -239,13 +244,13 @@ class Strikes:
             self._lasts(seconds, lambda: sum(late > SQS_PATIENCE for late in self._sqs.delays))
 
     def _cut_off(self, seconds: float, chance: Random) -> None:
-        """Half of the senders lose their connection when API Gateway says that it has accepted the webhook."""
+        """Cut half of the connections on which API Gateway accepts a webhook."""
 
         def delay(answer: bytes) -> float:
             return NEVER if answer.startswith(b"HTTP/1.1 202") and chance.random() < _CUT_OFF else 0
 
-        with self._senders.holding_back(delay):
-            self._lasts(seconds, lambda: self._senders.cut)
+        with self._providers.holding_back(delay):
+            self._lasts(seconds, lambda: self._providers.cut)
 
     def _strike_pooler(self, strike: Strike, pooler: PgBouncer) -> None:
         if strike.fault == "pooler killed":
@@ -253,21 +258,21 @@ class Strikes:
             self._over.wait(strike.seconds)
             pooler.start()
             return
-        before = pooler.sent_away()
+        before = pooler.rejected()
         with pooler.paused() if strike.fault == "pooler paused" else pooler.exhausted():
-            self._lasts(strike.seconds, pooler.sent_away)
-        self.struck.sent_away[strike.fault] += pooler.sent_away() - before
+            self._lasts(strike.seconds, pooler.rejected)
+        self.struck.rejected[strike.fault] += pooler.rejected() - before
 
 
-def _refusal(status: str, code: str) -> bytes:
+def _rejection(status: str, code: str) -> bytes:
     error = f"<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>"
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(error)}\r\nConnection: close\r\n\r\n{error}".encode()
 
 
-# What a call meets while SQS refuses: SQS is down, or asked too often, or hangs up without a word. One of four passes.
-_REFUSALS = [
-    _refusal("503 Service Unavailable", "ServiceUnavailable"),
-    _refusal("403 Forbidden", "RequestThrottled"),
+# Responses while SQS rejects calls: it is down, throttles, or closes the connection. One of four calls passes.
+_REJECTIONS = [
+    _rejection("503 Service Unavailable", "ServiceUnavailable"),
+    _rejection("403 Forbidden", "RequestThrottled"),
     b"",
     None,
 ]

@@ -1,4 +1,4 @@
-"""A way to a server on which calls go wrong: a TCP proxy on loopback."""
+"""A TCP proxy on loopback on which calls to a server go wrong."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ NEVER = inf
 
 
 def _nothing() -> None:
-    """Instead of a call."""
+    """Let the call through."""
 
 
 def _no_seconds(_: bytes) -> float:
@@ -19,13 +19,16 @@ def _no_seconds(_: bytes) -> float:
 
 
 class WeakLink:
-    """``refused`` is how many calls did not reach the server, ``delays`` are those of the answers that came late, and
-    ``cut`` is how many never came."""
+    """A proxy in front of a port.
+
+    ``rejected`` counts calls that did not reach the server, ``delays`` has those of late responses, and ``cut`` counts
+    lost responses.
+    """
 
     def __init__(self, port: int) -> None:
         self._instead: Callable[[], bytes | None] = _nothing
         self._delay: Callable[[bytes], float] = _no_seconds
-        self.refused = self.cut = 0
+        self.rejected = self.cut = 0
         self.delays: list[float] = []
         self._server_port = port
         self._loop = asyncio.new_event_loop()
@@ -34,9 +37,10 @@ class WeakLink:
         self.port: int = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
 
     @contextmanager
-    def refusing(self, instead: Callable[[], bytes | None]) -> Iterator[None]:
-        """``instead`` says what the next call is answered without reaching the server, before the connection ends; None
-        lets it through."""
+    def rejecting(self, instead: Callable[[], bytes | None]) -> Iterator[None]:
+        """Answer calls without the server in the block. ``instead`` returns the response, or None to let a call
+        through.
+        """
         self._instead = instead
         try:
             yield
@@ -45,8 +49,7 @@ class WeakLink:
 
     @contextmanager
     def holding_back(self, delay: Callable[[bytes], float]) -> Iterator[None]:
-        """``delay`` is told how an answer of the server's begins, and says by how many seconds it comes late, or
-        ``NEVER``."""
+        """Delay responses in the block. ``delay`` gets the beginning of one, and returns seconds or ``NEVER``."""
         self._delay = delay
         try:
             yield
@@ -76,7 +79,7 @@ class WeakLink:
         except OSError:
             to_client.close()
             return
-        # From the first part of a call to the first of its answer: either may come in parts.
+        # From the first part of a call to the first of its response: both may have several.
         asked = asyncio.Event()
         both = [
             asyncio.create_task(self._pass_calls(client, to_server, to_client, asked)),
@@ -101,11 +104,12 @@ class WeakLink:
                 if not asked.is_set():
                     answer = self._instead()
                     if answer is not None:
-                        self.refused += 1
+                        self.rejected += 1
                         if answer:
                             to_client.write(answer)
                             to_client.write_eof()
-                            # Where somebody still speaks, a connection that is closed is reset, and the answer lost.
+                            # Closing a connection resets it while the client still writes, and the response would be
+                            # lost.
                             while await client.read(1 << 16):
                                 pass
                         return

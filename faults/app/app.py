@@ -1,5 +1,7 @@
-"""What the faults strike, twice: an API Gateway, a queue, a consumer, and a Postgres on this machine. Once with a
-publisher, and once without one and with a pooler before the Postgres."""
+"""The targets of the faults: two webhooks in front of a Postgres on this machine.
+
+One has a publisher. The other has none, and a pooler in front of the Postgres.
+"""
 
 import json
 from typing import cast
@@ -32,22 +34,22 @@ for id, ingress, server in (
             visibility_timeout=Duration.seconds(144),
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=sqs.Queue(stack, f"{id}DeadLetterQueue"),
-                # Each fault costs a message a try, and a good one shall not end as a dead letter: the redrive policy
-                # would take it without a reason, and while it is worked on.
+                # Each fault costs a message a try, and a good one must not reach the dead-letter queue. The redrive
+                # policy would move it without a reason, and while it is in progress.
                 max_receive_count=40,
             ),
         ),
         max_concurrency=5,
         batch_size=10,
-        # Longer than a statement may take, so that a hanging disk is noticed by the consumer, and not by Lambda.
+        # Longer than a statement may take, so that the consumer notices a hanging disk, and not Lambda.
         consumer=ConsumerOptions(timeout=Duration.seconds(24)),
         retry=Retry(initial=Duration.seconds(1), maximum=Duration.seconds(8)),
         removal_policy=RemovalPolicy.DESTROY,
     )
-    # What a killed consumer had comes back after this time: short, since everybody waits for it, and shorter than a
-    # ScalableWebhook takes it.
+    # After this time, the messages of a killed consumer are retried. It is short, since the run waits for it, and
+    # shorter than a ScalableWebhook permits.
     cast(sqs.CfnQueue, webhook.queue.node.default_child).visibility_timeout = 24
-    # Functions reach SQS by the link that can be weak, and everything else as ever.
+    # Functions reach SQS by the weak link.
     for function in (webhook.consumer, webhook.node.try_find_child("Publisher")):
         if function is not None:
             sqs_url = app.node.get_context("sqs")

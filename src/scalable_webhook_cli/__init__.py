@@ -1,4 +1,4 @@
 """The command line ``scalable-webhook``, and the local AWS that it starts (extra ``[local]``).
 
-It knows neither the CDK nor the construct: an app runs in a process of its own.
+It imports neither the CDK nor the construct: an app runs in a process of its own.
 """

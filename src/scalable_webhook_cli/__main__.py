@@ -1,4 +1,4 @@
-"""``scalable-webhook``: deploy to a local AWS and send bursts, with no account and no Docker."""
+"""``scalable-webhook``: deploy to a local AWS and send bursts, without an account and without Docker."""
 
 import sys
 
@@ -6,7 +6,7 @@ _MISSING = 'scalable-webhook needs an extra: pip install "cdk-scalable-webhook[l
 
 
 def main() -> None:
-    """The command's entry point."""
+    """Run the command."""
     try:
         from scalable_webhook_cli.commands import app
         from scalable_webhook_cli.signals import interrupt_on_termination

@@ -1,4 +1,4 @@
-"""Many webhooks at once, and what became of them."""
+"""Send many webhooks at once, and report the responses."""
 
 import asyncio
 import json
@@ -17,13 +17,13 @@ from scalable_webhook_cli.errors import CliError
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
 _TIMEOUT = 60.0
-# How many bytes of an answer are read, at least. API Gateway's own are below 10 MB.
+# Read at least so many bytes of a response. Those of API Gateway are smaller.
 _ANSWER = 10_000_000
 
 
 @dataclass(frozen=True)
 class Request:
-    """One webhook to send: the path below the webhook's URL, with its query string if it has one."""
+    """A webhook to send: the path below the webhook's URL, with its query string if it has one."""
 
     method: str = "POST"
     path: str = ""
@@ -33,12 +33,14 @@ class Request:
 
 @dataclass
 class Report:
-    """What a burst met with. It ``began``, and requests that were not accepted ``failed_at``, so many seconds after the
-    epoch. ``accepted_ids`` are empty texts where an ``acknowledgement`` is answered, which has no id."""
+    """The result of a burst. ``began`` and ``failed_at`` are in seconds since 1970.
+
+    ``accepted_ids`` has empty texts for an ``acknowledgement``, which has no id.
+    """
 
     sent: int = 0
     accepted_ids: list[str] = field(default_factory=list)
-    refused: Counter[int] = field(default_factory=Counter)
+    rejected: Counter[int] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
     began: float = 0.0
@@ -47,16 +49,16 @@ class Report:
 
     @property
     def accepted(self) -> int:
-        """How many were answered with 2xx, as every sender takes for accepted."""
+        """The number of responses with 2xx, which every provider takes for accepted."""
         return len(self.accepted_ids)
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """The requests a second."""
         return self.sent / self.seconds if self.seconds else 0.0
 
     def percentile(self, percent: int) -> float:
-        """How many milliseconds this share of the answers took at most."""
+        """Return the milliseconds within which this share of the responses arrived."""
         if len(self.milliseconds) < 2:
             return sum(self.milliseconds)
         return quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
@@ -65,14 +67,14 @@ class Report:
 def uniform(
     count: int, *, body: bytes = DEFAULT_BODY, duplicates: float = 0, id_header: str = ID_HEADER, seed: int = 0
 ) -> Iterator[Request]:
-    """``count`` requests with one body, each with an id of its own, but for those that are sent twice.
+    """Yield ``count`` requests with one body, each with an id of its own, except the duplicates.
 
     Args:
-        count: How many requests in all, duplicates included.
+        count: The number of requests, duplicates included.
         body: The payload of each.
-        duplicates: How many percent of the requests repeat the id of the one before.
+        duplicates: The percentage of requests that repeat the id of the one before.
         id_header: The header with the id.
-        seed: Chooses which are repeated.
+        seed: Chooses the duplicates.
     """
     chance = Random(seed)  # noqa: S311 (no secret)
     id = ""
@@ -85,16 +87,16 @@ def uniform(
 def send(
     url: str, requests: Iterable[Request], *, concurrency: int, on_answer: Callable[[], object] = lambda: None
 ) -> Report:
-    """Send requests, at most ``concurrency`` at a time, each once: a webhook that is refused is refused.
+    """Send each request once, at most ``concurrency`` at a time, and do not retry.
 
     Args:
         url: The webhook's URL.
-        requests: What to send.
-        concurrency: How many requests are under way at the same time.
+        requests: The requests to send.
+        concurrency: The number of requests in flight.
         on_answer: Called after each.
 
     Raises:
-        CliError: The URL is none.
+        CliError: It is no URL.
     """
     _require_http(url)
     return asyncio.run(_send(url, iter(requests), concurrency, on_answer))
@@ -117,8 +119,8 @@ async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answ
     tls = httpx.create_ssl_context()
 
     async def work() -> None:
-        # A client for each worker: for each request httpx looks at every connection of its pool, and the sender of a
-        # burst must not be what is slow in it.
+        # One client for each worker: httpx checks every connection of its pool for each request, and the sender must
+        # not be the slow part.
         async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=False) as http:
             for request in requests:  # the workers share one iterator
                 if not await _is_accepted(http, url, request, report):
@@ -132,7 +134,7 @@ async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answ
 
 
 async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, report: Report) -> bool:
-    """Send one, and take down what became of it."""
+    """Send a request and record its response. Return whether it was accepted."""
     report.sent += 1
     started = time.perf_counter()
     target = url.rstrip("/") + request.path
@@ -145,17 +147,17 @@ async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, repo
         return False
     report.milliseconds.append((time.perf_counter() - started) * 1000)
     if not answer.is_success:
-        report.refused[answer.status_code] += 1
+        report.rejected[answer.status_code] += 1
         return False
     try:
         report.accepted_ids.append(str(json.loads(said)["id"]))
-    except (ValueError, KeyError, TypeError, RecursionError):  # of JSON within JSON, a thousand times
+    except (ValueError, KeyError, TypeError, RecursionError):  # RecursionError: of JSON within JSON, a thousand times
         report.accepted_ids.append("")
     return True
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
-    """What was answered, which is whatever the server likes: of a body without an end, no more than is of use."""
+    """Return the beginning of the response, which may have no end."""
     said = b""
     async for part in answer.aiter_bytes():
         said += part

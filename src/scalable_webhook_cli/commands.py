@@ -11,7 +11,7 @@ from scalable_webhook_cli.local.commands import local, only_webhook
 from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say
 
 app: typer.Typer = typer.Typer(
-    help="Webhooks in front of something that does not scale: try them on your own machine.",
+    help="Try webhooks on your own machine, and send bursts to them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -34,17 +34,17 @@ def _root(
 def burst(
     url: Annotated[
         str | None,
-        typer.Argument(help="The webhook's URL. Default: that of the only one in the local AWS.", metavar="URL"),
+        typer.Argument(help="The webhook's URL. Default: the only one in the local AWS.", metavar="URL"),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many requests to send.")] = 100,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="How many at the same time.")] = 16,
-    body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A file with the payload.")] = None,
-    duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percent that repeat an id.")] = 0,
-    id_header: Annotated[str, typer.Option(help="The header with the delivery id.")] = bursts.ID_HEADER,
+    count: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 100,
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Number of requests in flight.")] = 16,
+    body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="File with the payload.")] = None,
+    duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percentage of duplicate deliveries.")] = 0,
+    id_header: Annotated[str, typer.Option(help="Header with the delivery id.")] = bursts.ID_HEADER,
 ) -> None:
     """Send many webhooks at once.
 
-    Exits with 1 where not all were accepted.
+    Exits with 1 unless all were accepted.
     """
     target = url or only_webhook().url
     payload = body.read_bytes() if body else bursts.DEFAULT_BODY
@@ -57,11 +57,11 @@ def burst(
 
 
 def show_report(report: bursts.Report) -> None:
-    """What became of a burst, in lines that no terminal is too narrow for."""
+    """Print the result of a burst, in lines that fit any terminal."""
     say(f"{report.accepted} of {report.sent} accepted, {report.rate:.0f} requests a second")
-    for what, counts in (("refused", report.refused), ("no answer", report.unanswered)):
+    for what, counts in (("rejected", report.rejected), ("no answer", report.unanswered)):
         if counts:
             say(f"{what}: {counted(counts)}")
     if report.milliseconds:
         times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
-        say(f"answered within {times} ms: half, 95 %, 99 % of them")
+        say(f"p50 / p95 / p99: {times} ms")

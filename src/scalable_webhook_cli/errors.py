@@ -1,5 +1,5 @@
-"""The one error that a command tells in a sentence."""
+"""The error that a command prints as one sentence."""
 
 
 class CliError(Exception):
-    """Something that you can fix; the message is for you."""
+    """A problem that you can fix. The message is for you."""

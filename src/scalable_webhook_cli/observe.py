@@ -1,4 +1,4 @@
-"""What became of webhooks, measured at the services of their AWS themselves."""
+"""Measure the outcome of webhooks at the services of their AWS."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
 
-# A point of something that changes: when, in seconds since the epoch, and how many from then on.
+# A change: seconds since 1970, and the number from then on.
 Point = tuple[float, int]
 
 _REPORT = re.compile(r"^REPORT .*?Duration: ([\d.]+) ms", re.MULTILINE)
@@ -21,7 +21,7 @@ _REPORT = re.compile(r"^REPORT .*?Duration: ([\d.]+) ms", re.MULTILINE)
 
 @dataclass
 class Samples:
-    """What a sampler has seen so far."""
+    """The samples so far."""
 
     points: list[Point] = field(default_factory=list)
 
@@ -34,12 +34,12 @@ class Samples:
 def sampled(
     look: Callable[[], int], *, every: float = 0.02, unanswered: tuple[type[Exception], ...] = ()
 ) -> Iterator[Samples]:
-    """Looks so often, in a thread, for as long as the block takes.
+    """Sample a number in a thread, for as long as the block runs.
 
     Args:
-        look: Tells how many there are now.
-        every: How many seconds are between two looks.
-        unanswered: What ``look`` may raise, for which there is no sample.
+        look: Returns the current number.
+        every: The seconds between two samples.
+        unanswered: Errors of ``look`` for which there is no sample.
     """
     samples, end = Samples(), Event()
 
@@ -61,37 +61,37 @@ def sampled(
 
 @dataclass(frozen=True)
 class ObservedWebhook:
-    """A deployed ``ScalableWebhook``, named by its stack and its construct's id."""
+    """A deployed ``ScalableWebhook``, by its stack and construct id."""
 
     target: Target
     stack: str
     id: str
 
     def items(self, table: str | None = None) -> list[dict[str, Any]]:
-        """The items of the sink's table, or of another with this logical id."""
+        """Return the items of the sink's table, or of the table with this logical id."""
         dynamodb = self._client("dynamodb")
         name = self.physical("AWS::DynamoDB::Table", table or f"{self.id}Table")
         pages = dynamodb.get_paginator("scan").paginate(TableName=name)
         return [{key: _plain(value) for key, value in item.items()} for page in pages for item in page["Items"]]
 
     def backlog(self) -> int:
-        """How many messages are in the queue, those that are worked on included."""
+        """Return the number of messages in the queue, including those in flight."""
         return self._depth(self.queue_url)
 
     def dead_letters(self) -> int:
-        """How many messages are in the dead-letter queue."""
+        """Return the number of messages in the dead-letter queue."""
         return self._depth(self.dead_letter_queue_url)
 
     def take_dead_letters(self) -> list[dict[str, Any]]:
-        """The messages of the dead-letter queue, which are taken from it."""
+        """Receive and delete the messages of the dead-letter queue."""
         return self._take(self.dead_letter_queue_url)
 
     def unverified(self) -> int:
-        """How many messages are in the queue for what is not of its source."""
+        """Return the number of messages in the unverified queue."""
         return self._depth(self.unverified_queue_url)
 
     def take_unverified(self) -> list[dict[str, Any]]:
-        """The messages of that queue, which are taken from it."""
+        """Receive and delete the messages of the unverified queue."""
         return self._take(self.unverified_queue_url)
 
     def _take(self, queue_url: str) -> list[dict[str, Any]]:
@@ -106,28 +106,28 @@ class ObservedWebhook:
                 sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def log(self, construct: str) -> list[dict[str, Any]]:
-        """The structured lines that one stage has logged: AccessLogs, PublisherLogs or ConsumerLogs."""
+        """Return the structured log lines of a stage: AccessLogs, PublisherLogs or ConsumerLogs."""
         lines = [line for invocation in self.invocations(construct) for line in invocation]
         return sorted(lines, key=lambda line: str(line.get("timestamp", "")))
 
     def invocations(self, construct: str) -> Iterator[list[dict[str, Any]]]:
-        """The same, the lines of one invocation together: the local AWS gives each a log stream of its own."""
+        """Yield the same by invocation: the local AWS gives each one a log stream of its own."""
         logs, group = self._client("logs"), self.physical("AWS::Logs::LogGroup", self.id + construct)
         for stream in log_streams(logs, group):
             texts = (text.strip() for text in stream)
             yield [json.loads(line) for text in texts for line in text.splitlines() if line.startswith("{")]
 
     def at_work(self, construct: str, since: float) -> list[Point]:
-        """How many invocations were under way of the function that logs there: PublisherLogs or ConsumerLogs."""
+        """Return the number of running invocations over time, of the function with PublisherLogs or ConsumerLogs."""
         group = self.physical("AWS::Logs::LogGroup", self.id + construct)
         return functions_at_work(self._client("logs"), group, since)
 
     def peak_concurrency(self, lines: Iterable[Mapping[str, Any]] | None = None) -> int:
-        """The most batches that the consumer worked on at the same time, by its own records: all, or these."""
+        """Return the highest number of concurrent batches, by all log lines of the consumer or by these."""
         return peak(self.log("ConsumerLogs") if lines is None else lines)
 
     def max_concurrency(self) -> int:
-        """What the deployed event source mapping allows."""
+        """Return the maximum concurrency of the deployed event source mapping."""
         name = self.physical("AWS::Lambda::Function", f"{self.id}Consumer")
         (mapping,) = self._client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         return int(mapping["ScalingConfig"]["MaximumConcurrency"])
@@ -156,7 +156,7 @@ class ObservedWebhook:
         return self.physical("AWS::SQS::Queue", f"{self.id}DeadLetterQueue")
 
     def physical(self, type: str, logical_id: str) -> str:
-        """The name or URL of a resource whose logical id starts like this."""
+        """Return the name or URL of a resource whose logical id starts with this text."""
         return physical(self._client("cloudformation"), self.stack, type, logical_id)
 
     def _depth(self, queue_url: str) -> int:
@@ -167,14 +167,14 @@ class ObservedWebhook:
 
 
 def depth(sqs: Any, queue_url: str) -> int:
-    """How many messages are in a queue, those that are worked on or delayed included."""
+    """Return the number of messages in a queue, including delayed ones and those in flight."""
     names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
     attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
     return sum(int(attributes[name]) for name in names)
 
 
 def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str:
-    """The name or URL of a stack's resource whose logical id starts like this."""
+    """Return the name or URL of a stack's resource whose logical id starts with this text."""
     for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
         if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
             return str(resource["PhysicalResourceId"])
@@ -182,14 +182,13 @@ def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str
 
 
 def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:
-    """The messages of a log group, those of one stream together."""
+    """Yield the messages of a log group, stream by stream."""
     for events in _streams(logs, group):
         yield (event["message"] for event in events)
 
 
 def functions_at_work(logs: Any, group: str, since: float) -> list[Point]:
-    """How many invocations of a function were under way, from each moment at which that changed, by their REPORT lines:
-    when it was written, and how long the invocation had taken."""
+    """Return the number of running invocations over time, by REPORT lines, which have an end and a duration."""
     return steps(
         (ended - float(milliseconds) / 1000, ended)
         for events in _streams(logs, group)
@@ -207,7 +206,7 @@ def _streams(logs: Any, group: str) -> Iterator[Iterator[dict[str, Any]]]:
 
 
 def _events(logs: Any, group: str, stream: str) -> Iterator[dict[str, Any]]:
-    """Every event of a stream. Not by FilterLogEvents, of which MiniStack gives 10,000 and says nothing of the rest."""
+    """Yield every event of a stream. MiniStack's FilterLogEvents stops silently after 10,000."""
     answer: dict[str, Any] = {}
     while True:
         token = {"nextToken": answer["nextForwardToken"]} if answer else {}
@@ -218,14 +217,13 @@ def _events(logs: Any, group: str, stream: str) -> Iterator[dict[str, Any]]:
 
 
 def peak(lines: Iterable[Mapping[str, Any]]) -> int:
-    """The most batches under way at the same time, by when they started and ended."""
+    """Return the highest number of concurrent batches, by their starts and ends."""
     batches = [(line["started"], line["ended"]) for line in lines if line.get("message") == "batch"]
     return max((count for _, count in steps(batches)), default=0)
 
 
 def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
-    """How many are under way, from each moment at which that changed. One that starts at the moment at which another
-    ends comes after it."""
+    """Return the number of running spans over time. One that starts when another ends comes after it."""
     points: list[Point] = []
     running = 0
     for moment, change in sorted([step for began, ended in spans for step in ((began, 1), (ended, -1))]):
@@ -237,12 +235,12 @@ def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether the condition came true within so many seconds."""
+    """Wait until the condition is true, at most so many seconds. Return whether it is."""
     give_up, pause = time.monotonic() + seconds, 0.02
     while not condition():
         if time.monotonic() > give_up:
             return False
-        # Most of what is waited for is there soon; what is not is asked for less often.
+        # Most conditions become true soon. The others are checked less often.
         time.sleep(pause)
         pause = min(pause * 1.5, 0.2)
     return True

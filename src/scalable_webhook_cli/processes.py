@@ -1,4 +1,4 @@
-"""Processes and ports of this machine: what a command started, it finds again and ends."""
+"""Processes and ports of this machine: find and end the processes that a command started."""
 
 import os
 import signal
@@ -17,16 +17,16 @@ _BACKLOG = 1024
 
 @dataclass(frozen=True)
 class Process:
-    """A process of ours. The time of its creation tells it from another that got the same id later."""
+    """A process that we started. Its creation time tells it from a later one with the same id."""
 
     pid: int
     created: float
 
     def find(self) -> psutil.Process | None:
-        """The process, if it still lives."""
+        """Return the process if it is alive."""
         try:
             process = psutil.Process(self.pid)
-            # The system derives this time from its clock, which may be set a little meanwhile.
+            # The system derives this time from its clock, which may have been set since.
             same = abs(process.create_time() - self.created) < 2
             alive = same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
@@ -35,7 +35,7 @@ class Process:
 
 
 def identify(process: subprocess.Popen[bytes]) -> Process:
-    """The process, to be found again."""
+    """Return the id and creation time of a process."""
     try:
         return Process(process.pid, psutil.Process(process.pid).create_time())
     except psutil.NoSuchProcess:
@@ -43,8 +43,11 @@ def identify(process: subprocess.Popen[bytes]) -> Process:
 
 
 def end(pids: Iterable[int]) -> None:
-    """End these processes and all that they started, and wait until they are gone. Who leads a process group is ended
-    with it, in one call: what is started meanwhile belongs to the group, though nobody may be left as its parent."""
+    """End these processes and all that they started, and wait until they are gone.
+
+    The leader of a process group is ended with its group, in one call. A process that is started meanwhile belongs to
+    the group, even if its parent is gone.
+    """
     family = list({member.pid: member for pid in pids for member in _family(pid)}.values())
     groups = {process.pid for process in family if _leads_a_group(process.pid)}
     for ask in (signal.SIGTERM, signal.SIGKILL):
@@ -55,7 +58,7 @@ def end(pids: Iterable[int]) -> None:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(ask)
         _, family = psutil.wait_procs(family, timeout=_STOP_SECONDS)
-        # What was started while it was ended.
+        # Processes that were started during the end.
         family += [child for process in family for child in _family(process.pid)[1:]] + _in_groups(groups)
     psutil.wait_procs(family, timeout=_STOP_SECONDS)
 
@@ -77,7 +80,7 @@ def _in_groups(groups: set[int]) -> list[psutil.Process]:
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
-    """The processes that run from a temporary folder or are named something of it, whoever their parents are."""
+    """Return the processes that run from a temporary folder, or have it in their command line."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -96,7 +99,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def listening() -> socket.socket:
-    """A socket of loopback, at a port of its own."""
+    """Return a socket that listens on a free port of loopback."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(_BACKLOG)
@@ -104,6 +107,6 @@ def listening() -> socket.socket:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a free port of loopback."""
     with listening() as probe:
         return int(probe.getsockname()[1])

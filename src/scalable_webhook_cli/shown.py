@@ -1,4 +1,4 @@
-"""Text of a stranger's on a terminal: whatever would do something there is shown, and does nothing."""
+"""Print text of strangers on a terminal: escape all characters that would act there."""
 
 import logging
 import re
@@ -6,21 +6,20 @@ import unicodedata
 
 from webhook_runtime.contract.characters import NOT_SEEN
 
-# Controls, as those by which a terminal is told to do something; what has no width or changes the direction of writing;
-# ends of lines; and halves of characters, which no terminal takes.
+# Control characters, characters without a width or of another direction, line ends, and halves of surrogate pairs.
 _SHOWN_AS_ESCAPES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _NOT_SEEN = re.compile(f"[{NOT_SEEN}]")
 
 
 class Formatter(logging.Formatter):
-    """For a log: what a sender wrote is in errors, too."""
+    """Escapes log lines, since errors quote text of clients."""
 
     def format(self, record: logging.LogRecord) -> str:
         return shown(super().format(record))
 
 
 def shown(text: str) -> str:
-    """Text as it can be printed, with the escapes of Python for what is none. Only a line feed ends a line."""
+    """Escape characters that are not printable. Only a line feed ends a line."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_character, text))

@@ -22,10 +22,10 @@ class Target:
     """An AWS.
 
     Attributes:
-        region: Its region. None: the one that boto3 finds, for an account.
+        region: The region. None: the one that boto3 finds, for an account.
         profile: The profile of an account. None: the credentials that boto3 finds.
         endpoint: The URL of the local AWS, on this machine. None: it is an account.
-        key: The key of the local AWS. It stands for the credentials, and neither profile nor environment does.
+        key: The key of the local AWS, which is used instead of the credentials of profile and environment.
     """
 
     region: str | None = None
@@ -38,7 +38,7 @@ class Target:
             require_loopback(self.endpoint)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of one of its services, in its region or another."""
+        """Return a boto3 client of a service, in this region or another one."""
         if self.endpoint is None:
             return _of_an_account(service, region or self.region, self.profile)
         return _of_the_local_aws(service, region or self.region, self.endpoint, self.key)
@@ -52,8 +52,8 @@ def _of_an_account(service: str, region: str | None, profile: str | None) -> Any
 
 @cache
 def _of_the_local_aws(service: str, region: str | None, endpoint: str, key: str) -> Any:
-    """Whatever the environment says. Made once: that is slow, and not thread-safe."""
-    # Neither the user's profile and files, which may name what is not there, nor a proxy have a say in it.
+    """Return a client that ignores the environment. Cached, since creating one is slow and not thread-safe."""
+    # Ignore the user's profile and files, which may name missing ones, and any proxy.
     nothing = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull}
     settings = {name: (None, None, value, None) for name, value in nothing.items()}
     with _MAKING_A_CLIENT:
@@ -69,18 +69,18 @@ def _of_the_local_aws(service: str, region: str | None, endpoint: str, key: str)
 
 
 def require_loopback(url: str) -> str:
-    """The URL, if it is on this machine.
+    """Return the URL if it is on this machine.
 
     Raises:
-        CliError: It is not: a local command must never reach a real account.
+        CliError: It is not. A local command must never reach a real account.
     """
     if not is_loopback(urlsplit(url).hostname or ""):
-        raise CliError(f"the local AWS must be on a loopback address, got {url}; nothing was sent there")
+        raise CliError(f"the local AWS must be on a loopback address, got {url}; nothing was sent")
     return url
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
+    """Tell whether a host is this machine."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

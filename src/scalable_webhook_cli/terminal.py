@@ -1,4 +1,4 @@
-"""How a command speaks: lines for a person and for a pipe, progress, and a mistake in one sentence."""
+"""The output of a command: lines for a person or a pipe, progress, and errors in one sentence."""
 
 import functools
 import os
@@ -22,8 +22,11 @@ R = TypeVar("R")
 
 
 class _Output(Console):
-    """What a command prints. Whoever reads it may have seen enough, as in ``… logs | head``: that is no error, and the
-    command goes on without a word."""
+    """The output of a command.
+
+    If its reader stops early, as in ``… logs
+    head``, the command goes on silently.
+    """
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -31,12 +34,12 @@ class _Output(Console):
 
 
 console: Console = _Output()
-# What is for the person alone, and not for a pipe: how far it is, and what went wrong.
+# Progress and errors are for a person, and not for a pipe.
 errors: Console = Console(stderr=True)
 
 
 def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
-    """A mistake is told in a sentence, not in a traceback."""
+    """Print an error as one sentence, without a traceback."""
 
     @functools.wraps(command)
     def run(*arguments: P.args, **options: P.kwargs) -> R:
@@ -50,7 +53,7 @@ def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def say(line: str, to: Console = console, *, style: str | None = None) -> None:
-    """One line: for a person and for a pipe alike. Of a text rich would make more: ``:key:`` an emoji, a tab blanks."""
+    """Print a line as it is. Rich would turn ``:key:`` into an emoji, and a tab into blanks."""
     to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
 
 
@@ -65,7 +68,9 @@ def status_line(what: str, *, show: bool = True) -> Iterator[None]:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on a terminal, a line each tenth elsewhere. Yields what to call after each step."""
+    """Show a progress bar on a terminal, or a line for each tenth elsewhere. Yield the function to call after each
+    step.
+    """
     done = 0
     if errors.is_terminal:
         columns = (
@@ -89,5 +94,5 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def counted(counts: Mapping[Any, int]) -> str:
-    """How often what was met with."""
+    """Return each key with its count."""
     return ", ".join(f"{count} x {what}" for what, count in sorted(counts.items()))

@@ -1,4 +1,6 @@
-"""What runs in Lambda, and what a handler of yours is given: the standard library and boto3, never aws_cdk."""
+"""The code that runs in Lambda, and the types that your handler gets. It needs the standard library and boto3, never
+aws_cdk.
+"""
 
 from webhook_runtime.message import Headers, MalformedMessage, Webhook, read
 from webhook_runtime.outcome import Permanent, RetryAfter, SinkDown

@@ -1,6 +1,6 @@
-"""A batch on its way, as the consumer has it: each message, and how far it has come.
+"""A batch in the consumer: its messages, and the state of each.
 
-Tuples with names and plain classes: Python takes fifteen times as long to make a dataclass, at each cold start.
+Named tuples and plain classes: a dataclass takes fifteen times as long to create, at each cold start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,22 +17,25 @@ NOT_REACHED: Outcome = Outcome(Kind.RETRY, "NotReached", "the sink was not reach
 
 
 class Unread(NamedTuple):
-    """Nobody has looked at it yet."""
+    """Not read yet."""
 
     webhook: None = None
     payload_key: None = None
 
 
 class Pending(NamedTuple):
-    """The sink has to take it. ``payload_key`` is the key of a payload that is in S3: the webhook has it only while the
-    sink does, since a batch of them would not fit into memory."""
+    """Waiting for the sink.
+
+    ``payload_key`` is the key of a payload in S3. The payload itself is loaded only while it is stored, since a batch
+    of large ones would not fit into memory.
+    """
 
     webhook: Webhook
     payload_key: str | None = None
 
 
 class Done(NamedTuple):
-    """It is known what becomes of it. ``webhook`` is None where it could not be read."""
+    """Decided. ``webhook`` is None if the message could not be read."""
 
     outcome: Outcome
     webhook: Webhook | None = None
@@ -40,7 +43,7 @@ class Done(NamedTuple):
 
 
 class Message:
-    """``delay`` is after how many seconds it comes back where it has to."""
+    """One message of a batch. ``delay`` is the number of seconds until its retry, if it needs one."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -57,42 +60,41 @@ class Message:
 
     @property
     def queued_at(self) -> float:
-        """When it was sent to the queue, in seconds since 1970: a redrive does that anew."""
+        """The time at which it was sent to the queue, in seconds since 1970. A redrive sets it again."""
         return int(self.record["attributes"].get("SentTimestamp", 0)) / 1000
 
     @property
     def outcome(self) -> Outcome:
-        """What becomes of it, or would if nobody did anything more."""
+        """The outcome so far: a retry, unless something else was decided."""
         return self.state.outcome if isinstance(self.state, Done) else NOT_REACHED
 
     @property
     def is_unsure(self) -> bool:
-        """Whether no signature fits, and a secret that is read anew may change that."""
+        """Whether no signature fits yet, and reading the secret again may change that."""
         return self.outcome.kind is Kind.RETRY and self.outcome.secret is not None
 
     def ends(self, outcome: Outcome) -> None:
         self.state = Done(outcome, self.state.webhook, self.state.payload_key)
 
     def names(self) -> dict[str, object]:
-        """What every log line about it carries."""
+        """The fields of every log line about this message."""
         webhook = self.state.webhook
         names = logs.names(webhook) if webhook else {"id": self.id, "message_id": self.id}
         return names | {"attempt": self.attempt}
 
 
 class Batch:
-    """The messages of one event. ``letters_answer`` is whether SQS has answered whenever it was to take a message
-    aside."""
+    """The messages of one event. ``sqs_answers`` is False after a call to SQS that got no answer."""
 
     def __init__(self, records: Sequence[Record], context: Context) -> None:
         self.messages: list[Message] = [Message(record) for record in records]
         self.deadline: Deadline = Deadline(context)
-        self.letters_answer: bool = True
+        self.sqs_answers: bool = True
 
     def is_fifo(self) -> bool:
         return any(is_fifo(message.record) for message in self.messages)
 
 
 def is_fifo(record: Record) -> bool:
-    """Whether the message's queue keeps an order."""
+    """Whether the queue of the message is a FIFO queue."""
     return str(record["eventSourceARN"]).endswith(".fifo")

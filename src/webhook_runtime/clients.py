@@ -1,6 +1,6 @@
-"""AWS as this code sees it: clients, and the two ways in which a call fails. Nothing else knows botocore.
+"""Clients of AWS, and the two ways in which a call fails. No other module knows botocore.
 
-The clients are boto3's, made without boto3, whose import takes longer than a client of its own does.
+Create botocore clients directly: importing boto3 takes longer than creating one.
 """
 
 from functools import cached_property
@@ -10,32 +10,32 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# AWS has answered, and refused.
+# AWS answered with an error.
 AwsRefused: Any = ClientError
-# AWS did not answer, or nothing could be sent to it.
+# AWS did not answer, or the request could not be sent.
 AwsUnreachable: Any = BotoCoreError
 AWS_FAILED: tuple[Any, ...] = (AwsRefused, AwsUnreachable)
 
-# What clients share: each loads its service's model, and none loads what is common to all again.
+# Shared by all clients, so that each loads only the model of its own service.
 _session = botocore.session.get_session()
 
 
 def client(service: str, *, read_timeout: float = 5, attempts: int = 2) -> Any:
-    """A client that gives up well before the function does, so that what failed can still be reported."""
+    """Create a client that gives up well before the function does, so that the failure can still be reported."""
     config = Config(
         connect_timeout=2,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        # A quarter of the time that a batch takes: the tests hold every call against the service's model instead.
+        # Validation takes a quarter of a batch's time. The tests check every call against the service's model instead.
         parameter_validation=False,
-        # One that is given is not put together anew for each call, which takes a tenth of the publisher's time.
+        # A fixed user agent is not rebuilt for each call, which takes a tenth of the publisher's time.
         user_agent="cdk-scalable-webhook",
     )
     return _session.create_client(service, config=config)
 
 
-class Later:
-    """A client that is made when it is first called: for what a function rarely needs."""
+class LazyClient:
+    """A client that is created on first use, for a service that a function rarely needs."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -49,17 +49,17 @@ class Later:
 
 
 def code_of(error: Exception) -> str:
-    """What AWS calls its refusal; of any other error the name of its class."""
+    """Return the error code of AWS, or the class name of any other error."""
     return str(error.response["Error"]["Code"]) if isinstance(error, AwsRefused) else type(error).__name__
 
 
 def message_of(error: Exception) -> str:
-    """What AWS says of its refusal, without the operation around it; of any other error its text."""
+    """Return the message of AWS without the operation around it, or the text of any other error."""
     return str(error.response["Error"].get("Message", "")) if isinstance(error, AwsRefused) else str(error)
 
 
-def may_pass(error: Exception) -> bool:
-    """Whether AWS may say something else when it is asked again."""
+def is_temporary(error: Exception) -> bool:
+    """Tell whether another try of the call may succeed."""
     if not isinstance(error, AwsRefused):
         return isinstance(error, AwsUnreachable)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -1,4 +1,4 @@
-"""The consumer: one batch of SQS messages in, each webhook into the sink, and an answer that names only what failed."""
+"""The consumer: it gives each webhook of a batch to the sink, and answers with the messages that failed."""
 
 import time
 from collections import Counter
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from webhook_runtime import deployed, logs
 from webhook_runtime.batch import Batch, Done, Message, Pending
-from webhook_runtime.clients import Later
+from webhook_runtime.clients import LazyClient
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, from_environment
 from webhook_runtime.dead_letters import DeadLetters
@@ -20,7 +20,7 @@ from webhook_runtime.settlement import Settlement
 from webhook_runtime.sinks import Sink
 from webhook_runtime.storing import Storing
 
-if TYPE_CHECKING:  # a function that verifies or filters nothing need not load them
+if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.sources.source import Sources
 
@@ -28,13 +28,13 @@ Handler = Callable[[Mapping[str, Any], Context], dict[str, Any]]
 
 
 class Consumer:
-    """Stores batch after batch: each message is read, verified, filtered, stored and settled.
+    """Stores batch after batch: it reads, verifies, filters, stores and settles each message.
 
-    ``dead_letters`` is None where no dead-letter queue is known: what is beyond help then comes back until the queue's
-    own redrive policy takes it away. ``max_receive_count`` is that policy's; where it is known, a message that fails
-    for the last time goes to the dead-letter queue from here, so that its reason goes with it, and in a FIFO queue
-    those behind it still have their turn. ``unverified`` takes what is surely not of its sender; where it is None, the
-    dead-letter queue does.
+    Without ``dead_letters``, permanent failures are retried until the queue's redrive policy moves them.
+    ``max_receive_count`` is the one of that policy. If it is known, the consumer itself sends a message to the
+    dead-letter queue after the last try, with the reason. In a FIFO queue, the messages behind it then still get their
+    turn. ``unverified`` takes messages that are certainly not from their provider. Without it, the dead-letter queue
+    takes them.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Consumer:
 
     @classmethod
     def from_environment(cls, sink: Sink) -> Self:
-        """The consumer of a deployed function."""
+        """Create the consumer of a deployed function."""
         settings = from_environment(ConsumerSettings)
-        sqs = Later("sqs")  # which is needed for what failed, and for nothing else
+        sqs = LazyClient("sqs")  # only for messages that failed
         dead_letters = settings.dead_letter_queue_url
         unverified = from_environment(UnverifiedSettings).unverified_queue_url
         backoff = Backoff(settings.retry_initial_seconds, settings.retry_maximum_seconds)
@@ -74,7 +74,7 @@ class Consumer:
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """The Lambda handler, for an event source mapping with ReportBatchItemFailures."""
+        """Handle an event of an event source mapping with ReportBatchItemFailures."""
         started = time.time()
         batch = Batch(event["Records"], context)
         self._intake.look_at(batch.messages, batch.deadline)
@@ -84,10 +84,10 @@ class Consumer:
         _report(batch, failed, started)
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
-    # The two ways to store a batch. Both return what has to come back.
+    # Two ways to store a batch. Both return the messages to retry.
 
     def _together(self, batch: Batch) -> list[Message]:
-        """All messages in as few calls as the sink needs, those whose payload is in S3 alone."""
+        """Store all messages in as few calls as the sink needs, and each payload from S3 by itself."""
         alone = [message for message in batch.messages if message.state.payload_key]
         others = [message for message in batch.messages if not message.state.payload_key]
         down = self._storing.store(others, batch.deadline)
@@ -96,7 +96,7 @@ class Consumer:
         return [message for message in batch.messages if not self._settlement.settle(message, batch)]
 
     def _in_order(self, batch: Batch) -> list[Message]:
-        """One message after the other: in a FIFO queue nothing may overtake one that has to come back."""
+        """Store one message after the other: in a FIFO queue, none may overtake a message that is retried."""
         self._intake.look_again(batch)
         down: Outcome | None = None
         for position, message in enumerate(batch.messages):
@@ -104,14 +104,16 @@ class Consumer:
             if not self._settlement.settle(message, batch):
                 behind = batch.messages[position + 1 :]
                 for other in behind:
-                    other.ends(Outcome(Kind.RETRY, "NotReached", "one before it has to come back first"))
+                    other.ends(Outcome(Kind.RETRY, "NotReached", "an earlier message has to be retried first"))
                     other.delay = message.delay
                     logs.logger.info("waits", extra=other.names() | {"retry_in": other.delay})
                 return [message, *behind]
         return []
 
     def _stored_unless(self, down: Outcome | None, message: Message, batch: Batch) -> Outcome | None:
-        """Store one message, unless the sink is down or it has ended already. Returns whether the sink is down now."""
+        """Store one message, unless the sink is down or the message is decided. Return the outcome of a sink that is
+        down.
+        """
         if not isinstance(message.state, Pending):
             return down
         if down is None:
@@ -120,7 +122,9 @@ class Consumer:
         return down
 
     def _delete_payloads(self, batch: Batch) -> None:
-        """Those of what is stored, or not wanted. The others' are still needed: a dead letter's for its redrive."""
+        """Delete the payloads of messages that ended well. A message in the dead-letter queue needs its own for a
+        redrive.
+        """
         states = [message.state for message in batch.messages]
         keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in ENDED_WELL]
         if self._payloads and (named := [key for key in keys if key]):
@@ -128,7 +132,7 @@ class Consumer:
 
 
 def handler_of(sink: Callable[[], Sink]) -> Handler:
-    """The handler of a deployed function, with the sink that this makes."""
+    """Create the handler of a deployed function with this sink."""
     logs.configure()
     return Consumer.from_environment(sink()).handle
 

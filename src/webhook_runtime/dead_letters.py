@@ -1,4 +1,4 @@
-"""A message that no retry will help, to another queue: now, and with the reason beside it."""
+"""Send a message that no retry can help to another queue, with the reason."""
 
 import base64
 from collections.abc import Mapping
@@ -14,18 +14,17 @@ _MAX_ATTRIBUTES = 10
 
 
 class DeadLetters:
-    """The dead-letter queue, or the one for what is surely of nobody that is known. ``in_order`` is whether the queue
-    is of the consumer's kind, which may be FIFO."""
+    """The dead-letter queue, or the unverified queue. ``in_order`` is False if the queue is never a FIFO queue."""
 
     def __init__(self, sqs: Any, queue_url: str, *, in_order: bool = True) -> None:
         self._sqs = sqs
         self._queue_url = queue_url
         self._in_order = in_order
-        # Until SQS says that the queue holds less.
+        # Until SQS says that the queue takes less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
 
     def send(self, record: Record, outcome: Outcome) -> None:
-        """With as much of the reason as there is room for. Raises what a client raises."""
+        """Send a message with as much of the reason as fits. Raise the error of the client."""
         try:
             self._send(record, outcome)
         except AwsRefused as error:
@@ -37,10 +36,10 @@ class DeadLetters:
 
     def _send(self, record: Record, outcome: Outcome) -> None:
         attributes = _own_attributes(record)
-        # SQS takes neither an empty value nor every character, and no more of them than a message holds.
+        # SQS takes neither an empty value nor every character, and the message has to fit its limit.
         reason = sqs_text(outcome.reason)[:1024] or outcome.error
         for name, text in (("error", outcome.error), ("reason", reason)):
-            if len(attributes) == _MAX_ATTRIBUTES:  # somebody else's message, whose own are not ours to drop
+            if len(attributes) == _MAX_ATTRIBUTES:  # a message of another sender, whose attributes must be kept
                 break
             empty = {"DataType": "String", "StringValue": ""}
             room = self._max_message_bytes - size_of(record["body"], attributes | {name: empty})
@@ -54,7 +53,7 @@ class DeadLetters:
         )
 
     def _order(self, record: Record) -> dict[str, str]:
-        """The group of a message, and in a FIFO queue what makes it unique."""
+        """Return the group of a message, and in a FIFO queue its deduplication id."""
         group = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
         if not is_fifo(record):  # a standard queue may have groups, too
             return group
@@ -62,13 +61,13 @@ class DeadLetters:
 
 
 def _own_attributes(record: Record) -> dict[str, dict[str, Any]]:
-    """The attributes that the message came with, but those that are ours to say."""
+    """Return the message's own attributes, without error and reason."""
     own = {name: _attribute(value) for name, value in record.get("messageAttributes", {}).items()}
     return {name: value for name, value in own.items() if value is not None and name not in ("error", "reason")}
 
 
 def _attribute(value: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An attribute of a record, as SendMessage has it: a record has bytes in base64. None for what SQS never writes."""
+    """Convert an attribute of a record, which has bytes in base64, for SendMessage. Return None for any other form."""
     if "stringValue" in value:
         return {"DataType": value["dataType"], "StringValue": value["stringValue"]}
     try:

@@ -1,4 +1,4 @@
-"""The time that a batch has left before Lambda ends the function, which would lose what is known of every message."""
+"""The time that is left for a batch: a timeout of Lambda would lose the outcome of every message."""
 
 import signal
 import threading
@@ -10,36 +10,34 @@ from typing import Protocol
 
 from webhook_runtime.outcome import SinkDown
 
-# What it takes to tell SQS what became of the batch, in seconds; and which part of a short time is kept for it, since
-# the sink needs some as well.
+# Seconds kept for telling SQS what became of the batch. Of a short time, a share is kept, since the sink needs some
+# too.
 _RESERVE = 1.0
 _SHARE = 0.25
-# For so many seconds a machine may give a function no turn: what comes too late in less may be late by no fault of its
-# own.
+# A machine may give a function no turn for so many seconds: a shorter look can be late by no fault of its own.
 PAUSE = 0.5
-# However little is left, what has begun gets so long.
+# The least time that a block gets.
 _LEAST = 0.01
-# Seconds after which it is said again that the time is over, to what tidies up without end, or has not listened.
+# Raise again after so many seconds, if the block goes on: its cleanup hangs, or it caught the first one.
 _AGAIN = 0.2
 
 
 class Context(Protocol):
-    """What is used of Lambda's context object."""
+    """The part of Lambda's context object that is used."""
 
     def get_remaining_time_in_millis(self) -> int: ...
 
 
 class TimeIsUp(BaseException):
-    """Raised wherever a call is when its time is over. No ``Exception``: who handles those would go on."""
+    """Raised in a block whose time is up. Not an ``Exception``, or code that handles those would go on."""
 
 
-# What is never taken for an error of the code in which it is raised.
+# Never treat these as errors of the user's code.
 INTERRUPTS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeIsUp)
 
 
 class Deadline:
-    """Of one batch. A webhook is looked at in ``look``, goes to the sink in a ``step``, and SQS is ``told`` of it: each
-    ends in time, whatever it waits for."""
+    """The deadline of one batch: each block below ends in time, whatever it waits for."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -47,11 +45,11 @@ class Deadline:
         self._reserve = min(_RESERVE, self._left() * _SHARE)
 
     def remaining(self) -> float:
-        """Seconds that a step may take."""
+        """Return the seconds that a step may take."""
         return max(self._left() - self._reserve, 0.0)
 
     def is_over(self) -> bool:
-        """Whether there is no time but for the answer to Lambda: half of what telling SQS may take."""
+        """Tell whether less than half of the reserve is left."""
         return self._left() < self._reserve / 2
 
     def _left(self) -> float:
@@ -59,9 +57,12 @@ class Deadline:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """One call to the sink. Raises SinkDown where one as long as the longest so far would not end in time; the
-        first is always begun, and given up when the time is over. One in which the sink is down does not count: it may
-        have waited for an answer that the others get at once."""
+        """Limit one call to the sink.
+
+        Raise SinkDown if a call as long as the longest so far would not end in time. The first call is always made, and
+        interrupted when the time is up. A call in which the sink is down does not count: it may have waited for an
+        answer that the others get at once.
+        """
         if self._longest > self.remaining():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         began = time.monotonic()
@@ -69,7 +70,7 @@ class Deadline:
             with _ended_after(self.remaining()):
                 yield
         except TimeIsUp:
-            raise SinkDown("it was not done when the function's time was over", error="OutOfTime") from None
+            raise SinkDown("it did not end within the function's time", error="OutOfTime") from None
         except SinkDown:
             raise
         except BaseException:
@@ -86,20 +87,22 @@ class Deadline:
 
     @contextmanager
     def look(self, behind: int = 0) -> Iterator[None]:
-        """One webhook that is looked at, with so many behind it: half of the time that is left is for them all, and for
-        each as much; what one does not need is for those behind it. So none takes another's time, nor the sink's.
-        Raises SinkDown where there is no time, and where it takes longer."""
+        """Limit the reading, verifying and filtering of one webhook, with ``behind`` more to come.
+
+        All of them share half of the time that is left, in equal parts. Unused time is for the next ones. So no webhook
+        takes the time of another one, or of the sink. Raise SinkDown if no time is left, or when it is up.
+        """
         if self.is_over():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
         try:
             with _ended_after(self.part(behind + 1)):
                 yield
         except TimeIsUp:
-            raise SinkDown("it takes too long to look at it", error="OutOfTime") from None
+            raise SinkDown("it takes too long to verify and filter it", error="OutOfTime") from None
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """One call that tells SQS or S3 what became of the batch. Raises TimeoutError where it does not end in time."""
+        """Limit one call that tells SQS or S3 what became of the batch. Raise TimeoutError when the time is up."""
         try:
             with _ended_after(self._left() - self._reserve / 4):
                 yield
@@ -108,44 +111,43 @@ class Deadline:
 
 
 class _ended_after:  # noqa: N801
-    """Raises TimeIsUp in the block after so many seconds, whatever it is doing: waiting for a server, reading an answer
-    that comes byte by byte, or running a function of the user's.
+    """Raise TimeIsUp in the block after so many seconds, whatever it does.
 
-    By a signal, which Python hands to the main thread alone. That is where Lambda calls a handler; elsewhere, the block
-    has the time-outs of its own calls.
+    It may wait for a server, read a slow response or run a user's function. The signal reaches the main thread only, in
+    which Lambda calls a handler. In any other thread, the timeouts of the block's own calls apply.
 
     A class, since a generator that is interrupted before its block begins is never told that it has ended.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._is_under_way = False
+        self._is_running = False
 
     def __enter__(self) -> None:
         if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
             return
         self._began = time.monotonic()
         self._handler = signal.signal(signal.SIGALRM, self._ring)
-        # There may be a block around this one, whose time is not longer for it.
+        # A block around this one keeps its own end.
         self._around, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-        self._is_under_way = True
+        self._is_running = True
         seconds = min(self._seconds, self._around or self._seconds)
         signal.setitimer(signal.ITIMER_REAL, max(seconds, _LEAST), _AGAIN)
 
     def __exit__(self, *_: object) -> None:
-        if not self._is_under_way:
+        if not self._is_running:
             return
-        self._is_under_way = False
+        self._is_running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # None is one that Python does not know.
+        # None is a handler that Python does not know.
         signal.signal(signal.SIGALRM, signal.SIG_DFL if self._handler is None else self._handler)
         if self._around:
             left = self._around - (time.monotonic() - self._began)
             signal.setitimer(signal.ITIMER_REAL, max(left, _LEAST), _AGAIN)
 
     def _ring(self, _number: int, frame: FrameType | None) -> None:
-        # Not while a block begins or ends, or it would ring on behind it. It rings again.
-        if self._is_under_way and (frame is None or frame.f_code not in _AROUND_A_BLOCK):
+        # Not while a block begins or ends, or the alarm would go on behind it. It rings again.
+        if self._is_running and (frame is None or frame.f_code not in _AROUND_A_BLOCK):
             raise TimeIsUp
 
 

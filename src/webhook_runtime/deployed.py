@@ -1,4 +1,6 @@
-"""What a deployed function is made of, by its environment: what it does not need is not loaded at its cold start."""
+"""Create the objects that a function's environment asks for. Load only what is needed, since each import costs cold
+start.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def sources(*, in_order: bool = False) -> "Sources | None":
-    """Who sends; ``in_order`` is whether the function empties a FIFO queue. None where it verifies nobody."""
-    described = from_environment(SourceSettings).sources
-    if described is None:
+    """Return the sources, or None if this function verifies nothing. ``in_order``: it reads a FIFO queue."""
+    descriptions = from_environment(SourceSettings).sources
+    if descriptions is None:
         return None
     from webhook_runtime.sources.source import Sources
 
-    return Sources.described(described, client("secretsmanager"), in_order=in_order)
+    return Sources.from_descriptions(descriptions, client("secretsmanager"), in_order=in_order)
 
 
 def event_filters() -> "EventFilters | None":
-    """What is wanted. None where every webhook is."""
+    """Return the event filters, or None if this function drops nothing."""
     by_mount = from_environment(FilterSettings).event_filters
     if by_mount is None:
         return None

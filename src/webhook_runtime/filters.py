@@ -1,6 +1,6 @@
-"""Which webhooks are wanted: Lambda's event filters, matched here where no event source mapping can.
+"""Lambda's event filters, matched here if no event source mapping can.
 
-What matches is what AWS documents; what it leaves open is as in Event Ruler, the library behind it.
+They match as AWS documents it, and else as Event Ruler does, the library behind it.
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
 """
 
@@ -17,32 +17,34 @@ Pattern = Mapping[str, Any]
 
 
 class EventFilters:
-    """The filters of each endpoint by its mount, checked at synth. An endpoint that has none here wants every webhook,
-    or its ingress has dropped the others: what is not known to be unwanted is kept."""
+    """The filters of each endpoint by its path, checked at synth.
+
+    An endpoint without filters here wants every webhook, or its ingress drops the others.
+    """
 
     def __init__(self, by_mount: Mapping[str, Sequence[Pattern]]) -> None:
         self._by_mount = {mount: _Filters(patterns) for mount, patterns in by_mount.items()}
 
     def want(self, webhook: Webhook) -> bool:
-        """Whether any filter of the webhook's endpoint matches. Never raises, whatever the payload."""
+        """Tell whether a filter of the webhook's endpoint matches. Never raises, whatever the payload."""
         filters = self._by_mount.get(webhook.mount)
         return filters is None or filters.want(webhook)
 
 
-# What is looked into of a payload, which anybody may have sent. What is not known to be unwanted is kept.
-# Values in it, at most: each is preceded by one of these.
+# Limits of the search, since any client may have sent the payload. A webhook above them is kept. One of these
+# characters is in front of each value.
 _MARKS = (b",", b"[", b"{")
 _MAX_VALUES = 300_000
-# Values and objects of arrays, as often as filters ask for them.
+# At most so many values and objects of arrays, counted for each filter that reads them.
 _MAX_LOOKS = 100_000
 
 
 class _TooMuch(Exception):
-    """There is more in it than is looked into."""
+    """The payload is above a limit."""
 
 
 class _Filters:
-    """The filters of one endpoint: each a pattern over ``headers``, whose names are in lower case, and ``body``."""
+    """The filters of one endpoint. Each is a pattern of ``headers``, whose names are in lower case, and of ``body``."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = patterns
@@ -70,18 +72,18 @@ class _Filters:
             if sum(map(webhook.body.count, _MARKS)) > _MAX_VALUES:
                 return True
             body = _parse(webhook.body, self._depth)
-            # A payload that is not JSON has no fields: it matches no filter on them, not even that one is absent.
+            # A payload that is not JSON has no fields. It matches no filter on them, not even that a field is absent.
             return isinstance(body, dict | list) and any(search.finds(each["body"], body) for each in left)
         except _TooMuch:
             return True
 
 
-# Up to the first dot and no further, or a long text of many sentences would be read once for each of them.
+# Up to the first dot only: else a text of many sentences would be read once for each of them.
 _NAME_WITH_A_DOT = re.compile(r'"[^".]*\.[^"]*"\s*:|\\u002[eE]')
 
 
 def _depth(fields: Pattern) -> int:
-    """How many steps it is down to the deepest field of a pattern."""
+    """Return the number of steps down to the deepest field of a pattern."""
     return max(
         max(map(_depth, wanted)) if name == "$or" else 1 + (_depth(wanted) if isinstance(wanted, dict) else 0)
         for name, wanted in fields.items()
@@ -89,8 +91,10 @@ def _depth(fields: Pattern) -> int:
 
 
 def _parse(payload: bytes, depth: int) -> Any:
-    """None where it is not JSON. Of a key that is there twice the last value counts. Raises _TooMuch for JSON that is
-    too deep to read, or has a number of too many digits."""
+    """Parse a payload, or return None if it is not JSON.
+
+    The last value of a repeated key counts. Raise _TooMuch if JSON is too deep, or a number too long.
+    """
     try:
         text = payload.decode(json.detect_encoding(payload), "surrogatepass")  # as parse_json reads bytes
         options = {"object_pairs_hook": partial(_undotted, depth)} if _NAME_WITH_A_DOT.search(text) else {}
@@ -102,12 +106,14 @@ def _parse(payload: bytes, depth: int) -> Any:
 
 
 def _undotted(depth: int, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object in which a dot in a name is a step, as to Event Ruler: ``{"a.b": 1}`` is ``{"a": {"b": 1}}``. Names of
-    more steps than a pattern has are left alone, or a sender could make many objects of few bytes."""
+    """Turn each dot in a name into a step, as Event Ruler does: ``{"a.b": 1}`` is ``{"a": {"b": 1}}``.
+
+    Keep names with more steps than the pattern has. Otherwise a few bytes could make many objects.
+    """
     fields: dict[str, Any] = {}
     for name, value in pairs:
         if "." not in name or name.count(".") >= depth:
-            # Beside steps of the same name, both are there.
+            # Next to steps of the same name, both are kept.
             fields[name] = _merged(fields[name], value) if isinstance(fields.get(name), _Steps) else value
             continue
         first, *others = name.split(".")
@@ -118,16 +124,19 @@ def _undotted(depth: int, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class _Steps(dict[str, Any]):
-    """An object that dots have made."""
+    """An object made from names with dots."""
 
 
 class _Either(list[Any]):
-    """An array that dots have made."""
+    """An array made from names with dots."""
 
 
 def _merged(one: Any, other: Any) -> Any:
-    """Both, where dots have made two of one path. Of two that are no objects, either may match. What dots have made is
-    changed in place: copied for each name, it would cost the square of a payload."""
+    """Merge two values of one path that come from names with dots.
+
+    If they are not both objects, either may match. Such a value is changed in place: a copy for each name would cost
+    the square of the payload's size.
+    """
     if not (isinstance(one, dict) and isinstance(other, dict)):
         either = one if isinstance(one, _Either) else _Either(_elements(one))
         either.extend(_elements(other))
@@ -139,7 +148,9 @@ def _merged(one: Any, other: Any) -> Any:
 
 
 class _Rules:
-    """The rules of one field, of which one has to hold for one of its values: each kind at once for all of them."""
+    """The rules of one field: one of them has to hold for one of its values. Each kind of rule is checked for all
+    values at once.
+    """
 
     def __init__(self, rules: Sequence[Any]) -> None:
         literals = [rule for rule in rules if not isinstance(rule, dict)]
@@ -157,7 +168,7 @@ class _Rules:
         self._numeric = operands.get("numeric", [])
 
     def hold(self, leaves: "_Leaves") -> bool:
-        """Whether one does."""
+        """Tell whether a rule holds."""
         if any(leaves.are_there is operand for operand in self._exists):
             return True
         texts, numbers = leaves.texts, leaves.numbers
@@ -172,13 +183,12 @@ class _Rules:
 
 
 class _Values:
-    """Some values of ours. Numbers are equal by their value, as AWS was seen to compare them: 300.0 is 300. But true is
-    no 1."""
+    """Values of a pattern. Numbers are equal by value, as recorded from AWS: 300.0 is 300. But true is not 1."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._booleans = frozenset(value for value in values if isinstance(value, bool))
-        # What a sender sends is looked up in these, and never the other way round: numbers that it chooses could all
-        # have one hash.
+        # Values of the payload are looked up in these sets, and never put into one: a client could choose numbers of
+        # one hash.
         self._others = frozenset(value for value in values if not isinstance(value, bool))
 
     def have_any_of(self, leaves: "_Leaves") -> bool:
@@ -189,7 +199,7 @@ class _Values:
 
 
 class _Leaves:
-    """The values of one field, by their kinds: of each sort of rule, those that it may hold for."""
+    """The values of one field by type."""
 
     def __init__(self, leaves: Sequence[Any]) -> None:
         self.are_there = bool(leaves)
@@ -210,7 +220,7 @@ _NOTHING: list[Any] = []
 
 
 def _compiled(fields: Pattern) -> _Compiled:
-    """A pattern with the rules of each of its fields read."""
+    """Read the rules of each field of a pattern."""
     return {
         name: [_compiled(each) for each in wanted]
         if name == "$or"
@@ -222,16 +232,18 @@ def _compiled(fields: Pattern) -> _Compiled:
 
 
 class _Search:
-    """The search for some patterns in one event."""
+    """The search for patterns in one event."""
 
     def __init__(self) -> None:
         self._left = _MAX_LOOKS
-        # By the identity of the array, which the event keeps: several filters ask for the same field.
+        # By the identity of the array, which the event keeps alive, since several filters may ask for the same field.
         self._arrays: dict[int, tuple[list[dict[str, Any]], _Leaves]] = {}
 
     def finds(self, fields: _Compiled, value: Any) -> bool:
-        """Whether an object has all the fields. Of an array any of its objects may, but it has to have them all; what
-        is no object has no fields. Raises _TooMuch."""
+        """Tell whether an object has all fields, or in an array any one of its objects. Raise _TooMuch.
+
+        A value that is not an object has no fields.
+        """
         if isinstance(value, dict):
             return self._has_all(fields, value)
         objects = self._elements(value)[0]
@@ -250,7 +262,7 @@ class _Search:
         return self.finds(wanted, value)
 
     def _elements(self, value: Any) -> tuple[list[dict[str, Any]], _Leaves]:
-        """The objects and the other values of an array; of what is none, itself."""
+        """Return the objects and the other values of an array. Any other value counts as an array of one."""
         if not isinstance(value, list):
             return ([value], _Leaves([])) if isinstance(value, dict) else ([], _Leaves([value]))
         if id(value) not in self._arrays:
@@ -266,7 +278,7 @@ class _Search:
 
 
 def _elements(value: list[Any], look: Callable[[int], None] = lambda _: None) -> Iterator[Any]:
-    """What is in an array, and in the arrays in it: as one. No recursion, since a sender decides how deep they are."""
+    """Return the values of an array and of the arrays in it. No recursion: the client decides the depth."""
     left = [value]
     while left:
         each = left.pop()
@@ -278,7 +290,7 @@ def _elements(value: list[Any], look: Callable[[int], None] = lambda _: None) ->
 
 
 def _is_in(number: float, terms: Sequence[Any]) -> bool:
-    """Whether a number is as a comparison says, or in a range."""
+    """Tell whether a number satisfies all comparisons."""
     pairs = zip(terms[::2], terms[1::2], strict=True)
     return all(_COMPARISONS[sign](number, limit) for sign, limit in pairs)
 

@@ -1,6 +1,6 @@
-"""The edge to the user's own code: what it raises is looked at here and nowhere else.
+"""Read exceptions of the user's code, here and nowhere else.
 
-An exception may be made of anything: a subclass that never called ``super().__init__``, attributes of another type, a
+An exception may be anything: a subclass that never called ``super().__init__``, attributes of another type, a
 ``__str__`` that raises. It decides about its own webhook, and never about another one of the batch.
 """
 
@@ -14,8 +14,7 @@ from webhook_runtime.outcome import Kind, Outcome, Permanent, RetryAfter, SinkDo
 
 
 class Raised(NamedTuple):
-    """What an exception says: the name of its class, why, after how many seconds to come back where it names any, and
-    of an ``Unverified`` whether another secret could make a difference."""
+    """An exception: its class name, reason, seconds until the retry, and whether an ``Unverified`` is certain."""
 
     error: str
     reason: str
@@ -24,7 +23,7 @@ class Raised(NamedTuple):
 
 
 def read(error: BaseException) -> Raised:
-    """Whatever the exception is made of."""
+    """Read any exception."""
     name = logs.name_of(type(error))
     reason = _text(lambda: error.reason) or logs.text_of(error) or name  # type: ignore[attr-defined]
     seconds = _number(lambda: error.seconds)  # type: ignore[attr-defined]
@@ -35,12 +34,12 @@ def read(error: BaseException) -> Raised:
 
 
 def is_a(error: BaseException, kind: type[BaseException]) -> bool:
-    """Not ``isinstance``, which asks the error as well."""
+    """Do not use ``isinstance``, which asks the error as well."""
     return issubclass(type(error), kind)
 
 
 def outcome(error: BaseException) -> Outcome:
-    """What becomes of the webhook for which the user's function raised this. Raises SinkDown, one of our own."""
+    """Return the outcome of a webhook whose handler raised this error. Raise SinkDown as a new one of our own."""
     said = read(error)
     if is_a(error, SinkDown):
         raise SinkDown(said.reason, retry_after=said.seconds, error=said.error) from None
@@ -57,13 +56,13 @@ def _value(get: Callable[[], Any]) -> Any:
         return get()
     except INTERRUPTS:
         raise
-    except BaseException:  # it is not there, or a property of theirs that fails
+    except BaseException:  # a missing attribute, or a property that fails
         return None
 
 
 def _text(get: Callable[[], Any]) -> str:
     value = _value(get)
-    # Not a subclass, which may be anything but a text.
+    # Not a subclass of str, whose methods may do anything.
     return "".join([value]) if isinstance(value, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""What is done with a message before anything is stored: it is read, verified and filtered, in its own time."""
+"""Read, verify and filter the messages of a batch before any is stored."""
 
 import time
 from collections.abc import Sequence
@@ -11,14 +11,16 @@ from webhook_runtime.message import MalformedMessage, Webhook, read_message
 from webhook_runtime.outcome import DROPPED, Kind, Outcome, SinkDown, of_sink_down
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
-if TYPE_CHECKING:  # a function that verifies or filters nothing need not load them
+if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.sources.source import Sources
 
 
 class Intake:
-    """``sources`` is None where nothing is verified here, ``event_filters`` where everything is wanted.
-    ``takes_payloads`` is whether a payload may be in S3."""
+    """``sources`` and ``event_filters`` are None if nothing is verified or dropped here.
+
+    ``takes_payloads`` says whether a payload may be in S3.
+    """
 
     def __init__(
         self, sources: "Sources | None", event_filters: "EventFilters | None", *, takes_payloads: bool
@@ -28,9 +30,12 @@ class Intake:
         self._takes_payloads = takes_payloads
 
     def look_at(self, messages: Sequence[Message], deadline: Deadline) -> None:
-        """The smallest first, since what takes long is large: whoever sends that waits for the others. In which order
-        they are stored does not depend on it. In a large batch the part of each is short, and a message that a pause of
-        the machine made late has another part of what the others did not need."""
+        """Read, verify and filter each message, the smallest first.
+
+        A message that takes long is large, so its own client waits for it. The order in which they are stored does not
+        depend on this. In a large batch the part of each message is short. A message that is late because of a pause of
+        the machine gets another part, from the time that the others did not need.
+        """
         smallest_first = sorted(messages, key=lambda message: len(message.record["body"]))
         part = deadline.part(len(messages) or 1)
         late = self._late(smallest_first, deadline)
@@ -48,7 +53,7 @@ class Intake:
                     state = self._read(message)
                     webhook = state.webhook
                 if isinstance(state, Pending) and self._sources is not None:
-                    # What the secret takes is no message's own time.
+                    # Reading the secret takes no message's own time.
                     with deadline.look():
                         self._sources.prepare(state.webhook.mount)
                 with deadline.look(behind):
@@ -59,8 +64,11 @@ class Intake:
         return late
 
     def look_again(self, batch: Batch) -> None:
-        """What cannot be judged yet would hold everybody behind it in a FIFO queue, and use up a receive of each. So
-        it is waited for here, once for all of the batch: never longer than until the secret may be asked for again."""
+        """Wait once until all messages can be judged, and verify these again.
+
+        In a FIFO queue, a message that cannot be judged yet would hold all others, and each would use up a receive. The
+        wait is never longer than until the secret may be read again.
+        """
         unsure = [message for message in batch.messages if message.is_unsure]
         if not unsure:
             return
@@ -72,7 +80,7 @@ class Intake:
         self.look_at(unsure, batch.deadline)
 
     def verified(self, webhook: Webhook, queued_at: float) -> Pending | Done:
-        """What comes of a webhook that has its payload, by who sent it."""
+        """Verify and filter a webhook that has its payload."""
         if self._sources is None:
             return self._filtered(webhook)
         try:
@@ -87,8 +95,8 @@ class Intake:
         except Unverifiable as error:
             return Done(Outcome(Kind.RETRY, type(error).__name__, str(error), error.retry_after), webhook)
         if isinstance(admitted, Answer):
-            # Anybody may ask for one, so it is no dead letter.
-            late = "a handshake is answered at the door, and this door cannot"
+            # Any client may send one, so it is not for the dead-letter queue.
+            late = "a direct integration cannot answer a handshake of Source.custom(): take the Lambda integration"
             return Done(Outcome(Kind.UNVERIFIED, "Handshake", late), webhook)
         return self._filtered(admitted)
 
@@ -103,26 +111,26 @@ class Intake:
         return Pending(webhook, payload_key)
 
     def _judged(self, state: Pending | Done, queued_at: float) -> Pending | Done:
-        """What comes of what was read. A payload that is in S3 is judged once it is here."""
+        """Verify and filter a webhook, unless its payload is still in S3."""
         if isinstance(state, Pending) and state.payload_key is None:
             return self.verified(state.webhook, queued_at)
         return state
 
     def _filtered(self, webhook: Webhook) -> Pending | Done:
-        """What comes of a webhook that is known to be of its sender."""
+        """Filter a webhook that is verified."""
         wanted = self._event_filters is None or self._event_filters.want(webhook)
         return Pending(webhook) if wanted else Done(DROPPED, webhook)
 
 
 def _admitted(sources: "Sources", webhook: Webhook, queued_at: float) -> Webhook | Answer:
-    """To a mapping template an absent payload and ``{}`` are one: its sender has signed either."""
+    """Admit a webhook. A mapping template cannot tell an absent payload from ``{}``, so try both."""
     try:
         return sources.admit(webhook, queued_at)
-    except Unverified as refusal:
+    except Unverified as rejection:
         other = {b"": b"{}", b"{}": b""}.get(webhook.body)
         if other is None:
             raise
         try:
             return sources.admit(replace(webhook, body=other), queued_at)
         except Unverified:
-            raise refusal from None
+            raise rejection from None

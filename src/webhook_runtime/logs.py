@@ -1,7 +1,9 @@
-"""Structured logs. Lambda makes JSON of every record by itself (``AWS_LAMBDA_LOG_FORMAT=JSON``), with what ``extra``
-adds; where the code runs elsewhere, on a local AWS or in a test, the handler here does the same.
+"""Structured logs.
 
-A line says which webhook and what became of it, never what was in it: no payload, no header, no query.
+Lambda writes each record as JSON with ``extra`` in it (``AWS_LAMBDA_LOG_FORMAT=JSON``). On a local AWS and in tests,
+the handler here does the same.
+
+A line names the webhook and its outcome, and never its content: no payload, no header, no query.
 """
 
 import json
@@ -35,14 +37,16 @@ class _JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-# With what is not seen: half of a surrogate pair, what a terminal obeys, and what ends a line. JSON escapes the rest.
+# Invisible characters, halves of surrogate pairs, control characters of terminals, and line ends. JSON escapes the
+# rest.
 _NOT_SHOWN = re.compile(f"[\x7f-\x9f\u2028\u2029\ud800-\udfff{NOT_SEEN}]")
 
 
 class _Shown(logging.Filter):
-    """Escapes what could forge a line for whoever reads it, and what UTF-8 does not have: JSON may hold half of a
-    surrogate pair, and so what a function of the user's says of a payload. Lambda's own handler writes the one as it
-    is, and fails on the other: the batch would fail with it.
+    """Escape characters that could forge a line for a reader, or that UTF-8 does not have.
+
+    JSON may hold half of a surrogate pair, and so may the text of a user's exception. Lambda's own handler writes the
+    former as they are, and fails on the latter, and the batch would fail with it.
 
     See: https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/bootstrap.py
     """
@@ -58,25 +62,24 @@ class _Shown(logging.Filter):
 
 
 def raised(error: BaseException) -> Any:
-    """An error of the user's for ``exc_info``. Asked of Python, and not of the error: its class may say anything of it,
-    or nothing."""
+    """Return ``exc_info`` of a user's error. Ask Python and not the error, whose class may return anything."""
     return type(error), error, BaseException.__dict__["__traceback__"].__get__(error)
 
 
 def name_of(kind: type) -> str:
-    """The name of a class, whatever its own class says of it."""
+    """Return the name of a class, whatever its metaclass returns."""
     return str(type.__dict__["__name__"].__get__(kind))
 
 
 def text_of(error: BaseException | None) -> str:
-    """``str`` of an exception; of one whose ``__str__`` fails or is no text, the name of its class."""
+    """Return ``str`` of an exception, or the name of its class if ``__str__`` fails or returns no text."""
     said = _said(error)
-    # Not a subclass of a text, which may be anything but one.
+    # Not a subclass of str, whose methods may do anything.
     return f"{name_of(type(error))}, which has no text" if said is None else "".join([said])
 
 
 def _can_be_told(kind: type, error: BaseException | None, trace: TracebackType | None) -> bool:
-    """Whether a handler can write it: each asks for something else of the error again, and none is guarded."""
+    """Tell whether a log handler can write the error: each one reads it again, without a guard."""
     try:
         texts = [kind.__name__, str(error), *traceback.format_exception(kind, error, trace)]
     except INTERRUPTS:
@@ -103,8 +106,9 @@ logger.addFilter(_Shown())
 
 
 def configure() -> None:
-    """Give the logger a handler where the environment brought none, and its level where nobody chose one; Lambda brings
-    a handler of its own, and says by a variable which level a function was given.
+    """Add a handler if the environment has none, and set the level if none was chosen.
+
+    Lambda has a handler of its own, and names the chosen level in a variable.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
     """
@@ -116,12 +120,12 @@ def configure() -> None:
     if not chosen:
         logger.setLevel(logging.INFO)
     if chosen not in ("DEBUG", "TRACE"):
-        # At INFO it says where credentials are from, with each client, and nothing of a webhook.
+        # At INFO, each new client logs the origin of its credentials.
         logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def names(webhook: Webhook) -> dict[str, object]:
-    """What every line about a webhook carries, so that it can be followed from stage to stage."""
+    """Return the fields of every log line about a webhook, by which it is followed from stage to stage."""
     return {
         "id": webhook.id,
         "mount": webhook.mount,

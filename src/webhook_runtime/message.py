@@ -1,9 +1,9 @@
-"""The message format: what a door writes into SQS and a consumer reads, in one place.
+"""The message format, which an ingress writes into SQS and a consumer reads.
 
-An SQS message is the payload as its body (as text where SQS can carry it exactly, else base64) and one message
-attribute, ``webhook``, that holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher
-writes it here; the direct integration writes the same from ``mapping/request.vtl``. Where large payloads are enabled,
-one that no message holds is an object in S3, and the body of its message is the object's key.
+The body of an SQS message is the payload: as text if SQS can carry it exactly, else as base64. One message attribute,
+``webhook``, holds the rest of the request as ``application/x-www-form-urlencoded``. The publisher writes it here, and
+the direct integration writes the same from ``mapping/request.vtl``. If large payloads are enabled, a payload that fits
+no message is an object in S3, and the body is the object's key.
 """
 
 import base64
@@ -23,17 +23,16 @@ VERSION = "1"
 
 _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 
-# What SQS does not take; any other character it takes as it is.
+# The characters that SQS does not take. The others would take Python ten times as long to compile.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-# Written as the few that it does not take: the others take Python ten times as long to compile.
 _NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
-# SQS refuses an empty body, so an empty payload travels as this, and ``encoding=empty`` says so.
+# SQS does not take an empty body, so this stands for an empty payload, with ``encoding=empty``.
 _EMPTY_BODY = "-"
 
 
 class MalformedMessage(Exception):
-    """The message was not written by a door of ours, or not by a version that this code can read."""
+    """No ingress of this library wrote the message, or a version did that this code cannot read."""
 
 
 class Headers(Mapping[str, str]):
@@ -65,31 +64,31 @@ class Headers(Mapping[str, str]):
         return f"Headers({dict(self)!r})"
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of a repeated header.
+        """Return every value of a repeated header.
 
         Args:
             name: The header's name, in any case.
 
         Returns:
-            The values in the order of arrival; none where there is no such header.
+            The values in the order of arrival; none if there is no such header.
         """
         return list(self._values.get(name.lower(), ()))
 
     def without(self, name: str | None) -> "Headers":
-        """The headers but one.
+        """Return the headers without one.
 
         Args:
-            name: The name of that one, in any case; None: nothing is left out.
+            name: The name to leave out, in any case; None leaves out nothing.
 
         Returns:
-            The others.
+            The other headers.
         """
         if name is None:
             return self
         return Headers((each, value) for each, value in self.pairs() if each != name.lower())
 
     def pairs(self) -> Iterator[tuple[str, str]]:
-        """Each value by itself, as it came.
+        """Return each value by itself, as it arrived.
 
         Returns:
             Name in lower case and value, one pair for each value.
@@ -99,25 +98,25 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True)
 class Webhook:
-    """One webhook, as its sender sent it.
+    """One webhook, as its provider sent it.
 
     Attributes:
-        id: The sender's own id of the delivery, of the source or in the delivery id header; where there is none, API
-            Gateway's request id. Another sender may choose the same: store by ``key``.
-        request_id: API Gateway's extended request id, which is in the log of every stage.
+        id: The provider's own id of the event, read by the source or from the delivery id header. Without one, API
+            Gateway's request id. Another provider may use the same id: store by ``key``.
+        request_id: API Gateway's extended request id, which every log line has.
         method: The HTTP method.
-        mount: The path of the endpoint that it came to, which tells senders apart that have an endpoint each.
-        path: The path below the stage, mount included: as the sender wrote it, so percent-encoded.
-        url: The URL that the sender called, as it was written, without the query.
+        mount: The path of the endpoint that received it. It tells providers apart if each has an endpoint.
+        path: The path below the stage, ``mount`` included, percent-encoded as the provider wrote it.
+        url: The URL that the provider called, as it was written, without the query.
         query_string: The query, as a form.
         headers: The headers; names in any case. ``X-Amzn-Trace-Id`` and ``X-Forwarded-For``, ``-Port`` and ``-Proto``
             are API Gateway's.
         body: The payload, byte for byte.
-        source_ip: The sender's address, as API Gateway saw it.
-        received_at: When it arrived at API Gateway, in UTC.
-        message_id: SQS's id of the message. Default: empty, as long as SQS has not taken it.
-        attempt: How often SQS has delivered the message, this time included, so 1 at least. Default: 0, as long as it
-            has not.
+        source_ip: The client's address, as API Gateway saw it.
+        received_at: The time of its arrival at API Gateway, in UTC.
+        message_id: SQS's id of the message. Default: empty, until SQS has taken it.
+        attempt: How often SQS has delivered the message, this time included, so 1 at least. Default: 0, until SQS
+            has delivered it.
     """
 
     id: str
@@ -136,9 +135,11 @@ class Webhook:
 
     @property
     def key(self) -> str:
-        """What makes the webhook unique: ``mount``, ``#`` and ``id``, such as ``/stripe#evt_1``. Store by it: what is
-        delivered twice is then stored once, and no other sender can take the id away."""
-        # No mount has a '#': the first one ends it, and no id makes the key of another endpoint's.
+        """The key that makes the webhook unique: ``mount``, ``#`` and ``id``, such as ``/stripe#evt_1``.
+
+        Store by it. Two deliveries with one key are then stored once, and no other provider can use up the id.
+        """
+        # A path of an endpoint has no '#', so the first one ends it, and no id makes the key of another endpoint.
         return f"{self.mount}#{self.id}"
 
     @property
@@ -154,7 +155,7 @@ class Webhook:
         """Parse the payload as JSON.
 
         Returns:
-            What it says.
+            The parsed value.
 
         Raises:
             ValueError: It is not JSON.
@@ -168,14 +169,16 @@ class Webhook:
 
 
 def is_form(headers: Headers) -> bool:
-    """Whether the payload is a form."""
+    """Tell whether the payload is a form."""
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     return content_type == "application/x-www-form-urlencoded"
 
 
 def parse_json(payload: bytes | str, **options: Any) -> Any:
-    """A payload as JSON, for whoever reads one here: what its handler can read, an event filter does not miss. With a
-    byte order mark or without. Raises ValueError."""
+    """Parse a payload as JSON, with a byte order mark or without. Raise ValueError.
+
+    Event filters and handlers both parse with it, so that no filter misses a payload that a handler can read.
+    """
     try:
         return json.loads(payload, **options)
     except RecursionError:
@@ -183,8 +186,10 @@ def parse_json(payload: bytes | str, **options: Any) -> Any:
 
 
 def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
-    """The message body and the value of the ``webhook`` attribute for a webhook that arrived. ``payload_key`` is where
-    its payload is in S3, if it is there."""
+    """Return the body and the ``webhook`` attribute of the message for a webhook.
+
+    ``payload_key`` is the key of a payload in S3.
+    """
     encoding, body = _encode(webhook.body) if payload_key is None else ("s3", payload_key)
     metadata = [
         ("v", VERSION),
@@ -204,43 +209,43 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
 
 
 def size(body: str, attribute: str) -> int:
-    """What SQS counts against its limit of a message with this attribute."""
+    """Return the size of a message with this attribute, as SQS counts it."""
     return size_of(body, {ATTRIBUTE: {"DataType": "String", "StringValue": attribute}})
 
 
 def size_of(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
-    """What SQS counts against its limit: the body, and name, type and value of each attribute."""
+    """Return the size as SQS counts it: the body, and name, type and value of each attribute."""
     texts = [body, *(name + each["DataType"] + each.get("StringValue", "") for name, each in attributes.items())]
     return sum(map(_bytes_of, texts)) + sum(len(each.get("BinaryValue", b"")) for each in attributes.values())
 
 
 def _bytes_of(text: str) -> int:
-    """As UTF-8, whatever somebody else has written. Most is ASCII, which need not be encoded to be counted."""
+    """Count the bytes in UTF-8. Most text is ASCII, which need not be encoded to be counted."""
     return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def limit_in(error: Exception) -> int | None:
-    """How many bytes a message of the queue holds, where SQS refuses one for its size; None where it says otherwise."""
+    """Return the size limit in an error of SQS, or None if it is another error."""
     said = _SHORTER.search(str(error))
     return int(said[1]) if said else None
 
 
 def sqs_text(text: str) -> str:
-    """The text, with what SQS would not take replaced."""
+    """Replace the characters that SQS does not take."""
     return _NOT_SQS_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def read(record: Mapping[str, Any]) -> Webhook:
-    """The webhook in a record of the event with which SQS calls a function.
+    """Return the webhook in a record of the event with which SQS calls a function.
 
     Args:
         record: One of ``event["Records"]``.
 
     Returns:
-        The webhook, the same whichever door it came by.
+        The webhook, the same for both kinds of ingress.
 
     Raises:
-        MalformedMessage: No door of this library wrote the message, or its payload is in S3; it says why.
+        MalformedMessage: No ingress of this library wrote the message, or its payload is in S3. The text says which.
     """
     webhook, payload_key = read_message(record)
     if payload_key is not None:
@@ -251,13 +256,12 @@ def read(record: Mapping[str, Any]) -> Webhook:
 
 
 def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
-    """The webhook in a record; and where its payload is in S3, with an empty one, the payload's key. Raises
-    MalformedMessage."""
+    """Return the webhook in a record, and the key of its payload if that is in S3. Raise MalformedMessage."""
     try:
         pairs = form_pairs(record["messageAttributes"][ATTRIBUTE]["stringValue"])
     except KeyError:
         raise MalformedMessage(
-            f"no message attribute {ATTRIBUTE!r}: no door of this library wrote this message"
+            f"no message attribute {ATTRIBUTE!r}: no ingress of this library wrote this message"
         ) from None
     fields = dict(pairs)
     if len(fields) < len(pairs) and (twice := _twice(name for name, _ in pairs)):
@@ -289,13 +293,15 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
 
 
 def form_pairs(form: str) -> list[tuple[str, str]]:
-    """What ``parse_qsl`` makes of it with ``keep_blank_values``, in a third of the time: most of it is not escaped."""
+    """Parse a form as ``parse_qsl`` with ``keep_blank_values`` does, in a third of the time since most of it is not
+    escaped.
+    """
     pairs = (pair.partition("=") for pair in form.replace("+", " ").split("&") if pair)
     return [(_unescaped(name), _unescaped(value)) for name, _, value in pairs]
 
 
 def _twice(names: Iterable[str]) -> str | None:
-    """The first name that comes a second time; only a header may."""
+    """Return the first name that is repeated. Only headers may be."""
     known: set[str] = set()
     for name in names:
         if name in known and not name.startswith("h."):
@@ -322,7 +328,7 @@ def _encode(payload: bytes) -> tuple[str, str]:
 
 
 def _payload_key(body: str) -> str:
-    """Whoever may write into the queue could name any object."""
+    """Check the key: anyone who may write into the queue could name any object."""
     if not body.startswith(QUEUED):
         raise ValueError("the body is not the key of a payload")
     return body

@@ -1,45 +1,44 @@
-"""What becomes of a webhook at its sink, and what a handler raises to say so."""
+"""The outcome of a webhook at its sink, and the exceptions by which a handler decides it."""
 
 from enum import Enum
 from typing import NamedTuple
 
 
 class Permanent(Exception):
-    """No retry will ever help this webhook: it goes to the dead-letter queue now.
+    """No retry can help this webhook: it goes to the dead-letter queue now.
 
     Args:
-        reason: Why, for the person who looks into the dead-letter queue. It is logged, so no payload in it.
+        reason: The reason, for the person who reads the dead-letter queue. It is logged, so keep the payload out of it.
     """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        # It may be anything where nobody checks types, such as the error that was the cause.
+        # It may be of any type in code that nothing checks, such as the error that was the cause.
         self.reason: str = str(reason)
 
 
 class RetryAfter(Exception):
-    """This webhook comes back, not before so many seconds.
+    """This webhook is retried, after at least so many seconds.
 
     Args:
-        seconds: How long to wait: 0 to 11 hours; a longer wait is cut to that.
-        reason: Why. It is logged, so no payload in it. Default: that it asked to come back.
+        seconds: The wait, 0 to 11 hours. A longer one is cut to 11 hours.
+        reason: The reason. It is logged, so keep the payload out of it. Default: a text with the seconds.
     """
 
     def __init__(self, seconds: float, reason: str = "") -> None:
-        # What is no number is an error here, in the handler, and not later, where it would be the whole batch's.
+        # A value that is not a number fails here in the handler, and not later for the whole batch.
         self.seconds: float = float(seconds)
-        super().__init__(reason or f"asked to come back in {self.seconds:g} seconds")
+        super().__init__(reason or f"asked for a retry in {self.seconds:g} seconds")
         self.reason: str = str(self)
 
 
 class SinkDown(Exception):
-    """The sink takes nothing at present: every webhook of the batch that has not ended comes back, and the sink is
-    left alone until then.
+    """The sink is down. The rest of the batch is retried later, and the sink is not called until then.
 
     Args:
-        reason: Why. It is logged, so no payload in it.
-        retry_after: How many seconds the sink asked for: 0 to 11 hours; a longer wait is cut to that. Default: the
-            delay of ``Retry``.
+        reason: The reason. It is logged, so keep the payload out of it.
+        retry_after: The wait in seconds that the sink asked for, 0 to 11 hours. A longer one is cut to 11 hours.
+            Default: the delay of ``Retry``.
         error: The class of the error. Default: ``SinkDown``.
     """
 
@@ -52,16 +51,19 @@ class SinkDown(Exception):
 
 class Kind(Enum):
     STORED = "stored"
-    DUPLICATE = "duplicate"  # it was there already, which is just as good
-    DROPPED = "dropped"  # no event filter wants it
-    UNVERIFIED = "unverified"  # it is surely not of its sender
+    DUPLICATE = "duplicate"  # stored before, so nothing is left to do
+    DROPPED = "dropped"  # no event filter matches it
+    UNVERIFIED = "unverified"  # certainly not from its provider
     RETRY = "retry"  # the sink could not take it now
-    PERMANENT = "dead-lettered"  # no retry will ever help this message
+    PERMANENT = "dead-lettered"  # no retry can help
 
 
 class Outcome(NamedTuple):
-    """What became of one webhook. Where it was not stored: the class of the error, the reason for a person, after how
-    many seconds it may come back if somebody asked for a time, and the secret that no signature of it fits."""
+    """The outcome of one webhook.
+
+    If it is not stored: the class of the error, the reason, the seconds until its retry if a time was asked for, and
+    the secret that no signature fits.
+    """
 
     kind: Kind
     error: str = ""
@@ -74,10 +76,10 @@ STORED = Outcome(Kind.STORED)
 DUPLICATE = Outcome(Kind.DUPLICATE)
 DROPPED = Outcome(Kind.DROPPED)
 
-# Of what ends so nothing is left to do.
+# Nothing is left to do for these.
 ENDED_WELL = (Kind.STORED, Kind.DUPLICATE, Kind.DROPPED)
 
 
 def of_sink_down(error: SinkDown) -> Outcome:
-    """What becomes of the webhooks that a sink did not take because it is down."""
+    """Return the outcome of the webhooks that a sink did not take because it is down."""
     return Outcome(Kind.RETRY, error.error, error.reason, error.retry_after)

@@ -1,4 +1,4 @@
-"""The door as a function: one API Gateway proxy event in, one SQS message out, and an answer only once SQS has it."""
+"""The function of a Lambda integration: it sends each request to SQS, and answers once SQS has it."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
-if TYPE_CHECKING:  # a function that verifies or filters nothing need not load them
+if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.sources.source import Sources
 
@@ -25,7 +25,7 @@ Event = Mapping[str, Any]
 Response = dict[str, Any]
 
 
-class _Refused(Exception):
+class _Rejected(Exception):
     def __init__(self, status: int, reason: str, *, secret: str | None = None) -> None:
         super().__init__(reason)
         self.status = status
@@ -34,11 +34,11 @@ class _Refused(Exception):
 
 
 class Publisher:
-    """Writes each request to the queue.
+    """Sends each request to the queue.
 
-    ``sqs`` is a boto3 SQS client. The settings say which queue, and which header makes a delivery unique. ``sources``
-    is None where anybody may send, ``event_filters`` where everything is wanted, ``payloads`` where a payload
-    must fit into a message.
+    ``sqs`` is a boto3 SQS client. The settings name the queue, and the header that has the delivery id. ``sources`` and
+    ``event_filters`` are None if nothing is verified or dropped here. ``payloads`` is None if a payload must fit into a
+    message.
     """
 
     def __init__(
@@ -54,20 +54,20 @@ class Publisher:
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
-        # Until SQS says that the queue holds less.
+        # Until SQS says that the queue takes less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
         self._headers: Mapping[str, str] = settings.response_headers or {}
         self._credentials: Mapping[str, list[str]] = settings.credentials or {}
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The publisher of a deployed function."""
+        """Create the publisher of a deployed function."""
         settings = from_environment(PublisherSettings)
         payloads = Payloads.in_bucket(settings.payload_bucket)
         return cls(settings, client("sqs"), deployed.sources(), deployed.event_filters(), payloads)
 
     def handle(self, event: Event, _context: object) -> Response:
-        """The Lambda handler."""
+        """Handle a request of API Gateway."""
         try:
             webhook = self._admit(self._webhook(event))
             if isinstance(webhook, Answer):
@@ -75,20 +75,20 @@ class Publisher:
             webhook = self._without_signed_parameters(webhook)
             if self._event_filters is not None and not self._event_filters.want(webhook):
                 logs.logger.info(Kind.DROPPED.value, extra=_line(webhook))
-                # The sender has nothing to mend, and must not come again.
+                # The provider has nothing to fix, and must not retry.
                 return self._accepted(webhook)
             message_id = self._send(webhook)
-        except _Refused as refusal:
+        except _Rejected as rejection:
             logs.logger.warning(
-                "refused",
+                "rejected",
                 extra={
                     "request_id": _request_id(event),
-                    "status": refusal.status,
-                    "reason": refusal.reason,
-                    **({"secret": refusal.secret} if refusal.secret else {}),
+                    "status": rejection.status,
+                    "reason": rejection.reason,
+                    **({"secret": rejection.secret} if rejection.secret else {}),
                 },
             )
-            return self._answer(refusal.status, _json({"message": refusal.reason}))
+            return self._answer(rejection.status, _json({"message": rejection.reason}))
         logs.logger.info("queued", extra=_line(webhook) | {"message_id": message_id})
         return self._accepted(webhook)
 
@@ -118,11 +118,11 @@ class Publisher:
         )
 
     def _handed_on(self, kind: str, values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
-        """Name and value, one pair for each value. What API Gateway asked the sender for is no part of the webhook."""
+        """Return name and value, one pair for each value, without the credentials that API Gateway asks for."""
         return self._without(kind, [(name, value) for name, several in (values or {}).items() for value in several])
 
     def _without_signed_parameters(self, webhook: Webhook) -> Webhook:
-        """The same of parameters that the source had to see, since it signs all of the query."""
+        """Remove the credentials that the source had to see, since it verifies the whole query."""
         if not self._credentials.get("signed_parameters"):
             return webhook
         pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
@@ -133,7 +133,7 @@ class Publisher:
         return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
 
     def _admit(self, webhook: Webhook) -> Webhook | Answer:
-        """Fails closed: where nothing can be verified nobody is let in."""
+        """Verify the request, and fail closed: if nothing can be verified, no request is accepted."""
         if self._sources is None:
             return webhook
         try:
@@ -141,19 +141,19 @@ class Publisher:
         except Unverified as unverified:
             secret = unverified.secret if isinstance(unverified, Mismatched) else None
             if unverified.sure:
-                raise _Refused(401, unverified.reason, secret=secret) from None
-            # To some senders a 401 is final. While the secret may just have been rotated, and must not be asked for
-            # again yet, they are to come again.
+                raise _Rejected(401, unverified.reason, secret=secret) from None
+            # To some providers, a 401 is final. The secret may just have been rotated, but must not be read again yet,
+            # so ask for a retry.
             reason = f"{unverified.reason} The secret may be new: try again."
-            raise _Refused(503, reason, secret=secret) from None
+            raise _Rejected(503, reason, secret=secret) from None
         except Unverifiable as error:
             logs.logger.error("cannot verify", extra={"error": type(error).__name__, "reason": str(error)})
-            raise _Refused(500, "The signature cannot be checked at present: try again.") from None
+            raise _Rejected(500, "The signature cannot be checked at present: try again.") from None
 
     def _delivery_id(self, headers: Headers) -> str | None:
         if self._settings.delivery_id_header is None:
             return None
-        # The last of a repeated header, which is the one that API Gateway shows to a mapping template.
+        # Of a repeated header, the last value, which a mapping template also gets.
         values = headers.get_all(self._settings.delivery_id_header)
         return values[-1] if values else None
 
@@ -164,8 +164,8 @@ class Publisher:
             body, attribute = self._put_aside(webhook, self._payloads)
             fits = message.size(body, attribute) <= self._max_message_bytes
         if not fits:
-            raise _Refused(413, "The payload is too large for a message of the queue, headers included.")
-        # Every request is its own message: two equal payloads are two webhooks unless their delivery ids say otherwise.
+            raise _Rejected(413, "The payload is too large for a message of the queue, headers included.")
+        # Each request is a message of its own: two equal payloads are two webhooks unless their delivery ids are equal.
         fifo = {"MessageGroupId": "webhook", "MessageDeduplicationId": webhook.request_id}
         try:
             sent = self._sqs.send_message(
@@ -180,23 +180,26 @@ class Publisher:
                 self._max_message_bytes = holds
                 return self._send(webhook)
             logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
-            raise _Refused(503, "The webhook could not be queued: try again.") from error
+            raise _Rejected(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])
 
     def _put_aside(self, webhook: Webhook, payloads: Payloads) -> tuple[str, str]:
-        """The message for a payload that is in S3 before the queue knows of it. Where SQS then says that it has not
-        taken the message it may have: the object stays, and the bucket's life cycle removes it."""
+        """Put the payload into S3, and return the message for it.
+
+        If SQS then fails, it may have taken the message all the same. So the object stays until the bucket's lifecycle
+        removes it.
+        """
         key = new_key(webhook.received_at)
         try:
             payloads.put(key, webhook.body)
         except AWS_FAILED as error:
             logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | {"error": str(error)})
-            raise _Refused(503, "The webhook could not be queued: try again.") from error
+            raise _Rejected(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
 
 
 def _line(webhook: Webhook) -> dict[str, object]:
-    """What the log says of every webhook that was let in."""
+    """Return the log fields of a webhook that was accepted."""
     request = {"method": webhook.method, "path": webhook.path, "bytes": len(webhook.body)}
     return logs.names(webhook) | request
 
@@ -206,9 +209,9 @@ def _mount(event: Event) -> str:
 
 
 def _path(event: Event) -> str:
-    # Not event["path"], which has the base path of a custom domain in it: the resource is where the door is mounted.
+    # Not event["path"], which includes the base path of a custom domain.
     path = str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
-    # A slash at the end is no part of {proxy+}.
+    # A final slash is not part of {proxy+}.
     is_cut = event["requestContext"]["path"].endswith("/") and not path.endswith("/")
     return f"{path}/" if is_cut else path
 
@@ -217,16 +220,16 @@ def _payload(event: Event) -> bytes:
     body = event.get("body") or ""
     if event.get("isBase64Encoded"):
         return base64.b64decode(body)
-    # Only an API without binary media types hands over text, and it has then replaced what was not UTF-8 by U+FFFD.
+    # Only an API without binary media types passes text, in which U+FFFD stands for bytes that were not UTF-8.
     if "\ufffd" in body:
-        raise _Refused(
+        raise _Rejected(
             400, "The payload is not UTF-8, and this API has no binary media types: add */* to carry any bytes."
         )
     return body.encode()
 
 
 def _request_id(event: Event) -> str:
-    """The request's id that API Gateway made. The other one, ``requestId``, a sender may choose, by a header.
+    """Return API Gateway's extended request id. A client can choose the other one, ``requestId``, by a header.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
     """
@@ -235,7 +238,7 @@ def _request_id(event: Event) -> str:
 
 def _handshake(event: Event, answer: Answer) -> Response:
     logs.logger.info("handshake", extra={"request_id": _request_id(event), "status": answer.status})
-    # What it echoes was chosen by whoever asked: no browser may take it for a page.
+    # The client chose the text, so no browser may take it for a page.
     headers = {**answer.headers, "Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}
 

@@ -1,4 +1,4 @@
-"""When a message that failed comes back: later each time, and not all at once."""
+"""Set the time of a failed message's retry."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ _ENTRIES = 10
 
 
 class Redelivery:
-    """Sets when messages become visible again."""
+    """Sets the time at which messages become visible again."""
 
     def __init__(self, sqs: Any, queue_url: str, backoff: Backoff) -> None:
         self._sqs = sqs
@@ -22,15 +22,15 @@ class Redelivery:
         self._backoff = backoff
 
     def delay(self, attempt: int, retry_after: float | None) -> int:
-        """How many seconds a message waits: what was asked for, else the backoff."""
+        """Return the seconds until the retry: as asked for, else by the backoff."""
         if retry_after is None:
             return self._backoff.delay(attempt)
-        return math.ceil(min(max(0, retry_after), MAX_DELAY_SECONDS))  # in this order, what is no number is 0
+        return math.ceil(min(max(0, retry_after), MAX_DELAY_SECONDS))  # max before min, so that NaN becomes 0
 
     def postpone(self, delays: Sequence[tuple[Mapping[str, Any], int]], deadline: Deadline) -> None:
         """Hide each record for so many seconds from now.
 
-        Where SQS does not take that, the message comes back after the visibility timeout instead: later, but it comes.
+        If that fails, the message is retried after the visibility timeout instead.
         """
         for start in range(0, len(delays), _ENTRIES):
             if deadline.is_over():
@@ -43,10 +43,10 @@ class Redelivery:
             try:
                 with deadline.told():
                     answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-                refused = sorted({failure["Code"] for failure in answer.get("Failed", ())})
+                failed = sorted({failure["Code"] for failure in answer.get("Failed", ())})
             except (*AWS_FAILED, TimeoutError) as error:
-                # Nor will it take the others: each call that times out costs the function its time.
+                # Without an answer, the next calls would also cost the function its time.
                 logs.logger.warning("not postponed", extra={"error": str(error), "messages": len(delays) - start})
                 return
-            if refused:
-                logs.logger.warning("not postponed", extra={"error": ", ".join(refused)})
+            if failed:
+                logs.logger.warning("not postponed", extra={"error": ", ".join(failed)})

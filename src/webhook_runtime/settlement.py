@@ -1,4 +1,4 @@
-"""What SQS is told of a message once its outcome is known: that it is done, or when it comes back."""
+"""Tell SQS the outcome of a message: it is done, or it is retried later."""
 
 from webhook_runtime import logs
 from webhook_runtime.batch import Batch, Message
@@ -24,13 +24,13 @@ class Settlement:
         self._max_receive_count = max_receive_count
 
     def settle(self, message: Message, batch: Batch) -> bool:
-        """Whether SQS may delete the message: it is stored, unwanted, or safe in another queue. Logs which."""
+        """Tell whether SQS may delete the message: it is stored, dropped, or safe in another queue. Log which."""
         outcome, line = message.outcome, message.names()
         if outcome.kind in ENDED_WELL:
             logs.logger.info(outcome.kind.value, extra=line)
             return True
         line |= {"error": outcome.error, "reason": outcome.reason}
-        if outcome.secret:  # what metric_mismatched() counts
+        if outcome.secret:  # counted by metric_mismatched()
             line["secret"] = outcome.secret
         for kind in self._ways_out(message):
             queue = self._dead_letters if kind is Kind.PERMANENT else self._unverified
@@ -43,9 +43,11 @@ class Settlement:
         return False
 
     def _ways_out(self, message: Message) -> list[Kind]:
-        """Of which kind it is, where it does not come back; and what it is where the queue for that does not take it.
-        What is surely of nobody that is known is for no person to look at; nor is what could not be judged, of which no
-        signature fits."""
+        """Return the kinds of queue to try for a message that is not retried.
+
+        A message that is certainly not from its provider needs no person's attention. Nor does one that could not be
+        judged, since no signature of it fits.
+        """
         kind = message.outcome.kind
         is_last = self._max_receive_count is not None and message.attempt >= self._max_receive_count
         if self._unverified is not None and (kind is Kind.UNVERIFIED or (is_last and message.is_unsure)):
@@ -54,7 +56,7 @@ class Settlement:
 
     def _put_aside(self, message: Message, queue: DeadLetters, line: dict[str, object], batch: Batch) -> bool:
         error = "unverified_queue_error" if queue is self._unverified else "dead_letter_queue_error"
-        if not batch.letters_answer:
+        if not batch.sqs_answers:
             line[error] = "not asked again in this batch"
             return False
         if batch.deadline.is_over():
@@ -64,10 +66,10 @@ class Settlement:
             with batch.deadline.told():
                 queue.send(message.record, message.outcome)
         except (*AWS_FAILED, TimeoutError) as failure:
-            # It stays in the queue, whose redrive policy takes it away in the end: without the reason, but not lost.
+            # It stays in the queue until the redrive policy moves it: without the reason, but not lost.
             line[error] = str(failure)
-            # SQS may refuse one message and take the next. Where it does not answer, each call costs the function time
-            # in which it has to say what is stored.
-            batch.letters_answer = isinstance(failure, AwsRefused)
+            # SQS may reject one message and take the next. If it does not answer, each call costs time needed to report
+            # what is stored.
+            batch.sqs_answers = isinstance(failure, AwsRefused)
             return False
         return True

@@ -1,4 +1,4 @@
-"""How messages come into the sink: each key once, and a payload from S3 in memory only for as long."""
+"""Give messages to the sink: each key once, and each payload from S3 in memory only while it is stored."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +14,10 @@ from webhook_runtime.sinks import Sink
 
 
 class Storing:
-    """``payloads`` is None where large payloads are not enabled. Where the sink is down, each method returns what the
-    others of the batch have to expect."""
+    """``payloads`` is None unless large payloads are enabled.
+
+    If the sink is down, each method returns the outcome that the rest of the batch gets.
+    """
 
     def __init__(self, sink: Sink, intake: Intake, payloads: Payloads | None) -> None:
         self._sink = sink
@@ -23,7 +25,7 @@ class Storing:
         self._payloads = payloads
 
     def store(self, messages: Sequence[Message], deadline: Deadline) -> Outcome | None:
-        """Together. Each key once: the first message that has it speaks for the others."""
+        """Store messages together. Of several with one key, the first is stored for all."""
         by_key: dict[str, list[Message]] = {}
         webhooks: dict[str, Webhook] = {}
         for message in messages:
@@ -34,28 +36,28 @@ class Storing:
         same = iter(by_key.values())
         try:
             for outcome in self._sink.store(list(webhooks.values()), deadline) if webhooks else ():
-                _tell(next(same), outcome)
+                _decide(next(same), outcome)
         except SinkDown as error:
             down = of_sink_down(error)
         except Exception as error:
-            # Not foreseen, so nobody knows whether the next call would fare better. What is stored stays stored.
+            # Unexpected error: stop calling the sink for this batch. Stored webhooks stay stored.
             logs.logger.exception("the sink failed")
-            down = Outcome(Kind.RETRY, type(error).__name__, "the sink failed in a way that was not foreseen")
+            down = Outcome(Kind.RETRY, type(error).__name__, "the sink raised an unexpected error")
         else:
             return None
         for rest in same:
-            _tell(rest, down)
+            _decide(rest, down)
         return down
 
     def store_alone(self, message: Message, deadline: Deadline) -> Outcome | None:
-        """One message, whose payload may be in S3."""
+        """Store one message, whose payload may be in S3."""
         pending = message.state
         assert isinstance(pending, Pending)
         if pending.payload_key is None:
             return self.store([message], deadline)
         try:
             with deadline.step():
-                self._fetch(message, pending)
+                self._load(message, pending)
                 return self.store([message], deadline)
         except SinkDown as error:
             down = of_sink_down(error)
@@ -65,8 +67,8 @@ class Storing:
             assert message.state.webhook
             message.state = message.state._replace(webhook=replace(message.state.webhook, body=b""))
 
-    def _fetch(self, message: Message, pending: Pending) -> None:
-        """The payload from S3, or the outcome of a webhook whose payload is not there. Raises SinkDown."""
+    def _load(self, message: Message, pending: Pending) -> None:
+        """Load the payload from S3, or decide the message if it is not there. Raise SinkDown."""
         webhook, key = pending.webhook, pending.payload_key
         assert self._payloads
         assert key
@@ -76,17 +78,17 @@ class Storing:
                 payload_key=key
             )
         elif self._payloads.has_expired(webhook.received_at):
-            reason = f"the payload is no longer in S3, at {key}: it has outlived the life cycle of the bucket"
+            reason = f"the payload is no longer in S3, at {key}: the lifecycle of the bucket has deleted it"
             message.ends(Outcome(Kind.PERMANENT, "PayloadExpired", reason))
         else:
-            # Only what is stored is deleted, so SQS has delivered it once more. That somebody else has deleted it
-            # cannot be told from that, so it is said.
+            # Payloads of stored webhooks are deleted, so this is most likely a second delivery. Log it, since someone
+            # may have deleted the object.
             logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
             message.ends(DUPLICATE)
 
 
-def _tell(messages: Sequence[Message], outcome: Outcome) -> None:
-    """The outcome of a webhook, to every message of the batch that carries it."""
+def _decide(messages: Sequence[Message], outcome: Outcome) -> None:
+    """Give the outcome of a webhook to every message of the batch that has its key."""
     for message in messages:
         message.ends(outcome)
         if outcome.kind is Kind.STORED:

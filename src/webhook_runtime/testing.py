@@ -1,4 +1,4 @@
-"""Webhooks for tests of a handler: no AWS, no queue."""
+"""Webhooks for tests of a handler, without AWS and without a queue."""
 
 import hashlib
 import json
@@ -32,19 +32,19 @@ def webhook(
     received_at: datetime | None = None,
     attempt: int = 1,
 ) -> Webhook:
-    """A webhook as a handler gets it.
+    """Create a webhook as a handler gets it.
 
     Args:
         body: The payload; text is encoded as UTF-8. Default: empty.
         json: A payload that is encoded as JSON, with its content type, instead of ``body``. Default: none.
-        id: The sender's id of the delivery. Default: a new UUID.
+        id: The provider's id of the delivery. Default: a new UUID.
         mount: The path of the endpoint. Default: ``/``.
         method: The HTTP method. Default: ``POST``.
         path: The path below the stage. Default: ``mount``.
         query: The query's parameters. Default: none.
         headers: The headers, in any case. Default: none.
-        source_ip: The sender's address. Default: one that is reserved for examples.
-        received_at: When it arrived. Default: now.
+        source_ip: The client's address. Default: one that is reserved for examples.
+        received_at: The time of its arrival. Default: now.
         attempt: How often it was delivered, this time included, so 1 at least. Default: 1.
 
     Returns:
@@ -78,10 +78,10 @@ def webhook(
 
 
 def sqs_event(*webhooks: Webhook) -> dict[str, Any]:
-    """The event with which Lambda delivers these webhooks, for a function of your own.
+    """Create the event with which Lambda delivers these webhooks to a function of your own.
 
     Args:
-        webhooks: What the batch holds, in its order.
+        webhooks: The webhooks of the batch, in its order.
 
     Returns:
         The event; each record's ``messageId`` is its webhook's ``message_id``.

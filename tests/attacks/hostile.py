@@ -89,7 +89,7 @@ def description(source: Callable[[Any], Described]) -> dict[str, Any]:
 
 def sources(sender: Sender, manager: SecretsManager, *, in_order: bool = False) -> Sources:
     """Its source, at ``MOUNT``."""
-    return Sources({MOUNT: Source.described(description(sender.source), manager, in_order=in_order)})
+    return Sources({MOUNT: Source.from_description(description(sender.source), manager, in_order=in_order)})
 
 
 def genuine(sender: Sender, at: float) -> Hostile:

@@ -28,7 +28,7 @@ from webhook_runtime.testing import webhook
 SECRET = "hush hush"
 # What a terminal, or a reader of lines, takes for more than a character.
 _MEANS_SOMETHING = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
-MESSAGES = {"queued", "stored", "batch", "failed", "refused", "dead-lettered", "the sink failed"}
+MESSAGES = {"queued", "stored", "batch", "failed", "rejected", "dead-lettered", "the sink failed"}
 LEVELS = {"INFO", "WARNING", "ERROR"}
 
 

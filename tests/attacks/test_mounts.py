@@ -83,7 +83,7 @@ def test_no_path_is_at_two_endpoints(attempts: Attempts) -> None:
 def sources() -> Sources:
     def made(name: str) -> Source:
         sender = SENDERS[name]
-        return Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
+        return Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
 
     return Sources({f"/{name}": made(name) for name in SENDERS})
 

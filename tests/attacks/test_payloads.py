@@ -57,7 +57,7 @@ def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attem
 @pytest.mark.parametrize("name", SENDERS)
 def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) -> None:
     sender = SENDERS[name]
-    source = Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
+    source = Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
     signed = sender.sign(b"another payload", NOW, "https://example.com/")
     through = []
     tried = [*bombs(), *bombs(**{name: value for name, value in signed.items() if name != "Content-Type"})]
@@ -75,7 +75,7 @@ def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) 
 def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
     """What is signed may be a bomb all the same: it has an id, and no handshake is made of it by an error."""
     sender = SENDERS[name]
-    source = Source.described(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
+    source = Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
     through = []
     tried = []
     for what, body in BOMBS.items():

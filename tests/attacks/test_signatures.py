@@ -29,7 +29,7 @@ def checker(described: dict[str, Any]) -> Refused:
     described = json.loads(json.dumps(described))
 
     def refused(request: Request) -> bool:
-        source = Source.described(described, SecretsManager(AWSCURRENT=request.secret))
+        source = Source.from_description(described, SecretsManager(AWSCURRENT=request.secret))
         arrived = webhook(
             request.body,
             method=request.method,

@@ -83,7 +83,7 @@ def test_duplicates_repeat_the_id_of_the_one_before() -> None:
 def test_refusals_are_counted_by_status_and_never_retried(server: Server) -> None:
     server.statuses = iter([202, 429, 429, 503])
     report = send(server.url, uniform(4), concurrency=1)
-    assert (report.accepted, dict(report.refused)) == (1, {429: 2, 503: 1})
+    assert (report.accepted, dict(report.rejected)) == (1, {429: 2, 503: 1})
     assert len(server.got) == 4
     assert len(report.failed_at) == 3
     assert [report.began, *report.failed_at] == sorted([report.began, *report.failed_at])
@@ -120,7 +120,7 @@ ANSWERS = {
 def test_an_acknowledgement_of_any_kind_is_an_acceptance(server: Server, status: int, answer: bytes) -> None:
     server.statuses, server.answer = iter([status]), b"" if status == 204 else answer
     report = send(server.url, uniform(1), concurrency=1)
-    assert (report.accepted_ids, dict(report.refused), dict(report.unanswered)) == ([""], {}, {})
+    assert (report.accepted_ids, dict(report.rejected), dict(report.unanswered)) == ([""], {}, {})
     assert report.failed_at == []
 
 
@@ -135,7 +135,7 @@ def test_an_answer_without_an_end_ends(server: Server, monkeypatch: pytest.Monke
 def test_what_is_no_success_is_a_refusal(server: Server, status: int) -> None:
     server.statuses = iter([status])
     report = send(server.url, uniform(1), concurrency=1)
-    assert (report.accepted, dict(report.refused), len(report.failed_at)) == (0, {status: 1}, 1)
+    assert (report.accepted, dict(report.rejected), len(report.failed_at)) == (0, {status: 1}, 1)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])

@@ -236,8 +236,8 @@ def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None
     ("there", "arguments", "said"),
     [
         ([], [], "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"),
-        (["A/W", "B/W"], [], "which webhook? there is A/W, B/W"),
-        (["A/W"], ["B/W"], "no webhook is called B/W; there is A/W"),
+        (["A/W", "B/W"], [], "which webhook? there are A/W, B/W"),
+        (["A/W"], ["B/W"], "no webhook is called B/W, only A/W"),
     ],
 )
 def test_without_one_webhook_to_choose_its_url_is_not_guessed(
@@ -263,15 +263,15 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
     assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
     assert result.stdout.splitlines() == [
         "2 of 2 accepted, 2 requests a second",
-        "answered within 2 / 3 / 3 ms: half, 95 %, 99 % of them",
+        "p50 / p95 / p99: 2 / 3 / 3 ms",
     ]
 
 
 def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
-    show_report(Report(sent=5, refused=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
+    show_report(Report(sent=5, rejected=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
     assert capsys.readouterr().out.splitlines() == [
         "0 of 5 accepted, 5 requests a second",
-        "refused: 2 x 429",
+        "rejected: 2 x 429",
         "no answer: 3 x ConnectError",
     ]
 

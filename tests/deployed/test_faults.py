@@ -20,7 +20,7 @@ import pytest
 from effects import ConsumerLog, Effect
 from plan import INGRESSES, POISONS, Fault, Plan
 from run import Run, run, show
-from verdict import Letter, Row, Tally, Verdict
+from verdict import DeadLetter, Row, Tally, Verdict
 from weak_link import NEVER, WeakLink
 
 from scalable_webhook_cli.processes import processes_in
@@ -72,83 +72,83 @@ def row(**differences: Any) -> Row:
     return replace(Row(GOOD.id, str(GOOD.number), GOOD.path, GOOD.query, GOOD.body), **differences)
 
 
-def letter(**differences: Any) -> Letter:
-    good = Letter(BAD.id, str(BAD.number), BAD.body, f"SQLSTATE {POISONS[BAD.poison or '']}", "refused")
+def dead_letter(**differences: Any) -> DeadLetter:
+    good = DeadLetter(BAD.id, str(BAD.number), BAD.body, f"SQLSTATE {POISONS[BAD.poison or '']}", "refused")
     return replace(good, **differences)
 
 
-def all_but(*absent: int) -> tuple[list[Row], list[Letter]]:
+def all_but(*absent: int) -> tuple[list[Row], list[DeadLetter]]:
     """What there has to be, without these webhooks."""
     present = [webhook for webhook in SMALL.webhooks if webhook.number not in absent]
     rows = [Row(w.id, str(w.number), w.path, w.query, w.body) for w in present if not w.poison]
-    letters = [
-        Letter(w.id, str(w.number), w.body, f"SQLSTATE {POISONS[w.poison]}", "refused") for w in present if w.poison
+    dead_letters = [
+        DeadLetter(w.id, str(w.number), w.body, f"SQLSTATE {POISONS[w.poison]}", "refused") for w in present if w.poison
     ]
-    return rows, letters
+    return rows, dead_letters
 
 
-def judged(rows: list[Row], letters: list[Letter], accepted: Counter[int] = EVERYONE) -> dict[str, list[str]]:
+def judged(rows: list[Row], dead_letters: list[DeadLetter], accepted: Counter[int] = EVERYONE) -> dict[str, list[str]]:
     others, other_letters = all_but(GOOD.number, BAD.number)
-    return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_letters, *letters]).problems)
+    return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_letters, *dead_letters]).problems)
 
 
 def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
     verdict = Verdict(SMALL, EVERYONE, *all_but())
     assert dict(verdict.problems) == {}
     poison = len(SMALL.poison)
-    assert verdict.total == Tally(accepted=400, stored=400 - poison, dead_lettered=poison, letters=poison)
+    assert verdict.total == Tally(accepted=400, stored=400 - poison, dead_lettered=poison, messages=poison)
     assert sum(verdict.reasons.values()) == poison
     for ingress in INGRESSES:
         assert verdict.tallies[ingress].accepted == sum(webhook.ingress == ingress for webhook in SMALL.webhooks)
 
 
 def test_what_is_lost_or_twice_is_counted_at_its_ingress() -> None:
-    others, letters = all_but(GOOD.number, BAD.number)
-    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], letters).tallies[GOOD.ingress].stored_twice == 1
-    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], letters).tallies[BAD.ingress].lost == 1
+    others, dead_letters = all_but(GOOD.number, BAD.number)
+    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], dead_letters).tallies[GOOD.ingress].stored_twice == 1
+    assert Verdict(SMALL, EVERYONE, [*others, row(), row()], dead_letters).tallies[BAD.ingress].lost == 1
 
 
 @pytest.mark.parametrize(
-    ("rows", "letters", "problem", "id"),
+    ("rows", "dead_letters", "problem", "id"),
     [
-        ([], [letter()], "lost", GOOD.id),
+        ([], [dead_letter()], "lost", GOOD.id),
         ([row()], [], "lost", BAD.id),
-        ([row(), row()], [letter()], "stored twice", GOOD.id),
-        ([row(), row(id="by another id")], [letter()], "stored twice", GOOD.id),
-        ([row(body=b"another")], [letter()], "stored otherwise than it was sent", GOOD.id),
-        ([row(path="/")], [letter()], "stored otherwise than it was sent", GOOD.id),
-        ([row(), row(number="400", id="x")], [letter()], "never sent", "x"),
-        ([row(), row(number=None, id="x")], [letter()], "never sent", "x"),
-        ([row()], [letter(), letter(number="-1", id="x")], "never sent", "x"),
-        ([row(), row(number=str(BAD.number))], [letter()], "poison, and stored", BAD.id),
-        ([row()], [letter(reason="")], "in the dead-letter queue without a reason", BAD.id),
-        ([row()], [letter(error="")], "in the dead-letter queue without a reason", BAD.id),
-        ([row()], [letter(body=b"another")], "in the dead-letter queue with another payload", BAD.id),
-        ([row()], [letter(error="T")], "in the dead-letter queue for another reason than its poison", BAD.id),
+        ([row(), row()], [dead_letter()], "stored twice", GOOD.id),
+        ([row(), row(id="by another id")], [dead_letter()], "stored twice", GOOD.id),
+        ([row(body=b"another")], [dead_letter()], "stored otherwise than it was sent", GOOD.id),
+        ([row(path="/")], [dead_letter()], "stored otherwise than it was sent", GOOD.id),
+        ([row(), row(number="400", id="x")], [dead_letter()], "never sent", "x"),
+        ([row(), row(number=None, id="x")], [dead_letter()], "never sent", "x"),
+        ([row()], [dead_letter(), dead_letter(number="-1", id="x")], "never sent", "x"),
+        ([row(), row(number=str(BAD.number))], [dead_letter()], "poison, and stored", BAD.id),
+        ([row()], [dead_letter(reason="")], "in the dead-letter queue without a reason", BAD.id),
+        ([row()], [dead_letter(error="")], "in the dead-letter queue without a reason", BAD.id),
+        ([row()], [dead_letter(body=b"another")], "in the dead-letter queue with another payload", BAD.id),
+        ([row()], [dead_letter(error="T")], "in the dead-letter queue for another reason than its poison", BAD.id),
         (
             [row()],
-            [letter(), letter(number=str(GOOD.number), body=GOOD.body)],
+            [dead_letter(), dead_letter(number=str(GOOD.number), body=GOOD.body)],
             "stored and in the dead-letter queue",
             GOOD.id,
         ),
     ],
 )
 def test_what_is_lost_twice_altered_foreign_or_without_a_reason_is_named(
-    rows: list[Row], letters: list[Letter], problem: str, id: str
+    rows: list[Row], dead_letters: list[DeadLetter], problem: str, id: str
 ) -> None:
-    assert judged(rows, letters)[problem] == [id]
+    assert judged(rows, dead_letters)[problem] == [id]
 
 
 def test_a_webhook_that_was_never_accepted_may_be_there_or_not_but_not_twice() -> None:
     accepted = EVERYONE - Counter({GOOD.number: 1})
-    assert judged([], [letter()], accepted) == {}
-    assert judged([row()], [letter()], accepted) == {}
-    assert "stored twice" in judged([row(), row()], [letter()], accepted)
+    assert judged([], [dead_letter()], accepted) == {}
+    assert judged([row()], [dead_letter()], accepted) == {}
+    assert "stored twice" in judged([row(), row()], [dead_letter()], accepted)
 
 
 def test_a_good_webhook_may_be_dead_lettered_with_a_reason_and_poison_more_than_once() -> None:
-    other = letter(number=str(GOOD.number), body=GOOD.body, error="SinkDown", reason="at the last try")
-    assert judged([], [letter(), letter(), other]) == {}
+    other = dead_letter(number=str(GOOD.number), body=GOOD.body, error="SinkDown", reason="at the last try")
+    assert judged([], [dead_letter(), dead_letter(), other]) == {}
 
 
 def test_a_letter_is_read_as_it_was_sent() -> None:
@@ -157,9 +157,11 @@ def test_a_letter_is_read_as_it_was_sent() -> None:
         return {"Body": body, "MessageAttributes": {name: {"StringValue": text} for name, text in attributes.items()}}
 
     text = message("Zoë", "v=1&encoding=text&id=7-1&h.X-Number=1", error="E", reason="R")
-    assert Letter.read(text) == Letter("7-1", "1", "Zoë".encode(), "E", "R")
-    assert Letter.read(message("AAE=", "encoding=base64&id=7-2&h.x-number=2")) == Letter("7-2", "2", b"\0\1", "", "")
-    assert Letter.read(message("-", "encoding=empty&id=7-3")) == Letter("7-3", None, b"", "", "")
+    assert DeadLetter.read(text) == DeadLetter("7-1", "1", "Zoë".encode(), "E", "R")
+    assert DeadLetter.read(message("AAE=", "encoding=base64&id=7-2&h.x-number=2")) == DeadLetter(
+        "7-2", "2", b"\0\1", "", ""
+    )
+    assert DeadLetter.read(message("-", "encoding=empty&id=7-3")) == DeadLetter("7-3", None, b"", "", "")
 
 
 def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
@@ -203,8 +205,8 @@ def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
             invocation(60, None, ("stored", "e", 1)),
         ]
     )
-    assert log.came_back_untold() == 1
-    assert log.stored_untold() == 1
+    assert log.unreported_deliveries() == 1
+    assert log.stored_unreported() == 1
     assert log.two_at_once() == 1
     assert log.messages_of_each() == Counter("abcde")
     assert len(log.lines("stored", attempt=1)) == 4
@@ -214,7 +216,7 @@ def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
 def test_a_fault_that_never_struck_or_had_no_effect_fails_the_run(times: int, figure: int, ok: bool) -> None:
     verdict = Verdict(SMALL, EVERYONE, *all_but())
     effects = [Effect("disk slow", times, "commits", {"commits": figure})]
-    outcome = Run(SMALL, verdict, effects, requests=400, seconds=1, sending_seconds=1, untold={}, taken_untold=0)
+    outcome = Run(SMALL, verdict, effects, requests=400, seconds=1, sending_seconds=1, unreported={}, taken_twice=0)
     assert outcome.ok is ok
     assert outcome.figures()["disk_slow_commits"] == figure
     assert outcome.figures()["lambda_accepted"] == verdict.tallies["Lambda"].accepted
@@ -261,7 +263,7 @@ def test_a_weak_link_holds_each_answer_back_and_changes_nothing() -> None:
         with link.holding_back(lambda answer: {b"one": 0.01, b"two": 0}.get(answer, 0.02)):
             assert asked(link, b"one", b"two", b"\0\xff") == [b"one", b"two", b"\0\xff"]
         assert asked(link, b"one") == [b"one"]
-        assert (link.delays, link.refused, link.cut) == ([0.01, 0.02], 0, 0)
+        assert (link.delays, link.rejected, link.cut) == ([0.01, 0.02], 0, 0)
 
 
 def test_a_weak_link_ends_the_connection_instead_of_an_answer() -> None:
@@ -269,13 +271,13 @@ def test_a_weak_link_ends_the_connection_instead_of_an_answer() -> None:
         with link.holding_back(lambda answer: NEVER if answer == b"two" else 0):
             assert asked(link, b"one", b"two", b"three") == [b"one", b"", b""]
         assert asked(link, b"two") == [b"two"]
-        assert (link.delays, link.refused, link.cut) == ([], 0, 1)
+        assert (link.delays, link.rejected, link.cut) == ([], 0, 1)
 
 
-@pytest.mark.parametrize("refusal", [b"no", b""])
-def test_a_weak_link_answers_instead_of_the_server_and_hangs_up(refusal: bytes) -> None:
+@pytest.mark.parametrize("rejection", [b"no", b""])
+def test_a_weak_link_answers_instead_of_the_server_and_hangs_up(rejection: bytes) -> None:
     with weak_link() as link:
-        with link.refusing(iter([None, refusal]).__next__):
-            assert asked(link, b"one", b"two", b"three") == [b"one", refusal, b""]
+        with link.rejecting(iter([None, rejection]).__next__):
+            assert asked(link, b"one", b"two", b"three") == [b"one", rejection, b""]
         assert asked(link, b"two") == [b"two"]
-        assert (link.delays, link.refused, link.cut) == ([], 1, 0)
+        assert (link.delays, link.rejected, link.cut) == ([], 1, 0)

@@ -101,7 +101,7 @@ def test_each_is_stored_once_as_it_was_sent(
     webhook = ObservedWebhook(emulator, "GitHub", ingress + sink)
     sent = {str(uuid.uuid4()): event for event in events}
     report = send(endpoints[webhook.id], (request(*each) for each in sent.items()), concurrency=8)
-    assert (report.refused, report.unanswered) == ({}, {})
+    assert (report.rejected, report.unanswered) == ({}, {})
     assert sorted(report.accepted_ids) == sorted(sent)
 
     webhook.wait_until_drained(SECONDS)

@@ -49,7 +49,7 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
     deploy(emulator, folder, context=of_cdk_init, tell=told.append)
     left_out = [line for line in told if line.startswith("left out")]
     assert left_out == [
-        "left out, since the local AWS does not have it, or no use for it: "
+        "left out, since the local AWS does not support or need it: "
         "1 x AWS::EC2::EIP, 1 x AWS::EC2::NatGateway, 1 x AWS::EC2::SecurityGroupIngress, "
         "1 x AWS::Lambda::Function, 1 x Custom::VpcRestrictDefaultSG"
     ]
@@ -157,4 +157,4 @@ def test_the_webhooks_of_an_app_are_found_in_its_nested_stacks(
     warning, left_out = told
     assert warning.startswith("warning: Dev/Staged/In/Webhook: source should say who sends")
     assert warning.endswith("[cdk-scalable-webhook:missingSource]")
-    assert left_out == "left out, since the local AWS does not have it, or no use for it: 1 x AWS::EC2::EIP"
+    assert left_out == "left out, since the local AWS does not support or need it: 1 x AWS::EC2::EIP"

@@ -49,7 +49,10 @@ def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog:
     join = told["WEBHOOK_SOURCES"]["Fn::Join"][1]
     described = json.loads("".join(part if isinstance(part, str) else "an ARN" for part in join))
     sources = Sources(
-        {mount: Source.described(each, SecretsManager(AWSCURRENT=SENDER.secret)) for mount, each in described.items()}
+        {
+            mount: Source.from_description(each, SecretsManager(AWSCURRENT=SENDER.secret))
+            for mount, each in described.items()
+        }
     )
     sqs = Sqs()
     urls = {name: told[f"WEBHOOK_{name}_QUEUE_URL"]["Ref"] for name in ("DEAD_LETTER", "UNVERIFIED")}

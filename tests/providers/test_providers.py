@@ -106,7 +106,7 @@ each_vector = pytest.mark.parametrize(
 
 
 def checked(source: Source, secret: str) -> Checked:
-    return Checked.described(json.loads(json.dumps(source.describe())), SecretsManager(AWSCURRENT=secret))
+    return Checked.from_description(json.loads(json.dumps(source.describe())), SecretsManager(AWSCURRENT=secret))
 
 
 def sent(vector: dict[str, Any], **changed: Any) -> Webhook:

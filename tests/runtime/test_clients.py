@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from webhook_runtime import clients
-from webhook_runtime.clients import Later, client
+from webhook_runtime.clients import LazyClient, client
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def test_what_is_rarely_needed_is_made_when_it_is_called_and_once(monkeypatch: p
         return client(service)
 
     monkeypatch.setattr(clients, "client", make)
-    sqs = Later("sqs")
+    sqs = LazyClient("sqs")
     assert made == []
     assert sqs.meta.service_model.service_name == sqs.meta.service_model.service_name == "sqs"
     assert made == ["sqs"]

@@ -89,7 +89,7 @@ def consume(
     max_receive_count: int | None = None,
     initial: float = 10,
 ) -> list[str]:
-    """The ids of the messages that have to come back."""
+    """The ids of the messages to retry."""
     consumer = Consumer(
         sink,
         Redelivery(sqs or Sqs(), "http://sqs/Queue", Backoff(initial, 900)),
@@ -347,7 +347,7 @@ def test_the_last_attempt_that_fails_ends_in_the_dead_letter_queue_with_its_reas
     told = attributes(letter)
     assert "id=b" in told["webhook"]
     assert told["error"] in ("Throttled", "ConnectionError", "RuntimeError")
-    assert told["reason"] in ("too many at once", "no connection", "the sink failed in a way that was not foreseen")
+    assert told["reason"] in ("too many at once", "no connection", "the sink raised an unexpected error")
 
 
 def test_the_last_attempt_comes_back_where_no_dead_letter_queue_takes_it() -> None:

@@ -150,7 +150,7 @@ def consume(
     event_filters: EventFilters | None = None,
     seconds: Sequence[float] = (),
 ) -> list[str]:
-    """The ids of the messages that have to come back."""
+    """The ids of the messages to retry."""
     consumer = Consumer(
         sink,
         Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)),

@@ -110,7 +110,7 @@ def test_what_is_no_webhook_is_malformed() -> None:
 
 def test_what_a_handler_raises_says_why() -> None:
     assert Permanent("no such customer").reason == "no such customer"
-    assert (RetryAfter(30).seconds, RetryAfter(30).reason) == (30, "asked to come back in 30 seconds")
+    assert (RetryAfter(30).seconds, RetryAfter(30).reason) == (30, "asked for a retry in 30 seconds")
     assert RetryAfter(30, "maintenance").reason == str(RetryAfter(30, "maintenance")) == "maintenance"
     down = SinkDown("no connection", retry_after=60)
     assert (down.reason, down.retry_after, down.error) == ("no connection", 60, "SinkDown")

@@ -40,7 +40,7 @@ def test_two_webhooks_never_store_into_each_others_table(world: PooledWorld) -> 
     orders, payments = f"{world.table}_orders", f"{world.table}_payments"
     to_orders, to_payments = world.sink(table_name=orders), world.sink(table_name=payments)
     assert kinds(to_orders, webhook(id="order-1")) == [S]
-    with world.pooler.somebody_at_work():
+    with world.pooler.occupied():
         assert kinds(to_payments, webhook(id="payment-1")) == [S]
         assert kinds(to_orders, webhook(id="order-2")) == [S]
     assert kinds(to_payments, webhook(id="payment-2")) == [S]

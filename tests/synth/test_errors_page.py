@@ -13,7 +13,7 @@ MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "mapping"
 TOLD = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
 
 # Which argument of a call is the text, or the error's name.
-TEXTS = {"Unverified": 0, "_Refused": 1, "NoSecret": 0}
+TEXTS = {"Unverified": 0, "_Rejected": 1, "NoSecret": 0}
 ERRORS = {"Outcome": 1, "BadWebhook": 0}
 
 

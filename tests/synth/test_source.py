@@ -68,7 +68,7 @@ def checks(stack: Stack) -> dict[str, Check]:
         described = json.loads(json.dumps(sender.source(secret).describe()))
 
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
-            source = Checked.described(described, SecretsManager(AWSCURRENT=secret))
+            source = Checked.from_description(described, SecretsManager(AWSCURRENT=secret))
             request = webhook(body, id="its request", headers=signed, received_at=datetime.fromtimestamp(at, UTC))
             return source.admit(replace(request, url=URL, query_string=sender.query(body)))
 
@@ -221,7 +221,7 @@ class TestTwilio:
     def check(self, stack: Stack) -> Callable[[Webhook], Webhook | Answer]:
         secret = secretsmanager.Secret.from_secret_name_v2(stack, f"Twilio{time.monotonic_ns()}", "twilio")
         described = json.loads(json.dumps(Source.twilio(secret).describe()))
-        return Checked.described(described, SecretsManager(AWSCURRENT=SECRET)).admit
+        return Checked.from_description(described, SecretsManager(AWSCURRENT=SECRET)).admit
 
     @pytest.mark.parametrize(
         "form",
@@ -323,7 +323,7 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
 def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
     """The challenge-response check is an oracle: whatever it signs must not pass for an event."""
     secret = secretsmanager.Secret.from_secret_name_v2(stack, f"X{time.monotonic_ns()}", "x")
-    x = Checked.described(json.loads(json.dumps(Source.x(secret).describe())), SecretsManager(AWSCURRENT=SECRET))
+    x = Checked.from_description(json.loads(json.dumps(Source.x(secret).describe())), SecretsManager(AWSCURRENT=SECRET))
     try:
         answer = x.admit(webhook(method="GET", query={"crc_token": token}))
     except Unverified:

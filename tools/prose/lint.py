@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import subprocess
 import tokenize
 from collections.abc import Iterable, Sequence
@@ -72,7 +73,8 @@ def _docstrings(code: str) -> Iterable[tuple[int, str]]:
                 and isinstance(first.value, ast.Constant)
                 and isinstance(first.value.value, str)
             ):
-                yield first.lineno, first.value.value
+                # The name of an argument is code.
+                yield first.lineno, re.sub(r"(?m)^( {4,})(\w+): ", r"\1`\2`: ", first.value.value)
 
 
 def _messages(code: str) -> Iterable[tuple[int, str]]:

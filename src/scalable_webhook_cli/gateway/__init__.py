@@ -1,1 +1,1 @@
-"""API Gateway's data plane, in front of the local AWS, which lacks most of it."""
+"""The data plane of API Gateway, in front of the emulator, which lacks most of it."""

@@ -1,4 +1,6 @@
-"""API Gateway's access logs, which the emulator does not write: one line a request into the log group of the stage."""
+"""API Gateway's access logs, which the emulator does not write: one line for each request in the log group of the
+stage.
+"""
 
 import json
 import re
@@ -27,7 +29,7 @@ class _Request:
 
 
 class AccessLog:
-    """Writes in the background: a request never waits for its line, and never fails for it."""
+    """Writes in the background: a request never waits for its line, and never fails because of it."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -35,7 +37,7 @@ class AccessLog:
         threading.Thread(target=self._run, daemon=True).start()
 
     def write(self, api: RestApi, context: Mapping[str, Any]) -> None:
-        """Log one request, whose outcome is in the context by now."""
+        """Log a request, whose context has its outcome by now."""
         self._requests.put(_Request(api, context, round(time.time() * 1000)))
 
     def _run(self) -> None:
@@ -65,7 +67,7 @@ class AccessLog:
 
 
 def looked_up(context: Mapping[str, Any], name: str) -> Any:
-    """A variable of the context by its dotted name; None where it is not known."""
+    """Return a variable of the context by its dotted name, or None."""
     known: Any = context
     for part in name.split("."):
         known = known.get(part) if isinstance(known, Mapping) else None
@@ -73,8 +75,10 @@ def looked_up(context: Mapping[str, Any], name: str) -> Any:
 
 
 def fill(format: str, context: Mapping[str, Any]) -> str:
-    """A format with its ``$context`` variables filled in; a dash stands for what is not known, as in API Gateway. What
-    a sender wrote ends neither its field nor its line."""
+    """Fill in the ``$context`` variables of a format. An unknown one becomes a dash, as in API Gateway.
+
+    Text of a client ends neither its field nor its line.
+    """
 
     def value(found: re.Match[str]) -> str:
         known = looked_up(context, found[1])

@@ -1,4 +1,4 @@
-"""The answers that API Gateway gives by itself, and the headers of each answer."""
+"""The responses that API Gateway creates itself, and the headers of each response."""
 
 import base64
 import json
@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from starlette.responses import Response
 
-# Type and x-amzn-ErrorType of a refusal. Of these texts Missing Authentication Token and Internal server error are
-# recorded, see tests/recorded; the others are as people report them. Any other is of a policy, and names the resource.
-_REFUSALS = {
+# Type and x-amzn-ErrorType of an error, by its text. "Missing Authentication Token" and "Internal server error" are
+# recorded, see tests/recorded. The others are as users report them. Any other text is from a policy, and names the
+# resource.
+_ERRORS = {
     "Endpoint request timed out": ("INTEGRATION_TIMEOUT", "InternalServerErrorException"),
     "Forbidden": ("INVALID_API_KEY", "ForbiddenException"),
     "Internal server error": ("INTEGRATION_FAILURE", "InternalServerErrorException"),
@@ -21,7 +22,7 @@ _REFUSALS = {
 }
 _BY_A_POLICY = ("ACCESS_DENIED", "AccessDeniedException")
 
-# Recorded from AWS: headers of an answer that arrive as x-amzn-Remapped-…, and one that does not arrive.
+# Recorded from AWS: response headers that arrive as x-amzn-Remapped-…, and one that does not arrive.
 _REMAPPED = {
     *("authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards"),
     *("proxy-authenticate", "server", "trailer", "upgrade", "user-agent", "www-authenticate"),
@@ -30,7 +31,7 @@ _NOT_ANSWERED = "transfer-encoding"
 
 
 class GatewayResponse(Exception):
-    """An answer that API Gateway gives by itself."""
+    """A response that API Gateway creates itself."""
 
     def __init__(self, status: int, message: str, field: str = "message") -> None:
         super().__init__(message)
@@ -41,10 +42,10 @@ class GatewayResponse(Exception):
     @property
     def type(self) -> str:
         """https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html"""
-        return _REFUSALS.get(self.message, _BY_A_POLICY)[0]
+        return _ERRORS.get(self.message, _BY_A_POLICY)[0]
 
     def response(self) -> Response:
-        error_type = _REFUSALS.get(self.message, _BY_A_POLICY)[1]
+        error_type = _ERRORS.get(self.message, _BY_A_POLICY)[1]
         return json_answer(self.status, {self.field: self.message}, {"x-amzn-errortype": error_type})
 
 
@@ -53,14 +54,14 @@ def json_answer(status: int, body: Mapping[str, str], headers: Mapping[str, str]
 
 
 def answered(headers: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Headers of an answer under the names by which they arrive."""
+    """Yield the headers of a response under the names by which they arrive."""
     for name, value in headers:
         if name.lower() != _NOT_ANSWERED:
             yield (f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name), value
 
 
 def numbered(response: Response, id: str | None = None, extended_id: str | None = None) -> Response:
-    """With the ids that every answer of API Gateway has."""
+    """Add the ids that every response of API Gateway has."""
     response.headers["x-amzn-requestid"] = id or str(uuid.uuid4())
     response.headers["x-amz-apigw-id"] = extended_id or new_extended_id()
     return response

@@ -1,4 +1,4 @@
-"""One request to an API: what it says, and what API Gateway adds to it."""
+"""A request to an API, and the values that API Gateway adds."""
 
 import secrets
 import time
@@ -18,12 +18,12 @@ from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 _MAX_PAYLOAD = 10 * 1024 * 1024
-# API Gateway's own, in each request that it hands on. What it makes of a sender's headers of these names is reported,
-# not recorded: a trace is kept, an address is appended, and port and protocol are replaced.
+# API Gateway sets these in each request that it passes on. Of a client's own ones, it keeps a trace, appends the
+# address, and replaces port and protocol. This is as users report it, and not recorded.
 TRACE = "X-Amzn-Trace-Id"
 _FORWARDED = "X-Forwarded-For"
 _ARRIVED_BY = {"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"}
-# Of the identity in a context; no signature is read here.
+# The identity in a context, which is empty since no signature is read here.
 _OF_A_SIGNER = [
     *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
     *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
@@ -32,7 +32,7 @@ _OF_A_SIGNER = [
 
 @dataclass(frozen=True)
 class Call:
-    """One request that has found its method."""
+    """A request for which a method was found."""
 
     request: Request
     payload: bytes
@@ -50,26 +50,26 @@ class Call:
         return self.api.is_binary(self.content_type)
 
     def query(self) -> list[tuple[str, str]]:
-        # A semicolon splits a query, too.
+        # A semicolon separates parameters too.
         return parse_qsl(_query(self.request).replace(";", "&"), keep_blank_values=True)
 
     @cached_property
     def trace(self) -> str:
-        """The one of a sender that traces, else a new one. A function's answer has it too.
+        """The trace of the client, or a new one. The response of a function has it too.
 
         https://docs.aws.amazon.com/xray/latest/devguide/xray-services-apigateway.html
         """
         return self.request.headers.get(TRACE) or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}"
 
     def headers(self) -> list[tuple[str, str]]:
-        """Those that API Gateway hands on, and its own. A function gets them, and a template."""
+        """Return the headers that functions and templates get, with those of API Gateway."""
         came_by = [*self.request.headers.getlist(_FORWARDED), self.context["identity"]["sourceIp"]]
         own = {TRACE: self.trace, _FORWARDED: ", ".join(came_by), **_ARRIVED_BY}
         theirs = [(name, value) for name, value in self.request.headers.items() if name not in NEVER_ARRIVE | ADDED]
         return [*theirs, *own.items()]
 
     def value_of(self, source: str) -> str | None:
-        """What a parameter mapping names: a literal in single quotes, or where in the request its value is."""
+        """Return the value of a parameter mapping: a literal in single quotes, or a place in the request."""
         if source.startswith("'"):
             return source[1:-1]
         place, _, name = source.removeprefix("method.request.").partition(".")
@@ -89,7 +89,7 @@ class Call:
 
 
 def raw_path(request: Request, segments: int) -> str:
-    """What follows so many segments of the path, as it was sent."""
+    """Return the path after so many segments, as it was sent."""
     return "/".join(request.scope["raw_path"].decode("latin-1").split("/")[segments:])
 
 
@@ -109,7 +109,7 @@ async def read_payload(request: Request) -> bytes:
 def context_of(request: Request, api: RestApi, method: Method) -> dict[str, Any]:
     now = datetime.now(UTC)
     return {
-        # As at AWS, the sender may choose the one, and not the other.
+        # As on AWS, a client may choose this one, but not the extended one.
         "requestId": request.headers.get("x-amzn-requestid") or str(uuid.uuid4()),
         "extendedRequestId": new_extended_id(),
         "requestTime": now.strftime("%d/%b/%Y:%H:%M:%S %z"),

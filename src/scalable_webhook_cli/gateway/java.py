@@ -1,4 +1,4 @@
-"""The Java that templates call: texts and maps, as far as they call them, and how a value is made one of Java's."""
+"""Java for templates: the methods of strings and maps that they call, and the conversion of values."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 
 class String(str):
-    """java.lang.String, as far as templates call it. A regular expression in Java matches the whole of a string."""
+    """A java.lang.String with the methods that templates call. A regular expression matches the whole string."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ class String(str):
         return String(_java_pattern(pattern).sub(_java_replacement(replacement), self, count=1))
 
     def split(self, pattern: str) -> "list[String]":  # type: ignore[override]
-        """Java's: nothing empty at the end, and nothing before a match of nothing at the beginning."""
+        """Split as Java does: no empty parts at the end, and none before an empty match at the start."""
         parts, at = [], 0
         for found in _java_pattern(pattern).finditer(self):
             if found.end():
@@ -94,7 +94,7 @@ class String(str):
 
 
 class Map:
-    """java.util.Map<String, String>. A key is never taken for a method, as it would be were this a dict."""
+    """A java.util.Map<String, String>. Unlike with a dict, a key never hides a method."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = {String(name): String(value) for name, value in values.items()}
@@ -141,7 +141,7 @@ class Entry(NamedTuple):
 
 
 class JsonList(list[Any]):
-    """A list of a JSON text. API Gateway prints it as JSON, and one that a template made as Java does."""
+    """A list of a JSON text. API Gateway prints it as JSON, but prints a list of the template as Java does."""
 
 
 def as_java(value: Any) -> Any:
@@ -176,7 +176,7 @@ def _java_length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-# What is alike in both languages, a class or an escape; a code point; and a dot, which in Java is no end of a line.
+# Classes and escapes are the same in both languages. A code point is not, nor a dot, which in Java matches no line end.
 _JAVA = re.compile(r"\\x\{(?P<code>[0-9A-Fa-f]+)\}|\\.|(?P<class>\[(?:\\.|[^\]\\])*\])|(?P<dot>\.)", re.DOTALL)
 
 
@@ -193,7 +193,7 @@ def _java_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _java_replacement(replacement: str) -> Callable[[re.Match[str]], str]:
-    """Java's ``$1`` and ``\\x`` for a literal x."""
+    """Convert Java's ``$1``, and ``\\x`` for a literal x."""
 
     def replace(found: re.Match[str]) -> str:
         return re.sub(r"\\(.)|\$(\d)", lambda part: part[1] or found[int(part[2])], replacement)

@@ -1,4 +1,4 @@
-"""An integration with mappings: what it is sent, and what the sender is answered, by templates and parameter mappings.
+"""An integration with mappings: its request and its response, by templates and parameter mappings.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-data-mapping.html
 """
@@ -19,7 +19,7 @@ from scalable_webhook_cli.gateway.rest_api import Method, media_type
 from scalable_webhook_cli.gateway.velocity import render
 
 _CALL_HEADER = "integration.request.header."
-# Recorded from AWS: the headers of a call that no parameter mapping may make.
+# Recorded from AWS: headers of a call that no parameter mapping may set.
 _NOT_MAPPED = {
     *("authorization", "connection", "content-length", "expect", "proxy-authenticate", "te", "transfer-encoding"),
 }
@@ -28,19 +28,19 @@ _log = logging.getLogger("gateway")
 
 
 def require_possible_parameters(method: Method) -> None:
-    """A mapping of a header that API Gateway keeps for itself is deployed, and fails each request."""
+    """Fail as AWS does: a mapping of a header that API Gateway reserves can be deployed, but each request fails."""
     names = (name.removeprefix(_CALL_HEADER).lower() for name in method.integration.get("requestParameters") or {})
     if not _NOT_MAPPED.isdisjoint(names):
         raise GatewayResponse(500, "Internal server error")
 
 
 def call_headers(call: Call) -> dict[str, str]:
-    """The headers with which the integration is called."""
+    """Return the headers of the call to the integration."""
     return _mapped(call.method.integration.get("requestParameters"), _CALL_HEADER, call)
 
 
 def request(call: Call) -> str:
-    """What the integration is sent. Of bytes no template can be rendered."""
+    """Return the body of the call to the integration. No template can be rendered for bytes."""
     template = _request_template(call.method.integration, call.content_type)
     if template is None:
         return text(call)
@@ -51,7 +51,7 @@ def request(call: Call) -> str:
 
 
 def answer(call: Call, status: int, reply: str) -> Response:
-    """The integration response to what the integration has replied."""
+    """Return the response to a reply of the integration."""
     chosen = integration_response(call.method.integration, status)
     content_type, template = response_template(chosen, call.request.headers.get("accept", ""))
     answer = reply if template is None else rendered(template, call, reply_text(call, chosen, reply))
@@ -67,8 +67,9 @@ def answer(call: Call, status: int, reply: str) -> Response:
 
 
 def reply_text(call: Call, response: Mapping[str, Any], reply: str) -> str:
-    """``$input.body`` in the template of an answer, of none as of an absent payload. Of bytes no template can be
-    rendered.
+    """Return ``$input.body`` for the template of a response. An empty reply counts as an absent payload.
+
+    No template can be rendered for bytes.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
     """
@@ -80,7 +81,7 @@ def reply_text(call: Call, response: Mapping[str, Any], reply: str) -> str:
 
 
 def text(call: Call) -> str:
-    """``$input.body``. API Gateway shows an absent body as ``{}``, and replaces what is not UTF-8 without a word."""
+    """Return ``$input.body``. An absent body is ``{}``, and bytes that are not UTF-8 are replaced silently."""
     if not call.payload:
         return "{}"
     if call.is_binary and call.method.integration.get("contentHandling") == "CONVERT_TO_TEXT":
@@ -89,7 +90,7 @@ def text(call: Call) -> str:
 
 
 def _request_template(integration: Mapping[str, Any], content_type: str) -> str | None:
-    """The template for a content type, else ``$default``; None where the payload is passed on as it is."""
+    """Return the template for a content type, else ``$default``. None passes the payload on as it is."""
     templates = {name.lower(): str(text) for name, text in (integration.get("requestTemplates") or {}).items()}
     template = templates.get(media_type(content_type), templates.get("$default"))
     behavior = integration.get("passthroughBehavior") or "WHEN_NO_MATCH"
@@ -100,7 +101,7 @@ def _request_template(integration: Mapping[str, Any], content_type: str) -> str 
 
 
 def response_template(response: Mapping[str, Any], accept: str) -> tuple[str, str | None]:
-    """An answer's content type and template: of those that are there the one asked for, else JSON, else the first."""
+    """Return content type and template of a response: the accepted one, else JSON, else the first."""
     templates = response.get("responseTemplates") or {}
     for content_type in (media_type(accept), "application/json", *templates):
         if content_type in templates:
@@ -125,7 +126,7 @@ def rendered(template: str, call: Call, body: str) -> str:
 
 
 def integration_response(integration: Mapping[str, Any], status: int) -> Mapping[str, Any]:
-    """The response whose pattern is the back end's status, else the one without a pattern."""
+    """Return the response whose pattern matches the integration's status, else the one without a pattern."""
     responses = list((integration.get("integrationResponses") or {}).values())
     for response in responses:
         if response.get("selectionPattern") and re.fullmatch(response["selectionPattern"], str(status)):
@@ -137,7 +138,7 @@ def integration_response(integration: Mapping[str, Any], status: int) -> Mapping
 
 
 def _mapped(parameters: Mapping[str, Any] | None, prefix: str, call: Call) -> dict[str, str]:
-    """The headers that a parameter mapping makes. Those without a value are left out."""
+    """Return the headers that a parameter mapping sets. Headers without a value are left out."""
     values = {
         name.removeprefix(prefix).lower(): call.value_of(source)
         for name, source in (parameters or {}).items()
@@ -147,7 +148,7 @@ def _mapped(parameters: Mapping[str, Any] | None, prefix: str, call: Call) -> di
 
 
 def as_json(reply: bytes) -> str:
-    """A reply of the Query protocol as JSON. An error loses its outermost element on the way, a success does not."""
+    """Convert a reply of the Query protocol to JSON. Of an error, the outermost element is dropped."""
 
     def value(element: ElementTree.Element) -> Any:
         return {_name(child): value(child) for child in element} if len(element) else element.text

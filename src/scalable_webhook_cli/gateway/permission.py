@@ -1,4 +1,4 @@
-"""Whether API Gateway may call a function: by the function's own policy, which the emulator keeps and does not read.
+"""Permission to call a function: its resource policy, which the emulator stores but does not evaluate.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 """
@@ -14,25 +14,25 @@ from cachetools import TTLCache, cached
 
 from scalable_webhook_cli.target import Target
 
-# How soon a new permission is seen.
+# A new permission is seen after so many seconds.
 _CACHE_SECONDS = 1
 _GATEWAY = "apigateway.amazonaws.com"
 
 
 class Permissions:
-    """The policies of functions."""
+    """The resource policies of functions."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._statements = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS), lock=threading.Lock())(self._read)
 
     def allow(self, function: str, region: str, sources: Iterable[str]) -> bool:
-        """Whether API Gateway may call the function for a request that has one of these ARNs."""
+        """Tell whether API Gateway may call the function for a request with one of these ARNs."""
         statements = self._statements(function, region)
         return any(_allows(statement, source) for statement in statements for source in sources)
 
     def _read(self, function: str, region: str) -> list[Mapping[str, Any]]:
-        # A version or an alias has a policy of its own.
+        # Versions and aliases have policies of their own.
         name, _, qualifier = function.partition(":function:")[2].partition(":")
         functions = self._target.client("lambda", region)
         try:
@@ -60,7 +60,7 @@ def _allows(statement: Mapping[str, Any], source: str) -> bool:
 
 
 def _is_like(arn: str, pattern: str) -> bool:
-    """ArnLike: a star is within one of the six parts of an ARN."""
+    """Match as ArnLike does: a star stays within one of the six parts of an ARN."""
     parts, patterns = arn.split(":", 5), pattern.split(":", 5)
     return len(parts) == len(patterns) and all(map(_part_is_like, parts, patterns))
 

@@ -1,4 +1,4 @@
-"""A Lambda proxy integration: the event that a function gets, and the answer that it may give.
+"""A Lambda proxy integration: the event for a function, and its response.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from scalable_webhook_cli.gateway.answers import GatewayResponse, answered
 from scalable_webhook_cli.gateway.call import TRACE, Call, raw_path
 
-# What the answer of a function may say, and nothing else.
+# API Gateway rejects a response with any other key.
 _ANSWER = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 
@@ -47,7 +47,7 @@ def _several(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def response(call: Call, answer: Any) -> Response:
-    """Raises ValueError or TypeError for an answer that API Gateway does not take."""
+    """Convert the response of a function. Raise ValueError or TypeError if API Gateway would reject it."""
     if not isinstance(answer, dict) or not answer.keys() <= _ANSWER:
         raise ValueError(f"the answer must be an object of {', '.join(sorted(_ANSWER))} only, got {answer!r}")
     said = answer.get("statusCode")
@@ -68,7 +68,7 @@ def response(call: Call, answer: Any) -> Response:
     for name, value in answered((name, _scalar(value)) for name, value in pairs):
         response.headers.append(name, value)
     response.headers.setdefault("content-type", "application/json")
-    # Whoever began the trace: this call is a part of it.
+    # This call is a part of the trace.
     call_in_it = "" if ";Parent=" in call.trace else f";Parent={secrets.token_hex(8)};Sampled=0"
     response.headers[TRACE] = call.trace + call_in_it
     return response

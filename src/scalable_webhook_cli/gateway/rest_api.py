@@ -1,5 +1,4 @@
-"""A deployed REST API, as API Gateway's control plane describes it: which method a request reaches, and what stands
-behind it."""
+"""A deployed REST API as its control plane describes it: the method of each request, and its integration."""
 
 import json
 import re
@@ -13,18 +12,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
-from scalable_webhook_cli.gateway.template import AccessLogSetting, Told, told
+from scalable_webhook_cli.gateway.template import AccessLogSetting, TemplateSettings, template_settings
 from scalable_webhook_cli.target import Target
 
 Network = IPv4Network | IPv6Network
 
-# How soon a new deployment is seen.
+# A new deployment is seen after so many seconds.
 _CACHE_SECONDS = 1
 
 
 @dataclass
 class TokenBucket:
-    """API Gateway's throttle: ``rate`` tokens a second flow in, ``burst`` is what the bucket holds."""
+    """API Gateway's throttle: ``rate`` tokens a second are added, up to ``burst``."""
 
     rate: float
     burst: float
@@ -46,7 +45,7 @@ class TokenBucket:
 
 @dataclass(frozen=True)
 class Method:
-    """One method of one resource."""
+    """A method of a resource."""
 
     resource_id: str
     resource_path: str
@@ -57,7 +56,7 @@ class Method:
 
 @dataclass(frozen=True)
 class RestApi:
-    """One stage of one API."""
+    """A stage of an API."""
 
     id: str
     region: str
@@ -72,11 +71,11 @@ class RestApi:
     deployment_id: str = ""
 
     def allows(self, source_ip: str) -> bool:
-        """Whether the resource policy lets this address call. Of policies, only the one by address is known here."""
+        """Tell whether the resource policy allows this address. Other policies are not evaluated."""
         return all(any(ip_address(source_ip) in network for network in networks) for networks in self.denied_outside)
 
     def match(self, path: str, http_method: str) -> tuple[Method, dict[str, str]] | None:
-        """The method that a request reaches, with its path parameters: fixed segments first, ``{proxy+}`` last."""
+        """Return the method of a request, with its path parameters: fixed segments first, ``{proxy+}`` last."""
         found = []
         for resource_path, methods in self.resources.items():
             method = methods.get(http_method) or methods.get("ANY")
@@ -86,7 +85,7 @@ class RestApi:
         return min(found, key=lambda candidate: candidate[0])[1:] if found else None
 
     def is_binary(self, content_type: str) -> bool:
-        """Whether a payload of this type is bytes to API Gateway. A declared ``*/png`` counts for nothing."""
+        """Tell whether API Gateway treats a payload of this type as bytes. A declared ``*/png`` has no effect."""
         wanted = media_type(content_type)
         family, slash, _ = wanted.partition("/")
         binary = {"*/*", wanted, f"{family}/*"} if slash and family != "*" else {"*/*"}
@@ -94,31 +93,31 @@ class RestApi:
 
 
 class RestApis:
-    """The APIs of the local AWS, and how much each may still take."""
+    """The APIs of the local AWS, and the state of their throttles."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
         self._regions = ["us-east-1"]
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
-        self._told: dict[tuple[str, ...], Told] = {}
+        self._templates: dict[tuple[str, ...], TemplateSettings] = {}
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._read_or_known = cached(TTLCache(maxsize=256, ttl=_CACHE_SECONDS))(self._find)
 
     def get(self, id: str, stage: str) -> RestApi | None:
-        """A stage of an API, as it is deployed now or was a second ago."""
-        with self._reading:  # one reads, and the others have what it read: a burst does not ask a hundred times
+        """Return a stage of an API, as deployed at most a second ago."""
+        with self._reading:  # one reads, and the others use its result: a burst does not read a hundred times
             found: RestApi | None = self._read_or_known(id, stage)
             return found
 
     def saw_region(self, authorization: str) -> None:
-        """Remember the region of a signed call: an API is looked for only where somebody deployed something."""
+        """Remember the region of a signed call: only regions with a deployment are searched for an API."""
         scope = re.search(r"Credential=[^/]+/\d+/([a-z0-9-]+)/", authorization)
         if scope and scope[1] not in self._regions:
             self._regions.append(scope[1])
 
     def may_enter(self, api: RestApi, method: Method) -> bool:
-        """Take a token of the stage's throttle, if it has one: each method has a bucket of its own."""
+        """Take a token of the stage's throttle, if it has one. Each method has a bucket of its own."""
         if api.throttle is None:
             return True
         with self._lock:
@@ -146,17 +145,17 @@ class RestApis:
         methods = [method for resource in resources for method in (resource.get("resourceMethods") or {}).values()]
         keyed = any(method.get("apiKeyRequired") for method in methods)
         deployment = (id, region, stage_name, stage["deploymentId"])
-        if deployment not in self._told:  # a template changes only with a deployment
+        if deployment not in self._templates:  # a template changes only with a deployment
             cloudformation = self._target.client("cloudformation", region)
             paths = {resource["id"]: resource["path"] for resource in resources}
-            self._told[deployment] = told(cloudformation, id, stage_name, paths)
-        template = self._told[deployment]
+            self._templates[deployment] = template_settings(cloudformation, id, stage_name, paths)
+        template = self._templates[deployment]
         return RestApi(
             id=id,
             region=region,
             stage=stage_name,
             stage_variables=stage.get("variables") or {},
-            # A template may have a slash escaped.
+            # A template may escape a slash.
             binary_media_types=[type.replace("~1", "/") for type in api.get("binaryMediaTypes") or []],
             throttle=_throttle(stage.get("methodSettings") or {}),
             resources={resource["path"]: _methods(resource, template) for resource in resources},
@@ -167,7 +166,7 @@ class RestApis:
         )
 
 
-def _methods(resource: Mapping[str, Any], template: Told) -> dict[str, Method]:
+def _methods(resource: Mapping[str, Any], template: TemplateSettings) -> dict[str, Method]:
     return {
         name: Method(
             resource["id"],
@@ -193,10 +192,10 @@ def _access_log(stage: Mapping[str, Any]) -> AccessLogSetting | None:
 
 
 def _denied_outside(policy: str | None) -> list[list[Network]]:
-    """The networks outside of which a statement of the policy, with no other condition, denies a call."""
+    """Return the networks outside of which the policy denies every call."""
     if not policy:
         return []
-    # API Gateway gives it with its quotes escaped.
+    # API Gateway returns it with escaped quotes.
     document = json.loads(policy if policy.startswith('{"') else json.loads(f'"{policy}"'))
     return [
         [ip_network(network, strict=False) for network in _several(condition["NotIpAddress"]["aws:SourceIp"])]
@@ -212,7 +211,7 @@ def _several(value: Any) -> list[Any]:
 
 
 def _api_keys(gateway: Any, id: str, stage: str) -> frozenset[str]:
-    """The keys that open this stage by a usage plan."""
+    """Return the API keys of this stage by its usage plans."""
     covers = {"apiId": id, "stage": stage}
     opening = {
         key["id"]
@@ -235,7 +234,7 @@ def _throttle(method_settings: Mapping[str, Any]) -> tuple[float, float] | None:
     rate, burst = settings.get("throttlingRateLimit"), settings.get("throttlingBurstLimit")
     if rate is None and burst is None:
         return None
-    # What API Gateway gives an account that says nothing.
+    # The defaults of an account.
     return float(10_000 if rate is None else rate), float(5_000 if burst is None else burst)
 
 
@@ -249,5 +248,5 @@ def _rank(part: str) -> int:
 
 
 def media_type(content_type: str) -> str:
-    """A content type without its parameters."""
+    """Return a content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()

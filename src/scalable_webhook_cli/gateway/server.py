@@ -1,13 +1,12 @@
-"""The local API Gateway: its data plane, in front of the emulator, which lacks most of it.
+"""The data plane of the local API Gateway, in front of the emulator, which lacks most of it.
 
-It takes every call to the local AWS. Requests to a REST API whose integration is SQS or a Lambda function it answers
-as API Gateway does, from what the control plane says of the deployed API: mapping templates, integration responses,
-binary media types, throttling, API keys, allowed addresses, access logs. No other request to an API is run. What is
-none it hands on, and the emulator's guard decides who may call. It is a developer's tool; where the emulator learns
-this, it goes.
+It takes every call to the local AWS. It answers requests to a REST API with an SQS, Lambda or mock integration as API
+Gateway does. It has mapping templates, integration responses, binary media types, throttling, API keys, allowed
+addresses and access logs, all as deployed. It runs no other method of an API. It forwards all other calls, and the
+emulator's guard decides about them. It can go once the emulator does all this.
 
-Of IAM authorization it wants a signature, and does not read it. What it does not have at all: the throttle of a usage
-plan, WAF, TLS, and headers of gateway responses.
+For IAM authorization it requires a signature, but does not verify it. It lacks the throttle of a usage plan, WAF, TLS,
+and headers of gateway responses.
 """
 
 import argparse
@@ -43,36 +42,38 @@ from scalable_webhook_cli.gateway.answers import GatewayResponse, json_answer, n
 from scalable_webhook_cli.gateway.call import Call, context_of, raw_path, read_payload
 from scalable_webhook_cli.gateway.permission import Permissions
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis
-from scalable_webhook_cli.local.guard import HEALTH_PATH, Refused, key_of, require_local_program
+from scalable_webhook_cli.local.guard import HEALTH_PATH, Rejected, key_of, require_local_program
 from scalable_webhook_cli.target import Target
 
 _INTEGRATION_TIMEOUT = 29.0
 _KEEP_ALIVE_SECONDS = 3600
 
-# What Lambda says itself: "Request must be smaller than 6291456 bytes for the InvokeFunction operation".
+# Lambda's own limit: "Request must be smaller than 6291456 bytes for the InvokeFunction operation".
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 _MAX_EVENT = 6 * 1024 * 1024
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-# A call that comes through the gateway counts as TLS to the emulator, whose policies ask for it.
+# The emulator counts a call through the gateway as TLS, which its policies require.
 _TLS = {"x-forwarded-proto": "https"}
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[a-z0-9]+)/(?P<stage>[\w-]+)(/.*)?", re.DOTALL | re.ASCII)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
-# Not JSON: API Gateway takes the CDK's own { statusCode: 204 } as well.
+# Not JSON, since API Gateway also takes the CDK's { statusCode: 204 }.
 _STATUS_CODE = re.compile(r"statusCode\W+(\d{3})")
 _NOT_RUN = "the local AWS runs a method without authorizer, of the type AWS with SQS, AWS_PROXY or MOCK"
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"content-length"}
 
-# As people report it of AWS's execution log.
+# As users report it from AWS's execution log.
 _NOT_PERMITTED = "Invalid permissions on Lambda function"
 
 _log = logging.getLogger("gateway")
 
 
 class Gateway:
-    """The ASGI endpoint. ``upstream`` is the emulator's URL, ``key`` the one to call it by, and ``sqs`` the URL of its
-    SQS where that has another."""
+    """The ASGI application.
+
+    ``upstream`` is the emulator's URL and ``key`` its key. ``sqs`` is the URL of SQS if that has another one.
+    """
 
     def __init__(self, upstream: str, key: str, *, iam: bool = False, sqs: str | None = None) -> None:
         self._upstream = upstream
@@ -86,28 +87,28 @@ class Gateway:
         self._access_log = AccessLog(self._target)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
         self._http = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113
-        # Where every webhook passes: its pool does not get slower with each connection in it, as httpx's does.
-        # Without the option, the call's body waits 40 milliseconds for the acknowledgement of its headers.
+        # Every webhook passes here, and this pool, unlike that of httpx, does not get slower with each connection.
+        # Without the option, the body waits 40 milliseconds for the acknowledgement of the headers.
         at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         self._sqs_http = URLLib3Session(timeout=_INTEGRATION_TIMEOUT, max_pool_connections=50, socket_options=at_once)
 
     async def handle(self, request: Request) -> Response:
-        """One request to the local AWS."""
+        """Answer a request to the local AWS."""
         call = _EXECUTE_API.fullmatch(raw_path(request, 0))
         if call is None:
             try:
                 require_local_program(request.scope)
-            except Refused as refused:
-                return Response(refused.body, status_code=403, headers=refused.headers)
+            except Rejected as rejected:
+                return Response(rejected.body, status_code=403, headers=rejected.headers)
             return await self._forward(request)
         api = await run_in_threadpool(self._apis.get, call["api"], call["stage"])
-        # API Gateway does not tell /orders from /orders/. It leaves what is encoded as it is, and slashes between.
+        # API Gateway treats /orders and /orders/ as equal. It keeps escapes, and slashes between segments.
         path = "/" + raw_path(request, 5).strip("/")
         matched = api.match(path, request.method) if api else None
         if api is None or matched is None:
-            return _nobody_here()
-        if not _is_ours(matched[0]):
-            # Never by the emulator, to which a payload is the call that an integration makes.
+            return _no_such_method()
+        if not _is_supported(matched[0]):
+            # Never forward it: the emulator would treat the payload as the call of an integration.
             return numbered(json_answer(403, {"message": f"{_NOT_RUN}; got {_described(matched[0])}"}))
         return await self._execute(request, api, *matched)
 
@@ -132,23 +133,23 @@ class Gateway:
         return response
 
     async def _sqs(self, call: Call) -> Response:
-        """An AWS integration with SQS: mapping template in, SendMessage, integration response out."""
+        """Run an AWS integration with SQS: mapping template, SendMessage, integration response."""
         status, reply = await run_in_threadpool(self._send, call, mapping.request(call))
         call.context["integration"] = {"status": status}
         return mapping.answer(call, status, reply)
 
     async def _mock(self, call: Call) -> Response:
-        """A mock integration: the request template says the status, the integration response the answer."""
+        """Run a mock integration: the request template sets the status, the integration response the body."""
         said = _STATUS_CODE.search(mapping.request(call))
         if said is None:
             raise GatewayResponse(500, "Internal server error")
         return mapping.answer(call, int(said[1]), "")
 
     def _send(self, call: Call, message: str) -> tuple[int, str]:
-        """SQS's answer to a call in its Query protocol, as the JSON that API Gateway makes of it."""
+        """Call SQS with its Query protocol, and return status and reply as API Gateway's JSON."""
         integration = call.method.integration
         uri = _SQS_URI.match(integration["uri"])
-        assert uri is not None  # _execute has looked
+        assert uri is not None  # _execute has checked it
         headers = mapping.call_headers(call)
         credentials = Credentials(self._key, self._key)
         if self._iam:
@@ -166,15 +167,15 @@ class Gateway:
         return reply.status_code, mapping.as_json(reply.content)
 
     def _assume(self, role_arn: str, region: str) -> Credentials:
-        """What API Gateway may do for this integration: what its role may."""
+        """Return the credentials of the integration's role."""
         sts = self._target.client("sts", region)
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="apigateway")["Credentials"]
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
     async def _lambda(self, call: Call) -> Response:
-        """A Lambda proxy integration."""
+        """Run a Lambda proxy integration."""
         uri = _LAMBDA_URI.match(call.method.integration["uri"])
-        assert uri is not None  # _execute has looked
+        assert uri is not None  # _execute has checked it
         event = json.dumps(proxy.event(call), ensure_ascii=False).encode()
         if len(event) > _MAX_EVENT:
             raise GatewayResponse(413, "Request Too Long")
@@ -201,11 +202,11 @@ class Gateway:
             raise GatewayResponse(502, "Internal server error") from None
 
     def _require_permission(self, call: Call, function: str) -> None:
-        """A function lets API Gateway call it for what its policy names, unless the integration has a role."""
+        """Require that the function's policy allows the call, unless the integration has a role."""
         api, method, gateway = call.api, call.method, call.method.integration
         region, account = function.split(":")[3:5]
         stage = f"arn:aws:execute-api:{api.region}:{account}:{api.id}/{api.stage}/{call.request.method}"
-        # By the path of the request, and by that of the resource, with the names of its variables.
+        # By the path of the request, and by the resource's, with the names of its variables.
         sources = [stage + path for path in ("/" + raw_path(call.request, 5).lstrip("/"), method.resource_path)]
         if gateway.get("credentials") or self._permissions.allow(function, region, sources):
             return
@@ -215,13 +216,13 @@ class Gateway:
         raise GatewayResponse(500, "Internal server error")
 
     async def _forward(self, request: Request) -> Response:
-        """Hand a call on to the emulator, byte for byte."""
+        """Forward a call to the emulator, byte for byte."""
         query = request.scope["query_string"]
         target = request.scope["raw_path"] + (b"?" + query if query else b"")
         headers = [(name, value) for name, value in request.headers.raw if name not in _HOP_BY_HOP]
         headers += [(name.encode(), value.encode()) for name, value in _TLS.items() if self._iam]
         try:
-            # To the emulator whatever the target says: one that is a URL would be taken for where to send it.
+            # Always to the emulator: a path that is a URL would be used as the destination.
             url = httpx.URL(self._upstream).copy_with(raw_path=target)
         except (httpx.InvalidURL, UnicodeDecodeError):
             return json_answer(400, {"message": "Bad Request"})
@@ -234,7 +235,7 @@ class Gateway:
             body = b"".join([chunk async for chunk in reply.aiter_raw()])
         finally:
             await reply.aclose()
-        if reply.is_success and request.scope["path"] != HEALTH_PATH:  # which anybody may ask
+        if reply.is_success and request.scope["path"] != HEALTH_PATH:  # anyone may call that without a signature
             self._apis.saw_region(request.headers.get("authorization", ""))
         response = Response(body, status_code=reply.status_code)
         length = [] if request.method != "HEAD" else reply.headers.get_list("content-length")
@@ -246,7 +247,7 @@ class Gateway:
 
 
 class _Anything(PathConvertor):
-    """A path may have an end of line in it, too."""
+    """A path that may also have a line end in it."""
 
     regex = "(?s:.*)"
 
@@ -255,17 +256,16 @@ register_url_convertor("anything", _Anything())
 
 
 def create_app(upstream: str, key: str, *, iam: bool = False, sqs: str | None = None) -> Starlette:
-    """Make the gateway in front of the emulator at this URL, with its key. With ``iam`` the emulator evaluates
-    policies."""
+    """Create the gateway in front of the emulator at this URL. With ``iam``, the emulator evaluates policies."""
     gateway = Gateway(upstream, key, iam=iam, sqs=sqs)
     return Starlette(
         routes=[Route("/{path:anything}", gateway.handle, methods=_METHODS)],
         exception_handlers={
-            404: lambda _, __: _nobody_here(),  # a target that is no path
-            405: lambda _, __: _nobody_here(),
-            # The sender hung up, and nobody reads this.
+            404: lambda _, __: _no_such_method(),  # a request target that is no path
+            405: lambda _, __: _no_such_method(),
+            # The client closed the connection, so no one reads this.
             ClientDisconnect: lambda _, __: json_answer(400, {"message": "Bad Request"}),
-            # The log has it: an answer is JSON, and no stack trace.
+            # The log has the stack trace, the response does not.
             Exception: lambda _, __: numbered(GatewayResponse(500, "Internal server error").response()),
         },
     )
@@ -276,10 +276,10 @@ def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m scalable_webhook_cli.gateway.server")
     where = arguments.add_mutually_exclusive_group(required=True)
     where.add_argument("--port", type=int)
-    where.add_argument("--fd", type=int, help="a socket that listens: nobody else can take its port")
+    where.add_argument("--fd", type=int, help="a listening socket, whose port no other process can take")
     arguments.add_argument("--upstream", required=True, help="the emulator's URL")
     arguments.add_argument("--iam", action="store_true", help="the emulator evaluates policies")
-    arguments.add_argument("--sqs", help="the URL of SQS, where calls to it go another way")
+    arguments.add_argument("--sqs", help="the URL of SQS, if it differs")
     options = arguments.parse_args()
     log = logging.StreamHandler()
     log.setFormatter(shown.Formatter())
@@ -289,19 +289,19 @@ def main() -> None:
         host="127.0.0.1",
         port=options.port or 0,
         log_level="warning",
-        # A kept connection that ends just as it is used again fails its call, and who invokes must not try twice.
+        # If an idle connection ends just as it is used again, its call fails, and an invocation must not be repeated.
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        # The emulator has its own Date and Server, and a second Date confuses its clients.
+        # The emulator sets Date and Server, and a second Date confuses clients.
         date_header=False,
         server_header=False,
-        # Who calls is whoever calls, as for API Gateway: not whom an X-Forwarded-For names.
+        # As for API Gateway, the client is the other end of the connection, whatever X-Forwarded-For says.
         proxy_headers=False,
     )
     uvicorn.Server(config).run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
 
 
 def _require_access(request: Request, api: RestApi, method: Method, context: Mapping[str, Any]) -> None:
-    """Who may not call is refused, in API Gateway's order and words."""
+    """Reject a call that is not allowed, in API Gateway's order and words."""
     if method.authorization_type == "AWS_IAM" and "authorization" not in request.headers:
         raise GatewayResponse(403, "Missing Authentication Token")
     if not api.allows(context["identity"]["sourceIp"]):
@@ -312,8 +312,8 @@ def _require_access(request: Request, api: RestApi, method: Method, context: Map
         raise GatewayResponse(403, "Forbidden")
 
 
-def _nobody_here() -> Response:
-    """The answer where the API has no such path, or the path no such method."""
+def _no_such_method() -> Response:
+    """Return the response for an unknown path or method."""
     return numbered(GatewayResponse(403, "Missing Authentication Token").response())
 
 
@@ -322,7 +322,7 @@ def _described(method: Method) -> str:
     return f"the authorization {method.authorization_type} and the type {method.integration.get('type')} with {target}"
 
 
-def _is_ours(method: Method) -> bool:
+def _is_supported(method: Method) -> bool:
     if method.authorization_type not in ("NONE", "AWS_IAM"):
         return False
     type, uri = method.integration.get("type"), method.integration.get("uri") or ""

@@ -1,6 +1,6 @@
-"""What a deployed stack's template says of a REST API, and the emulator does not pass on to its API Gateway.
+"""Settings of a REST API in a stack's template that the emulator does not pass on: access logs and binary payloads.
 
-Where the access logs go, and how integrations handle binary payloads. Where the emulator learns this, it goes.
+It can go once the emulator passes them on.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,22 +10,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AccessLogSetting:
-    """Where a stage's access logs go, and what a line looks like."""
+    """The log group of a stage's access logs, and the format of a line."""
 
     log_group: str
     format: str
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the template says."""
+class TemplateSettings:
+    """Settings that a template has for an API."""
 
     access_log: AccessLogSetting | None = None
     content_handling: Mapping[tuple[str, str], str] = field(default_factory=dict)  # by resource path and HTTP method
 
 
-def told(cloudformation: Any, api_id: str, stage: str, paths: Mapping[str, str]) -> Told:
-    """Find the stack that the API belongs to and read its template. ``paths`` has the path of each resource id."""
+def template_settings(cloudformation: Any, api_id: str, stage: str, paths: Mapping[str, str]) -> TemplateSettings:
+    """Read the template of the stack that has the API. ``paths`` has the path of each resource id."""
     for page in cloudformation.get_paginator("describe_stacks").paginate():
         for stack in page["Stacks"]:
             resources = cloudformation.describe_stack_resources(StackName=stack["StackName"])["StackResources"]
@@ -33,12 +33,12 @@ def told(cloudformation: Any, api_id: str, stage: str, paths: Mapping[str, str])
             if api_id in physical.values():
                 template = cloudformation.get_template(StackName=stack["StackName"])["TemplateBody"]
                 return _read(template, physical, api_id, stage, paths)
-    return Told()
+    return TemplateSettings()
 
 
 def _read(
     template: Mapping[str, Any], physical: Mapping[str, str | None], api_id: str, stage: str, paths: Mapping[str, str]
-) -> Told:
+) -> TemplateSettings:
     access_log = None
     for properties in _of_api(template, "AWS::ApiGateway::Stage", physical, api_id):
         setting = properties.get("AccessLogSetting")
@@ -51,7 +51,7 @@ def _read(
             resource = physical.get(properties["ResourceId"].get("Ref", ""))
             path = paths[resource] if resource else "/"  # the root is an attribute of the API, not a resource
             handling[path, properties["HttpMethod"]] = properties["Integration"]["ContentHandling"]
-    return Told(access_log, handling)
+    return TemplateSettings(access_log, handling)
 
 
 def _of_api(

@@ -1,6 +1,7 @@
-"""Mapping templates, rendered as API Gateway renders them: airspeed for Velocity, here the variables, and in java.py
-the Java that templates call. The tests hold it against Apache Velocity itself, and where API Gateway was recorded to
-differ, against what was recorded: nothing prints as nothing, equals an empty text, and a list of JSON prints as JSON.
+"""Render mapping templates as API Gateway does: airspeed for Velocity, here the variables, and in java.py the Java.
+
+Tests compare it with Apache Velocity itself, and with recordings from API Gateway where that differs. There, null
+prints as nothing and equals an empty text, and a list of JSON prints as JSON.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
 """
@@ -17,15 +18,15 @@ import airspeed
 
 from scalable_webhook_cli.gateway.java import JsonList, Map, String, as_java, as_json, printed
 
-# Velocity's string literals know one escape, a quote twice: a backslash in a regular expression is just that.
+# Velocity's strings have one escape, a doubled quote. A backslash in a regular expression has no special meaning.
 airspeed.StringLiteral.STRING = re.compile(r"'((?:''|[^'])*)'")
 airspeed.StringLiteral.ESCAPED_CHAR = re.compile(r"'(')")
 airspeed.InterpolatedStringLiteral.STRING = re.compile(r'"((?:""|[^"])*)"')
 airspeed.InterpolatedStringLiteral.ESCAPED_CHAR = re.compile(r'"(")')
-# Around directives, it takes the blanks that stand alone before a #set, and the end of the line after a #foreach.
+# Velocity removes blanks that stand alone before a #set, and the line end after a #foreach.
 airspeed.Text.PLAIN = re.compile(r"(?![ \t]+#set\b)" + airspeed.Text.PLAIN.pattern, airspeed.Text.PLAIN.flags)
 airspeed.SetDirective.START = re.compile(r"[ \t]*#set\s*\(")
-# A name of Velocity's may have hyphens: $context.responseOverride.header.Content-Type.
+# A name in Velocity may have hyphens: $context.responseOverride.header.Content-Type.
 airspeed.SetDirective.PLACE = re.compile(r"\s*\$([a-z_][a-z0-9_-]*(?:\.[a-z_][a-z0-9_-]*)*)", re.IGNORECASE)
 airspeed.ForeachDirective.CLOSE_PAREN = airspeed.SetDirective.END
 
@@ -44,11 +45,11 @@ def render(
 
     Args:
         template: The text of the template.
-        body: What ``$input.body`` is.
+        body: The value of ``$input.body``.
         header: The headers, one value each.
         querystring: The query parameters, decoded, one value each.
         path: The path parameters.
-        context: ``$context``. What the template assigns to ``$context.responseOverride`` is in it afterwards.
+        context: ``$context``. Afterwards it has the template's assignments to ``$context.responseOverride``.
         stage_variables: ``$stageVariables``.
 
     Returns:
@@ -76,7 +77,7 @@ def _compiled(template: str) -> airspeed.Template:
 
 
 def _make_java(literal: type[airspeed.StringLiteral]) -> None:
-    """Make a string that is written in a template a Java string too."""
+    """Turn string literals of a template into Java strings."""
     calculate = literal.calculate
     literal.calculate = lambda self, namespace, loader: String(calculate(self, namespace, loader))
 
@@ -86,7 +87,7 @@ _make_java(airspeed.InterpolatedStringLiteral)
 
 
 def _set(namespace: Any, name: str, value: Any) -> None:
-    """Setting a variable to nothing leaves it as it was, and one that is set in a loop is there after it."""
+    """Keep a variable when it is set to null, and keep variables of a loop after it."""
     scope = namespace.find_outermost(name)
     while scope is None:
         inner, namespace = namespace, namespace.parent
@@ -99,7 +100,7 @@ airspeed.LocalNamespace.set_inherited = _set
 
 
 def _write(reference: Any, stream: Any, namespace: Any, loader: Any) -> None:
-    """Print a reference as Java prints its value; one without a value API Gateway does not print, as Velocity does."""
+    """Print a value as Java does. API Gateway, like Velocity, prints nothing for null."""
     if not reference.expression:
         stream.write(reference.my_text())
         return
@@ -111,7 +112,7 @@ airspeed.FormalReference.evaluate_raw = _write
 
 
 def _equal(one: object, other: object) -> bool:
-    """To API Gateway nothing and an empty text are the same; to Velocity they are not."""
+    """Compare as API Gateway does: null equals an empty text, unlike in Velocity."""
     return one == other or (one in (None, "") and other in (None, ""))
 
 
@@ -130,7 +131,7 @@ class _Input:
 
     def __init__(self, body: str, **parameters: Mapping[str, str]) -> None:
         self.body = String(body)
-        # API Gateway's own order of look-up.
+        # The order in which API Gateway searches.
         self._maps = {place: Map(parameters[place]) for place in ("path", "querystring", "header")}
 
     def params(self, name: str | None = None) -> Any:
@@ -147,7 +148,7 @@ class _Input:
 
 
 class _Util:
-    """``$util``: what Java's library makes of the same strings."""
+    """``$util``: the same results as Java's library."""
 
     @staticmethod
     def urlEncode(text: object) -> String:  # noqa: N802
@@ -178,10 +179,10 @@ _STEP = re.compile(r"""\.(?P<name>[\w-]+)|\[(?P<index>\d+)\]|\[(?P<quote>['"])(?
 
 
 def _at(value: Any, json_path: str) -> Any:
-    """What a JSONPath that names one place finds there: an empty string where there is nothing."""
+    """Return the value at a JSONPath, or an empty string if there is none."""
     steps = list(_STEP.finditer(json_path, 1))
     if not json_path.startswith("$") or "".join(step[0] for step in steps) != json_path[1:]:
-        raise ValueError(f"the local AWS knows JSONPaths of names and indexes, as in $.items[0].id, got {json_path}")
+        raise ValueError(f"the local AWS knows JSONPaths of names and numbers, as in $.items[0].id, got {json_path}")
     for step in steps:
         try:
             value = value[int(step["index"]) if step["index"] else step["name"] or step["key"]]
@@ -208,6 +209,6 @@ def _escape(unit: str) -> str:
 
 
 def _utf16(text: str) -> Iterable[str]:
-    """The characters as Java has them: two for one beyond the basic plane."""
+    """Return the characters as Java counts them: two for one outside the basic plane."""
     data = text.encode("utf-16-be", "surrogatepass")
     return (chr(int.from_bytes(data[at : at + 2])) for at in range(0, len(data), 2))

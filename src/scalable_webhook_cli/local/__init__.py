@@ -1,1 +1,1 @@
-"""An AWS on this machine to deploy to, with no account and no Docker. It talks to loopback only."""
+"""The local AWS: an emulator on this machine, without an account and without Docker. It talks to loopback only."""

@@ -1,4 +1,4 @@
-"""A cloud assembly, which is what `cdk synth` writes: its stacks, their templates, and what synth warned of.
+"""A cloud assembly, as written by `cdk synth`: its stacks, their templates, and the warnings of synth.
 
 https://docs.aws.amazon.com/cdk/v2/guide/configure-synth.html
 """
@@ -17,20 +17,21 @@ _ACKNOWLEDGEMENT = re.compile(r"\s*\[ack: (?P<id>[^\]]+)\]$")
 
 
 def artifacts(assembly: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
-    """The artifacts of an assembly, and of the stages in it: the folder of each, its id, and what the manifest says."""
+    """Yield folder, id and content of each artifact, including those of stages."""
     for folder in _folders(assembly):
         for id, artifact in _artifacts_in(folder).items():
             yield folder, id, artifact
 
 
 def templates(assembly: Path) -> dict[Path, Template]:
-    """Every template by its file, those of nested stacks among them. What a user's asset holds is none."""
+    """Return each template by its file, including nested stacks. Templates in a user's asset do not count."""
     return {file: _read(file) for folder in _folders(assembly) for file in sorted(folder.glob("*.template.json"))}
 
 
 def environments(assembly: Path, templates: Mapping[Path, Template]) -> dict[Path, str]:
-    """The account and region that each template is for, as ``aws://ACCOUNT/REGION``. A nested one is for that of the
-    stack it is in."""
+    """Return the account and region of each template, as ``aws://ACCOUNT/REGION``. A nested one has those of its
+    parent.
+    """
     found = {}
     waiting = [
         (folder / artifact["properties"]["templateFile"], artifact["environment"])
@@ -51,7 +52,7 @@ def _nested(template: Template) -> list[dict[str, Any]]:
 
 
 def _folders(assembly: Path) -> Iterator[Path]:
-    """The folder of an assembly, and those of the stages in it."""
+    """Yield the folder of an assembly, and those of its stages."""
     yield assembly
     for artifact in _artifacts_in(assembly).values():
         if artifact["type"] == "cdk:cloud-assembly":
@@ -63,7 +64,7 @@ def _artifacts_in(folder: Path) -> dict[str, Any]:
 
 
 def resources_of(template: Template) -> dict[str, dict[str, Any]]:
-    """The resources of a template by their ids. Beside them may stand what a transform makes some of."""
+    """Return the resources of a template by id. Next to them there may be macros, which are skipped."""
     resources = template.get("Resources")
     return {
         id: resource
@@ -73,20 +74,20 @@ def resources_of(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def path_of(id: str, resource: Mapping[str, Any]) -> str:
-    """The path of a resource's construct, or else its id."""
+    """Return the construct path of a resource, or else its id."""
     path = map_of(resource.get("Metadata")).get("aws:cdk:path", id)
     return str(path).removesuffix("/Resource")
 
 
 def map_of(value: Any) -> dict[str, Any]:
-    """A map of a template. An intrinsic function, or what else stands in its place, has nothing to look at."""
+    """Return a map of a template. An intrinsic function or any other value counts as empty."""
     if not isinstance(value, dict) or value.keys() == {"Ref"} or any(name.startswith("Fn::") for name in value):
         return {}
     return value
 
 
 def wanting_sdk(assembly: Path) -> set[str]:
-    """The S3 keys of assets whose JavaScript asks for the AWS SDK, which is there on Lambda, and does not bring it."""
+    """Return the S3 keys of JavaScript assets that import the AWS SDK, which Lambda has, without containing it."""
     return {
         destination["objectKey"]
         for folder in _folders(assembly)
@@ -99,12 +100,12 @@ def wanting_sdk(assembly: Path) -> set[str]:
 
 def _wants_sdk(asset: Path) -> bool:
     scripts = [file for ending in ("js", "mjs", "cjs") for file in asset.glob(f"*.{ending}")]
-    brought = (asset / "node_modules" / "@aws-sdk").is_dir()
-    return not brought and any(_ASKS_FOR_SDK.search(file.read_text(errors="replace")) for file in scripts)
+    bundled = (asset / "node_modules" / "@aws-sdk").is_dir()
+    return not bundled and any(_ASKS_FOR_SDK.search(file.read_text(errors="replace")) for file in scripts)
 
 
 def warnings(assembly: Path) -> list[str]:
-    """What synth warned of, each once: where, what, and by which id it is acknowledged."""
+    """Return each warning of synth once: construct path, text, and the id to acknowledge it by."""
     found = []
     for folder, _, artifact in artifacts(assembly):
         extra = artifact.get("additionalMetadataFile")
@@ -118,9 +119,11 @@ def warnings(assembly: Path) -> list[str]:
 
 
 def write(edited: Mapping[Path, Template]) -> None:
-    """Write templates that were edited. The CDK uploads a template under the hash that the asset manifest has for it,
-    and takes what is there under that hash already for the same. So each gets its new hash, wherever the old one is
-    named: in the manifests, and in the template of a parent, which is another one then as well."""
+    """Write edited templates, each with a new hash.
+
+    The CDK uploads a template under the hash in the asset manifest, and skips one whose hash exists. So replace each
+    old hash in the manifests, and in the template of a parent, which then changes too.
+    """
     for file, template in edited.items():
         file.write_text(json.dumps(template, indent=1))
     waiting = list(edited)
@@ -137,7 +140,7 @@ def write(edited: Mapping[Path, Template]) -> None:
 
 
 def _hashes(template: Path) -> set[str]:
-    """The hashes under which the asset manifests beside it have a template."""
+    """Return the hashes of a template in the asset manifests next to it."""
     return {
         hash
         for manifest in template.parent.glob("*.assets.json")

@@ -1,8 +1,9 @@
-"""MiniStack as we run it: behind a guard, on loopback alone. A function sees of what is installed what it would see at
-AWS, and what it has logged when it answers is in its log group, all of it.
+"""Run MiniStack behind a guard, on loopback only.
 
-MiniStack takes a function's log for complete once no line came for 5 ms. On a busy machine that is too soon: the last
-lines then appear with the next invocation of that process, or never. Here a log is complete once its pipe is empty.
+A function sees only the packages that it would see on AWS. When it answers, its log group has all of its log.
+
+MiniStack considers a log complete after 5 ms without a line. On a busy machine the last lines then appear with the next
+invocation, or never. Here a log is complete once its pipe is empty.
 """
 
 import argparse
@@ -27,9 +28,9 @@ from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_acces
 
 from scalable_webhook_cli import shown
 from scalable_webhook_cli.local import python
-from scalable_webhook_cli.local.guard import Guard, Refused, key_of, require_local_program
+from scalable_webhook_cli.local.guard import Guard, Rejected, key_of, require_local_program
 
-# Everything else that MiniStack opens listens on every address of the machine.
+# MiniStack opens these on every address of the machine.
 _LOOPBACK = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0"}
 _CHUNK_BYTES = 65536
 _KEEP_ALIVE_SECONDS = 75
@@ -38,11 +39,13 @@ Credentials = Callable[[Mapping[str, Any]], dict[str, str]]
 
 
 class Log:
-    """What a process writes to a pipe, line by line into a queue. A function answers after it has logged, so whoever
-    has read its answer finds the log in the queue already, or in the pipe."""
+    """Reads a process's pipe line by line into a queue.
+
+    A function answers after it has logged, so the log is in the queue or in the pipe when the answer is read.
+    """
 
     def __init__(self, pipe: int, lines: Any) -> None:
-        # One of our own: nobody else closes it while it is read.
+        # A copy, which no other code closes while it is read.
         self._pipe = os.dup(pipe)
         self._lines = lines
         self._begun = b""
@@ -50,7 +53,7 @@ class Log:
         self._reading = Lock()
 
     def read_on(self) -> None:
-        """Until the process closes it, so that the pipe is never full."""
+        """Read until the process closes the pipe, so that it is never full."""
         while self._open:
             self._is_readable(None)
             with self._reading:
@@ -58,13 +61,13 @@ class Log:
         os.close(self._pipe)
 
     def read_rest(self) -> None:
-        """What the pipe has now."""
+        """Read all that the pipe has now."""
         with self._reading:
             while self._read():
                 pass
 
     def _read(self) -> bool:
-        """Whether there was something, or the end. `read_rest` may have read what `read_on` was told of."""
+        """Read once, and return whether there was anything, or the end. `read_rest` may have been faster."""
         if not self._open or not self._is_readable(0):
             return False
         chunk = os.read(self._pipe, _CHUNK_BYTES)
@@ -77,14 +80,14 @@ class Log:
         return True
 
     def _is_readable(self, milliseconds: int | None) -> bool:
-        """Not by ``select``, which takes no descriptor above 1,023: a burst opens many."""
+        """Poll, since ``select`` takes no descriptor above 1,023, and a burst opens many."""
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         return bool(poll.poll(milliseconds))
 
 
 def read_logs_to_the_end(worker: type[Any]) -> None:
-    """Make a class of MiniStack's read the logs of its processes so."""
+    """Let a worker class of MiniStack read its logs with ``Log``."""
     stock = worker._drain_stderr_bounded
 
     def read(self: Any) -> None:
@@ -92,7 +95,7 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
         self._log.read_on()
 
     def drain(self: Any, **waits: float) -> str:
-        if not hasattr(self, "_log"):  # a custom runtime, which MiniStack reads in another way
+        if not hasattr(self, "_log"):  # a custom runtime, which MiniStack reads differently
             return str(stock(self, **waits))
         self._log.read_rest()
         return str(self._drain_stderr())
@@ -102,7 +105,7 @@ def read_logs_to_the_end(worker: type[Any]) -> None:
 
 
 def is_issued(key: str) -> bool:
-    """Whether the emulator gave this key to somebody: to a role for a while, or to a user."""
+    """Tell whether the emulator issued this key, to a role for a while or to a user."""
     from ministack.services import iam, sts
 
     session = sts._sessions.get(key)
@@ -116,8 +119,10 @@ def is_issued(key: str) -> bool:
 
 
 def is_awaited(method: str, path: str) -> bool:
-    """Whether it is a URL at which CloudFormation waits for a custom resource or a signal. On AWS it is presigned; here
-    it ends with a token that nobody guesses."""
+    """Tell whether CloudFormation waits at this URL for a custom resource or a signal.
+
+    On AWS it is presigned. Here it ends with a token that no one can guess.
+    """
     place, _, token = path.rpartition("/")
     if method != "PUT" or place not in ("/_ministack/cfn-response", "/_ministack/cfn-signal"):
         return False
@@ -127,21 +132,20 @@ def is_awaited(method: str, path: str) -> bool:
 
 
 def credentials_by(stock: Credentials, key: str) -> Credentials:
-    """What a function signs with. Of MiniStack's own, the one is its account, and the other, that of its role, is made
-    of names which anybody may guess."""
+    """Return the credentials of a function. MiniStack's own ones are names, which anyone can guess."""
     salt = secrets.token_hex(20)
 
     def credentials(config: Mapping[str, Any]) -> dict[str, str]:
         if not app.AUTH:
             return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_SESSION_TOKEN": ""}
-        # Of this text it makes the credentials, and of its last part the session.
+        # The access key is made from this text, and the session from its last part.
         return stock({**config, "Role": f"{salt}/{config.get('Role', '')}"})
 
     return credentials
 
 
 def guard_runtime_api(handler: type[Any]) -> None:
-    """A custom runtime asks for its events at a port of its own, without a signature; so no page may."""
+    """Reject calls of browsers to the port of a custom runtime, which has no signature."""
     stock = handler.parse_request
 
     def parse(self: Any) -> bool:
@@ -150,7 +154,7 @@ def guard_runtime_api(handler: type[Any]) -> None:
         headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in self.headers.items()]
         try:
             require_local_program({"path": self.path, "headers": headers})
-        except Refused:
+        except Rejected:
             self.send_error(403)
             return False
         return True
@@ -159,7 +163,7 @@ def guard_runtime_api(handler: type[Any]) -> None:
 
 
 def serve(bind: str) -> None:
-    """Serve until terminated, by MiniStack's own settings: what it would do by itself opens a port of its own."""
+    """Serve until terminated. MiniStack's own server would open a port by itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:  # a burst opens many
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -174,7 +178,7 @@ def serve(bind: str) -> None:
 def main() -> None:
     """Serve until terminated."""
     arguments = argparse.ArgumentParser(prog="python -m scalable_webhook_cli.local.backend")
-    arguments.add_argument("--fd", type=int, help="a socket that listens: nobody else can take its port")
+    arguments.add_argument("--fd", type=int, help="a listening socket, whose port no other process can take")
     options, _ = arguments.parse_known_args()
     key = key_of(os.environ)
     os.environ |= _LOOPBACK

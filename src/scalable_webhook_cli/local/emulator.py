@@ -1,4 +1,4 @@
-"""The emulator's life: MiniStack and the gateway before it, as two background processes that a state file remembers."""
+"""Start, find and end the emulator: MiniStack and its gateway, as two background processes in a state file."""
 
 import grp
 import json
@@ -28,14 +28,14 @@ from scalable_webhook_cli.target import Target
 
 _HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
 _START_SECONDS = 60
-# Under a burst, an answer may take long; that is no reason to take the emulator for dead, and end it.
+# Responses are slow under a burst, which does not mean that the emulator is dead.
 _ANSWER_SECONDS = 30
-# What the emulator, and with it every function, sees of the user's environment: nothing that is a setting of somebody
-# else's emulator, and no secret. As in AWS, a function has the variables that its app gave it.
+# The user's environment variables that the emulator and its functions inherit: no settings of another emulator, and no
+# secret. As on AWS, a function has the variables that its app sets.
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"}
 _INHERITED = {"HOME", "LANG", "PATH", "TZ", "LD_LIBRARY_PATH", *_PROXIES}
 _INHERITED_PREFIXES = ("LC_", "PYTHON", "SSL_CERT_")
-# No profile, role or instance metadata may turn dummy credentials into somebody's account.
+# No profile, role or instance metadata may turn dummy credentials into a real account.
 _NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -45,8 +45,10 @@ _NO_ACCOUNT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Emulator(Target):
-    """A running local AWS. Who has its ``key`` may do anything in it; it is without one where an earlier version of
-    this library has started it."""
+    """A running local AWS.
+
+    The ``key`` permits everything in it. An emulator of an earlier version of this library has none.
+    """
 
     home: Path
     processes: tuple[Process, ...]
@@ -55,16 +57,16 @@ class Emulator(Target):
     account: str = "000000000000"
 
     def is_healthy(self) -> bool:
-        """Whether its processes live and answer, to those alone who have its key."""
+        """Tell whether its processes are alive, and answer with its key."""
         answers = self._lives() and _answers(f"{self.endpoint}{HEALTH_PATH}", _ANSWER_SECONDS)
-        # Still: where one has ended, somebody else may have taken its port and answered.
+        # Check again: if a process has ended, another one may have taken its port and answered.
         return answers and self._lives()
 
     def _lives(self) -> bool:
         return bool(self.key) and all(process.find() for process in self.processes)
 
     def environment(self) -> dict[str, str]:
-        """What the CDK CLI and boto3 need to know to use it, and it alone."""
+        """Return the environment variables by which the CDK CLI and boto3 use this emulator only."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             **_credentials(self.key),
@@ -72,7 +74,7 @@ class Emulator(Target):
             "AWS_DEFAULT_REGION": self.region,
             "CDK_DEFAULT_ACCOUNT": self.account,
             "CDK_DEFAULT_REGION": self.region,
-            # The CDK CLI keeps which account a key is of, in a file that everybody may read where nobody says another.
+            # The CDK CLI keeps the account of each key, in a file that everyone may read unless another one is named.
             "CDK_HOME": str(self.home.absolute() / "tmp" / "cdk"),
             **_NO_ACCOUNT,
             **_past_the_proxy(),
@@ -80,27 +82,28 @@ class Emulator(Target):
 
 
 def default_home() -> Path:
-    """Where state and logs live: the user's cache folder, or SCALABLE_WEBHOOK_HOME."""
+    """Return the folder for state and logs: the user's cache folder, or SCALABLE_WEBHOOK_HOME."""
     named = os.environ.get(_HOME_VARIABLE)
     return Path(named) if named else user_cache_path("cdk-scalable-webhook")
 
 
 def find(home: Path | None = None) -> Emulator | None:
-    """The emulator that runs, if one does."""
+    """Return the running emulator, or None."""
     emulator = _load(home or default_home())
     return emulator if emulator and emulator.is_healthy() else None
 
 
 def up(home: Path | None = None, *, iam: bool = False) -> Emulator:
-    """Start the emulator, or find the one that runs. Ports are whichever are free. With ``iam`` it evaluates policies:
-    a role may do what it was permitted, and no more.
+    """Start the emulator on free ports, or return the running one.
+
+    With ``iam`` it evaluates policies: a role may do what it is permitted, and no more.
 
     Raises:
-        CliError: It does not start; the message says where its log is.
+        CliError: It does not start. The message names its log.
     """
     home = (home or default_home()).absolute()
     _make(home)
-    # Two at once shall find one emulator, not start two.
+    # Two calls at once must find one emulator, and not start two.
     with FileLock(home / "lock"):
         emulator = _load(home)
         if emulator and emulator.is_healthy():
@@ -111,7 +114,7 @@ def up(home: Path | None = None, *, iam: bool = False) -> Emulator:
 
 
 def down(home: Path | None = None) -> bool:
-    """Stop the emulator with every process that it started. Returns whether one was running."""
+    """Stop the emulator with every process that it started. Return whether it was running."""
     home = home or default_home()
     if not (home / "state.json").exists():
         return False
@@ -125,8 +128,9 @@ def down(home: Path | None = None) -> bool:
 
 @contextmanager
 def found_or_started(home: Path | None = None) -> Iterator[Emulator]:
-    """The emulator that runs, or else one that is started and stays; but where the block is interrupted, what was
-    started for it ends."""
+    """Yield the running emulator, or start one that stays. It is ended if it was started for a block that is
+    interrupted.
+    """
     already = find(home)
     try:
         yield already or up(home)
@@ -138,7 +142,7 @@ def found_or_started(home: Path | None = None) -> Iterator[Emulator]:
 
 @contextmanager
 def running(*, iam: bool = False) -> Iterator[Emulator]:
-    """A private emulator in a folder of its own, for a test or a demo; it ends with the block."""
+    """Run a private emulator in a folder of its own, for a test or a demo, as long as the block runs."""
     home = Path(tempfile.mkdtemp(prefix="scalable-webhook-"))
     try:
         yield up(home, iam=iam)
@@ -148,7 +152,7 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 
 
 def _start(home: Path, *, iam: bool) -> Emulator:
-    # They listen before anybody knows of them: of a port that is free for a moment another user would be sent the key.
+    # Listen before the address is known: another user could take a port that is free for a moment, and get the key.
     with listening() as backend, listening() as gateway:
         return _start_at(home, backend, gateway, iam=iam)
 
@@ -156,11 +160,11 @@ def _start(home: Path, *, iam: bool) -> Emulator:
 def _start_at(home: Path, backend: socket.socket, gateway: socket.socket, *, iam: bool) -> Emulator:
     endpoint, upstream = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (gateway, backend))
     key = new_key()
-    # Not by an argument, which everybody on this machine may read.
+    # Not as an argument, which everyone on this machine may read.
     environment = _backend_environment(home, backend.getsockname()[1]) | _credentials(key)
     arguments = ["-m", "scalable_webhook_cli.gateway.server", "--upstream", upstream]
     if iam:
-        # A call through the gateway counts as TLS, which the policies ask for: functions call through it as well.
+        # A call through the gateway counts as TLS, which policies require. So functions call through it as well.
         environment |= {"AUTH": "true", "AWS_ENDPOINT_URL": endpoint}
         arguments.append("--iam")
     _make_scratch(home / "tmp")
@@ -169,9 +173,9 @@ def _start_at(home: Path, backend: socket.socket, gateway: socket.socket, *, iam
         ours = _base_environment() | _credentials(key)
         started.append(_spawn(home, "ministack", ["-m", "scalable_webhook_cli.local.backend"], environment, backend))
         started.append(_spawn(home, "gateway", arguments, ours, gateway))
-        # The gateway forwards this to the emulator: the answer means that both are there.
+        # The gateway forwards this to the emulator, so a response means that both are up.
         _wait(f"{endpoint}{HEALTH_PATH}", started, home)
-    except BaseException:  # Ctrl-C too: what was started here ends here
+    except BaseException:  # Ctrl-C too
         end(_started_in(home))
         raise
     processes = tuple(identify(process) for process in started)
@@ -181,7 +185,9 @@ def _start_at(home: Path, backend: socket.socket, gateway: socket.socket, *, iam
 
 
 def _make_scratch(folder: Path) -> None:
-    """Anew: what runs functions is in it, and somebody else may have made it, where the home was not always closed."""
+    """Create the folder again: functions run from it, and another user may have filled it while the home was open to
+    all.
+    """
     if folder.is_symlink():
         folder.unlink()
     shutil.rmtree(folder, ignore_errors=True)
@@ -200,14 +206,16 @@ def _spawn(
             stderr=subprocess.STDOUT,
             cwd=home,
             env=dict(environment),
-            # Not in the terminal's process group: Ctrl-C there is not for the emulator.
+            # Not in the terminal's process group, whose Ctrl-C must not end the emulator.
             start_new_session=True,
         )
 
 
 def _backend_environment(home: Path, port: int) -> dict[str, str]:
-    """The emulator's environment, which its Lambda functions inherit: they must find it, and nothing else. What it
-    listens on is said in ``local/backend.py``."""
+    """Return the emulator's environment. Functions inherit it, so it must lead to the emulator only.
+
+    Its addresses are set in ``local/backend.py``.
+    """
     scratch = home / "tmp"
     return _base_environment() | {
         "GATEWAY_PORT": str(port),
@@ -215,7 +223,7 @@ def _backend_environment(home: Path, port: int) -> dict[str, str]:
         "LOG_LEVEL": "WARNING",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "LAMBDA_EXECUTOR": "local",
-        # Where no Docker is, none is used.
+        # Docker is not used.
         "DOCKER_HOST": f"unix://{scratch / 'no-docker'}",
         "TMPDIR": str(scratch),
         "S3_DATA_DIR": str(scratch / "s3"),
@@ -224,7 +232,7 @@ def _backend_environment(home: Path, port: int) -> dict[str, str]:
 
 
 def _base_environment() -> dict[str, str]:
-    """What our processes share: nothing of the user's AWS, no proxy between them, and no password for one."""
+    """Return the variables of both processes: no settings for AWS, no proxy between them, and no proxy password."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -234,12 +242,12 @@ def _base_environment() -> dict[str, str]:
 
 
 def _credentials(key: str) -> dict[str, str]:
-    """By which a call is let in. The key alone counts, but with ``iam``, where it has to have made the signature."""
+    """Return the credentials of a call. Only with ``iam`` is the signature verified, and not just the key."""
     return {KEY_VARIABLE: key, "AWS_SECRET_ACCESS_KEY": key}
 
 
 def _past_the_proxy() -> dict[str, str]:
-    """What is on this machine is reached without the user's proxy. Some programs read one name, some the other."""
+    """Return variables that bypass the user's proxy on this machine. Programs read either name."""
     direct = ["127.0.0.1", "localhost"]
     others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     hosts = ",".join(dict.fromkeys(direct + [host for host in others.split(",") if host]))
@@ -247,15 +255,15 @@ def _past_the_proxy() -> dict[str, str]:
 
 
 def _make(home: Path) -> None:
-    """A folder of the user's alone: whoever reads the key in it may run code as the user."""
+    """Create the folder for this user only: code that reads the key in it can run code as the user."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = home.stat()
         by_others = stat.S_IWOTH if _is_of_one_user(found.st_gid) else stat.S_IWOTH | stat.S_IWGRP
         if found.st_mode & by_others or found.st_uid != os.geteuid():
             raise CliError(
-                f"the home of the local AWS must be a folder of yours alone, got {home}, which is somebody else's or "
-                f"which others may write to; name another in {_HOME_VARIABLE}"
+                f"the home of the local AWS must be a folder of your own, got {home}, which another user owns or "
+                f"may write to; name another in {_HOME_VARIABLE}"
             )
         home.chmod(0o700)
         _private(home / "lock")
@@ -264,7 +272,7 @@ def _make(home: Path) -> None:
 
 
 def _is_of_one_user(group: int) -> bool:
-    """Whether a group is the user's own, as many systems make one for each user: its folders are writable for it."""
+    """Tell whether a group is the user's own, as many systems create one for each user."""
     with suppress(KeyError):
         user = pwd.getpwuid(os.geteuid()).pw_name
         found = grp.getgrgid(group)
@@ -274,7 +282,7 @@ def _is_of_one_user(group: int) -> bool:
 
 def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> None:
     give_up = time.monotonic() + _START_SECONDS
-    # Whoever answers is ours for as long as ours live, since they have held their ports from the beginning.
+    # Only our processes can answer while they are alive, since they hold their ports from the start.
     while not (_answers(url) and all(process.poll() is None for process in processes)):
         dead = next((process for process in processes if process.poll() is not None), None)
         if dead or time.monotonic() > give_up:
@@ -293,7 +301,7 @@ def _answers(url: str, seconds: float = 5) -> bool:
 
 
 def _end(emulator: Emulator) -> None:
-    """End it, and leave nothing of it but its logs."""
+    """End the emulator, and keep only its logs."""
     end(process.pid for process in emulator.processes if process.find())
     end(_orphans(emulator))
     shutil.rmtree(emulator.home / "tmp", ignore_errors=True)
@@ -301,7 +309,7 @@ def _end(emulator: Emulator) -> None:
 
 
 def _started_in(home: Path) -> list[int]:
-    """Our children that run in this folder: Ctrl-C may have come before we took down the id of the last."""
+    """Return our children in this folder: Ctrl-C may arrive before the id of the last one is stored."""
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):
@@ -311,7 +319,7 @@ def _started_in(home: Path) -> list[int]:
 
 
 def _orphans(emulator: Emulator) -> list[int]:
-    """Functions whose emulator died while they worked: of its session, and run from its folder."""
+    """Return functions whose emulator died: they are of its session, and run from its folder."""
     sessions = {process.pid for process in emulator.processes}
     orphans = []
     for process in psutil.process_iter():
@@ -322,11 +330,11 @@ def _orphans(emulator: Emulator) -> list[int]:
 
 
 def _private(file: Path) -> Path:
-    """The file, which nobody else may read, and which is no link of somebody else's to another."""
+    """Make a file that only this user may read, and that is no link."""
     if file.is_symlink():
         file.unlink()
     file.touch(mode=0o600)
-    file.chmod(0o600)  # that of an earlier version was for everybody
+    file.chmod(0o600)  # in an earlier version everyone could read it
     return file
 
 
@@ -341,7 +349,9 @@ def _save(emulator: Emulator) -> None:
 def _load(home: Path) -> Emulator | None:
     try:
         file = home / "state.json"
-        if file.stat().st_uid != os.geteuid():  # another user's, in a folder of this name, would get what is deployed
+        if (
+            file.stat().st_uid != os.geteuid()
+        ):  # another user's emulator, in a folder of this name, would get the deployment
             return None
         state = json.loads(file.read_text())
         processes = tuple(Process(**process) for process in state["processes"])

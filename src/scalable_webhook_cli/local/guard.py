@@ -1,8 +1,8 @@
-"""Who gets into the local AWS: who has its key, and no page of a browser.
+"""Guard the local AWS: a call needs its key, and must not be from a browser.
 
-Anybody may send a webhook, and ask for its health. Every other call, to either of its two ports, has to be sent to this
-machine by name, by a program, and be signed with the key that was made for this local AWS. The signature itself is not
-verified: the key is a secret, and stands where a signature names its access key.
+Anyone may send a webhook, and ask for its health. Every other call, at either port, has to name this machine as its
+host, and has to be signed with the key of this local AWS. The signature itself is not verified: the key is a secret, in
+place of the access key of a signature.
 """
 
 import hmac
@@ -22,27 +22,27 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# The variable by which whoever may call has the key. boto3 and the CDK CLI know it.
+# The environment variable of the key, which boto3 and the CDK CLI read.
 KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
 HEALTH_PATH = "/_ministack/health"
 
-# Not twelve digits, which MiniStack takes for an account; 160 bits, which nobody guesses.
+# Not twelve digits, which MiniStack takes for an account; 160 bits, which no one can guess.
 _KEY = re.compile(r"LOCAL[0-9a-f]{40}")
-# What a browser takes for this machine and no resolver has a say in. Not `*.localhost`: nothing of ours needs it.
+# The names of this machine that a browser resolves without a resolver. Not `*.localhost`, which nothing here needs.
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
-# API Gateway's data plane by its host, and by the paths that MiniStack has for it.
+# API Gateway's data plane, by its host and by MiniStack's paths for it.
 _EXECUTE_API_HOST = re.compile(r"(^|\.)execute-api(\.|:|$)", re.IGNORECASE)
 _EXECUTE_API_PATH = re.compile(r"/_aws/execute-api(/|$)|/restapis/[^/]*/[^/]*/_user_request_(/|$)")
 _SIGNED = "AWS4-HMAC-SHA256 "
 _SCOPE = re.compile(r"(?P<key>[^/]+)/\d{8}/[^/]+/[^/]+/aws4_request")
-# What names an access key in a query, and what has to stand beside it: SigV4, and the older one of S3.
+# The parameters of a signed query, by the one with the access key: SigV4, and the older form of S3.
 _BY_QUERY = {
     "X-Amz-Credential": {"X-Amz-Algorithm", "X-Amz-Signature"},
     "AWSAccessKeyId": {"Signature", "Expires"},
 }
 _NAMES_A_KEY = {name.lower() for name in _BY_QUERY}
 _CORS = b"access-control-"
-# Whose errors are in XML, by the service in a signature; others are known by the form that they send.
+# Services with errors in XML, by the name in a signature. Others are known by the form that they send.
 _QUERY = "<ErrorResponse><Error>{}</Error></ErrorResponse>"
 _XML = {
     "s3": "<Error>{}</Error>",
@@ -54,8 +54,10 @@ _SERVICE = re.compile(r"/\d{8}/[^/]+/([^/]+)/aws4_request")
 _OLD_S3 = re.compile(r"^AWS |(^|[ &])AWSAccessKeyId=")
 
 
-class Refused(Exception):
-    """A call that is not let in, and why: told in the protocol of what was ``asked``, so that the client reads it."""
+class Rejected(Exception):
+    """A call that is rejected. The reason is sent in the protocol of the call ``asked``, so that the client can read
+    it.
+    """
 
     error_type = "AccessDeniedException"
 
@@ -65,7 +67,7 @@ class Refused(Exception):
 
     @property
     def body(self) -> bytes:
-        """What AWS's clients read as an error with this message."""
+        """The body that a client of AWS reads as an error with this message."""
         envelope = _envelope(self.asked) if self.asked else None
         if envelope is None:
             return json.dumps({"__type": self.error_type, "message": str(self)}).encode()
@@ -82,7 +84,7 @@ class Refused(Exception):
         }
 
 
-class NobodyHere(Refused):
+class NoSuchMethod(Rejected):
     """A call to an API that is not run, in API Gateway's words."""
 
     error_type = "MissingAuthenticationTokenException"
@@ -96,7 +98,7 @@ class NobodyHere(Refused):
 
 
 def _envelope(asked: Scope) -> str | None:
-    """What is around an error in XML. None: the caller's protocol is of JSON."""
+    """Return the XML around an error, or None if the client's protocol is JSON."""
     query = asked["query_string"].decode("latin-1")
     signed = " ".join([*_values(asked, b"authorization"), unquote(query)])
     service = _SERVICE.search(signed)
@@ -109,51 +111,52 @@ def _envelope(asked: Scope) -> str | None:
 
 
 def new_key() -> str:
-    """A key that nobody else has."""
+    """Return a new random key."""
     return "LOCAL" + secrets.token_hex(20)
 
 
 def key_of(environment: Mapping[str, str]) -> str:
-    """The key that a process of the local AWS was given.
+    """Return the key of a process of the local AWS.
 
     Raises:
-        SystemExit: It was given none: whoever knows another text would be let in.
+        SystemExit: There is none, and without one any other text could count as the key.
     """
     key = environment.get(KEY_VARIABLE, "")
     if not _KEY.fullmatch(key):
-        raise SystemExit(
-            f"by hand the local AWS needs a key of its own in {KEY_VARIABLE}; start it with: scalable-webhook local up"
-        )
+        raise SystemExit(f"{KEY_VARIABLE} must hold a key of the local AWS; start it with: scalable-webhook local up")
     return key
 
 
 def require_local_program(scope: Scope) -> None:
     """
     Raises:
-        Refused: The call came by a name that is not this machine's, as after DNS rebinding, or from a page.
+        Rejected: The call names another host, as after DNS rebinding, or is from a page of a browser.
     """
     hosts = _values(scope, b"host")
     if len(hosts) == 1 and _EXECUTE_API_HOST.search(hosts[0]):
-        raise NobodyHere
+        raise NoSuchMethod
     if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
         got = ", ".join(hosts) if hosts else "none"
-        raise Refused(
-            f"the local AWS is called by 127.0.0.1 or localhost, got Host {got}; send to $AWS_ENDPOINT_URL", scope
+        raise Rejected(
+            f"call the local AWS by 127.0.0.1 or localhost, got Host {got}; send to $AWS_ENDPOINT_URL", scope
         )
     pages = _values(scope, b"origin")
     if pages:
-        raise Refused(
+        raise Rejected(
             f"no page of a browser may call the local AWS, got Origin {', '.join(pages)}; a page may send a webhook, "
             "to the URL that scalable-webhook local status shows",
             scope,
         )
     if scope["path"] != HEALTH_PATH and any(site != "none" for site in _values(scope, b"sec-fetch-site")):
-        raise Refused("no page of a browser may call the local AWS; send from a program", scope)
+        raise Rejected("no page of a browser may call the local AWS; send from a program", scope)
 
 
 class Guard:
-    """Around the ASGI app of the emulator. ``is_issued`` tells a key that the emulator gave to somebody who was let in,
-    as to a role, and ``is_awaited`` a path of which the emulator has told only one who may call it."""
+    """Guards the ASGI application of the emulator.
+
+    ``is_issued`` tells whether the emulator gave a key to an admitted client, for example for a role. ``is_awaited``
+    tells whether a path is a secret of the emulator and one client.
+    """
 
     def __init__(
         self, app: App, key: str, *, is_issued: Callable[[str], bool], is_awaited: Callable[[str, str], bool]
@@ -168,29 +171,29 @@ class Guard:
             return await self._app(scope, receive, send)
         try:
             if scope["type"] != "http":
-                raise Refused("the local AWS has no WebSocket")
+                raise Rejected("the local AWS has no WebSocket")
             self._require(scope)
-        except Refused as refused:
-            return await _refuse(scope, receive, send, refused)
+        except Rejected as rejected:
+            return await _reject(scope, receive, send, rejected)
         return await self._app(scope, receive, _without_cors(send))
 
     def _require(self, scope: Scope) -> None:
         require_local_program(scope)
         method, path = scope["method"], scope["path"]
-        if _EXECUTE_API_PATH.match(path):  # our own API Gateway runs them, and nobody else
-            raise NobodyHere
+        if _EXECUTE_API_PATH.match(path):  # only our own API Gateway runs them
+            raise NoSuchMethod
         if (method, path) == ("GET", HEALTH_PATH) or self._is_awaited(method, path):
             return
         key = signed_by(scope)
         if key is None or not (hmac.compare_digest(key.encode(), self._key) or self._is_issued(key)):
-            raise Refused(
-                "every call to the local AWS is signed with its own key; in this shell, "
+            raise Rejected(
+                "every call to the local AWS must be signed with its own key; in this shell, "
                 'eval "$(scalable-webhook local env)", and call it by boto3, the AWS CLI or cdk'
             )
 
 
 def signed_by(scope: Scope) -> str | None:
-    """The access key that a call names, as AWS reads it: once, in the one header or in the query."""
+    """Return the access key of a call, as AWS reads it: exactly one, in the header or in the query."""
     headers = _values(scope, b"authorization")
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     named = [(name, value) for name, value in query if name.lower() in _NAMES_A_KEY]
@@ -224,7 +227,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _without_cors(send: Send) -> Send:
-    """MiniStack lets every page read every answer."""
+    """Remove the CORS headers by which MiniStack lets every page read every response."""
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -235,15 +238,15 @@ def _without_cors(send: Send) -> Send:
     return sent
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
-    refused.asked = scope
+async def _reject(scope: Scope, receive: Receive, send: Send, rejected: Rejected) -> None:
+    rejected.asked = scope
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
         return
-    # To its end: what is left unread ends the connection, on which our gateway's next call may be under way.
+    # Read to the end: unread bytes end the connection, which may carry the gateway's next call.
     while (await receive()).get("more_body"):
         pass
-    headers = [(name.encode(), value.encode()) for name, value in refused.headers.items()]
+    headers = [(name.encode(), value.encode()) for name, value in rejected.headers.items()]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else refused.body})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else rejected.body})

@@ -1,7 +1,7 @@
-"""What of a template the local AWS has not: it is left out of what is deployed locally, so that the rest can be tried.
+"""Leave out of a template what the local AWS does not have, so that the rest can be tried.
 
-The emulator refuses a whole template for one resource of a type that it does not know. What refers to a resource that
-is left out gets a text in its place that says so.
+The emulator rejects a whole template for one resource of an unknown type. References to a resource that is left out
+become a text that names it.
 """
 
 import importlib
@@ -16,36 +16,36 @@ from typing import Any
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.assembly import Template, resources_of
 
-# What the emulator knows and fails at, and what has nothing to do here: there is no WAF before a local API, and no
-# traffic in a local VPC, whose default security group every app of `cdk init` empties. Buckets, repositories and logs
+# Types that the emulator fails at, or that have no effect here. There is no WAF in front of a local API, and no traffic
+# in a local VPC. Every app of `cdk init` empties the default security group of its VPC. Buckets, repositories and logs
 # go with the local AWS. An application of the Serverless repository would be downloaded from AWS.
 _OF_NO_USE = {
     *("AWS::WAFv2::WebACLAssociation", "AWS::Serverless::Application", "Custom::VpcRestrictDefaultSG"),
     *("Custom::S3AutoDeleteObjects", "Custom::ECRAutoDeleteImages", "Custom::LogRetention"),
 }
-# Custom resources of the CDK whose providers run on Lambda alone.
+# Custom resources of the CDK whose providers run only on Lambda.
 _OF_A_PROVIDER = {"Custom::AWS", "Custom::CDKBucketDeployment"}
 _SERVERLESS = "AWS::Serverless-2016-10-31"
 _GROUP = "AWS::IAM::Group"
-# What may be for the groups of users.
+# Types that may refer to groups of users.
 _FOR_GROUPS = {"AWS::IAM::User", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
-# What a webhook is made of: without one of these nothing is tried.
+# The parts of a webhook, which cannot be left out.
 _OF_A_WEBHOOK = {
     *(f"AWS::ApiGateway::{name}" for name in ("RestApi", "Resource", "Method", "Deployment", "Stage")),
     *(f"AWS::Lambda::{name}" for name in ("Function", "LayerVersion", "Permission", "EventSourceMapping")),
     *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup"),
     *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"),
 }
-# What a VPC has of IPv6, which is for documentation: https://datatracker.ietf.org/doc/html/rfc3849
+# The IPv6 range for documentation: https://datatracker.ietf.org/doc/html/rfc3849
 _IPV6 = "2001:db8::/56"
-# They do something with what they refer to as soon as they are made, where others only note it.
+# Types that use the resources they refer to as soon as they are created. Others only store the reference.
 _ACTING = ("AWS::Lambda::EventSourceMapping", "AWS::CloudFormation::CustomResource", "Custom::")
 _IN_A_TEXT = re.compile(r"\$\{(?P<id>[A-Za-z0-9]+)(?:\.(?P<attribute>[A-Za-z0-9.]+))?\}")
 
 
 def known_types() -> frozenset[str] | None:
-    """The types that the emulator makes, by its own table; None where it has no such table any more."""
-    # It says what it misses to do things that are not asked of it here.
+    """Return the types that the emulator creates, by its own table, or None if it has no such table."""
+    # It logs missing packages that are not needed here.
     logging.disable()
     try:
         provisioners = importlib.import_module("ministack.services.cloudformation.provisioners")
@@ -59,11 +59,12 @@ def known_types() -> frozenset[str] | None:
 def left_out(
     template: Template, known: Collection[str] | None, wanting_sdk: Collection[str] = ()
 ) -> tuple[Template, Counter[str]]:
-    """The template without what the local AWS has not, and how many of which type that is. ``wanting_sdk`` are the S3
-    keys of code that does not run here, since it asks for the AWS SDK for JavaScript.
+    """Return the template without unsupported resources, and their count by type.
+
+    ``wanting_sdk`` has the S3 keys of code that cannot run here, since it imports the AWS SDK for JavaScript.
 
     Raises:
-        CliError: It cannot be done without: the webhook is made of it, or it is not AWS's, or something needs it.
+        CliError: A resource cannot be left out: it is a part of a webhook, not a type of AWS, or another one needs it.
     """
     resources = resources_of(template)
     gone = {id: it["Type"] for id, it in resources.items() if _is_missing(it["Type"], known)}
@@ -97,9 +98,11 @@ def left_out(
 
 
 def with_own_values(template: Template) -> Template:
-    """The template with an attribute replaced by the property of the same name, as the address range of a VPC: of many
-    types the emulator has the properties alone. What a webhook is made of it knows, and what a custom resource or a
-    stack answers is not what it was given."""
+    """Return the template with each attribute replaced by the property of the same name, such as a VPC's address range.
+
+    The emulator has only the properties of many types. It has the attributes of a webhook's parts. The attributes of a
+    custom resource or a stack are not its properties.
+    """
     resources = resources_of(template)
     own = {id: _own_values(it) for id, it in resources.items() if it["Type"] not in _OF_A_WEBHOOK}
 
@@ -118,12 +121,12 @@ def with_own_values(template: Template) -> Template:
 
 
 def _own_values(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of a resource that its template tells."""
+    """Return the attributes of a resource that its template has."""
     type, properties = resource["Type"], resource.get("Properties")
     own = dict(properties) if isinstance(properties, dict) else {}
     if type == "AWS::EC2::VPC":
         return own | {"Ipv6CidrBlocks": [_IPV6]}
-    if type == "Custom::LogRetention":  # it answers the name that it was given
+    if type == "Custom::LogRetention":  # its response is the name that it was given
         return {name: own[name] for name in ("LogGroupName",) if name in own}
     return {} if type.startswith(("Custom::", "AWS::CloudFormation::")) else own
 
@@ -131,12 +134,12 @@ def _own_values(resource: Mapping[str, Any]) -> dict[str, Any]:
 def _is_missing(type: str, known: Collection[str] | None) -> bool:
     if type in _OF_NO_USE:
         return True
-    # A transform makes others of the Serverless ones, before the emulator looks for what it knows.
+    # A transform replaces the Serverless ones before the emulator checks the types.
     return known is not None and type not in known and not type.startswith(("Custom::", "AWS::Serverless::"))
 
 
 def _provider(resource: Mapping[str, Any] | None) -> str:
-    """The id of the function that answers for a custom resource, where this template has it."""
+    """Return the id of the function behind a custom resource, if it is in this template."""
     match resource:
         case {"Properties": {"ServiceToken": {"Fn::GetAtt": target}}}:
             return _attribute(target)[0]
@@ -144,7 +147,7 @@ def _provider(resource: Mapping[str, Any] | None) -> str:
 
 
 def _key(function: Mapping[str, Any] | None) -> str:
-    """The S3 key of a function's code, where it brings no layers."""
+    """Return the S3 key of a function's code, if it has no layers."""
     match function:
         case {"Properties": {"Layers": _}}:
             return ""
@@ -154,7 +157,7 @@ def _key(function: Mapping[str, Any] | None) -> str:
 
 
 def _providers(gone: Mapping[str, str], template: Template) -> dict[str, str]:
-    """The functions that answer for what is gone and for nothing else."""
+    """Return the functions that only resources which are left out need."""
     resources = resources_of(template)
     found = {_provider(resources[id]) for id in gone} & resources.keys()
     functions = {id: resources[id]["Type"] for id in found if resources[id]["Type"] == "AWS::Lambda::Function"}
@@ -164,7 +167,7 @@ def _providers(gone: Mapping[str, str], template: Template) -> dict[str, str]:
 
 
 def _groupless(resource: Any) -> Any:
-    """A resource without the groups of users that it is for, by whatever name: there are none here."""
+    """Return a resource without its groups of users, which do not exist here."""
     match resource:
         case {"Type": str(type), "Properties": {"Groups": _, **rest}} if type in _FOR_GROUPS:
             return resource | {"Properties": rest}
@@ -179,10 +182,10 @@ def _is_for_groups_alone(resource: Mapping[str, Any]) -> bool:
 
 
 def _untransformed(template: Template) -> Template:
-    """The template without the Serverless transform, where it has nothing to transform.
+    """Return the template without the Serverless transform, if there is nothing to transform.
 
     Raises:
-        CliError: It has, and what the emulator does it with is not installed.
+        CliError: There is, and the package for it is not installed.
     """
     declared = template.get("Transform")
     several = declared if isinstance(declared, list) else [declared]
@@ -201,7 +204,7 @@ def _untransformed(template: Template) -> Template:
 
 
 def _independent(resource: Any, gone: Mapping[str, str]) -> Any:
-    """A resource that waits for nothing that is gone."""
+    """Return a resource that depends on nothing that is left out."""
     if not isinstance(resource, dict) or "DependsOn" not in resource:
         return resource
     waits_for = resource["DependsOn"] if isinstance(resource["DependsOn"], list) else [resource["DependsOn"]]
@@ -213,7 +216,7 @@ def _independent(resource: Any, gone: Mapping[str, str]) -> Any:
 
 
 def _filled(value: Any, gone: Mapping[str, str]) -> Any:
-    """A value in which a text stands for what is gone."""
+    """Return a value in which texts replace references to resources that are left out."""
     match value:
         case {"Ref": str(id), **rest} if not rest and id in gone:
             return _stand_in(gone[id], id)
@@ -222,7 +225,7 @@ def _filled(value: Any, gone: Mapping[str, str]) -> Any:
             return _stand_in(gone[id], id, attribute)
         case {"Fn::Sub": text, **rest} if not rest:
             return {"Fn::Sub": _substituted(text, gone)}
-        # An attribute that is a list has one text for all of it.
+        # One text replaces a whole attribute that is a list.
         case {"Fn::Select": [_, {"Fn::GetAtt": target} as one], **rest} if not rest and _attribute(target)[0] in gone:
             return _filled(one, gone)
         case {"Fn::Join": [_, {"Fn::GetAtt": target} as one], **rest} if not rest and _attribute(target)[0] in gone:
@@ -235,7 +238,7 @@ def _filled(value: Any, gone: Mapping[str, str]) -> Any:
 
 
 def _substituted(text: Any, gone: Mapping[str, str]) -> Any:
-    """The argument of Fn::Sub, whose own variables are not resources."""
+    """Return the argument of Fn::Sub, whose own variables are not resources."""
     match text:
         case [body, dict(own)]:
             return [_substituted(body, {id: type for id, type in gone.items() if id not in own}), _filled(own, gone)]
@@ -250,7 +253,7 @@ def _filled_in(found: re.Match[str], gone: Mapping[str, str]) -> str:
 
 
 def _stand_in(type: str, id: str, attribute: str = "") -> str:
-    """What says what it stands for, and has the form that is asked for where that is looked at."""
+    """Return a text that names a resource, in the form that is required for its attribute."""
     if attribute.endswith("Port"):
         return "0"
     text = f"left-out-{type.replace('::', '-')}-{id}"
@@ -263,7 +266,7 @@ def _attribute(target: Any) -> tuple[str, str]:
 
 
 def _referred_to(value: Any, gone: Mapping[str, str]) -> Iterator[str]:
-    """The ids of what is gone and is referred to in a value."""
+    """Yield the ids of resources that are left out and referred to in a value."""
     match value:
         case {"Ref": str(id)}:
             yield from {id} & gone.keys()

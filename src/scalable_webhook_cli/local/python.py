@@ -1,6 +1,6 @@
-"""The Python of a function: its own code, what Lambda's Python has, and nothing else that is installed here.
+"""The Python of a function: its own code, the packages of Lambda's Python, and no other installed package.
 
-So what a function imports and its asset has not fails here as it would at AWS.
+So an import that is missing in its asset fails here as on AWS.
 """
 
 import importlib.util
@@ -14,12 +14,12 @@ from packaging.utils import canonicalize_name
 
 from webhook_runtime.contract import lambda_python
 
-# What MiniStack runs a function with, by its runtime: a program, and a script for it.
+# Returns MiniStack's program and script for a runtime.
 _Starter = Callable[[str], tuple[str, str]]
 
 
 def by(program: Path, start: _Starter) -> _Starter:
-    """The same, with this Python."""
+    """Return the same starter with this Python."""
 
     def started(runtime: str) -> tuple[str, str]:
         stock, script = start(runtime)
@@ -29,19 +29,19 @@ def by(program: Path, start: _Starter) -> _Starter:
 
 
 def make(folder: Path) -> Path:
-    """A virtual environment with what Lambda's Python has, as it is installed here. Returns its Python."""
+    """Create a virtual environment with the packages of Lambda's Python, and return its Python."""
     venv.create(folder, symlinks=True, clear=True)
     (site,) = folder.glob("lib/python*/site-packages")
     packages = {*lambda_python.PACKAGES, *_with_all_they_require(_backports())}
     modules = {module for package in packages for module in _modules(package)}
-    # What is not there, whoever imports it is told.
+    # A missing package fails when it is imported.
     for place in {found for module in modules if (found := _place(module))}:
         (site / place.name).symlink_to(place)
     return folder / "bin" / "python"
 
 
 def _modules(package: str) -> Iterator[str]:
-    """The names under which a distribution is imported."""
+    """Yield the modules of a package."""
     for distribution in metadata.distributions(name=package):
         told = (distribution.read_text("top_level.txt") or "").split()
         files = [file for file in distribution.files or () if file.suffix == ".py"]
@@ -49,7 +49,7 @@ def _modules(package: str) -> Iterator[str]:
 
 
 def _place(module: str) -> Path | None:
-    """The folder or the file of a module."""
+    """Return the folder or the file of a module."""
     spec = importlib.util.find_spec(module) if module.isidentifier() else None
     if spec is None:
         return None
@@ -59,7 +59,7 @@ def _place(module: str) -> Path | None:
 
 
 def _backports() -> set[str]:
-    """What some package requires of this Python, and not of Lambda's, which is newer: it is not in the asset."""
+    """Return packages that others require for this Python, but not for Lambda's newer one: no asset has them."""
     return {
         name
         for distribution in metadata.distributions()
@@ -79,11 +79,11 @@ def _with_all_they_require(names: Iterable[str]) -> set[str]:
 
 
 def _required(distribution: metadata.Distribution, markers: Mapping[str, str] | None = None) -> Iterator[str]:
-    """The names of what a distribution requires, where its markers see this Python or another."""
+    """Yield the packages that a package requires, by the markers of this Python or another one."""
     for text in distribution.requires or ():
         try:
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate(dict(markers or {})):
                 yield canonicalize_name(requirement.name)
-        except ValueError:  # not ours to judge: it may be of no function
+        except ValueError:  # a requirement that no function may need
             continue

@@ -1,1 +1,1 @@
-"""What synth time and run time both say, and the one thing of run time that synth time imports."""
+"""Facts that synth time and run time share: the only modules of run time that synth time imports."""

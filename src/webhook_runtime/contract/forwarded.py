@@ -1,11 +1,9 @@
-"""Which headers of a webhook go on to an HTTP service, whatever their sender wrote into them.
+"""The headers of a webhook that are forwarded to an HTTP service.
 
-Names are in lower case and with hyphens: to many a service an underscore is one.
+Names are in lower case with hyphens: many servers treat "-" and "_" as equal.
 """
 
-# Of the connection that the webhook came by, not of the webhook.
-# https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
-# https://www.rfc-editor.org/rfc/rfc8470#section-5.1
+# These belong to the connection on which the webhook arrived.
 OF_THE_CONNECTION = frozenset(
     {
         "alt-used",
@@ -26,8 +24,8 @@ OF_THE_CONNECTION = frozenset(
     }
 )
 
-# By what a proxy before a service tells it whom it serves, where and how. A service believes it, since nobody but its
-# proxy can say it; here anybody could.
+# A proxy tells the service behind it about the client by these headers, and the service trusts them. Here, any client
+# could send them.
 _TRUSTED = frozenset(
     {
         # The environment of a CGI program, https://httpoxy.org, and the path, host or method of another request.
@@ -39,7 +37,7 @@ _TRUSTED = frozenset(
         *("cf-connecting-ipv6", "cf-pseudo-ipv4", "fastly-client-ip", "fly-client-ip", "do-connecting-ip"),
         *("proxy-client-ip", "x-proxyuser-ip", "via", "cdn-loop", "x-azure-fdid", "x-arr-ssl"),
         *("x-azure-clientip", "x-azure-socketip", "x-appengine-user-ip", "x-nf-client-connection-ip"),
-        # Its certificate, https://www.rfc-editor.org/rfc/rfc9440.
+        # The certificate of a client, https://www.rfc-editor.org/rfc/rfc9440.
         *("client-cert", "client-cert-chain", "x-arr-clientcert", "x-certificate", "x-cert"),
         # The user who is signed in.
         *("x-user", "x-user-id", "x-userid", "x-username", "x-user-name", "x-user-email", "x-user-roles"),
@@ -47,7 +45,7 @@ _TRUSTED = frozenset(
         *("x-consumer-groups", "x-consumer-custom-id", "x-userinfo", "x-apigateway-api-userinfo", "sm-user", "iv-user"),
         *("iv-groups", "iv-creds", "oam-remote-user", "x-endpoint-api-userinfo", "x-jwt-assertion", "l5d-client-id"),
         *("x-user-role", "x-auth-user", "x-auth-email", "x-auth-roles", "x-auth-groups", "x-auth-username"),
-        # What a framework or a server does for its own proxy alone.
+        # Headers that a framework or a server obeys if its own proxy sends them.
         *("x-middleware-subrequest", "x-sendfile-type", "x-accel-mapping"),
         *("x-credential-identifier", "x-anonymous-consumer", "x-goog-iap-jwt-assertion", "x-serverless-authorization"),
     }
@@ -62,11 +60,10 @@ _TRUSTED_PREFIXES = (
 
 
 def plain(name: str) -> str:
-    """A name as it is compared."""
+    """Return the name in the form in which names are compared."""
     return name.lower().replace("_", "-")
 
 
 def is_trusted(name: str) -> bool:
-    """Whether a service might believe what the header of this plain name says, so that it is handed on only where
-    somebody names it."""
+    """Tell whether a service might trust the header of this plain name. It is forwarded only if a user asks for it."""
     return name in _TRUSTED or name.startswith(_TRUSTED_PREFIXES)

@@ -1,9 +1,8 @@
-"""The Python that functions run on in Lambda."""
+"""The Python of Lambda."""
 
 from collections.abc import Mapping
 
-# What an environment marker of a requirement sees there: see function.py.
-# https://packaging.python.org/en/latest/specifications/dependency-specifiers/#environment-markers
+# The values that environment markers of requirements have there, see function.py.
 MARKERS: Mapping[str, str] = {
     "implementation_name": "cpython",
     "implementation_version": "3.14.0",
@@ -18,5 +17,5 @@ MARKERS: Mapping[str, str] = {
     "sys_platform": "linux",
 }
 
-# The distributions that it has: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
+# Its packages: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 PACKAGES = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"})

@@ -1,5 +1,5 @@
-"""How senders prove who they are, as data: the fields of each way and what they are by default. Synth time describes a
-sender by them, and ``sources.schemes`` checks by the same.
+"""The signature schemes as data: synth time describes a provider by these fields, and ``sources.schemes`` verifies by
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,11 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class Scheme:
-    """``id_header`` or ``id_field``, of a JSON payload, is what makes a delivery unique. The latter is a key, or keys
-    from the outside in with dots between."""
+    """A way to sign.
+
+    ``id_header`` or ``id_field``, of a JSON payload, holds the event id. The field is a key, or several keys from the
+    outside in with dots between them.
+    """
 
     kind: ClassVar[str]
 
@@ -18,7 +21,7 @@ class Scheme:
     id_field: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, by which run time makes the same scheme."""
+        """Return the fields that differ from their defaults. Run time creates the same scheme from them."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in values.items() if value != defaults[name]}
@@ -28,10 +31,10 @@ class Scheme:
 class Hmac(Scheme):
     """An HMAC in a header.
 
-    ``signed`` is what it is of: ``{body}``, and around it ``{timestamp}``, ``{id}``, ``{url}`` and ``{method}``.
-    ``separator`` stands between the parts of a header that has several: signatures, each after ``prefix``, and the time
-    after ``timestamp_prefix``. ``key`` is how the secret is written: ``text``, ``hex`` or ``base64``. ``opening`` is
-    how every payload starts, where a handshake signs anything else for anybody.
+    ``signed`` is the signed text: ``{body}``, and around it ``{timestamp}``, ``{id}``, ``{url}`` and ``{method}``.
+    ``separator`` separates the parts of the header: signatures, each after ``prefix``, and the time after
+    ``timestamp_prefix``. ``key`` says how the secret is written: ``text``, ``hex`` or ``base64``. ``opening`` is the
+    start of every payload. It is set if the provider's handshake signs any other text on request.
     """
 
     kind = "hmac"
@@ -52,8 +55,7 @@ class Hmac(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class AnyOf(Scheme):
-    """A sender that has several ways to sign. Each of ``ways`` is the fields of an ``Hmac``; a request is its sender's
-    where one of them says so."""
+    """Several ways to sign, each with the fields of an ``Hmac``. A request is verified if one of them fits."""
 
     kind = "any_of"
 
@@ -62,8 +64,9 @@ class AnyOf(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class Twilio(Scheme):
-    """Twilio signs the URL that it called, and with it the parameters of a form, or the SHA-256 of another payload that
-    is in the URL's query: by HMAC-SHA1, or as a header of its own says.
+    """Twilio signs the URL that it called, by HMAC-SHA1 unless a header says otherwise.
+
+    With it, it signs the parameters of a form. For any other payload, the query of the URL has its SHA-256.
 
     https://www.twilio.com/docs/usage/security#validating-requests
     """
@@ -73,7 +76,7 @@ class Twilio(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class Token(Scheme):
-    """The secret itself, in a header, after ``prefix``."""
+    """The secret itself in a header, after ``prefix``."""
 
     kind = "token"
 
@@ -83,7 +86,7 @@ class Token(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class ClientState(Scheme):
-    """The secret itself, in every notification of a payload of Microsoft Graph's.
+    """The secret itself in every notification of a payload of Microsoft Graph.
 
     https://learn.microsoft.com/en-us/graph/change-notifications-delivery-webhooks
     """
@@ -93,8 +96,10 @@ class ClientState(Scheme):
 
 @dataclass(frozen=True, kw_only=True)
 class Custom(Scheme):
-    """A function of the user's, ``module.function``: it is given the webhook and the secrets, raises Unverified, and
-    returns the delivery's id, an Answer or None."""
+    """The user's function ``module.function``.
+
+    It gets the webhook and the secrets. It raises Unverified, or returns the event id, an Answer or None.
+    """
 
     kind = "custom"
 

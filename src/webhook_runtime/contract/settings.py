@@ -1,8 +1,8 @@
-"""What synth time tells run time: each class is some environment variables, read and written by one rule.
+"""The settings that synth time writes into a function's environment, and run time reads.
 
-A field is the variable of its name: ``queue_url`` is ``WEBHOOK_QUEUE_URL``. One that has its default is not there.
+A field is the variable of its name: ``queue_url`` is ``WEBHOOK_QUEUE_URL``. A field with its default value is left out.
 
-Tuples with names: Python takes fifteen times as long to make a frozen dataclass, and does so at each cold start.
+Named tuples: a frozen dataclass takes fifteen times as long to create, at each cold start.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-# A number; or, where only deployment knows it, the CDK's token in its place, which is a text.
+# A number, or the CDK's token for one that only deployment knows, which is a text.
 Number: TypeAlias = int | str
 Json: TypeAlias = Mapping[str, Any]
 Texts: TypeAlias = Sequence[str]
@@ -24,16 +24,16 @@ _PARSE: Mapping[object, Any] = {
     Number: int,
     Number | None: int,
     float: float,
-    bool: lambda text: text != "false",  # off only where somebody said so
+    bool: lambda text: text != "false",  # off only if it was set to false
     Texts: str.split,
     Json | None: json.loads,
 }
-# What grows with each endpoint is written without blanks, since an environment holds 4 KB.
+# Written without blanks, since these grow with each endpoint, and an environment holds 4 KB.
 _DENSE = ("sources", "event_filters")
 
 
 def from_environment(kind: type[Settings], environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this class in an environment. Raises KeyError where one without a default is not there."""
+    """Read the settings of this class from an environment. Raise KeyError if a required one is missing."""
     types, defaults = kind.__annotations__, cast(Any, kind)._field_defaults
     values = {
         field: _PARSE[types[field]](environment[name])
@@ -44,7 +44,7 @@ def from_environment(kind: type[Settings], environment: Mapping[str, str] = os.e
 
 
 def to_environment(settings: tuple[Any, ...]) -> dict[str, str]:
-    """The environment in which ``from_environment`` finds these settings."""
+    """Return the environment from which ``from_environment`` reads these settings."""
     fields, defaults = cast(Any, settings)._fields, cast(Any, settings)._field_defaults
     return {
         _variable(field): _text(field, value)
@@ -68,23 +68,25 @@ def _text(field: str, value: Any) -> str:
 
 
 class SourceSettings(NamedTuple):
-    """``sources`` are the descriptions of which ``sources.Sources`` is made, by their mounts. None: nothing is
-    verified here."""
+    """``sources`` has the description of each source by the path of its endpoint. None: nothing is verified here."""
 
     sources: Json | None = None
 
 
 class FilterSettings(NamedTuple):
-    """``event_filters`` are the patterns of each endpoint, by its mount. None: nothing is dropped here."""
+    """``event_filters`` has the patterns of each endpoint by its path. None: this function drops nothing."""
 
     event_filters: Json | None = None
 
 
 class PublisherSettings(NamedTuple):
-    """``acknowledgement`` has status, body and content type, ``response_headers`` names and values; None where the
-    answer is the usual one, and has no more headers. ``payload_bucket`` is None where large payloads are not enabled.
-    ``credentials`` has the names of ``headers`` and of ``parameters`` by which API Gateway has let the sender in;
-    ``signed_parameters`` are those that a source verifies first."""
+    """The settings of a publisher.
+
+    ``acknowledgement`` has status, body and content type, ``response_headers`` names and values. None is the default
+    response. ``payload_bucket`` is None unless large payloads are enabled. ``credentials`` has the names of ``headers``
+    and ``parameters`` that API Gateway asks clients for. Its ``signed_parameters`` are removed only after the source
+    has verified the request.
+    """
 
     queue_url: str
     delivery_id_header: str | None = None
@@ -95,8 +97,11 @@ class PublisherSettings(NamedTuple):
 
 
 class ConsumerSettings(NamedTuple):
-    """``max_receive_count`` is None where an existing queue does not tell. ``payload_days`` is for how many days
-    ``payload_bucket`` keeps a payload that is on its way; both are None where large payloads are not enabled."""
+    """``max_receive_count`` is None if an existing queue does not tell.
+
+    ``payload_days`` is the number of days for which ``payload_bucket`` keeps the payload of a queued message. Both are
+    None unless large payloads are enabled.
+    """
 
     queue_url: str
     retry_initial_seconds: float
@@ -108,21 +113,23 @@ class ConsumerSettings(NamedTuple):
 
 
 class UnverifiedSettings(NamedTuple):
-    """Where goes what is surely not of its sender. None: the consumer verifies nobody."""
+    """The queue for messages that are certainly not from their provider. None: the consumer verifies nothing."""
 
     unverified_queue_url: str | None = None
 
 
 class DynamoDBSettings(NamedTuple):
-    """``payload_bucket`` is None where large payloads are not enabled."""
+    """``payload_bucket`` is None unless large payloads are enabled."""
 
     table_name: str
     payload_bucket: str | None = None
 
 
 class DatabaseSettings(NamedTuple):
-    """``secret_arn`` holds user and password; where it is None, ``database_user`` signs in by IAM. ``ca_certificates``
-    is a file of the function's asset, beside those that come with this code."""
+    """``secret_arn`` is a secret with user and password.
+
+    If it is None, ``database_user`` signs in by IAM. ``ca_certificates`` is a file in the function's asset.
+    """
 
     database_host: str
     database_port: Number
@@ -136,7 +143,7 @@ class DatabaseSettings(NamedTuple):
 
     @property
     def host(self) -> str:
-        # A dot ends the same name, which is in no certificate with it.
+        # A final dot names the same host, but no certificate has it.
         return self.database_host.removesuffix(".")
 
     @property
@@ -156,8 +163,10 @@ class DataApiSettings(NamedTuple):
 
 
 class HttpSettings(NamedTuple):
-    """``signing_secret_arn`` is None where nothing is signed. ``forward_headers`` are those that go on although a
-    service might believe them."""
+    """``signing_secret_arn`` is None if requests are not signed.
+
+    ``forward_headers`` are forwarded although the service might trust them.
+    """
 
     url: str
     timeout_seconds: float
@@ -167,7 +176,7 @@ class HttpSettings(NamedTuple):
 
 
 class PythonSettings(NamedTuple):
-    """``handler`` is ``module.function``; ``handler_batch`` says whether it takes a list."""
+    """``handler`` is ``module.function``. ``handler_batch`` says whether it takes a list."""
 
     handler: str
     handler_batch: bool

@@ -1,14 +1,13 @@
-"""The table that the databases store into: its SQL."""
+"""The SQL of the table that the databases store into."""
 
 from pathlib import Path
 
 COLUMNS = ("id", "mount", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
 
-# What an insert does with a row whose id and mount are there already: nothing. Any other key that is there already is
-# no duplicate, and must not be taken for one: Postgres is told which key is meant, and MySQL, which cannot be, gets
-# an id of NULL to refuse; but only a strict session refuses it, and any other would take the id from the row that is
-# there. Bytes are compared, since to MySQL's text types Order and order are one. Not its INSERT IGNORE, which turns
-# every error into a warning, and cuts what is too long.
+# Do nothing if id and path exist already, but fail on a conflict with any other key. Postgres takes a conflict target.
+# MySQL has none, so id becomes NULL, which strict mode rejects; without strict mode, id would be taken from the other
+# row. Bytes are compared, since MySQL's text types ignore case. INSERT IGNORE would turn every error into a warning,
+# and cut values that are too long.
 UNLESS_THERE = {
     "postgres": "ON CONFLICT (id, mount) DO NOTHING",
     "mysql": (
@@ -21,12 +20,12 @@ _QUOTE = {"postgres": '"', "mysql": "`"}
 
 
 def quoted(engine: str, table_name: str) -> str:
-    """The table's name in a statement; a schema stands before it with a dot."""
+    """Quote the table's name, and the schema before it if there is one."""
     quote = _QUOTE[engine]
     return ".".join(f"{quote}{part}{quote}" for part in table_name.split("."))
 
 
 def create_table(engine: str, table_name: str) -> str:
-    """The statement that makes the table where there is none."""
+    """Return the statement that creates the table if it does not exist."""
     statement = Path(__file__).with_name(f"{engine}.sql").read_text()
     return statement.replace("{table}", quoted(engine, table_name))

@@ -1,5 +1,4 @@
-"""What Lambda takes as the environment of a function: for the checks at synth, and for the local AWS, which refuses the
-same.
+"""Lambda's rules for environment variables, for the checks at synth and the local AWS.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """
@@ -7,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configur
 import re
 
 NAME = re.compile("[A-Za-z][A-Za-z0-9_]+")
-# What CloudFormation refuses to set.
+# CloudFormation rejects these.
 RESERVED = {
     *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV"),
     *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),

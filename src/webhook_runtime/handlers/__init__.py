@@ -1,1 +1,1 @@
-"""Lambda's entry points. What can be made before the first event, is made while the module loads."""
+"""Lambda's entry points. Each creates its objects while the module loads, before the first event."""

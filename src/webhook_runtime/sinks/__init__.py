@@ -1,4 +1,4 @@
-"""Where webhooks end: what every sink promises, and each kind in a module."""
+"""The destinations of webhooks: the protocol of a sink, and a module for each kind."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -9,11 +9,12 @@ from webhook_runtime.outcome import Outcome
 
 
 class Sink(Protocol):
-    """What the consumer asks of a sink."""
+    """A destination that the consumer stores webhooks in."""
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterable[Outcome]:
-        """Store them, each once and on its own; one outcome for each, in their order. Their keys differ.
+        """Store webhooks, each once and by itself, and return one outcome for each, in their order.
 
-        Raises SinkDown where the sink takes nothing at present: what has no outcome yet comes back.
+        No two have the same key. Raise SinkDown if the sink takes nothing at present: webhooks without an outcome are
+        retried.
         """
         ...

@@ -1,4 +1,4 @@
-"""A batch in one round trip, and in more only where a webhook in it is bad: then the others must not suffer for it."""
+"""Store a batch in one round trip. Only a batch with a bad webhook takes more, so that the others are still stored."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from webhook_runtime.outcome import Kind, Outcome
 
 
 class BadWebhook(Exception):
-    """The sink refuses a webhook of this call for what it holds, and has stored none of the call."""
+    """The sink rejects a webhook of this call for its content, and has stored none of the call."""
 
     def __init__(self, error: str, reason: str) -> None:
         super().__init__(reason)
@@ -20,7 +20,7 @@ Insert = Callable[[Sequence[Webhook]], Sequence[Outcome]]
 
 
 def insert_each(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline) -> Iterator[Outcome]:
-    """One outcome for each, in their order. What is refused is halved until the bad one stands alone."""
+    """Return one outcome for each webhook, in their order. Halve a rejected batch until the bad webhook is alone."""
     try:
         with deadline.step():
             outcomes = insert(webhooks)

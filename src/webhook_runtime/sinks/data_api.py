@@ -1,4 +1,4 @@
-"""Into an Aurora table by the Data API: over HTTPS, without VPC, driver or connection."""
+"""Store into an Aurora table through the Data API: over HTTPS, without VPC, driver or connection."""
 
 import json
 import re
@@ -18,20 +18,20 @@ from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.sinks.database import Fault, Meaning, without_values
 from webhook_runtime.sinks.rows import OTHER_KEY, headers, received_at
 
-# The whole HTTP request, of which what is not a value is little.
+# The limit is for the whole HTTP request, which has little but values.
 # https://docs.aws.amazon.com/rdsdataservice/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_BYTES = 4 * 1024 * 1024 - 64 * 1024
 
-# The session is not ours, and Aurora MySQL's is not strict unless somebody made it so: an id that does not fit would be
-# cut, and might then be another's. https://dev.mysql.com/doc/refman/8.0/en/optimizer-hints.html
+# A session of Aurora MySQL is not strict by default: an id that is too long would be cut, and might then equal another
+# one. https://dev.mysql.com/doc/refman/8.0/en/optimizer-hints.html
 _INSERT = {"postgres": "INSERT", "mysql": "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') */"}
-# Postgres does not make these of a string by itself.
+# Postgres does not convert a string to these by itself.
 _TYPES = {"postgres": {"received_at": "timestamptz", "headers": "jsonb"}, "mysql": dict[str, str]()}
 
-# The database's own error, as opposed to one of the way there. The former name is still in use.
+# Errors of the database itself. The second name is an older one that is still in use.
 _OF_THE_DATABASE = frozenset({"DatabaseErrorException", "BadRequestException"})
 _SQLSTATE = re.compile(r"SQLState: (\w{5})")
-# MySQL has no class of its own for these.
+# MySQL reports these without a class of their own.
 _MYSQL_OTHER_KEY = "Column 'id' cannot be null"
 _MYSQL_BAD_ROW = re.compile(r"Incorrect .* value|Data too long|Data truncated|Out of range value")
 
@@ -54,17 +54,16 @@ class DataApiSink:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The sink of a deployed function."""
-        # A statement may take a while: the Data API itself gives it 45 seconds. It is not sent again while it may still
-        # run.
+        """Create the sink of a deployed function."""
+        # The Data API gives a statement 45 seconds. Do not send it again while it may still run.
         return cls(from_environment(DataApiSettings), client("rds-data", read_timeout=SOCKET_SECONDS, attempts=1))
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         return insert_each(webhooks, self._insert, deadline)
 
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        """In one call where nothing stands in the way. It may be repeated: a row that is there, stays."""
-        # In one order everywhere, so that two batches that share rows do not deadlock.
+        """Insert the webhooks in one call if possible. A second try is safe, since an existing row stays as it is."""
+        # The same order everywhere, so that two batches that share rows do not deadlock.
         sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.key)]
         if sum(map(_size, sets)) > _MAX_BYTES:
             raise BadWebhook("TooLarge", f"the statement is larger than the Data API's {_MAX_BYTES} bytes")
@@ -78,13 +77,13 @@ class DataApiSink:
                 self._create_table()
             elif fault.meaning is not Meaning.CONFLICT or not tries_left:
                 raise SinkDown(fault.reason, error=fault.error)
-        # The Data API does not tell which were there already.
+        # The Data API does not say which rows existed already.
         return [STORED] * len(webhooks)
 
     def _create_table(self) -> None:
         statement = create_table(self._settings.database_engine, self._settings.table_name)
         if fault := self._call("execute_statement", sql=statement):
-            # Somebody else may have been faster, and then the insert goes through now.
+            # Another environment may have created it at the same time. Then the insert works now.
             logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
 
     def _call(self, operation: str, **arguments: Any) -> Fault | None:
@@ -105,7 +104,7 @@ class DataApiSink:
 
 def _fault(error: str, message: str) -> Fault:
     state = _SQLSTATE.search(message)
-    # The lines below the first tell details, and those tell values.
+    # The lines after the first have details, and with them values.
     reason = without_values(message).partition("\n")[0]
     if error not in _OF_THE_DATABASE or state is None:
         return Fault(Meaning.OTHER, error, reason)
@@ -132,6 +131,6 @@ def _parameters(webhook: Webhook) -> list[dict[str, Any]]:
 
 
 def _size(parameters: list[dict[str, Any]]) -> int:
-    """At most how many bytes of JSON they are: text is escaped, and bytes go as base64."""
+    """Return an upper bound of their size as JSON: text is escaped, and bytes are base64."""
     values = [value for parameter in parameters for value in parameter["value"].values()]
     return sum(len(json.dumps(value)) if isinstance(value, str) else 4 * len(value) // 3 + 4 for value in values) + 512

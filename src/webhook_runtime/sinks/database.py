@@ -1,4 +1,4 @@
-"""A database over one connection: opened when it is first needed, kept from batch to batch, mended when it broke."""
+"""Store into a database over one connection: opened on first use, kept between batches, and replaced when it fails."""
 
 import json
 import re
@@ -21,9 +21,9 @@ from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.sources.secrets import secret_text
 from webhook_runtime.tls import rds_authorities, tls_context
 
-# Between two batches an environment may be frozen for hours, and what lies between forgets a quiet connection: a NAT
-# gateway after 350 seconds. Nobody would say so; the next statement would wait in vain. A little later the server ends
-# it, since an environment that Lambda has retired closes nothing.
+# An environment may be frozen for hours between two batches. NAT gateways drop idle connections after 350 seconds
+# without notice, and the next statement would hang. The server ends the connection a little later, since a retired
+# environment does not.
 _TRUSTED_SECONDS = 300
 IDLE_SECONDS = 360
 
@@ -33,19 +33,19 @@ _QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
 
 
 class Meaning(Enum):
-    """What an error of the database means for the batch."""
+    """The meaning of a database error for the batch."""
 
-    BAD_ROW = auto()  # a webhook in it
-    CONFLICT = auto()  # another transaction was in the way: at once again
+    BAD_ROW = auto()  # a webhook of the batch is bad
+    CONFLICT = auto()  # another transaction was in the way: retry at once
     NO_TABLE = auto()
     LOGIN = auto()
-    SLOW = auto()  # no answer in time, and no second statement beside one that may still run
-    OTHER = auto()  # nothing that a webhook could have caused
+    SLOW = auto()  # no answer in time: the statement may still run, so do not send a second one
+    OTHER = auto()  # not caused by a webhook
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of the database. ``reason`` has nothing of a payload in it, since it is logged."""
+    """An error of the database. ``reason`` is logged, so it has nothing of a payload."""
 
     meaning: Meaning
     error: str
@@ -53,10 +53,10 @@ class Fault:
 
 
 class Connection(Protocol):
-    """What the sink does with a connection. All of it may raise the driver's errors."""
+    """An open connection. Every method may raise the driver's errors."""
 
     def insert(self, webhooks: Sequence[Webhook]) -> Sequence[Outcome]:
-        """All of them or none, in one round trip. What is there already, stays."""
+        """Insert all webhooks or none, in one round trip. Existing rows stay as they are."""
         ...
 
     def execute(self, statement: str) -> None: ...
@@ -65,20 +65,20 @@ class Connection(Protocol):
 
 
 class Driver(Protocol):
-    """What differs from database to database."""
+    """The differences between databases."""
 
     engine: str
     errors: tuple[type[Exception], ...]
 
     def connect(self, settings: DatabaseSettings, user: str, password: str, tls: ssl.SSLContext | None) -> Connection:
-        """A connection whose statements commit by themselves. With ``tls``, never one without it."""
+        """Open a connection in autocommit mode. With ``tls``, never open one without it."""
         ...
 
     def fault(self, error: Exception) -> Fault: ...
 
 
 class Credentials:
-    """User and password: from a secret, or a token of IAM's as the password."""
+    """User and password from a secret, or an IAM token as the password."""
 
     def __init__(self, settings: DatabaseSettings, secrets: Any, rds: Any) -> None:
         self._settings = settings
@@ -87,33 +87,35 @@ class Credentials:
         self._known: tuple[str, str] | None = None
 
     def get(self) -> tuple[str, str]:
-        """Raises SinkDown where they cannot be had."""
+        """Return user and password. Raise SinkDown if they are not available."""
         if self._settings.secret_arn is None:
-            # A token is made without asking anybody, and is good for 15 minutes.
+            # A token is computed locally, and is valid for 15 minutes.
             user = self._settings.database_user or ""
             return user, self._rds.generate_db_auth_token(self._settings.host, self._settings.port, user)
         if self._known is None:
             self._known = self._read(self._settings.secret_arn)
         return self._known
 
-    def refused(self) -> bool:
-        """The database refused them. Returns whether there are others by now: those of a secret that was rotated."""
-        refused, self._known = self._known, None
-        return refused is not None and self.get() != refused
+    def rejected(self) -> bool:
+        """Forget the credentials that the database rejected. Return whether the secret has others by now, after a
+        rotation.
+        """
+        rejected, self._known = self._known, None
+        return rejected is not None and self.get() != rejected
 
     def _read(self, secret_arn: str) -> tuple[str, str]:
         try:
             secret = json.loads(secret_text(self._secrets.get_secret_value(SecretId=secret_arn)))
             return secret["username"], secret["password"]
         except Exception as error:
-            # Whatever it is, no webhook caused it; and what json says of it would quote the secret.
+            # No webhook caused it, and the text of its error would quote the secret.
             raise SinkDown(
                 f"username and password could not be read from the secret {secret_arn}", error=type(error).__name__
             ) from None
 
 
 class DatabaseSink:
-    """Each batch is one statement of one driver's."""
+    """A sink that stores each batch in one statement of a driver."""
 
     def __init__(self, settings: DatabaseSettings, driver: Driver, credentials: Credentials) -> None:
         self._settings = settings
@@ -127,9 +129,9 @@ class DatabaseSink:
 
     @classmethod
     def from_environment(cls, driver: Callable[[DatabaseSettings], Driver]) -> "DatabaseSink":
-        """The sink of a deployed function."""
+        """Create the sink of a deployed function."""
         settings = from_environment(DatabaseSettings)
-        # A client takes a while to make, and only one of them is needed.
+        # A client is slow to create, and only one of them is needed.
         secrets = client("secretsmanager") if settings.secret_arn else None
         rds = None if settings.secret_arn else client("rds")
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
@@ -145,7 +147,9 @@ class DatabaseSink:
                 connection.close()
 
     def _insert(self, webhooks: Sequence[Webhook]) -> Sequence[Outcome]:
-        """In one round trip where nothing stands in the way. It may be repeated: a row that is there, stays."""
+        """Insert the webhooks in one round trip if possible. A second try is safe, since an existing row stays as it
+        is.
+        """
         where = ""
         for _ in range(_TRIES):
             was_open = self._connection is not None
@@ -153,14 +157,14 @@ class DatabaseSink:
                 outcomes = self._open().insert(webhooks)
             except self._driver.errors as error:
                 fault = self._driver.fault(error)
-            except TimeIsUp:  # nobody knows what is still on its way
+            except TimeIsUp:  # the statement may still be on its way
                 self.close()
                 raise
             else:
                 self._used_at = time.time()
                 return outcomes
             match fault.meaning:
-                # Without a connection no webhook was sent, and none is to blame.
+                # Without a connection, no webhook was sent, and none is bad.
                 case Meaning.BAD_ROW if self._connection is not None:
                     raise BadWebhook(fault.error, fault.reason)
                 case Meaning.CONFLICT:
@@ -169,13 +173,13 @@ class DatabaseSink:
                     self._create_table()
                     continue
                 case Meaning.LOGIN:
-                    may_go_on = self._credentials.refused()
+                    may_go_on = self._credentials.rejected()
                 case Meaning.SLOW:
                     may_go_on = False
                 case _:
-                    # One that was open may have broken since; one that is new tells how the server is.
+                    # An old connection may have broken. A new one tells how the server is.
                     may_go_on = was_open
-            # Of a server that was not reached, or let nobody in, the log has to say which.
+            # If the server was not reached, or the login failed, the log has to name the server.
             where = "" if self._connection is not None else f"{self._settings.host}:{self._settings.port}: "
             self.close()
             if not may_go_on:
@@ -183,7 +187,7 @@ class DatabaseSink:
         raise SinkDown(f"{where}{fault.reason}", error=fault.error)
 
     def _open(self) -> Connection:
-        """The connection; a new one where there is none, or none to be trusted."""
+        """Return the connection. Open a new one if there is none, or if it was idle for too long."""
         if self._connection is not None and time.time() - self._used_at > _TRUSTED_SECONDS:
             self.close()
         if self._connection is None:
@@ -196,12 +200,14 @@ class DatabaseSink:
         try:
             self._open().execute(create_table(self._driver.engine, self._settings.table_name))
         except self._driver.errors as error:
-            # Somebody else may have been faster, and then the insert goes through now.
+            # Another environment may have created it at the same time. Then the insert works now.
             fault = self._driver.fault(error)
             logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
 
 
 def without_values(message: str) -> str:
-    """A database's message for the log: what it begins with in quotes, or quotes after a colon or as a value, is of the
-    payload. Other quotes are around names."""
+    """Remove values of the payload from a database's message for the log.
+
+    They are quoted at its start, after a colon, or after "value". Other quotes are around names.
+    """
     return _QUOTED.sub(r"\1…", message)

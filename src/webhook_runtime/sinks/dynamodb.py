@@ -1,4 +1,4 @@
-"""Into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
+"""Store into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -14,19 +14,19 @@ from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 _MAX_STATEMENTS = 25
 
-# An item holds 400 KB. What is not payload takes less than 50: API Gateway gives request line and headers 10 KB, and a
-# query may be three times as long when it is encoded.
+# An item holds 400 KB. All but the payload takes less than 50 KB: request line and headers are limited to 10 KB, and
+# encoding may triple a query.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 _MAX_ITEM_PAYLOAD = 350 * 1024
 
-# What DynamoDB says of a statement that it will never run: the item is too large, or its key is.
+# Errors of a statement that can never succeed: the item or its key is too large.
 _BAD_ITEM = frozenset({"ValidationError", "ItemCollectionSizeLimitExceeded"})
 
 
 class DynamoDBSink:
-    """``INSERT`` of PartiQL is conditional by nature: it never overwrites, and says DuplicateItem instead.
+    """Inserts by PartiQL's ``INSERT``, which never overwrites an item, and fails with DuplicateItem instead.
 
-    Where there are ``payloads``, one that no item holds is kept there, and its item has ``payload_object`` instead of
+    With ``payloads``, a payload that fits no item is stored there. Its item has ``payload_object`` instead of
     ``payload``.
     """
 
@@ -37,7 +37,7 @@ class DynamoDBSink:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """The sink of a deployed function."""
+        """Create the sink of a deployed function."""
         settings = from_environment(DynamoDBSettings)
         return cls(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))
 
@@ -64,7 +64,7 @@ class DynamoDBSink:
     def _statement(self, webhook: Webhook) -> dict[str, Any]:
         item = {name: column(webhook) for name, column in _COLUMNS.items()}
         if self._payloads is not None and len(webhook.body) > _MAX_ITEM_PAYLOAD:
-            # The object first: an item never names one that is not there.
+            # The object first, so that no item ever names a missing one.
             del item["payload"]
             item["payload_object"] = {"S": self._payloads.keep(webhook)}
         columns = ", ".join(f"'{name}': ?" for name in item)
@@ -72,7 +72,7 @@ class DynamoDBSink:
 
 
 def _payload(webhook: Webhook) -> dict[str, Any]:
-    """Text where it is text, whichever way it travelled; else the bytes."""
+    """Return text if the payload is UTF-8, else bytes."""
     try:
         return {"S": webhook.text}
     except UnicodeDecodeError:

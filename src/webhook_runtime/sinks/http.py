@@ -1,4 +1,4 @@
-"""To an HTTP service: one POST a webhook, over a connection that is kept."""
+"""Send each webhook to an HTTP service by POST, over a connection that is kept."""
 
 import base64
 import hashlib
@@ -28,12 +28,12 @@ from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.sources.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.tls import tls_context
 
-# A service that is asked too much, or that is not there at present, takes no other webhook either.
+# A service that rejects by load, or is down, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-# 409 is said of an Idempotency-Key whose first request is still under way: one that was given up for a time-out. 421 is
-# about the connection, and 101 an answer to nothing that was asked.
+# 409 means that the first request with this Idempotency-Key still runs, after a timeout. 421 is about the connection,
+# and 101 answers nothing that was asked.
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
-_COME_AGAIN = frozenset(
+_RETRIED = frozenset(
     {
         HTTPStatus.SWITCHING_PROTOCOLS,
         HTTPStatus.REQUEST_TIMEOUT,
@@ -43,23 +43,24 @@ _COME_AGAIN = frozenset(
     }
 )
 
-# What the client would refuse. That a value may be folded into several lines is no longer so.
+# urllib3 would reject these. A value in several lines is no longer allowed.
 # https://www.rfc-editor.org/rfc/rfc9112#section-5.2
 _NAME = re.compile(r"[!-9;-~]+")
 _VALUE = re.compile(r"[^\r\n]*")
 
-# The signing secret is taken at its word for so long: it may be rotated.
+# The signing secret is cached for so long, since it may be rotated.
 _KNOWN_SECONDS = 300
 
-# Of an answer nothing is needed but its end, after which the connection can be used again.
+# Read a response to its end, so that the connection can be used again, but not a longer one.
 _MAX_ANSWER = 64 * 1024
-# How often a service may say that it is still at work.
+# How many 1xx responses a service may send first.
 _MAX_INTERIM = 1000
 
 
 class _Response(HTTPResponse):
-    """The answer, and not what a service says before it: 1xx is no answer, and after it that to the next request would
-    be taken for this one's. And once the status is there, it counts, whatever becomes of the rest.
+    """The final response: skip 1xx, or the response to the next request would be taken for this one's.
+
+    Once the status is read it counts, even if the rest fails.
 
     See: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
     """
@@ -69,16 +70,16 @@ class _Response(HTTPResponse):
     def begin(self) -> None:
         try:
             super().begin()
-        except HTTPException as error:  # more headers than Python reads, or longer ones
+        except HTTPException as error:  # more or longer headers than Python reads
             if self._said is None or isinstance(error, UnknownProtocol):
                 raise
             self._end()
         else:
-            if len(set(self.headers.get_all("Content-Length", ()))) > 1:  # which the client would refuse
+            if len(set(self.headers.get_all("Content-Length", ()))) > 1:  # urllib3 would reject it
                 self._end()
 
     def _end(self) -> None:
-        """The status, and nothing behind it."""
+        """Keep the status, and nothing after it."""
         assert self._said
         version, self.status, self.reason = self._said
         self.code, self.version = self.status, 10 if version == "HTTP/1.0" else 11
@@ -100,8 +101,7 @@ class _HttpConnection(connection.HTTPConnection):
 
 
 class _HttpsConnection(connection.HTTPSConnection):
-    """A service that hangs up has done so, by TLS too: the client would take it for one that nobody can reach, and not
-    read the answer that is there already."""
+    """Treat a TLS error as a closed connection: urllib3 would not read a response that has already arrived."""
 
     response_class = _Response
 
@@ -116,7 +116,7 @@ class _HttpsConnection(connection.HTTPSConnection):
 
 @contextmanager
 def _hung_up() -> Iterator[None]:
-    """An error of TLS, once there is a connection, as that of a connection without it."""
+    """Raise an error of TLS as that of a connection without it."""
     try:
         yield
     except ssl.SSLError as error:
@@ -132,7 +132,7 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 
 class Signer:
-    """Signs as Standard Webhooks has it, so that the service can tell who forwards.
+    """Signs as Standard Webhooks defines it, so that the service can verify the forwarder.
 
     See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
@@ -144,9 +144,9 @@ class Signer:
         self._read_at = float("-inf")
 
     def headers(self, key: str, body: bytes) -> dict[str, str]:
-        """Raises SinkDown where the secret cannot be had: nothing is sent unsigned."""
-        # A dot ends the id where it is signed, and a sender may have put one into its own: it could then be read as
-        # another id with another payload.
+        """Return the headers of a signature. Raise SinkDown if the secret is not available."""
+        # A dot ends the id in the signed text. With a dot in its id, a provider could make it read as another id with
+        # another payload.
         id = key.replace("%", "%25").replace(".", "%2E")
         now = str(int(time.time()))
         mac = hmac.new(self._secret(), f"{id}.{now}.".encode() + body, hashlib.sha256)
@@ -158,7 +158,7 @@ class Signer:
             try:
                 self._key = self._read()
             except SinkDown:
-                if self._key is None:  # else the one that is known is the best there is
+                if self._key is None:  # else keep the key that is known
                     raise
             self._read_at = time.time()
         return self._key
@@ -174,7 +174,7 @@ class Signer:
 
 
 class _PerhapsDown(SinkDown):
-    """The service was reached, and then refused to work, gave no answer or hung up."""
+    """The service was reached, but sent 429, 503 or no response, or closed the connection."""
 
 
 class HttpSink:
@@ -184,7 +184,7 @@ class HttpSink:
         self._settings = settings
         self._signer = signer
         self._named = frozenset(map(plain, settings.forward_headers))
-        # The key of the webhook to which the service did that last, where nothing went well since.
+        # The key of the last webhook with which the service failed so, until the next success.
         self._troubled_by: str | None = None
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=1, retries=False, ssl_context=tls_context(None, settings.ca_certificates)
@@ -193,7 +193,7 @@ class HttpSink:
 
     @classmethod
     def from_environment(cls) -> "HttpSink":
-        """The sink of a deployed function."""
+        """Create the sink of a deployed function."""
         settings = from_environment(HttpSettings)
         arn = settings.signing_secret_arn
         return cls(settings, Signer(client("secretsmanager"), arn) if arn else None)
@@ -209,12 +209,15 @@ class HttpSink:
             yield outcome
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._pool.clear()
 
     def _troubled(self, webhook: Webhook, trouble: _PerhapsDown) -> Outcome:
-        """What one webhook does to the service is no reason to take it for down: somebody may have sent it for just
-        that, and the others of the batch would use up their tries with it. Two in a row are: raises SinkDown, once."""
+        """Decide whether the service is down: raise SinkDown, once, after the second such webhook in a row.
+
+        A single webhook is not enough. It may have been sent for just that, and would use up the tries of the rest of
+        the batch.
+        """
         before, self._troubled_by = self._troubled_by, webhook.key
         if before not in (None, webhook.key):
             self._troubled_by = None
@@ -229,23 +232,23 @@ class HttpSink:
             try:
                 response = self._request(headers, webhook.body, deadline)
             except ProtocolError:
-                # A kept connection that the service has ended just now. The key makes a second try harmless.
+                # The service has just closed a kept connection. The key makes a second try harmless.
                 response = self._request(headers, webhook.body, deadline)
             if response.status == HTTPStatus.MISDIRECTED_REQUEST:
-                # The service is not the one that this connection is for: a new one may be.
+                # This connection is for another service. A new one may be for the right one.
                 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
                 self._pool.clear()
                 response = self._request(headers, webhook.body, deadline)
         except HTTPError as error:
-            # Also where it did not answer in time: a service that is slow is not helped by the next request.
-            # Of the URL its host alone: a path may be what lets somebody in.
+            # No answer in time counts too: another request does not help a slow service. Name only the host of the URL,
+            # whose path may be a secret.
             reason = f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
             kind = _PerhapsDown if isinstance(error, ReadTimeoutError | ProtocolError) else SinkDown
             raise kind(reason, error=type(error).__name__) from error
         return _outcome(response)
 
     def _request(self, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> "urllib3.BaseHTTPResponse":
-        # Never 0, which would be an error: the first request is made however little time is left.
+        # Never 0, which would be an error: the first request is always made.
         timeout = max(min(self._settings.timeout_seconds, deadline.remaining()), 0.01)
         response = self._pool.request(
             "POST",
@@ -262,7 +265,7 @@ class HttpSink:
         return response
 
     def _headers(self, webhook: Webhook) -> HTTPHeaderDict:
-        """Those of the webhook; what we say in their place cannot be said by a sender."""
+        """Return the webhook's headers. Our own headers replace those of a client."""
         ours = {
             "Idempotency-Key": webhook.key,
             "X-Forwarded-For": webhook.source_ip,
@@ -277,23 +280,25 @@ class HttpSink:
             for name, value in webhook.headers.pairs()
             if (compared := plain(name)) not in replaced and (compared in self._named or not is_trusted(compared))
         ]
-        # The client writes Latin-1, and these are the bytes that came.
+        # urllib3 writes Latin-1, so these are the bytes that arrived.
         return HTTPHeaderDict((name, value.encode().decode("latin-1")) for name, value in [*theirs, *ours.items()])
 
 
 def _is_read_to_its_end(response: "urllib3.BaseHTTPResponse", seconds: float) -> bool:
-    """Whether nothing of the answer is left, so that its connection can be used again. What the service made of the
-    webhook it has said already."""
-    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # to one that nobody here speaks
+    """Read the response to its end, and tell whether its connection can be used again.
+
+    The result of the webhook is in the status already.
+    """
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:  # to a protocol that this client does not speak
         return False
     size, end = 0, time.monotonic() + seconds
     try:
         for part in response.stream(_MAX_ANSWER + 1, decode_content=False):
             size += len(part)
-            # In pieces it may come for ever, each of them in time.
+            # A slow response can reset the read timeout with every chunk, so enforce a total deadline.
             if size > _MAX_ANSWER or time.monotonic() > end:
                 return False
-    except (Exception, TimeIsUp):  # it is cut short, does not come, or is nothing that a client can read
+    except (Exception, TimeIsUp):  # it is cut short, does not arrive, or cannot be decoded
         return False
     return True
 
@@ -306,7 +311,7 @@ def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
     retry_after = _seconds(response.headers.get("Retry-After"))
     if status in _DOWN:
         raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
-    permanent = 400 <= status < 500 and status not in _COME_AGAIN
+    permanent = 400 <= status < 500 and status not in _RETRIED
     return Outcome(Kind.PERMANENT if permanent else Kind.RETRY, f"HTTP {status}", reason, retry_after)
 
 

@@ -1,4 +1,4 @@
-"""Into a MySQL or MariaDB table, by PyMySQL: one statement a batch."""
+"""Store into a MySQL or MariaDB table with PyMySQL, in one statement a batch."""
 
 import ssl
 from collections.abc import Sequence
@@ -29,26 +29,26 @@ _MEANING = {
     ER.WARN_DATA_TRUNCATED: Meaning.BAD_ROW,
     ER.WRONG_VALUE_FOR_TYPE: Meaning.BAD_ROW,
     1644: Meaning.BAD_ROW,  # raised by a trigger
-    1690: Meaning.BAD_ROW,  # a number that is out of range
+    1690: Meaning.BAD_ROW,  # a number out of range
     3140: Meaning.BAD_ROW,  # not JSON
-    3141: Meaning.BAD_ROW,  # not JSON either, in a column that is computed from it
-    3156: Meaning.BAD_ROW,  # JSON, and not of the type that is wanted
-    3854: Meaning.BAD_ROW,  # bytes that are not of the character set
-    3819: Meaning.BAD_ROW,  # a check constraint, of MySQL
-    ER.CONSTRAINT_FAILED: Meaning.BAD_ROW,  # and of MariaDB
+    3141: Meaning.BAD_ROW,  # not JSON, in a column that is computed from it
+    3156: Meaning.BAD_ROW,  # JSON of the wrong type
+    3854: Meaning.BAD_ROW,  # bytes that are not in the character set
+    3819: Meaning.BAD_ROW,  # a check constraint of MySQL
+    ER.CONSTRAINT_FAILED: Meaning.BAD_ROW,  # a check constraint of MariaDB
     ER.LOCK_DEADLOCK: Meaning.CONFLICT,
     ER.LOCK_WAIT_TIMEOUT: Meaning.SLOW,
     ER.ACCESS_DENIED_ERROR: Meaning.LOGIN,
-    1698: Meaning.LOGIN,  # by a plugin of MariaDB's
+    1698: Meaning.LOGIN,  # rejected by a plugin of MariaDB
     ER.NO_SUCH_TABLE: Meaning.NO_TABLE,
 }
 
-# No column is ever given a NULL but by the statement below.
+# Only the statement below ever sets a column to NULL.
 _HINTS = {ER.BAD_NULL_ERROR: OTHER_KEY, ER.BAD_FIELD_ERROR: NO_COLUMN}
 
-# Without strictness a value that does not fit is cut, and an id that was cut may be another's. Behind a pooler the
-# session may be another one by the time of the statement, so the statement says it as well: in MySQL's way, which
-# MariaDB takes for a comment, and in MariaDB's.
+# Without strict mode, a value that is too long is cut, and a cut id may equal another one. Behind a pooler, the
+# statement may run in another session. So it sets the mode too: as a hint of MySQL, which is a comment to MariaDB, and
+# in MariaDB's own way.
 _STRICT = "sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), time_zone = '+00:00'"
 _INSERT = "INSERT /*+ SET_VAR(sql_mode = 'STRICT_ALL_TABLES') SET_VAR(time_zone = '+00:00') */"
 _OF_MARIADB = f"SET STATEMENT {_STRICT} FOR "
@@ -59,7 +59,7 @@ _SESSION = (
 
 
 class MySqlDriver:
-    """MySQL, and what speaks its protocol."""
+    """MySQL, and servers that speak its protocol."""
 
     engine = "mysql"
     errors: tuple[type[Exception], ...] = (pymysql.Error, OSError, UnicodeError)
@@ -112,23 +112,23 @@ class _Connection:
             row = cursor.fetchone()
         assert row is not None
         self._max_bytes = int(row[0])
-        # A proxy greets with a version of its own; this is the server's.
+        # A proxy greets with its own version. This is the server's.
         self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in row[1] else insert
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        # In one order everywhere, which makes deadlocks rare.
+        # The same order everywhere, which makes deadlocks rare.
         rows = sorted(webhooks, key=lambda webhook: webhook.key)
         with self._connection.cursor() as cursor:
             values = ", ".join(cursor.mogrify(_ROW, _values(row)) for row in rows)
             statement = self._insert.replace("{rows}", values, 1)
-            # With the byte before it that says that it is a statement.
+            # One byte in front says that it is a statement.
             if 1 + len(statement.encode("utf-8", "surrogateescape")) >= self._max_bytes:
-                # The server would end the connection, and not say why.
+                # The server would end the connection without a reason.
                 raise BadWebhook("TooLarge", f"the statement is larger than max_allowed_packet of {self._max_bytes}")
             self._is_idle = False
             new = cursor.execute(statement)
             self._is_idle = True
-        # How many are new is known, not which: where some are, all count as stored.
+        # The number of new rows is known, but not which. If there are any, all count as stored.
         return [STORED if new else DUPLICATE] * len(webhooks)
 
     def execute(self, statement: str) -> None:
@@ -136,7 +136,7 @@ class _Connection:
             cursor.execute(statement)
 
     def close(self) -> None:
-        """With a word to the server only after a statement that went well: else it may wait for one that is gone."""
+        """Close the connection. Tell the server only after a statement that succeeded: else it may not answer."""
         if self._is_idle:
             self._connection.close()
         else:

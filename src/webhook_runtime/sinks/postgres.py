@@ -1,8 +1,7 @@
-"""Into a Postgres table, by pg8000: one statement, which takes a batch of any size in one round trip.
+"""Store into a Postgres table with pg8000: one statement takes a batch of any size in one round trip.
 
-The connection may be one to a pooler, which hands each transaction to whichever of its own connections is free. So
-nothing outlives a transaction: no statement has a name, since another connection may have given the same name to a
-statement of its own, and no setting is the session's.
+A pooler may run each transaction on another connection. So nothing outlives a transaction: statements have no names,
+which another client may use too, and no setting is the session's.
 """
 
 import socket
@@ -23,8 +22,8 @@ from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import IDLE_SECONDS, Fault, Meaning, without_values
 from webhook_runtime.sinks.rows import headers, received_at
 
-# Of the connection itself, which the server ends once nobody uses it any more. A pooler refuses to be told, and so does
-# a server before Postgres 14, which does not know the setting.
+# A setting of the connection, which lets the server end idle ones. Poolers reject it, and so do servers before Postgres
+# 14.
 _OF_THE_CONNECTION = {"idle_session_timeout": f"{IDLE_SECONDS}s"}
 _UNKNOWN_SETTING = {
     "08P01",  # protocol_violation: PgBouncer's "unsupported startup parameter"
@@ -32,10 +31,10 @@ _UNKNOWN_SETTING = {
     "22023",  # invalid_parameter_value
     "42704",  # undefined_object: Postgres' "unrecognized configuration parameter"
 }
-# Of the transaction, which ends with the batch.
+# A setting of the transaction, which ends with the batch.
 _OF_THE_TRANSACTION = f"SELECT set_config('statement_timeout', '{STATEMENT_SECONDS}s', true)"
-# Somebody else may have left a search_path on the connection, or a temporary table: a name without a schema would be
-# theirs. So it is looked for where the role and the database have it.
+# Another client of a pooler may have left a search_path or a temporary table, and a name without a schema would find
+# that. So reset the path to that of role and database.
 _OF_THE_NAME = (
     " || set_config('search_path', concat_ws(', ', nullif(reset_val, ''), 'pg_temp'), true)"
     " FROM pg_settings WHERE name = 'search_path'"
@@ -45,7 +44,7 @@ _TYPES = ("text", "text", "text", "timestamptz", "text", "text", "text", "jsonb"
 
 
 class PostgresDriver:
-    """Postgres, and what speaks its protocol."""
+    """Postgres, and servers that speak its protocol."""
 
     engine = "postgres"
     errors: tuple[type[Exception], ...] = (pg8000.native.Error, OSError, UnicodeError)
@@ -62,10 +61,10 @@ class PostgresDriver:
     def connect(
         self, settings: DatabaseSettings, user: str, password: str, tls: ssl.SSLContext | None
     ) -> "_Connection":
-        # Not the driver's own socket, which would give a statement no longer than a connection.
+        # Not the driver's own socket, which has one timeout for connecting and for statements.
         wire = socket.create_connection((settings.host, settings.port), CONNECT_SECONDS)
         wire.settimeout(SOCKET_SECONDS)
-        # A batch is sent in pieces, and the last would wait up to 40 milliseconds for the server's acknowledgement.
+        # Without it, the last piece of a batch would wait up to 40 milliseconds for the server's acknowledgement.
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             connection = pg8000.native.Connection(
@@ -75,7 +74,7 @@ class PostgresDriver:
                 password=password,
                 ssl_context=tls or False,
                 application_name="cdk-scalable-webhook",
-                # Whatever the role or the database would have: a webhook is Unicode.
+                # A webhook is Unicode, whatever the default of role and database.
                 startup_params={"client_encoding": "UTF8", **self._of_the_connection},
                 sock=wire.dup(),
             )
@@ -103,7 +102,7 @@ class PostgresDriver:
 
 
 class _Connection:
-    """``wire`` is the socket below the driver's own, with TLS or without."""
+    """``wire`` is the socket below the driver's own, with or without TLS."""
 
     def __init__(self, connection: pg8000.native.Connection, wire: socket.socket, insert: str, settings: str) -> None:
         self._connection = connection
@@ -113,7 +112,7 @@ class _Connection:
         self._is_idle = True
 
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        # In one order everywhere: two batches that share rows then wait for each other, and never deadlock.
+        # The same order everywhere: two batches that share rows then wait for each other, and never deadlock.
         rows = sorted(webhooks, key=lambda webhook: webhook.key)
         columns = {
             "id": _texts(row.id for row in rows),
@@ -128,15 +127,16 @@ class _Connection:
             "source_ip": _texts(row.source_ip for row in rows),
         }
         self._is_idle = False
-        # The first row is that of the setting.
+        # The first row is the result of the setting.
         _, *inserted = self._in_one_transaction(self._insert, [columns[name] for name in COLUMNS])
         self._is_idle = True
         new = {key for (key,) in inserted}
         return [STORED if webhook.key in new else DUPLICATE for webhook in webhooks]
 
     def _in_one_transaction(self, statement: str, values: Sequence[str] = ()) -> list[list[str]]:
-        """The settings and the statement go out together, and the server takes all that stands before a Sync as one
-        transaction. The driver's own ``run`` would make two of it, and a pooler might send the second one elsewhere.
+        """Send settings and statement before one Sync, which makes them one transaction.
+
+        The driver's own ``run`` would make two, and a pooler might run the second one elsewhere.
 
         See: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
         """
@@ -147,7 +147,7 @@ class _Connection:
         try:
             self._connection.handle_messages(answer)
         except pg8000.native.InterfaceError:
-            # Who ends a connection says why before, and the driver would only tell that it is gone.
+            # The server sends a reason before it ends a connection. The driver would only say that it is gone.
             if answer.error is None:
                 raise
             raise answer.error from None
@@ -158,7 +158,7 @@ class _Connection:
         self._in_one_transaction(statement)
 
     def close(self) -> None:
-        """With a word to the server only after a statement that went well: else it may wait for one that is gone."""
+        """Close the connection. Tell the server only after a statement that succeeded: else it may not answer."""
         try:
             if self._is_idle:
                 self._connection.close()
@@ -167,14 +167,14 @@ class _Connection:
 
 
 def _hang_up(wire: socket.socket) -> None:
-    """Now, whoever still holds a copy: the driver holds its own until it is collected."""
+    """Close the socket now, although the driver holds a copy until it is collected."""
     with suppress(OSError):
         wire.shutdown(socket.SHUT_RDWR)
     wire.close()
 
 
 def _execute(statement: str, values: Sequence[str] = ()) -> bytes:
-    """Parse, Bind and Execute, of a statement and a portal that have no names.
+    """Return Parse, Bind and Execute for an unnamed statement and portal.
 
     See: https://www.postgresql.org/docs/current/protocol-message-formats.html
     """
@@ -196,6 +196,7 @@ def _texts(values: Iterable[str]) -> str:
 
 
 def _array(elements: Iterable[str]) -> str:
-    """https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO. Not the driver's own, which reads a payload
-    character by character."""
+    """https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO. The driver's own function reads a payload
+    character by character.
+    """
     return "{" + ",".join(elements) + "}"

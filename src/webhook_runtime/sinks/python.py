@@ -1,4 +1,4 @@
-"""To a function of the user's."""
+"""Give webhooks to the user's function."""
 
 import importlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
@@ -10,12 +10,12 @@ from webhook_runtime.deadline import INTERRUPTS, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome
 
-# What is done once somebody asks for it, as nobody here does.
+# Values of a function that has not run yet.
 _NOT_YET_DONE = (Awaitable, Generator, AsyncGenerator, map, filter)
 
 
 class PythonSink:
-    """Hands over webhooks, one at a time or, with ``batch``, as a list."""
+    """Calls the handler with one webhook or, with ``batch``, with a list."""
 
     def __init__(self, handler: Callable[[Any], object], *, batch: bool = False) -> None:
         self._handler = handler
@@ -23,7 +23,7 @@ class PythonSink:
 
     @classmethod
     def from_environment(cls) -> "PythonSink":
-        """The sink of a deployed function. An error of the user's module shows when it is loaded."""
+        """Create the sink of a deployed function. An error of the user's module shows when it is loaded."""
         settings = from_environment(PythonSettings)
         module, _, name = settings.handler.rpartition(".")
         return cls(getattr(importlib.import_module(module), name), batch=settings.handler_batch)
@@ -35,7 +35,7 @@ class PythonSink:
             if done.kind is Kind.STORED or done.retry_after is not None:
                 yield from [done] * len(webhooks)
                 return
-            # One of them is to blame; alone, each can be told from the others.
+            # One of them is to blame. Alone, each can be judged.
         for webhook in webhooks:
             with deadline.step():
                 outcome = self._hand_over([webhook] if self._batch else webhook)
@@ -44,11 +44,11 @@ class PythonSink:
     def _hand_over(self, argument: Webhook | list[Webhook]) -> Outcome:
         try:
             result = self._handler(argument)
-            # The last is what the futures of threads and processes have.
+            # Futures of threads and processes have this attribute.
             if isinstance(result, _NOT_YET_DONE) or hasattr(result, "add_done_callback"):
-                raise TypeError("the handler has not run: it must be no generator, nor async, nor return a future")
+                raise TypeError("the handler has not run: it must not be async or a generator, or return a future")
         except INTERRUPTS:
             raise
-        except BaseException as error:  # an exit too: it would end the function, and nobody would know what is stored
+        except BaseException as error:  # SystemExit too: it would end the function, and lose what is stored
             return guard.outcome(error)
         return STORED

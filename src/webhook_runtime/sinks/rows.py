@@ -1,4 +1,4 @@
-"""A webhook as a row of the table, and what to do with a table that another version of this library, or you, made."""
+"""A webhook as a row of the table, and hints about a table that you or another version of this library made."""
 
 import json
 
@@ -10,10 +10,10 @@ OTHER_KEY = ": another row has the same value in a unique key of the table; one 
 
 
 def headers(webhook: Webhook) -> str:
-    """All headers as a JSON object."""
+    """Return all headers as a JSON object."""
     return json.dumps(dict(webhook.headers), ensure_ascii=False)
 
 
 def received_at(webhook: Webhook) -> str:
-    """When it arrived, in UTC, as every database reads it."""
+    """Return the time of arrival in UTC, in a format that every database reads."""
     return webhook.received_at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]

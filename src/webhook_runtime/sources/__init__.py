@@ -1,1 +1,1 @@
-"""Who sends: how a request is verified, and what its sender is told."""
+"""Providers: how a request is verified, and what the provider is answered."""

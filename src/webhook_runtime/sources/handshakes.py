@@ -1,4 +1,6 @@
-"""What senders ask before they send, or now and then between: is this endpoint yours? Each kind in a class."""
+"""Endpoint verification: requests by which a provider checks the endpoint, before or between events. A class for each
+kind.
+"""
 
 import base64
 import hmac
@@ -12,18 +14,21 @@ from urllib.parse import parse_qs
 from webhook_runtime.message import Webhook, is_form
 from webhook_runtime.sources.verification import Answer, Unverified
 
-# Reads secrets, which a handshake that needs none need not wait for.
+# Reads secrets, only for a handshake that needs them.
 Ask = Callable[[], Sequence[str]]
 
 
 class Handshake(Protocol):
-    """``is_signed`` tells whether the request is verified first, as any of its sender's."""
+    """``is_signed`` says whether the request has to be verified first, like any other of its provider."""
 
     is_signed: bool
 
     def answer(self, webhook: Webhook, secrets: Ask, tokens: Ask) -> Answer | None:
-        """The answer, or None where the request is no handshake. ``secrets`` are those of the source, or the one that
-        the request was signed with; ``tokens`` those that only the handshake knows. Raises Unverified."""
+        """Return the answer, or None if the request is no handshake. Raise Unverified.
+
+        ``secrets`` are those of the source, or the one that signed the request. ``tokens`` are those that only the
+        handshake uses.
+        """
         ...
 
 
@@ -44,7 +49,7 @@ class Slack:
 
 
 class SslCheck:
-    """Slack's look at the certificate, which it does not sign: a form that it marks so.
+    """Slack's check of the certificate: an unsigned form with a field for it.
 
     https://docs.slack.dev/interactivity/implementing-slash-commands
     """
@@ -103,14 +108,15 @@ class MicrosoftGraph:
     is_signed = False
 
     def answer(self, webhook: Webhook, _secrets: Ask, _tokens: Ask) -> Answer | None:
-        # SharePoint writes its name in lower case.
+        # SharePoint writes the name in lower case.
         tokens = [values[-1] for name, values in webhook.query.items() if name.lower() == "validationtoken"]
         return Answer(tokens[-1]) if tokens and tokens[-1] else None
 
 
 class X:
-    """The challenge-response check. It signs what anybody asks it to, with the secret that events are signed with: so
-    only what no event can be. An event is a JSON object.
+    """The challenge-response check, which signs any text with the secret of the events.
+
+    So it signs only a text that cannot be an event, which is a JSON object.
 
     https://docs.x.com/x-api/webhooks/quickstart
     """
@@ -127,7 +133,7 @@ class X:
 
 
 class Head:
-    """A request without a payload, by which some see whether somebody is there."""
+    """A request without a payload, by which some providers check that the endpoint exists."""
 
     is_signed = False
 
@@ -137,7 +143,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Echo:
-    """A parameter of the query that comes back as text."""
+    """A parameter of the query that is sent back as text."""
 
     parameter: str
     is_signed = False
@@ -149,7 +155,7 @@ class Echo:
 
 @dataclass(frozen=True)
 class Form:
-    """A form that has this field and no other."""
+    """A form with this field and no other."""
 
     field: str
     is_signed = False
@@ -172,12 +178,12 @@ KINDS: Mapping[str, Callable[..., Handshake]] = {
 }
 
 
-# Bytes. What is not signed is read only where it is as small as a probe is.
+# Bytes. An unsigned request is read only if it is as small as a probe.
 _MAX_FORM = 64 * 1024
 
 
 def _form(webhook: Webhook) -> Mapping[str, list[str]]:
-    """The fields of a small form that was sent by POST."""
+    """Return the fields of a small form that was sent by POST."""
     if webhook.method != "POST" or len(webhook.body) > _MAX_FORM or not is_form(webhook.headers):
         return {}
     return parse_qs(webhook.body.decode(errors="replace"), keep_blank_values=True)

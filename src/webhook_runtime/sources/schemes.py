@@ -1,4 +1,4 @@
-"""Whether a sender is who it claims to be: each scheme reads a claim, and holds it against a secret."""
+"""Signature schemes: parse the claim of a request, and verify it with a secret."""
 
 import base64
 import hashlib
@@ -24,40 +24,40 @@ from webhook_runtime.sources.verification import Answer, Unverifiable, Unverifie
 
 
 class SourceFailed(Unverifiable):
-    """The user's function failed, so nobody is let in."""
+    """The user's function failed, so no request is accepted."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has found: the secret that the request was signed with, and what the user's function said of it."""
+    """The result of a check: the secret that signed the request, and the result of the user's function."""
 
     secret: str = ""
     id: str | None = None
     answer: Answer | None = None
 
 
-# What a request claims, read once: of some secrets the one that bears it out. Raises Unverified, or Unverifiable.
+# Verifies a parsed request: given some secrets, returns the one that signed it. Raises Unverified, or Unverifiable.
 Claim = Callable[[Sequence[str]], Verdict]
-# Of a single secret: whether it does.
+# Tells whether a single secret signed the request.
 Fits = Callable[[str], bool]
 
 
 class Scheme(described.Scheme, ABC):
-    """A way to prove it that is checked here."""
+    """A signature scheme with its check."""
 
     def claim(self, webhook: Webhook) -> Claim:
-        """Raises Unverified for what no secret can mend."""
+        """Parse the claim of a request. Raise Unverified if no secret can verify it."""
         fits = self.read(webhook)
         return lambda secrets: self.verdict(fits, secrets)
 
     def verdict(self, fits: Fits, secrets: Sequence[str]) -> Verdict:
-        """Raises Unverified, or Unverifiable."""
+        """Return the verdict for the first secret that fits. Raise Unverified, or Unverifiable."""
         for secret in secrets:
             try:
                 if fits(secret):
                     return Verdict(secret)
             except NoSecret:
-                # The one before it may have been of another kind: the random one that it was created with.
+                # AWSPREVIOUS may be the random initial value, which is no valid key.
                 if secret == secrets[0]:
                     raise
         if secrets and isinstance(_json_value(secrets[0]), dict):
@@ -67,20 +67,23 @@ class Scheme(described.Scheme, ABC):
     @property
     @abstractmethod
     def mismatch(self) -> str:
-        """What to tell a sender whom no secret bears out."""
+        """The message of a 401 if no secret matches."""
 
     @abstractmethod
     def read(self, webhook: Webhook) -> Fits:
-        """What compares does so in constant time. Anybody may have sent what is read here, so each way bounds what that
-        costs. Raises Unverified for what no secret can mend."""
+        """Parse the claim, and return its comparison with a secret, which takes constant time.
+
+        Any client may send a request, so each scheme limits the cost of reading it. Raise Unverified if no secret can
+        verify it.
+        """
 
     @property
     def secret_header(self) -> str | None:
-        """The header that holds the secret itself, so that no sink has it."""
+        """The header that holds the secret itself, which no sink may get."""
         return None
 
     def delivery_id(self, webhook: Webhook) -> str | None:
-        """What makes the delivery unique, where the sender says it."""
+        """Return the provider's id of the event, or None if the request has none."""
         if self.id_header is not None:
             values = webhook.headers.get_all(self.id_header)
             return values[-1] if values and values[-1] else None
@@ -105,7 +108,7 @@ class Hmac(described.Hmac, Scheme):
         return self.read_with(_Macs(webhook.body), webhook)
 
     def read_with(self, macs: "_Macs", webhook: Webhook) -> Fits:
-        """The same, where other ways to sign may need the same MACs."""
+        """Do the same as ``read``, for a scheme of several that need the same MACs."""
         headers, body = webhook.headers, webhook.body
         value = _only(headers, self.header)
         parts = [part.strip(_BLANK) for part in value.split(self.separator)] if self.separator else [value]
@@ -136,8 +139,10 @@ class Hmac(described.Hmac, Scheme):
         return fits
 
     def _require_one_reading(self, webhook: Webhook, id: str) -> None:
-        """What is signed is one text, which no other id or URL may make together with another payload. A time and a
-        method show by themselves where they end: there are few methods, and a time that is recent has one length."""
+        """Require that the signed text can be read in one way only: no other id or URL makes it with another payload.
+
+        Method and time cannot be confused: there are few methods, and a recent time has one length.
+        """
         before, behind = self._around
         if any(name == "id" and (id + text).find(text) != len(id) for name, text in before.apart) or any(
             name == "id" and (text + id).rfind(text) != 0 for name, text in behind.apart
@@ -173,7 +178,7 @@ class Hmac(described.Hmac, Scheme):
         return base64.urlsafe_b64encode(mac).decode().rstrip("=")
 
     def _normal(self, given: str) -> str:
-        """As we would have written it: of base64url with its padding or without, else in one form only."""
+        """Normalise a signature: base64url may have padding, all others have one form."""
         return given.rstrip("=") if self.encoding == "base64url" else given
 
     def _key(self, secret: str) -> bytes:
@@ -186,21 +191,21 @@ class AnyOf(described.AnyOf, Scheme):
     mismatch = ""
 
     def read(self, webhook: Webhook) -> Fits:
-        raise NotImplementedError  # each way does
+        raise NotImplementedError  # each way has its own
 
     def claim(self, webhook: Webhook) -> Claim:
         macs = _Macs(webhook.body)
         claimed: list[tuple[Hmac, Fits]] = []
-        refusals: list[tuple[Hmac, Unverified]] = []
+        rejections: list[tuple[Hmac, Unverified]] = []
         for way in self._schemes:
             try:
                 claimed.append((way, way.read_with(macs, webhook)))
-            except Unverified as refusal:
-                refusals.append((way, refusal))
+            except Unverified as rejection:
+                rejections.append((way, rejection))
         if not claimed:
-            # One that found a signature at all tells the sender most.
-            signed = [refusal for way, refusal in refusals if way.header in webhook.headers]
-            raise [*signed, *(refusal for _, refusal in refusals)][0]
+            # The error of a way whose header is present helps the provider most.
+            signed = [rejection for way, rejection in rejections if way.header in webhook.headers]
+            raise [*signed, *(rejection for _, rejection in rejections)][0]
 
         def claim(secrets: Sequence[str]) -> Verdict:
             mismatches: list[Unverified] = []
@@ -231,7 +236,7 @@ class Twilio(described.Twilio, Scheme):
         form = _form(webhook.body) if is_form(webhook.headers) else []
         fields = "".join(name + value for name, value in sorted(set(form))).encode()
         digests = webhook.query.get("bodySHA256", [])
-        # Whoever leaves the payload out, or sends a form without a field instead, has changed it, too.
+        # A request without its payload, or with a form without fields instead, was changed too.
         is_of_digest = not fields and (webhook.body or digests)
         if is_of_digest and not _equal(hashlib.sha256(webhook.body).hexdigest(), "".join(digests[:1])):
             raise Unverified("The payload does not match the bodySHA256 of the query.")
@@ -282,7 +287,7 @@ class ClientState(described.ClientState, Scheme):
         return lambda secret: all(_equal(secret, state) for state in given)
 
 
-@dataclass(frozen=True, kw_only=True)  # made again, so that __post_init__ is called
+@dataclass(frozen=True, kw_only=True)  # again, so that __post_init__ is called
 class Custom(described.Custom, Scheme):
     mismatch = ""
 
@@ -292,7 +297,7 @@ class Custom(described.Custom, Scheme):
         object.__setattr__(self, "_function", getattr(importlib.import_module(module), name))
 
     def read(self, webhook: Webhook) -> Fits:
-        raise NotImplementedError  # it checks by itself
+        raise NotImplementedError  # the function verifies by itself
 
     def claim(self, webhook: Webhook) -> Claim:
         return lambda secrets: self._ask(webhook, secrets)
@@ -302,19 +307,19 @@ class Custom(described.Custom, Scheme):
         try:
             said = function(webhook, list(secrets))
             if isinstance(said, Answer):
-                # Made anew, since one of a class of their own may not have been checked.
+                # Create it again, since a subclass may have skipped the checks.
                 return Verdict(answer=Answer(said.body, said.content_type, said.status, said.headers))
             if said is None or (isinstance(said, str) and said):
                 return Verdict(id=None if said is None else "".join([said]))
         except INTERRUPTS:
             raise
-        except BaseException as error:  # an exit too: it would end the function, and with it the batch
+        except BaseException as error:  # SystemExit too: it would end the function, and with it the batch
             if guard.is_a(error, Unverified):
                 raised = guard.read(error)
                 raise Unverified(raised.reason, sure=raised.is_sure and not secrets) from None
             logs.logger.error("the source's function raised", exc_info=logs.raised(error))
             raise SourceFailed(logs.name_of(type(error))) from None
-        # An async function that was not awaited has verified nothing, nor has one that says False.
+        # An async function that was not awaited has verified nothing, nor has one that returned False.
         logs.logger.error(
             "the source's function must return an id, an Answer or None", extra={"got": logs.name_of(type(said))}
         )
@@ -325,18 +330,17 @@ KINDS: Mapping[str, type[Scheme]] = {each.kind: each for each in (Hmac, AnyOf, T
 
 
 class _Macs:
-    """The MACs of one payload, each made once: where a signature may be in any of several headers, they are the same
-    for all of these."""
+    """The MACs of one payload, each computed once: several headers may need the same ones."""
 
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
         self._made: dict[tuple[bytes, bytes, bytes, str], bytes] = {}
 
     def made(self, key: bytes, start: bytes, end: bytes, algorithm: str) -> bytes:
-        """Of the payload with this before and behind it."""
+        """Return the MAC of the payload with these texts around it."""
         asked = (key, start, end, algorithm)
         if asked not in self._made:
-            # One copy of the payload at a time: of a large one, more would not fit into memory.
+            # One copy of the payload at a time: more copies of a large one would not fit into memory.
             self._made[asked] = hmac.digest(key, start + self._payload + end, algorithm)
         return self._made[asked]
 
@@ -358,10 +362,10 @@ def _require_recent(timestamp: str | None, format: str, at: float, tolerance: fl
 
 
 def _seconds(timestamp: str, format: str) -> float:
-    """Since 1970. Raises Unverified."""
+    """Return the seconds since 1970. Raise Unverified."""
     if format == "iso8601":
         try:
-            # One form alone: of those that Python reads beside it, one may be the beginning of another.
+            # Only one form: among the others that Python reads, one may be the beginning of another.
             if _ISO_8601.fullmatch(timestamp):
                 return datetime.fromisoformat(timestamp).timestamp()
         except (ValueError, OverflowError):
@@ -377,19 +381,19 @@ def _seconds(timestamp: str, format: str) -> float:
     return number / 1000 if format == "milliseconds" else number
 
 
-# What HTTP has between the parts of a header.
+# HTTP allows these between the parts of a header.
 _BLANK = " \t"
-# Without zeros before it: with them, the same time would have more than one length.
+# HTTP allows these between the parts of a header.
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
 _ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 
-# What is read before anybody has proven anything. Each is far above what the senders send.
-# One for each secret of a sender: two, while it rotates.
+# Limits for requests that are not verified yet, far above those of any provider. One signature for each secret: two,
+# while it is rotated.
 _MAX_SIGNATURES = 20
-# Fields and bytes of a form of Twilio's, which has dozens, and a few KB: 48 at most, where 16 KB of JSON are a field.
+# Fields and bytes of a form. Twilio sends dozens of fields in a few KB, or up to 48 KB if 16 KB of JSON are a field.
 _MAX_FIELDS = 1_000
 _MAX_FORM = 256 * 1024
-# Bytes: as much as a message of the queue has.
+# Bytes: as much as a message of the queue holds.
 _MAX_NOTIFICATIONS = 1024 * 1024
 
 
@@ -403,28 +407,33 @@ def _form(body: bytes) -> list[tuple[str, str]]:
 
 
 def _urls(webhook: Webhook) -> list[str]:
-    """The URL as its sender may have written it: API Gateway hands over the query decoded, so how it was encoded is not
-    known, nor whether the port was written."""
+    """Return the URLs that the provider may have signed.
+
+    API Gateway passes the query decoded, so neither its encoding is known, nor whether the port was written.
+    """
     scheme, _, rest = webhook.url.partition("://")
     host, slash, path = rest.partition("/")
     bases = [webhook.url, f"{scheme}://{host}:443{slash}{path}"]
-    # With a payload each URL costs a hash of it, so a few have to do.
+    # With a payload, each URL costs a hash of it, so try only a few.
     queries = _queries(parse_qsl(webhook.query_string, keep_blank_values=True), all_of_them=not webhook.body)
     return [f"{base}?{query}" if query else base for base in bases for query in queries]
 
 
-# What may stand in a query as it is, and what of it common encoders leave so: by RFC 3986, forms of browsers and Java,
-# JavaScript's encodeURIComponent, and those who write a query by hand.
+# Characters that a query may have unescaped, and those that common encoders leave so: RFC 3986, forms of browsers and
+# Java, JavaScript's encodeURIComponent, and a query written by hand.
 _AS_THEY_ARE = "~!$'()*,;:@/?"
 _ENCODERS = ("~", "*", "~!*'()", _AS_THEY_ARE)
-# Each choice more doubles the ways to write a query. Where there are too many, what encoders treat alike is one.
+# Each further choice doubles the number of queries. If there are too many, treat characters alike that encoders do.
 _MAX_CHOICES = 5
 _ALIKE = ("~", "'", "*", "!()", "@:", "$,;/?")
 
 
 def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str]:
-    """The ways to write a query that these pairs may come of. Each pair is escaped once, and each way made of another
-    by changing one kind of escape: no encoder is asked of thousands of pairs for each of hundreds of ways."""
+    """Return the queries that may have been parsed to these pairs.
+
+    Each pair is escaped once, and each query is made from another one by replacing one kind of escape. So thousands of
+    pairs are not encoded again for hundreds of queries.
+    """
     escaped = [(_escaped(name), _escaped(value)) for name, value in pairs]
     written = ["&".join(f"{name}={value}" for name, value in escaped)]
     written.append("&".join(f"{name}={value}" if value else name for name, value in escaped))
@@ -439,7 +448,7 @@ def _queries(pairs: Sequence[tuple[str, str]], *, all_of_them: bool) -> list[str
 
 
 def _with(characters: str, query: str) -> str:
-    """The query with these characters as they are."""
+    """Unescape these characters in a query."""
     for character in characters:
         query = query.replace(_escape(character), character)
     return query
@@ -454,13 +463,13 @@ def _escape(character: str) -> str:
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:
-    """The payload where it is a JSON object, else an empty one."""
+    """Parse a payload as a JSON object, or return an empty one."""
     value = _json_value(body)
     return value if isinstance(value, dict) else {}
 
 
 def _field(payload: Mapping[str, Any], name: str) -> Any:
-    """What is there, or None. A key that has dots itself is found first."""
+    """Return the value of a field, or None. A key that itself has dots comes first."""
     value: Any = payload
     for key in [name] if name in payload else name.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -468,7 +477,7 @@ def _field(payload: Mapping[str, Any], name: str) -> Any:
 
 
 def _json_value(text: bytes | str) -> Any:
-    """What it says, None where it is no JSON."""
+    """Parse JSON, or return None."""
     try:
         return parse_json(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The secrets that senders sign with: as they are and, while one is rotated, as they were before."""
+"""Signing secrets: the current version and, during a rotation, the previous one."""
 
 import base64
 import json
@@ -6,22 +6,22 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_runtime.clients import code_of, may_pass
+from webhook_runtime.clients import code_of, is_temporary
 from webhook_runtime.sources.verification import Unverifiable
 
-# A secret that has been asked for is taken at its word for so long. One that made no signature match is asked for again
-# at once, since it may have been rotated, but not so often that a stranger's requests could wear Secrets Manager out.
+# Cache a secret for so long. If no signature fits, read it again early, since it may have been rotated, but only so
+# often that forged requests cannot exhaust the quota of Secrets Manager.
 _KNOWN_SECONDS = 300
 _PROVOKED_SECONDS = 10
-# In a FIFO queue everybody waits for who has to be judged first; and there is one consumer, so one that asks.
+# In a FIFO queue, all messages wait for the one that has to be verified first, and only one consumer reads the secret.
 _PROVOKED_SECONDS_IN_ORDER = 1
-# One that cannot be had is not asked for again by the rest of a batch: each call that times out costs the function time
-# in which it has to say what failed.
-_REFUSED_SECONDS = 5
+# A batch does not read an unavailable secret again for so long, since each call that times out costs time needed to
+# report failures.
+_UNAVAILABLE_SECONDS = 5
 
 
 class NoSecret(Unverifiable):
-    """The secret cannot be had."""
+    """The secret is not available."""
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
@@ -29,47 +29,54 @@ class NoSecret(Unverifiable):
 
 
 def secret_text(answer: Mapping[str, Any]) -> str:
-    """The text in an answer of GetSecretValue, where it was stored as bytes too. No sender's secret has at its ends
-    what an editor leaves there: a line break, or a byte order mark. Raises KeyError, or ValueError."""
+    """Return the text in an answer of GetSecretValue, which may have been stored as bytes. Raise KeyError, or
+    ValueError.
+
+    Remove line breaks and a byte order mark at its ends, which editors leave there and no secret has.
+    """
     text = answer["SecretString"] if "SecretString" in answer else answer["SecretBinary"].decode()
     return _without_ends(text)
 
 
 def _without_ends(text: str) -> str:
-    # To HMAC, which fills a key up with them, one of NULs alone is an empty one: everybody knows it.
+    # HMAC fills up a key with NULs, so one of NULs alone equals the empty one, which everyone knows.
     return text.strip().strip("\ufeff\u200b\u2060\0").strip()
 
 
 def standard_key(secret: str) -> bytes:
-    """The key of Standard Webhooks as people paste it: with ``whsec_`` before it or without, with the ``v1,`` that some
-    write before that, padded or not. Raises NoSecret."""
+    """Return the key of a Standard Webhooks secret: with or without ``whsec_``, ``v1,`` before that, and padding.
+
+    Raise NoSecret.
+    """
     text = "".join(secret.split()).removeprefix("v1,").removeprefix("whsec_").rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except ValueError:
         raise NoSecret("the secret is not base64") from None
-    return _known_to_few(key)
+    return _not_empty(key)
 
 
 def hex_key(secret: str) -> bytes:
-    """A key that is written in hex. Raises NoSecret."""
+    """Return the key of a secret in hex. Raise NoSecret."""
     try:
         key = bytes.fromhex(secret)
     except ValueError:
         raise NoSecret("the secret is not hex") from None
-    return _known_to_few(key)
+    return _not_empty(key)
 
 
-def _known_to_few(key: bytes) -> bytes:
-    """Not the empty one, nor one of NULs alone, which is the same to HMAC."""
+def _not_empty(key: bytes) -> bytes:
+    """Reject an empty key, and one of NULs alone, which is the same to HMAC."""
     if not key.strip(b"\0"):
         raise NoSecret("the secret is empty")
     return key
 
 
 class Secrets:
-    """AWSCURRENT and AWSPREVIOUS of one secret, from Secrets Manager. ``field`` is its key in JSON. ``in_order`` is
-    whether the webhooks come out of a FIFO queue."""
+    """AWSCURRENT and AWSPREVIOUS of one secret in Secrets Manager.
+
+    ``field`` is its key if the secret is JSON. ``in_order`` says whether the webhooks are from a FIFO queue.
+    """
 
     def __init__(
         self,
@@ -87,50 +94,51 @@ class Secrets:
         self._in_order = in_order
         self._provoked_seconds = _PROVOKED_SECONDS_IN_ORDER if in_order else _PROVOKED_SECONDS
         self._known: list[str] = []
-        self._asked_at = self._provoked_at = self._refused_at = float("-inf")
-        self._refusal = self._missing = ""
+        self._asked_at = self._provoked_at = self._failed_at = float("-inf")
+        self._failure = self._missing = ""
 
     def current(self) -> list[str]:
-        """The newest first. Raises NoSecret."""
+        """Return the values, the newest first. Raise NoSecret."""
         if self._now() - self._asked_at > _KNOWN_SECONDS:
             self._ask()
         return self._known
 
     def are_newer_than(self, at: float) -> bool:
-        """Whether what is known was asked for after that time; it is asked for now, unless that was just done for
-        another request. Raises NoSecret where the one before the newest, which there may be, is not known."""
+        """Tell whether the values were read after that time, and read them again unless that was just done.
+
+        Raise NoSecret if AWSPREVIOUS may exist but could not be read.
+        """
         if (self._asked_at < at or self._missing) and self._now() - self._provoked_at >= self._provoked_seconds:
             self._provoked_at = self._now()
             try:
                 self._ask()
-            except NoSecret as refusal:
-                raise self._later(str(refusal)) from None
+            except NoSecret as failure:
+                raise self._later(str(failure)) from None
         if self._missing:
             raise self._later(self._missing)
         return self._asked_at >= at
 
     def wait_for(self, at: float) -> float:
-        """After how many seconds a request of that time is judged for sure, whichever environment has it then."""
+        """Return the seconds until a request of that time can be judged for certain, in any environment."""
         return min(max(at + self._provoked_seconds - self._now(), 0), self._provoked_seconds)
 
     def _later(self, reason: str) -> NoSecret:
-        """In a FIFO queue who cannot be judged holds everybody. Elsewhere it holds nobody, and lasts longer by the
-        backoff of its tries."""
-        return NoSecret(reason, _REFUSED_SECONDS if self._in_order else None)
+        """Wait only a short time in a FIFO queue, where this message holds all others. Elsewhere, use the backoff."""
+        return NoSecret(reason, _UNAVAILABLE_SECONDS if self._in_order else None)
 
     def _ask(self) -> None:
-        if self._now() - self._refused_at < _REFUSED_SECONDS:
-            raise NoSecret(self._refusal)
+        if self._now() - self._failed_at < _UNAVAILABLE_SECONDS:
+            raise NoSecret(self._failure)
         try:
             known = [self._value("AWSCURRENT")]
-        except NoSecret as refusal:
-            self._refusal, self._refused_at = str(refusal), self._now()
+        except NoSecret as failure:
+            self._failure, self._failed_at = str(failure), self._now()
             raise
         try:
             known.append(self._value("AWSPREVIOUS"))
             self._missing = ""
-        except NoSecret as refusal:
-            self._missing = str(refusal)
+        except NoSecret as failure:
+            self._missing = str(failure)
         if not any(known):
             raise NoSecret("the secret is empty")
         self._known, self._asked_at = [value for value in known if value], self._now()
@@ -139,14 +147,14 @@ class Secrets:
         try:
             text = secret_text(self._client.get_secret_value(SecretId=self.arn, VersionStage=stage))
             value = json.loads(text)[self._field] if self._field else text
-            if type(value) not in (str, int):  # null, as text, is one that anybody can guess
+            if type(value) not in (str, int):  # null as text could be guessed
                 raise TypeError
             value = _without_ends(str(value))
             value.encode()  # JSON may hold half of a surrogate pair, which is no key
             return value
         except Exception as error:
-            # One that was never rotated has none; but whether it has one, a call that failed does not say.
-            if stage == "AWSPREVIOUS" and not may_pass(error):
+            # A secret that was never rotated has no AWSPREVIOUS. After a failed call, that is not known.
+            if stage == "AWSPREVIOUS" and not is_temporary(error):
                 return None
-            # Not the whole of it: what json says would quote the secret.
+            # Not the whole error, which may quote the secret.
             raise NoSecret(code_of(error)) from None

@@ -1,4 +1,4 @@
-"""Who sends: what each request has to pass before it is a webhook, at the door or, where none verifies, behind it."""
+"""Sources: verify each request, in the publisher or, behind a direct integration, in the consumer."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,10 @@ _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Source:
-    """One sender. ``secrets`` is None where the scheme needs none; ``tokens`` are those that only a handshake knows."""
+    """The source of one endpoint.
+
+    ``secrets`` is None if the scheme needs none. ``tokens`` are those that only a handshake uses.
+    """
 
     def __init__(
         self,
@@ -34,10 +37,14 @@ class Source:
         self._tokens = tokens
 
     @classmethod
-    def described(cls, description: Mapping[str, Any], secrets_manager: Any, *, in_order: bool = False) -> "Source":
-        """The source that synth time has described. ``secrets_manager`` is a boto3 client, ``in_order`` is whether the
-        webhooks come out of a FIFO queue."""
-        # Every kind there is, which a function that verifies nothing need not load at each cold start.
+    def from_description(
+        cls, description: Mapping[str, Any], secrets_manager: Any, *, in_order: bool = False
+    ) -> "Source":
+        """Create the source that synth time has described.
+
+        ``secrets_manager`` is a boto3 client. ``in_order`` says whether the webhooks are from a FIFO queue.
+        """
+        # Imported here, since these are slow to load, and not every function verifies.
         from webhook_runtime.sources import handshakes, schemes
 
         def secrets(name: str) -> Secrets | None:
@@ -49,16 +56,16 @@ class Source:
         return cls(scheme, secrets("secret"), asked, secrets("token"))
 
     def prepare(self) -> None:
-        """Have the secret read where it is not known yet: it is no fault of a webhook that this takes time."""
+        """Read the secret if it is not known yet. The time for it is no webhook's own."""
         with suppress(NoSecret):
             _all(self._secrets)
 
     def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
-        """The webhook, under its sender's own id; or what to answer a sender that only asks whether somebody is there.
+        """Verify a webhook. Return it under its provider's own id, or the answer to a handshake.
 
-        It is held against the time of its arrival: it may have waited in the queue for days. Where no secret fits that
-        was known when it was queued, at ``queued_at`` since 1970, the secret is read anew: it may have been mended, and
-        the webhook redriven. Raises Unverified, or Unverifiable, which says of which secret.
+        It is verified as of its arrival, since it may have waited in the queue for days. If no secret fits that was
+        known at ``queued_at``, in seconds since 1970, read the secret again: it may have been fixed before a redrive.
+        Raise Unverified, or Unverifiable with the secret's ARN.
         """
         try:
             return self._admit(webhook, max(webhook.received_at.timestamp(), queued_at))
@@ -77,19 +84,19 @@ class Source:
         if answer is not None:
             return answer
         id = verdict.id or self._scheme.delivery_id(webhook)
-        # JSON may hold half of a surrogate pair: no message can, and no sink.
+        # JSON may hold half of a surrogate pair, which no message and no sink can.
         if not id or _HALF_A_PAIR.search(id):
             id = webhook.id
         return replace(webhook, id=id, headers=webhook.headers.without(self._scheme.secret_header))
 
     def _asked(self, webhook: Webhook, secrets: "Ask", tokens: "Ask", *, is_signed: bool) -> Answer | None:
-        """The answer where the request is a handshake, of those that are signed or of those that are not."""
+        """Return the answer if the request is a handshake that is signed, or one that is not."""
         kinds = (each for each in self._handshakes if each.is_signed is is_signed)
         answers = (each.answer(webhook, secrets, tokens) for each in kinds)
         return next((answer for answer in answers if answer is not None), None)
 
     def _verify(self, webhook: Webhook, at: float) -> "Verdict":
-        # Read once, and before any secret is: most of what is not signed needs none to be known for it.
+        # Parse first and once: most unsigned requests fail here without a secret.
         claim = self._scheme.claim(webhook)
         known = _all(self._secrets)
         try:
@@ -100,7 +107,7 @@ class Source:
             reason = unverified.reason
         if self._secrets is None:
             raise Unverified(reason)
-        # A secret that was known before the request arrived may have been rotated before it, too.
+        # A secret that was read before the request arrived may have been rotated in between.
         sure = self._secrets.are_newer_than(at)
         if (newer := self._secrets.current()) != known:
             try:
@@ -112,20 +119,22 @@ class Source:
 
 
 class Sources:
-    """The sources of the doors that lead here, by their mounts; None for one that needs no check here: anybody may
-    send, or its own door has checked."""
+    """The sources of this function's endpoints, by their paths.
+
+    None stands for an endpoint that is not verified here: it has no source, or its ingress has verified it.
+    """
 
     def __init__(self, by_mount: Mapping[str, Source | None]) -> None:
         self._by_mount = by_mount
 
     @classmethod
-    def described(
+    def from_descriptions(
         cls, descriptions: Mapping[str, Mapping[str, Any] | None], secrets_manager: Any, *, in_order: bool = False
     ) -> "Sources":
-        """The sources that synth time has described. See ``Source.described``."""
+        """Create the sources that synth time has described. See ``Source.from_description``."""
         return cls(
             {
-                mount: None if each is None else Source.described(each, secrets_manager, in_order=in_order)
+                mount: None if each is None else Source.from_description(each, secrets_manager, in_order=in_order)
                 for mount, each in descriptions.items()
             }
         )
@@ -139,7 +148,7 @@ class Sources:
     def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook | Answer:
         """See ``Source.admit``."""
         if webhook.mount not in self._by_mount:
-            raise Unverified("The door that it came through is not known here.", sure=False)
+            raise Unverified("This function does not know the endpoint that received it.", sure=False)
         source = self._by_mount[webhook.mount]
         return webhook if source is None else source.admit(webhook, queued_at)
 

@@ -1,4 +1,4 @@
-"""Why a request is not admitted as a webhook, and what its sender is told."""
+"""The reasons for which a request is not accepted, and the answer to a handshake."""
 
 import re
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 
 class Unverified(Exception):
-    """The request is not known to be of its sender.
+    """The request is not from its provider, as far as is known.
 
     Args:
-        reason: Why. It is for the sender too, and is logged, so no secret and no payload in it.
-        sure: Whether no other secret could make a difference. Default: yes; with False the secret is read again where
-            it may have been rotated.
+        reason: The reason. It is sent to the provider and logged, so keep secret and payload out of it.
+        sure: Whether no other secret could make a difference. With False, the secret is read again if it may have
+            been rotated. Default: True.
     """
 
     def __init__(self, reason: str, *, sure: bool = True) -> None:
@@ -21,8 +21,11 @@ class Unverified(Exception):
 
 
 class Mismatched(Unverified):
-    """No signature of the request fits ``secret``, an ARN for the log: a wrong one is told from a forger by whether
-    anybody's fits. Where that is not sure, it will be after ``retry_after`` seconds."""
+    """No signature of the request fits the secret with the ARN ``secret``.
+
+    The log has the ARN: if no request fits it, the secret is wrong. If it is not certain yet, it will be after
+    ``retry_after`` seconds.
+    """
 
     def __init__(self, reason: str, *, sure: bool, secret: str, retry_after: float | None = None) -> None:
         super().__init__(reason, sure=sure)
@@ -31,24 +34,26 @@ class Mismatched(Unverified):
 
 
 class Unverifiable(Exception):
-    """Whether the request is of its sender cannot be told at present, so nobody is let in. After ``retry_after``
-    seconds it can be asked again, where that is known."""
+    """The request cannot be verified at present, so it is not accepted.
+
+    ``retry_after`` is the number of seconds until the next try, if that is known.
+    """
 
     retry_after: float | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a sender is answered that only wants to know whether somebody is there: nothing is stored.
+    """The answer to a request that only checks the endpoint: nothing is stored.
 
     Attributes:
-        body: The answer's body, for the sender: a text of at most 5 MB.
+        body: The body: a text of at most 5 MB.
         content_type: Its content type. Default: ``text/plain``.
         status: The HTTP status, 200 to 599. Default: 200.
-        headers: More headers of the answer, by their names: what some providers ask for in a handshake. Default: none.
+        headers: More headers by name, which some providers ask for in a handshake. Default: none.
 
     Raises:
-        ValueError: API Gateway would not take the answer, or would not hand it on as it is.
+        ValueError: API Gateway would reject or change the answer.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
     """
@@ -59,7 +64,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # No value is quoted: what is answered is often what was sent, and this is logged.
+        # No text here quotes a value: an answer often repeats the request, and this text is logged.
         if not isinstance(self.body, str):
             raise ValueError(f"body must be a text, got {type(self.body).__name__}; json.dumps() makes one of JSON")
         if (size := len(self.body.encode(errors="surrogatepass"))) > _MAX_BODY:
@@ -70,7 +75,7 @@ class Answer:
             raise ValueError(f"status must be an int from 200 to 599, got {_shown(self.status)}")
         if not isinstance(self.headers, Mapping):
             raise ValueError(f"headers must map names to texts, got {type(self.headers).__name__}")
-        # Read once: what is checked here is what is sent.
+        # A copy, so that the checked headers are those that are sent.
         object.__setattr__(self, "headers", dict(self.headers))
         for name, value in [("content_type", self.content_type), *self.headers.items()]:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -83,12 +88,12 @@ class Answer:
                 raise ValueError(f"{name} must be of printable ASCII characters, got others")
 
 
-# The answer of a function is 6 MB at most, in JSON, which takes more room than the text itself.
+# The response of a function is at most 6 MB of JSON, which takes more room than the text itself.
 _MAX_BODY = 5_000_000
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t -~]*")
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
-# What arrives under another name, or not at all; and the content type, which has an argument of its own.
+# API Gateway renames or drops these. The content type has an argument of its own.
 _RESERVED = {
     *("authorization", "connection", "content-length", "content-md5", "content-type", "date", "expect", "host"),
     *("max-forwards", "proxy-authenticate", "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),

@@ -43,7 +43,7 @@ def test_a_url_of_api_gateway_has_a_local_twin(emulator: Emulator, aws: str, loc
 
 
 def test_a_custom_domain_has_none(emulator: Emulator) -> None:
-    with pytest.raises(CliError, match=r"got https://hooks\.example\.com/; custom domains have no local twin"):
+    with pytest.raises(CliError, match=r"got https://hooks\.example\.com/; there are no custom domains locally"):
         deployments.local_url(emulator, "https://hooks.example.com/")
 
 

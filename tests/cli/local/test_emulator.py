@@ -101,7 +101,7 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
     assert emulators._load(home)
     monkeypatch.setattr(os, "geteuid", lambda: home.stat().st_uid + 1)
     assert emulators._load(home) is None
-    with pytest.raises(CliError, match="somebody else's"):
+    with pytest.raises(CliError, match="another user owns"):
         emulators.up(home)
 
 
@@ -208,7 +208,7 @@ def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], k
     )
     assert result.returncode == 1
     assert result.stderr == (
-        "by hand the local AWS needs a key of its own in AWS_ACCESS_KEY_ID; start it with: scalable-webhook local up\n"
+        "AWS_ACCESS_KEY_ID must hold a key of the local AWS; start it with: scalable-webhook local up\n"
     )
 
 
@@ -410,7 +410,7 @@ def test_the_commands_tell_what_they_did_and_what_to_type_next(home: Path) -> No
     not_running = command(home, "local", "status")
     assert (not_running.returncode, not_running.stderr.strip()) == (
         1,
-        "scalable-webhook: the local AWS does not run; start it with: scalable-webhook local up",
+        "scalable-webhook: the local AWS is not running; start it with: scalable-webhook local up",
     )
     up = command(home, "local", "up")
     assert re.fullmatch(

@@ -1,8 +1,7 @@
-"""What AWS refuses at a deploy, and the emulator does not: found in the templates, before anything is deployed.
+"""Find in the templates what AWS would reject at a deployment, and the emulator does not.
 
-Only what a template says by itself is looked at. Everything in a template may be an intrinsic function, whose value AWS
-knows at the deploy alone: that is not judged, nor what has a condition. What is not looked for at all is told in
-docs/local-aws.md.
+Only plain values are checked. AWS knows the values of intrinsic functions and conditions only during the deployment.
+docs/local-aws.md lists what is not checked.
 """
 
 import json
@@ -19,11 +18,11 @@ from webhook_runtime.contract.limits import MAX_ENVIRONMENT_BYTES
 Resource = Mapping[str, Any]
 
 _RESOURCES = 500
-_TEMPLATE_BYTES = 1_048_576  # 1 MB, where it is uploaded to S3 as the CDK does it
-_UNBATCHED = 10  # messages that Lambda gets without a window, and of a FIFO queue at all
+_TEMPLATE_BYTES = 1_048_576  # 1 MB, if it is uploaded to S3 as the CDK does it
+_UNBATCHED = 10  # messages in a batch without a window, and in any batch of a FIFO queue
 _KEY_CHARACTERS = 20
 _KEY = "AWS::ApiGateway::ApiKey"
-# Where the name of a resource is, of types that have each name once: in an account and region, or in an account.
+# The property with the name, of types whose names are unique in an account and region, or in an account.
 _NAMES = {
     "AWS::SQS::Queue": "QueueName",
     "AWS::Lambda::Function": "FunctionName",
@@ -37,22 +36,23 @@ _NAMES = {
 }
 _IN_EVERY_REGION = {"AWS::S3::Bucket", "AWS::IAM::Role"}
 _POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-# Managed policies that are known not to let anybody poll.
+# Managed policies that are known not to permit polling.
 _POLLS_NOT = re.compile(r":iam::aws:policy/service-role/AWSLambda(BasicExecution|VPCAccessExecution)Role\W*")
-# The policies that are resources, and the property that says whose they are.
+# The policies that are resources, and the property that names their roles.
 _POLICIES = {"AWS::IAM::Policy": "Roles", "AWS::IAM::ManagedPolicy": "Roles", "AWS::IAM::RolePolicy": "RoleName"}
 _QUEUE = "AWS::SQS::Queue"
 
 
-def refused(name: str, template: Template, size: int) -> list[str]:
-    """What AWS would refuse of a template of this name and of so many bytes: a sentence each."""
+def rejected(name: str, template: Template, size: int) -> list[str]:
+    """Return a sentence for each reason for which AWS would reject this template."""
     resources = resources_of(template)
     return [*_too_large(name, resources, size), *(line for check in _CHECKS for line in check(resources))]
 
 
 def used_twice(stacks: Iterable[tuple[str, str, Template]]) -> list[str]:
-    """Names and values that AWS takes once, and that these templates have twice: a sentence each. Before each template
-    come its name and the account and region that it is for, as ``aws://ACCOUNT/REGION``.
+    """Return a sentence for each name or value that must be unique, but is in these templates twice.
+
+    Each template comes after its name, and its account and region as ``aws://ACCOUNT/REGION``.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
     """
@@ -95,7 +95,7 @@ def _siblings(resources: Mapping[str, Resource]) -> Iterator[str]:
         if isinstance(part, str) and "Condition" not in it:
             below[parent].append((part, path_of(id, it)))
     for parts in below.values():
-        # One variable, of whatever name, and each other part.
+        # One variable of any name, and each other part once.
         alike: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for part, path in sorted(parts):
             alike["a variable" if part.startswith("{") else part].append((part, path))
@@ -111,13 +111,13 @@ def _redrives(resources: Mapping[str, Resource]) -> Iterator[str]:
         target = _arn_of(map_of(_properties(queue).get("RedrivePolicy")).get("deadLetterTargetArn"), resources)
         if target is None or resources[target]["Type"] != _QUEUE:
             continue
-        letters = resources[target]
-        pair = f"{path_of(id, queue)}: its dead-letter queue {path_of(target, letters)} must"
-        fifos = [_is_fifo(it) for it in (queue, letters)]
+        dead_letters = resources[target]
+        pair = f"{path_of(id, queue)}: its dead-letter queue {path_of(target, dead_letters)} must"
+        fifos = [_is_fifo(it) for it in (queue, dead_letters)]
         if None not in fifos and fifos[0] != fifos[1]:
             kinds = ["FIFO" if fifo else "standard" for fifo in fifos]
             yield f"{pair} be {kinds[0]} as the queue is, got {kinds[1]}; make them alike"
-        allows = map_of(_properties(letters).get("RedriveAllowPolicy"))
+        allows = map_of(_properties(dead_letters).get("RedriveAllowPolicy"))
         permission = allows.get("redrivePermission")
         sources = allows.get("sourceQueueArns", [])
         named = [_arn_of(source, resources) for source in sources] if isinstance(sources, list) else [None]
@@ -203,7 +203,7 @@ _CHECKS: tuple[Callable[[Mapping[str, Resource]], Iterator[str]], ...] = (
 
 
 def _may_not_poll(function: Resource, resources: Mapping[str, Resource]) -> list[str]:
-    """What the role of a function is not allowed of what a mapping asks for, on any queue."""
+    """Return the actions that a mapping needs, and the role of its function does not permit on any queue."""
     role_id = _arn_of(_properties(function).get("Role"), resources)
     if role_id is None or resources[role_id]["Type"] != "AWS::IAM::Role":
         return []
@@ -223,13 +223,13 @@ def _may_not_poll(function: Resource, resources: Mapping[str, Resource]) -> list
             if effect == "Deny":
                 continue
             if effect != "Allow" or not all(isinstance(action, str) for action in actions):
-                return []  # NotAction, or what only the deploy knows
+                return []  # NotAction, or a value that only the deployment knows
             allowed += [action.lower() for action in actions]
     return [action for action in _POLLS if not any(fnmatchcase(action.lower(), pattern) for pattern in allowed)]
 
 
 def _may_let_poll(managed: Any) -> bool:
-    """Whether a managed policy, by its ARN, may let somebody poll."""
+    """Tell whether a managed policy may permit polling, by its ARN."""
     match managed:
         case str() | {"Fn::Sub": str()} | {"Fn::Join": [_, [*_]]}:
             text = json.dumps(managed)
@@ -238,7 +238,7 @@ def _may_let_poll(managed: Any) -> bool:
 
 
 def _may_be(role_id: str, name: Any, resources: Mapping[str, Resource]) -> bool:
-    """Whether a name may be that of this role."""
+    """Tell whether a name may be that of this role."""
     match name:
         case {"Ref": str(id)} if id in resources:
             return id == role_id
@@ -257,7 +257,7 @@ def _properties(resource: Resource) -> dict[str, Any]:
 
 
 def _arn_of(value: Any, resources: Mapping[str, Resource]) -> str | None:
-    """The resource of this template that a Ref, or a Fn::GetAtt of its ARN, names; None where it is another's."""
+    """Return the resource of this template that a Ref or a Fn::GetAtt of its ARN names, or None."""
     match value:
         case {"Ref": str(id)} | {"Fn::GetAtt": [str(id), "Arn"]} if id in resources:
             return id
@@ -265,12 +265,12 @@ def _arn_of(value: Any, resources: Mapping[str, Resource]) -> str | None:
 
 
 def _is_fifo(queue: Resource) -> bool | None:
-    """None where only the deploy knows it."""
+    """Tell whether a queue is a FIFO queue. None: only the deployment knows it."""
     return {"true": True, "false": False}.get(str(_properties(queue).get("FifoQueue", False)).lower())
 
 
 def _number(value: Any, default: float) -> float | None:
-    """A number of a template, its default, or None where only the deploy knows it."""
+    """Return a number of a template, its default, or None if only the deployment knows it."""
     if value is None:
         return default
     try:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalable_webhook_cli.local.refused import refused, used_twice
+from scalable_webhook_cli.local.rejected import rejected, used_twice
 
 
 def template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def arn(id: str) -> dict[str, Any]:
 
 
 def lines(**resources: tuple[str, dict[str, Any]]) -> list[str]:
-    return refused("Stack", template(**resources), 1000)
+    return rejected("Stack", template(**resources), 1000)
 
 
 def part(name: str, parent: Any = None) -> tuple[str, dict[str, Any]]:
@@ -218,11 +218,11 @@ def test_an_api_key_is_long_enough() -> None:
 
 def test_a_template_is_no_larger_than_cloudformation_takes() -> None:
     many = template(**{f"Q{number}": queue() for number in range(501)})
-    assert [line.split(";")[0] for line in refused("Stack", many, 2_000_000)] == [
+    assert [line.split(";")[0] for line in rejected("Stack", many, 2_000_000)] == [
         "Stack: a template may have 500 resources, got 501",
         "Stack: a template may have 1,048,576 bytes, got 2,000,000",
     ]
-    assert refused("Stack", template(**{f"Q{number}": queue() for number in range(500)}), 1_048_576) == []
+    assert rejected("Stack", template(**{f"Q{number}": queue() for number in range(500)}), 1_048_576) == []
 
 
 HERE, THERE = "aws://000000000000/us-east-1", "aws://000000000000/eu-west-1"
@@ -326,10 +326,10 @@ def test_one_of_two_by_a_condition_is_no_second_one() -> None:
         One=("Lambda::EventSourceMapping", ends),
         Two=("Lambda::EventSourceMapping", ends),
     )
-    assert len(refused("Stack", stack, 1000)) == 2
+    assert len(rejected("Stack", stack, 1000)) == 2
     for id in ("A", "One"):
         stack["Resources"][id]["Condition"] = "Here"
-    assert refused("Stack", stack, 1000) == []
+    assert rejected("Stack", stack, 1000) == []
 
 
 def test_two_mappings_of_other_sources_are_not_judged() -> None:
@@ -388,5 +388,5 @@ def test_whatever_stands_in_a_template_ends_in_sentences(edits: list[tuple[tuple
     for (*way, last), value in sorted(edits, key=lambda edit: -len(edit[0])):
         holder = functools.reduce(operator.getitem, way, edited)
         holder[last] = copy.deepcopy(value)
-    found = [*refused("Stack", edited, 1000), *used_twice([("Stack", HERE, edited), ("Other", HERE, edited)])]
+    found = [*rejected("Stack", edited, 1000), *used_twice([("Stack", HERE, edited), ("Other", HERE, edited)])]
     assert all(isinstance(line, str) and line for line in found)

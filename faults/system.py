@@ -1,4 +1,4 @@
-"""What the faults strike: a local AWS, a Postgres, a pooler before it, and the ways between them."""
+"""The system under fault: a local AWS, a Postgres, a pooler in front of it, and the links between them."""
 
 import os
 import subprocess
@@ -26,38 +26,41 @@ from scalable_webhook_cli.terminal import say
 from webhook_runtime.contract.table import create_table
 
 _START_SECONDS = 60
-# Fewer connections than consumers. Who gets none is sent away, and a server that is back is found soon.
+# Fewer connections than consumers. A waiting client is rejected early, and a restarted server is found soon.
 _POOL_SIZE = 2
 _POOLER_SETTINGS = "query_wait_timeout = 5\nserver_login_retry = 1"
 
 
 @dataclass(frozen=True)
-class World:
-    """``senders`` is the senders' way to API Gateway, ``sqs`` everybody's to SQS. Where PgBouncer is not installed
-    there is no ``pooler``, and everybody reaches Postgres itself."""
+class System:
+    """The parts of the system.
+
+    ``providers`` is the link from the sender to API Gateway, ``sqs`` the one from all to SQS. Without PgBouncer,
+    ``pooler`` is None, and all use Postgres itself.
+    """
 
     emulator: Emulator
     database: Database
     pooler: PgBouncer | None
-    senders: WeakLink
+    providers: WeakLink
     sqs: WeakLink
 
     def context(self) -> list[str]:
-        """What the app has to know of it, as the CDK's context."""
+        """Return the context of the app for this system."""
         pooler = (self.pooler or self.database).port
         return [*self.database.context(), f"pooler=127.0.0.1:{pooler}", f"sqs=http://127.0.0.1:{self.sqs.port}"]
 
     def url(self, url: str) -> str:
-        """Where a sender sends to, instead of this URL of the emulator's."""
-        return f"http://127.0.0.1:{self.senders.port}{url.removeprefix(self.emulator.endpoint)}"
+        """Return the URL for the sender in place of the emulator's."""
+        return f"http://127.0.0.1:{self.providers.port}{url.removeprefix(self.emulator.endpoint)}"
 
 
 @contextmanager
-def running() -> Iterator[World]:
-    """All of it, for as long as it is needed."""
+def running() -> Iterator[System]:
+    """Run all parts as long as the block runs."""
     with ExitStack() as stack:
         why = pgbouncer.missing()
-        say("starting a local AWS and a Postgres" + ("" if why else ", with PgBouncer before it"))
+        say("starting a local AWS and a Postgres" + ("" if why else ", with PgBouncer in front of it"))
         if why:
             say(f"no fault strikes a pooler: {why}")
         emulator = stack.enter_context(emulators.running())
@@ -67,12 +70,12 @@ def running() -> Iterator[World]:
         backend = _backend(emulator)
         sqs = stack.enter_context(closing(WeakLink(_port(backend))))
         gateway = _gateway(stack.enter_context(_folder()), emulator, backend, sqs)
-        yield World(emulator, database, pooler, stack.enter_context(closing(WeakLink(gateway))), sqs)
+        yield System(emulator, database, pooler, stack.enter_context(closing(WeakLink(gateway))), sqs)
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """One whose processes end before it does."""
+    """Yield a folder, and end its processes before it is deleted."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             yield Path(folder)
@@ -85,7 +88,7 @@ def _pooler(folder: Path, database: Database) -> PgBouncer:
 
 
 def _backend(emulator: Emulator) -> str:
-    """The URL behind the emulator's own API Gateway, which is a step more than webhooks need."""
+    """Return the URL behind the emulator's own API Gateway, which webhooks do not need."""
     gateway = emulator.processes[-1].find()
     assert gateway
     options = gateway.cmdline()
@@ -93,7 +96,7 @@ def _backend(emulator: Emulator) -> str:
 
 
 def _gateway(folder: Path, emulator: Emulator, backend: str, sqs: WeakLink) -> int:
-    """Another API Gateway, which reaches SQS by the link, and everything else as ever; its port."""
+    """Start another API Gateway, which reaches SQS by the link. Return its port."""
     port = free_port()
     options = ["--port", str(port), "--upstream", backend, "--sqs", f"http://127.0.0.1:{sqs.port}"]
     with (folder / "log").open("wb") as log:
@@ -103,12 +106,12 @@ def _gateway(folder: Path, emulator: Emulator, backend: str, sqs: WeakLink) -> i
             env=os.environ | emulator.environment(),
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is not for it: its folder ends it.
+            # Ctrl-C must not end it: its folder does.
             start_new_session=True,
         )
     health = f"http://127.0.0.1:{port}{HEALTH_PATH}"
     if not wait_for(lambda: _answers(health), _START_SECONDS):
-        raise CliError(f"the gateway gave no answer in {_START_SECONDS} seconds: {(folder / 'log').read_text()}")
+        raise CliError(f"the gateway did not answer in {_START_SECONDS} seconds: {(folder / 'log').read_text()}")
     return port
 
 
