@@ -15,7 +15,7 @@ import pytest
 import release
 from last_release import Resources, differences
 
-from cdk_scalable_webhook import ScalableWebhook
+from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, ScalableWebhook
 from webhook_runtime.message import read_message
 
 KEPT = json.loads(last_release.TEMPLATES.read_text())
@@ -110,8 +110,9 @@ def test_version_changelog_and_what_is_kept_are_of_one_release() -> None:
     assert newest.version == release.current() == KEPT["version"]
 
 
-def test_the_app_that_a_release_keeps_uses_every_argument() -> None:
+@pytest.mark.parametrize("kind", [ScalableWebhook, ApiOptions, QueueOptions, ConsumerOptions])
+def test_the_app_that_a_release_keeps_uses_every_argument(kind: type) -> None:
     calls = [node for node in ast.walk(ast.parse(last_release.TODAY.read_text())) if isinstance(node, ast.Call)]
-    webhooks = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "ScalableWebhook"]
-    used = {keyword.arg for call in webhooks for keyword in call.keywords}
-    assert set(inspect.signature(ScalableWebhook.__init__).parameters) - used == {"self", "scope", "id"}
+    made = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == kind.__name__]
+    used = {keyword.arg for call in made for keyword in call.keywords}
+    assert set(inspect.signature(vars(kind)["__init__"]).parameters) - used <= {"self", "scope", "id"}
