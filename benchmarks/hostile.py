@@ -16,7 +16,7 @@ from typing import Any
 from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued, sources
 from attacks.lambda_time import VCPU, Invocation
 from runtime.doubles import SecretsManager, Sqs
-from senders import Sender
+from signers import Signer
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
@@ -104,7 +104,7 @@ def memory_of(work: Callable[[], Any]) -> float:
     return peak / 2**20
 
 
-def cases() -> Iterator[tuple[str, Sender | None]]:
+def cases() -> Iterator[tuple[str, Signer | None]]:
     """Each scheme; and the filters of an endpoint that anybody may send to."""
     yield from ALL.items()
     yield "event_filters", None

@@ -1,7 +1,7 @@
 """Deploys the examples to a local AWS, sends each a burst of mixed webhooks, and counts what became of them; then sends
 a burst into Postgres, without a queue and with one.
 
-Run it with `make demo`. Everything in the last line is measured: at the doors, in the tables, in the dead-letter
+Run it with `make demo`. Everything in the last line is measured: at the endpoints, in the tables, in the dead-letter
 queues, in the consumers' own records, and in Postgres. The tables are kept as a picture as well, and what happened to
 Postgres over time is drawn.
 """
@@ -53,7 +53,7 @@ POISON = Request("POST", "/poison", {"Content-Type": JSON}, b'{"padding": "' + b
 class Outcome:
     """What became of one example's burst."""
 
-    door: str
+    ingress: str
     report: Report
     delivered: int
     stored: int
@@ -99,7 +99,7 @@ def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outco
         raise CliError(f"{webhook.name} logged {len(logged)} dead letters, and its dead-letter queue has others")
     delivered = set(report.accepted_ids)
     return Outcome(
-        door="API Gateway, Lambda, SQS" if webhook.stack == "Hello" else "API Gateway, SQS",
+        ingress="API Gateway, Lambda, SQS" if webhook.stack == "Hello" else "API Gateway, SQS",
         report=report,
         delivered=len(delivered),
         stored=len(items),
@@ -121,12 +121,12 @@ def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
 
 def tabled(outcomes: list[Outcome]) -> Table:
     """What became of the bursts."""
-    columns = [f"{outcome.door}" for outcome in outcomes]
+    columns = [f"{outcome.ingress}" for outcome in outcomes]
     table = Table(
         "",
         *columns,
         box=box.HORIZONTALS,
-        title=f"{WEBHOOKS} webhooks to each door, a tenth of them sent twice, 1 % unstorable",
+        title=f"{WEBHOOKS} webhooks to each ingress, a tenth of them sent twice, 1 % unstorable",
     )
     for name, cells in {
         "requests accepted": [f"{o.report.accepted} of {o.report.sent}" for o in outcomes],

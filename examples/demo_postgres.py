@@ -38,7 +38,7 @@ DRAIN_SECONDS = 120
 
 @dataclass(frozen=True)
 class Side:
-    """What became of the burst: measured at the door, and in the database; and over time, how many connections the
+    """The outcome of the burst: measured at the endpoint, and in the database; and over time, how many connections the
     database had, functions were at work, and messages in the queue, if there is one."""
 
     report: Report

@@ -45,7 +45,7 @@ class Orders(Stack):
             consumer=ConsumerOptions(timeout=Duration.seconds(20), memory_size=512),
             # How much trouble is survived before a person has to look.
             queue=QueueOptions(max_receive_count=8, retention_period=Duration.days(7)),
-            # What the door lets in before it answers 429.
+            # The requests that the endpoint accepts before it answers 429.
             api=ApiOptions(throttling_rate_limit=1000, throttling_burst_limit=500),
             log_retention=logs.RetentionDays.ONE_WEEK,
             removal_policy=RemovalPolicy.DESTROY,

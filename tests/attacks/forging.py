@@ -1,4 +1,4 @@
-"""Requests that somebody makes who has seen a genuine one, and has not its secret."""
+"""Requests that someone makes who has seen a genuine one, and has not its secret."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ _SIGNATURE = re.compile(r"[A-Za-z0-9+/_-]{16,}=*")
 _TOKEN = re.compile(r"(?<=Bearer ).+|^(?!Bearer ).+$")
 _IN_A_HEADER = re.compile(r"(?<=t=)\d{10,13}")
 _ALPHABET = "0123456789abcdefABCDEFXYZ+/=_-"
-# What a function that nobody thought about may take for a signature, a key or a time.
+# What a function that no one thought about may take for a signature, a key or a time.
 _NOTHINGS = ["", " ", "\t", ",", "=", "null", "None", "undefined", "true", "0", "[]", "{}", "*", "%00", "\0", "\u3000"]
 _TIMES = [
     *("", "0", "-1", "1", "1e9", "0x6900", "NaN", "inf", "99999999999999999999", "9" * 5000, "1.5", " 1", "1 ", "+1"),
@@ -77,18 +77,18 @@ class Scheme:
 Refused = Callable[[Request], bool]
 
 
-def forgeries(genuine: Request, scheme: Scheme, refused: Refused) -> Iterator[tuple[str, Request]]:
-    """Each with what it is, for whoever reads of one that got through. ``refused`` tells which of several signatures
-    counts, as while a sender rotates its secret; one of them has to."""
+def forgeries(genuine: Request, scheme: Scheme, rejected: Refused) -> Iterator[tuple[str, Request]]:
+    """Each with what it is, for whoever reads of one that got through. ``rejected`` tells which of several signatures
+    counts, as while a provider rotates its secret; one of them has to."""
     in_a_header = [name for name in genuine.headers if name.lower() in scheme.headers]
-    named = [name for name in in_a_header if refused(genuine.without(name))]
+    named = [name for name in in_a_header if rejected(genuine.without(name))]
     assert bool(named) is bool(scheme.headers)
     if scheme.headers:
         yield "no header that counts", genuine.without(*scheme.headers)
         yield "no header at all", replace(genuine, headers={})
         yield "the secret in the query", replace(genuine.without(*scheme.headers), query=f"token={genuine.secret}")
     for name in named:
-        yield from _of_a_header(genuine, name, refused)
+        yield from _of_a_header(genuine, name, rejected)
     if scheme.signs_body:
         yield from _of_the_body(genuine)
     if scheme.is_timed:
@@ -107,7 +107,7 @@ def forgeries(genuine: Request, scheme: Scheme, refused: Refused) -> Iterator[tu
         yield f"a signature by another secret than {secret[:20]!r}", replace(genuine, secret=secret)
 
 
-def _of_a_header(genuine: Request, name: str, refused: Refused) -> Iterator[tuple[str, Request]]:
+def _of_a_header(genuine: Request, name: str, rejected: Refused) -> Iterator[tuple[str, Request]]:
     value = genuine.headers[name]
     for nothing in _NOTHINGS:
         yield f"{name}: {nothing!r}", genuine.with_header(name, nothing)
@@ -120,7 +120,7 @@ def _of_a_header(genuine: Request, name: str, refused: Refused) -> Iterator[tupl
     places = [
         (start, end)
         for start, end in _places(value)
-        if refused(genuine.with_header(name, value[:start] + "A" * (end - start) + value[end:]))
+        if rejected(genuine.with_header(name, value[:start] + "A" * (end - start) + value[end:]))
     ]
     assert places
     for start, end in places:
@@ -216,7 +216,7 @@ def _of_client_states(genuine: Request) -> Iterator[tuple[str, Request]]:
     values: list[Any] = [None, [], {}, secret, 1, {"clientState": secret}, [[right]]]
     for each in values:
         yield f"the value {each!r}", replace(genuine, body=json.dumps({"value": each}).encode())
-    yield "beside the value", replace(genuine, body=json.dumps({"clientState": secret}).encode())
+    yield "next to the value", replace(genuine, body=json.dumps({"clientState": secret}).encode())
     for body in _BODIES:
         yield f"the body {body[:20]!r}", replace(genuine, body=body)
 

@@ -1,4 +1,4 @@
-"""What takes a function longest before it knows that nobody has signed it: for each scheme, of the largest size.
+"""What takes a function longest before it knows that no one has signed it: for each scheme, of the largest size.
 
 Whoever sends it has seen genuine requests, and has not the secret.
 """
@@ -18,13 +18,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from cdk_scalable_webhook import Source as Described
 from runtime.doubles import SecretsManager
 from runtime.events import record, request
-from senders import BODY, SENDERS, WAYS, Sender
+from signers import BODY, SIGNERS, WAYS, Signer
 from webhook_runtime import message
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.sources.source import Source, Sources
 
-ALL: Mapping[str, Sender] = {**SENDERS, **WAYS}
+ALL: Mapping[str, Signer] = {**SIGNERS, **WAYS}
 # As the publisher puts it together of an event.
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/in"
 MOUNT = "/in"
@@ -87,27 +87,27 @@ def description(source: Callable[[Any], Described]) -> dict[str, Any]:
     return told
 
 
-def sources(sender: Sender, manager: SecretsManager, *, in_order: bool = False) -> Sources:
+def sources(provider: Signer, manager: SecretsManager, *, in_order: bool = False) -> Sources:
     """Its source, at ``MOUNT``."""
-    return Sources({MOUNT: Source.from_description(description(sender.source), manager, in_order=in_order)})
+    return Sources({MOUNT: Source.from_description(description(provider.source), manager, in_order=in_order)})
 
 
-def genuine(sender: Sender, at: float) -> Hostile:
-    """What the sender itself sends."""
-    query = [tuple(pair.split("=")) for pair in sender.query(BODY).split("&") if pair]
-    return Hostile("genuine", list(sender.sign(BODY, at, URL).items()), BODY, query)  # type: ignore[arg-type]
+def genuine(provider: Signer, at: float) -> Hostile:
+    """What the provider itself sends."""
+    query = [tuple(pair.split("=")) for pair in provider.query(BODY).split("&") if pair]
+    return Hostile("genuine", list(provider.sign(BODY, at, URL).items()), BODY, query)  # type: ignore[arg-type]
 
 
-def hostile(sender: Sender, at: float, size: int = REQUEST) -> Iterator[Hostile]:
-    """What somebody else sends, with payloads of ``size`` bytes."""
-    scheme = description(sender.source)["scheme"]
+def hostile(provider: Signer, at: float, size: int = REQUEST) -> Iterator[Hostile]:
+    """What someone else sends, with payloads of ``size`` bytes."""
+    scheme = description(provider.source)["scheme"]
     ways = scheme.get("ways", [scheme])
-    signed = sender.sign(BODY, at, URL)
+    signed = provider.sign(BODY, at, URL)
     # A signature in each header that may have one: most are of another payload than this.
     some = next((signed[way["header"]] for way in ways if way.get("header") in signed), "x" * 28)
     headers = [*signed.items(), *((way["header"], some) for way in ways if way.get("header", "") not in ("", *signed))]
     # A token is not known to whoever has not the secret.
-    headers = [(name, value.replace(sender.secret, "hush hash")) for name, value in headers if name != "Content-Type"]
+    headers = [(name, value.replace(provider.secret, "hush hash")) for name, value in headers if name != "Content-Type"]
     bodies = _bodies(size)
     for kind, body in bodies.items():
         yield Hostile(kind, headers, body)

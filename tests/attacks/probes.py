@@ -1,4 +1,4 @@
-"""Texts that mean something to somebody on a webhook's way: to Velocity, SQS's Query protocol, HTTP, SQL, JSON, a log
+"""Texts that mean something to someone on a webhook's way: to Velocity, SQS's Query protocol, HTTP, SQL, JSON, a log
 or a terminal."""
 
 VELOCITY = [

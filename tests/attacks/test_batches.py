@@ -1,4 +1,4 @@
-"""What a stranger sends never decides about somebody else's webhook: batches of hostile and genuine ones, by the
+"""What a stranger sends never decides about someone else's webhook: batches of hostile and genuine ones, by the
 processor time that 256 MiB have."""
 
 import hashlib
@@ -91,7 +91,7 @@ def became() -> Iterator[Became]:
 
 
 def batches(attackers: Sequence[Hostile], own: Hostile, *, fifo: bool) -> Iterator[list[dict[str, Any]]]:
-    """Each with as many hostile ones as it holds beside three genuine ones: before, between and behind them."""
+    """Each with as many hostile ones as it holds next to three genuine ones: before, between and behind them."""
     ordinary = [queued(own.webhook(NOW, f"genuine {number}"), fifo=fifo) for number in range(3)]
     named = [(f"hostile {each.what}", each) for each in attackers]
     left = [queued(each.fitting(NOW, id).webhook(NOW, id), fifo=fifo) for id, each in named]
@@ -107,7 +107,7 @@ def consumer(sink: Any, checked: Sources | None, sqs: Sqs, filters: EventFilters
     return Consumer(
         sink,
         Redelivery(sqs, "queue", Backoff(100, 900)),
-        DeadLetters(sqs, "letters"),
+        DeadLetters(sqs, "dead_letters"),
         5,
         checked,
         filters,
@@ -120,17 +120,17 @@ def consumer(sink: Any, checked: Sources | None, sqs: Sqs, filters: EventFilters
 def test_each_genuine_one_is_stored_at_its_first_receive(
     name: str, became: Became, attempts: Attempts, *, fifo: bool
 ) -> None:
-    sender = ALL[name]
-    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret), in_order=fifo)
+    provider = ALL[name]
+    checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret), in_order=fifo)
     tried, through = 0, []
-    for batch in batches(list(hostile(sender, NOW)), genuine(sender, NOW), fifo=fifo):
+    for batch in batches(list(hostile(provider, NOW)), genuine(provider, NOW), fifo=fifo):
         sink, sqs = Sink(), Sqs()
         became.of.clear()
         answer = consumer(sink, checked, sqs).handle({"Records": batch}, Invocation(TIMEOUT["consumer"]))
         assert {became.of[f"genuine {number}"] for number in range(3)} <= {"stored", "duplicate"}
         assert answer == {"batchItemFailures": []}
-        assert set(sink.stored.values()) == {genuine(sender, NOW).body}
-        # None of them is a dead letter either, which somebody would be paged for.
+        assert set(sink.stored.values()) == {genuine(provider, NOW).body}
+        # None of them is a dead letter either, which someone would be paged for.
         assert {each["QueueUrl"] for each in sqs.sent} == {"unverified"}
         tried += len(sqs.sent)
         through += [id for id, what in became.of.items() if id.startswith("hostile") and what != "unverified"]
@@ -138,18 +138,18 @@ def test_each_genuine_one_is_stored_at_its_first_receive(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_publisher_refuses_it_and_takes_the_next(name: str, attempts: Attempts) -> None:
-    sender, sqs = ALL[name], Sqs()
+def test_a_publisher_rejects_it_and_takes_the_next(name: str, attempts: Attempts) -> None:
+    provider, sqs = ALL[name], Sqs()
     publisher = Publisher(
-        PublisherSettings("https://sqs/queue", None), sqs, sources(sender, SecretsManager(AWSCURRENT=sender.secret))
+        PublisherSettings("https://sqs/queue", None), sqs, sources(provider, SecretsManager(AWSCURRENT=provider.secret))
     )
-    tried = list(hostile(sender, NOW, REQUEST))
+    tried = list(hostile(provider, NOW, REQUEST))
     through = [
         each.what
         for each in tried
         if publisher.handle(each.event(NOW), Invocation(TIMEOUT["publisher"]))["statusCode"] != 401
     ]
-    assert publisher.handle(genuine(sender, NOW).event(NOW), None)["statusCode"] == sender.accepted or sqs.sent
+    assert publisher.handle(genuine(provider, NOW).event(NOW), None)["statusCode"] == provider.accepted or sqs.sent
     assert len(sqs.sent) == 1
     attempts("hostile ones at a publisher", len(tried), through)
 
@@ -182,11 +182,11 @@ class Work:
 
 @pytest.mark.parametrize("name", ALL)
 def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    sender = ALL[name]
-    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret))
-    told = description(sender.source)
+    provider = ALL[name]
+    checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret))
+    told = description(provider.source)
     signs_url = told["kind"] == "twilio" or "{url}" in json.dumps(told)
-    for each in hostile(sender, NOW, REQUEST):
+    for each in hostile(provider, NOW, REQUEST):
         work = Work(monkeypatch)
         with pytest.raises(Unverified):
             checked.admit(each.webhook(NOW, "id"))
@@ -196,7 +196,7 @@ def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.Monk
         assert work.bytes <= ways * (len(each.body) + 40_000)
         assert work.fields <= 1_000 + len(each.query)
         # The secret itself may be JSON, and is looked at once.
-        assert work.parsed <= 2**20 + len(sender.secret)
+        assert work.parsed <= 2**20 + len(provider.secret)
         monkeypatch.undo()
         lambda_time.patch(monkeypatch)
 
@@ -250,7 +250,7 @@ def test_what_takes_for_ever_takes_its_own_part_of_the_time(number: int) -> None
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [each.id for each in attackers]
 
 
-def test_a_stranger_holds_nobody_in_a_fifo_queue_for_longer_than_a_fresh_secret_takes(
+def test_a_stranger_holds_no_one_in_a_fifo_queue_for_longer_than_a_fresh_secret_takes(
     monkeypatch: pytest.MonkeyPatch, attempts: Attempts
 ) -> None:
     """One in each batch, for a minute: each may be of a secret that was rotated a moment ago."""
@@ -287,14 +287,14 @@ def test_a_stranger_holds_nobody_in_a_fifo_queue_for_longer_than_a_fresh_secret_
 
 def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
     """As large as a user may have it: each hostile one has many ways to write its URL."""
-    sender = ALL["twilio"]
-    (odd,) = (each for each in hostile(sender, NOW) if each.what == "no payload, odd query")
+    provider = ALL["twilio"]
+    (odd,) = (each for each in hostile(provider, NOW) if each.what == "no payload, odd query")
     attackers = [queued(odd.webhook(NOW, f"hostile {number}")) for number in range(100)]
-    own = genuine(sender, NOW)
+    own = genuine(provider, NOW)
     ordinary = [queued(own.webhook(NOW, f"genuine {number}")) for number in range(100)]
     sink, sqs = Sink(), Sqs()
-    checked = sources(sender, SecretsManager(AWSCURRENT=sender.secret))
+    checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret))
     batch = {"Records": [each for pair in zip(attackers, ordinary, strict=True) for each in pair]}
     consumer(sink, checked, sqs).handle(batch, Invocation(TIMEOUT["consumer"]))
     assert {became.of[f"genuine {number}"] for number in range(100)} <= {"stored", "duplicate"}
-    assert not any(each["QueueUrl"] == "letters" for each in sqs.sent)
+    assert not any(each["QueueUrl"] == "dead_letters" for each in sqs.sent)

@@ -237,7 +237,7 @@ def test_a_page_of_another_origin_does_nothing_and_reads_nothing(guarded: Victim
     before = guarded.holding()
     report = from_another_origin(guarded)
     attempts("local AWS: a page of another origin, in Chromium", *require_nothing(report, guarded, before))
-    # Not even that it is refused.
+    # Not even that it is rejected.
     assert not [result for tried in report.values() for result in tried.values() if result.startswith("403")]
 
 

@@ -1,5 +1,7 @@
-"""What a sender wrote, and what a service answers, to an HTTP sink: one request a webhook, with the headers that it has
-to have, and no exception whatever comes back."""
+"""Attacks by headers of a client and by responses of a service on an HTTP sink.
+
+Each webhook is one request with the right headers, and no response raises an exception.
+"""
 
 import socket
 import threading
@@ -9,8 +11,8 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from harnesses import HttpHarness
 from storing import store
-from worlds import HttpWorld
 
 from attacks.probes import ALL
 from runtime.doubles import Invocation
@@ -82,19 +84,19 @@ ANSWERS = {
 
 
 @pytest.fixture
-def world() -> Iterator[HttpWorld]:
-    world = HttpWorld()
-    yield world
-    world.close()
+def harness() -> Iterator[HttpHarness]:
+    harness = HttpHarness()
+    yield harness
+    harness.close()
 
 
-def is_held(sent: Webhook, world: HttpWorld) -> bool:
+def is_held(sent: Webhook, harness: HttpHarness) -> bool:
     """Whether the service has it as one request, or the webhook is a dead letter."""
-    world.service.requests.clear()
-    (outcome,) = store(world.sink(), sent, seconds=5)
+    harness.service.requests.clear()
+    (outcome,) = store(harness.sink(), sent, seconds=5)
     if outcome.kind is Kind.PERMANENT:
-        return world.service.requests == []
-    (request,) = world.service.requests
+        return harness.service.requests == []
+    (request,) = harness.service.requests
     headers = {name.lower().replace("_", "-") for name in request.headers}
     once = all(len(request.headers.get_all(name) or []) == 1 for name in OURS)
     return (
@@ -106,19 +108,19 @@ def is_held(sent: Webhook, world: HttpWorld) -> bool:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_sender_writes_is_no_second_header_and_no_second_request(
-    place: str, world: HttpWorld, attempts: Attempts
+def test_what_a_client_writes_is_no_second_header_and_no_second_request(
+    place: str, harness: HttpHarness, attempts: Attempts
 ) -> None:
-    attempts("headers of Sink.http", len(TEXTS), [text for text in TEXTS if not is_held(PLACES[place](text), world)])
+    attempts("headers of Sink.http", len(TEXTS), [text for text in TEXTS if not is_held(PLACES[place](text), harness)])
 
 
-def test_no_header_of_a_sender_is_about_another_hop_or_believed(world: HttpWorld, attempts: Attempts) -> None:
+def test_no_header_of_a_client_is_about_another_hop_or_believed(harness: HttpHarness, attempts: Attempts) -> None:
     through = []
     for pairs in SMUGGLED:
-        if not is_held(webhook("x" * 9, headers=pairs, source_ip="203.0.113.7"), world):
+        if not is_held(webhook("x" * 9, headers=pairs, source_ip="203.0.113.7"), harness):
             through.append(str(pairs))
             continue
-        (request,) = world.service.requests
+        (request,) = harness.service.requests
         theirs = {name.lower().replace("_", "-") for name, _ in pairs} - OURS
         seen = {name.lower().replace("_", "-"): value for name, value in request.headers.items()}
         if (
@@ -159,7 +161,7 @@ class Raw:
                     connection.sendall(self._answer + b"\r\n")
 
     def close(self) -> None:
-        # Where nobody connects, accept() waits on, whatever becomes of its socket.
+        # Where no one connects, accept() waits on, whatever becomes of its socket.
         self._is_open = False
         socket.create_connection(("127.0.0.1", self.port), 5).close()
         self._thread.join(5)

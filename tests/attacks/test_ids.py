@@ -1,4 +1,4 @@
-"""An id is its endpoint's: whatever a sender chooses as its own, the webhook of another sender is no duplicate."""
+"""An id is its endpoint's: whatever a provider chooses as its own, the webhook of another provider is no duplicate."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ BETWEEN = [
 
 
 def chosen(victim: Webhook) -> Iterator[str]:
-    """What a sender may take for an id, so that it is taken for that of the victim."""
+    """Ids that a client may choose so that it is taken for that of the victim."""
     for between in BETWEEN:
         for mount in ("", victim.mount, victim.mount[1:], f"..{victim.mount}", f"{victim.mount}/"):
             yield f"{mount}{between}{victim.id}"
@@ -98,7 +98,7 @@ NAMES: dict[str, Callable[[Webhook], object]] = {
 
 
 @pytest.mark.parametrize("sink", NAMES)
-def test_no_id_makes_the_name_of_another_senders_webhook(sink: str, attempts: Attempts) -> None:
+def test_no_id_makes_the_name_of_another_providers_webhook(sink: str, attempts: Attempts) -> None:
     name = NAMES[sink]
     tried = [(victim, each) for victim in VICTIMS for each in attacks(victim)]
     through = [f"{each.mount} {each.id!r}" for victim, each in tried if name(each) == name(victim)]
@@ -119,7 +119,7 @@ class Memory:
 
 @pytest.mark.parametrize("size", [1, 10, 10_000], ids=["alone", "in batches", "all in one batch"])
 @pytest.mark.parametrize("victim", VICTIMS, ids=lambda victim: victim.key)
-def test_what_came_before_makes_no_duplicate_of_another_senders_webhook(victim: Webhook, size: int) -> None:
+def test_what_came_before_makes_no_duplicate_of_another_providers_webhook(victim: Webhook, size: int) -> None:
     sink = Memory()
     consumer = Consumer(sink, Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)))
     webhooks = [*attacks(victim), victim]
@@ -132,7 +132,7 @@ def test_what_came_before_makes_no_duplicate_of_another_senders_webhook(victim: 
 
 
 def test_a_message_has_one_endpoint_and_one_id() -> None:
-    """Whatever else a sender could bring into it by a second field of the same name."""
+    """Whatever else a client could write into it by a second field of the same name."""
     body, attribute = message.write(VICTIMS[0])
     for field in dict(pair.split("=") for pair in attribute.split("&")):
         if not field.startswith("h."):

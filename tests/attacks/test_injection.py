@@ -1,5 +1,7 @@
-"""What a sender writes is what the consumer reads, at its place and nowhere else: at either ingress, whatever it means
-to Velocity or to SQS's Query protocol."""
+"""The consumer reads exactly what a client wrote, through either ingress.
+
+Text has no meaning to Velocity or to SQS's Query protocol.
+"""
 
 import json
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from webhook_runtime.message import MalformedMessage, Webhook
 
 BODY = '{"order": 1}'
 Sent = tuple[dict[str, str], dict[str, str], str, str]
-# Where a sender writes something, and what its request is then: headers, query, path and payload.
+# Where a client writes something, and what its request is then: headers, query, path and payload.
 PLACES: dict[str, Callable[[str], Sent]] = {
     "the id": lambda text: ({"X-Id": text}, {}, "hooks", BODY),
     "a header": lambda text: ({"X-Other": text}, {}, "hooks", BODY),
@@ -40,7 +42,7 @@ WAYS: dict[str, Way] = {
 
 
 def is_as_sent(way: Way, headers: dict[str, str], query: dict[str, str], path: str, body: str) -> bool:
-    """Whether the consumer reads all of it, and nothing else, or SQS refuses it."""
+    """Whether the consumer reads all of it, and nothing else, or SQS rejects it."""
     headers = {**headers, "Content-Length": str(len(body.encode()))}
     if (sent := way(body.encode(), headers, query, path)) is None:
         return True
@@ -60,7 +62,7 @@ def is_as_sent(way: Way, headers: dict[str, str], query: dict[str, str], path: s
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_sender_writes_stays_where_it_was_written(place: str, way: str, attempts: Attempts) -> None:
+def test_what_a_client_writes_stays_where_it_was_written(place: str, way: str, attempts: Attempts) -> None:
     through = [text for text in TEXTS if not is_as_sent(WAYS[way], *PLACES[place](text))]
     attempts(f"injection, {way}", len(TEXTS), through)
 
@@ -82,7 +84,7 @@ def mutations() -> list[dict[str, Any]]:
     return made
 
 
-def test_a_message_of_somebody_elses_is_read_or_refused_and_nothing_else(attempts: Attempts) -> None:
+def test_a_message_of_another_users_is_read_or_rejected_and_nothing_else(attempts: Attempts) -> None:
     made = mutations()
 
     def is_held(each: dict[str, Any]) -> bool:

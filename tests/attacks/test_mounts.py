@@ -1,4 +1,4 @@
-"""An endpoint is what API Gateway matched, and never what a sender wrote: a signature of one is none at another."""
+"""An endpoint is what API Gateway matched, and never what a client wrote: a signature for one is none at another."""
 
 import time
 from dataclasses import replace
@@ -11,7 +11,7 @@ from attacks.hostile import description
 from runtime.doubles import SecretsManager, Sqs
 from runtime.events import request
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
-from senders import BODY, SENDERS
+from signers import BODY, SIGNERS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified
 from webhook_runtime.contract.settings import PublisherSettings
@@ -22,7 +22,7 @@ from webhook_runtime.testing import webhook
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/hooks"
 MOUNTS = ["/stripe", "/github", "/hooks/github", "/"]
-# How somebody may write a path so that one part of a system takes it for another than the next.
+# How someone may write a path so that one part of a system takes it for another than the next.
 PATHS = [
     *("/stripe/../github", "/stripe/%2e%2e/github", "/stripe/%2E%2E%2Fgithub", "/stripe/..%2fgithub", "/./github"),
     *("//github", "///github", "/github//", "/%67ithub", "/GITHUB", "/Github", "/github%00", "/github%20", "/github ."),
@@ -82,27 +82,27 @@ def test_no_path_is_at_two_endpoints(attempts: Attempts) -> None:
 @pytest.fixture(scope="module")
 def sources() -> Sources:
     def made(name: str) -> Source:
-        sender = SENDERS[name]
-        return Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
+        provider = SIGNERS[name]
+        return Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
 
-    return Sources({f"/{name}": made(name) for name in SENDERS})
+    return Sources({f"/{name}": made(name) for name in SIGNERS})
 
 
-@pytest.mark.parametrize("signer", SENDERS)
-def test_what_one_sender_has_signed_is_refused_at_every_other_endpoint(
+@pytest.mark.parametrize("signer", SIGNERS)
+def test_what_one_provider_has_signed_is_rejected_at_every_other_endpoint(
     signer: str, sources: Sources, attempts: Attempts
 ) -> None:
-    sender = SENDERS[signer]
-    headers = sender.sign(BODY, NOW, URL)
+    provider = SIGNERS[signer]
+    headers = provider.sign(BODY, NOW, URL)
     # Those whose secret is in the request itself have the same one in these tests, and Meta signs as GitHub does.
     same = {"meta", "github"} if signer in ("meta", "github") else {signer, "microsoft_graph"}
     body = b'{"value": [{"clientState": "of another"}]}' if signer == "microsoft_graph" else BODY
-    others = [name for name in SENDERS if name not in {*same, "microsoft_graph"}]
+    others = [name for name in SIGNERS if name not in {*same, "microsoft_graph"}]
     through = []
     for other in others:
         for path in (f"/{other}", f"/{signer}", f"/{other}/../{signer}"):
             arrived: Any = webhook(body, path=path, headers=headers, received_at=datetime.fromtimestamp(NOW, UTC))
-            arrived = replace(arrived, mount=f"/{other}", url=URL, query_string=sender.query(body))
+            arrived = replace(arrived, mount=f"/{other}", url=URL, query_string=provider.query(body))
             try:
                 sources.admit(arrived)
             except Unverified:
@@ -111,9 +111,9 @@ def test_what_one_sender_has_signed_is_refused_at_every_other_endpoint(
     attempts("signatures of another endpoint", 3 * len(others), through)
 
 
-def test_an_endpoint_that_nobody_knows_lets_nobody_in(sources: Sources, attempts: Attempts) -> None:
+def test_an_endpoint_that_no_one_knows_lets_no_one_in(sources: Sources, attempts: Attempts) -> None:
     mounts = ["", "/", "/GITHUB", "/github/", "/github/x", "github", "/github\0", "None", "/\u200bgithub", "//github"]
-    headers = SENDERS["github"].sign(BODY, NOW, URL)
+    headers = SIGNERS["github"].sign(BODY, NOW, URL)
     through = []
     for mount in mounts:
         try:

@@ -13,7 +13,7 @@ from cdk_scalable_webhook.filters import EventFilters as Written
 from runtime.doubles import Invocation, SecretsManager, Sqs
 from runtime.events import record, request
 from runtime.test_consumer import Memory
-from senders import SENDERS
+from signers import SIGNERS
 from suite.attacks import Attempts
 from webhook_runtime import Answer, Unverified, Webhook, message
 from webhook_runtime.consumer import Consumer
@@ -54,11 +54,11 @@ def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attem
     )
 
 
-@pytest.mark.parametrize("name", SENDERS)
-def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) -> None:
-    sender = SENDERS[name]
-    source = Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
-    signed = sender.sign(b"another payload", NOW, "https://example.com/")
+@pytest.mark.parametrize("name", SIGNERS)
+def test_a_source_rejects_what_no_one_has_signed(name: str, attempts: Attempts) -> None:
+    provider = SIGNERS[name]
+    source = Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
+    signed = provider.sign(b"another payload", NOW, "https://example.com/")
     through = []
     tried = [*bombs(), *bombs(**{name: value for name, value in signed.items() if name != "Content-Type"})]
     for what, each in tried:
@@ -66,30 +66,30 @@ def test_a_source_refuses_what_nobody_has_signed(name: str, attempts: Attempts) 
             admitted = source.admit(replace(each, received_at=datetime.fromtimestamp(NOW, UTC)))
         except Unverified:
             continue
-        if not (isinstance(admitted, Webhook) and not sender.is_body_signed and sender.secret in str(signed)):
+        if not (isinstance(admitted, Webhook) and not provider.is_body_signed and provider.secret in str(signed)):
             through.append(what)
     attempts("payloads at sources", len(tried), through)
 
 
-@pytest.mark.parametrize("name", SENDERS)
+@pytest.mark.parametrize("name", SIGNERS)
 def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
     """What is signed may be a bomb all the same: it has an id, and no handshake is made of it by an error."""
-    sender = SENDERS[name]
-    source = Source.from_description(description(sender.source), SecretsManager(AWSCURRENT=sender.secret))
+    provider = SIGNERS[name]
+    source = Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
     through = []
     tried = []
     for what, body in BOMBS.items():
         try:
-            signed = sender.sign(body, NOW, "https://example.com/")
+            signed = provider.sign(body, NOW, "https://example.com/")
         except UnicodeDecodeError:  # its library signs text
             continue
         arrived = webhook(body, headers=signed, received_at=datetime.fromtimestamp(NOW, UTC))
-        arrived = replace(arrived, url="https://example.com/", query_string=sender.query(body))
+        arrived = replace(arrived, url="https://example.com/", query_string=provider.query(body))
         tried.append(what)
         try:
             admitted = source.admit(arrived)
         except Unverified:
-            if sender.is_body_signed and sender.sends(body):
+            if provider.is_body_signed and provider.sends(body):
                 through.append(what)
             continue
         except Unverifiable:

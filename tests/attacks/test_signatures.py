@@ -12,7 +12,7 @@ from attacks.forging import Refused, Request, Scheme, forgeries
 from attacks.hostile import description
 from providers.test_providers import PROVIDERS, VECTORS
 from runtime.doubles import SecretsManager
-from senders import BODY, SENDERS, WAYS
+from signers import BODY, SIGNERS, WAYS
 from suite.attacks import Attempts
 from webhook_runtime import Unverified, Webhook
 from webhook_runtime.sources.source import Source
@@ -24,11 +24,11 @@ AT_LEAST = 100
 
 
 def checker(described: dict[str, Any]) -> Refused:
-    """Whether a source refuses a request. Whatever else it does with one is an error, and so is an answer: no forged
+    """Whether a source rejects a request. Whatever else it does with one is an error, and so is an answer: no forged
     request is a handshake."""
     described = json.loads(json.dumps(described))
 
-    def refused(request: Request) -> bool:
+    def rejected(request: Request) -> bool:
         source = Source.from_description(described, SecretsManager(AWSCURRENT=request.secret))
         arrived = webhook(
             request.body,
@@ -43,23 +43,23 @@ def checker(described: dict[str, Any]) -> Refused:
         assert isinstance(admitted, Webhook)
         return False
 
-    return refused
+    return rejected
 
 
 def attack(kind: str, genuine: Request, described: dict[str, Any], attempts: Attempts) -> None:
-    refused = checker(described)
-    assert not refused(genuine)
-    tried = list(forgeries(genuine, Scheme.of(described), refused))
+    rejected = checker(described)
+    assert not rejected(genuine)
+    tried = list(forgeries(genuine, Scheme.of(described), rejected))
     assert len(tried) >= AT_LEAST
-    attempts(kind, len(tried), [what for what, forged in tried if not refused(forged)])
+    attempts(kind, len(tried), [what for what, forged in tried if not rejected(forged)])
 
 
-@pytest.mark.parametrize("name", SENDERS | WAYS)
+@pytest.mark.parametrize("name", SIGNERS | WAYS)
 def test_no_forged_request_of_a_source_gets_in(name: str, attempts: Attempts) -> None:
-    sender = (SENDERS | WAYS)[name]
-    headers = sender.sign(BODY, NOW, URL)
-    genuine = Request(headers, BODY, NOW, sender.secret, URL, query=sender.query(BODY))
-    attack("signatures of sources", genuine, description(sender.source), attempts)
+    provider = (SIGNERS | WAYS)[name]
+    headers = provider.sign(BODY, NOW, URL)
+    genuine = Request(headers, BODY, NOW, provider.secret, URL, query=provider.query(BODY))
+    attack("signatures of sources", genuine, description(provider.source), attempts)
 
 
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector["provider"] for vector in VECTORS])

@@ -80,7 +80,7 @@ def test_duplicates_repeat_the_id_of_the_one_before() -> None:
     assert all(ids[n] == ids[n - 1] or ids[n] not in ids[:n] for n in range(1, 1000))
 
 
-def test_refusals_are_counted_by_status_and_never_retried(server: Server) -> None:
+def test_rejections_are_counted_by_status_and_never_retried(server: Server) -> None:
     server.statuses = iter([202, 429, 429, 503])
     report = send(server.url, uniform(4), concurrency=1)
     assert (report.accepted, dict(report.rejected)) == (1, {429: 2, 503: 1})
@@ -95,7 +95,7 @@ def test_a_request_has_its_own_method_path_headers_and_content(server: Server) -
     assert (method, path, headers["X-One"], body) == ("PUT", "/prod/hello?a=%26", "1", b"\x00")
 
 
-def test_nobody_there_is_no_answer() -> None:
+def test_no_one_there_is_no_answer() -> None:
     report = send("http://127.0.0.1:9/", uniform(2), concurrency=2)
     assert (report.accepted, dict(report.unanswered)) == (0, {"ConnectError": 2})
     assert len(report.failed_at) == 2
@@ -132,7 +132,7 @@ def test_an_answer_without_an_end_ends(server: Server, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("status", [301, 401, 504])
-def test_what_is_no_success_is_a_refusal(server: Server, status: int) -> None:
+def test_what_is_no_success_is_a_rejection(server: Server, status: int) -> None:
     server.statuses = iter([status])
     report = send(server.url, uniform(1), concurrency=1)
     assert (report.accepted, dict(report.rejected), len(report.failed_at)) == (0, {status: 1}, 1)

@@ -105,7 +105,7 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT)
-def test_what_a_sender_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
+def test_what_a_client_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
     printed = run(here=Logs(a=[(1, f"before {sent} after")]))
     assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
 
@@ -128,13 +128,13 @@ def test_only_a_program_ends_a_line(run: Any) -> None:
     ]
 
 
-def test_what_a_sender_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
-        raise CliError("refused: \x1b[31m\u202e\nand more")
+def test_what_a_client_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reject() -> None:
+        raise CliError("rejected: \x1b[31m\u202e\nand more")
 
-    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
+    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", reject)
     result = CliRunner().invoke(app, ["local", "status"])
-    assert result.stderr == "scalable-webhook: refused: \\x1b[31m\\u202e\nand more\n"
+    assert result.stderr == "scalable-webhook: rejected: \\x1b[31m\\u202e\nand more\n"
 
 
 def test_equal_lines_of_the_same_millisecond_are_all_printed(run: Any) -> None:
@@ -168,10 +168,10 @@ def test_the_logs_of_one_stack_are_those_of_its_groups(run: Any, monkeypatch: py
 
 
 def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    def reject() -> None:
         raise PermissionError(13, "Permission denied", "state.json")
 
-    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", refuse)
+    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", reject)
     result = CliRunner().invoke(app, ["local", "status"])
     assert result.exit_code == 1
     assert "Permission denied" in result.stderr
@@ -267,7 +267,7 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
     ]
 
 
-def test_a_report_says_what_was_refused_and_no_time_where_nobody_answered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_says_what_was_rejected_and_no_time_where_no_one_answered(capsys: pytest.CaptureFixture[str]) -> None:
     show_report(Report(sent=5, rejected=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
     assert capsys.readouterr().out.splitlines() == [
         "0 of 5 accepted, 5 requests a second",
@@ -286,7 +286,7 @@ def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatc
 
 @pytest.mark.parametrize("arguments", [["local", "logs"], ["local", "logs", "--follow"]])
 def test_a_reader_who_has_seen_enough_is_no_error(arguments: list[str]) -> None:
-    """In a process of its own, whose stdout nobody reads any more."""
+    """In a process of its own, whose stdout no one reads any more."""
     program = f"""
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local import commands

@@ -43,7 +43,7 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def signed(target: Target) -> str:
-    """A URL that nobody is sent to."""
+    """A URL that no one is sent to."""
     return str(target.client("sqs").generate_presigned_url("list_queues"))
 
 
@@ -71,7 +71,7 @@ def test_a_region_that_is_named_comes_before_that_of_the_profile() -> None:
 
 
 @pytest.mark.usefixtures("profiles")
-def test_a_profile_or_region_that_nobody_knows_is_refused() -> None:
+def test_a_profile_or_region_that_no_one_knows_is_rejected() -> None:
     with pytest.raises(ProfileNotFound):
         Target(profile="three").client("sqs")
     with pytest.raises(NoRegionError):

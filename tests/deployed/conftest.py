@@ -27,7 +27,7 @@ def urls(emulator: Emulator) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def observe(emulator: Emulator, urls: dict[str, str]) -> Callable[[str], ObservedWebhook]:
-    """Looks behind the door with this name."""
+    """Looks behind the ingress with this name."""
 
     def look(name: str) -> ObservedWebhook:
         assert name in urls

@@ -1,4 +1,4 @@
-"""A client that waits as long as a sender would: the first request starts a function, on a machine that may be busy."""
+"""A patient HTTP client: the first request starts a function, on a machine that may be busy."""
 
 import httpx
 

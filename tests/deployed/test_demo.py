@@ -60,7 +60,7 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
 
 def outcome(**differences: Any) -> Any:
     good = demo.Outcome(
-        door="a door",
+        ingress="an ingress",
         report=Report(sent=2, accepted_ids=["a", "b"]),
         delivered=2,
         stored=2,
@@ -84,7 +84,7 @@ def outcome(**differences: Any) -> Any:
         ({"report": Report(sent=3, accepted_ids=["a", "b"])}, False),
     ],
 )
-def test_anything_lost_stored_twice_overrun_or_refused_is_a_failure(differences: dict[str, Any], ok: bool) -> None:
+def test_anything_lost_stored_twice_overrun_or_rejected_is_a_failure(differences: dict[str, Any], ok: bool) -> None:
     assert outcome(**differences).ok is ok
 
 

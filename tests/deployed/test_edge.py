@@ -13,7 +13,7 @@ from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
 
-doors = pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+ingresses = pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
 SECONDS = 60
 
 
@@ -31,53 +31,53 @@ def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
     return items()
 
 
-def key(emulator: Emulator, door: str) -> str:
-    """The value of the key that was made for a door."""
+def key(emulator: Emulator, ingress: str) -> str:
+    """The value of the key that was made for an ingress."""
     (stack,) = emulator.client("cloudformation").describe_stacks(StackName="Edges")["Stacks"]
-    (id,) = (output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == f"{door}Key")
+    (id,) = (output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == f"{ingress}Key")
     return str(emulator.client("apigateway").get_api_key(apiKey=id, includeValue=True)["value"])
 
 
-@doors
-def test_an_accepted_webhook_is_acknowledged_and_stored(door: str, urls: Urls, observe: Observe) -> None:
-    name = f"Edges/{door}Acknowledged"
+@ingresses
+def test_an_accepted_webhook_is_acknowledged_and_stored(ingress: str, urls: Urls, observe: Observe) -> None:
+    name = f"Edges/{ingress}Acknowledged"
     answer = http.post(f"{urls[name]}/x", content=b"acknowledged")
     assert (answer.status_code, answer.text) == (200, "<Response>$x #if é</Response>")
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
     assert wait_for(lambda: "acknowledged" in payloads(observe(name)), SECONDS)
 
 
-@doors
-def test_an_acknowledgement_may_be_no_content(door: str, urls: Urls, observe: Observe) -> None:
-    name = f"Edges/{door}Silent"
+@ingresses
+def test_an_acknowledgement_may_be_no_content(ingress: str, urls: Urls, observe: Observe) -> None:
+    name = f"Edges/{ingress}Silent"
     answer = http.post(urls[name], content=b"silent")
     assert (answer.status_code, answer.content) == (204, b"")
     assert wait_for(lambda: "silent" in payloads(observe(name)), SECONDS)
 
 
-@doors
-def test_what_is_refused_is_not_acknowledged(door: str, urls: Urls) -> None:
-    answer = http.post(urls[f"Edges/{door}Acknowledged"], content=b"x" * 1_100_000)
+@ingresses
+def test_what_is_rejected_is_not_acknowledged(ingress: str, urls: Urls) -> None:
+    answer = http.post(urls[f"Edges/{ingress}Acknowledged"], content=b"x" * 1_100_000)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/json"
     assert "too large" in answer.json()["message"]
 
 
-@doors
-def test_a_key_opens_its_own_door_and_no_other(door: str, urls: Urls, emulator: Emulator) -> None:
-    others = [key(emulator, other) for other in ("Lambda", "Direct", "Binary") if other != door]
+@ingresses
+def test_a_key_opens_its_own_ingress_and_no_other(ingress: str, urls: Urls, emulator: Emulator) -> None:
+    others = [key(emulator, other) for other in ("Lambda", "Direct", "Binary") if other != ingress]
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "wrong"}, *({"x-api-key": other} for other in others)):
-        answer = http.post(urls[f"Edges/{door}Keyed"], content=b"x", headers=headers)
+        answer = http.post(urls[f"Edges/{ingress}Keyed"], content=b"x", headers=headers)
         assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
-    answer = http.post(f"{urls[f'Edges/{door}Keyed']}/x", headers={"X-API-Key": key(emulator, door)})
+    answer = http.post(f"{urls[f'Edges/{ingress}Keyed']}/x", headers={"X-API-Key": key(emulator, ingress)})
     assert answer.status_code == 202
 
 
-@doors
-def test_a_key_is_no_part_of_the_webhook(door: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
-    own, mark = key(emulator, door), uuid.uuid4().hex
-    http.post(urls[f"Edges/{door}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own})
-    (stored,) = found(observe(f"Edges/{door}Keyed"), mark)
+@ingresses
+def test_a_key_is_no_part_of_the_webhook(ingress: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
+    own, mark = key(emulator, ingress), uuid.uuid4().hex
+    http.post(urls[f"Edges/{ingress}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own})
+    (stored,) = found(observe(f"Edges/{ingress}Keyed"), mark)
     assert own not in str(stored)
     assert "content-type" in str(stored) or "user-agent" in str(stored)
     assert stored["query"] == "X-Amz-Date=kept"
@@ -94,9 +94,9 @@ def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/below"])
-@pytest.mark.parametrize("door", ["Lambda", "Binary"])
-def test_a_browser_may_send_into_an_api_of_somebody_elses_at_its_domain(door: str, path: str, urls: Urls) -> None:
-    url = urls[f"Edges/{door}Theirs"] + path
+@pytest.mark.parametrize("ingress", ["Lambda", "Binary"])
+def test_a_browser_may_send_into_an_api_of_another_users_at_its_domain(ingress: str, path: str, urls: Urls) -> None:
+    url = urls[f"Edges/{ingress}Theirs"] + path
     origin = {"Origin": "https://example.com"}
     preflight = http.options(url, headers=origin | {"Access-Control-Request-Method": "POST"})
     assert preflight.status_code == 204
@@ -106,12 +106,12 @@ def test_a_browser_may_send_into_an_api_of_somebody_elses_at_its_domain(door: st
     assert answer.headers["access-control-allow-origin"] == "https://example.com"
 
 
-@doors
+@ingresses
 @pytest.mark.parametrize("path", ["", "/below"])
 def test_a_browser_may_send_from_the_origin_that_was_named(
-    door: str, path: str, urls: Urls, emulator: Emulator
+    ingress: str, path: str, urls: Urls, emulator: Emulator
 ) -> None:
-    url = urls[f"Edges/{door}Keyed"] + path
+    url = urls[f"Edges/{ingress}Keyed"] + path
     origin = {"Origin": "https://example.com"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     preflight = http.options(url, headers=origin | asked)
@@ -120,22 +120,22 @@ def test_a_browser_may_send_from_the_origin_that_was_named(
     assert preflight.headers["access-control-allow-headers"] == "x-api-key"
     assert "POST" in preflight.headers["access-control-allow-methods"]
 
-    answer = http.post(url, content=b"x", headers=origin | {"x-api-key": key(emulator, door)})
+    answer = http.post(url, content=b"x", headers=origin | {"x-api-key": key(emulator, ingress)})
     assert answer.status_code == 202
     assert answer.headers["access-control-allow-origin"] == "https://example.com"
-    too_large = http.post(url, content=b"x" * 1_100_000, headers=origin | {"x-api-key": key(emulator, door)})
+    too_large = http.post(url, content=b"x" * 1_100_000, headers=origin | {"x-api-key": key(emulator, ingress)})
     assert too_large.status_code == 413
     assert too_large.headers["access-control-allow-origin"] == "https://example.com"
 
 
-def test_who_calls_from_elsewhere_is_refused(urls: Urls) -> None:
+def test_who_calls_from_elsewhere_is_rejected(urls: Urls) -> None:
     assert http.post(urls["Edges/Here"], content=b"x").status_code == 202
     answer = http.post(urls["Edges/Elsewhere"], content=b"x")
     assert answer.status_code == 403
     assert answer.json()["Message"].endswith("with an explicit deny")
 
 
-def test_who_does_not_sign_is_refused(urls: Urls) -> None:
+def test_who_does_not_sign_is_rejected(urls: Urls) -> None:
     answer = http.post(urls["Edges/Signed"], content=b"x")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
@@ -143,7 +143,7 @@ def test_who_does_not_sign_is_refused(urls: Urls) -> None:
 
 
 @pytest.mark.parametrize("name", ["Domain", "BasePath"])
-def test_a_door_with_a_domain_and_a_web_acl_has_a_local_twin(name: str, urls: Urls, observe: Observe) -> None:
+def test_an_ingress_with_a_domain_and_a_web_acl_has_a_local_twin(name: str, urls: Urls, observe: Observe) -> None:
     assert urls[f"Edges/{name}"].endswith("/prod/in")
     assert http.post(f"{urls[f'Edges/{name}']}/x", content=b"by domain").status_code == 202
     assert wait_for(lambda: [item["path"] for item in observe(f"Edges/{name}").items()] == ["/in/x"], SECONDS)

@@ -73,7 +73,7 @@ def row(**differences: Any) -> Row:
 
 
 def dead_letter(**differences: Any) -> DeadLetter:
-    good = DeadLetter(BAD.id, str(BAD.number), BAD.body, f"SQLSTATE {POISONS[BAD.poison or '']}", "refused")
+    good = DeadLetter(BAD.id, str(BAD.number), BAD.body, f"SQLSTATE {POISONS[BAD.poison or '']}", "rejected")
     return replace(good, **differences)
 
 
@@ -82,14 +82,16 @@ def all_but(*absent: int) -> tuple[list[Row], list[DeadLetter]]:
     present = [webhook for webhook in SMALL.webhooks if webhook.number not in absent]
     rows = [Row(w.id, str(w.number), w.path, w.query, w.body) for w in present if not w.poison]
     dead_letters = [
-        DeadLetter(w.id, str(w.number), w.body, f"SQLSTATE {POISONS[w.poison]}", "refused") for w in present if w.poison
+        DeadLetter(w.id, str(w.number), w.body, f"SQLSTATE {POISONS[w.poison]}", "rejected")
+        for w in present
+        if w.poison
     ]
     return rows, dead_letters
 
 
 def judged(rows: list[Row], dead_letters: list[DeadLetter], accepted: Counter[int] = EVERYONE) -> dict[str, list[str]]:
-    others, other_letters = all_but(GOOD.number, BAD.number)
-    return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_letters, *dead_letters]).problems)
+    others, other_dead_letters = all_but(GOOD.number, BAD.number)
+    return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_dead_letters, *dead_letters]).problems)
 
 
 def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
@@ -151,7 +153,7 @@ def test_a_good_webhook_may_be_dead_lettered_with_a_reason_and_poison_more_than_
     assert judged([], [dead_letter(), dead_letter(), other]) == {}
 
 
-def test_a_letter_is_read_as_it_was_sent() -> None:
+def test_a_dead_letter_is_read_as_it_was_sent() -> None:
     def message(body: str, webhook: str, **more: str) -> dict[str, Any]:
         attributes = {"webhook": webhook, **more}
         return {"Body": body, "MessageAttributes": {name: {"StringValue": text} for name, text in attributes.items()}}
@@ -199,7 +201,7 @@ def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
     log = ConsumerLog(
         [
             invocation(0, 10, ("stored", "a", 1), ("failed", "b", 1)),
-            invocation(20, 30, ("duplicate", "b", 3)),  # nobody said what became of the second try, nor that it stored
+            invocation(20, 30, ("duplicate", "b", 3)),  # no one said what became of the second try, nor that it stored
             invocation(40, 90, ("stored", "c", 1)),
             invocation(50, 60, ("duplicate", "c", 2), ("stored", "d", 1)),  # while the other still had it
             invocation(60, None, ("stored", "e", 1)),

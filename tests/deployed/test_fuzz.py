@@ -1,4 +1,4 @@
-"""10,000 requests that no sensible sender makes: none is an error of ours, and what is accepted is stored once, byte
+"""10,000 requests that no sensible provider makes: none is an error of ours, and what is accepted is stored once, byte
 for byte."""
 
 import json
@@ -82,13 +82,15 @@ class Answered:
     body: bytes
 
 
-def requests(door: str, base: str, chance: random.Random) -> list[Sent]:
+def requests(ingress: str, base: str, chance: random.Random) -> list[Sent]:
     made = []
-    for number in range(REQUESTS[door]):
+    for number in range(REQUESTS[ingress]):
         path = "/".join(chance.choices(SEGMENTS, k=chance.randint(0, 4)))
         query = chance.choice(QUERIES)
         headers = [(chance.choice(NAMES), chance.choice(VALUES)) for _ in range(chance.randint(0, 4))]
-        id = chance.choice(["", f"{door} {number}", f"{door} {number} é\"'$&", f"{door} of several {number % 50}"])
+        id = chance.choice(
+            ["", f"{ingress} {number}", f"{ingress} {number} é\"'$&", f"{ingress} of several {number % 50}"]
+        )
         body = chance.choice([chance.choice(TEXTS).encode(), chance.randbytes(chance.randint(0, 400))])
         if id:
             # Of a repeated one the last counts.
@@ -100,7 +102,7 @@ def requests(door: str, base: str, chance: random.Random) -> list[Sent]:
     return made
 
 
-class Sender(threading.local):
+class Signer(threading.local):
     """A connection for each thread."""
 
     def __init__(self, host: str) -> None:
@@ -117,22 +119,22 @@ class Sender(threading.local):
         return Answered(request, answer.status, answer.getheader("x-amz-apigw-id", ""), body)
 
 
-@pytest.mark.parametrize("door", REQUESTS)
+@pytest.mark.parametrize("ingress", REQUESTS)
 @pytest.mark.slow(10)
 def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
-    door: str, urls: dict[str, str], observe: Observe
+    ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
-    url, webhook = urlsplit(urls[door]), observe(door)
-    made = requests(door, url.path, random.Random(f"{SEED} {door}"))
+    url, webhook = urlsplit(urls[ingress]), observe(ingress)
+    made = requests(ingress, url.path, random.Random(f"{SEED} {ingress}"))
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(Sender(url.netloc).send, made))
+        answers = list(pool.map(Signer(url.netloc).send, made))
 
     assert [(each.sent, each.status, each.body) for each in answers if each.status >= 500] == []
     accepted = [each for each in answers if each.status == 202]
-    # Half of the payloads are no text, which the text door refuses.
+    # Half of the payloads are no text, which the text ingress rejects.
     assert len(accepted) > len(answers) / 4, Counter(each.status for each in answers)
-    for refused in (each for each in answers if each.status != 202 and each.sent.method != "HEAD"):
-        assert json.loads(refused.body)["message"], refused
+    for rejected in (each for each in answers if each.status != 202 and each.sent.method != "HEAD"):
+        assert json.loads(rejected.body)["message"], rejected
 
     webhook.wait_until_drained(SECONDS)
     assert webhook.take_dead_letters() == []
@@ -147,12 +149,12 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
         stored = items[id]
         payload = stored["payload"].encode() if isinstance(stored["payload"], str) else bytes(stored["payload"])
         # Of several deliveries with one id any may have been the first.
-        possible = [(each.sent.method, _as_stored(door, each.sent.body)) for each in same]
-        assert (stored["method"], _as_stored(door, payload)) in possible, id
+        possible = [(each.sent.method, _as_stored(ingress, each.sent.body)) for each in same]
+        assert (stored["method"], _as_stored(ingress, payload)) in possible, id
     stages = Counter(line["id"] for line in webhook.log("ConsumerLogs") if line["message"] == "stored")
     assert stages == dict.fromkeys(by_id, 1)
 
 
-def _as_stored(door: str, payload: bytes) -> bytes:
-    """To the template of a text door {} is nothing."""
-    return b"" if door == "Fuzzed/Direct" and payload == b"{}" else payload
+def _as_stored(ingress: str, payload: bytes) -> bytes:
+    """To the template of a text ingress {} is nothing."""
+    return b"" if ingress == "Fuzzed/Direct" and payload == b"{}" else payload

@@ -17,7 +17,7 @@ from scalable_webhook_cli.burst import Request, send
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook
-from senders import SECRET, SENDERS
+from signers import SECRET, SIGNERS
 
 APP = Path(__file__).parent / "github"
 EXAMPLES = Path(sys.prefix) / "npm" / "node_modules" / "@octokit" / "webhooks-examples"
@@ -60,7 +60,7 @@ def endpoints(emulator: Emulator, postgres: PostgresServer) -> dict[str, str]:
 
 def request(delivery: str, event: Event) -> Request:
     name, payload = event
-    signed = SENDERS["github"].sign(payload, 0, "")
+    signed = SIGNERS["github"].sign(payload, 0, "")
     of_github = {"X-GitHub-Event": name, "X-GitHub-Delivery": delivery, "Content-Type": "application/json"}
     return Request(headers=signed | of_github, content=payload)
 
@@ -105,7 +105,7 @@ def test_each_is_stored_once_as_it_was_sent(
     assert sorted(report.accepted_ids) == sorted(sent)
 
     webhook.wait_until_drained(SECONDS)
-    assert [letter["MessageAttributes"] for letter in webhook.take_dead_letters()] == []
+    assert [dead_letter["MessageAttributes"] for dead_letter in webhook.take_dead_letters()] == []
     stored = in_postgres(postgres, ingress) if sink == "Postgres" else in_dynamodb(webhook)
     assert sorted(id for id, _ in stored) == sorted(sent)
     assert [name for id, (name, payload) in stored if (name, payload) != sent[id]] == []

@@ -32,14 +32,14 @@ DIALECT = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-# What the emulator asks nobody for, and AWS does.
+# What the emulator asks no one for, and AWS does.
 NOT_ASKED_FOR = {
     # It writes a function's lines by itself.
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     # Its event source mappings have no role.
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-    # Its S3 says 404 to everybody.
+    # Its S3 says 404 to everyone.
     "s3:ListBucket",
     # Of the CDK's grant to read a secret; it says nothing of what is in it.
     "secretsmanager:DescribeSecret",
@@ -146,12 +146,12 @@ class Deployed:
     sink: Stored = field(init=False)
 
     def works(self) -> dict[str, bool]:
-        """What works: the door, the sink, the dead-letter queue, the redelivery, and S3 where there is a bucket."""
-        found = {"door": False, "sink": False, "dead letters": False, "redelivery": False, "S3": False}
+        """What works: the ingress, the sink, the dead-letter queue, the redelivery, and S3 where there is a bucket."""
+        found = {"ingress": False, "sink": False, "dead letters": False, "redelivery": False, "S3": False}
         self.restart()
         id = str(uuid.uuid4())
-        found["door"] = self.send(id) == 202
-        if not found["door"]:
+        found["ingress"] = self.send(id) == 202
+        if not found["ingress"]:
             return found
         found["sink"] = self.stores(id, SECONDS)
         if not found["sink"]:
@@ -177,13 +177,15 @@ class Deployed:
         return any(line["message"] in messages for line in lines)
 
     def buries(self) -> bool:
-        """Whether what no door wrote is in the dead-letter queue, with the reason."""
+        """Whether what no ingress wrote is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
         sqs = self.webhook.target.client("sqs")
         id = sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")["MessageId"]
         wait_for(lambda: self.webhook.dead_letters() > 0 or self.said(id, "failed"), SECONDS / 4)
-        letters = self.webhook.take_dead_letters()
-        return bool(letters) and all("reason" in letter.get("MessageAttributes", {}) for letter in letters)
+        dead_letters = self.webhook.take_dead_letters()
+        return bool(dead_letters) and all(
+            "reason" in dead_letter.get("MessageAttributes", {}) for dead_letter in dead_letters
+        )
 
     def takes_large_ones(self) -> bool:
         """Whether what no message holds is stored, and gone from where it was on its way."""
@@ -308,7 +310,7 @@ app.synth()
 """
 
 
-def test_a_direct_door_may_do_what_its_handshake_asks_of_sqs(strict: Emulator, tmp_path: Path) -> None:
+def test_a_direct_ingress_may_do_what_its_handshake_asks_of_sqs(strict: Emulator, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(GRAPH)
     (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
     (webhook,) = deploy(strict, tmp_path)

@@ -1,4 +1,4 @@
-"""One id, chosen by two senders, at two endpoints of a really deployed stack."""
+"""One id, chosen by two providers, at two endpoints of a really deployed stack."""
 
 import hashlib
 import hmac
@@ -14,12 +14,12 @@ import pytest
 from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from senders import SENDERS
+from signers import SIGNERS
 
 Observe = Callable[[str], ObservedWebhook]
 
 SECONDS = 60
-# The endpoints are those of test_senders.py, which counts what is at their mounts.
+# The endpoints are those of test_providers.py, which counts what is at their mounts.
 BELOW = "/ids"
 PARTNERS = "that of the partner"
 HELLO = '{"partner": "says hello"}'
@@ -27,9 +27,9 @@ HELLO = '{"partner": "says hello"}'
 
 @pytest.fixture(scope="module", autouse=True)
 def secrets(urls: dict[str, str], emulator: Emulator) -> None:
-    observed = ObservedWebhook(emulator, "Senders", "Lambda")
+    observed = ObservedWebhook(emulator, "Providers", "Lambda")
     manager = emulator.client("secretsmanager")
-    for name, secret in {"partner": PARTNERS, "stripe": SENDERS["stripe"].secret}.items():
+    for name, secret in {"partner": PARTNERS, "stripe": SIGNERS["stripe"].secret}.items():
         manager.put_secret_value(SecretId=observed.physical("AWS::SecretsManager::Secret", name), SecretString=secret)
 
 
@@ -40,18 +40,18 @@ def as_partner(url: str, id: str) -> httpx.Response:
 
 
 def as_stripe(url: str, event: str) -> httpx.Response:
-    headers = SENDERS["stripe"].sign(event.encode(), time.time(), url)
+    headers = SIGNERS["stripe"].sign(event.encode(), time.time(), url)
     return http.post(f"{url}{BELOW}", content=event, headers=headers, timeout=30)
 
 
-@pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+@pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
 def test_a_partner_that_sends_anothers_id_first_takes_nothing_away(
-    door: str, urls: dict[str, str], observe: Observe
+    ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
-    webhook, id = observe(f"Senders/{door}"), f"evt_{uuid.uuid4().hex}"
+    webhook, id = observe(f"Providers/{ingress}"), f"evt_{uuid.uuid4().hex}"
     chosen = [id, f"/stripe#{id}", f"#/stripe#{id}", f"../stripe#{id}", f"/stripe%23{id}", id.upper()]
     for each in chosen:
-        answer = as_partner(urls[f"Senders/{door}/Source partner"], each)
+        answer = as_partner(urls[f"Providers/{ingress}/Source partner"], each)
         assert (answer.status_code, answer.json()["id"]) == (202, each)
 
     def stored() -> dict[str, tuple[str, str, str]]:
@@ -64,7 +64,7 @@ def test_a_partner_that_sends_anothers_id_first_takes_nothing_away(
 
     event = json.dumps({"id": id, "type": "invoice.paid"})
     for _ in range(2):
-        assert as_stripe(urls[f"Senders/{door}/Source stripe"], event).status_code == 202
+        assert as_stripe(urls[f"Providers/{ingress}/Source stripe"], event).status_code == 202
     expected[f"/stripe#{id}"] = ("/stripe", id, event)
     assert wait_for(lambda: stored() == expected, SECONDS), stored()
     webhook.wait_until_drained(SECONDS)

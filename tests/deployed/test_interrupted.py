@@ -17,7 +17,7 @@ from suite import shell
 
 PYTHON = [sys.executable]
 PROGRAMS = {
-    # Whoever cancels a job signals what it started, which is make. The environment is there: it is not made anew.
+    # Whoever cancels a job signals what it started, which is make. The environment is there: it is not made again.
     "make demo": ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.ready", "demo"],
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
     "faults": [*PYTHON, "faults", "--seed", "1", "--webhooks", "600"],

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployed.letters import each_once
+from deployed.dead_letters import each_once
 from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
@@ -44,7 +44,7 @@ def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
 
 
 def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:
-    """The item whose key ends with this id, once it is there and nothing is under way any more."""
+    """The item whose key ends with this id, once it is there and nothing is in flight any more."""
 
     def found() -> list[dict[str, Any]]:
         return [item for item in webhook.items(table) if item["id"].endswith(f"#{id}")]
@@ -56,14 +56,14 @@ def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[
 
 
 @pytest.mark.parametrize(
-    ("door", "payload"), [("Text", TEXT), ("Bytes", BYTES)], ids=["5 MB of text", "4.4 MB of bytes"]
+    ("ingress", "payload"), [("Text", TEXT), ("Bytes", BYTES)], ids=["5 MB of text", "4.4 MB of bytes"]
 )
 def test_a_large_payload_is_stored_whole_and_once(
-    door: str, payload: bytes, urls: Urls, observe: Observe, emulator: Emulator
+    ingress: str, payload: bytes, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
-    id, webhook = f"order {uuid.uuid4()}", observe(f"Large/{door}")
+    id, webhook = f"order {uuid.uuid4()}", observe(f"Large/{ingress}")
     for _ in range(2):
-        answer = post(urls[f"Large/{door}"], payload, **{"Idempotency-Key": id, "Content-Type": "text/plain"})
+        answer = post(urls[f"Large/{ingress}"], payload, **{"Idempotency-Key": id, "Content-Type": "text/plain"})
         assert (answer.status_code, answer.json()) == (202, {"id": id})
 
     item, bucket = stored(webhook, id), Bucket(emulator, webhook)
@@ -109,28 +109,28 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
     assert len(bucket.keys(limits.QUEUED)) == 1
 
     table = webhook.physical("AWS::DynamoDB::Table", "Digests")
-    dynamodb.put_item(TableName=table, Item={"id": {"S": "mended"}})
-    (letter,) = each_once(webhook.take_dead_letters())
-    assert letter["Body"] == bucket.keys(limits.QUEUED)[0]
-    assert letter["MessageAttributes"]["reason"]["StringValue"] == "not before it is mended"
+    dynamodb.put_item(TableName=table, Item={"id": {"S": "fixed"}})
+    (dead_letter,) = each_once(webhook.take_dead_letters())
+    assert dead_letter["Body"] == bucket.keys(limits.QUEUED)[0]
+    assert dead_letter["MessageAttributes"]["reason"]["StringValue"] == "not before it is fixed"
     attributes = {
         name: {"DataType": value["DataType"], "StringValue": value["StringValue"]}
-        for name, value in letter["MessageAttributes"].items()
+        for name, value in dead_letter["MessageAttributes"].items()
     }
     emulator.client("sqs").send_message(
-        QueueUrl=webhook.queue_url, MessageBody=letter["Body"], MessageAttributes=attributes
+        QueueUrl=webhook.queue_url, MessageBody=dead_letter["Body"], MessageAttributes=attributes
     )
     assert stored(webhook, id, "Digests")["sha256"] == hashlib.sha256(TEXT).hexdigest()
     assert wait_for(lambda: bucket.keys(limits.QUEUED) == [], SECONDS)
 
 
-@pytest.mark.parametrize(("door", "payload"), [("Text", b"x" * 6_300_000), ("Bytes", b"x" * 4_750_000)])
-def test_what_no_lambda_event_holds_is_refused_by_the_api(door: str, payload: bytes, urls: Urls) -> None:
-    answer = post(urls[f"Large/{door}"], payload)
+@pytest.mark.parametrize(("ingress", "payload"), [("Text", b"x" * 6_300_000), ("Bytes", b"x" * 4_750_000)])
+def test_what_no_lambda_event_holds_is_rejected_by_the_api(ingress: str, payload: bytes, urls: Urls) -> None:
+    answer = post(urls[f"Large/{ingress}"], payload)
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
 
 
-def test_without_large_payloads_it_is_refused(urls: Urls) -> None:
-    answer = post(urls["Doors/Lambda"], BYTES)
+def test_without_large_payloads_it_is_rejected(urls: Urls) -> None:
+    answer = post(urls["Ingresses/Lambda"], BYTES)
     assert answer.status_code == 413
     assert "too large" in answer.json()["message"]

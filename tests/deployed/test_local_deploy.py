@@ -19,7 +19,7 @@ from scalable_webhook_cli.local.databases import Server
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import wait_for
-from senders import BODY, KEY, stripes
+from signers import BODY, KEY, stripes
 from webhook_runtime.contract.table import create_table
 
 SECONDS = 180

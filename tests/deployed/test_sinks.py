@@ -10,7 +10,7 @@ import postgres_server
 import pytest
 from postgres_server import PostgresServer
 
-from deployed.letters import each_once
+from deployed.dead_letters import each_once
 from deployed.patient import http
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
 from scalable_webhook_cli.local.deploy import deploy
@@ -101,9 +101,11 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(e
     observed.wait_until_drained(SECONDS)
 
     assert [(item["id"], item["total"]) for item in observed.items("Totals")] == [(f"/#{id}", "28")]
-    (letter,) = each_once(observed.take_dead_letters())
-    assert letter["MessageAttributes"]["error"]["StringValue"] == "Permanent"
-    assert letter["MessageAttributes"]["reason"]["StringValue"] == "an order has items, each with price and quantity"
+    (dead_letter,) = each_once(observed.take_dead_letters())
+    assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "Permanent"
+    assert (
+        dead_letter["MessageAttributes"]["reason"]["StringValue"] == "an order has items, each with price and quantity"
+    )
 
 
 def test_a_consumer_of_ones_own_reads_webhooks_with_the_layer(

@@ -1,4 +1,4 @@
-"""Signed webhooks, sent to a really deployed stack through every door."""
+"""Signed webhooks, sent to a really deployed stack through every ingress."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployed.letters import each_once
+from deployed.dead_letters import each_once
 from deployed.patient import http
 from docs.pages import ROOT, write_files
 from scalable_webhook_cli.local.emulator import Emulator
@@ -24,7 +24,7 @@ from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 OPERATIONS = ROOT / "docs" / "operations.md"
 Observe = Callable[[str], ObservedWebhook]
 
-DOORS = ["Signed/Lambda", "Signed/Direct", "Signed/Binary"]
+INGRESSES = ["Signed/Lambda", "Signed/Direct", "Signed/Binary"]
 BODY = '{"action": "opened", "who": "Zoë"}'.encode()
 SECONDS = 60
 
@@ -41,30 +41,30 @@ def stored(webhook: ObservedWebhook, id: str) -> bool:
     return id in [item["delivery_id"] for item in webhook.items()]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_what_its_sender_signed_is_stored_once_under_its_own_id(
-    door: str, urls: dict[str, str], observe: Observe
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_what_its_provider_signed_is_stored_once_under_its_own_id(
+    ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
     id = str(uuid.uuid4())
     for _ in range(2):
-        answer = send(urls[door], id)
+        answer = send(urls[ingress], id)
         assert (answer.status_code, answer.json()) == (202, {"id": id})
-    assert wait_for(lambda: stored(observe(door), id), SECONDS)
-    observe(door).wait_until_drained(SECONDS)
-    assert [item["id"] for item in observe(door).items()].count(f"/#{id}") == 1
+    assert wait_for(lambda: stored(observe(ingress), id), SECONDS)
+    observe(ingress).wait_until_drained(SECONDS)
+    assert [item["id"] for item in observe(ingress).items()].count(f"/#{id}") == 1
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ingress", INGRESSES)
 @pytest.mark.parametrize("wrong", [{"secret": "guess"}, {"body": BODY + b" "}, {"signature": "sha256="}])
 @pytest.mark.slow(6)
 def test_what_it_did_not_sign_never_reaches_the_sink(
-    door: str, wrong: dict[str, object], urls: dict[str, str], observe: Observe
+    ingress: str, wrong: dict[str, object], urls: dict[str, str], observe: Observe
 ) -> None:
-    id, webhook = str(uuid.uuid4()), observe(door)
-    if door != "Signed/Lambda":
+    id, webhook = str(uuid.uuid4()), observe(ingress)
+    if ingress != "Signed/Lambda":
         webhook.take_unverified()
-    answer = send(urls[door], id, **wrong)  # type: ignore[arg-type]
-    if door == "Signed/Lambda":
+    answer = send(urls[ingress], id, **wrong)  # type: ignore[arg-type]
+    if ingress == "Signed/Lambda":
         # Within ten seconds of another mismatch the secret may be newer than the one that is known.
         assert answer.status_code in (401, 503)
         assert "X-Hub-Signature-256" in answer.json()["message"]
@@ -76,33 +76,33 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
         assert message["MessageAttributes"]["error"]["StringValue"] == "Unverified"
         assert "X-Hub-Signature-256" in message["MessageAttributes"]["reason"]["StringValue"]
     assert not stored(webhook, id)
-    # Nobody is paged for it.
+    # No one is paged for it.
     assert webhook.dead_letters() == 0
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_no_stage_logs_payload_secret_or_signature(door: str, urls: dict[str, str], observe: Observe) -> None:
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_no_stage_logs_payload_secret_or_signature(ingress: str, urls: dict[str, str], observe: Observe) -> None:
     id = str(uuid.uuid4())
-    answer = send(urls[door], id)
-    assert wait_for(lambda: stored(observe(door), id), SECONDS)
-    stages = ["AccessLogs", "ConsumerLogs", *(["PublisherLogs"] if door == "Signed/Lambda" else [])]
-    logged = json.dumps([observe(door).log(stage) for stage in stages], ensure_ascii=False)
+    answer = send(urls[ingress], id)
+    assert wait_for(lambda: stored(observe(ingress), id), SECONDS)
+    stages = ["AccessLogs", "ConsumerLogs", *(["PublisherLogs"] if ingress == "Signed/Lambda" else [])]
+    logged = json.dumps([observe(ingress).log(stage) for stage in stages], ensure_ascii=False)
     assert id in logged
     signature = answer.request.headers["X-Hub-Signature-256"]
     assert [word for word in ("opened", "Zoë", "first", signature, signature[10:]) if word in logged] == []
 
 
-@pytest.mark.parametrize("door", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
-def test_a_rotation_refuses_nobody(door: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
-    """Before, while and after the sender changes its secret, some requests being under way with the old one."""
-    secrets, webhook = emulator.client("secretsmanager"), observe(door)
-    key = webhook.physical("AWS::SecretsManager::Secret", door.removeprefix("Signed/"))
+@pytest.mark.parametrize("ingress", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
+def test_a_rotation_rejects_no_one(ingress: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
+    """Before, while and after the provider changes its secret, some requests being in flight with the old one."""
+    secrets, webhook = emulator.client("secretsmanager"), observe(ingress)
+    key = webhook.physical("AWS::SecretsManager::Secret", ingress.removeprefix("Signed/"))
     sent = {}
     for number in range(30):
         if number == 10:
             secrets.put_secret_value(SecretId=key, SecretString="second")
         secret = "second" if number >= 20 or (number > 10 and number % 2) else "first"
-        sent[f"{door} {number}"] = send(urls[door], f"{door} {number}", secret=secret).status_code
+        sent[f"{ingress} {number}"] = send(urls[ingress], f"{ingress} {number}", secret=secret).status_code
     assert sent == dict.fromkeys(sent, 202)
     assert wait_for(lambda: all(stored(webhook, id) for id in sent), SECONDS)
     assert webhook.take_dead_letters() == []
@@ -115,41 +115,41 @@ def stripes(body: bytes, secret: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("queue", ["Standard", "Fifo"])
 @pytest.mark.slow(20)
-def test_what_was_unverified_is_redriven_once_the_secret_is_mended(
+def test_what_was_unverified_is_redriven_once_the_secret_is_fixed(
     queue: str, urls: dict[str, str], observe: Observe, emulator: Emulator, tmp_path: Path
 ) -> None:
     """By the script of docs/operations.md. The signature is older by then than its source takes: it is held against the
     time of its arrival."""
-    webhook, id = observe(f"Mended/{queue}"), f"evt_{uuid.uuid4()}"
+    webhook, id = observe(f"Fixed/{queue}"), f"evt_{uuid.uuid4()}"
     body = json.dumps({"id": id}).encode()
     write_files(OPERATIONS, tmp_path)
 
-    def letters(*arguments: str) -> str:
-        command = [sys.executable, "letters.py", "Mended", queue, *arguments, "unverified"]
+    def dead_letters(*arguments: str) -> str:
+        command = [sys.executable, "dead_letters.py", "Fixed", queue, *arguments, "unverified"]
         environment = os.environ | emulator.environment()
         run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout
 
-    assert http.post(urls[f"Mended/{queue}"], content=body, headers=stripes(body, "right"), timeout=30).is_success
+    assert http.post(urls[f"Fixed/{queue}"], content=body, headers=stripes(body, "right"), timeout=30).is_success
     forged = json.dumps({"id": f"forged {id}"}).encode()
-    http.post(urls[f"Mended/{queue}"], content=forged, headers=stripes(forged, "guess"), timeout=30)
+    http.post(urls[f"Fixed/{queue}"], content=forged, headers=stripes(forged, "guess"), timeout=30)
     assert wait_for(lambda: webhook.unverified() == 2, SECONDS)
     secrets = emulator.client("secretsmanager")
     secret = webhook.physical("AWS::SecretsManager::Secret", f"{queue}Key")
     secrets.put_secret_value(SecretId=secret, SecretString="right")
     time.sleep(3)  # longer than the tolerance
 
-    assert letters("redrive", "Unverified").startswith("redrive 2 Unverified")
+    assert dead_letters("redrive", "Unverified").startswith("redrive 2 Unverified")
     assert wait_for(lambda: stored(webhook, id), SECONDS)
     assert [item["delivery_id"] for item in webhook.items()] == [id]
     # What is forged comes back for good, though the script may have seen it again, and hidden it for ten seconds.
     left: list[dict[str, Any]] = []
 
-    def has_come_back() -> bool:
+    def has_are_retried() -> bool:
         left.extend(webhook.take_unverified())
         return bool(left)
 
-    assert wait_for(has_come_back, SECONDS)
+    assert wait_for(has_are_retried, SECONDS)
     (message,) = each_once(left)
     assert json.loads(message["Body"]) == json.loads(forged)

@@ -53,7 +53,7 @@ def check(command: str) -> None:
         program, arguments = words[0], words[1:]
         if program not in _PROGRAMS:
             raise Wrong(
-                f"nobody knows how to check {program}: add it to {Path(__file__).name}, or run it in an sh block"
+                f"no one knows how to check {program}: add it to {Path(__file__).name}, or run it in an sh block"
             )
         _PROGRAMS[program](arguments)
 

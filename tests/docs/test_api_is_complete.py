@@ -1,4 +1,4 @@
-"""Everything public is documented: each name, argument, default, return and refusal, and the AWS feature it rests on.
+"""Everything public is documented: each name, argument, default, return and rejection, and the AWS feature it rests on.
 
 By the text of the docstrings alone, from which API.md is made.
 """
@@ -180,7 +180,7 @@ def calls(module: str, node: ast.FunctionDef, imported: dict[str, tuple[str, str
 
 
 @functools.cache
-def refusing() -> frozenset[tuple[str, str]]:
+def rejecting() -> frozenset[tuple[str, str]]:
     """The functions of the stack that raise ValueError, or call one that does. What runs in Lambda keeps its own."""
     known = {
         where
@@ -212,12 +212,12 @@ def where_it_is(documented: Public) -> list[tuple[str, str]]:
 RAISING = [
     name
     for name, documented in exports().items()
-    if not ELSEWHERE.search(told(documented)) and any(each in refusing() for each in where_it_is(documented))
+    if not ELSEWHERE.search(told(documented)) and any(each in rejecting() for each in where_it_is(documented))
 ]
 
 
 @pytest.mark.parametrize("name", RAISING)
-def test_what_refuses_a_value_says_so(name: str) -> None:
+def test_what_rejects_a_value_says_so(name: str) -> None:
     documented = exports()[name]
     raised = sections(documented, Kind.raises)
     if documented.is_class and "__init__" in documented.members:

@@ -18,7 +18,7 @@ PRICES = {
     for name, price in json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"].items()
 }
 MILLION = 1_000_000
-DOORS = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
+INGRESSES = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
 
 
 def told(pattern: str) -> float:
@@ -27,10 +27,10 @@ def told(pattern: str) -> float:
     return float(number.replace(",", ""))
 
 
-def functions(door: str) -> dict[str, Any]:
+def functions(ingress: str) -> dict[str, Any]:
     """What the template says of each function: memory and batch size."""
     stack = Stack(App(), "Stack")
-    ScalableWebhook(stack, "Webhook", ingress=DOORS[door]())
+    ScalableWebhook(stack, "Webhook", ingress=INGRESSES[ingress]())
     template = Template.from_stack(stack)
     found = {
         name.removeprefix("Webhook").rstrip("0123456789ABCDEF"): each["Properties"]
@@ -41,12 +41,12 @@ def functions(door: str) -> dict[str, Any]:
     return {"batch": mapping["Properties"]["BatchSize"]} | {name: each["MemorySize"] for name, each in found.items()}
 
 
-def bill(door: str) -> dict[str, float]:
+def bill(ingress: str) -> dict[str, float]:
     """Dollars for a million webhooks."""
-    known = functions(door)
+    known = functions(ingress)
     invocations = 1 / known["batch"]
     gigabyte_seconds = known["Consumer"] / 1024 * told(r"a consumer (\d+) a batch") / 1000 / known["batch"]
-    if door == "Lambda":
+    if ingress == "Lambda":
         invocations += 1
         gigabyte_seconds += known["Publisher"] / 1024 * told(r"a publisher takes (\d+) ms") / 1000
     return {
@@ -58,11 +58,11 @@ def bill(door: str) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize(("door", "column"), [("direct", 0), ("Lambda", 1)])
-def test_a_million_webhooks_cost_what_the_table_says(door: str, column: int) -> None:
+@pytest.mark.parametrize(("ingress", "column"), [("direct", 0), ("Lambda", 1)])
+def test_a_million_webhooks_cost_what_the_table_says(ingress: str, column: int) -> None:
     rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|.*?\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
     table = {name: amounts[column] for name, *amounts in rows}
-    expected = bill(door)
+    expected = bill(ingress)
     expected["Together"] = sum(expected.values())
     assert table == {name: f"{usd:.3f}" for name, usd in expected.items()}
 

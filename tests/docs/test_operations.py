@@ -54,7 +54,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
     consumer = Consumer(
         _Sink(),
         Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)),
-        DeadLetters(sqs, "https://sqs/letters"),
+        DeadLetters(sqs, "https://sqs/dead_letters"),
         unverified=DeadLetters(sqs, "https://sqs/unverified", in_order=False),
         event_filters=EventFilters({"/": [{"body": {"wanted": [True]}}]}),
     )
@@ -97,7 +97,7 @@ def test_a_line_has_what_the_table_says(line: str, stage: str, told: str, fields
         assert names == known, message
 
 
-def test_a_redrive_names_its_destination_since_sqs_does_not_know_from_where_the_consumer_sent_a_letter() -> None:
+def test_a_redrive_names_its_destination_since_sqs_does_not_know_from_where_the_consumer_sent_a_dead_letter() -> None:
     pages = {path.name: path.read_text() for path in (Path(__file__).parents[2] / "docs").rglob("*.md")}
     told = {name: text for name, text in pages.items() if "start-message-move-task" in text}
     assert {"operations.md", "errors.md"} <= set(told)

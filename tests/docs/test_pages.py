@@ -30,7 +30,7 @@ from scalable_webhook_cli.observe import wait_for
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
-# A page takes a quarter of a minute, if nobody else is at work.
+# A page takes a quarter of a minute, if no one else is at work.
 SECONDS = 240
 
 
@@ -90,7 +90,7 @@ def test_a_program_synthesises_to_a_webhook(fence: Fence, folder: Path, capsys: 
     assert any("AWS::Lambda::EventSourceMapping" in str(stack.template) for stack in made)
     errors = [message.entry.data for stack in made for message in stack.messages if message.level.name == "ERROR"]
     assert errors == []
-    # What the program prints is what stands beside it.
+    # What the program prints is what stands next to it.
     said = re.findall(r"^print\(.*\)  # ([\w ]+)", fence.text, re.MULTILINE)
     assert capsys.readouterr().out.splitlines()[: len(said)] == said
 
@@ -186,7 +186,7 @@ scalable-webhook() {
         self._cloudformation = emulator.client("cloudformation")
 
     def empty(self) -> None:
-        with suppress(self._cloudformation.exceptions.ClientError):  # nobody has bootstrapped yet
+        with suppress(self._cloudformation.exceptions.ClientError):  # no one has bootstrapped yet
             self._toolkit = self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
         signed.call(self._emulator.key, "POST", f"{self._emulator.endpoint}/_ministack/reset").raise_for_status()
         if self._toolkit:
@@ -280,7 +280,7 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "SCALABLE_WEBHOOK_HOME": str(folder / "local-aws"),
-        # Not unpacked anew for each home.
+        # Not unpacked again for each home.
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(user_cache_path("aws") / "jsii" / "package-cache"),
     }
 

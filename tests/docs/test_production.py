@@ -11,7 +11,7 @@ from aws_cdk.assertions import Template
 
 from docs.pages import ROOT, fences
 from runtime.doubles import Invocation, SecretsManager, Sqs
-from senders import SENDERS
+from signers import SIGNERS
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.dead_letters import DeadLetters
@@ -22,7 +22,7 @@ from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
 
-SENDER = SENDERS["stripe"]
+SIGNER = SIGNERS["stripe"]
 
 
 class _Sink:
@@ -50,7 +50,7 @@ def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog:
     described = json.loads("".join(part if isinstance(part, str) else "an ARN" for part in join))
     sources = Sources(
         {
-            mount: Source.from_description(each, SecretsManager(AWSCURRENT=SENDER.secret))
+            mount: Source.from_description(each, SecretsManager(AWSCURRENT=SIGNER.secret))
             for mount, each in described.items()
         }
     )
@@ -65,7 +65,7 @@ def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog:
         unverified=DeadLetters(sqs, urls["UNVERIFIED"], in_order=False),
     )
     body = b'{"id": "evt_1"}'
-    signed = SENDER.sign(body, time.time(), "")
+    signed = SIGNER.sign(body, time.time(), "")
     requests = [webhook(body, headers=signed), webhook(b"", path="/.env"), webhook(b"{}", headers=signed)]
     (mount,) = described
     records = [

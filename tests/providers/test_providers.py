@@ -21,7 +21,7 @@ from cdk_scalable_webhook.sources.providers import BY_METHOD
 from cdk_scalable_webhook.sources.providers import PROVIDERS as RECORDS
 from cdk_scalable_webhook.sources.providers import Provider as Record
 from runtime.doubles import SecretsManager
-from senders import OF_CASES
+from signers import OF_CASES
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
@@ -134,7 +134,7 @@ def let_in(vector: dict[str, Any], *, secret: str | None = None, **changed: Any)
 
 
 def test_each_provider_has_a_vector_and_each_vector_a_provider() -> None:
-    # What the libraries of the others sign is in tests/senders.py.
+    # What the libraries of the others sign is in tests/signers.py.
     assert {vector["provider"] for vector in VECTORS} == OF_PAGE.keys() | {BY_METHOD[name].name for name in OF_CASES}
     assert OF_PAGE.keys().isdisjoint(OF_RECORD)
     assert len(PROVIDERS) > 70
@@ -145,7 +145,7 @@ def test_a_record_says_who_has_verified_it(record: Record) -> None:
     """Its own library or signature: in the vectors, or in the tests that sign by it."""
     vectors = [vector for vector in VECTORS if vector["provider"] == record.name]
     own = {library["name"] for vector in vectors for library in vector["libraries"] if library["is_its_own"]}
-    tests = [TESTS / "senders.py", *TESTS.glob("runtime/**/test_schemes.py")]
+    tests = [TESTS / "signers.py", *TESTS.glob("runtime/**/test_schemes.py")]
     told = record.verified_by
     assert vectors == [] or told in own | {vector.get("published") for vector in vectors}
     assert vectors or not told or any(re.search(rf"\b{re.escape(told)}\b", file.read_text()) for file in tests)

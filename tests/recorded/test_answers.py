@@ -129,7 +129,7 @@ def test_a_functions_answer_names_the_trace(kind: Mapping[str, Any], send: Call)
     assert ("x-amzn-trace-id" in answer.headers) == recorded[kind["type"]]
 
 
-def test_it_is_the_senders(send: Call) -> None:
+def test_it_is_the_clients(send: Call) -> None:
     fact = FACTS["trace-header-kept"]
     for trace, contains in zip(fact["request"]["traces"], fact["recorded"]["contains"], strict=True):
         answered = send(api(ANY, FUNCTION), answer={}, X_Amzn_Trace_Id=trace).headers["x-amzn-trace-id"]
@@ -150,16 +150,16 @@ def test_some_headers_of_an_answer_arrive_under_another_name(send: Call) -> None
         assert sorted(arrived) == sorted(name.lower() for name in expected)
 
 
-def test_some_headers_of_a_call_nobody_may_map(send: Call) -> None:
+def test_some_headers_of_a_call_no_one_may_map(send: Call) -> None:
     fact = FACTS["request-parameters-forbidden"]
     for name in fact["request"]["names"]:
         answer = send(
             api(ANY, FUNCTION | {"requestParameters": {f"integration.request.header.{name}": "'x'"}}), answer={}
         )
-        refused(answer, fact["recorded"] | fact["recorded"]["headers"])
+        rejected(answer, fact["recorded"] | fact["recorded"]["headers"])
 
 
-def refused(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
+def rejected(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
     """As it was recorded, and with the ids that each answer has."""
     assert (answer.status_code, answer.json()) == (recorded["status"], recorded["body"])
     assert answer.headers["content-type"] == "application/json"
@@ -169,11 +169,11 @@ def refused(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("id", of("routing-unknown"))
-def test_where_nobody_is_there_api_gateway_says_so(id: str, send: Call) -> None:
+def test_where_no_one_is_there_api_gateway_says_so(id: str, send: Call) -> None:
     request, recorded = FACTS[id]["request"], FACTS[id]["recorded"]
-    refused(send(api(request["resources"], MOCK), request["call"]), recorded)
+    rejected(send(api(request["resources"], MOCK), request["call"]), recorded)
     # A verb that no API has is answered elsewhere.
-    refused(send(api(request["resources"], MOCK), "PROPFIND /dev/existing"), recorded)
+    rejected(send(api(request["resources"], MOCK), "PROPFIND /dev/existing"), recorded)
 
 
 @pytest.mark.parametrize("id", [*of("routing-method"), *of("routing-fixed")])
@@ -196,15 +196,15 @@ def test_a_key_lets_in(send: Call) -> None:
 
 def test_a_function_that_cannot_be_called_is_an_error_of_the_api(send: Call) -> None:
     answer = send(api(ANY, FUNCTION), answer=ClientError({"Error": {"Code": "AccessDenied"}}, "Invoke"))
-    refused(answer, FACTS["integration-failure-status"]["recorded"])
+    rejected(answer, FACTS["integration-failure-status"]["recorded"])
 
 
 def test_an_api_that_is_set_up_wrongly_is_one_too(send: Call) -> None:
     answer = send(api(ANY, MOCK | {"requestTemplates": {"application/json": "{}"}}))
-    refused(answer, FACTS["gateway-bad-endpoint"]["recorded"])
+    rejected(answer, FACTS["gateway-bad-endpoint"]["recorded"])
 
 
-def test_each_refusal_has_the_status_of_its_type() -> None:
+def test_each_rejection_has_the_status_of_its_type() -> None:
     statuses = FACTS["gateway-response-defaults"]["recorded"]["status"]
     for message, status in {
         "Endpoint request timed out": 504,

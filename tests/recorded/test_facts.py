@@ -74,7 +74,7 @@ def call(fact: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("id", of("event-path"))
-def test_a_path_arrives_as_its_sender_wrote_it(id: str) -> None:
+def test_a_path_arrives_as_its_client_wrote_it(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = proxy.event(call(FACTS[id]))
     assert event["path"] == recorded["path"]
@@ -150,9 +150,9 @@ def test_of_bytes_no_template_is_rendered() -> None:
     reached = call(fact)
     templates = {"requestTemplates": {"application/json": fact["request"]["template"]}}
     method = replace(reached.method, integration=reached.method.integration | templates)
-    with pytest.raises(GatewayResponse) as refused:
+    with pytest.raises(GatewayResponse) as rejected:
         mapping.request(replace(reached, method=method))
-    assert refused.value.status == fact["recorded"]["status"]
+    assert rejected.value.status == fact["recorded"]["status"]
 
 
 def test_a_reply_of_sqs_is_json_to_a_template() -> None:
@@ -249,7 +249,7 @@ def test_sqs_says_how_much_the_queue_holds(id: str) -> None:
     assert message.limit_in(too_long(fact["request"]["holds"])) == fact["request"]["holds"]
 
 
-def test_a_message_without_a_body_is_refused_by_a_name_that_the_template_knows() -> None:
+def test_a_message_without_a_body_is_rejected_by_a_name_that_the_template_knows() -> None:
     template = Path(cdk_scalable_webhook.__file__).with_name("endpoint").joinpath("mapping", "rejected.vtl").read_text()
     assert f'"{FACTS["send-empty-body"]["recorded"]["code"]}"' in template
 

@@ -62,7 +62,7 @@ def consume(sqs: Sqs, records: list[dict[str, Any]], *failing: str, fifo: bool =
     if fifo:
         records = [each | {"eventSourceARN": each["eventSourceARN"] + ".fifo"} for each in records]
     redelivery = Redelivery(sqs, "https://sqs/queue", Backoff(60, 60))
-    consumer = Consumer(Fails(set(failing)), redelivery, DeadLetters(sqs, "https://sqs/letters"))
+    consumer = Consumer(Fails(set(failing)), redelivery, DeadLetters(sqs, "https://sqs/dead_letters"))
     return consumer.handle({"Records": records}, Invocation())
 
 
@@ -83,14 +83,14 @@ def test_a_record_of_our_tests_is_one_of_lambdas() -> None:
 
 
 def test_a_dead_letter_has_the_attributes_of_its_record() -> None:
-    fact, letters = FACTS["esm-record-attributes"], Sqs()
+    fact, dead_letters = FACTS["esm-record-attributes"], Sqs()
     foreign = record("x", None) | {"messageAttributes": fact["recorded"]["messageAttributes"]}
-    assert consume(letters, [foreign]) == {"batchItemFailures": []}
-    (sent,) = letters.sent
+    assert consume(dead_letters, [foreign]) == {"batchItemFailures": []}
+    (sent,) = dead_letters.sent
     assert sent["MessageAttributes"].items() >= fact["request"]["MessageAttributes"].items()
 
 
-def test_of_a_group_all_come_back_from_the_first_that_failed() -> None:
+def test_of_a_group_all_are_retried_from_the_first_that_failed() -> None:
     """The answer with which AWS was recorded to bring back messages 2, 3 and 4, in this order."""
     fact = FACTS["esm-batch-item-failures-fifo"]
     answer = consume(Sqs(), records(*fact["request"]["messages"]), "2", fifo=True)
@@ -112,9 +112,9 @@ def test_nothing_comes_before_what_was_postponed() -> None:
 def test_no_message_takes_the_good_ones_of_its_batch_along() -> None:
     """As those do of a function that raises."""
     bad, _ = FACTS["esm-function-raises"]["request"]["messages"]
-    letters = Sqs()
-    assert consume(letters, [record(bad, None), *records("good")]) == {"batchItemFailures": []}
-    assert [sent["MessageBody"] for sent in letters.sent] == [bad]
+    dead_letters = Sqs()
+    assert consume(dead_letters, [record(bad, None), *records("good")]) == {"batchItemFailures": []}
+    assert [sent["MessageBody"] for sent in dead_letters.sent] == [bad]
 
 
 # "can only include alphanumeric and punctuation characters. 1 to 128 in length"
@@ -134,18 +134,20 @@ def test_what_we_send_to_a_fifo_queue_is_of_the_characters_that_it_takes() -> No
 
 
 @pytest.mark.parametrize("id", ["send-empty-attribute", "send-attribute-invalid-characters"])
-def test_a_reason_that_sqs_would_refuse_is_not_sent(id: str) -> None:
+def test_a_reason_that_sqs_would_reject_is_not_sent(id: str) -> None:
     (call,) = FACTS[id]["request"]["calls"]
-    refused = call["MessageAttributes"]["reason"]["StringValue"]
-    letters = Sqs()
-    DeadLetters(letters, "https://sqs/letters").send(record("x", None), Outcome(Kind.PERMANENT, "Bad", refused))
-    (sent,) = letters.sent
+    rejected = call["MessageAttributes"]["reason"]["StringValue"]
+    dead_letters = Sqs()
+    DeadLetters(dead_letters, "https://sqs/dead_letters").send(
+        record("x", None), Outcome(Kind.PERMANENT, "Bad", rejected)
+    )
+    (sent,) = dead_letters.sent
     reason = sent["MessageAttributes"]["reason"]["StringValue"]
     assert reason
     assert message.sqs_text(reason) == reason
 
 
-def test_a_payload_that_sqs_would_refuse_travels_as_base64() -> None:
+def test_a_payload_that_sqs_would_reject_travels_as_base64() -> None:
     (call,) = FACTS["send-invalid-characters"]["request"]["calls"]
     body, attribute = message.write(webhook(call["MessageBody"]))
     assert parse_qs(attribute)["encoding"] == ["base64"]
@@ -174,10 +176,10 @@ class Queues:
         made = self.sqs.create_queue(QueueName=name, Attributes=attributes | ({"FifoQueue": "true"} if fifo else {}))
         return str(made["QueueUrl"])
 
-    def with_letters(self, max_receive_count: int, fifo: bool = False, visibility: int = 0) -> tuple[str, str]:
-        letters = self.make(fifo)
-        policy = {"deadLetterTargetArn": self.arn(letters), "maxReceiveCount": max_receive_count}
-        return self.make(fifo, RedrivePolicy=json.dumps(policy), VisibilityTimeout=str(visibility)), letters
+    def with_dead_letters(self, max_receive_count: int, fifo: bool = False, visibility: int = 0) -> tuple[str, str]:
+        dead_letters = self.make(fifo)
+        policy = {"deadLetterTargetArn": self.arn(dead_letters), "maxReceiveCount": max_receive_count}
+        return self.make(fifo, RedrivePolicy=json.dumps(policy), VisibilityTimeout=str(visibility)), dead_letters
 
     def arn(self, url: str) -> str:
         found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -202,7 +204,7 @@ def queues(emulator: Emulator) -> Queues:
 
 
 def error_of(call: Any, **arguments: Any) -> list[Any] | None:
-    """Status and code with which it is refused, if it is."""
+    """Status and code with which it is rejected, if it is."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -210,11 +212,11 @@ def error_of(call: Any, **arguments: Any) -> list[Any] | None:
     return None
 
 
-REFUSED = [id for id, fact in FACTS.items() if "errors" in fact["recorded"]]
+REJECTED = [id for id, fact in FACTS.items() if "errors" in fact["recorded"]]
 
 
-@pytest.mark.parametrize("id", REFUSED)
-def test_sqs_refuses_what_it_should(id: str, queues: Queues) -> None:
+@pytest.mark.parametrize("id", REJECTED)
+def test_sqs_rejects_what_it_should(id: str, queues: Queues) -> None:
     asked = FACTS[id]["request"]
     url = queues.make(asked["fifo"]) + ("-absent" if asked.get("absent") else "")
     found = [error_of(queues.sqs.send_message, QueueUrl=url, **call) for call in asked["calls"]]
@@ -280,32 +282,32 @@ def test_a_delete_after_the_visibility_timeout(queues: Queues) -> None:
 def test_a_group_goes_on_after_its_first_message_is_a_dead_letter(queues: Queues) -> None:
     id = "dlq-fifo-goes-on"
     asked = FACTS[id]["request"]
-    url, letters = queues.with_letters(asked["max_receive_count"], fifo=True)
+    url, dead_letters = queues.with_dead_letters(asked["max_receive_count"], fifo=True)
     for body in asked["group"]:
         queues.send(url, body, group="g")
     received = [queues.bodies(url, most=1) for _ in local(id)["received"]]
     assert received == [[body] for body in local(id)["received"]]
-    assert queues.bodies(letters) == local(id)["dead_letters"]
+    assert queues.bodies(dead_letters) == local(id)["dead_letters"]
 
 
 def test_a_message_that_sqs_moves_keeps_all_that_it_had(queues: Queues) -> None:
     id = "dlq-moved-by-sqs"
     asked = FACTS[id]["request"]
-    url, letters = queues.with_letters(max_receive_count=1)
+    url, dead_letters = queues.with_dead_letters(max_receive_count=1)
     sent = queues.sqs.send_message(QueueUrl=url, MessageBody="x", **asked)
     (received,) = queues.receive(url)
     assert queues.receive(url) == []
-    (letter,) = queues.receive(letters)
-    assert (letter["MessageId"] == sent["MessageId"]) == (local(id)["MessageId"] == "unchanged")
-    assert letter["MessageAttributes"] == asked["MessageAttributes"]
-    assert sorted(letter["Attributes"].keys() - received["Attributes"].keys()) == local(id)["added"]
-    assert letter["Attributes"]["ApproximateReceiveCount"] == local(id)["ApproximateReceiveCount"]
+    (dead_letter,) = queues.receive(dead_letters)
+    assert (dead_letter["MessageId"] == sent["MessageId"]) == (local(id)["MessageId"] == "unchanged")
+    assert dead_letter["MessageAttributes"] == asked["MessageAttributes"]
+    assert sorted(dead_letter["Attributes"].keys() - received["Attributes"].keys()) == local(id)["added"]
+    assert dead_letter["Attributes"]["ApproximateReceiveCount"] == local(id)["ApproximateReceiveCount"]
 
 
 def test_a_move_task_is_what_the_local_aws_does_not_have(queues: Queues) -> None:
     start = queues.sqs.start_message_move_task
-    _, letters = queues.with_letters(max_receive_count=1)
-    found = error_of(start, SourceArn=queues.arn(letters), DestinationArn=queues.arn(queues.make()))
+    _, dead_letters = queues.with_dead_letters(max_receive_count=1)
+    found = error_of(start, SourceArn=queues.arn(dead_letters), DestinationArn=queues.arn(queues.make()))
     assert found == local("move-to-destination")["error"]
     assert error_of(start, SourceArn=queues.arn(queues.make())) == local("move-source-not-a-dlq")["error"]
 
@@ -333,7 +335,7 @@ class Mapped:
 
     queues: Queues
     url: str
-    letters: str
+    dead_letters: str
     seen: Path
 
     def calls(self) -> list[list[dict[str, Any]]]:
@@ -359,7 +361,7 @@ class Mappings:
 
     def make(self, id: str, sent: list[dict[str, Any]], answer: Any, fifo: bool = False, **more: Any) -> Mapped:
         # Long enough for a function that starts on a busy machine, and short enough to wait for.
-        url, letters = self._queues.with_letters(max_receive_count=2, fifo=fifo, visibility=6)
+        url, dead_letters = self._queues.with_dead_letters(max_receive_count=2, fifo=fifo, visibility=6)
         seen = self._folder / id
         for each in sent:
             self._queues.sqs.send_message(QueueUrl=url, **each)
@@ -378,7 +380,7 @@ class Mappings:
             FunctionResponseTypes=["ReportBatchItemFailures"],
             **more,
         )
-        return Mapped(self._queues, url, letters, seen)
+        return Mapped(self._queues, url, dead_letters, seen)
 
 
 @pytest.fixture(scope="module")
@@ -418,14 +420,14 @@ def mapped(emulator: Emulator, queues: Queues, tmp_path_factory: pytest.TempPath
 @pytest.mark.slow(10)
 def test_a_mapping_brings_back_what_it_should(id: str, mapped: Mapping[str, Mapped]) -> None:
     expected = local(id)
-    letters: list[str] = []
+    dead_letters: list[str] = []
 
     def over() -> bool:
-        letters.extend(mapped[id].queues.bodies(mapped[id].letters))
-        return bool(mapped[id].calls()) and mapped[id].is_empty() and len(letters) >= len(expected["dead_letters"])
+        dead_letters.extend(mapped[id].queues.bodies(mapped[id].dead_letters))
+        return bool(mapped[id].calls()) and mapped[id].is_empty() and len(dead_letters) >= len(expected["dead_letters"])
 
-    assert wait_for(over, SECONDS), (mapped[id].calls(), letters)
-    assert sorted(letters) == sorted(expected["dead_letters"])
+    assert wait_for(over, SECONDS), (mapped[id].calls(), dead_letters)
+    assert sorted(dead_letters) == sorted(expected["dead_letters"])
     if "calls" in expected:
         calls = [
             [[each["body"], each["attributes"]["ApproximateReceiveCount"]] for each in call]

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import size_of
 
-REFUSED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
+REJECTED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
 
 
 class Invocation:
@@ -35,7 +35,7 @@ class Sqs:
         self, error: Exception | None = None, failed: tuple[str, ...] = (), holds: int = MAX_MESSAGE_BYTES
     ) -> None:
         self.sent: list[dict[str, Any]] = []
-        self.refused = 0
+        self.rejected = 0
         self._holds = holds
         self.postponed: list[list[dict[str, Any]]] = []
         self._error = error
@@ -44,7 +44,7 @@ class Sqs:
     def send_message(self, **call: Any) -> dict[str, str]:
         _check("SendMessage", call)
         if size_of(call["MessageBody"], call["MessageAttributes"]) > self._holds:
-            self.refused += 1
+            self.rejected += 1
             raise too_long(self._holds)
         self.sent.append(call)
         if self._error:

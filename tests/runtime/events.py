@@ -29,7 +29,7 @@ def request(
         "pathParameters": None if proxy is None else {"proxy": proxy},
         "stageVariables": None,
         "requestContext": {
-            "requestId": "what-the-sender-chose",
+            "requestId": "what-the-provider-chose",
             "extendedRequestId": REQUEST_ID,
             "stage": "prod",
             "domainName": "abc.execute-api.us-east-1.amazonaws.com",

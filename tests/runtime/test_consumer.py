@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from runtime.doubles import REFUSED, Invocation, Sqs
+from runtime.doubles import REJECTED, Invocation, Sqs
 from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
@@ -100,8 +100,8 @@ def consume(
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def attributes(letter: dict[str, Any]) -> dict[str, str]:
-    return {name: value.get("StringValue", "") for name, value in letter["MessageAttributes"].items()}
+def attributes(dead_letter: dict[str, Any]) -> dict[str, str]:
+    return {name: value.get("StringValue", "") for name, value in dead_letter["MessageAttributes"].items()}
 
 
 def test_a_batch_is_stored_in_one_call() -> None:
@@ -123,7 +123,7 @@ def test_two_deliveries_of_one_id_in_one_batch_are_stored_once() -> None:
     assert sink.calls == [["a"]]
 
 
-def test_two_senders_that_choose_one_id_are_two_webhooks() -> None:
+def test_two_providers_that_choose_one_id_are_two_webhooks() -> None:
     sink = Memory()
     mounts = ["/stripe", "/partner", "/stripe", "/"]
     batch = [sqs_record("a", f"message-{n}", mount=mount) for n, mount in enumerate(mounts)]
@@ -134,31 +134,31 @@ def test_two_senders_that_choose_one_id_are_two_webhooks() -> None:
     assert sink.keys == {"/stripe#a", "/partner#a", "/#a", "/another#a"}
 
 
-def test_the_trouble_of_one_sender_is_not_told_of_another_with_its_id() -> None:
+def test_the_trouble_of_one_provider_is_not_told_of_another_with_its_id() -> None:
     class OneIsBad(Memory):
         def _store(self, webhook: Webhook) -> Outcome:
             return HOPELESS if webhook.mount == "/partner" else super()._store(webhook)
 
-    sink, letters = OneIsBad(), Sqs()
+    sink, dead_letters = OneIsBad(), Sqs()
     batch = [sqs_record("a", mount[1:], mount=mount) for mount in ("/partner", "/stripe")]
-    assert consume(sink, *batch, dead_letters=letters) == []
+    assert consume(sink, *batch, dead_letters=dead_letters) == []
     assert sink.keys == {"/stripe#a"}
-    (letter,) = letters.sent
-    assert "mount=%2Fpartner" in attributes(letter)["webhook"]
+    (dead_letter,) = dead_letters.sent
+    assert "mount=%2Fpartner" in attributes(dead_letter)["webhook"]
 
 
-def test_two_deliveries_of_one_id_come_back_together_when_the_first_fails() -> None:
+def test_two_deliveries_of_one_id_are_retried_together_when_the_first_fails() -> None:
     assert consume(Memory(a=BUSY), sqs_record("a", "first"), sqs_record("a", "second")) == ["first", "second"]
 
 
 def test_two_deliveries_of_one_id_are_dead_lettered_together() -> None:
-    letters = Sqs()
+    dead_letters = Sqs()
     records = [sqs_record("a", "first"), sqs_record("b"), sqs_record("a", "second")]
-    assert consume(Memory(a=HOPELESS), *records, dead_letters=letters) == []
-    assert [attributes(letter)["error"] for letter in letters.sent] == ["TooLarge", "TooLarge"]
+    assert consume(Memory(a=HOPELESS), *records, dead_letters=dead_letters) == []
+    assert [attributes(dead_letter)["error"] for dead_letter in dead_letters.sent] == ["TooLarge", "TooLarge"]
 
 
-def test_only_the_messages_that_failed_come_back() -> None:
+def test_only_the_messages_that_failed_are_retried() -> None:
     sqs = Sqs()
     assert consume(Memory(b=BUSY), sqs_record("a"), sqs_record("b"), sqs_record("c"), sqs=sqs) == ["message-b"]
     assert list(sqs.delays()) == ["handle-message-b"]
@@ -200,25 +200,25 @@ def test_a_message_waits_as_long_as_was_asked_for(trouble: Outcome | Exception) 
 
 def test_that_sqs_does_not_postpone_fails_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
     records = [sqs_record("a"), sqs_record("b"), sqs_record("c")]
-    for sqs in (Sqs(error=REFUSED), Sqs(failed=("handle-message-b",))):
+    for sqs in (Sqs(error=REJECTED), Sqs(failed=("handle-message-b",))):
         sink = Memory(b=BUSY)
         assert consume(sink, *records, sqs=sqs) == ["message-b"]
         assert list(sink.stored) == ["a", "c"]
     errors = [vars(line)["error"] for line in caplog.records if line.message == "not postponed"]
-    assert errors == [str(REFUSED), "ReceiptHandleIsInvalid"]
+    assert errors == [str(REJECTED), "ReceiptHandleIsInvalid"]
 
 
 def test_a_hopeless_message_goes_to_the_dead_letter_queue_at_once_with_its_reason() -> None:
-    letters = Sqs()
+    dead_letters = Sqs()
 
-    failed = consume(Memory(b=HOPELESS), sqs_record("a"), sqs_record("b", body=b"\xff"), dead_letters=letters)
+    failed = consume(Memory(b=HOPELESS), sqs_record("a"), sqs_record("b", body=b"\xff"), dead_letters=dead_letters)
 
-    (letter,) = letters.sent
-    told = attributes(letter)
+    (dead_letter,) = dead_letters.sent
+    told = attributes(dead_letter)
     assert failed == []
-    assert letter["QueueUrl"] == "http://sqs/DeadLetters"
+    assert dead_letter["QueueUrl"] == "http://sqs/DeadLetters"
     assert (told["error"], told["reason"]) == ("TooLarge", "the item is too large")
-    assert message.read(record(letter["MessageBody"], told["webhook"])).body == b"\xff"
+    assert message.read(record(dead_letter["MessageBody"], told["webhook"])).body == b"\xff"
 
 
 @pytest.mark.parametrize(
@@ -228,13 +228,13 @@ def test_a_hopeless_message_goes_to_the_dead_letter_queue_at_once_with_its_reaso
         ("😀" * 2000, "😀" * 1024),
         ("", "TooLarge"),
     ],
-    ids=["characters that SQS refuses", "too long", "empty"],
+    ids=["characters that SQS rejects", "too long", "empty"],
 )
 def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None:
-    letters = Sqs()
+    dead_letters = Sqs()
     trouble = Outcome(Kind.PERMANENT, "TooLarge", reason)
-    assert consume(Memory(a=trouble), sqs_record("a"), dead_letters=letters) == []
-    assert attributes(letters.sent[0])["reason"] == told
+    assert consume(Memory(a=trouble), sqs_record("a"), dead_letters=dead_letters) == []
+    assert attributes(dead_letters.sent[0])["reason"] == told
 
 
 @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None
 def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: dict[str, str]) -> None:
     fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
     body = b"x" * (MAX_MESSAGE_BYTES - fixed - room)
-    letters = Sqs()
-    assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=letters) == []
-    (letter,) = letters.sent
-    written = attributes(letter)
-    assert message.read(record(letter["MessageBody"], written.pop("webhook"))).body == body
+    dead_letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=dead_letters) == []
+    (dead_letter,) = dead_letters.sent
+    written = attributes(dead_letter)
+    assert message.read(record(dead_letter["MessageBody"], written.pop("webhook"))).body == body
     assert written == told
 
 
@@ -267,11 +267,11 @@ def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
         "trace": {"stringValue": "kept", "dataType": "String"},
         "raw": {"binaryValue": "AA==", "dataType": "Binary"},
     }
-    letters = Sqs()
-    assert consume(Memory(a=HOPELESS), again, dead_letters=letters) == []
-    told = attributes(letters.sent[0])
+    dead_letters = Sqs()
+    assert consume(Memory(a=HOPELESS), again, dead_letters=dead_letters) == []
+    told = attributes(dead_letters.sent[0])
     assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
-    assert letters.sent[0]["MessageAttributes"]["raw"] == {"DataType": "Binary", "BinaryValue": b"\0"}
+    assert dead_letters.sent[0]["MessageAttributes"]["raw"] == {"DataType": "Binary", "BinaryValue": b"\0"}
 
 
 @pytest.mark.parametrize(("own", "names"), [(7, {"error", "reason"}), (8, {"error"}), (9, set())])
@@ -281,56 +281,58 @@ def test_a_dead_letter_keeps_its_own_attributes_and_has_as_much_of_its_reason_as
     record = sqs_record("a")
     more = {f"own-{number}": {"stringValue": "x", "dataType": "String"} for number in range(own)}
     record["messageAttributes"] |= more
-    letters = Sqs()
-    assert consume(Memory(a=HOPELESS), record, dead_letters=letters) == []
-    sent = set(letters.sent[0]["MessageAttributes"])
+    dead_letters = Sqs()
+    assert consume(Memory(a=HOPELESS), record, dead_letters=dead_letters) == []
+    sent = set(dead_letters.sent[0]["MessageAttributes"])
     assert sent == more.keys() | {"webhook"} | names
 
 
 def test_a_dead_letter_queue_of_smaller_messages_gets_as_much_of_the_reason_as_it_holds() -> None:
     fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
-    letters = Sqs(holds=fixed + 131)
-    consumer = Consumer(Memory(a=HOPELESS), Redelivery(Sqs(), "", Backoff(1, 1)), DeadLetters(letters, "letters"))
+    dead_letters = Sqs(holds=fixed + 131)
+    consumer = Consumer(
+        Memory(a=HOPELESS), Redelivery(Sqs(), "", Backoff(1, 1)), DeadLetters(dead_letters, "dead_letters")
+    )
     for _ in range(2):
         event = {"Records": [sqs_record("a", body=b"x" * 100)]}
         assert consumer.handle(event, Invocation()) == {"batchItemFailures": []}
-    assert [attributes(letter).keys() - {"webhook"} for letter in letters.sent] == [{"error"}] * 2
-    assert letters.refused == 1
+    assert [attributes(dead_letter).keys() - {"webhook"} for dead_letter in dead_letters.sent] == [{"error"}] * 2
+    assert dead_letters.rejected == 1
 
 
-def test_a_message_that_the_dead_letter_queue_does_not_hold_comes_back() -> None:
-    letters = Sqs(holds=10)
-    assert consume(Memory(a=HOPELESS), sqs_record("a", body=b"x" * 100), dead_letters=letters) == ["message-a"]
-    assert letters.sent == []
+def test_a_message_that_the_dead_letter_queue_does_not_hold_is_retried() -> None:
+    dead_letters = Sqs(holds=10)
+    assert consume(Memory(a=HOPELESS), sqs_record("a", body=b"x" * 100), dead_letters=dead_letters) == ["message-a"]
+    assert dead_letters.sent == []
 
 
 def test_a_record_without_attributes_is_dead_lettered_and_an_event_without_records_is_answered() -> None:
     record = sqs_record("a")
     del record["messageAttributes"]
-    letters = Sqs()
-    assert consume(Memory(), record, sqs_record("b"), dead_letters=letters) == []
-    assert attributes(letters.sent[0])["error"] == "MalformedMessage"
+    dead_letters = Sqs()
+    assert consume(Memory(), record, sqs_record("b"), dead_letters=dead_letters) == []
+    assert attributes(dead_letters.sent[0])["error"] == "MalformedMessage"
     assert consume(Memory()) == []
 
 
 def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:
-    """Such a queue has groups for fairness. It refuses a deduplication id."""
-    letters = Sqs()
-    assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=letters) == []
-    assert letters.sent[0]["MessageGroupId"] == "tenant"
-    assert "MessageDeduplicationId" not in letters.sent[0]
+    """Such a queue has groups for fairness. It rejects a deduplication id."""
+    dead_letters = Sqs()
+    assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=dead_letters) == []
+    assert dead_letters.sent[0]["MessageGroupId"] == "tenant"
+    assert "MessageDeduplicationId" not in dead_letters.sent[0]
 
 
 @pytest.mark.parametrize("body", ["hello", "\ud800"])
-def test_a_message_that_no_door_wrote_goes_to_the_dead_letter_queue(body: str) -> None:
-    sink, letters = Memory(), Sqs()
-    assert consume(sink, record(body, None), dead_letters=letters) == []
-    assert attributes(letters.sent[0])["error"] == "MalformedMessage"
+def test_a_message_that_no_ingress_wrote_goes_to_the_dead_letter_queue(body: str) -> None:
+    sink, dead_letters = Memory(), Sqs()
+    assert consume(sink, record(body, None), dead_letters=dead_letters) == []
+    assert attributes(dead_letters.sent[0])["error"] == "MalformedMessage"
     assert sink.calls == []
 
 
-def test_a_hopeless_message_comes_back_where_no_dead_letter_queue_takes_it() -> None:
-    assert consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REFUSED)) == ["message-a"]
+def test_a_hopeless_message_is_retried_where_no_dead_letter_queue_takes_it() -> None:
+    assert consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REJECTED)) == ["message-a"]
     assert consume(Memory(a=HOPELESS), sqs_record("a")) == ["message-a"]
 
 
@@ -338,30 +340,30 @@ def test_a_hopeless_message_comes_back_where_no_dead_letter_queue_takes_it() -> 
 def test_the_last_attempt_that_fails_ends_in_the_dead_letter_queue_with_its_reason(
     trouble: Outcome | Exception,
 ) -> None:
-    letters, sqs = Sqs(), Sqs()
+    dead_letters, sqs = Sqs(), Sqs()
     records = [sqs_record("b", attempt=3), sqs_record("a", attempt=2)]
-    failed = consume(Memory(a=trouble, b=trouble), *records, sqs=sqs, dead_letters=letters, max_receive_count=3)
+    failed = consume(Memory(a=trouble, b=trouble), *records, sqs=sqs, dead_letters=dead_letters, max_receive_count=3)
     assert failed == ["message-a"]
     assert list(sqs.delays()) == ["handle-message-a"]
-    (letter,) = letters.sent
-    told = attributes(letter)
+    (dead_letter,) = dead_letters.sent
+    told = attributes(dead_letter)
     assert "id=b" in told["webhook"]
     assert told["error"] in ("Throttled", "ConnectionError", "RuntimeError")
     assert told["reason"] in ("too many at once", "no connection", "the sink raised an unexpected error")
 
 
-def test_the_last_attempt_comes_back_where_no_dead_letter_queue_takes_it() -> None:
-    for letters in (None, Sqs(error=REFUSED)):
+def test_the_last_attempt_is_retried_where_no_dead_letter_queue_takes_it() -> None:
+    for dead_letters in (None, Sqs(error=REJECTED)):
         last = sqs_record("a", attempt=3)
-        assert consume(Memory(a=BUSY), last, dead_letters=letters, max_receive_count=3) == ["message-a"]
+        assert consume(Memory(a=BUSY), last, dead_letters=dead_letters, max_receive_count=3) == ["message-a"]
 
 
 def test_a_sink_that_is_down_is_left_alone_and_what_has_ended_stays_ended() -> None:
-    sink, letters = Memory(b=HOPELESS, c=DOWN), Sqs()
-    failed = consume(sink, *(sqs_record(id) for id in "abcde"), dead_letters=letters)
+    sink, dead_letters = Memory(b=HOPELESS, c=DOWN), Sqs()
+    failed = consume(sink, *(sqs_record(id) for id in "abcde"), dead_letters=dead_letters)
     assert failed == ["message-c", "message-d", "message-e"]
     assert list(sink.stored) == ["a"]
-    assert len(letters.sent) == 1
+    assert len(dead_letters.sent) == 1
     assert sink.calls == [["a", "b", "c", "d", "e"]]
 
 
@@ -385,13 +387,13 @@ def test_a_sink_that_gives_too_few_outcomes_has_not_stored_the_others() -> None:
 
 
 class TestFifo:
-    def test_nothing_overtakes_a_message_that_comes_back(self) -> None:
+    def test_nothing_overtakes_a_message_that_is_retried(self) -> None:
         sink = Memory(b=BUSY)
         records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
-    def test_those_behind_a_message_that_comes_back_wait_as_long_as_it(self) -> None:
+    def test_those_behind_a_message_that_is_retried_wait_as_long_as_it(self) -> None:
         sqs = Sqs()
         records = [sqs_record(id, **FIFO, attempt=attempt) for id, attempt in zip("abcd", [1, 4, 1, 9], strict=True)]
         consume(Memory(b=BUSY), *records, sqs=sqs, initial=100)
@@ -399,24 +401,24 @@ class TestFifo:
         assert list(delays) == ["handle-message-b", "handle-message-c", "handle-message-d"]
         assert len(set(delays.values())) == 1
 
-    def test_a_hopeless_message_stops_nobody_once_it_is_dead_lettered(self) -> None:
-        sink, letters = Memory(b=HOPELESS), Sqs()
+    def test_a_hopeless_message_stops_no_one_once_it_is_dead_lettered(self) -> None:
+        sink, dead_letters = Memory(b=HOPELESS), Sqs()
         records = [sqs_record(id, **FIFO) for id in "abc"]
-        assert consume(sink, *records, dead_letters=letters) == []
+        assert consume(sink, *records, dead_letters=dead_letters) == []
         assert list(sink.stored) == ["a", "c"]
-        assert letters.sent[0]["MessageGroupId"] == "webhook"
-        assert letters.sent[0]["MessageDeduplicationId"] == "message-b"
+        assert dead_letters.sent[0]["MessageGroupId"] == "webhook"
+        assert dead_letters.sent[0]["MessageDeduplicationId"] == "message-b"
 
     def test_a_hopeless_message_stops_the_others_where_no_dead_letter_queue_takes_it(self) -> None:
         sink = Memory(b=HOPELESS)
         records = [sqs_record(id, **FIFO) for id in "abc"]
-        assert consume(sink, *records, dead_letters=Sqs(error=REFUSED)) == ["message-b", "message-c"]
+        assert consume(sink, *records, dead_letters=Sqs(error=REJECTED)) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
     def test_the_last_attempt_leaves_and_those_behind_it_have_their_turn(self) -> None:
-        sink, letters = Memory(b=BUSY), Sqs()
+        sink, dead_letters = Memory(b=BUSY), Sqs()
         records = [sqs_record(id, **FIFO, attempt=3) for id in "abc"]
-        assert consume(sink, *records, dead_letters=letters, max_receive_count=3) == []
+        assert consume(sink, *records, dead_letters=dead_letters, max_receive_count=3) == []
         assert list(sink.stored) == ["a", "c"]
 
     @pytest.mark.parametrize("trouble", [DOWN, RuntimeError("a defect")])
@@ -426,14 +428,17 @@ class TestFifo:
         assert sink.calls == [["a"], ["b"]]
 
     def test_a_sink_that_is_down_is_not_called_again_after_a_message_that_leaves(self) -> None:
-        """The last attempt and what no door wrote are dead-lettered, so it goes on; the sink is as down as before."""
-        sink, letters = Memory(a=DOWN), Sqs()
+        """The last try and a foreign message are dead-lettered, so it goes on; the sink is still down."""
+        sink, dead_letters = Memory(a=DOWN), Sqs()
         malformed = record("hello", None, **FIFO)
         records = [sqs_record("a", **FIFO, attempt=3), malformed, sqs_record("b", **FIFO), sqs_record("c", **FIFO)]
-        failed = consume(sink, *records, dead_letters=letters, max_receive_count=3)
+        failed = consume(sink, *records, dead_letters=dead_letters, max_receive_count=3)
         assert failed == ["message-b", "message-c"]
         assert sink.calls == [["a"]]
-        assert [attributes(letter)["error"] for letter in letters.sent] == ["ConnectionError", "MalformedMessage"]
+        assert [attributes(dead_letter)["error"] for dead_letter in dead_letters.sent] == [
+            "ConnectionError",
+            "MalformedMessage",
+        ]
 
 
 def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -464,18 +469,18 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
 
 
 def test_that_the_dead_letter_queue_did_not_take_a_message_is_in_its_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REFUSED))
+    consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
     (line,) = [line for line in caplog.records if line.message == "failed"]
-    assert vars(line)["dead_letter_queue_error"] == str(REFUSED)
+    assert vars(line)["dead_letter_queue_error"] == str(REJECTED)
     assert vars(line)["error"] == "TooLarge"
 
 
-@pytest.mark.parametrize(("error", "asked"), [(ReadTimeoutError(endpoint_url="http://sqs"), 1), (REFUSED, 3)])
+@pytest.mark.parametrize(("error", "asked"), [(ReadTimeoutError(endpoint_url="http://sqs"), 1), (REJECTED, 3)])
 def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: Exception, asked: int) -> None:
-    sink, letters = Memory(a=HOPELESS, b=HOPELESS, c=HOPELESS), Sqs(error=error)
+    sink, dead_letters = Memory(a=HOPELESS, b=HOPELESS, c=HOPELESS), Sqs(error=error)
     records = [sqs_record(id) for id in ("a", "b", "c")]
-    assert consume(sink, *records, dead_letters=letters) == ["message-a", "message-b", "message-c"]
-    assert len(letters.sent) == asked
+    assert consume(sink, *records, dead_letters=dead_letters) == ["message-a", "message-b", "message-c"]
+    assert len(dead_letters.sent) == asked
 
 
 def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_of_it() -> None:
@@ -491,15 +496,15 @@ def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_
         def get_remaining_time_in_millis(self) -> int:
             return round(self.left * 1000)
 
-    letters, sqs = Slow(), Sqs()
+    dead_letters, sqs = Slow(), Sqs()
     consumer = Consumer(
         Memory(**dict.fromkeys("abcdef", HOPELESS)),
         Redelivery(sqs, "queue", Backoff(10, 900)),
-        DeadLetters(letters, "letters"),
+        DeadLetters(dead_letters, "dead_letters"),
     )
-    answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, letters)
+    answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, dead_letters)
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-f"]
-    assert letters.left < 0.5
+    assert dead_letters.left < 0.5
 
 
 @pytest.mark.parametrize(
@@ -526,17 +531,17 @@ def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhoo
 
 
 def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
-    letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
+    dead_letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
     consumer = Consumer(
-        Memory(a=HOPELESS), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(letters, "letters")
+        Memory(a=HOPELESS), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(dead_letters, "dead_letters")
     )
     for _ in range(2):
         consumer.handle({"Records": [sqs_record("a")]}, Invocation())
-    assert len(letters.sent) == 2
+    assert len(dead_letters.sent) == 2
 
 
 class Signed:
-    """A source that knows senders by a header, as long as there is a secret."""
+    """A source that knows providers by a header, as long as there is a secret."""
 
     def __init__(self, *, secret: bool = True) -> None:
         self._secret = secret
@@ -557,7 +562,7 @@ class Signed:
 
 
 class TestSource:
-    """Behind a door that does not verify, the consumer does."""
+    """Behind an ingress that does not verify, the consumer does."""
 
     def record(self, id: str, *headers: tuple[str, str]) -> dict[str, Any]:
         (record,) = sqs_event(a_webhook(b"{}", id=id, headers=headers))["Records"]
@@ -568,7 +573,7 @@ class TestSource:
         consumer = Consumer(
             sink,
             Redelivery(sqs, "queue", Backoff(10, 900)),
-            DeadLetters(sqs, "letters"),
+            DeadLetters(sqs, "dead_letters"),
             sources=Sources({"/": source, "/open": None}),
         )
         return sink, sqs, consumer.handle({"Records": records}, Invocation())
@@ -578,9 +583,9 @@ class TestSource:
         sink, sqs, answer = self.consume(Signed(), good, bad)
         assert list(sink.stored) == ["a"]
         assert answer == {"batchItemFailures": []}
-        (letter,) = sqs.sent
-        assert attributes(letter)["error"] == "Unverified"
-        assert attributes(letter)["reason"] == "The header X-Signature must be there, and once."
+        (dead_letter,) = sqs.sent
+        assert attributes(dead_letter)["error"] == "Unverified"
+        assert attributes(dead_letter)["reason"] == "The header X-Signature must be there, and once."
 
     def test_the_log_names_the_secret_that_no_signature_fits(self, caplog: pytest.LogCaptureFixture) -> None:
         class Asked(Signed):
@@ -593,19 +598,19 @@ class TestSource:
         lines = [vars(line) for line in caplog.records if "secret" in vars(line)]
         told = {(line["message"], line["id"], line["secret"]) for line in lines}
         assert told == {("failed", "a", "arn:of:the:secret"), ("dead-lettered", "b", "arn:of:the:secret")}
-        (letter,) = sqs.sent
-        assert attributes(letter)["reason"] == "It does not match. The secret is arn:of:the:secret."
+        (dead_letter,) = sqs.sent
+        assert attributes(dead_letter)["reason"] == "It does not match. The secret is arn:of:the:secret."
 
-    def test_the_senders_own_id_makes_a_delivery_unique(self) -> None:
+    def test_the_providers_own_id_makes_a_delivery_unique(self) -> None:
         records = [self.record(id, ("X-Signature", "1"), ("X-Order", "7")) for id in ("a", "b")]
         sink, _, _ = self.consume(Signed(), *records)
         assert list(sink.stored) == ["7"]
 
     @pytest.mark.parametrize(("arrived", "signed"), [(b"{}", b""), (b"", b"{}"), (b"{}", b"{}"), (b"", b"")])
-    def test_an_absent_payload_and_an_empty_object_are_what_their_sender_signed(
+    def test_an_absent_payload_and_an_empty_object_are_what_their_provider_signed(
         self, arrived: bytes, signed: bytes
     ) -> None:
-        """To the template of a direct door they are one."""
+        """To the template of a direct ingress they are one."""
 
         class Payloads(Signed):
             def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
@@ -620,11 +625,11 @@ class TestSource:
         assert answer == {"batchItemFailures": []}
         assert attributes(sqs.sent[0])["reason"] == "It does not match."
 
-    def test_each_door_has_its_own_sender(self) -> None:
+    def test_each_ingress_has_its_own_provider(self) -> None:
         messages = [replace(a_webhook(b"{}", id=id), mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
         sink, sqs, answer = self.consume(Signed(), *sqs_event(*messages)["Records"])
         assert list(sink.stored) == ["a"]
-        # It may be of a door that is newer than this function.
+        # It may be of an ingress that is newer than this function.
         assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [messages[1].message_id]
         assert sqs.sent == []
 
@@ -635,7 +640,7 @@ class TestSource:
         assert answer == {"batchItemFailures": []}
         assert attributes(sqs.sent[0])["error"] == "Handshake"
 
-    def test_what_might_be_of_a_secret_that_was_just_rotated_comes_back(self) -> None:
+    def test_what_might_be_of_a_secret_that_was_just_rotated_is_retried(self) -> None:
         sink, sqs, answer = self.consume(Signed(), self.record("a", ("X-Signature", "of a new secret")))
         assert sink.calls == []
         assert len(answer["batchItemFailures"]) == 1
@@ -648,12 +653,12 @@ class TestSource:
             each["eventSourceARN"] = f"{ARN}.fifo"
             each["attributes"] |= {"MessageGroupId": "webhook", "ApproximateReceiveCount": "3"}
         sink, sqs = Memory(a=DOWN), Sqs()
-        redelivery, letters = Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "letters")
+        redelivery, dead_letters = Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "dead_letters")
         source: Any = Signed()
-        consumer = Consumer(sink, redelivery, letters, max_receive_count=3, sources=Sources({"/": source}))
+        consumer = Consumer(sink, redelivery, dead_letters, max_receive_count=3, sources=Sources({"/": source}))
         assert consumer.handle({"Records": records}, Invocation()) == {"batchItemFailures": []}
         assert sink.calls == [["a"]]
-        errors = [attributes(letter)["error"] for letter in sqs.sent]
+        errors = [attributes(dead_letter)["error"] for dead_letter in sqs.sent]
         assert errors == ["ConnectionError", "Unverified", "ConnectionError"]
 
     def test_without_the_secret_everything_waits(self) -> None:
@@ -681,7 +686,7 @@ class Unsigned(Signed):
 
 
 class TestUnverified:
-    """What is surely of nobody that is known goes to a queue of its own, and never to the dead-letter queue."""
+    """What is surely of no one that is known goes to a queue of its own, and never to the dead-letter queue."""
 
     def record(self, id: str, signature: str | None = None, body: bytes = b"{}", **attributes: str) -> dict[str, Any]:
         headers = [] if signature is None else [("X-Signature", signature)]
@@ -698,7 +703,7 @@ class TestUnverified:
         fifo: bool = False,
     ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]], Sqs]:
         """The ids that are stored, what is put aside as unverified, the dead letters, and what comes back."""
-        sink, letters, aside, sqs = Memory(), Sqs(), unverified or Sqs(), Sqs()
+        sink, dead_letters, aside, sqs = Memory(), Sqs(), unverified or Sqs(), Sqs()
         if fifo:
             for record in records:
                 record["eventSourceARN"] = f"{ARN}.fifo"
@@ -707,55 +712,57 @@ class TestUnverified:
         consumer = Consumer(
             sink,
             Redelivery(sqs, "queue", Backoff(100, 900)),
-            DeadLetters(letters, "letters"),
+            DeadLetters(dead_letters, "dead_letters"),
             last,
             sources,
             unverified=DeadLetters(aside, "unverified", in_order=False),
         )
         consumer.handle({"Records": records}, Invocation())
-        return list(sink.stored), aside.sent, letters.sent, sqs
+        return list(sink.stored), aside.sent, dead_letters.sent, sqs
 
-    def test_it_has_its_reason_beside_it(self, caplog: pytest.LogCaptureFixture) -> None:
-        stored, aside, letters, sqs = self.consume(self.record("a", "1"), self.record("b"), self.record("c", "unknown"))
+    def test_it_has_its_reason_next_to_it(self, caplog: pytest.LogCaptureFixture) -> None:
+        stored, aside, dead_letters, sqs = self.consume(
+            self.record("a", "1"), self.record("b"), self.record("c", "unknown")
+        )
         assert stored == ["a"]
-        assert letters == []
+        assert dead_letters == []
         assert sqs.postponed == []
         reasons = [attributes(each)["reason"] for each in aside]
         assert reasons == ["The header X-Signature must be there, and once.", "It does not match. The secret is arn."]
         assert {attributes(each)["error"] for each in aside} == {"Unverified"}
         assert [line.message for line in caplog.records if line.levelname == "WARNING"] == ["unverified"] * 2
 
-    def test_a_handshake_that_nobody_can_answer_is_of_anybody(self) -> None:
-        _, aside, letters, _ = self.consume(self.record("a", "1", b"are you there?"))
-        assert letters == []
+    def test_a_handshake_that_no_one_can_answer_is_of_anyone(self) -> None:
+        _, aside, dead_letters, _ = self.consume(self.record("a", "1", b"are you there?"))
+        assert dead_letters == []
         assert [attributes(each)["error"] for each in aside] == ["Handshake"]
 
-    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_nobody(self) -> None:
+    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_no_one(self) -> None:
         stored, aside, _, _ = self.consume(self.record("a"), self.record("b", "1"), fifo=True)
         assert stored == ["b"]
         assert not {"MessageGroupId", "MessageDeduplicationId"} & set(aside[0])
 
     @pytest.mark.parametrize(("attempt", "dead"), [("4", 0), ("5", 1)])
-    def test_where_its_queue_does_not_answer_it_comes_back_and_is_a_dead_letter_in_the_end(
+    def test_where_its_queue_does_not_answer_it_is_retried_and_is_a_dead_letter_in_the_end(
         self, attempt: str, dead: int
     ) -> None:
         record = self.record("a", ApproximateReceiveCount=attempt)
-        _, _, letters, sqs = self.consume(record, unverified=Sqs(REFUSED))
-        assert len(letters) == dead
+        _, _, dead_letters, sqs = self.consume(record, unverified=Sqs(REJECTED))
+        assert len(dead_letters) == dead
         assert len(sqs.postponed) == 1 - dead
 
     def test_what_could_not_be_judged_until_its_last_try_is_no_dead_letter(self) -> None:
         record = self.record("a", "unknown", ApproximateReceiveCount="5")
-        _, aside, letters, _ = self.consume(record, source=Unsigned(after=7))
-        assert (len(aside), letters) == (1, [])
+        _, aside, dead_letters, _ = self.consume(record, source=Unsigned(after=7))
+        assert (len(aside), dead_letters) == (1, [])
 
-    def test_what_cannot_be_judged_yet_comes_back_when_it_can_be(self) -> None:
+    def test_what_cannot_be_judged_yet_is_retried_when_it_can_be(self) -> None:
         for attempt in ("1", "4"):
             record = self.record("a", "unknown", ApproximateReceiveCount=attempt)
             *_, sqs = self.consume(record, source=Unsigned(after=6.2))
             assert list(sqs.delays().values()) == [7]
 
-    def test_in_a_fifo_queue_that_is_waited_for_once_and_holds_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_a_fifo_queue_that_is_waited_for_once_and_holds_no_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
         source, waits = Unsigned(after=0.7), []
 
         def sleep(seconds: float) -> None:
@@ -769,7 +776,7 @@ class TestUnverified:
             self.record("c", "unknown"),
             self.record("d", "1"),
         ]
-        stored, aside, letters, sqs = self.consume(*records, source=source, fifo=True)
+        stored, aside, dead_letters, sqs = self.consume(*records, source=source, fifo=True)
         assert stored == ["b", "d"]
-        assert (len(aside), letters, sqs.postponed) == (2, [], [])
+        assert (len(aside), dead_letters, sqs.postponed) == (2, [], [])
         assert waits == [0.7]

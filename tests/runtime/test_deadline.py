@@ -15,7 +15,7 @@ from webhook_runtime.testing import webhook
 
 
 class Time:
-    """Passes only where somebody lets it."""
+    """Passes only where someone lets it."""
 
     def __init__(self, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0

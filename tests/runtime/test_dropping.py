@@ -109,8 +109,11 @@ class TestTheConsumer:
     ) -> tuple[list[str], list[str], Sqs]:
         """What the sink was asked for, what comes back, and what SQS was asked for."""
         sink, sqs = Memory(down), Sqs()
-        redelivery, letters = Redelivery(sqs, "http://sqs/Queue", Backoff(10, 900)), DeadLetters(sqs, "http://sqs/Dead")
-        consumer = Consumer(sink, redelivery, letters, sources=sources, event_filters=FILTERS)
+        redelivery, dead_letters = (
+            Redelivery(sqs, "http://sqs/Queue", Backoff(10, 900)),
+            DeadLetters(sqs, "http://sqs/Dead"),
+        )
+        consumer = Consumer(sink, redelivery, dead_letters, sources=sources, event_filters=FILTERS)
         answer = consumer.handle({"Records": list(records)}, Invocation())
         return sink.asked, [failure["itemIdentifier"] for failure in answer["batchItemFailures"]], sqs
 
@@ -157,10 +160,10 @@ class TestTheConsumer:
         good, unsigned = self.record("a", UNWANTED, signature(UNWANTED)), self.record("b", UNWANTED)
         asked, failed, sqs = self.consume(good, unsigned, sources=signed())
         assert (asked, failed) == ([], [])
-        (letter,) = sqs.sent
-        assert letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
+        (dead_letter,) = sqs.sent
+        assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
 
-    def test_takes_what_no_door_wrote_to_the_dead_letter_queue_as_ever(self) -> None:
+    def test_takes_what_no_ingress_wrote_to_the_dead_letter_queue_as_ever(self) -> None:
         _, _, sqs = self.consume(record("hello", None))
-        (letter,) = sqs.sent
-        assert letter["MessageAttributes"]["error"]["StringValue"] == "MalformedMessage"
+        (dead_letter,) = sqs.sent
+        assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "MalformedMessage"

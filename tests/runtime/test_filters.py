@@ -35,7 +35,7 @@ CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [{"Location": "New York", "Day": "Friday"}, {"Day": "Monday"}],
         [{"Location": "Rome", "Day": "Friday"}, {}],
     ),
-    "or with an and beside it and in it": (
+    "or with an and next to it and in it": (
         {"a": [1], "$or": [{"b": [1]}, {"c": [1], "d": {"e": [1]}}]},
         [{"a": 1, "b": 1}, {"a": 1, "c": 1, "d": {"e": 1}}],
         [{"b": 1}, {"a": 1}, {"a": 1, "c": 1}],
@@ -88,7 +88,7 @@ CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
         [{"detail": {"state.status": "x"}}, {"detail.state.status": "x"}, {"detail.state": {"status": "x"}}],
         [{"detail": {"state.status": {"status": "x"}}}, {"detail.state": "x"}, {"detail": {"state.": "x"}}],
     ),
-    "dots beside steps": (
+    "dots next to steps": (
         {"a": {"b": ["x"], "c": ["y"]}},
         [{"a": {"b": "x"}, "a.c": "y"}, {"a.b": "x", "a.c": "y"}, {"a.b": "z", "a": {"b": "x", "c": "y"}}],
         [{"a.b": "x", "c": "y"}, {"a": {"b": "x"}, "a.b.c": "y"}],
@@ -209,7 +209,7 @@ def test_what_a_handler_can_read_no_filter_misses(payload: bytes) -> None:
     assert wants([{"body": {"a": [1]}}], payload)
 
 
-def test_what_is_nested_too_deeply_is_no_json_to_anybody() -> None:
+def test_what_is_nested_too_deeply_is_no_json_to_anyone() -> None:
     with pytest.raises(ValueError, match=r"nested|Expecting"):
         webhook(b"[" * 200_000).json()
 

@@ -73,7 +73,7 @@ class Nameless(type):
 
 @st.composite
 def exceptions(draw: st.DrawFn, bases: list[type[BaseException]] = BASES) -> BaseException:
-    """One of a class that somebody derived from any, and made of anything."""
+    """One of a class that someone derived from any, and made of anything."""
     base = draw(st.sampled_from(bases))
     members: dict[str, Any] = {"__init__": lambda self, *_: None} if draw(st.booleans()) else {}
     for name in draw(st.sets(st.sampled_from(ATTRIBUTES), max_size=3)):
@@ -167,7 +167,7 @@ def test_a_batch_is_answered_whatever_its_handler_raises(error: BaseException, f
 
     sqs = Sqs()
     consumer = Consumer(
-        PythonSink(handle, batch=True), Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "letters")
+        PythonSink(handle, batch=True), Redelivery(sqs, "queue", Backoff(10, 900)), DeadLetters(sqs, "dead_letters")
     )
     event = sqs_event(GOOD[0], BAD, GOOD[1])
     for record in event["Records"] if fifo else ():
@@ -205,7 +205,7 @@ def test_an_exception_of_a_check_decides_about_its_own_request(error: BaseExcept
     consumer = Consumer(
         sink,
         Redelivery(sqs, "queue", Backoff(10, 900)),
-        DeadLetters(sqs, "letters"),
+        DeadLetters(sqs, "dead_letters"),
         sources=Sources({"/": custom(check)}),
     )
     answer = consumer.handle(sqs_event(GOOD[0], BAD, GOOD[1]), Invocation())
@@ -215,25 +215,25 @@ def test_an_exception_of_a_check_decides_about_its_own_request(error: BaseExcept
 
 @any_of_them
 @given(error=exceptions([Unverified]))
-def test_a_refusal_of_a_check_is_one_however_it_is_made(error: BaseException) -> None:
+def test_a_rejection_of_a_check_is_one_however_it_is_made(error: BaseException) -> None:
     def check(*_: object) -> None:
         raise error
 
-    with pytest.raises((Unverified, SourceFailed)) as refusal:
+    with pytest.raises((Unverified, SourceFailed)) as rejection:
         custom(check).admit(BAD)
     if not issubclass(type(error), Unverified):
         return
-    assert type(refusal.value) is Unverified
-    assert type(refusal.value.reason) is str
-    assert refusal.value.reason
-    assert type(refusal.value.sure) is bool
+    assert type(rejection.value) is Unverified
+    assert type(rejection.value.reason) is str
+    assert rejection.value.reason
+    assert type(rejection.value.sure) is bool
 
 
 RETURNED = [*ODD, False, NotImplemented, (x for x in "ab"), Answer, Unverified("not raised")]
 
 
 @pytest.mark.parametrize("said", RETURNED, ids=[type(each).__name__ for each in RETURNED])
-def test_what_a_check_returns_is_an_id_or_lets_nobody_in(said: object) -> None:
+def test_what_a_check_returns_is_an_id_or_lets_no_one_in(said: object) -> None:
     source = custom(lambda *_: said)
     if said is None or (isinstance(said, str) and said):
         admitted = source.admit(BAD)
@@ -262,11 +262,11 @@ class OfTheUser(Answer):
         *({"headers": {"X-Hook-Secret": value}} for value in ("a\r\nb", "a\nb", "é", "\0", "\x7f", "\ud800")),
     ],
 )
-def test_an_answer_that_api_gateway_would_not_take_is_refused_where_it_is_made(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r".*, (got|which)\b") as refusal:
+def test_an_answer_that_api_gateway_would_not_take_is_rejected_where_it_is_made(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r".*, (got|which)\b") as rejection:
         Answer(**{"body": "", **arguments})
-    assert "\n" not in str(refusal.value)
-    assert len(str(refusal.value)) < 200
+    assert "\n" not in str(rejection.value)
+    assert len(str(rejection.value)) < 200
     with pytest.raises(SourceFailed):
         custom(lambda *_: OfTheUser(**{"body": "", **arguments})).admit(BAD)
 
@@ -283,9 +283,9 @@ def test_an_answer_is_what_was_checked() -> None:
 
 def test_no_value_of_an_answer_is_told_since_it_may_be_a_secret() -> None:
     for arguments in ({"headers": {"X-Hook-Secret": "hush hush\n"}}, {"content_type": "hush hush\n"}):
-        with pytest.raises(ValueError) as refusal:  # noqa: PT011 (what it does not say is the point)
+        with pytest.raises(ValueError) as rejection:  # noqa: PT011 (what it does not say is the point)
             Answer("hush hush", **arguments)
-        assert "hush" not in str(refusal.value)
+        assert "hush" not in str(rejection.value)
 
 
 def test_an_answer_keeps_what_it_was_given() -> None:

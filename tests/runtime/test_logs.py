@@ -70,7 +70,7 @@ def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
     assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
 
 
-# The default-ignorable characters of Unicode, with a few more that nobody sees.
+# The default-ignorable characters of Unicode, with a few more that no one sees.
 UNSEEN = [
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
     *(*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x2800, 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
@@ -79,7 +79,7 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("text", [chr(code) for code in UNSEEN], ids=map(hex, UNSEEN))
-def test_what_nobody_sees_is_escaped(text: str) -> None:
+def test_what_no_one_sees_is_escaped(text: str) -> None:
     record = logging.makeLogRecord({"msg": f"before {text} after", "levelno": logging.INFO})
     logs._Shown().filter(record)
     assert record.msg == f"before {text.encode('unicode_escape').decode()} after"

@@ -50,7 +50,7 @@ def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
 
 
 mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))  # synth: any other
-# Whatever a sender thinks of, and what would be another's key where only a separator told mount and id apart.
+# Whatever a provider thinks of, and what would be another's key where only a separator told mount and id apart.
 ids = st.one_of(texts, st.builds("{}{}{}".format, mounts, st.sampled_from(["#", "/", " ", "", "%23", "\0"]), texts))
 
 
@@ -62,7 +62,7 @@ def test_a_key_is_that_of_one_mount_and_one_id(mount: str, id: str, other_mount:
     assert (key == a_webhook(mount=other_mount, id=other_id).key) is is_same
 
 
-def test_a_key_is_the_path_of_the_endpoint_and_the_senders_id() -> None:
+def test_a_key_is_the_path_of_the_endpoint_and_the_providers_id() -> None:
     assert a_webhook(mount="/stripe", id="evt_1").key == "/stripe#evt_1"
     assert a_webhook(id="evt_1").key == "/#evt_1"
 
@@ -84,7 +84,7 @@ def test_what_sqs_takes_is_what_its_documentation_says() -> None:
 
 
 @given(webhooks)
-def test_a_message_is_nothing_that_sqs_refuses_or_alters(webhook: Webhook) -> None:
+def test_a_message_is_nothing_that_sqs_rejects_or_alters(webhook: Webhook) -> None:
     body, attribute = message.write(webhook)
 
     assert body
@@ -157,7 +157,9 @@ def test_a_payload_is_there_as_text_and_as_json() -> None:
         ("hello", "v=1&encoding=text&id=a&request=b&time=noon&ip=c&method=d&mount=m&path=e&url=u&query=", "noon"),
     ],
 )
-def test_a_message_that_no_door_wrote_is_malformed_and_says_why(body: str, attribute: str | None, reason: str) -> None:
+def test_a_message_that_no_ingress_wrote_is_malformed_and_says_why(
+    body: str, attribute: str | None, reason: str
+) -> None:
     with pytest.raises(MalformedMessage, match=reason):
         message.read(record(body, attribute))
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from runtime.doubles import REFUSED, S3, Invocation, Sqs, client_error
+from runtime.doubles import REJECTED, S3, Invocation, Sqs, client_error
 from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime import consumer as consumers
@@ -73,7 +73,7 @@ class TestThePublisher:
         now = datetime.now(UTC)
         assert len({new_key(now) for _ in range(1000)}) == 1000
 
-    def test_without_a_bucket_it_is_refused(self) -> None:
+    def test_without_a_bucket_it_is_rejected(self) -> None:
         status, sqs = publish(None, LARGE)
         assert (status, sqs.sent) == (413, [])
 
@@ -85,7 +85,7 @@ class TestThePublisher:
             assert publisher.handle(request(b"x" * size), None)["statusCode"] == 202
         assert len(sqs.sent) == 4
         assert len(s3.objects) == 3
-        assert sqs.refused == 1
+        assert sqs.rejected == 1
 
     @pytest.mark.parametrize("holds", [1024, 262_144, 1_000_000])
     def test_without_s3_it_is_too_large_and_not_to_be_sent_again(self, holds: int) -> None:
@@ -94,14 +94,14 @@ class TestThePublisher:
         answers = [publisher.handle(request(b"x" * size), None) for size in (holds, holds - 900, holds)]
         assert [answer["statusCode"] for answer in answers] == [413, 202, 413]
         assert "too large" in answers[0]["body"]
-        assert sqs.refused == 1
+        assert sqs.rejected == 1
 
     @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
-    def test_where_s3_fails_nothing_is_queued_and_the_sender_is_told(self, error: Exception) -> None:
+    def test_where_s3_fails_nothing_is_queued_and_the_provider_is_told(self, error: Exception) -> None:
         status, sqs = publish(S3(error), LARGE)
         assert (status, sqs.sent) == (503, [])
 
-    @pytest.mark.parametrize("error", [REFUSED, ConnectTimeoutError(endpoint_url="https://sqs")])
+    @pytest.mark.parametrize("error", [REJECTED, ConnectTimeoutError(endpoint_url="https://sqs")])
     def test_where_sqs_fails_the_payload_stays_since_the_message_may_have_been_taken(self, error: Exception) -> None:
         s3 = S3()
         status, _ = publish(s3, LARGE, Sqs(error))
@@ -144,7 +144,7 @@ def consume(
     sink: Any,
     s3: S3 | None,
     *records: dict[str, Any],
-    letters: Sqs | None = None,
+    dead_letters: Sqs | None = None,
     tries: int | None = None,
     sources: Any = None,
     event_filters: EventFilters | None = None,
@@ -154,7 +154,7 @@ def consume(
     consumer = Consumer(
         sink,
         Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)),
-        DeadLetters(letters, "http://sqs/DeadLetters") if letters else None,
+        DeadLetters(dead_letters, "http://sqs/DeadLetters") if dead_letters else None,
         tries,
         sources,
         event_filters,
@@ -164,9 +164,9 @@ def consume(
     return [failure["itemIdentifier"].removeprefix("message-") for failure in answer["batchItemFailures"]]
 
 
-def letter(letters: Sqs) -> tuple[str, str, str]:
+def dead_letter(dead_letters: Sqs) -> tuple[str, str, str]:
     """Error, reason and body of the one dead letter."""
-    (sent,) = letters.sent
+    (sent,) = dead_letters.sent
     attributes = sent["MessageAttributes"]
     return attributes["error"]["StringValue"], attributes["reason"]["StringValue"], sent["MessageBody"]
 
@@ -231,9 +231,12 @@ class TestTheConsumer:
         assert s3.objects == {"queued/a": LARGE}
 
     def test_a_dead_letter_keeps_its_payload(self) -> None:
-        s3, letters = S3(), Sqs()
-        assert consume(Memory(a=Outcome(Kind.PERMANENT, "Bad", "bad")), s3, large(s3, "a"), letters=letters) == []
-        assert letter(letters) == ("Bad", "bad", "queued/a")
+        s3, dead_letters = S3(), Sqs()
+        assert (
+            consume(Memory(a=Outcome(Kind.PERMANENT, "Bad", "bad")), s3, large(s3, "a"), dead_letters=dead_letters)
+            == []
+        )
+        assert dead_letter(dead_letters) == ("Bad", "bad", "queued/a")
         assert s3.objects == {"queued/a": LARGE}
 
     def test_a_sink_that_is_down_is_left_alone_and_so_is_s3(self) -> None:
@@ -242,34 +245,37 @@ class TestTheConsumer:
         assert (sink.calls, s3.calls) == ([["a"]], [])
 
     @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
-    def test_an_s3_that_fails_lets_large_ones_come_back_and_small_ones_pass(
+    def test_an_s3_that_fails_lets_large_ones_are_retried_and_small_ones_pass(
         self, error: Exception, caplog: pytest.LogCaptureFixture
     ) -> None:
-        s3, sink, letters = S3(error), Memory(), Sqs()
+        s3, sink, dead_letters = S3(error), Memory(), Sqs()
         caplog.set_level(logging.INFO, "webhook")
-        assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), letters=letters, tries=5) == ["a", "c"]
-        assert (list(sink.stored), letters.sent, s3.calls) == (["b"], [], ["GetObject"])
+        assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), dead_letters=dead_letters, tries=5) == [
+            "a",
+            "c",
+        ]
+        assert (list(sink.stored), dead_letters.sent, s3.calls) == (["b"], [], ["GetObject"])
         failed = [line for line in caplog.records if line.message == "failed"]
         assert {line.__dict__["id"] for line in failed} == {"a", "c"}
         assert "could not be read from S3" in failed[0].__dict__["reason"]
 
     def test_its_last_try_dead_letters_it_with_the_reason(self) -> None:
-        s3, letters = S3(DOWN), Sqs()
-        assert consume(Memory(), s3, large(s3, "a", attempt=5), letters=letters, tries=5) == []
-        assert letter(letters)[0] == "SlowDown"
+        s3, dead_letters = S3(DOWN), Sqs()
+        assert consume(Memory(), s3, large(s3, "a", attempt=5), dead_letters=dead_letters, tries=5) == []
+        assert dead_letter(dead_letters)[0] == "SlowDown"
         assert s3.objects == {"queued/a": LARGE}
 
     def test_a_payload_that_is_gone_was_stored_before(self, caplog: pytest.LogCaptureFixture) -> None:
-        s3, sink, letters = S3(), Memory(), Sqs()
+        s3, sink, dead_letters = S3(), Memory(), Sqs()
         caplog.set_level(logging.INFO, "webhook")
-        assert consume(sink, s3, large(s3, "a", days_ago=22, body=None), letters=letters) == []
-        assert (sink.calls, letters.sent) == ([], [])
+        assert consume(sink, s3, large(s3, "a", days_ago=22, body=None), dead_letters=dead_letters) == []
+        assert (sink.calls, dead_letters.sent) == ([], [])
         assert [line.message for line in caplog.records][:2] == ["payload gone, so stored before", "duplicate"]
 
     def test_a_payload_that_its_life_cycle_may_have_taken_is_a_dead_letter(self) -> None:
-        s3, letters = S3(), Sqs()
-        assert consume(Memory(), s3, large(s3, "a", days_ago=23.01, body=None), letters=letters) == []
-        error, reason, _ = letter(letters)
+        s3, dead_letters = S3(), Sqs()
+        assert consume(Memory(), s3, large(s3, "a", days_ago=23.01, body=None), dead_letters=dead_letters) == []
+        error, reason, _ = dead_letter(dead_letters)
         assert error == "PayloadExpired"
         assert "queued/a" in reason
 
@@ -283,7 +289,7 @@ class TestTheConsumer:
         assert consume(Memory(), s3, large(s3, "a")) == []
         assert "payloads not deleted" in [line.message for line in caplog.records]
 
-    def test_each_object_that_is_refused_is_a_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_each_object_that_is_rejected_is_a_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
         class Refusing(S3):
             def delete_objects(self, **call: Any) -> dict[str, Any]:
                 return {"Errors": [{"Key": "queued/a", "Code": "AccessDenied"}]}
@@ -293,7 +299,7 @@ class TestTheConsumer:
         (line,) = [line for line in caplog.records if line.message == "payloads not deleted"]
         assert line.__dict__["error"] == "AccessDenied"
 
-    def test_one_for_which_no_time_is_left_comes_back_at_once(self) -> None:
+    def test_one_for_which_no_time_is_left_is_retried_at_once(self) -> None:
         s3, sink = S3(), Memory()
         assert consume(sink, s3, large(s3, "a"), large(s3, "b"), seconds=[30, 0.5]) == ["b"]
         assert list(sink.stored) == ["a"]
@@ -301,7 +307,7 @@ class TestTheConsumer:
     def test_it_is_verified_with_its_payload(self) -> None:
         seen: list[int] = []
 
-        class Nobody:
+        class Unknown:
             def prepare(self, mount: str) -> None:
                 """Nothing has to be read before."""
 
@@ -309,11 +315,11 @@ class TestTheConsumer:
                 seen.append(len(webhook.body))
                 raise Unverified("not signed")
 
-        s3, sink, letters = S3(), Memory(), Sqs()
-        assert consume(sink, s3, large(s3, "a"), letters=letters, sources=Nobody()) == []
-        assert (seen, sink.calls, letter(letters)[0]) == ([len(LARGE)], [], "Unverified")
+        s3, sink, dead_letters = S3(), Memory(), Sqs()
+        assert consume(sink, s3, large(s3, "a"), dead_letters=dead_letters, sources=Unknown()) == []
+        assert (seen, sink.calls, dead_letter(dead_letters)[0]) == ([len(LARGE)], [], "Unverified")
 
-    def test_one_that_nobody_wants_loses_its_payload_unseen_by_the_sink(self) -> None:
+    def test_one_that_no_one_wants_loses_its_payload_unseen_by_the_sink(self) -> None:
         s3, sink = S3(), Memory()
         filters = EventFilters({"/": [{"body": {"kind": ["order"]}}]})
         wanted = [large(s3, id, body=b'{"kind": "%s"}' % kind) for id, kind in (("a", b"order"), ("b", b"draft"))]
@@ -321,16 +327,16 @@ class TestTheConsumer:
         assert (list(sink.stored), s3.objects) == (["a"], {})
 
     def test_a_consumer_without_the_bucket_dead_letters_it(self) -> None:
-        letters = Sqs()
-        assert consume(Memory(), None, large(S3(), "a"), letters=letters) == []
-        assert "large_payloads is off" in letter(letters)[1]
+        dead_letters = Sqs()
+        assert consume(Memory(), None, large(S3(), "a"), dead_letters=dead_letters) == []
+        assert "large_payloads is off" in dead_letter(dead_letters)[1]
 
     @pytest.mark.parametrize("body", ["", "secret.txt", "stored/a", "s3://other/queued/a"])
     def test_a_message_names_nothing_but_payloads_on_their_way(self, body: str) -> None:
-        s3, letters = S3(), Sqs()
+        s3, dead_letters = S3(), Sqs()
         forged = record(body, message.write(a_webhook(), "queued/a")[1])
-        assert consume(Memory(), s3, forged, letters=letters) == []
-        assert (letter(letters)[0], s3.calls) == ("MalformedMessage", [])
+        assert consume(Memory(), s3, forged, dead_letters=dead_letters) == []
+        assert (dead_letter(dead_letters)[0], s3.calls) == ("MalformedMessage", [])
 
 
 def test_a_function_of_ones_own_is_told_that_it_has_no_payload() -> None:

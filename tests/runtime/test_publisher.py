@@ -78,7 +78,7 @@ def test_the_message_has_all_of_the_request() -> None:
     ("mount", "proxy", "path"),
     [("/", None, "/"), ("/", "a/b", "/a/b"), ("/hooks", None, "/hooks"), ("/hooks", "a/b", "/hooks/a/b")],
 )
-def test_the_message_says_by_which_door_path_and_url_it_came(mount: str, proxy: str | None, path: str) -> None:
+def test_the_message_says_by_which_ingress_path_and_url_it_came(mount: str, proxy: str | None, path: str) -> None:
     queue = Queue()
     publisher(queue).handle(request(mount=mount, proxy=proxy), None)
     assert (queue.webhook().mount, queue.webhook().path) == (mount, path)
@@ -116,7 +116,7 @@ def test_an_accepted_webhook_is_acknowledged_as_the_settings_say(status: int, bo
     assert queue.webhook().body == b"x"
 
 
-def test_a_refusal_is_no_acknowledgement() -> None:
+def test_a_rejection_is_no_acknowledgement() -> None:
     settings = PublisherSettings("http://sqs/Queue", None, {"status": 200, "body": "ok", "content_type": "text/plain"})
     answer = Publisher(settings, Queue(ConnectTimeoutError(endpoint_url="http://sqs"))).handle(request(b"x"), None)
     assert answer["statusCode"] == 503
@@ -179,7 +179,7 @@ def test_an_api_without_binary_media_types_carries_text() -> None:
     assert queue.webhook().text == "Zoë"
 
 
-def test_bytes_that_an_api_without_binary_media_types_replaced_are_refused() -> None:
+def test_bytes_that_an_api_without_binary_media_types_replaced_are_rejected() -> None:
     queue = Queue()
     answer = publisher(queue).handle(request(text="Zo\ufffd"), None)
     assert answer["statusCode"] == 400
@@ -202,7 +202,7 @@ ORDER = b'{"order": "7"}'
 
 
 class TestSource:
-    """With a source the door is closed to everybody else."""
+    """With a source the ingress is closed to everyone else."""
 
     def handle(
         self, queue: Queue, *headers: tuple[str, str], secret: str | Exception = "shh", body: bytes = ORDER
@@ -215,7 +215,7 @@ class TestSource:
     def signature(self, secret: bytes = b"shh", body: bytes = ORDER) -> tuple[str, str]:
         return "x-signature", hmac.new(secret, body, "sha256").hexdigest()
 
-    def test_what_is_signed_is_queued_under_the_senders_own_id(self) -> None:
+    def test_what_is_signed_is_queued_under_the_providers_own_id(self) -> None:
         queue = Queue()
         answer = self.handle(queue, self.signature())
         assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"id": "7"})
@@ -229,7 +229,7 @@ class TestSource:
             assert "X-Signature" in json.loads(answer["body"])["message"]
             assert queue.sent == []
 
-    def test_who_may_have_a_new_secret_is_told_to_come_again_and_who_cannot_is_refused(
+    def test_who_may_have_a_new_secret_is_told_to_come_again_and_who_cannot_is_rejected(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The secret is asked for at most every 10 seconds for what a stranger sends."""
@@ -245,16 +245,16 @@ class TestSource:
             statuses.append(publisher.handle(event, None)["statusCode"])
         assert statuses == [401, 401, 503, 401]
         assert {vars(line)["secret"] for line in caplog.records} == {"arn:of:the:secret"}
-        # What no secret can mend is refused for good.
+        # What no secret can fix is rejected for good.
         event = request(ORDER)
         event["requestContext"]["requestTimeEpoch"] = (now + 5) * 1000
         assert publisher.handle(event, None)["statusCode"] == 401
 
-    def test_the_sender_is_not_told_which_secret_it_is(self) -> None:
+    def test_the_provider_is_not_told_which_secret_it_is(self) -> None:
         answer = self.handle(Queue(), self.signature(b"other"))
         assert "arn" not in answer["body"].lower()
 
-    def test_without_the_secret_nobody_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_without_the_secret_no_one_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
         queue = Queue()
         answer = self.handle(queue, self.signature(), secret=ConnectTimeoutError(endpoint_url="https://secretsmanager"))
         assert answer["statusCode"] == 500

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import REFUSED, Invocation, Sqs
+from runtime.doubles import REJECTED, Invocation, Sqs
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 from webhook_runtime.deadline import Deadline
@@ -41,7 +41,7 @@ def test_messages_are_postponed_ten_in_a_call() -> None:
     assert sqs.delays() == {f"handle-{n}": n for n in range(25)}
 
 
-def test_those_that_sqs_refuses_leave_the_others_postponed(caplog: pytest.LogCaptureFixture) -> None:
+def test_those_that_sqs_rejects_leave_the_others_postponed(caplog: pytest.LogCaptureFixture) -> None:
     sqs = Sqs(failed=("handle-3", "handle-4"))
     postpone(sqs, 25)
     assert [len(entries) for entries in sqs.postponed] == [10, 10, 5]
@@ -49,7 +49,7 @@ def test_those_that_sqs_refuses_leave_the_others_postponed(caplog: pytest.LogCap
 
 
 def test_an_sqs_that_fails_is_not_asked_again(caplog: pytest.LogCaptureFixture) -> None:
-    sqs = Sqs(error=REFUSED)
+    sqs = Sqs(error=REJECTED)
     postpone(sqs, 25)
     assert len(sqs.postponed) == 1
     (line,) = caplog.records

@@ -1,4 +1,4 @@
-"""What a server may present that nobody must trust, for sinks whose user trusts one authority."""
+"""What a server may present that no one must trust, for sinks whose user trusts one authority."""
 
 from datetime import UTC, datetime, timedelta
 

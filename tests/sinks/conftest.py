@@ -1,4 +1,4 @@
-"""The servers, one of each for all tests, and a world of its own for each test."""
+"""The servers, one of each for all tests, and a harness of its own for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 import pgbouncer
 import postgres_server
 import pytest
+from harnesses import (
+    DataApiHarness,
+    DynamoDBHarness,
+    EncodedHarness,
+    Harness,
+    HttpHarness,
+    MySqlHarness,
+    PooledHarness,
+    PostgresHarness,
+    PythonHarness,
+)
 from mariadb_server import MariaDbServer, missing
 from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
-from worlds import (
-    DataApiWorld,
-    DynamoDBWorld,
-    EncodedWorld,
-    HttpWorld,
-    MySqlWorld,
-    PooledWorld,
-    PostgresWorld,
-    PythonWorld,
-    World,
-)
 
 from scalable_webhook_cli.local.emulator import Emulator, running
 
@@ -62,40 +62,40 @@ WORLDS = [
 
 
 @pytest.fixture(params=WORLDS)
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     made = make(request, request.param, tmp_path)
     yield made
     made.close()
 
 
-def pooled(server: PostgresServer, folder: Path, mode: str, *, size: int = 2) -> PooledWorld:
+def pooled(server: PostgresServer, folder: Path, mode: str, *, size: int = 2) -> PooledHarness:
     if why := pgbouncer.missing():
         pytest.skip(why)
-    return PooledWorld(server, PgBouncer(folder, server, mode, size=size))
+    return PooledHarness(server, PgBouncer(folder, server, mode, size=size))
 
 
-def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> World:
+def make(request: pytest.FixtureRequest, kind: str, folder: Path) -> Harness:
     match kind:
         case "postgres":
-            return PostgresWorld(request.getfixturevalue("postgres"))
+            return PostgresHarness(request.getfixturevalue("postgres"))
         case "postgres behind a pooler of sessions":
             return pooled(request.getfixturevalue("postgres"), folder, "session", size=10)
         case "postgres behind a pooler of transactions":
             return pooled(request.getfixturevalue("postgres"), folder, "transaction")
         case "postgres in LATIN1" | "postgres in SQL_ASCII":
-            return EncodedWorld(request.getfixturevalue("postgres"), kind.rpartition(" ")[2])
+            return EncodedHarness(request.getfixturevalue("postgres"), kind.rpartition(" ")[2])
         case "mysql":
-            return MySqlWorld(request.getfixturevalue("mariadb"))
+            return MySqlHarness(request.getfixturevalue("mariadb"))
         case "data_api":
-            return DataApiWorld(request.getfixturevalue("postgres"))
+            return DataApiHarness(request.getfixturevalue("postgres"))
         case "dynamodb":
-            return DynamoDBWorld(request.getfixturevalue("local_aws"))
+            return DynamoDBHarness(request.getfixturevalue("local_aws"))
         case "http":
-            return HttpWorld()
+            return HttpHarness()
         case "http that informs before it answers":
-            return HttpWorld(informs=True)
+            return HttpHarness(informs=True)
         case "python":
-            return PythonWorld(folder)
+            return PythonHarness(folder)
         case "python_batch":
-            return PythonWorld(folder, batch=True)
+            return PythonHarness(folder, batch=True)
     raise ValueError(kind)

@@ -26,7 +26,7 @@ class Request:
 
 class HttpService:
     """Stores each ``Idempotency-Key`` once. ``answers`` are given in place of a success, in their order: a status with
-    headers, or whatever a function does with the connection. The payload ``poison`` is refused. With ``informs`` it
+    headers, or whatever a function does with the connection. The payload ``poison`` is rejected. With ``informs`` it
     says what goes on before each answer, by 102 and 103."""
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, informs: bool = False) -> None:

@@ -56,7 +56,7 @@ class Link:
         """Take nothing from the client any more, as where the way to the server is lost."""
         self._reads.clear()
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         with self._lock:
             self._requests_left = None
         self._is_cut = self._is_held = False

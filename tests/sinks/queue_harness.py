@@ -41,7 +41,7 @@ class Countdown:
         return round((self._end - time.monotonic()) * 1000)
 
     def is_kept(self) -> bool:
-        """Whether there is time left. For as long as the machine let nobody here have a turn, nobody is to blame."""
+        """Whether there is time left. For as long as the machine let no one here have a turn, no one is to blame."""
         return self._end - time.monotonic() + self._stall > 0
 
     def _watch(self) -> None:
@@ -56,12 +56,12 @@ _TURN = 0.01
 
 @dataclass
 class Queue:
-    """``letters`` are what the consumer, or the redrive policy (then without a reason), has dead-lettered."""
+    """``dead_letters`` are what the consumer, or the redrive policy (then without a reason), has dead-lettered."""
 
     max_receive_count: int = 5
     fifo: bool = False
     now: float = 0
-    letters: list[dict[str, Any]] = field(default_factory=list)
+    dead_letters: list[dict[str, Any]] = field(default_factory=list)
     delays: list[int] = field(default_factory=list)
     _messages: dict[str, dict[str, Any]] = field(default_factory=dict)
     _visible_at: dict[str, float] = field(default_factory=dict)
@@ -78,7 +78,7 @@ class Queue:
     def consumer(self, sink: Sink) -> Consumer:
         """A consumer of this queue."""
         return Consumer(
-            sink, Redelivery(self, "queue", Backoff(10, 900)), DeadLetters(self, "letters"), self.max_receive_count
+            sink, Redelivery(self, "queue", Backoff(10, 900)), DeadLetters(self, "dead_letters"), self.max_receive_count
         )
 
     def deliver(
@@ -92,7 +92,7 @@ class Queue:
             self._received[id] = self._received.get(id, 0) + 1
             self._visible_at[id] = self.now + VISIBILITY_TIMEOUT
             if self._received[id] > self.max_receive_count:
-                self.letters.append(self._messages[id])
+                self.dead_letters.append(self._messages[id])
                 self._delete(id)
         records = [self._record(id) for id in visible if id in self._messages]
         if not records:
@@ -136,8 +136,8 @@ class Queue:
         return {"Successful": [], "Failed": []}
 
     def send_message(self, **message: Any) -> dict[str, Any]:
-        assert message["QueueUrl"] == "letters"
-        self.letters.append(message)
+        assert message["QueueUrl"] == "dead_letters"
+        self.dead_letters.append(message)
         return {"MessageId": str(random.random())}
 
     def _record(self, id: str) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class Queue:
         del self._messages[id], self._visible_at[id]
 
 
-def reason(letter: dict[str, Any]) -> tuple[str, str]:
-    """The error and reason beside a dead letter."""
-    attributes = letter["MessageAttributes"]
+def reason(dead_letter: dict[str, Any]) -> tuple[str, str]:
+    """The error and reason next to a dead letter."""
+    attributes = dead_letter["MessageAttributes"]
     return attributes["error"]["StringValue"], attributes["reason"]["StringValue"]

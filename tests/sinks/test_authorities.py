@@ -112,7 +112,7 @@ class TestWhoIsTrusted:
         assert connects(told.host, certified, named=host)
         assert not connects(told.host, other, named=host)
 
-    def test_another_host_of_the_same_authority_is_refused(self, rds: trustme.CA) -> None:
+    def test_another_host_of_the_same_authority_is_rejected(self, rds: trustme.CA) -> None:
         assert not connects(OF_RDS[0], rds, named="other.abc123.eu-west-1.rds.amazonaws.com")
 
 
@@ -198,7 +198,7 @@ class TestHowTheyAreChosen:
         texts = {"a": pem(one, one), "b": pem(authority("Amazon RDS eu-west-2 Root CA RSA2048 G1"))}
         assert rds_authorities.agreed(chosen(texts), texts)[0] == []
 
-    def test_another_certificate_of_the_same_name_is_somebody_elses(self) -> None:
+    def test_another_certificate_of_the_same_name_is_another_users(self) -> None:
         genuine = pem(authority(self.NAME))
         with pytest.raises(Refused, match=r"must be one certificate, got \w+ by .*: one of them is not Amazon's"):
             chosen({"a": genuine, "b": genuine, "c": pem(authority(self.NAME))})
@@ -239,7 +239,7 @@ class TestHowTheyAreChosen:
             ({"signed_by_itself": False}, "must be signed by itself"),
         ],
     )
-    def test_what_is_no_authority_of_amazons_is_refused(self, made: dict[str, Any], told: str) -> None:
+    def test_what_is_no_authority_of_amazons_is_rejected(self, made: dict[str, Any], told: str) -> None:
         with pytest.raises(Refused, match=told):
             chosen(dict.fromkeys("ab", pem(authority(self.NAME, **made))))
 

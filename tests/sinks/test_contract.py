@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pytest
+from harnesses import Harness
 from queue_harness import Countdown, Queue, reason
-from worlds import World
 
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
@@ -36,59 +36,59 @@ def some(count: int) -> list[Webhook]:
     return [webhook(f"payload {n}", headers={"X-Number": str(n)}) for n in range(count)]
 
 
-def assert_stored_once(world: World, webhooks: Iterable[Webhook]) -> None:
+def assert_stored_once(harness: Harness, webhooks: Iterable[Webhook]) -> None:
     expected = {each.key: each.body for each in webhooks}
-    rows = world.rows()
+    rows = harness.rows()
     assert [key for key, count in Counter(key for key, _ in rows).items() if count > 1] == []
     assert dict(rows) == expected
 
 
-def test_a_batch_is_stored(world: World) -> None:
+def test_a_batch_is_stored(harness: Harness) -> None:
     queue, webhooks = Queue(), some(25)
     queue.send(*webhooks)
-    queue.drain(queue.consumer(world.sink()), 25)
-    assert_stored_once(world, webhooks)
+    queue.drain(queue.consumer(harness.sink()), 25)
+    assert_stored_once(harness, webhooks)
     assert queue.receive_counts() == [1] * 25
 
 
-def test_what_is_delivered_again_is_stored_once(world: World) -> None:
+def test_what_is_delivered_again_is_stored_once(harness: Harness) -> None:
     webhooks = some(10)
-    consumer = Queue().consumer(world.sink())
+    consumer = Queue().consumer(harness.sink())
     for _ in range(3):
         again = Queue()
         again.send(*webhooks)
         assert again.deliver(consumer.handle) == []
-    assert_stored_once(world, webhooks)
+    assert_stored_once(harness, webhooks)
 
 
-def test_a_delivery_that_its_sender_repeats_is_stored_once(world: World) -> None:
+def test_a_delivery_that_its_provider_repeats_is_stored_once(harness: Harness) -> None:
     """Another request, so another message, with the same delivery id: in one batch, and in the next."""
     first = webhook("first", id="order-1")
     repeated = [webhook("repeated", id="order-1") for _ in range(3)]
     queue = Queue()
-    consumer = queue.consumer(world.sink())
+    consumer = queue.consumer(harness.sink())
     queue.send(first, repeated[0], repeated[1])
     queue.drain(consumer)
     queue.send(repeated[2])
     queue.drain(consumer)
-    assert_stored_once(world, [first])
+    assert_stored_once(harness, [first])
 
 
-def test_an_id_that_several_senders_choose_is_a_webhook_of_each(world: World) -> None:
+def test_an_id_that_several_providers_choose_is_a_webhook_of_each(harness: Harness) -> None:
     """In one batch, in several, and whichever comes again."""
     mounts = ["/", "/a", "/A", "/a/b", "/a.b", "/a:b"]
     together = [webhook(f"{mount} 1", mount=mount, id="order-1") for mount in mounts]
     apart = [webhook(f"{mount} 2", mount=mount, id="order-2") for mount in mounts]
     repeated = [webhook("repeated", mount=mount, id="order-1") for mount in mounts]
-    consumer = (queue := Queue()).consumer(world.sink())
+    consumer = (queue := Queue()).consumer(harness.sink())
     for batch in (together, *([each] for each in apart), together[::-1], repeated, apart + together):
         queue.send(*batch)
         assert queue.deliver(consumer.handle, len(batch)) == []
-    assert queue.letters == []
-    assert_stored_once(world, together + apart)
+    assert queue.dead_letters == []
+    assert_stored_once(harness, together + apart)
 
 
-# What a sender may choose so that it is taken for "x" at /b: by what stands between mount and id, by what is cut off,
+# What a provider may choose so that it is taken for "x" at /b: by what stands between mount and id, by what is cut off,
 # by what a database takes for the same text.
 LOOKALIKES = (
     *("x", "b#x", "/b#x", "#/b#x", "#x", "x#", "b/x", "/b x", "b x", "%23x", "/b%23x", "../b#x", "b\tx", "x/../b#x"),
@@ -97,38 +97,38 @@ LOOKALIKES = (
 )
 
 
-def test_no_id_that_a_sender_chooses_is_another_senders(world: World) -> None:
-    """It is stored beside the other, or refused with the reason."""
+def test_no_id_that_a_provider_chooses_is_another_providers(harness: Harness) -> None:
+    """It is stored next to the other, or rejected with the reason."""
     mounts = ["/", "/b", "/b/x", "/x", "/B"]
     webhooks = [
         webhook(f"{mount} {number}", mount=mount, id=id)
         for mount in reversed(mounts)
         for number, id in enumerate(reversed(LOOKALIKES))
     ]
-    consumer = (queue := Queue()).consumer(world.sink())
+    consumer = (queue := Queue()).consumer(harness.sink())
     for _ in range(2):
         queue.send(*webhooks)
         queue.drain(consumer)
-    assert all(reason(letter)[1] for letter in queue.letters)
-    letters = {letter["MessageBody"] for letter in queue.letters}
-    stored = [each for each in webhooks if each.text not in letters]
-    assert_stored_once(world, stored)
+    assert all(reason(dead_letter)[1] for dead_letter in queue.dead_letters)
+    dead_letters = {dead_letter["MessageBody"] for dead_letter in queue.dead_letters}
+    stored = [each for each in webhooks if each.text not in dead_letters]
+    assert_stored_once(harness, stored)
     assert {each.mount for each in stored if each.id == "x"} == set(mounts)
-    refused = {each.id for each in webhooks if each.text in letters}
-    assert [id for id in refused if "\0" not in id and "\n" not in id and world.can_write(id)] == []
+    rejected = {each.id for each in webhooks if each.text in dead_letters}
+    assert [id for id in rejected if "\0" not in id and "\n" not in id and harness.can_write(id)] == []
 
 
-def test_duplicates_that_come_at_the_same_time_are_stored_once(world: World) -> None:
+def test_duplicates_that_come_at_the_same_time_are_stored_once(harness: Harness) -> None:
     webhooks = some(40)
-    world.sink()  # the table is made by whoever comes first
+    harness.sink()  # the table is made by whoever comes first
     failed: list[object] = []
 
     def deliver(order: Sequence[Webhook]) -> None:
         queue = Queue(max_receive_count=50)
         queue.send(*order)
         try:
-            queue.drain(queue.consumer(world.sink()))
-            failed.extend(queue.letters)
+            queue.drain(queue.consumer(harness.sink()))
+            failed.extend(queue.dead_letters)
         except BaseException as error:
             failed.append(error)
             raise
@@ -140,47 +140,47 @@ def test_duplicates_that_come_at_the_same_time_are_stored_once(world: World) -> 
     for thread in threads:
         thread.join()
     assert failed == []
-    assert_stored_once(world, webhooks)
+    assert_stored_once(harness, webhooks)
 
 
 @pytest.mark.parametrize("places", [[0], [9], [4], [2, 3], [0, 9], list(range(10))])
-def test_a_bad_webhook_fails_alone_and_at_once(world: World, places: list[int]) -> None:
+def test_a_bad_webhook_fails_alone_and_at_once(harness: Harness, places: list[int]) -> None:
     webhooks = some(10)
     for place in places:
-        webhooks[place] = dataclasses.replace(world.poison(), attempt=1)
+        webhooks[place] = dataclasses.replace(harness.poison(), attempt=1)
     queue = Queue()
     queue.send(*webhooks)
-    assert queue.deliver(queue.consumer(world.sink()).handle) == []
+    assert queue.deliver(queue.consumer(harness.sink()).handle) == []
 
     good = [each for place, each in enumerate(webhooks) if place not in places]
     if good:
-        assert_stored_once(world, good)
-    assert len(queue.letters) == len(places)
-    error, why = reason(queue.letters[0])
+        assert_stored_once(harness, good)
+    assert len(queue.dead_letters) == len(places)
+    error, why = reason(queue.dead_letters[0])
     assert error
     assert why
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_any_payload_is_stored_as_it_came(world: World, payload: bytes) -> None:
+def test_any_payload_is_stored_as_it_came(harness: Harness, payload: bytes) -> None:
     one = webhook(payload)
     queue = Queue()
     queue.send(one, *some(2))
-    queue.drain(queue.consumer(world.sink()))
-    rows = dict(world.rows())
-    if len(payload) > world.holds_bytes:
+    queue.drain(queue.consumer(harness.sink()))
+    rows = dict(harness.rows())
+    if len(payload) > harness.holds_bytes:
         assert one.key not in rows
-        assert len(queue.letters) == 1
+        assert len(queue.dead_letters) == 1
         assert len(rows) == 2
     else:
         assert rows[one.key] == payload
-        assert queue.letters == []
+        assert queue.dead_letters == []
 
 
 ODD = ["", " ", "a=b&c=d", "'; DROP TABLE webhooks; --", '"\\', "{}", "Zoë 😀", "%00", "x" * 8000, "\t", "$1 :id %s"]
 
 
-def test_any_header_query_path_and_id_is_stored(world: World) -> None:
+def test_any_header_query_path_and_id_is_stored(harness: Harness) -> None:
     webhooks = [
         webhook(
             b"x",
@@ -189,73 +189,73 @@ def test_any_header_query_path_and_id_is_stored(world: World) -> None:
             query={"q": value},
             headers={"X-Odd": value.strip(), f"X-{n}'\"": "name"} if n % 2 else {"X-Odd": value.strip()},
         )
-        for n, value in enumerate(each for each in ODD if world.can_write(each))
+        for n, value in enumerate(each for each in ODD if harness.can_write(each))
     ]
     queue = Queue()
     queue.send(*webhooks)
-    queue.drain(queue.consumer(world.sink()))
-    assert queue.letters == []
-    assert_stored_once(world, webhooks)
+    queue.drain(queue.consumer(harness.sink()))
+    assert queue.dead_letters == []
+    assert_stored_once(harness, webhooks)
 
 
 @pytest.mark.parametrize("requests", [1, 2, 3, 5])
-def test_a_sink_that_goes_down_in_the_middle_of_a_batch_loses_nothing(world: World, requests: int) -> None:
-    webhooks = [*some(10), world.poison(), *some(9)]
+def test_a_sink_that_goes_down_in_the_middle_of_a_batch_loses_nothing(harness: Harness, requests: int) -> None:
+    webhooks = [*some(10), harness.poison(), *some(9)]
     queue = Queue()
     queue.send(*webhooks)
-    consumer = queue.consumer(world.sink())
+    consumer = queue.consumer(harness.sink())
 
-    world.link.cut_after(requests)
+    harness.link.cut_after(requests)
     failed = queue.deliver(consumer.handle, 20)
-    world.link.cut()
+    harness.link.cut()
     assert queue.deliver(consumer.handle, 20) == []  # what failed is hidden until its time comes
     assert failed or requests > 2  # some sinks need no more for all of it
-    world.link.mend()
+    harness.link.fix()
 
     queue.drain(consumer, 20)
-    assert_stored_once(world, [each for each in webhooks if each.body != webhooks[10].body])
-    assert len(queue.letters) == 1
+    assert_stored_once(harness, [each for each in webhooks if each.body != webhooks[10].body])
+    assert len(queue.dead_letters) == 1
     assert max(queue.receive_counts()) <= 3
 
 
-def test_a_sink_that_is_down_is_asked_once_a_batch(world: World) -> None:
+def test_a_sink_that_is_down_is_asked_once_a_batch(harness: Harness) -> None:
     queue = Queue()
     queue.send(*some(10))
-    consumer = queue.consumer(world.sink())
-    world.link.cut_after(1)
+    consumer = queue.consumer(harness.sink())
+    harness.link.cut_after(1)
     queue.deliver(consumer.handle)
-    world.link.cut()
-    attempts = world.link.attempts
+    harness.link.cut()
+    attempts = harness.link.attempts
     queue.now = 1000
     assert len(queue.deliver(consumer.handle)) in (9, 10)
     # Once more, since an answer that does not come may be the way's fault; and not once a webhook.
-    assert world.link.attempts - attempts <= world.attempts_when_down
-    assert queue.letters == []
+    assert harness.link.attempts - attempts <= harness.attempts_when_down
+    assert queue.dead_letters == []
 
 
-def test_what_ends_connections_between_two_batches_goes_unnoticed(world: World) -> None:
+def test_what_ends_connections_between_two_batches_goes_unnoticed(harness: Harness) -> None:
     queue, webhooks = Queue(), some(30)
-    consumer = queue.consumer(world.sink())
+    consumer = queue.consumer(harness.sink())
     queue.send(*webhooks[:10])
     assert queue.deliver(consumer.handle) == []
-    world.drop_connections()
+    harness.drop_connections()
     queue.send(*webhooks[10:20])
     assert queue.deliver(consumer.handle) == []
-    world.link.drop()
+    harness.link.drop()
     queue.send(*webhooks[20:])
     assert queue.deliver(consumer.handle) == []
-    assert_stored_once(world, webhooks)
+    assert_stored_once(harness, webhooks)
 
 
-def test_a_server_that_restarts_between_two_batches_goes_unnoticed(world: World) -> None:
+def test_a_server_that_restarts_between_two_batches_goes_unnoticed(harness: Harness) -> None:
     queue, webhooks = Queue(), some(20)
-    consumer = queue.consumer(world.sink())
+    consumer = queue.consumer(harness.sink())
     queue.send(*webhooks[:10])
     assert queue.deliver(consumer.handle) == []
-    world.restart()
+    harness.restart()
     queue.send(*webhooks[10:])
     assert queue.deliver(consumer.handle) == []
-    assert_stored_once(world, webhooks)
+    assert_stored_once(harness, webhooks)
 
 
 class Watched:
@@ -282,61 +282,61 @@ class Ending:
         return 0 if self._sink.order else 30_000
 
 
-def test_in_a_fifo_queue_a_function_whose_time_runs_out_says_what_is_stored_by_then(world: World) -> None:
+def test_in_a_fifo_queue_a_function_whose_time_runs_out_says_what_is_stored_by_then(harness: Harness) -> None:
     """Or it would be ended, and a sink that is slow would lose to the dead-letter queue what it has stored."""
     queue, webhooks = Queue(fifo=True), some(10)
     queue.send(*webhooks)
-    sink = Watched(world.sink())
+    sink = Watched(harness.sink())
     consumer = queue.consumer(sink)
     failed = queue.deliver(consumer.handle, context=Ending(sink))
     assert failed == [each.message_id for each in webhooks[1:]]
-    assert_stored_once(world, webhooks[:1])
+    assert_stored_once(harness, webhooks[:1])
     queue.drain(consumer)
-    assert_stored_once(world, webhooks)
-    assert queue.letters == []
+    assert_stored_once(harness, webhooks)
+    assert queue.dead_letters == []
 
 
-def test_a_fifo_queue_keeps_its_order_through_an_outage(world: World) -> None:
+def test_a_fifo_queue_keeps_its_order_through_an_outage(harness: Harness) -> None:
     webhooks = some(20)
     queue = Queue(fifo=True, max_receive_count=10)
     queue.send(*webhooks)
-    sink = Watched(world.sink())
+    sink = Watched(harness.sink())
     consumer = queue.consumer(sink)
-    world.link.cut_after(7)
+    harness.link.cut_after(7)
     queue.deliver(consumer.handle)
-    world.link.cut()
+    harness.link.cut()
     queue.now += 1000
     queue.deliver(consumer.handle)
-    world.link.mend()
+    harness.link.fix()
     queue.drain(consumer)
     assert list(dict.fromkeys(sink.order)) == [each.id for each in webhooks]
-    assert_stored_once(world, webhooks)
-    assert queue.letters == []
+    assert_stored_once(harness, webhooks)
+    assert queue.dead_letters == []
 
 
-def test_in_a_fifo_queue_the_bad_leaves_and_those_behind_it_go_on(world: World) -> None:
+def test_in_a_fifo_queue_the_bad_leaves_and_those_behind_it_go_on(harness: Harness) -> None:
     webhooks = some(10)
-    webhooks[3] = world.poison()
+    webhooks[3] = harness.poison()
     queue = Queue(fifo=True)
     queue.send(*webhooks)
-    sink = Watched(world.sink())
+    sink = Watched(harness.sink())
     assert queue.deliver(queue.consumer(sink).handle) == []
     assert sink.order == [each.id for each in webhooks[:3] + webhooks[4:]]
-    assert len(queue.letters) == 1
+    assert len(queue.dead_letters) == 1
 
 
 @pytest.mark.parametrize(("seconds", "trouble"), [(0.5, "stall"), (1, "hold")])
-def test_a_function_ends_by_itself_however_short_its_timeout_is(world: World, seconds: float, trouble: str) -> None:
+def test_a_function_ends_by_itself_however_short_its_timeout_is(harness: Harness, seconds: float, trouble: str) -> None:
     queue, webhooks = Queue(), some(4)
-    consumer = queue.consumer(world.sink())
+    consumer = queue.consumer(harness.sink())
     queue.send(*some(1))
     assert queue.deliver(consumer.handle) == []
     queue.send(*webhooks)
-    getattr(world.link, trouble)()
+    getattr(harness.link, trouble)()
     countdown = Countdown(seconds)
     assert len(queue.deliver(consumer.handle, context=countdown)) == 4
     assert countdown.is_kept()
-    world.link.mend()
+    harness.link.fix()
     queue.drain(consumer)
-    assert len(world.rows()) == 5
-    assert queue.letters == []
+    assert len(harness.rows()) == 5
+    assert queue.dead_letters == []

@@ -10,11 +10,11 @@ import boto3
 import pymysql
 import pytest
 from botocore.config import Config
+from harnesses import CREDENTIALS, DataApiHarness
 from mariadb_server import DATABASE, MariaDbServer
 from postgres_server import PostgresServer
 from queue_harness import Queue
 from storing import down, kinds, store
-from worlds import CREDENTIALS, DataApiWorld
 
 from webhook_runtime.contract.settings import DataApiSettings
 from webhook_runtime.contract.table import create_table
@@ -29,28 +29,28 @@ MIB = 1_048_576
 
 
 @pytest.fixture
-def world(postgres: PostgresServer) -> Iterator[DataApiWorld]:
-    world = DataApiWorld(postgres)
-    yield world
-    world.close()
+def harness(postgres: PostgresServer) -> Iterator[DataApiHarness]:
+    harness = DataApiHarness(postgres)
+    yield harness
+    harness.close()
 
 
 @pytest.fixture
-def ready(world: DataApiWorld) -> DataApiSink:
+def ready(harness: DataApiHarness) -> DataApiSink:
     """A sink whose table is there."""
-    sink = world.sink()
+    sink = harness.sink()
     store(sink, webhook())
-    world.stub.calls.clear()
-    world.stub.sizes.clear()
+    harness.stub.calls.clear()
+    harness.stub.sizes.clear()
     return sink
 
 
-def test_a_batch_is_one_call(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_a_batch_is_one_call(harness: DataApiHarness, ready: DataApiSink) -> None:
     assert store(ready, *(webhook("x" * 1000) for _ in range(100))) == [STORED] * 100
-    assert world.stub.calls == [BATCH]
+    assert harness.stub.calls == [BATCH]
 
 
-def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
+def test_a_row_has_all_of_the_webhook(harness: DataApiHarness) -> None:
     one = webhook(
         b"\x00\xff",
         id="order-7",
@@ -61,9 +61,9 @@ def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
         headers={"X-One": "é", "x-two": '"\\'},
         received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
     )
-    store(world.sink(), one)
-    ((id, mount, _, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
-        f"SELECT * FROM {world.table}"
+    store(harness.sink(), one)
+    ((id, mount, _, received_at, method, path, query, headers, payload, source_ip),) = harness.server.query(
+        f"SELECT * FROM {harness.table}"
     )
     assert (id, mount, received_at) == ("order-7", "/orders", one.received_at)
     assert (method, path) == ("PUT", "/orders/Zoë")
@@ -96,28 +96,28 @@ def test_a_row_has_all_of_the_webhook(world: DataApiWorld) -> None:
     ],
 )
 def test_what_no_webhook_caused_stops_the_batch_after_one_call(
-    world: DataApiWorld, ready: DataApiSink, status: int, error: str, message: str
+    harness: DataApiHarness, ready: DataApiSink, status: int, error: str, message: str
 ) -> None:
     tries = 2 if error in CLIENT_TRIES_AGAIN else 1
-    world.stub.errors = [(status, error, message)] * tries
+    harness.stub.errors = [(status, error, message)] * tries
     fault = down(ready, *(webhook() for _ in range(5)))
     state = re.search(r"SQLState: (\w+)", message)
     assert fault.error == (f"SQLSTATE {state[1]}" if state else error)
     assert message.startswith(fault.reason)
-    assert world.stub.calls == [BATCH] * tries
+    assert harness.stub.calls == [BATCH] * tries
     assert kinds(ready, webhook()) == [S]
 
 
 CLIENT_TRIES_AGAIN = ("ThrottlingException", "InternalServerErrorException", "ServiceUnavailableError")
 
 
-def test_a_database_that_resumes_costs_no_webhook(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_a_database_that_resumes_costs_no_webhook(harness: DataApiHarness, ready: DataApiSink) -> None:
     queue = Queue()
     queue.send(*(webhook(str(n)) for n in range(10)))
-    world.stub.errors = [(400, "DatabaseResumingException", "resuming")] * 2
+    harness.stub.errors = [(400, "DatabaseResumingException", "resuming")] * 2
     queue.drain(queue.consumer(ready))
-    assert len(world.rows()) == 11
-    assert queue.letters == []
+    assert len(harness.rows()) == 11
+    assert queue.dead_letters == []
 
 
 @pytest.mark.parametrize(
@@ -141,81 +141,83 @@ def test_a_database_that_resumes_costs_no_webhook(world: DataApiWorld, ready: Da
 )
 @pytest.mark.parametrize("error", ["DatabaseErrorException", "BadRequestException"])
 def test_what_a_webhook_caused_is_halved_until_it_stands_alone_and_its_values_stay_secret(
-    world: DataApiWorld, ready: DataApiSink, error: str, message: str, reason: str
+    harness: DataApiHarness, ready: DataApiSink, error: str, message: str, reason: str
 ) -> None:
-    world.stub.errors = [(400, error, message)] * 3
+    harness.stub.errors = [(400, error, message)] * 3
     outcomes = store(ready, *(webhook() for _ in range(4)))
     assert [outcome.kind for outcome in outcomes] == [P, S, S, S]
     assert outcomes[0].error.startswith("SQLSTATE ")
     assert reason in outcomes[0].reason
     assert "secret" not in outcomes[0].reason
-    assert world.stub.calls == [BATCH] * 5  # four, two, the bad one, the one beside it, the other two
+    assert harness.stub.calls == [BATCH] * 5  # four, two, the bad one, the one next to it, the other two
 
 
-def test_a_deadlock_is_tried_again_at_once(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_a_deadlock_is_tried_again_at_once(harness: DataApiHarness, ready: DataApiSink) -> None:
     deadlock = (400, "DatabaseErrorException", "ERROR: deadlock detected; SQLState: 40P01")
-    world.stub.errors = [deadlock] * 2
+    harness.stub.errors = [deadlock] * 2
     assert kinds(ready, webhook(), webhook()) == [S, S]
-    assert world.stub.calls == [BATCH] * 3
+    assert harness.stub.calls == [BATCH] * 3
 
-    world.stub.calls.clear()
-    world.stub.errors = [deadlock] * 3
+    harness.stub.calls.clear()
+    harness.stub.errors = [deadlock] * 3
     assert down(ready, webhook()).error == "SQLSTATE 40P01"
-    assert world.stub.calls == [BATCH] * 3
+    assert harness.stub.calls == [BATCH] * 3
 
 
-def test_without_a_table_nothing_is_dead_lettered(world: DataApiWorld) -> None:
-    assert down(world.sink(create_table=False), webhook()).error == "SQLSTATE 42P01"
-    assert world.stub.calls == [BATCH]
+def test_without_a_table_nothing_is_dead_lettered(harness: DataApiHarness) -> None:
+    assert down(harness.sink(create_table=False), webhook()).error == "SQLSTATE 42P01"
+    assert harness.stub.calls == [BATCH]
 
 
-def test_the_table_is_made_where_there_is_none(world: DataApiWorld) -> None:
-    assert kinds(world.sink(), webhook(), webhook()) == [S, S]
-    assert world.stub.calls == [BATCH, EXECUTE, BATCH]
+def test_the_table_is_made_where_there_is_none(harness: DataApiHarness) -> None:
+    assert kinds(harness.sink(), webhook(), webhook()) == [S, S]
+    assert harness.stub.calls == [BATCH, EXECUTE, BATCH]
 
 
-def test_a_table_that_somebody_else_has_made_meanwhile_is_used(
-    world: DataApiWorld, ready: DataApiSink, caplog: pytest.LogCaptureFixture
+def test_a_table_that_someone_else_has_made_meanwhile_is_used(
+    harness: DataApiHarness, ready: DataApiSink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.stub.errors = [
+    harness.stub.errors = [
         (400, "DatabaseErrorException", "ERROR: relation does not exist; SQLState: 42P01"),
         (400, "DatabaseErrorException", "ERROR: relation already exists; SQLState: 42P07"),
     ]
     assert kinds(ready, webhook()) == [S]
-    assert world.stub.calls == [BATCH, EXECUTE, BATCH]
+    assert harness.stub.calls == [BATCH, EXECUTE, BATCH]
     (line,) = [line for line in caplog.records if line.message == "table not created"]
     assert vars(line)["error"] == "SQLSTATE 42P07"
 
 
-def test_a_table_that_may_not_be_made_stops_the_batch(world: DataApiWorld) -> None:
+def test_a_table_that_may_not_be_made_stops_the_batch(harness: DataApiHarness) -> None:
     absent = (400, "DatabaseErrorException", "ERROR: relation does not exist; SQLState: 42P01")
-    refused = (400, "DatabaseErrorException", "ERROR: permission denied for schema public; SQLState: 42501")
-    world.stub.errors = [absent, refused] * 3
-    assert down(world.sink(), webhook()).error == "SQLSTATE 42P01"
-    assert world.stub.calls == [BATCH, EXECUTE, BATCH, EXECUTE, BATCH]
+    rejected = (400, "DatabaseErrorException", "ERROR: permission denied for schema public; SQLState: 42501")
+    harness.stub.errors = [absent, rejected] * 3
+    assert down(harness.sink(), webhook()).error == "SQLSTATE 42P01"
+    assert harness.stub.calls == [BATCH, EXECUTE, BATCH, EXECUTE, BATCH]
 
 
-def test_a_batch_that_is_larger_than_a_request_may_be_is_split(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_a_batch_that_is_larger_than_a_request_may_be_is_split(harness: DataApiHarness, ready: DataApiSink) -> None:
     webhooks = [webhook(bytes(range(256)) * 4096) for _ in range(5)]
     assert kinds(ready, *webhooks) == [S] * 5
-    assert len(world.rows()) == 6
-    assert len(world.stub.calls) == 3
-    assert max(world.stub.sizes) <= 4 * MIB
+    assert len(harness.rows()) == 6
+    assert len(harness.stub.calls) == 3
+    assert max(harness.stub.sizes) <= 4 * MIB
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "😀", "\\"])
 def test_a_request_is_never_larger_than_it_was_taken_for(
-    world: DataApiWorld, ready: DataApiSink, character: str
+    harness: DataApiHarness, ready: DataApiSink, character: str
 ) -> None:
     """However much of a text has to be escaped on its way."""
     for length in (150_000, 640_000, 680_000, 720_000):
         outcome = store(ready, webhook(path="/" + character * length))[0]
         assert outcome.kind is S or outcome.error == "TooLarge"
-    assert max(world.stub.sizes, default=0) <= 4 * MIB
+    assert max(harness.stub.sizes, default=0) <= 4 * MIB
 
 
-def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(world: DataApiWorld, ready: DataApiSink) -> None:
-    world.server.query(f"ALTER TABLE {world.table} ADD UNIQUE (path)")
+def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(
+    harness: DataApiHarness, ready: DataApiSink
+) -> None:
+    harness.server.query(f"ALTER TABLE {harness.table} ADD UNIQUE (path)")
     webhooks = [webhook(path=path) for path in ("/secret", "/b", "/secret", "/c")]
     outcomes = store(ready, *webhooks)
     # Rows are stored in the order of their keys, so which of the two comes first is open.
@@ -223,18 +225,18 @@ def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(world: Dat
     (bad,) = [outcome for outcome in outcomes if outcome.kind is P]
     assert bad.error == "SQLSTATE 23505"
     assert "secret" not in bad.reason
-    assert len(world.rows()) == 4
+    assert len(harness.rows()) == 4
 
 
-def test_an_api_that_does_not_answer_is_given_up(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_an_api_that_does_not_answer_is_given_up(harness: DataApiHarness, ready: DataApiSink) -> None:
     config = Config(connect_timeout=2, read_timeout=0.4, retries={"total_max_attempts": 1})
-    endpoint = f"http://127.0.0.1:{world.link.port}"
+    endpoint = f"http://127.0.0.1:{harness.link.port}"
     sink = DataApiSink(ready._settings, boto3.client("rds-data", endpoint_url=endpoint, config=config, **CREDENTIALS))
-    world.link.hold()
+    harness.link.hold()
     before = time.monotonic()
     assert down(sink, webhook(), webhook()).error == "ReadTimeoutError"
     assert time.monotonic() - before < 2
-    assert world.stub.calls == [BATCH]
+    assert harness.stub.calls == [BATCH]
 
 
 class Recorder:
@@ -256,17 +258,17 @@ class Recorder:
     ],
 )
 def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
-    world: DataApiWorld, ready: DataApiSink, change: str, error: str, remedy: str
+    harness: DataApiHarness, ready: DataApiSink, change: str, error: str, remedy: str
 ) -> None:
-    world.server.query(f"ALTER TABLE {world.table} {change.format(table=world.table)}")
+    harness.server.query(f"ALTER TABLE {harness.table} {change.format(table=harness.table)}")
     fault = down(ready, webhook(id="1", mount="/a"), webhook(id="1", mount="/b"))
     assert fault.error == error
     assert remedy in fault.reason
 
 
-def test_a_table_of_mysql_without_a_mount_says_what_to_do(world: DataApiWorld, ready: DataApiSink) -> None:
+def test_a_table_of_mysql_without_a_mount_says_what_to_do(harness: DataApiHarness, ready: DataApiSink) -> None:
     unknown = "Unknown column 'mount' in 'field list'; SQLState: 42S22"
-    world.stub.errors = [(400, "DatabaseErrorException", unknown)]
+    harness.stub.errors = [(400, "DatabaseErrorException", unknown)]
     assert down(ready, webhook()).reason.endswith("the table needs the columns of create_table_statement")
 
 
@@ -307,7 +309,7 @@ class TestMySql:
         assert values["received_at"]["stringValue"].count(":") == 2
         assert (calls[0]["resourceArn"], calls[0]["secretArn"], calls[0]["database"]) == ("cluster", "secret", DATABASE)
 
-    def test_mariadb_takes_one_id_of_several_senders_for_several_webhooks(self, mariadb: MariaDbServer) -> None:
+    def test_mariadb_takes_one_id_of_several_providers_for_several_webhooks(self, mariadb: MariaDbServer) -> None:
         client = Recorder()
         settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, f"{DATABASE}.of_several", create_table=False)
         mounts, ids = ["/", "/b", "/B", "/b/x"], ["x", "X", "x ", "/b#x", "b#x", "#x", "é", "e\u0301", "x\0"]
@@ -329,7 +331,7 @@ class TestMySql:
             connection.close()
         assert rows == {(each.id, each.mount): each.body for each in webhooks}
 
-    @pytest.mark.parametrize(("sql_mode", "refused"), [("STRICT_TRANS_TABLES", 1), ("", 0)])
+    @pytest.mark.parametrize(("sql_mode", "rejected"), [("STRICT_TRANS_TABLES", 1), ("", 0)])
     @pytest.mark.parametrize(
         ("unique", "in_the_way"),
         [("", []), (", ADD UNIQUE (path(64))", [b"2"]), (", ADD UNIQUE (id)", [b"3"])],
@@ -339,7 +341,7 @@ class TestMySql:
         mariadb: MariaDbServer,
         calls: list[dict[str, Any]],
         sql_mode: str,
-        refused: int,
+        rejected: int,
         unique: str,
         in_the_way: list[bytes],
     ) -> None:
@@ -365,7 +367,7 @@ class TestMySql:
         finally:
             connection.close()
             mariadb.query("DROP DATABASE orders")
-        assert errors == (refused if unique else 0)
+        assert errors == (rejected if unique else 0)
         assert [payload for (payload,) in rows] == [each for each in (b"1", b"2", b"3") if each not in in_the_way]
 
 

@@ -18,11 +18,11 @@ import pytest
 import standardwebhooks
 import trustme
 from certificates import UNTRUSTED, presented
+from harnesses import HttpHarness, Secrets
 from http_service import HttpService, Request, Script, utf8
 from link import Link
 from queue_harness import Countdown, Queue
 from storing import down, down_after, kinds, store
-from worlds import HttpWorld, Secrets
 
 from webhook_runtime.contract.settings import HttpSettings
 from webhook_runtime.deadline import Deadline
@@ -43,15 +43,15 @@ BODIES_CUT_SHORT = {
 
 
 @pytest.fixture
-def world() -> Iterator[HttpWorld]:
-    world = HttpWorld()
-    yield world
-    world.close()
+def harness() -> Iterator[HttpHarness]:
+    harness = HttpHarness()
+    yield harness
+    harness.close()
 
 
-def sink(world: HttpWorld, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
+def sink(harness: HttpHarness, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
     settings: dict[str, Any] = {
-        "url": f"http://127.0.0.1:{world.link.port}/in?to=x",
+        "url": f"http://127.0.0.1:{harness.link.port}/in?to=x",
         "timeout_seconds": timeout,
         "signing_secret_arn": "arn" if secrets else None,
         "ca_certificates": None,
@@ -60,95 +60,95 @@ def sink(world: HttpWorld, *, timeout: float = 5, secrets: Any = None, **changes
 
 
 class TestConnection:
-    def test_one_connection_serves_every_post_and_is_opened_when_the_first_comes(self, world: HttpWorld) -> None:
-        to = sink(world)
-        assert world.link.attempts == 0
+    def test_one_connection_serves_every_post_and_is_opened_when_the_first_comes(self, harness: HttpHarness) -> None:
+        to = sink(harness)
+        assert harness.link.attempts == 0
         for _ in range(5):
             assert kinds(to, *(webhook("x" * 1000) for _ in range(10))) == [S] * 10
-        assert len(world.service.requests) == 50
-        assert world.link.attempts == 1
+        assert len(harness.service.requests) == 50
+        assert harness.link.attempts == 1
         to.close()
 
     @pytest.mark.parametrize("status", [204, 301, 404, 422, 500])
-    def test_an_answer_that_is_no_success_leaves_the_connection_usable(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [(status, {})] * 3
-        store(sink(world), *(webhook() for _ in range(6)))
-        assert world.link.attempts == 1
+    def test_an_answer_that_is_no_success_leaves_the_connection_usable(self, harness: HttpHarness, status: int) -> None:
+        harness.service.answers = [(status, {})] * 3
+        store(sink(harness), *(webhook() for _ in range(6)))
+        assert harness.link.attempts == 1
 
-    def test_a_service_that_has_closed_the_connection_meanwhile_costs_nothing(self, world: HttpWorld) -> None:
-        to = sink(world)
+    def test_a_service_that_has_closed_the_connection_meanwhile_costs_nothing(self, harness: HttpHarness) -> None:
+        to = sink(harness)
         for _ in range(3):
             assert kinds(to, webhook(), webhook()) == [S, S]
-            world.link.drop()
-        assert len(world.service.requests) == 6
+            harness.link.drop()
+        assert len(harness.service.requests) == 6
 
-    def test_a_service_that_closes_the_connection_after_each_answer_is_served(self, world: HttpWorld) -> None:
-        world.service.answers = [(200, {"Connection": "close"})] * 3
-        assert kinds(sink(world), webhook(), webhook(), webhook()) == [S] * 3
-        assert world.link.attempts == 3
+    def test_a_service_that_closes_the_connection_after_each_answer_is_served(self, harness: HttpHarness) -> None:
+        harness.service.answers = [(200, {"Connection": "close"})] * 3
+        assert kinds(sink(harness), webhook(), webhook(), webhook()) == [S] * 3
+        assert harness.link.attempts == 3
 
-    def test_a_connection_that_ends_before_the_answer_is_tried_once_more(self, world: HttpWorld) -> None:
-        world.service.answers = [hang_up]
-        assert kinds(sink(world), webhook(), webhook()) == [S, S]
-        first, again, other = (request.key for request in world.service.requests)
+    def test_a_connection_that_ends_before_the_answer_is_tried_once_more(self, harness: HttpHarness) -> None:
+        harness.service.answers = [hang_up]
+        assert kinds(sink(harness), webhook(), webhook()) == [S, S]
+        first, again, other = (request.key for request in harness.service.requests)
         assert first == again != other
 
-        world.service.answers = [hang_up] * 4
-        assert down_after(sink(world), [R], webhook(), webhook(), webhook()).error == "ProtocolError"
-        assert len(world.service.requests) == 7
+        harness.service.answers = [hang_up] * 4
+        assert down_after(sink(harness), [R], webhook(), webhook(), webhook()).error == "ProtocolError"
+        assert len(harness.service.requests) == 7
 
-    def test_a_service_that_is_not_there_is_asked_once_a_batch(self, world: HttpWorld) -> None:
-        port = world.link.port
-        world.link.close()
-        to = sink(world, url=f"http://127.0.0.1:{port}/")
+    def test_a_service_that_is_not_there_is_asked_once_a_batch(self, harness: HttpHarness) -> None:
+        port = harness.link.port
+        harness.link.close()
+        to = sink(harness, url=f"http://127.0.0.1:{port}/")
         assert down(to, webhook(), webhook()).error == "NewConnectionError"
 
-    def test_a_service_that_never_answers_is_given_up_after_the_time_out(self, world: HttpWorld) -> None:
-        to = sink(world, timeout=0.4)
-        world.link.hold()
+    def test_a_service_that_never_answers_is_given_up_after_the_time_out(self, harness: HttpHarness) -> None:
+        to = sink(harness, timeout=0.4)
+        harness.link.hold()
         before = time.monotonic()
         assert down_after(to, [R], webhook(), webhook(), webhook()).error == "ReadTimeoutError"
         assert 0.6 < time.monotonic() - before < 4
-        assert len(world.service.requests) == 2
+        assert len(harness.service.requests) == 2
 
-    def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, world: HttpWorld) -> None:
-        world.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
+    def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, harness: HttpHarness) -> None:
+        harness.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
         before = time.monotonic()
         with pytest.raises(SinkDown):
-            list(sink(world, timeout=60).store([webhook()], Deadline(Countdown(2.5))))
+            list(sink(harness, timeout=60).store([webhook()], Deadline(Countdown(2.5))))
         assert time.monotonic() - before < 2.3
-        assert len(world.service.requests) == 2
+        assert len(harness.service.requests) == 2
 
-    def test_a_webhook_for_which_no_time_is_left_comes_back(self, world: HttpWorld) -> None:
-        world.link.hold()
+    def test_a_webhook_for_which_no_time_is_left_is_retried(self, harness: HttpHarness) -> None:
+        harness.link.hold()
         for seconds in (1, 0.5, 0):
             with pytest.raises(SinkDown):
-                store(sink(world), webhook(), seconds=seconds)
+                store(sink(harness), webhook(), seconds=seconds)
 
-    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(self, world: HttpWorld) -> None:
-        world.service.answers = [lambda handler: answer_after(0.2, handler)] * 20
+    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(self, harness: HttpHarness) -> None:
+        harness.service.answers = [lambda handler: answer_after(0.2, handler)] * 20
         done: list[Kind] = []
         remaining = Countdown(1.7)
 
         with pytest.raises(SinkDown) as stopped:
             done.extend(
-                outcome.kind for outcome in sink(world).store([webhook() for _ in range(20)], Deadline(remaining))
+                outcome.kind for outcome in sink(harness).store([webhook() for _ in range(20)], Deadline(remaining))
             )
         assert stopped.value.error == "OutOfTime"
         assert stopped.value.retry_after == 0
         assert remaining.get_remaining_time_in_millis() > 300
-        assert len(world.service.requests) < 8
+        assert len(harness.service.requests) < 8
 
     @pytest.mark.parametrize("status", [200, 500])
-    def test_an_answer_without_end_is_not_read_to_its_end(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [lambda handler: pour(handler, status)]
-        to = sink(world)
+    def test_an_answer_without_end_is_not_read_to_its_end(self, harness: HttpHarness, status: int) -> None:
+        harness.service.answers = [lambda handler: pour(handler, status)]
+        to = sink(harness)
         before = time.monotonic()
         assert kinds(to, webhook(), webhook()) == [S if status == 200 else R, S]
         assert time.monotonic() - before < 2
-        assert world.link.attempts == 2
+        assert harness.link.attempts == 2
 
-    def test_an_answer_that_comes_piece_by_piece_is_not_waited_for(self, world: HttpWorld) -> None:
+    def test_an_answer_that_comes_piece_by_piece_is_not_waited_for(self, harness: HttpHarness) -> None:
         ended = threading.Event()
 
         def drip(handler: BaseHTTPRequestHandler) -> None:
@@ -158,27 +158,27 @@ class TestConnection:
                 time.sleep(0.1)
             ended.set()
 
-        world.service.answers = [drip]
-        assert kinds(sink(world, timeout=0.3), webhook(), webhook()) == [S, S]
+        harness.service.answers = [drip]
+        assert kinds(sink(harness, timeout=0.3), webhook(), webhook()) == [S, S]
         assert not ended.is_set()
 
     @pytest.mark.parametrize("body", BODIES_CUT_SHORT, ids=list(BODIES_CUT_SHORT))
     @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P), (500, R)])
     def test_an_answer_whose_body_is_cut_short_counts_and_its_connection_is_not_used_again(
-        self, world: HttpWorld, status: int, kind: Kind, body: str
+        self, harness: HttpHarness, status: int, kind: Kind, body: str
     ) -> None:
         head, closes = BODIES_CUT_SHORT[body]
-        world.service.answers = [lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}", closes=closes)]
+        harness.service.answers = [lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}", closes=closes)]
         before = time.monotonic()
-        assert kinds(sink(world, timeout=0.4), webhook(), webhook()) == [kind, S]
+        assert kinds(sink(harness, timeout=0.4), webhook(), webhook()) == [kind, S]
         assert time.monotonic() - before < 1.5
-        assert len(world.service.requests) == 2
-        assert world.link.attempts == 2
+        assert len(harness.service.requests) == 2
+        assert harness.link.attempts == 2
 
     @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
     @pytest.mark.parametrize("times", [1, 3])
     def test_what_a_service_says_before_its_answer_is_not_the_answer(
-        self, world: HttpWorld, interim: str, times: int
+        self, harness: HttpHarness, interim: str, times: int
     ) -> None:
         said = f"HTTP/1.1 {interim}\r\nLink: </a>\r\n\r\n" * times
 
@@ -191,47 +191,47 @@ class TestConnection:
             return script
 
         statuses = [200, 422, 200, 500, 201, 404]
-        world.service.answers = [answer(status) for status in statuses]
-        assert kinds(sink(world), *(webhook() for _ in statuses)) == [S, P, S, R, S, P]
-        assert len(world.service.requests) == len(statuses)
-        assert world.link.attempts == 1
+        harness.service.answers = [answer(status) for status in statuses]
+        assert kinds(sink(harness), *(webhook() for _ in statuses)) == [S, P, S, R, S, P]
+        assert len(harness.service.requests) == len(statuses)
+        assert harness.link.attempts == 1
 
-    def test_a_service_that_says_that_it_is_at_work_without_end_is_given_up(self, world: HttpWorld) -> None:
-        world.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 4
-        assert down_after(sink(world), [R], webhook(), webhook()).error == "ProtocolError"
+    def test_a_service_that_says_that_it_is_at_work_without_end_is_given_up(self, harness: HttpHarness) -> None:
+        harness.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 4
+        assert down_after(sink(harness), [R], webhook(), webhook()).error == "ProtocolError"
 
-    def test_an_answer_to_nothing_that_was_asked_ends_the_connection(self, world: HttpWorld) -> None:
+    def test_an_answer_to_nothing_that_was_asked_ends_the_connection(self, harness: HttpHarness) -> None:
         switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 422 X\r\nContent-Length: 0\r\n\r\n"
-        world.service.answers = [lambda handler: say(handler, switch)]
-        assert kinds(sink(world), webhook(), webhook()) == [R, S]
-        assert world.link.attempts == 2
+        harness.service.answers = [lambda handler: say(handler, switch)]
+        assert kinds(sink(harness), webhook(), webhook()) == [R, S]
+        assert harness.link.attempts == 2
 
-    def test_a_misdirected_request_is_sent_once_more_over_a_new_connection(self, world: HttpWorld) -> None:
-        to = sink(world)
+    def test_a_misdirected_request_is_sent_once_more_over_a_new_connection(self, harness: HttpHarness) -> None:
+        to = sink(harness)
         assert kinds(to, webhook()) == [S]
-        world.service.answers = [(421, {})]
+        harness.service.answers = [(421, {})]
         assert kinds(to, webhook(), webhook()) == [S, S]
-        assert world.link.attempts == 2
-        world.service.answers = [(421, {})] * 2
+        assert harness.link.attempts == 2
+        harness.service.answers = [(421, {})] * 2
         assert kinds(to, webhook(), webhook()) == [R, S]
-        assert len(world.service.requests) == 7
+        assert len(harness.service.requests) == 7
 
     @pytest.mark.parametrize("head", ["X: y\r\n" * 150, f"X: {'y' * 70_000}\r\n"], ids=["many", "long"])
     @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P)])
-    def test_an_answer_with_more_headers_than_anybody_reads_counts(
-        self, world: HttpWorld, status: int, kind: Kind, head: str
+    def test_an_answer_with_more_headers_than_anyone_reads_counts(
+        self, harness: HttpHarness, status: int, kind: Kind, head: str
     ) -> None:
-        world.service.answers = [
+        harness.service.answers = [
             lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}Content-Length: 0\r\n\r\n")
         ]
-        assert kinds(sink(world), webhook(), webhook()) == [kind, S]
-        assert len(world.service.requests) == 2
-        assert world.link.attempts == 2
+        assert kinds(sink(harness), webhook(), webhook()) == [kind, S]
+        assert len(harness.service.requests) == 2
+        assert harness.link.attempts == 2
 
     @pytest.mark.parametrize("nonsense", ["HTTP/3 200 X\r\n\r\n", "200 OK\r\n\r\n", "\r\n", "HTTP/1.1 abc X\r\n\r\n"])
-    def test_what_is_no_http_is_no_answer(self, world: HttpWorld, nonsense: str) -> None:
-        world.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 4
-        assert down_after(sink(world), [R], webhook(), webhook()).error == "ProtocolError"
+    def test_what_is_no_http_is_no_answer(self, harness: HttpHarness, nonsense: str) -> None:
+        harness.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 4
+        assert down_after(sink(harness), [R], webhook(), webhook()).error == "ProtocolError"
 
 
 @contextmanager
@@ -269,7 +269,7 @@ def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
 
 
 class TestRequest:
-    def test_the_service_gets_all_of_the_webhook(self, world: HttpWorld) -> None:
+    def test_the_service_gets_all_of_the_webhook(self, harness: HttpHarness) -> None:
         one = webhook(
             b"\x00\xff",
             id="order-7",
@@ -279,8 +279,8 @@ class TestRequest:
             query=[("a", "1"), ("b", "&=é")],
             headers={"X-Shop": "north", "Content-Type": "text/plain", "Authorization": "Bearer x"},
         )
-        assert store(sink(world), one) == [STORED]
-        (request,) = world.service.requests
+        assert store(sink(harness), one) == [STORED]
+        (request,) = harness.service.requests
         assert (request.method, request.target, request.body) == ("POST", "/in?to=x", b"\x00\xff")
         assert request.key == "/orders#order-7"
         headers = request.headers
@@ -291,81 +291,81 @@ class TestRequest:
             "text/plain",
             "Bearer x",
         )
-        assert headers.get_all("Host") == [f"127.0.0.1:{world.link.port}"]
+        assert headers.get_all("Host") == [f"127.0.0.1:{harness.link.port}"]
         assert headers.get_all("Content-Length") == ["2"]
 
-    def test_a_content_type_that_was_not_said_is_not_invented(self, world: HttpWorld) -> None:
-        store(sink(world), webhook("a=b"), webhook())
-        assert [request.headers["Content-Type"] for request in world.service.requests] == [None, None]
+    def test_a_content_type_that_was_not_said_is_not_invented(self, harness: HttpHarness) -> None:
+        store(sink(harness), webhook("a=b"), webhook())
+        assert [request.headers["Content-Type"] for request in harness.service.requests] == [None, None]
 
-    def test_the_idempotency_key_is_the_same_each_time(self, world: HttpWorld) -> None:
-        world.service.answers = [(500, {}), (503, {}), hang_up, hang_up, (408, {})]
+    def test_the_idempotency_key_is_the_same_each_time(self, harness: HttpHarness) -> None:
+        harness.service.answers = [(500, {}), (503, {}), hang_up, hang_up, (408, {})]
         queue, one = Queue(max_receive_count=10), webhook("once")
         queue.send(one)
-        queue.drain(queue.consumer(sink(world)))
-        assert [request.key for request in world.service.requests] == [one.key] * 6
-        assert world.service.stored == {one.key: b"once"}
+        queue.drain(queue.consumer(sink(harness)))
+        assert [request.key for request in harness.service.requests] == [one.key] * 6
+        assert harness.service.stored == {one.key: b"once"}
 
     @pytest.mark.parametrize("separator", ["-", "_"])
-    def test_a_sender_cannot_say_what_we_say(self, world: HttpWorld, separator: str) -> None:
+    def test_a_client_cannot_set_our_headers(self, harness: HttpHarness, separator: str) -> None:
         """Nor what many a service takes for the same: CGI, and all that came after it, knows no hyphen."""
         ours = ["Idempotency-Key", "X-Forwarded-For", "X-Original-Method", "X-Original-URI"]
         ours += ["webhook-id", "webhook-timestamp", "webhook-signature"]
         spoofed = {each.replace("-", separator): "spoofed" for each in ours}
         one = webhook(headers=spoofed | {"X-Other": "theirs"})
-        store(sink(world, secrets=Secrets("c2VjcmV0")), one)
-        (request,) = world.service.requests
+        store(sink(harness, secrets=Secrets("c2VjcmV0")), one)
+        (request,) = harness.service.requests
         assert "spoofed" not in str(request.headers.items())
         assert all(len(request.headers.get_all(each) or []) == 1 for each in ours)
         assert request.headers["X-Other"] == "theirs"
         assert request.key == one.key
 
-    def test_a_senders_own_signature_passes_where_nothing_is_signed(self, world: HttpWorld) -> None:
-        store(sink(world), webhook(headers={"webhook-id": "theirs", "webhook-signature": "v1,theirs"}))
-        (request,) = world.service.requests
+    def test_a_clients_own_signature_is_forwarded_where_nothing_is_signed(self, harness: HttpHarness) -> None:
+        store(sink(harness), webhook(headers={"webhook-id": "theirs", "webhook-signature": "v1,theirs"}))
+        (request,) = harness.service.requests
         assert (request.headers["webhook-id"], request.headers["webhook-signature"]) == ("theirs", "v1,theirs")
 
-    def test_what_belongs_to_the_connection_is_not_passed_on(self, world: HttpWorld) -> None:
+    def test_what_belongs_to_the_connection_is_not_passed_on(self, harness: HttpHarness) -> None:
         names = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE"]
         names += ["Trailer", "Upgrade", "Transfer-Encoding", "Expect", "Host", "Content-Length", "HTTP2-Settings"]
         names += ["Early-Data", "HTTP2_Settings", "Transfer_Encoding", "content_length"]
-        assert kinds(sink(world), webhook("body", headers=dict.fromkeys(names, "theirs")), webhook()) == [S, S]
-        request = world.service.requests[0]
+        assert kinds(sink(harness), webhook("body", headers=dict.fromkeys(names, "theirs")), webhook()) == [S, S]
+        request = harness.service.requests[0]
         assert "theirs" not in str(request.headers.items())
         assert request.body == b"body"
-        assert world.link.attempts == 1
+        assert harness.link.attempts == 1
 
     @pytest.mark.parametrize("separator", ["-", "_"])
     def test_what_a_service_might_believe_is_handed_on_where_it_is_named_and_nowhere_else(
-        self, world: HttpWorld, separator: str
+        self, harness: HttpHarness, separator: str
     ) -> None:
         names = ["Proxy", "X-Original-URL", "X-Rewrite-URL", "X-Remote-User", "X-HTTP-Method-Override", "Forwarded"]
         names += ["X-Forwarded-Host", "X-Forwarded-Client-Cert", "X-Real-IP", "Remote-User", "SSL-Client-Verify"]
         names += ["X-Amzn-Oidc-Identity", "X-MS-CLIENT-PRINCIPAL-NAME", "Client-Cert", "X-Auth-Request-User"]
         headers = {name.replace("-", separator): "theirs" for name in names}
-        store(sink(world), webhook(headers=headers, source_ip="203.0.113.9"))
-        store(sink(world, forward_headers=["X-Forwarded-Host", "x-remote-user"]), webhook(headers=headers))
-        without, named = (request.headers for request in world.service.requests)
+        store(sink(harness), webhook(headers=headers, source_ip="203.0.113.9"))
+        store(sink(harness, forward_headers=["X-Forwarded-Host", "x-remote-user"]), webhook(headers=headers))
+        without, named = (request.headers for request in harness.service.requests)
         assert "theirs" not in str(without.items())
         assert without["X-Forwarded-For"] == "203.0.113.9"
         handed_on = {name.lower().replace("_", "-") for name, value in named.items() if value == "theirs"}
         assert handed_on == {"x-forwarded-host", "x-remote-user"}
 
-    def test_what_says_who_sends_is_the_services_to_check(self, world: HttpWorld) -> None:
+    def test_what_says_who_sends_is_the_services_to_check(self, harness: HttpHarness) -> None:
         names = ["Authorization", "Cookie", "X-GitHub-Event", "X-Hub-Signature-256", "User-Agent", "X-Amzn-Trace-Id"]
-        store(sink(world), webhook(headers=dict.fromkeys(names, "theirs")))
-        (request,) = world.service.requests
+        store(sink(harness), webhook(headers=dict.fromkeys(names, "theirs")))
+        (request,) = harness.service.requests
         assert [request.headers[name] for name in names] == ["theirs"] * len(names)
 
-    def test_a_header_that_was_repeated_is_repeated(self, world: HttpWorld) -> None:
-        store(sink(world), webhook(headers=[("X-A", "1"), ("x-b", "only"), ("X-A", "2, 3"), ("X-A", "")]))
-        (request,) = world.service.requests
+    def test_a_header_that_was_repeated_is_repeated(self, harness: HttpHarness) -> None:
+        store(sink(harness), webhook(headers=[("X-A", "1"), ("x-b", "only"), ("X-A", "2, 3"), ("X-A", "")]))
+        (request,) = harness.service.requests
         assert request.headers.get_all("X-A") == ["1", "2, 3", ""]
         assert request.headers.get_all("X-B") == ["only"]
 
-    def test_a_value_beyond_ascii_arrives_as_the_bytes_that_came(self, world: HttpWorld) -> None:
-        store(sink(world), webhook(id="Zoë-😀", headers={"X-Name": "Zoë 😀"}))
-        (request,) = world.service.requests
+    def test_a_value_beyond_ascii_arrives_as_the_bytes_that_came(self, harness: HttpHarness) -> None:
+        store(sink(harness), webhook(id="Zoë-😀", headers={"X-Name": "Zoë 😀"}))
+        (request,) = harness.service.requests
         assert request.headers["X-Name"].encode("latin-1") == "Zoë 😀".encode()
         assert request.key == "/#Zoë-😀"
 
@@ -384,82 +384,84 @@ class TestRequest:
         ],
         ids=str,
     )
-    def test_what_no_header_can_hold_fails_alone_and_is_not_sent(self, world: HttpWorld, bad: dict[str, Any]) -> None:
-        outcomes = store(sink(world), webhook(), webhook(**bad), webhook())
+    def test_what_no_header_can_hold_fails_alone_and_is_not_sent(
+        self, harness: HttpHarness, bad: dict[str, Any]
+    ) -> None:
+        outcomes = store(sink(harness), webhook(), webhook(**bad), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert "Evil" not in outcomes[1].reason
-        assert not any(request.headers["X-Evil"] for request in world.service.requests)
-        assert len(world.service.requests) == 2
+        assert not any(request.headers["X-Evil"] for request in harness.service.requests)
+        assert len(harness.service.requests) == 2
 
 
 class TestAnswer:
     @pytest.mark.parametrize("status", [200, 201, 202, 204, 226])
-    def test_a_success_is_stored(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [(status, {})]
-        assert store(sink(world), webhook(), webhook()) == [STORED, STORED]
+    def test_a_success_is_stored(self, harness: HttpHarness, status: int) -> None:
+        harness.service.answers = [(status, {})]
+        assert store(sink(harness), webhook(), webhook()) == [STORED, STORED]
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415, 422, 451])
-    def test_what_the_service_refuses_fails_alone_and_for_good(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [(200, {}), (status, {})]
-        outcomes = store(sink(world), webhook(), webhook(), webhook())
+    def test_what_the_service_rejects_fails_alone_and_for_good(self, harness: HttpHarness, status: int) -> None:
+        harness.service.answers = [(200, {}), (status, {})]
+        outcomes = store(sink(harness), webhook(), webhook(), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert outcomes[1].error == f"HTTP {status}"
         assert outcomes[1].reason.startswith(f"the service answered {status}")
 
     @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 408, 409, 425, 500, 501, 502, 504, 599])
-    def test_what_may_go_better_later_comes_back_alone(self, world: HttpWorld, status: int) -> None:
-        elsewhere = {"Location": f"http://127.0.0.1:{world.link.port}/elsewhere"}
-        world.service.answers = [(200, {}), (status, elsewhere)]
-        outcomes = store(sink(world), webhook(), webhook(), webhook())
+    def test_what_may_go_better_later_is_retried_alone(self, harness: HttpHarness, status: int) -> None:
+        elsewhere = {"Location": f"http://127.0.0.1:{harness.link.port}/elsewhere"}
+        harness.service.answers = [(200, {}), (status, elsewhere)]
+        outcomes = store(sink(harness), webhook(), webhook(), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, R, S]
         assert outcomes[1].error == f"HTTP {status}"
         assert outcomes[1].retry_after is None
-        assert [request.target for request in world.service.requests] == ["/in?to=x"] * 3
+        assert [request.target for request in harness.service.requests] == ["/in?to=x"] * 3
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_a_service_that_has_too_much_to_do_is_left_alone(self, world: HttpWorld, status: int) -> None:
-        world.service.answers = [(200, {}), (status, {"Retry-After": "120"}), (status, {"Retry-After": "120"})]
+    def test_a_service_that_has_too_much_to_do_is_left_alone(self, harness: HttpHarness, status: int) -> None:
+        harness.service.answers = [(200, {}), (status, {"Retry-After": "120"}), (status, {"Retry-After": "120"})]
         queue, webhooks = Queue(), [webhook(str(n)) for n in range(5)]
         queue.send(*webhooks)
-        failed = queue.deliver(queue.consumer(sink(world)).handle)
+        failed = queue.deliver(queue.consumer(sink(harness)).handle)
         assert failed == [each.message_id for each in webhooks[1:]]
-        assert len(world.service.requests) == 3
+        assert len(harness.service.requests) == 3
         assert queue.delays == [120] * 4
 
     @pytest.mark.parametrize("trouble", [(429, {}), (503, {}), "hangs up", "never answers"])
-    def test_one_webhook_that_troubles_it_takes_no_try_of_the_others(self, world: HttpWorld, trouble: Any) -> None:
+    def test_one_webhook_that_troubles_it_takes_no_try_of_the_others(self, harness: HttpHarness, trouble: Any) -> None:
         answers = {"hangs up": hang_up, "never answers": lambda _: time.sleep(1)}
         answer = answers[trouble] if isinstance(trouble, str) else trouble
-        real = world.service.take
+        real = harness.service.take
 
         def take(request: Request) -> Any:
             return answer if request.body == b"bad" else real(request)
 
-        world.service.take = take  # type: ignore[method-assign]
-        to, others = sink(world, timeout=0.4), [webhook(str(n)) for n in range(4)]
+        harness.service.take = take  # type: ignore[method-assign]
+        to, others = sink(harness, timeout=0.4), [webhook(str(n)) for n in range(4)]
         bad = webhook("bad")
         # Wherever it is, and however often it comes back, also as the last of a batch and the first of the next.
         first, *rest = others
         for batch in ([bad, *others], [first, bad, *rest], [*others, bad], [bad, *others], [bad], [bad, first]):
             assert kinds(to, *batch) == [R if each is bad else S for each in batch]
 
-    def test_a_service_that_is_down_is_asked_twice_a_batch(self, world: HttpWorld) -> None:
-        to = sink(world)
-        world.service.answers = [(503, {})] * 6
+    def test_a_service_that_is_down_is_asked_twice_a_batch(self, harness: HttpHarness) -> None:
+        to = sink(harness)
+        harness.service.answers = [(503, {})] * 6
         for _ in range(3):
             assert down_after(to, [R], webhook(), webhook(), webhook()).error == "HTTP 503"
         assert kinds(to, webhook(), webhook()) == [S, S]
-        assert len(world.service.requests) == 8
+        assert len(harness.service.requests) == 8
 
-    def test_two_webhooks_that_trouble_it_once_take_no_try_of_a_later_batch(self, world: HttpWorld) -> None:
-        to = sink(world)
-        world.service.answers = [(503, {})] * 3
+    def test_two_webhooks_that_trouble_it_once_take_no_try_of_a_later_batch(self, harness: HttpHarness) -> None:
+        to = sink(harness)
+        harness.service.answers = [(503, {})] * 3
         assert down_after(to, [R], webhook("bad"), webhook("bad"), webhook()).error == "HTTP 503"
         assert kinds(to, webhook("bad"), webhook(), webhook()) == [R, S, S]
 
-    def test_one_that_gets_no_answer_leaves_the_others_their_time(self, world: HttpWorld) -> None:
-        world.service.answers = [(200, {}), lambda _: time.sleep(2), (200, {}), lambda _: time.sleep(2)]
-        outcomes = sink(world, timeout=1).store([webhook(str(n)) for n in range(6)], Deadline(Countdown(4)))
+    def test_one_that_gets_no_answer_leaves_the_others_their_time(self, harness: HttpHarness) -> None:
+        harness.service.answers = [(200, {}), lambda _: time.sleep(2), (200, {}), lambda _: time.sleep(2)]
+        outcomes = sink(harness, timeout=1).store([webhook(str(n)) for n in range(6)], Deadline(Countdown(4)))
         assert [each.kind for each in outcomes] == [S, R, S, R, S, S]
 
     @pytest.mark.parametrize("answer", ["HTTP/1.1 413 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ""])
@@ -497,13 +499,17 @@ class TestAnswer:
         ids=str,
     )
     def test_when_it_wants_to_be_asked_again_counts(
-        self, world: HttpWorld, status: int, said: str | timedelta | None, seconds: tuple[float, float | None] | None
+        self,
+        harness: HttpHarness,
+        status: int,
+        said: str | timedelta | None,
+        seconds: tuple[float, float | None] | None,
     ) -> None:
         if isinstance(said, timedelta):
             said = format_datetime(datetime.now(UTC) + said, usegmt=True)
-        world.service.answers = [(status, {} if said is None else {"Retry-After": said})]
+        harness.service.answers = [(status, {} if said is None else {"Retry-After": said})]
         try:
-            retry_after = store(sink(world), webhook())[0].retry_after
+            retry_after = store(sink(harness), webhook())[0].retry_after
         except SinkDown as error:
             retry_after = error.retry_after
         if seconds is None:
@@ -519,14 +525,14 @@ class TestSigning:
     TEXT = base64.b64encode(KEY).decode()
 
     @pytest.mark.parametrize("secret", [f"whsec_{TEXT}", TEXT, f" {TEXT}\n", f"whsec_{TEXT.rstrip('=')}"])
-    def test_what_is_sent_verifies_by_standard_webhooks_own_library(self, world: HttpWorld, secret: str) -> None:
+    def test_what_is_sent_verifies_by_standard_webhooks_own_library(self, harness: HttpHarness, secret: str) -> None:
         assert self.TEXT.endswith("=")
         secrets = Secrets(secret)
         webhooks = [webhook(json={"n": n, "name": "Zoë"}) for n in range(3)]
-        world.service.answers = [(200, {}), hang_up]
-        assert store(sink(world, secrets=secrets), *webhooks) == [STORED] * 3
-        assert len(world.service.requests) == 4
-        for request in world.service.requests:
+        harness.service.answers = [(200, {}), hang_up]
+        assert store(sink(harness, secrets=secrets), *webhooks) == [STORED] * 3
+        assert len(harness.service.requests) == 4
+        for request in harness.service.requests:
             standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(request.body, dict(request.headers.items()))
             assert request.headers["webhook-id"] == request.key
         assert secrets.asked == 1
@@ -535,25 +541,25 @@ class TestSigning:
             standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(body, headers)
 
     @pytest.mark.parametrize("id", ["evt.1", "evt.1700000000.{}", "evt%2E1", "%", "."])
-    def test_what_is_signed_is_read_in_one_way(self, world: HttpWorld, id: str) -> None:
+    def test_what_is_signed_is_read_in_one_way(self, harness: HttpHarness, id: str) -> None:
         """A dot ends the id there, so the id has none, and is still one of this webhook's alone."""
-        store(sink(world, secrets=Secrets(self.TEXT)), one := webhook("{}", id=id, mount="/v1.2"))
-        (request,) = world.service.requests
+        store(sink(harness, secrets=Secrets(self.TEXT)), one := webhook("{}", id=id, mount="/v1.2"))
+        (request,) = harness.service.requests
         standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(request.body, dict(request.headers.items()))
         assert "." not in request.headers["webhook-id"]
         assert unquote(request.headers["webhook-id"]) == request.key == one.key
 
     def test_a_secret_that_is_rotated_is_read_again_after_a_while(
-        self, world: HttpWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: HttpHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now)
         secrets = Secrets(*(base64.b64encode(key).decode() for key in (b"old", b"new")))
-        to = sink(world, secrets=secrets)
+        to = sink(harness, secrets=secrets)
 
         def is_signed_with(key: bytes) -> bool:
             assert kinds(to, webhook("x")) == [S]
-            headers = world.service.requests[-1].headers
+            headers = harness.service.requests[-1].headers
             content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.x".encode()
             mac = base64.b64encode(hmac.digest(key, content, "sha256")).decode()
             return bool(headers["webhook-signature"] == f"v1,{mac}")
@@ -569,19 +575,19 @@ class TestSigning:
         assert is_signed_with(b"new")
 
     @pytest.mark.parametrize("secret", ["s3cr3t!", "whsec_", "", "whsec_s3cr3t!", "s3cr3"])
-    def test_a_secret_that_is_none_sends_nothing_and_is_told_to_nobody(self, world: HttpWorld, secret: str) -> None:
-        fault = down(sink(world, secrets=Secrets(secret)), webhook(), webhook())
+    def test_a_secret_that_is_none_sends_nothing_and_is_told_to_no_one(self, harness: HttpHarness, secret: str) -> None:
+        fault = down(sink(harness, secrets=Secrets(secret)), webhook(), webhook())
         assert fault.error == "BadSecret"
         assert "s3cr3" not in fault.reason
-        assert world.link.attempts == 0
+        assert harness.link.attempts == 0
 
-    def test_a_secret_that_cannot_be_read_sends_nothing_until_it_can(self, world: HttpWorld) -> None:
+    def test_a_secret_that_cannot_be_read_sends_nothing_until_it_can(self, harness: HttpHarness) -> None:
         secrets = Secrets(self.TEXT)
         secrets.is_down = True
-        to = sink(world, secrets=secrets)
+        to = sink(harness, secrets=secrets)
         fault = down(to, webhook())
         assert (fault.error, fault.reason) == ("TimeoutError", "the signing secret could not be read from arn")
-        assert world.link.attempts == 0
+        assert harness.link.attempts == 0
         secrets.is_down = False
         assert kinds(to, webhook()) == [S]
 
@@ -599,39 +605,39 @@ class TestTls:
 
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     def test_certificate_and_host_name_are_verified(self, authority: trustme.CA, trusted: str, host: str) -> None:
-        with https(authority.issue_cert(host)) as world:
-            to = sink(world, url=f"https://{host}:{world.link.port}/", ca_certificates=trusted)
+        with https(authority.issue_cert(host)) as harness:
+            to = sink(harness, url=f"https://{host}:{harness.link.port}/", ca_certificates=trusted)
             assert kinds(to, webhook(), webhook()) == [S, S]
-            assert world.link.attempts == 1
+            assert harness.link.attempts == 1
 
     @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
     def test_what_cannot_be_verified_is_sent_nothing(self, authority: trustme.CA, trusted: str, case: str) -> None:
         certificate, ca_certificates = presented(case, authority, trusted)
-        with https(None if case == "no TLS" else certificate) as world:
-            to = sink(world, url=f"https://localhost:{world.link.port}/", ca_certificates=ca_certificates)
+        with https(None if case == "no TLS" else certificate) as harness:
+            to = sink(harness, url=f"https://localhost:{harness.link.port}/", ca_certificates=ca_certificates)
             queue = Queue()
             queue.send(webhook(), webhook())
             assert down(to, webhook()).error == "SSLError"
             assert len(queue.deliver(queue.consumer(to).handle)) == 2
-            assert world.service.requests == []
-            assert queue.letters == []
-            assert world.link.attempts == 2
+            assert harness.service.requests == []
+            assert queue.dead_letters == []
+            assert harness.link.attempts == 2
 
 
 @contextmanager
-def https(certificate: trustme.LeafCert | None) -> Iterator[HttpWorld]:
+def https(certificate: trustme.LeafCert | None) -> Iterator[HttpHarness]:
     """A service that speaks TLS with this certificate, or without one does not."""
-    world = HttpWorld()
+    harness = HttpHarness()
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
-        world.close()
-        world.service = HttpService(context)
-        world.link = Link(world.service.port)
+        harness.close()
+        harness.service = HttpService(context)
+        harness.link = Link(harness.service.port)
     try:
-        yield world
+        yield harness
     finally:
-        world.close()
+        harness.close()
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

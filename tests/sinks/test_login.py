@@ -5,25 +5,27 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
+from harnesses import CREDENTIALS, PostgresHarness
 from postgres_server import PostgresServer
 from queue_harness import Queue
-from worlds import CREDENTIALS, PostgresWorld
 
 from webhook_runtime.sinks.database import Credentials, DatabaseSink
 from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.testing import webhook
 
 
-def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anybody(postgres: PostgresServer) -> None:
-    world = PostgresWorld(postgres)
-    settings = world.settings(database_host="db.example", database_port=5433, secret_arn=None, database_user="webhook")
+def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anyone(postgres: PostgresServer) -> None:
+    harness = PostgresHarness(postgres)
+    settings = harness.settings(
+        database_host="db.example", database_port=5433, secret_arn=None, database_user="webhook"
+    )
     user, token = Credentials(settings, None, boto3.client("rds", **CREDENTIALS)).get()
     signed = urlsplit(f"https://{token}")
     query = parse_qs(signed.query)
     assert user == "webhook"
     assert signed.netloc == "db.example:5433"
     assert (query["Action"], query["DBUser"], query["X-Amz-Expires"]) == (["connect"], ["webhook"], ["900"])
-    world.close()
+    harness.close()
 
 
 class Rds:
@@ -37,27 +39,27 @@ class Rds:
 
 
 def test_each_connection_has_a_token_of_its_own(postgres: PostgresServer) -> None:
-    world = PostgresWorld(postgres)
-    settings = world.settings(secret_arn=None, database_user=world.user)
+    harness = PostgresHarness(postgres)
+    settings = harness.settings(secret_arn=None, database_user=harness.user)
     rds = Rds(lambda: postgres.password, lambda: postgres.password)
     sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
     queue = Queue()
     for _ in range(2):
         queue.send(webhook(b"x"))
         assert queue.deliver(queue.consumer(sink).handle) == []
-        world.link.drop()
-    assert len(world.rows()) == 2
+        harness.link.drop()
+    assert len(harness.rows()) == 2
     assert rds._tokens == []
-    world.close()
+    harness.close()
 
 
-def test_a_token_that_is_refused_leaves_the_batch_for_later(postgres: PostgresServer) -> None:
-    world = PostgresWorld(postgres)
-    settings = world.settings(secret_arn=None, database_user=world.user)
+def test_a_token_that_is_rejected_leaves_the_batch_for_later(postgres: PostgresServer) -> None:
+    harness = PostgresHarness(postgres)
+    settings = harness.settings(secret_arn=None, database_user=harness.user)
     sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, Rds(lambda: "expired")))
     queue = Queue()
     queue.send(webhook(b"x"))
     assert len(queue.deliver(queue.consumer(sink).handle)) == 1
-    assert queue.letters == []
-    assert world.link.attempts == 1
-    world.close()
+    assert queue.dead_letters == []
+    assert harness.link.attempts == 1
+    harness.close()

@@ -12,10 +12,10 @@ import pymysql
 import pytest
 import trustme
 from certificates import UNTRUSTED, presented
+from harnesses import MySqlHarness, Secrets, login
 from mariadb_server import DATABASE, USER, MariaDbServer, missing
 from queue_harness import Queue
 from storing import down, kinds, store, wait_until
-from worlds import MySqlWorld, Secrets, login
 
 from webhook_runtime.contract import limits
 from webhook_runtime.message import Webhook
@@ -37,14 +37,14 @@ def _server(mariadb: MariaDbServer) -> MariaDbServer:
 
 
 @pytest.fixture
-def world(server: MariaDbServer) -> Iterator[MySqlWorld]:
-    world = MySqlWorld(server)
-    yield world
-    world.close()
+def harness(server: MariaDbServer) -> Iterator[MySqlHarness]:
+    harness = MySqlHarness(server)
+    yield harness
+    harness.close()
 
 
 def create(
-    world: MySqlWorld,
+    harness: MySqlHarness,
     *,
     path: str = "mediumtext",
     more: str = "",
@@ -52,53 +52,53 @@ def create(
     key: str = "PRIMARY KEY (id, mount)",
 ) -> None:
     """The table as its user may have made it."""
-    world.server.query(
-        f"CREATE TABLE {DATABASE}.{world.table} (id varbinary(1024), mount varchar(64), request_id varchar(64), "
+    harness.server.query(
+        f"CREATE TABLE {DATABASE}.{harness.table} (id varbinary(1024), mount varchar(64), request_id varchar(64), "
         f"received_at datetime(3), method varchar(64), path {path}, query mediumtext, headers json, payload longblob, "
         f"source_ip varchar(64){more}, {key}) ENGINE = InnoDB DEFAULT CHARACTER SET = {like}"
     )
 
 
 class TestConnection:
-    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, world: MySqlWorld) -> None:
-        sink = world.sink()
-        assert world.link.attempts == 0
+    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, harness: MySqlHarness) -> None:
+        sink = harness.sink()
+        assert harness.link.attempts == 0
         for _ in range(10):
             assert kinds(sink, webhook(), webhook()) == [S, S]
-        assert world.link.attempts == 1
-        assert world.server.connections() == 1
+        assert harness.link.attempts == 1
+        assert harness.server.connections() == 1
         sink.close()
-        wait_until(lambda: world.server.connections() == 0)
+        wait_until(lambda: harness.server.connections() == 0)
 
     @pytest.mark.parametrize("size", [1, 10, 300])
-    def test_a_batch_of_any_size_is_one_round_trip(self, world: MySqlWorld, size: int) -> None:
-        sink = world.sink()
+    def test_a_batch_of_any_size_is_one_round_trip(self, harness: MySqlHarness, size: int) -> None:
+        sink = harness.sink()
         store(sink, webhook())
         for _ in range(3):
-            before = world.link.round_trips
+            before = harness.link.round_trips
             webhooks = [webhook("x" * 5000) for _ in range(size)]
             assert kinds(sink, *webhooks) == [S] * size
-            assert world.link.round_trips - before == 1
+            assert harness.link.round_trips - before == 1
 
     @pytest.mark.parametrize("how", ["stop", "crash"])
-    def test_a_server_that_restarts_costs_no_webhook(self, world: MySqlWorld, how: str) -> None:
+    def test_a_server_that_restarts_costs_no_webhook(self, harness: MySqlHarness, how: str) -> None:
         queue, webhooks = Queue(), [webhook(str(n)) for n in range(30)]
-        consumer = queue.consumer(world.sink())
+        consumer = queue.consumer(harness.sink())
         queue.send(*webhooks[:10])
         assert queue.deliver(consumer.handle) == []
         queue.send(*webhooks[10:20])
-        getattr(world.server, how)()
+        getattr(harness.server, how)()
         try:
             assert len(queue.deliver(consumer.handle)) == 10
         finally:
-            world.server.start()
+            harness.server.start()
         queue.drain(consumer)
-        world.server.stop()
-        world.server.start()
+        harness.server.stop()
+        harness.server.start()
         queue.send(*webhooks[20:])
         assert queue.deliver(consumer.handle) == []
-        assert sorted(world.rows()) == sorted((each.key, each.body) for each in webhooks)
-        assert queue.letters == []
+        assert sorted(harness.rows()) == sorted((each.key, each.body) for each in webhooks)
+        assert queue.dead_letters == []
 
     @pytest.mark.parametrize(
         ("statement", "undo", "error"),
@@ -112,43 +112,43 @@ class TestConnection:
         ],
         ids=["server", "user"],
     )
-    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_comes_back(
-        self, world: MySqlWorld, statement: str, undo: str, error: str
+    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_is_retried(
+        self, harness: MySqlHarness, statement: str, undo: str, error: str
     ) -> None:
         queue, webhooks = Queue(), [webhook() for _ in range(10)]
-        sink = world.sink()
+        sink = harness.sink()
         consumer = queue.consumer(sink)
-        world.server.query(statement)
+        harness.server.query(statement)
         try:
-            with exhausted(world.server):
+            with exhausted(harness.server):
                 assert down(sink, *webhooks).error == error
-                assert world.link.attempts == 1
+                assert harness.link.attempts == 1
                 queue.send(*webhooks)
                 assert len(queue.deliver(consumer.handle)) == 10
-                assert world.link.attempts == 2
-            wait_until(lambda: world.server.connections() == 0)
+                assert harness.link.attempts == 2
+            wait_until(lambda: harness.server.connections() == 0)
             queue.drain(consumer)
         finally:
-            world.server.query(undo)
-        assert len(world.rows()) == 10
-        assert queue.letters == []
+            harness.server.query(undo)
+        assert len(harness.rows()) == 10
+        assert queue.dead_letters == []
 
-    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, world: MySqlWorld) -> None:
-        """While somebody ends their connections again and again."""
+    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, harness: MySqlHarness) -> None:
+        """While someone ends their connections again and again."""
         threads, stored = 4, list[Webhook]()
         failed: list[object] = []
         enough = threading.Event()
 
         def deliver() -> None:
             queue = Queue(max_receive_count=1000)
-            consumer = queue.consumer(world.sink())
+            consumer = queue.consumer(harness.sink())
             try:
                 while not enough.is_set():
                     webhooks = [webhook(), webhook()]
                     queue.send(*webhooks)
                     queue.drain(consumer)
                     stored.extend(webhooks)
-                failed.extend(queue.letters)
+                failed.extend(queue.dead_letters)
             except BaseException as error:
                 failed.append(error)
 
@@ -159,148 +159,148 @@ class TestConnection:
         most = 0
         while len(killed) < 40 and any(thread.is_alive() for thread in running):
             # One that was told to end may take a while, and its sink has noticed already.
-            alive = set(world.server.threads()) - killed
+            alive = set(harness.server.threads()) - killed
             most = max(most, len(alive))
             for id in alive:
-                world.server.kill(id)
+                harness.server.kill(id)
             killed |= alive
         enough.set()
         for thread in running:
             thread.join()
         assert failed == []
         assert 1 <= most <= threads
-        assert sorted(key for key, _ in world.rows()) == sorted(each.key for each in stored)
+        assert sorted(key for key, _ in harness.rows()) == sorted(each.key for each in stored)
 
-    def test_the_server_ends_a_connection_that_nobody_uses(
-        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+    def test_the_server_ends_a_connection_that_no_one_uses(
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         patch_session(monkeypatch, f"wait_timeout = {database.IDLE_SECONDS}", "wait_timeout = 1")
-        sink = world.sink()
+        sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
-        wait_until(lambda: world.server.connections() == 0)
+        wait_until(lambda: harness.server.connections() == 0)
         assert kinds(sink, webhook()) == [S]
 
     def test_a_server_that_does_not_answer_is_given_up_and_no_second_statement_begun(
-        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(mysql, "SOCKET_SECONDS", 0.3)
-        sink, one = world.sink(), webhook()
+        sink, one = harness.sink(), webhook()
         assert kinds(sink, webhook()) == [S]
-        world.link.hold()
+        harness.link.hold()
         before = time.monotonic()
         fault = down(sink, one)
         assert fault.error == "TimeoutError"
         assert fault.reason
         assert time.monotonic() - before < 10
-        assert world.link.attempts == 1
+        assert harness.link.attempts == 1
 
         assert down(sink, one).error == "TimeoutError"  # nor while it connects
-        assert world.link.attempts == 2
-        world.link.mend()
+        assert harness.link.attempts == 2
+        harness.link.fix()
         assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
 
     def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
-        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(mysql, "SOCKET_SECONDS", 0.5)
-        sink, large = world.sink(), [webhook("x" * 1_000_000) for _ in range(7)]
+        sink, large = harness.sink(), [webhook("x" * 1_000_000) for _ in range(7)]
         assert kinds(sink, webhook()) == [S]
-        world.link.stall()
+        harness.link.stall()
         before = time.monotonic()
         assert down(sink, *large).error == "TimeoutError"
         assert time.monotonic() - before < 10
-        assert world.link.attempts == 1
-        world.link.mend()
+        assert harness.link.attempts == 1
+        harness.link.fix()
         monkeypatch.undo()
         assert kinds(sink, *large) == [S] * 7
 
     @pytest.mark.parametrize("lock", ["LOCK TABLES {table} WRITE", "BEGIN; INSERT INTO {table} SELECT * FROM {row}"])
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
-        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch, lock: str
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch, lock: str
     ) -> None:
         patch_session(monkeypatch, f"lock_wait_timeout = {limits.STATEMENT_SECONDS}", "lock_wait_timeout = 1")
-        sink, one = world.sink(), webhook()
+        sink, one = harness.sink(), webhook()
         store(sink, one)
-        table = f"{DATABASE}.{world.table}"
+        table = f"{DATABASE}.{harness.table}"
         row = f"{table}_row"
-        world.server.query(f"CREATE TABLE {row} AS SELECT * FROM {table}")
-        world.server.query(f"DELETE FROM {table}")
-        other = world.server.connect()
+        harness.server.query(f"CREATE TABLE {row} AS SELECT * FROM {table}")
+        harness.server.query(f"DELETE FROM {table}")
+        other = harness.server.connect()
         with other.cursor() as cursor:
             for statement in lock.format(table=table, row=row).split("; "):
                 cursor.execute(statement)
         try:
-            trips, before = world.link.round_trips, time.monotonic()
+            trips, before = harness.link.round_trips, time.monotonic()
             fault = down(sink, one)
             assert 0.9 <= time.monotonic() - before < 4
             assert fault.error == "MySQL error 1205"
-            assert world.link.round_trips - trips <= 2  # the statement, and the word that it was the last
-            assert world.link.attempts == 1
-            wait_until(lambda: world.server.connections() == 0)
+            assert harness.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert harness.link.attempts == 1
+            wait_until(lambda: harness.server.connections() == 0)
         finally:
             other.close()
         assert kinds(sink, one) == [S]
 
     def test_a_connection_that_fails_before_its_first_statement_is_closed(
-        self, world: MySqlWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(mysql, "_SESSION", "SELECT no_such.no_such_function()")
-        sink = world.sink()
+        sink = harness.sink()
         gc.disable()
         try:
             assert down(sink, webhook()).error == "MySQL error 1370"
-            wait_until(lambda: world.link.open == 0)
+            wait_until(lambda: harness.link.open == 0)
         finally:
             gc.enable()
 
 
 class TestCredentials:
-    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(self, world: MySqlWorld) -> None:
-        secrets = Secrets(login(USER, "old"), login(USER, world.server.password))
-        assert kinds(world.sink(secrets), webhook()) == [S]
+    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(self, harness: MySqlHarness) -> None:
+        secrets = Secrets(login(USER, "old"), login(USER, harness.server.password))
+        assert kinds(harness.sink(secrets), webhook()) == [S]
         assert secrets.asked == 2
-        assert world.link.attempts == 2
+        assert harness.link.attempts == 2
 
-    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, world: MySqlWorld) -> None:
+    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, harness: MySqlHarness) -> None:
         secrets = Secrets(login(USER, "wrong-password"))
-        sink = world.sink(secrets)
+        sink = harness.sink(secrets)
         for batch in (1, 2):
             fault = down(sink, webhook(), webhook())
             assert fault.error == "MySQL error 1045"
             assert "wrong-password" not in fault.reason
-            assert world.link.attempts == batch
-        secrets.values = [login(USER, world.server.password)]
+            assert harness.link.attempts == batch
+        secrets.values = [login(USER, harness.server.password)]
         assert kinds(sink, webhook()) == [S]
 
-    def test_who_may_not_store_dead_letters_nothing(self, world: MySqlWorld) -> None:
-        world.server.query("CREATE USER reader@'%' IDENTIFIED BY 'reader'")
-        world.server.query(f"GRANT SELECT ON {DATABASE}.* TO reader@'%'")
+    def test_who_may_not_store_dead_letters_nothing(self, harness: MySqlHarness) -> None:
+        harness.server.query("CREATE USER reader@'%' IDENTIFIED BY 'reader'")
+        harness.server.query(f"GRANT SELECT ON {DATABASE}.* TO reader@'%'")
         try:
-            create(world)
-            assert down(world.sink(Secrets(login("reader", "reader"))), webhook()).error == "MySQL error 1142"
-            strange = world.sink(Secrets(login("reader", "reader")), database_name="mysql")
+            create(harness)
+            assert down(harness.sink(Secrets(login("reader", "reader"))), webhook()).error == "MySQL error 1142"
+            strange = harness.sink(Secrets(login("reader", "reader")), database_name="mysql")
             assert down(strange, webhook()).error == "MySQL error 1044"
         finally:
-            world.server.query("DROP USER reader@'%'")
+            harness.server.query("DROP USER reader@'%'")
 
 
 class TestTable:
-    def test_without_a_table_nothing_is_dead_lettered(self, world: MySqlWorld) -> None:
-        sink = world.sink(create_table=False)
+    def test_without_a_table_nothing_is_dead_lettered(self, harness: MySqlHarness) -> None:
+        sink = harness.sink(create_table=False)
         queue = Queue()
         consumer = queue.consumer(sink)
         assert down(sink, webhook()).error == "MySQL error 1146"
         queue.send(*(webhook() for _ in range(5)))
         assert len(queue.deliver(consumer.handle)) == 5
-        assert world.server.query(f"SHOW TABLES FROM {DATABASE} LIKE '{world.table}'") == []
-        create(world)
+        assert harness.server.query(f"SHOW TABLES FROM {DATABASE} LIKE '{harness.table}'") == []
+        create(harness)
         queue.drain(consumer)
-        assert len(world.rows()) == 5
-        assert queue.letters == []
+        assert len(harness.rows()) == 5
+        assert queue.dead_letters == []
 
     @pytest.mark.parametrize("time", range(3))
-    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, world: MySqlWorld, time: int) -> None:
-        sinks = [world.sink() for _ in range(6)]
+    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, harness: MySqlHarness, time: int) -> None:
+        sinks = [harness.sink() for _ in range(6)]
         together = threading.Barrier(len(sinks))
         outcomes: list[object] = []
 
@@ -318,7 +318,7 @@ class TestTable:
         for thread in threads:
             thread.join()
         assert outcomes == [STORED] * 12
-        assert len(world.rows()) == 12
+        assert len(harness.rows()) == 12
 
     @pytest.mark.parametrize(
         "variables",
@@ -326,7 +326,7 @@ class TestTable:
         ids=["as it comes", "another time zone", "another way to quote", "lenient"],
     )
     def test_a_row_has_all_of_the_webhook_whatever_the_servers_settings(
-        self, world: MySqlWorld, variables: dict[str, str]
+        self, harness: MySqlHarness, variables: dict[str, str]
     ) -> None:
         odd = "Zoë 😀 \\' \" \\\\' OR 1=1; -- %s \x00\n\x1a"
         one = webhook(
@@ -339,10 +339,10 @@ class TestTable:
             headers={"X-One": odd},
             received_at=datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC),
         )
-        with world.server.variables(**variables):
-            store(world.sink(), one)
-        ((id, mount, request_id, received_at, method, path, query, headers, payload, source_ip),) = world.server.query(
-            f"SELECT * FROM {DATABASE}.{world.table}"
+        with harness.server.variables(**variables):
+            store(harness.sink(), one)
+        ((id, mount, request_id, received_at, method, path, query, headers, payload, source_ip),) = (
+            harness.server.query(f"SELECT * FROM {DATABASE}.{harness.table}")
         )
         assert (id.decode(), mount) == (odd, "/orders")
         assert (request_id, method, source_ip) == (one.request_id, "PUT", "203.0.113.7")
@@ -350,101 +350,103 @@ class TestTable:
         assert (path, query, payload) == (f"/{odd}", one.query_string, one.body)
         assert webhook(headers).json() == {"x-one": odd}
 
-    def test_a_column_of_the_users_that_has_a_time_zone_gets_the_right_time(self, world: MySqlWorld) -> None:
-        create(world)
-        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY received_at timestamp(3) NOT NULL")
+    def test_a_column_of_the_users_that_has_a_time_zone_gets_the_right_time(self, harness: MySqlHarness) -> None:
+        create(harness)
+        harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} MODIFY received_at timestamp(3) NOT NULL")
         at = datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC)
-        with world.server.variables(time_zone="+05:00"):
-            store(world.sink(), webhook(received_at=at))
-        ((seconds,),) = world.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{world.table}")
+        with harness.server.variables(time_zone="+05:00"):
+            store(harness.sink(), webhook(received_at=at))
+        ((seconds,),) = harness.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{harness.table}")
         assert float(seconds) == at.timestamp()
 
-    def test_what_was_there_can_be_told_where_nothing_is_new(self, world: MySqlWorld) -> None:
-        sink, webhooks = world.sink(), [webhook() for _ in range(3)]
+    def test_what_was_there_can_be_told_where_nothing_is_new(self, harness: MySqlHarness) -> None:
+        sink, webhooks = harness.sink(), [webhook() for _ in range(3)]
         assert store(sink, *webhooks) == [STORED] * 3
         assert store(sink, *webhooks) == [DUPLICATE] * 3
 
-    def test_ids_that_look_alike_are_different_webhooks(self, world: MySqlWorld) -> None:
+    def test_ids_that_look_alike_are_different_webhooks(self, harness: MySqlHarness) -> None:
         webhooks = [
             webhook(str(n), id=id) for n, id in enumerate(["order", "Order", "órder", "order ", "order\x00", "o"])
         ]
-        assert kinds(world.sink(), *webhooks) == [S] * len(webhooks)
-        assert dict(world.rows()) == {each.key: each.body for each in webhooks}
+        assert kinds(harness.sink(), *webhooks) == [S] * len(webhooks)
+        assert dict(harness.rows()) == {each.key: each.body for each in webhooks}
 
     @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
-    def test_an_id_that_does_not_fit_is_refused_and_never_cut(self, world: MySqlWorld, sql_mode: str) -> None:
+    def test_an_id_that_does_not_fit_is_rejected_and_never_cut(self, harness: MySqlHarness, sql_mode: str) -> None:
         """What is left of it might be the id of another webhook."""
         fits = "x" * 1024
-        with world.server.variables(sql_mode=sql_mode):
-            sink = world.sink()
+        with harness.server.variables(sql_mode=sql_mode):
+            sink = harness.sink()
             webhooks = [webhook(), *(webhook(id=id) for id in (fits, fits + "y", "é" * 513))]
             outcomes = store(sink, *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S, S, P, P]
         assert (outcomes[2].error, outcomes[2].reason) == ("MySQL error 1406", "Data too long for column 'id' at row 1")
-        assert dict(world.rows()) == {each.key: each.body for each in webhooks[:2]}
+        assert dict(harness.rows()) == {each.key: each.body for each in webhooks[:2]}
 
-    def test_a_session_that_a_pooler_has_changed_changes_nothing(self, world: MySqlWorld) -> None:
-        create(world, path="varchar(64) UNIQUE")
-        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY received_at timestamp(3) NOT NULL")
+    def test_a_session_that_a_pooler_has_changed_changes_nothing(self, harness: MySqlHarness) -> None:
+        create(harness, path="varchar(64) UNIQUE")
+        harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} MODIFY received_at timestamp(3) NOT NULL")
         at = datetime(2026, 1, 2, 23, 4, 5, 678_000, UTC)
-        sink = world.sink(create_table=False)
+        sink = harness.sink(create_table=False)
         store(sink, first := webhook(path="/1", received_at=at))
         assert sink._connection
         sink._connection.execute("SET SESSION sql_mode = '', time_zone = '+05:00'")
         webhooks = [webhook(path="/2", received_at=at), webhook(path="/1"), webhook(id="x" * 1025)]
         assert kinds(sink, *webhooks) == [S, P, P]
-        assert {key for key, _ in world.rows()} == {first.key, webhooks[0].key}
-        rows = world.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{world.table}")
+        assert {key for key, _ in harness.rows()} == {first.key, webhooks[0].key}
+        rows = harness.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{harness.table}")
         assert {float(seconds) for (seconds,) in rows} == {at.timestamp()}
 
     @pytest.mark.parametrize("other", ["Order-1", "order-1 ", "ordér-1"])
-    def test_ids_that_the_users_table_takes_for_one_are_no_duplicates(self, world: MySqlWorld, other: str) -> None:
-        create(world, like="utf8mb4 COLLATE utf8mb4_general_ci")
-        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY id varchar(191)")
-        sink = world.sink(create_table=False)
+    def test_ids_that_the_users_table_takes_for_one_are_no_duplicates(self, harness: MySqlHarness, other: str) -> None:
+        create(harness, like="utf8mb4 COLLATE utf8mb4_general_ci")
+        harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} MODIFY id varchar(191)")
+        sink = harness.sink(create_table=False)
         one, another = webhook(id="order-1"), webhook(id=other)
         assert store(sink, one) == [STORED]
         assert kinds(sink, webhook(), another, one) == [S, P, Kind.DUPLICATE]
 
     @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
     @pytest.mark.parametrize("key", ["PRIMARY KEY (id)", "PRIMARY KEY (id, mount), UNIQUE (id)"])
-    def test_an_id_that_another_sender_has_taken_from_a_key_of_id_alone_is_no_duplicate(
-        self, world: MySqlWorld, key: str, sql_mode: str
+    def test_an_id_that_another_provider_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+        self, harness: MySqlHarness, key: str, sql_mode: str
     ) -> None:
-        create(world, key=key)
+        create(harness, key=key)
         first, second = webhook(id="1", mount="/a"), webhook(id="1", mount="/b")
-        with world.server.variables(sql_mode=sql_mode):
-            sink = world.sink(create_table=False)
+        with harness.server.variables(sql_mode=sql_mode):
+            sink = harness.sink(create_table=False)
             assert store(sink, first) == [STORED]
             outcomes = store(sink, first, second, webhook())
         assert [outcome.kind for outcome in outcomes] == [Kind.DUPLICATE, P, S]
         assert outcomes[1].reason.endswith("one of id alone must be of id and mount")
         assert store(sink, first) == [DUPLICATE]
 
-    def test_a_table_without_a_mount_stores_nothing_and_says_what_to_do(self, world: MySqlWorld) -> None:
-        create(world, key="PRIMARY KEY (id)")
-        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} DROP mount")
-        fault = down(world.sink(create_table=False), webhook(), webhook())
+    def test_a_table_without_a_mount_stores_nothing_and_says_what_to_do(self, harness: MySqlHarness) -> None:
+        create(harness, key="PRIMARY KEY (id)")
+        harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} DROP mount")
+        fault = down(harness.sink(create_table=False), webhook(), webhook())
         assert fault.error == "MySQL error 1054"
         assert fault.reason.endswith("the table needs the columns of create_table_statement")
 
     @pytest.mark.parametrize("type", ["varchar(64)", "varchar(64) COLLATE utf8mb4_bin"])
-    def test_endpoints_that_the_users_table_takes_for_one_are_no_duplicates(self, world: MySqlWorld, type: str) -> None:
-        create(world, like="utf8mb4 COLLATE utf8mb4_general_ci")
-        world.server.query(f"ALTER TABLE {DATABASE}.{world.table} MODIFY mount {type}")
-        sink, webhooks = world.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/A")]
+    def test_endpoints_that_the_users_table_takes_for_one_are_no_duplicates(
+        self, harness: MySqlHarness, type: str
+    ) -> None:
+        create(harness, like="utf8mb4 COLLATE utf8mb4_general_ci")
+        harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} MODIFY mount {type}")
+        sink, webhooks = harness.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/A")]
         assert store(sink, webhooks[0]) == [STORED]
         assert kinds(sink, webhook(), webhooks[1]) == [S, S if "COLLATE" in type else P]
 
-    def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, world: MySqlWorld) -> None:
-        create(world, path="varchar(64) UNIQUE")
-        sink = world.sink(create_table=False)
+    def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, harness: MySqlHarness) -> None:
+        create(harness, path="varchar(64) UNIQUE")
+        sink = harness.sink(create_table=False)
         webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
         outcomes = store(sink, *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S, S, P, S]
         assert "/a" not in outcomes[2].reason
         assert "unique" in outcomes[2].reason
-        assert {key for key, _ in world.rows()} == {each.key for each in webhooks} - {webhooks[2].key}
+        assert {key for key, _ in harness.rows()} == {each.key for each in webhooks} - {webhooks[2].key}
         assert store(sink, webhooks[0], webhooks[3]) == [DUPLICATE, DUPLICATE]
 
     @pytest.mark.parametrize(
@@ -460,44 +462,46 @@ class TestTable:
         ],
         ids=["too long", "check", "encoding", "computed", "enum", "division by zero", "out of range"],
     )
-    def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
-        self, world: MySqlWorld, table: dict[str, str], error: str
+    def test_a_row_that_the_users_table_rejects_fails_alone_and_its_values_stay_secret(
+        self, harness: MySqlHarness, table: dict[str, str], error: str
     ) -> None:
-        create(world, **table)
+        create(harness, **table)
         good = "/1" if "more" in table else "/a"
         webhooks = [webhook(path=good) for _ in range(9)]
         webhooks[4] = webhook("payload-secret", path="/path-secret-'\"😀")
-        outcomes = store(world.sink(create_table=False), *webhooks)
+        outcomes = store(harness.sink(create_table=False), *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
         assert outcomes[4].error == error
         assert outcomes[4].reason
         assert not any(part in outcomes[4].reason for part in ("secret", "😀", "\\xF0"))
 
-    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: MySqlWorld) -> None:
-        create(world)
-        world.server.query(
-            f"CREATE TRIGGER {DATABASE}.{world.table} BEFORE INSERT ON {DATABASE}.{world.table} FOR EACH ROW "
+    def test_a_row_that_a_trigger_rejects_fails_alone(self, harness: MySqlHarness) -> None:
+        create(harness)
+        harness.server.query(
+            f"CREATE TRIGGER {DATABASE}.{harness.table} BEFORE INSERT ON {DATABASE}.{harness.table} FOR EACH ROW "
             "IF NEW.path = '/bad' THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no such order'; END IF"
         )
-        outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
+        outcomes = store(harness.sink(), webhook(), webhook(path="/bad"), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert (outcomes[1].error, outcomes[1].reason) == ("MySQL error 1644", "no such order")
 
-    def test_a_statement_that_is_too_large_is_split_and_only_what_is_too_large_fails(self, world: MySqlWorld) -> None:
-        with world.server.variables(max_allowed_packet=MIB):
-            sink = world.sink()
+    def test_a_statement_that_is_too_large_is_split_and_only_what_is_too_large_fails(
+        self, harness: MySqlHarness
+    ) -> None:
+        with harness.server.variables(max_allowed_packet=MIB):
+            sink = harness.sink()
             sizes = [200_000, 200_000, 600_000, 400_000, 10, 300_000]  # bytes are written as two characters each
             webhooks = [webhook("x" * size) for size in sizes]
             outcomes = store(sink, *webhooks)
             assert [outcome.kind for outcome in outcomes] == [S, S, P, S, S, S]
             assert outcomes[2].error == "TooLarge"
             assert str(MIB) in outcomes[2].reason
-            assert world.link.attempts == 1
-        assert dict(world.rows()) == {each.key: each.body for n, each in enumerate(webhooks) if n != 2}
+            assert harness.link.attempts == 1
+        assert dict(harness.rows()) == {each.key: each.body for n, each in enumerate(webhooks) if n != 2}
 
-    def test_what_is_just_small_enough_goes_in(self, world: MySqlWorld) -> None:
-        with world.server.variables(max_allowed_packet=MIB):
-            sink = world.sink()
+    def test_what_is_just_small_enough_goes_in(self, harness: MySqlHarness) -> None:
+        with harness.server.variables(max_allowed_packet=MIB):
+            sink = harness.sink()
             store(sink, webhook())
 
             def kind(length: int) -> Kind:
@@ -510,7 +514,7 @@ class TestTable:
             assert edge > 0
             assert set(found[:edge]) == {S}
             assert set(found[edge:]) == {P}
-            assert world.link.attempts == 1
+            assert harness.link.attempts == 1
 
 
 class TestTls:
@@ -529,45 +533,45 @@ class TestTls:
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
     def test_certificate_and_host_name_are_verified(self, secure: "Secure", authority: trustme.CA, host: str) -> None:
         secure.present(authority.issue_cert(host))
-        world = MySqlWorld(secure.server)
-        sink = world.sink(database_host=host, database_tls=True, ca_certificates=secure.authority)
+        harness = MySqlHarness(secure.server)
+        sink = harness.sink(database_host=host, database_tls=True, ca_certificates=secure.authority)
         assert kinds(sink, webhook(), webhook()) == [S, S]
-        assert len(world.rows()) == 2
-        world.close()
+        assert len(harness.rows()) == 2
+        harness.close()
 
     @pytest.mark.parametrize("case", UNTRUSTED)
-    def test_what_cannot_be_verified_is_refused(self, secure: "Secure", authority: trustme.CA, case: str) -> None:
+    def test_what_cannot_be_verified_is_rejected(self, secure: "Secure", authority: trustme.CA, case: str) -> None:
         certificate, ca_certificates = presented(case, authority, secure.authority)
         secure.present(certificate)
-        world = MySqlWorld(secure.server)
-        refuses(
-            world,
-            world.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates),
+        harness = MySqlHarness(secure.server)
+        rejects(
+            harness,
+            harness.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates),
             "MySQL error 2003",
         )
-        world.close()
+        harness.close()
 
-    def test_a_server_without_tls_is_refused(self, world: MySqlWorld, secure: "Secure") -> None:
-        refuses(
-            world,
-            world.sink(database_host="localhost", database_tls=True, ca_certificates=secure.authority),
+    def test_a_server_without_tls_is_rejected(self, harness: MySqlHarness, secure: "Secure") -> None:
+        rejects(
+            harness,
+            harness.sink(database_host="localhost", database_tls=True, ca_certificates=secure.authority),
             "MySQL error 2026",
         )
 
 
-def refuses(world: MySqlWorld, sink: DatabaseSink, error: str) -> None:
-    """That nobody signed in, and no webhook is blamed."""
+def rejects(harness: MySqlHarness, sink: DatabaseSink, error: str) -> None:
+    """That no one signed in, and no webhook is blamed."""
     queue = Queue()
     queue.send(webhook(), webhook())
     assert down(sink, webhook()).error == error
     assert len(queue.deliver(queue.consumer(sink).handle)) == 2
-    assert world.link.attempts == 2
-    assert world.server.connections() == 0
-    assert queue.letters == []
+    assert harness.link.attempts == 2
+    assert harness.server.connections() == 0
+    assert queue.dead_letters == []
 
 
 class Secure:
-    """A server that takes nobody without TLS. ``authority`` is the file of the one that it is trusted by."""
+    """A server that takes no one without TLS. ``authority`` is the file of the one that it is trusted by."""
 
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
         self._certificate = folder / "certificate.pem"

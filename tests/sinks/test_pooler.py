@@ -9,10 +9,10 @@ from typing import Any
 
 import pgbouncer
 import pytest
+from harnesses import PooledHarness
 from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
 from storing import down, kinds
-from worlds import PooledWorld
 
 from webhook_runtime.outcome import Kind
 from webhook_runtime.sinks import postgres
@@ -22,40 +22,40 @@ S = Kind.STORED
 
 
 @pytest.fixture(params=["transaction", "session", "statement"])
-def world(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: Path) -> Iterator[PooledWorld]:
+def harness(request: pytest.FixtureRequest, postgres: PostgresServer, tmp_path: Path) -> Iterator[PooledHarness]:
     if why := pgbouncer.missing():
         pytest.skip(why)
     size = 15 if request.param == "session" else 2
-    made = PooledWorld(postgres, PgBouncer(tmp_path, postgres, request.param, size=size))
+    made = PooledHarness(postgres, PgBouncer(tmp_path, postgres, request.param, size=size))
     yield made
     made.close()
 
 
-def stored(world: PooledWorld, table: str) -> list[str]:
-    return [id for (id,) in world.server.query(f"SELECT id FROM {table} ORDER BY id")]
+def stored(harness: PooledHarness, table: str) -> list[str]:
+    return [id for (id,) in harness.server.query(f"SELECT id FROM {table} ORDER BY id")]
 
 
-def test_two_webhooks_never_store_into_each_others_table(world: PooledWorld) -> None:
+def test_two_webhooks_never_store_into_each_others_table(harness: PooledHarness) -> None:
     """The order in which it happened: the server's connection on which the one had its statement goes to the other."""
-    orders, payments = f"{world.table}_orders", f"{world.table}_payments"
-    to_orders, to_payments = world.sink(table_name=orders), world.sink(table_name=payments)
+    orders, payments = f"{harness.table}_orders", f"{harness.table}_payments"
+    to_orders, to_payments = harness.sink(table_name=orders), harness.sink(table_name=payments)
     assert kinds(to_orders, webhook(id="order-1")) == [S]
-    with world.pooler.occupied():
+    with harness.pooler.occupied():
         assert kinds(to_payments, webhook(id="payment-1")) == [S]
         assert kinds(to_orders, webhook(id="order-2")) == [S]
     assert kinds(to_payments, webhook(id="payment-2")) == [S]
-    assert stored(world, orders) == ["order-1", "order-2"]
-    assert stored(world, payments) == ["payment-1", "payment-2"]
+    assert stored(harness, orders) == ["order-1", "order-2"]
+    assert stored(harness, payments) == ["payment-1", "payment-2"]
 
 
-def test_any_number_of_environments_share_the_pool(world: PooledWorld) -> None:
-    tables = [f"{world.table}_{number}" for number in range(2)]
+def test_any_number_of_environments_share_the_pool(harness: PooledHarness) -> None:
+    tables = [f"{harness.table}_{number}" for number in range(2)]
     outcomes: Counter[Any] = Counter()
     lock = threading.Lock()
 
     def environment(number: int) -> None:
         table = tables[number % 2]
-        sink = world.sink(table_name=table)
+        sink = harness.sink(table_name=table)
         for batch in range(10):
             webhooks = [webhook(id=f"{table}-{number}-{batch}-{position}") for position in range(5)]
             found = kinds(sink, *webhooks)
@@ -69,18 +69,18 @@ def test_any_number_of_environments_share_the_pool(world: PooledWorld) -> None:
         thread.join(60)
     assert outcomes == {S: 300}
     for table in tables:
-        ids = stored(world, table)
+        ids = stored(harness, table)
         assert len(ids) == 150
         assert all(id.startswith(f"{table}-") for id in ids)
 
 
-def test_who_has_the_pools_connection_next_finds_it_as_it_was(world: PooledWorld) -> None:
+def test_who_has_the_pools_connection_next_finds_it_as_it_was(harness: PooledHarness) -> None:
     # Whose a connection is, PgBouncer says for each of its clients.
     settings = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' AND context = 'user'"
-    others = [world.pooler.connect() for _ in range(2)]
+    others = [harness.pooler.connect() for _ in range(2)]
     try:
         before = [other.run(settings) for other in others]
-        sink = world.sink()
+        sink = harness.sink()
         for _ in range(4):
             assert kinds(sink, webhook(), webhook()) == [S, S]
         sink.close()
@@ -100,46 +100,46 @@ LEFT_BEHIND = {
 
 
 @pytest.mark.parametrize("left", LEFT_BEHIND)
-def test_what_somebody_else_left_on_the_connection_is_not_ours(world: PooledWorld, left: str) -> None:
-    sink = world.sink()
+def test_what_someone_else_left_on_the_connection_is_not_ours(harness: PooledHarness, left: str) -> None:
+    sink = harness.sink()
     assert kinds(sink, webhook(id="one")) == [S]
-    world.server.query("CREATE SCHEMA IF NOT EXISTS elsewhere")
-    world.server.query(f"CREATE TABLE elsewhere.{world.table} (LIKE public.{world.table} INCLUDING ALL)")
-    others = [world.pooler.connect() for _ in range(2)]
+    harness.server.query("CREATE SCHEMA IF NOT EXISTS elsewhere")
+    harness.server.query(f"CREATE TABLE elsewhere.{harness.table} (LIKE public.{harness.table} INCLUDING ALL)")
+    others = [harness.pooler.connect() for _ in range(2)]
     try:
         for other in others * 3:
-            other.run(LEFT_BEHIND[left].format(table=world.table))
+            other.run(LEFT_BEHIND[left].format(table=harness.table))
         assert kinds(sink, webhook(id="two")) == [S]
-        assert stored(world, f"public.{world.table}") == ["one", "two"]
+        assert stored(harness, f"public.{harness.table}") == ["one", "two"]
         # A table that is made then is made where the others find it.
-        new = f"{world.table}_new"
-        assert kinds(world.sink(table_name=new), webhook(id="three")) == [S]
-        assert stored(world, f"public.{new}") == ["three"]
+        new = f"{harness.table}_new"
+        assert kinds(harness.sink(table_name=new), webhook(id="three")) == [S]
+        assert stored(harness, f"public.{new}") == ["three"]
     finally:
         for other in others:
             other.close()
 
 
 @pytest.mark.parametrize("size", [1, 50])
-def test_a_batch_is_one_round_trip_here_too(world: PooledWorld, size: int) -> None:
-    sink = world.sink()
+def test_a_batch_is_one_round_trip_here_too(harness: PooledHarness, size: int) -> None:
+    sink = harness.sink()
     assert kinds(sink, webhook()) == [S]
     for _ in range(3):
-        before = world.link.round_trips
+        before = harness.link.round_trips
         assert kinds(sink, *(webhook() for _ in range(size))) == [S] * size
-        assert world.link.round_trips - before == 1
+        assert harness.link.round_trips - before == 1
 
 
 def test_a_statement_that_has_to_wait_is_given_up_by_the_server(
-    world: PooledWorld, monkeypatch: pytest.MonkeyPatch
+    harness: PooledHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statement = postgres._OF_THE_TRANSACTION
     monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", statement.replace("15s", "300ms"))
-    sink = world.sink()
+    sink = harness.sink()
     assert kinds(sink, webhook()) == [S]
-    connection = world.server.connect()
+    connection = harness.server.connect()
     connection.run("BEGIN")
-    connection.run(f"LOCK TABLE {world.table} IN ACCESS EXCLUSIVE MODE")
+    connection.run(f"LOCK TABLE {harness.table} IN ACCESS EXCLUSIVE MODE")
     try:
         assert down(sink, webhook()).error == "SQLSTATE 57014"
     finally:
@@ -151,14 +151,16 @@ def test_why_a_pooler_ends_a_connection_is_told(postgres: PostgresServer, tmp_pa
     """It says so, and hangs up: the driver would tell of the end alone, as of a network error."""
     if why := pgbouncer.missing():
         pytest.skip(why)
-    world = PooledWorld(postgres, PgBouncer(tmp_path, postgres, "transaction", size=1, more="query_wait_timeout = 1"))
+    harness = PooledHarness(
+        postgres, PgBouncer(tmp_path, postgres, "transaction", size=1, more="query_wait_timeout = 1")
+    )
     try:
-        sink = world.sink()
+        sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
-        with closing(world.pooler.connect()) as somebody:
-            somebody.run("BEGIN")
+        with closing(harness.pooler.connect()) as someone:
+            someone.run("BEGIN")
             told = down(sink, webhook())
         assert (told.error, str(told)) == ("SQLSTATE 08P01", "query_wait_timeout")
         assert kinds(sink, webhook()) == [S]
     finally:
-        world.close()
+        harness.close()

@@ -17,11 +17,11 @@ import pg8000.native
 import pytest
 import trustme
 from certificates import UNTRUSTED, presented
+from harnesses import PostgresHarness, Secrets, login
 from link import Link, postgres_tls
 from postgres_server import DATABASE, USER, PostgresServer
 from queue_harness import Queue
 from storing import down, kinds, store, wait_until
-from worlds import PostgresWorld, Secrets, login
 
 from webhook_runtime import tls
 from webhook_runtime.contract import limits
@@ -45,111 +45,113 @@ def _server(request: pytest.FixtureRequest) -> PostgresServer:
 
 
 @pytest.fixture
-def world(server: PostgresServer) -> Iterator[PostgresWorld]:
-    world = PostgresWorld(server)
-    yield world
-    world.close()
+def harness(server: PostgresServer) -> Iterator[PostgresHarness]:
+    harness = PostgresHarness(server)
+    yield harness
+    harness.close()
 
 
 def create(
-    world: PostgresWorld, *, path: str = "text NOT NULL", more: str = "", key: str = "PRIMARY KEY (id, mount)"
+    harness: PostgresHarness, *, path: str = "text NOT NULL", more: str = "", key: str = "PRIMARY KEY (id, mount)"
 ) -> None:
     """The table as its user may have made it."""
-    world.server.query(
-        f"CREATE TABLE {world.table} (id text, mount text, request_id text, received_at timestamptz, method text, "
+    harness.server.query(
+        f"CREATE TABLE {harness.table} (id text, mount text, request_id text, received_at timestamptz, method text, "
         f"path {path}, query text, headers jsonb, payload bytea, source_ip text{more}, {key})"
     )
-    world.server.query(f"GRANT ALL ON {world.table} TO {USER}")
+    harness.server.query(f"GRANT ALL ON {harness.table} TO {USER}")
 
 
 class TestConnection:
-    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, world: PostgresWorld) -> None:
-        sink = world.sink()
-        assert world.link.attempts == 0
+    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(
+        self, harness: PostgresHarness
+    ) -> None:
+        sink = harness.sink()
+        assert harness.link.attempts == 0
         for _ in range(10):
             assert kinds(sink, webhook(), webhook()) == [S, S]
-        assert world.link.attempts == 1
-        assert world.server.connections() == 1
+        assert harness.link.attempts == 1
+        assert harness.server.connections() == 1
         sink.close()
-        wait_until(lambda: world.server.connections() == 0)
+        wait_until(lambda: harness.server.connections() == 0)
 
-    def test_the_server_can_tell_whose_connection_it_is(self, world: PostgresWorld) -> None:
-        sink = world.sink()
+    def test_the_server_can_tell_whose_connection_it_is(self, harness: PostgresHarness) -> None:
+        sink = harness.sink()
         store(sink, webhook())
-        names = world.server.query("SELECT application_name FROM pg_stat_activity WHERE usename = :user", user=USER)
+        names = harness.server.query("SELECT application_name FROM pg_stat_activity WHERE usename = :user", user=USER)
         assert names == [["cdk-scalable-webhook"]]
         sink.close()
 
-    def test_the_last_piece_of_a_batch_does_not_wait_for_an_acknowledgement(self, world: PostgresWorld) -> None:
-        sink = world.sink()
+    def test_the_last_piece_of_a_batch_does_not_wait_for_an_acknowledgement(self, harness: PostgresHarness) -> None:
+        sink = harness.sink()
         store(sink, webhook(b"{}"))
         wire = sink._connection._wire  # type: ignore[union-attr]
         assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         sink.close()
 
     @pytest.mark.parametrize("size", [1, 10, 300])
-    def test_a_batch_of_any_size_is_one_round_trip(self, world: PostgresWorld, size: int) -> None:
-        sink = world.sink()
+    def test_a_batch_of_any_size_is_one_round_trip(self, harness: PostgresHarness, size: int) -> None:
+        sink = harness.sink()
         store(sink, webhook())
         for _ in range(3):
-            before = world.link.round_trips
+            before = harness.link.round_trips
             webhooks = [webhook("x" * 5000) for _ in range(size)]
             assert kinds(sink, *webhooks) == [S] * size
-            assert world.link.round_trips - before == 1
+            assert harness.link.round_trips - before == 1
 
     @pytest.mark.parametrize("how", ["stop", "crash"])
-    def test_a_server_that_restarts_costs_no_webhook(self, world: PostgresWorld, how: str) -> None:
+    def test_a_server_that_restarts_costs_no_webhook(self, harness: PostgresHarness, how: str) -> None:
         queue, webhooks = Queue(), [webhook(str(n)) for n in range(30)]
-        consumer = queue.consumer(world.sink())
+        consumer = queue.consumer(harness.sink())
         queue.send(*webhooks[:10])
         assert queue.deliver(consumer.handle) == []
         queue.send(*webhooks[10:20])
-        getattr(world.server, how)()
+        getattr(harness.server, how)()
         try:
             assert len(queue.deliver(consumer.handle)) == 10
         finally:
-            world.server.start()
+            harness.server.start()
         queue.drain(consumer)
-        getattr(world.server, how)()
-        world.server.start()
+        getattr(harness.server, how)()
+        harness.server.start()
         queue.send(*webhooks[20:])
         assert queue.deliver(consumer.handle) == []
-        assert sorted(world.rows()) == sorted((each.key, each.body) for each in webhooks)
-        assert queue.letters == []
+        assert sorted(harness.rows()) == sorted((each.key, each.body) for each in webhooks)
+        assert queue.dead_letters == []
 
-    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_comes_back(
-        self, world: PostgresWorld
+    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_is_retried(
+        self, harness: PostgresHarness
     ) -> None:
         queue, webhooks = Queue(), [webhook() for _ in range(10)]
-        sink = world.sink()
+        sink = harness.sink()
         consumer = queue.consumer(sink)
-        with exhausted(world.server):
+        with exhausted(harness.server):
             assert down(sink, *webhooks).error == "SQLSTATE 53300"
-            assert world.link.attempts == 1
+            assert harness.link.attempts == 1
             queue.send(*webhooks)
             assert len(queue.deliver(consumer.handle)) == 10
-            assert world.link.attempts == 2
-        wait_until(lambda: world.server.connections() == 0)
+            assert harness.link.attempts == 2
+        wait_until(lambda: harness.server.connections() == 0)
         queue.drain(consumer)
-        assert len(world.rows()) == 10
-        assert queue.letters == []
+        assert len(harness.rows()) == 10
+        assert queue.dead_letters == []
 
-    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, world: PostgresWorld) -> None:
-        """While somebody ends their connections again and again."""
+    def test_sinks_never_hold_more_connections_than_there_are_sinks(self, harness: PostgresHarness) -> None:
+        """While someone ends their connections again and again."""
         threads, stored = 4, list[Webhook]()
         failed: list[object] = []
         enough = threading.Event()
 
         def deliver() -> None:
             queue = Queue(max_receive_count=1000)
-            consumer = queue.consumer(world.sink())
+            consumer = queue.consumer(harness.sink())
             try:
                 while not enough.is_set():
                     webhooks = [webhook(), webhook()]
                     queue.send(*webhooks)
                     queue.drain(consumer)
                     stored.extend(webhooks)
-                failed.extend(queue.letters)
+                failed.extend(queue.dead_letters)
             except BaseException as error:
                 failed.append(error)
 
@@ -158,7 +160,7 @@ class TestConnection:
             thread.start()
         killed: set[int] = set()
         most = 0
-        administrator = world.server.connect()
+        administrator = harness.server.connect()
         while len(killed) < 40 and any(thread.is_alive() for thread in running):
             pids = {pid for (pid,) in administrator.run(f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'")}
             # One that was told to end may take a while, and its sink has noticed already.
@@ -173,110 +175,110 @@ class TestConnection:
             thread.join()
         assert failed == []
         assert 1 <= most <= threads
-        assert sorted(key for key, _ in world.rows()) == sorted(each.key for each in stored)
+        assert sorted(key for key, _ in harness.rows()) == sorted(each.key for each in stored)
 
-    def test_a_connection_that_was_quiet_for_too_long_is_opened_anew(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    def test_a_connection_that_was_quiet_for_too_long_is_opened_again(
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 0.0
         monkeypatch.setattr(database, "time", SimpleNamespace(time=lambda: now))
-        sink = world.sink()
+        sink = harness.sink()
         for passed, attempts in [(0, 1), (300, 1), (300, 1), (301, 2), (300, 2), (86_400, 3)]:
             now += passed
             assert kinds(sink, webhook()) == [S]
-            assert world.link.attempts == attempts
-        wait_until(lambda: world.server.connections() == 1)
+            assert harness.link.attempts == attempts
+        wait_until(lambda: harness.server.connections() == 1)
 
-    def test_the_server_ends_a_connection_that_nobody_uses(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+    def test_the_server_ends_a_connection_that_no_one_uses(
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert {"idle_session_timeout": f"{database.IDLE_SECONDS}s"} == postgres._OF_THE_CONNECTION
         monkeypatch.setattr(postgres, "_OF_THE_CONNECTION", {"idle_session_timeout": "200ms"})
-        sink = world.sink()
+        sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
-        wait_until(lambda: world.server.connections() == 0)
+        wait_until(lambda: harness.server.connections() == 0)
         assert kinds(sink, webhook()) == [S]
         assert database.IDLE_SECONDS > database._TRUSTED_SECONDS
 
     def test_a_server_that_does_not_answer_is_given_up_and_no_second_statement_begun(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.3)
-        sink, one = world.sink(), webhook()
+        sink, one = harness.sink(), webhook()
         assert kinds(sink, webhook()) == [S]
-        world.link.hold()
+        harness.link.hold()
         before = time.monotonic()
         assert down(sink, one).error == "TimeoutError"
         assert time.monotonic() - before < 10
-        assert world.link.attempts == 1
+        assert harness.link.attempts == 1
 
         assert down(sink, one).error == "TimeoutError"  # nor while it connects
-        assert world.link.attempts == 2
-        world.link.mend()
+        assert harness.link.attempts == 2
+        harness.link.fix()
         assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
 
     def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgres, "SOCKET_SECONDS", 1)
-        sink, large = world.sink(), [webhook("x" * 1_000_000) for _ in range(15)]
+        sink, large = harness.sink(), [webhook("x" * 1_000_000) for _ in range(15)]
         assert kinds(sink, webhook()) == [S]
-        world.link.stall()
+        harness.link.stall()
         before = time.monotonic()
         assert down(sink, *large).error == "TimeoutError"
         assert time.monotonic() - before < 10
-        assert world.link.attempts == 1
-        world.link.mend()
+        assert harness.link.attempts == 1
+        harness.link.fix()
         monkeypatch.undo()
         assert kinds(sink, *large) == [S] * 15
 
     def test_a_statement_that_has_to_wait_ends_before_the_function_and_no_second_is_begun(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         patched = postgres._OF_THE_TRANSACTION.replace(f"{limits.STATEMENT_SECONDS}s", "300ms")
         assert patched != postgres._OF_THE_TRANSACTION
         monkeypatch.setattr(postgres, "_OF_THE_TRANSACTION", patched)
-        sink, one = world.sink(), webhook()
+        sink, one = harness.sink(), webhook()
         store(sink, webhook())
-        with locked(world), without_garbage_collection():
-            trips = world.link.round_trips
+        with locked(harness), without_garbage_collection():
+            trips = harness.link.round_trips
             before = time.monotonic()
             fault = down(sink, one)
             assert 0.3 <= time.monotonic() - before < 2
             assert fault.error == "SQLSTATE 57014"
-            assert world.link.round_trips - trips <= 2  # the statement, and the word that it was the last
-            assert world.link.attempts == 1
-            wait_until(lambda: world.server.connections() == 0)
+            assert harness.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert harness.link.attempts == 1
+            wait_until(lambda: harness.server.connections() == 0)
         assert kinds(sink, one) == [S]
         assert limits.STATEMENT_SECONDS < limits.SOCKET_SECONDS
 
     @pytest.mark.parametrize("hangs", [True, False])
     def test_a_connection_that_fails_before_its_first_statement_is_closed(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch, hangs: bool
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch, hangs: bool
     ) -> None:
         monkeypatch.setattr(postgres, "SOCKET_SECONDS", 0.3)
-        sink = world.sink(database_name=DATABASE if hangs else "no_such")
+        sink = harness.sink(database_name=DATABASE if hangs else "no_such")
         if hangs:
-            world.link.hold()
+            harness.link.hold()
         with without_garbage_collection():
             assert down(sink, webhook()).error == ("TimeoutError" if hangs else "SQLSTATE 3D000")
-            wait_until(lambda: world.link.open == 0)
+            wait_until(lambda: harness.link.open == 0)
 
     def test_a_server_that_knows_no_end_of_a_quiet_connection_is_asked_for_it_once(
-        self, world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+        self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgres, "_OF_THE_CONNECTION", {"no_such_setting": "6min"})
-        sink = world.sink()
+        sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
-        assert world.link.attempts == 2
+        assert harness.link.attempts == 2
         sink.close()
         assert kinds(sink, webhook()) == [S]
-        assert world.link.attempts == 3
+        assert harness.link.attempts == 3
         # Those that ended are not gone at once.
-        wait_until(lambda: world.server.connections() == 1)
+        wait_until(lambda: harness.server.connections() == 1)
 
-    def test_nothing_of_a_batch_outlives_its_transaction(self, world: PostgresWorld) -> None:
-        sink = world.sink()
+    def test_nothing_of_a_batch_outlives_its_transaction(self, harness: PostgresHarness) -> None:
+        sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
         connection = sink._connection._connection  # type: ignore[union-attr]
         assert connection.run("SELECT name FROM pg_prepared_statements") == []
@@ -285,126 +287,128 @@ class TestConnection:
         sink.close()
 
     @pytest.mark.parametrize("encoding", ["LATIN1", "WIN1252", "EUC_JP"])
-    def test_a_role_that_has_another_encoding_stores_any_text(self, world: PostgresWorld, encoding: str) -> None:
-        world.server.query(f"ALTER ROLE {USER} SET client_encoding = '{encoding}'")
+    def test_a_role_that_has_another_encoding_stores_any_text(self, harness: PostgresHarness, encoding: str) -> None:
+        harness.server.query(f"ALTER ROLE {USER} SET client_encoding = '{encoding}'")
         try:
-            assert kinds(world.sink(), webhook(path="/😀 Zoë 世界", headers={"X-Name": "😀"})) == [S]
+            assert kinds(harness.sink(), webhook(path="/😀 Zoë 世界", headers={"X-Name": "😀"})) == [S]
         finally:
-            world.server.query(f"ALTER ROLE {USER} RESET client_encoding")
-        assert world.server.query(f"SELECT path, headers->>'x-name' FROM {world.table}") == [["/😀 Zoë 世界", "😀"]]
+            harness.server.query(f"ALTER ROLE {USER} RESET client_encoding")
+        assert harness.server.query(f"SELECT path, headers->>'x-name' FROM {harness.table}") == [["/😀 Zoë 世界", "😀"]]
 
 
 class TestCredentials:
-    def test_a_secret_is_read_once(self, world: PostgresWorld) -> None:
-        secrets = Secrets(login(USER, world.server.password))
-        sink = world.sink(secrets)
+    def test_a_secret_is_read_once(self, harness: PostgresHarness) -> None:
+        secrets = Secrets(login(USER, harness.server.password))
+        sink = harness.sink(secrets)
         assert secrets.asked == 0
         store(sink, webhook())
-        world.server.terminate_connections()
+        harness.server.terminate_connections()
         store(sink, webhook())
-        assert world.link.attempts == 2
+        assert harness.link.attempts == 2
         assert secrets.asked == 1
 
-    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(self, world: PostgresWorld) -> None:
-        secrets = Secrets(login(USER, "old"), login(USER, world.server.password))
-        assert kinds(world.sink(secrets), webhook()) == [S]
+    def test_a_password_that_was_rotated_is_read_again_and_the_batch_goes_through(
+        self, harness: PostgresHarness
+    ) -> None:
+        secrets = Secrets(login(USER, "old"), login(USER, harness.server.password))
+        assert kinds(harness.sink(secrets), webhook()) == [S]
         assert secrets.asked == 2
-        assert world.link.attempts == 2
+        assert harness.link.attempts == 2
 
-    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, world: PostgresWorld) -> None:
+    def test_a_password_that_is_wrong_is_tried_once_a_batch(self, harness: PostgresHarness) -> None:
         secrets = Secrets(login(USER, "wrong-password"))
-        sink = world.sink(secrets)
+        sink = harness.sink(secrets)
         for batch in (1, 2, 3):
             fault = down(sink, webhook(), webhook())
             assert fault.error == "SQLSTATE 28P01"
             assert "wrong-password" not in fault.reason
-            assert world.link.attempts == batch
+            assert harness.link.attempts == batch
             assert secrets.asked == batch + 1
-        secrets.values = [login(USER, world.server.password)]
+        secrets.values = [login(USER, harness.server.password)]
         assert kinds(sink, webhook()) == [S]
 
     @pytest.mark.parametrize(
         "secret",
         ["s3cr3t", '{"username": "s3cr3t"}', '["s3cr3t"]', '{"password": "s3cr3t', '"s3cr3t"', "null"],
     )
-    def test_a_secret_that_is_none_stops_the_batch_and_is_told_to_nobody(
-        self, world: PostgresWorld, secret: str, caplog: pytest.LogCaptureFixture
+    def test_a_secret_that_is_none_stops_the_batch_and_is_told_to_no_one(
+        self, harness: PostgresHarness, secret: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
         secrets = Secrets(secret)
         queue = Queue()
         queue.send(webhook(), webhook())
-        assert len(queue.deliver(queue.consumer(world.sink(secrets)).handle)) == 2
-        fault = down(world.sink(secrets), webhook())
+        assert len(queue.deliver(queue.consumer(harness.sink(secrets)).handle)) == 2
+        fault = down(harness.sink(secrets), webhook())
         assert fault.reason == "username and password could not be read from the secret arn"
         assert secrets.asked == 2
-        assert world.link.attempts == 0
+        assert harness.link.attempts == 0
         assert not any("s3cr3t" in str(vars(line)) + str(line.exc_text) for line in caplog.records)
 
-    def test_a_secrets_manager_that_fails_stops_the_batch(self, world: PostgresWorld) -> None:
+    def test_a_secrets_manager_that_fails_stops_the_batch(self, harness: PostgresHarness) -> None:
         class Unreachable(Secrets):
             def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
                 raise TimeoutError("no answer from 10.0.0.1")
 
-        assert down(world.sink(Unreachable()), webhook()).error == "TimeoutError"
+        assert down(harness.sink(Unreachable()), webhook()).error == "TimeoutError"
 
-    def test_with_iam_each_connection_has_a_token_of_its_own(self, world: PostgresWorld) -> None:
+    def test_with_iam_each_connection_has_a_token_of_its_own(self, harness: PostgresHarness) -> None:
         class Rds:
             def __init__(self) -> None:
                 self.asked: list[tuple[str, int, str]] = []
-                self.token = world.server.password
+                self.token = harness.server.password
 
             def generate_db_auth_token(self, host: str, port: int, user: str) -> str:
                 self.asked.append((host, port, user))
                 return self.token
 
         rds = Rds()
-        settings = world.settings(secret_arn=None, database_user=USER)
+        settings = harness.settings(secret_arn=None, database_user=USER)
         sink = DatabaseSink(settings, PostgresDriver(settings), Credentials(settings, None, rds))
         for _ in range(2):
             assert kinds(sink, webhook()) == [S]
             sink.close()
-        assert rds.asked == [("127.0.0.1", world.link.port, USER)] * 2
-        rds.token = "refused"
+        assert rds.asked == [("127.0.0.1", harness.link.port, USER)] * 2
+        rds.token = "rejected"
         assert down(sink, webhook()).error == "SQLSTATE 28P01"
-        assert world.link.attempts == 3
+        assert harness.link.attempts == 3
 
-    def test_what_the_server_says_at_the_door_is_no_webhooks_fault(self, world: PostgresWorld) -> None:
+    def test_what_the_server_says_at_the_ingress_is_no_webhooks_fault(self, harness: PostgresHarness) -> None:
         """A login trigger raises what a trigger of the table would raise of a row."""
-        world.server.query(
+        harness.server.query(
             "CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
             f"IF session_user = '{USER}' THEN RAISE EXCEPTION 'closed for maintenance'; END IF; END $$"
         )
-        world.server.query("CREATE EVENT TRIGGER closed ON login EXECUTE FUNCTION closed()")
-        sink = world.sink()
+        harness.server.query("CREATE EVENT TRIGGER closed ON login EXECUTE FUNCTION closed()")
+        sink = harness.sink()
         try:
             fault = down(sink, webhook(), webhook())
             assert fault.error == "SQLSTATE P0001"
             assert fault.reason.endswith(": closed for maintenance")
-            assert world.link.attempts == 1
+            assert harness.link.attempts == 1
         finally:
-            world.server.query("DROP EVENT TRIGGER closed")
-            world.server.query("DROP FUNCTION closed")
+            harness.server.query("DROP EVENT TRIGGER closed")
+            harness.server.query("DROP FUNCTION closed")
         assert kinds(sink, webhook()) == [S]
 
 
 class TestTable:
-    def test_without_a_table_nothing_is_dead_lettered(self, world: PostgresWorld) -> None:
-        sink = world.sink(create_table=False)
+    def test_without_a_table_nothing_is_dead_lettered(self, harness: PostgresHarness) -> None:
+        sink = harness.sink(create_table=False)
         queue = Queue()
         consumer = queue.consumer(sink)
         assert down(sink, webhook()).error == "SQLSTATE 42P01"
         queue.send(*(webhook() for _ in range(5)))
         assert len(queue.deliver(consumer.handle)) == 5
-        assert world.server.query("SELECT to_regclass(:table)", table=world.table) == [[None]]
-        create(world)
+        assert harness.server.query("SELECT to_regclass(:table)", table=harness.table) == [[None]]
+        create(harness)
         queue.drain(consumer)
-        assert len(world.rows()) == 5
-        assert queue.letters == []
+        assert len(harness.rows()) == 5
+        assert queue.dead_letters == []
 
     @pytest.mark.parametrize("time", range(5))
-    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, world: PostgresWorld, time: int) -> None:
-        sinks = [world.sink() for _ in range(6)]
+    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, harness: PostgresHarness, time: int) -> None:
+        sinks = [harness.sink() for _ in range(6)]
         together = threading.Barrier(len(sinks))
         outcomes: list[object] = []
 
@@ -422,22 +426,24 @@ class TestTable:
         for thread in threads:
             thread.join()
         assert outcomes == [STORED] * 12
-        assert len(world.rows()) == 12
+        assert len(harness.rows()) == 12
 
-    def test_a_table_that_may_not_be_made_is_told(self, world: PostgresWorld, caplog: pytest.LogCaptureFixture) -> None:
-        sink = world.sink(table_name="absent.webhooks")
+    def test_a_table_that_may_not_be_made_is_told(
+        self, harness: PostgresHarness, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        sink = harness.sink(table_name="absent.webhooks")
         assert down(sink, webhook()).error == "SQLSTATE 42P01"
         told = [vars(line)["error"] for line in caplog.records if line.message == "table not created"]
         assert set(told) == {"SQLSTATE 3F000"}
 
-    def test_a_table_may_be_in_a_schema_and_have_any_name(self, world: PostgresWorld) -> None:
-        schema = f"s{world.table}"
-        world.server.query(f"CREATE SCHEMA {schema} AUTHORIZATION {USER}")
-        sink = world.sink(table_name=f"{schema}.Select")
+    def test_a_table_may_be_in_a_schema_and_have_any_name(self, harness: PostgresHarness) -> None:
+        schema = f"s{harness.table}"
+        harness.server.query(f"CREATE SCHEMA {schema} AUTHORIZATION {USER}")
+        sink = harness.sink(table_name=f"{schema}.Select")
         assert kinds(sink, webhook(), webhook()) == [S, S]
-        assert world.server.query(f'SELECT count(*) FROM {schema}."Select"') == [[2]]
+        assert harness.server.query(f'SELECT count(*) FROM {schema}."Select"') == [[2]]
 
-    def test_a_row_has_all_of_the_webhook(self, world: PostgresWorld) -> None:
+    def test_a_row_has_all_of_the_webhook(self, harness: PostgresHarness) -> None:
         one = webhook(
             b"\x00\xff",
             id="order-7",
@@ -448,8 +454,8 @@ class TestTable:
             headers={"X-One": "é", "x-two": '"\\'},
             received_at=datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC),
         )
-        store(world.sink(), one)
-        assert world.server.query(f"SELECT * FROM {world.table}") == [
+        store(harness.sink(), one)
+        assert harness.server.query(f"SELECT * FROM {harness.table}") == [
             [
                 "order-7",
                 "/orders",
@@ -464,8 +470,8 @@ class TestTable:
             ]
         ]
 
-    def test_what_is_new_and_what_was_there_can_be_told(self, world: PostgresWorld) -> None:
-        sink, webhooks = world.sink(), [webhook() for _ in range(4)]
+    def test_what_is_new_and_what_was_there_can_be_told(self, harness: PostgresHarness) -> None:
+        sink, webhooks = harness.sink(), [webhook() for _ in range(4)]
         assert store(sink, webhooks[2], webhooks[0]) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, STORED, DUPLICATE, STORED]
 
@@ -478,45 +484,45 @@ class TestTable:
         ],
     )
     def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
-        self, world: PostgresWorld, key: str, error: str, remedy: str
+        self, harness: PostgresHarness, key: str, error: str, remedy: str
     ) -> None:
         key, *statements = key.split("; ")
-        create(world, key=key)
+        create(harness, key=key)
         for statement in statements:
-            world.server.query(statement.format(table=world.table))
-        sink, queue = world.sink(create_table=False), Queue()
+            harness.server.query(statement.format(table=harness.table))
+        sink, queue = harness.sink(create_table=False), Queue()
         fault = down(sink, webhook(mount="/a"), webhook(mount="/b"))
         assert fault.error == error
         assert remedy in fault.reason
         queue.send(webhooks := webhook(id="1", mount="/a"), other := webhook(id="1", mount="/b"))
         consumer = queue.consumer(sink)
         assert len(queue.deliver(consumer.handle)) == 2
-        assert queue.letters == []
-        world.server.query(f"DROP TABLE {world.table}")
-        create(world)
+        assert queue.dead_letters == []
+        harness.server.query(f"DROP TABLE {harness.table}")
+        create(harness)
         queue.drain(consumer)
-        assert {key for key, _ in world.rows()} == {webhooks.key, other.key}
+        assert {key for key, _ in harness.rows()} == {webhooks.key, other.key}
 
     @pytest.mark.parametrize("key", ["UNIQUE (id, mount)", "UNIQUE (mount, id)"])
-    def test_any_unique_key_of_id_and_mount_will_do(self, world: PostgresWorld, key: str) -> None:
-        create(world, key=key)
-        sink, webhooks = world.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/b")]
+    def test_any_unique_key_of_id_and_mount_will_do(self, harness: PostgresHarness, key: str) -> None:
+        create(harness, key=key)
+        sink, webhooks = harness.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/b")]
         assert store(sink, *webhooks) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, DUPLICATE]
 
-    def test_an_id_that_another_sender_has_taken_from_a_key_of_id_alone_is_no_duplicate(
-        self, world: PostgresWorld
+    def test_an_id_that_another_provider_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+        self, harness: PostgresHarness
     ) -> None:
-        create(world, key="PRIMARY KEY (id), UNIQUE (id, mount)")
-        sink, first, second = world.sink(create_table=False), webhook(id="1", mount="/a"), webhook(id="1", mount="/b")
+        create(harness, key="PRIMARY KEY (id), UNIQUE (id, mount)")
+        sink, first, second = harness.sink(create_table=False), webhook(id="1", mount="/a"), webhook(id="1", mount="/b")
         assert store(sink, first) == [STORED]
-        duplicate, refused, other = store(sink, first, second, webhook())
-        assert (duplicate, refused.kind, other) == (DUPLICATE, P, STORED)
-        assert refused.error == "SQLSTATE 23505"
+        duplicate, rejected, other = store(sink, first, second, webhook())
+        assert (duplicate, rejected.kind, other) == (DUPLICATE, P, STORED)
+        assert rejected.error == "SQLSTATE 23505"
 
-    def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(self, world: PostgresWorld) -> None:
-        create(world, path="text UNIQUE")
-        sink = world.sink(create_table=False)
+    def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(self, harness: PostgresHarness) -> None:
+        create(harness, path="text UNIQUE")
+        sink = harness.sink(create_table=False)
         webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
         outcomes = store(sink, *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S, S, P, S]
@@ -544,51 +550,54 @@ class TestTable:
         ],
         ids=["too long", "check", "computed", "a number that is too large", "a ratio that is too large"],
     )
-    def test_a_row_that_the_users_table_refuses_fails_alone_and_its_values_stay_secret(
-        self, world: PostgresWorld, table: dict[str, str], error: str
+    def test_a_row_that_the_users_table_rejects_fails_alone_and_its_values_stay_secret(
+        self, harness: PostgresHarness, table: dict[str, str], error: str
     ) -> None:
-        create(world, **table)
+        create(harness, **table)
         webhooks = [webhook(path="/a") for _ in range(9)]
         large = {"X-Amount": SECRET_NUMBER, "X-Ratio": f"1e{SECRET_NUMBER}"}
         webhooks[4] = webhook("payload-secret", path="/path-secret-1234567", headers=large)
-        outcomes = store(world.sink(create_table=False), *webhooks)
+        outcomes = store(harness.sink(create_table=False), *webhooks)
         assert [outcome.kind for outcome in outcomes] == [S] * 4 + [P] + [S] * 4
         assert outcomes[4].error == error
         assert not any(part in outcomes[4].reason for part in ("secret", SECRET_NUMBER))
         assert outcomes[4].reason
 
     @pytest.mark.parametrize(
-        ("refusal", "error"),
+        ("rejection", "error"),
         [
             ("IF NEW.path = '/bad' THEN RAISE EXCEPTION 'no such order'; END IF", "SQLSTATE P0001"),
             ("ASSERT NEW.path <> '/bad', 'no such order'", "SQLSTATE P0004"),
         ],
     )
-    def test_a_row_that_a_trigger_refuses_fails_alone(self, world: PostgresWorld, refusal: str, error: str) -> None:
-        create(world)
-        world.server.query(
-            f"CREATE FUNCTION refuse_{world.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            f"{refusal}; RETURN NEW; END $$"
+    def test_a_row_that_a_trigger_rejects_fails_alone(
+        self, harness: PostgresHarness, rejection: str, error: str
+    ) -> None:
+        create(harness)
+        harness.server.query(
+            f"CREATE FUNCTION reject_{harness.table}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"{rejection}; RETURN NEW; END $$"
         )
-        world.server.query(
-            f"CREATE TRIGGER refuse BEFORE INSERT ON {world.table} FOR EACH ROW EXECUTE FUNCTION refuse_{world.table}()"
+        harness.server.query(
+            f"CREATE TRIGGER reject BEFORE INSERT ON {harness.table} "
+            f"FOR EACH ROW EXECUTE FUNCTION reject_{harness.table}()"
         )
-        outcomes = store(world.sink(), webhook(), webhook(path="/bad"), webhook())
+        outcomes = store(harness.sink(), webhook(), webhook(path="/bad"), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert (outcomes[1].error, outcomes[1].reason) == (error, "no such order")
 
     @pytest.mark.parametrize("bad", [{"path": "/a\x00b"}, {"headers": {"X-A": "a\x00b"}}, {"id": "a\x00b"}])
-    def test_a_text_with_nul_fails_alone(self, world: PostgresWorld, bad: dict[str, Any]) -> None:
-        outcomes = store(world.sink(), webhook(), webhook(**bad), webhook())
+    def test_a_text_with_nul_fails_alone(self, harness: PostgresHarness, bad: dict[str, Any]) -> None:
+        outcomes = store(harness.sink(), webhook(), webhook(**bad), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert outcomes[1].error in ("SQLSTATE 22021", "SQLSTATE 22P05")
 
-    def test_a_character_that_the_databases_encoding_has_not_fails_alone(self, world: PostgresWorld) -> None:
-        name = f"latin_{world.table}"
-        world.server.query(
+    def test_a_character_that_the_databases_encoding_has_not_fails_alone(self, harness: PostgresHarness) -> None:
+        name = f"latin_{harness.table}"
+        harness.server.query(
             f"CREATE DATABASE {name} OWNER {USER} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
         )
-        sink = world.sink(database_name=name)
+        sink = harness.sink(database_name=name)
         webhooks = [webhook("Zoë 😀", path=path) for path in ("/a", "/Zoë", "/😀", "/b", "/c")]
         try:
             outcomes = store(sink, *webhooks)
@@ -597,8 +606,8 @@ class TestTable:
             assert kinds(sink, webhooks[1], webhook()) == [Kind.DUPLICATE, S]
         finally:
             sink.close()
-            wait_until(lambda: world.server.connections() == 0)
-            world.server.query(f"DROP DATABASE {name}")
+            wait_until(lambda: harness.server.connections() == 0)
+            harness.server.query(f"DROP DATABASE {name}")
 
 
 class TestTls:
@@ -616,28 +625,28 @@ class TestTls:
         self, server: PostgresServer, authority: trustme.CA, trusted: str
     ) -> None:
         for host in ("localhost", "127.0.0.1"):
-            with behind_tls(server, authority.issue_cert(host)) as world:
-                sink = world.sink(database_host=host, database_tls=True, ca_certificates=trusted)
+            with behind_tls(server, authority.issue_cert(host)) as harness:
+                sink = harness.sink(database_host=host, database_tls=True, ca_certificates=trusted)
                 assert kinds(sink, webhook(), webhook()) == [S, S]
-                assert len(world.rows()) == 2
+                assert len(harness.rows()) == 2
                 sink.close()
 
     @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
-    def test_what_cannot_be_verified_is_refused(
+    def test_what_cannot_be_verified_is_rejected(
         self, server: PostgresServer, authority: trustme.CA, trusted: str, case: str
     ) -> None:
         certificate, ca_certificates = presented(case, authority, trusted)
-        with behind_tls(server, None if case == "no TLS" else certificate) as world:
-            sink = world.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates)
+        with behind_tls(server, None if case == "no TLS" else certificate) as harness:
+            sink = harness.sink(database_host="localhost", database_tls=True, ca_certificates=ca_certificates)
             queue = Queue()
             queue.send(webhook(), webhook())
             fault = down(sink, webhook())
             assert len(queue.deliver(queue.consumer(sink).handle)) == 2
             expected = "InterfaceError" if case == "no TLS" else "SSLCertVerificationError"
             assert fault.error == expected
-            assert world.link.attempts == 2
+            assert harness.link.attempts == 2
             assert server.connections() == 0
-            assert queue.letters == []
+            assert queue.dead_letters == []
 
     def test_an_endpoint_of_rds_is_trusted_by_its_own_authorities_alone(
         self,
@@ -654,22 +663,22 @@ class TestTls:
         resolve = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: resolve("127.0.0.1", *rest))
         endpoint, proxy = (f"orders.{part}eu-west-1.rds.amazonaws.com" for part in ("abc1.", "proxy-abc1."))
-        for host, signed, refused in [(endpoint, authority, public), (proxy, public, authority)]:
-            with behind_tls(server, signed.issue_cert(host)) as world:
-                sink = world.sink(database_host=host, database_tls=True)
+        for host, signed, rejected in [(endpoint, authority, public), (proxy, public, authority)]:
+            with behind_tls(server, signed.issue_cert(host)) as harness:
+                sink = harness.sink(database_host=host, database_tls=True)
                 assert kinds(sink, webhook()) == [S]
                 sink.close()
-            with behind_tls(server, refused.issue_cert(host)) as world:
+            with behind_tls(server, rejected.issue_cert(host)) as harness:
                 assert (
-                    down(world.sink(database_host=host, database_tls=True), webhook()).error
+                    down(harness.sink(database_host=host, database_tls=True), webhook()).error
                     == "SSLCertVerificationError"
                 )
 
     def test_a_connection_that_fails_behind_tls_is_closed(
         self, server: PostgresServer, authority: trustme.CA, trusted: str
     ) -> None:
-        with behind_tls(server, authority.issue_cert("localhost")) as world, without_garbage_collection():
-            sink = world.sink(
+        with behind_tls(server, authority.issue_cert("localhost")) as harness, without_garbage_collection():
+            sink = harness.sink(
                 database_host="localhost", database_tls=True, ca_certificates=trusted, database_name="no_such"
             )
             fault = down(sink, webhook())
@@ -678,18 +687,18 @@ class TestTls:
 
 
 @contextmanager
-def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> Iterator[PostgresWorld]:
-    """A world whose link speaks TLS with this certificate, or without one does not."""
-    world = PostgresWorld(server)
+def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> Iterator[PostgresHarness]:
+    """A harness whose link speaks TLS with this certificate, or without one does not."""
+    harness = PostgresHarness(server)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
-        world.link.close()
-        world.link = Link(server.port, postgres_tls(context))
+        harness.link.close()
+        harness.link = Link(server.port, postgres_tls(context))
     try:
-        yield world
+        yield harness
     finally:
-        world.close()
+        harness.close()
 
 
 @contextmanager
@@ -711,8 +720,8 @@ def exhausted(server: PostgresServer) -> Iterator[None]:
                 connection = pg8000.native.Connection(
                     USER, "127.0.0.1", DATABASE, server.port, server.password, ssl_context=False
                 )
-            except pg8000.native.DatabaseError as refusal:
-                error = refusal.args[0]["C"]
+            except pg8000.native.DatabaseError as rejection:
+                error = rejection.args[0]["C"]
                 break
             held.callback(connection.close)
         else:
@@ -722,11 +731,11 @@ def exhausted(server: PostgresServer) -> Iterator[None]:
 
 
 @contextmanager
-def locked(world: PostgresWorld) -> Iterator[None]:
+def locked(harness: PostgresHarness) -> Iterator[None]:
     """While another session holds the table."""
-    connection = world.server.connect()
+    connection = harness.server.connect()
     connection.run("BEGIN")
-    connection.run(f"LOCK TABLE {world.table} IN ACCESS EXCLUSIVE MODE")
+    connection.run(f"LOCK TABLE {harness.table} IN ACCESS EXCLUSIVE MODE")
     try:
         yield
     finally:

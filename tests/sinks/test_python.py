@@ -109,7 +109,7 @@ def test_what_the_handler_meant_to_raise_leaves_no_stack_trace(caplog: pytest.Lo
     assert caplog.records == []
 
 
-def test_what_the_handler_says_may_be_of_another_type_where_nobody_checks_types() -> None:
+def test_what_the_handler_says_may_be_of_another_type_where_no_one_checks_types() -> None:
     wrong: Any = ValueError("no such customer"), "30", "soon", None
     error, number, word, nothing = wrong
 
@@ -129,7 +129,7 @@ def test_what_the_handler_says_may_be_of_another_type_where_nobody_checks_types(
     queue = Queue(max_receive_count=1)
     queue.send(*CUSTOMERS)
     assert queue.deliver(queue.consumer(PythonSink(handle)).handle) == []
-    assert [reason(letter) for letter in queue.letters] == [
+    assert [reason(dead_letter) for dead_letter in queue.dead_letters] == [
         ("Permanent", "no such customer"),
         ("RetryAfter", "no such customer"),
         ("ValueError", "could not convert string to float: 'soon'"),
@@ -158,7 +158,7 @@ class TestBatch:
         assert [outcome.kind for outcome in outcomes] == [S, P, S, R, S]
         assert handler.given == [list("abcde"), ["a"], ["b"], ["c"], ["d"], ["e"]]
 
-    def test_when_it_may_come_back_holds_for_all_of_it(self) -> None:
+    def test_when_it_may_are_retried_holds_for_all_of_it(self) -> None:
         handler = Handler(c=RetryAfter(45))
         outcomes = store(PythonSink(handler.several, batch=True), *CUSTOMERS)
         assert [(outcome.kind, outcome.retry_after) for outcome in outcomes] == [(R, 45)] * 5
@@ -183,11 +183,11 @@ class TestBatch:
         handler = Once(b=Permanent("no such customer"))
         failed = queue.deliver(queue.consumer(PythonSink(handler.several, batch=True)).handle)
         assert failed == [each.message_id for each in CUSTOMERS[2:]]
-        assert [reason(letter)[1] for letter in queue.letters] == ["no such customer"]
+        assert [reason(dead_letter)[1] for dead_letter in queue.dead_letters] == ["no such customer"]
 
 
 class TestTime:
-    def test_a_slow_handler_stops_before_the_function_ends_and_the_rest_comes_back_at_once(self) -> None:
+    def test_a_slow_handler_stops_before_the_function_ends_and_the_rest_is_retried_at_once(self) -> None:
         context = Countdown(1.8)
         given: list[str] = []
 

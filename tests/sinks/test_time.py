@@ -82,7 +82,7 @@ def test_a_handler_without_end_is_given_up_and_what_it_did_before_stays_done(for
     failed = queue.deliver(consumer.handle, context=countdown)
     assert countdown.is_kept()
     assert done == ["a"]
-    # A batch is stored as one: nobody can tell what of it a handler has done.
+    # A batch is stored as one: no one can tell what of it a handler has done.
     assert len(failed) == (3 if batch else 2)
 
 
@@ -102,8 +102,8 @@ def checked(queue: Queue, sink: Memory, check: Callable[[Webhook, list[str]], ob
     module.check = check  # type: ignore[attr-defined]
     sys.modules["of_the_user"] = module
     source = Source(Custom(handler="of_the_user.check"), None)
-    letters = DeadLetters(queue, "letters")
-    return Consumer(sink, Redelivery(queue, "queue", Backoff(10, 900)), letters, sources=Sources({"/": source}))
+    dead_letters = DeadLetters(queue, "dead_letters")
+    return Consumer(sink, Redelivery(queue, "queue", Backoff(10, 900)), dead_letters, sources=Sources({"/": source}))
 
 
 @pytest.mark.parametrize("for_ever", FOR_EVER)
@@ -179,14 +179,16 @@ class Silent:
         return asleep
 
 
-def test_an_sqs_that_does_not_answer_keeps_nobody_from_saying_what_failed() -> None:
-    queue, down = Queue(), SinkDown("nobody is there")
+def test_an_sqs_that_does_not_answer_keeps_no_one_from_saying_what_failed() -> None:
+    queue, down = Queue(), SinkDown("no one is there")
 
-    def refuse(_: Webhook) -> None:
+    def reject(_: Webhook) -> None:
         raise down
 
     sqs = Silent()
-    consumer = Consumer(PythonSink(refuse), Redelivery(sqs, "queue", Backoff(1, 1)), DeadLetters(sqs, "letters"), 1)
+    consumer = Consumer(
+        PythonSink(reject), Redelivery(sqs, "queue", Backoff(1, 1)), DeadLetters(sqs, "dead_letters"), 1
+    )
     queue.send(*(webhook() for _ in range(30)))
     countdown = Countdown(1)
     assert len(queue.deliver(consumer.handle, 30, context=countdown)) == 30

@@ -1,4 +1,4 @@
-"""The files that take longest come first, so that none of them is left over when everybody else has done."""
+"""The files that take longest come first, so that none of them is left over when everyone else has done."""
 
 from collections import Counter
 from pathlib import Path

@@ -16,7 +16,7 @@ def folder() -> Path:
 
 
 def local_aws() -> Path:
-    """The home of the local AWS that is in common, where somebody has started it. It ends with the run."""
+    """The home of the local AWS that is in common, where someone has started it. It ends with the run."""
     return folder() / "local-aws"
 
 

@@ -1,4 +1,4 @@
-"""The tests do the same in anybody's shell: of its variables they see what a machine needs, and no preferences."""
+"""The tests do the same in anyone's shell: of its variables they see what a machine needs, and no preferences."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ _KEPT = {
     *("HOME", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER", "XDG_CACHE_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE"),
-    # What somebody asks of the tests themselves.
+    # What someone asks of the tests themselves.
     *("FAULTS_SEED", "FUZZ_EXAMPLES"),
 }
 # Where packages come from, and what pytest tells its workers.

@@ -15,7 +15,7 @@ from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
 from suite import shell
 
-# What somebody may have set for reasons of their own.
+# What someone may have set for reasons of their own.
 HOSTILE = {
     "PYTEST_ADDOPTS": "-q --maxfail=1",
     "PYTEST_PLUGINS": "no_such_plugin",
@@ -38,7 +38,7 @@ HOSTILE = {
 }
 
 
-def test_of_somebodys_shell_nothing_is_seen_but_what_a_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_someones_shell_nothing_is_seen_but_what_a_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (HOSTILE | {"PIP_CERT": "/a/file", "https_proxy": "http://proxy"}).items():
         monkeypatch.setenv(name, value)
     shell.forget()

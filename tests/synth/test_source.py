@@ -33,7 +33,7 @@ from cdk_scalable_webhook import (
 )
 from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 from runtime.doubles import SecretsManager
-from senders import BODY, KEY, SECRET, SENDERS, WAYS, Sender, Signed, of_others, of_token
+from signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.source import Source as Checked
@@ -42,7 +42,7 @@ from webhook_runtime.testing import webhook
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
 # Those whose signature covers the time.
-ALL = SENDERS | WAYS
+ALL = SIGNERS | WAYS
 TIMED = [
     *(provider.method for provider in PROVIDERS if provider.signs_time),
     *("hmac", "svix", "a standard webhook with a key of text"),
@@ -64,7 +64,7 @@ def checks(stack: Stack) -> dict[str, Check]:
     """By sender, what a deployed function makes of a request."""
     secret = secretsmanager.Secret(stack, "Secret")
 
-    def maker(sender: Sender) -> Check:
+    def maker(sender: Signer) -> Check:
         described = json.loads(json.dumps(sender.source(secret).describe()))
 
         def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
@@ -84,7 +84,7 @@ def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
     providers = {name: getattr(Source, name) for name in BY_METHOD}
     # What any HMAC needs to know is told.
     expected = providers | {"hmac": of_others, "token": of_token}
-    assert {name: sender.source for name, sender in SENDERS.items()} == expected
+    assert {name: sender.source for name, sender in SIGNERS.items()} == expected
 
 
 def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
@@ -122,7 +122,7 @@ def test_what_an_editor_leaves_at_the_ends_of_a_secret_does_not_count(name: str,
 @pytest.mark.parametrize("form", ["whsec_{}", "v1,whsec_{}", "{}", "whsec_{}\n", "v1,{}"])
 @pytest.mark.parametrize("padded", [True, False])
 def test_a_key_of_standard_webhooks_is_what_people_paste(form: str, padded: bool, checks: Checks) -> None:
-    sender = SENDERS["standard_webhooks"]
+    sender = SIGNERS["standard_webhooks"]
     key = KEY.removeprefix("whsec_")
     secret = form.format(key if padded else key.rstrip("="))
     assert isinstance(checks["standard_webhooks"](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
@@ -522,9 +522,9 @@ class TestTemplate:
             ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=source)
         ScalableWebhook(stack, "Another", source=source)
 
-    @pytest.mark.parametrize("name", SENDERS)
+    @pytest.mark.parametrize("name", SIGNERS)
     def test_what_is_accepted_is_answered_as_its_sender_asks(self, name: str, stack: Stack, secret: Any) -> None:
-        sender = SENDERS[name]
+        sender = SIGNERS[name]
         chosen = sender.source(secret).acknowledgement
         assert (202 if chosen is None else chosen.status) == sender.accepted
         ScalableWebhook(stack, "Own", source=sender.source(secret))
@@ -658,9 +658,9 @@ class TestAddSource:
         assert "/second" in json.dumps(stack.resolve(url))
         assert "/first" in json.dumps(stack.resolve(webhook.url))
 
-    @pytest.mark.parametrize("name", SENDERS)
+    @pytest.mark.parametrize("name", SIGNERS)
     def test_a_delivery_id_header_is_for_a_source_that_gives_no_id(self, name: str, stack: Stack, secrets: Any) -> None:
-        source = SENDERS[name].source(secrets[0])
+        source = SIGNERS[name].source(secrets[0])
         webhook = ScalableWebhook(stack, "Webhook", path="/own", delivery_id_header="X-First")
         if source.gives_ids:
             with pytest.raises(ValueError, match=r"endpoint /two: delivery_id_header must not .* got 'X-Id'; leave it"):

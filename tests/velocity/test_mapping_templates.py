@@ -18,7 +18,7 @@ from webhook_runtime import message
 
 FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
 CONTEXT = {
-    "requestId": "what-the-sender-chose",
+    "requestId": "what-the-client-chose",
     "extendedRequestId": "JKJaXmPLvHcESHA=",
     "requestTimeEpoch": 1_763_000_000_123,
     "httpMethod": "POST",
@@ -197,7 +197,7 @@ def test_an_absent_body_is_an_empty_object_where_a_type_was_said(
 
 
 @pytest.mark.parametrize("body", ["\x00", "a\x1fb", "\ufffd", "\uffff", "a\ufffeb"])
-def test_what_sqs_would_alter_is_refused_by_leaving_the_body_out(velocity: Velocity, body: str) -> None:
+def test_what_sqs_would_alter_is_rejected_by_leaving_the_body_out(velocity: Velocity, body: str) -> None:
     call, _ = both(velocity, request_template(), body=body)
     assert "MessageBody" not in parse_qs(call)
 
@@ -229,7 +229,7 @@ def test_an_acknowledgement_is_what_was_written_whatever_it_means_to_velocity(ve
     assert "status" not in context["responseOverride"]
 
 
-def test_where_sqs_fails_the_sender_may_try_again(velocity: Velocity) -> None:
+def test_where_sqs_fails_the_provider_may_try_again(velocity: Velocity) -> None:
     answer, _ = both(velocity, mapping_template("unavailable"), body="<html>")
     assert answer == '{"message":"The webhook could not be queued: try again."}'
 
@@ -245,7 +245,7 @@ def test_where_sqs_fails_the_sender_may_try_again(velocity: Velocity) -> None:
     ],
 )
 @pytest.mark.parametrize("as_base64", [False, True])
-def test_a_refusal_of_sqs_becomes_the_senders_fault_or_ours(
+def test_a_rejection_of_sqs_becomes_the_providers_fault_or_ours(
     velocity: Velocity, error: str, status: int, says: str, as_base64: bool
 ) -> None:
     body = base64.b64encode(error.encode()).decode() if as_base64 else error
@@ -272,7 +272,7 @@ class TestHandshakes:
 
     # SharePoint writes it in lower case.
     @pytest.mark.parametrize("name", ["validationToken", "validationtoken"])
-    def test_the_token_of_microsoft_graph_comes_back_and_is_no_message(self, velocity: Velocity, name: str) -> None:
+    def test_the_token_of_microsoft_graph_is_retried_and_is_no_message(self, velocity: Velocity, name: str) -> None:
         request = mapping_template("validation_request", REQUEST=request_template())
         call, _ = both(velocity, request, body="{}", querystring={"other": "x", name: self.token})
         assert call == "Action=GetQueueAttributes&Version=2012-11-05&AttributeName.1=QueueArn"
@@ -283,7 +283,7 @@ class TestHandshakes:
         assert context["responseOverride"]["header"]["Content-Type"] == "text/plain"
 
     @pytest.mark.parametrize("name", ["X-Okta-Verification-Challenge", "x-okta-verification-challenge"])
-    def test_the_challenge_of_okta_comes_back(self, velocity: Velocity, name: str) -> None:
+    def test_the_challenge_of_okta_is_retried(self, velocity: Velocity, name: str) -> None:
         answer, context = both(velocity, mapping_template("okta"), header={name: "Me'\"<b>\\", "Other": "x"})
         assert json.loads(answer) == {"verification": "Me'\"<b>\\"}
         assert context["responseOverride"] == {"header": {}}

@@ -124,7 +124,7 @@ def api(emulator: Emulator) -> Api:
     made.add("/broken", requestTemplates={"$default": "$input.path('$..no')"})
     without_body = {"$default": "Action=SendMessage&Version=2012-11-05"}
     told = {"responseTemplates": {"application/json": FAILED}}
-    made.add("/refused", requestTemplates=without_body, responses={"200": ACCEPTED, "500": told})
+    made.add("/rejected", requestTemplates=without_body, responses={"200": ACCEPTED, "500": told})
     made.add("/unforeseen", requestTemplates=without_body, responses={"200": ACCEPTED})
     answers = {
         "responseTemplates": {"text/plain": "plain", "application/json": MD5},
@@ -175,7 +175,7 @@ def test_api_gateway_adds_headers_of_its_own(api: Api) -> None:
     assert rest == "127.0.0.1 443 https"
 
 
-def test_what_a_sender_says_by_their_names_is_kept_or_replaced(api: Api) -> None:
+def test_what_a_client_says_by_their_names_is_kept_or_replaced(api: Api) -> None:
     says = [
         *(("X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"), ("x-forwarded-for", "10.0.0.1")),
         *(("X-Forwarded-For", "10.0.0.2, 10.0.0.3"), ("X-Forwarded-Port", "80"), ("X-Forwarded-Proto", "http")),
@@ -218,7 +218,7 @@ def test_bytes_that_are_no_text_are_replaced_without_a_word(api: Api) -> None:
     ("content_type", "status"),
     [("application/json", 202), ("Application/JSON; charset=utf-8", 202), (None, 202), ("text/plain", 415)],
 )
-def test_a_content_type_without_a_template_is_refused(api: Api, content_type: str | None, status: int) -> None:
+def test_a_content_type_without_a_template_is_rejected(api: Api, content_type: str | None, status: int) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
     answer = httpx.post(f"{api.url}/json", content=b"{}", headers=headers)
     assert answer.status_code == status
@@ -239,8 +239,8 @@ def test_a_template_that_fails_is_an_error_of_ours_and_in_the_log(api: Api) -> N
     assert "$..no" in (api.emulator.home / "gateway.log").read_text()
 
 
-def test_the_answers_template_has_the_last_word_on_a_refusal_of_sqs(api: Api) -> None:
-    answer = httpx.post(f"{api.url}/refused", content=b"x")
+def test_the_answers_template_has_the_last_word_on_a_rejection_of_sqs(api: Api) -> None:
+    answer = httpx.post(f"{api.url}/rejected", content=b"x")
     assert (answer.status_code, answer.headers["hint"]) == (418, "short")
     assert answer.text.strip() == "MissingParameter"
 
@@ -268,7 +268,7 @@ def test_ten_megabytes_are_the_most(api: Api) -> None:
     assert api.messages() == []
 
 
-def test_a_sender_that_hangs_up_is_no_error_and_no_message(api: Api) -> None:
+def test_a_client_that_hangs_up_is_no_error_and_no_message(api: Api) -> None:
     parts = urlsplit(api.url)
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(f"POST {parts.path}/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf".encode())
@@ -348,8 +348,8 @@ def test_a_reply_is_as_binary_as_a_request_and_no_template_takes_bytes(
     assert (answered.status_code, reply in answered.text) == (status, True)
 
 
-def test_what_is_deployed_anew_is_there_soon(emulator: Emulator) -> None:
-    made = make(emulator, "anew")
+def test_what_is_deployed_again_is_there_soon(emulator: Emulator) -> None:
+    made = make(emulator, "again")
     made.add("/old")
     made.deploy()
     assert httpx.post(f"{made.url}/new").status_code == 403
@@ -379,7 +379,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
             "/accessLogSettings/format": "$context.requestId $context.status $context.error.responseType $context.odd",
         }
     )
-    taken, refused = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
+    taken, rejected = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
 
     def lines() -> list[str]:
         return [event["message"] for event in logs.filter_log_events(logGroupName="access")["events"]]
@@ -387,7 +387,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
     assert wait_for(lambda: len(lines()) == 2, 10)
     assert lines() == [
         f"{taken.headers['x-amzn-requestid']} 202 - -",
-        f"{refused.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
+        f"{rejected.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
     ]
 
 
@@ -404,7 +404,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
         "\ud800",
     ],
 )
-def test_what_a_sender_wrote_ends_neither_its_field_nor_its_line(sent: str) -> None:
+def test_what_a_client_wrote_ends_neither_its_field_nor_its_line(sent: str) -> None:
     format = '{"agent": "$context.identity.userAgent", "status": "$context.status"}'
     line = fill(format, {"identity": {"userAgent": sent}, "status": 202})
     assert json.loads(line) == {"agent": sent, "status": "202"}
@@ -435,7 +435,7 @@ def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("kind", ["HTTP", "authorizer"])
-def test_a_method_that_is_not_run_is_refused_and_says_why(emulator: Emulator, kind: str) -> None:
+def test_a_method_that_is_not_run_is_rejected_and_says_why(emulator: Emulator, kind: str) -> None:
     made = make(emulator, f"other-{kind}")
     if kind == "HTTP":
         made.add("/x", "POST", type="HTTP", uri="http://127.0.0.1:9/elsewhere")

@@ -9,7 +9,7 @@ RDS = {"Fn::GetAtt": ["Database", "Endpoint.Address"]}
 
 
 @pytest.fixture(autouse=True)
-def somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+def someone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "me")
 
 
@@ -45,18 +45,18 @@ def test_mysql_has_another_port_and_no_variable_but_for_its_password() -> None:
 
 
 @pytest.mark.parametrize("named", ["db.example.com:5432", "10.0.0.1", "0.0.0.0:5432", ":5432", "postgres://localhost"])
-def test_one_that_is_not_on_this_machine_is_refused(named: str) -> None:
+def test_one_that_is_not_on_this_machine_is_rejected(named: str) -> None:
     with pytest.raises(CliError, match=r"--postgres must name a server on a loopback address.*nothing was sent"):
         server("postgres", named, {})
 
 
 def test_a_port_that_is_none_is_told_without_the_password() -> None:
-    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as refused:
+    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as rejected:
         server("postgres", "me:s3cret@localhost:x", {"PGPASSWORD": "s3cret"})
-    assert "s3cret" not in str(refused.value)
-    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as refused:
+    assert "s3cret" not in str(rejected.value)
+    with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as rejected:
         server("postgres", None, {"PGHOST": "localhost", "PGPORT": "x", "PGPASSWORD": "s3cret"})
-    assert "s3cret" not in str(refused.value)
+    assert "s3cret" not in str(rejected.value)
 
 
 def consumer(engine: str = "postgres", host: Any = RDS, **variables: Any) -> dict[str, Any]:

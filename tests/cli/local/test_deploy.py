@@ -155,7 +155,7 @@ def test_a_stack_that_is_not_complete_is_told_with_the_way_out(
         deployments._require_complete(emulator, Path("app"), ours)
 
 
-def test_a_stack_for_a_real_account_is_refused(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_stack_for_a_real_account_is_rejected(emulator: Emulator, tmp_path: Path) -> None:
     top = assembly(tmp_path, Orders=stack("aws://111122223333/eu-west-1"))
     with pytest.raises(CliError, match=r"stack Orders is for account 111122223333.*CDK_DEFAULT_ACCOUNT"):
         list(deployments._stacks_of(top, emulator))
@@ -174,7 +174,7 @@ def test_the_cdk_sees_the_local_aws_and_no_other(emulator: Emulator, monkeypatch
 @pytest.mark.parametrize(
     ("verbose", "users_own", "seen"), [(False, None, "false"), (True, None, ""), (False, "true", "true")]
 )
-def test_the_cdk_validates_only_where_somebody_sees_its_report(
+def test_the_cdk_validates_only_where_someone_sees_its_report(
     verbose: bool,
     users_own: str | None,
     seen: str,

@@ -77,7 +77,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_nobody_else_reads_the_key_also_where_the_folder_was_open_before(home: Path) -> None:
+def test_no_one_else_reads_the_key_also_where_the_folder_was_open_before(home: Path) -> None:
     home.mkdir(mode=0o755)
     home.chmod(0o755)
     (home / "gateway.log").touch(mode=0o644)
@@ -92,7 +92,7 @@ def test_nobody_else_reads_the_key_also_where_the_folder_was_open_before(home: P
 
 def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    home.chmod(0o1777)  # as /tmp, of which nobody should take the mode away
+    home.chmod(0o1777)  # as /tmp, of which no one should take the mode away
     with pytest.raises(CliError, match="must be a folder of yours alone, got"):
         emulators.up(home)
     assert mode(home) == 0o1777
@@ -105,7 +105,7 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
         emulators.up(home)
 
 
-def test_nobody_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_one_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who takes it is sent the key: it is bound before a process could name it."""
     spawn, taken = emulators._spawn, []
 
@@ -169,7 +169,7 @@ def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
     assert mode(home) == (0o700 if is_home else 0o775)
 
 
-def test_one_that_an_earlier_version_started_is_ended_and_started_anew(home: Path) -> None:
+def test_one_that_an_earlier_version_started_is_ended_and_started_again(home: Path) -> None:
     first = emulators.up(home)
     state = json.loads((home / "state.json").read_text())
     del state["key"]
@@ -314,7 +314,7 @@ def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
 
 
 def test_what_a_group_starts_while_it_is_ended_is_ended_too(tmp_path: Path) -> None:
-    # It leaves a process behind when it is asked to end, whose parent is then nobody.
+    # It leaves a process behind when it is asked to end, whose parent is then no one.
     code = (
         "import signal, subprocess, sys, time\n"
         f"leave = [sys.executable, '-c', 'import time; time.sleep(60)', {str(tmp_path)!r}]\n"
@@ -359,7 +359,7 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
 def test_a_connection_that_rested_is_still_good(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
     kept = HTTPConnection(address.netloc, timeout=30)
-    for pause in (0, 6):  # servers end an idle connection after 5 seconds, where nobody tells them otherwise
+    for pause in (0, 6):  # servers end an idle connection after 5 seconds, where no one tells them otherwise
         time.sleep(pause)
         kept.request("GET", "/_ministack/health")
         answer = kept.getresponse()
@@ -400,7 +400,7 @@ def test_loopback_is_let_through(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1", "http://localhost.evil.example", "nonsense", ""]
 )
-def test_anything_else_is_refused(url: str) -> None:
+def test_anything_else_is_rejected(url: str) -> None:
     with pytest.raises(CliError, match="must be on a loopback address"):
         require_loopback(url)
 

@@ -109,7 +109,7 @@ def test_what_cannot_be_done_without_is_not_left_out_silently(type: str) -> None
     "type", ["AWS::Lambda::EventSourceMapping", "Custom::Provisioned", "AWS::CloudFormation::CustomResource"]
 )
 @pytest.mark.parametrize("value", [{"Ref": "Nat"}, {"Fn::GetAtt": ["Nat", "Arn"]}, {"Fn::Sub": "a/${Nat.Arn}"}])
-def test_what_would_use_the_value_of_what_is_gone_is_refused(type: str, value: Any) -> None:
+def test_what_would_use_the_value_of_what_is_gone_is_rejected(type: str, value: Any) -> None:
     acting = {"Type": type, "Properties": {"Of": [value]}}
     with pytest.raises(
         CliError, match=r"^Acts \(.*\) needs Nat \(AWS::EC2::NatGateway\), which the local AWS does not"
@@ -161,7 +161,7 @@ def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
     assert made == [f"2001:db8:0:{number}::/64" if number else "2001:db8::/64" for number in range(4)]
 
 
-def test_a_transform_without_what_does_it_is_refused_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transform_without_what_does_it_is_rejected_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     whole = {"Transform": ["AWS::Serverless-2016-10-31"]} | template(Api={"Type": "AWS::Serverless::Api"})
     with pytest.raises(CliError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
@@ -224,7 +224,7 @@ def test_the_log_group_of_a_retention_keeps_its_name() -> None:
     ("type", "keys"),
     [("Custom::AWS", set()), ("Custom::CDKBucketDeployment", set()), ("Custom::CrossRegionExportWriter", {"a.zip"})],
 )
-def test_a_provider_that_runs_on_lambda_alone_is_refused(type: str, keys: set[str]) -> None:
+def test_a_provider_that_runs_on_lambda_alone_is_rejected(type: str, keys: set[str]) -> None:
     with pytest.raises(CliError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"):
         left_out(template(It=provided(type), Provider=PROVIDER), KNOWN, keys)
 

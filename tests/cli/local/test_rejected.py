@@ -1,4 +1,4 @@
-"""What AWS refuses and the emulator does not: a template with it beside one without."""
+"""What AWS rejects and the emulator does not: a template with it next to one without."""
 
 import copy
 import functools
@@ -121,7 +121,7 @@ def mapped(
     function: dict[str, Any] | None = None,
     **others: tuple[str, dict[str, Any]],
 ) -> list[str]:
-    """What is refused of a queue with a consumer, which may poll where nothing else is said."""
+    """What is rejected of a queue with a consumer, which may poll where nothing else is said."""
     ends = {"EventSourceArn": arn("Queue"), "FunctionName": {"Ref": "Function"}}
     everything = {
         "Mapping": ("Lambda::EventSourceMapping", ends | (mapping or {})),
@@ -274,7 +274,7 @@ def test_an_export_is_there_once() -> None:
         (HERE, {"Outputs": {"Url": {"Value": "x", "Export": {"Fn::If": ["C", {"Name": "url"}, "x"]}}}}),
     ],
 )
-def test_what_may_be_another_export_is_not_refused(where: str, other: dict[str, Any]) -> None:
+def test_what_may_be_another_export_is_not_rejected(where: str, other: dict[str, Any]) -> None:
     assert used_twice([("One", HERE, exporting("url")), ("Two", where, other)]) == []
 
 
@@ -302,7 +302,7 @@ BASIC = f"{MANAGED}AWSLambdaBasicExecutionRole"
         ({"ManagedPolicyArns": ["arn:aws:iam::000000000000:policy/AWSLambdaBasicExecutionRole"]}, SENDS),
     ],
 )
-def test_a_role_that_may_be_let_poll_is_not_refused(role: dict[str, Any], policy: tuple[str, dict[str, Any]]) -> None:
+def test_a_role_that_may_be_let_poll_is_not_rejected(role: dict[str, Any], policy: tuple[str, dict[str, Any]]) -> None:
     assert mapped(Role=("IAM::Role", role), Policy=policy) == []
 
 
@@ -310,7 +310,7 @@ def test_a_role_that_may_be_let_poll_is_not_refused(role: dict[str, Any], policy
     ("role", "roles"),
     [({"RoleName": "consumer"}, ["another"]), ({}, [{"Ref": "Other"}]), ({"ManagedPolicyArns": [BASIC]}, [])],
 )
-def test_what_is_granted_to_another_lets_nobody_poll(role: dict[str, Any], roles: list[Any]) -> None:
+def test_what_is_granted_to_another_lets_no_one_poll(role: dict[str, Any], roles: list[Any]) -> None:
     given = ("IAM::Policy", {"Roles": roles, "PolicyDocument": MAY})
     (line,) = mapped(Role=("IAM::Role", role), Policy=given, Other=("IAM::Role", {}))
     assert "allowed sqs:ReceiveMessage" in line

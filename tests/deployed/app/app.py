@@ -1,4 +1,4 @@
-"""What the deployed tests need, in one app: every door, and a consumer that shows what it gets."""
+"""The app of the deployed tests: every ingress, and a consumer that records what it gets."""
 
 from pathlib import Path
 from typing import Any
@@ -53,19 +53,19 @@ QUICK: dict[str, Any] = {
     "consumer": ConsumerOptions(timeout=Duration.seconds(1)),
     "removal_policy": RemovalPolicy.DESTROY,
 }
-DOORS = {
+INGRESSES = {
     "Lambda": Ingress.lambda_integration(),
     "Direct": Ingress.direct_integration(),
     "Binary": Ingress.direct_integration(binary=True),
 }
 
 
-class Doors(Stack):
-    """Each door with the sink that comes with it."""
+class Ingresses(Stack):
+    """Each ingress with the default sink."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        for name, ingress in DOORS.items():
+        for name, ingress in INGRESSES.items():
             ScalableWebhook(
                 self, name, ingress=ingress, delivery_id_header="Idempotency-Key", max_concurrency=3, **QUICK
             )
@@ -73,31 +73,31 @@ class Doors(Stack):
             ScalableWebhook(
                 self,
                 f"Throttled{name}",
-                ingress=DOORS[name],
+                ingress=INGRESSES[name],
                 api=ApiOptions(throttling_rate_limit=1, throttling_burst_limit=2),
                 **QUICK,
             )
-            ScalableWebhook(self, f"Broken{name}", ingress=DOORS[name], **QUICK)
-            letters = sqs.Queue(self, f"{name}Letters", fifo=True)
+            ScalableWebhook(self, f"Broken{name}", ingress=INGRESSES[name], **QUICK)
+            dead_letters = sqs.Queue(self, f"{name}DeadLetters", fifo=True)
             fifo = sqs.Queue(
                 self,
                 f"Fifo{name}Queue",
                 fifo=True,
                 visibility_timeout=Duration.seconds(10),
-                dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+                dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=5),
             )
-            ScalableWebhook(self, f"Fifo{name}", ingress=DOORS[name], queue=fifo, **QUICK)
+            ScalableWebhook(self, f"Fifo{name}", ingress=INGRESSES[name], queue=fifo, **QUICK)
 
 
 class Recorders(Stack):
-    """Each door with a consumer of ones own, below one API that has something else as well."""
+    """Each ingress with an existing consumer, in an API that has another method too."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        self.bring("Text", {"Lambda": DOORS["Lambda"], "Direct": DOORS["Direct"]}, [])
-        self.bring("Bytes", {"Lambda": DOORS["Lambda"], "Direct": DOORS["Binary"]}, ["*/*"])
+        self.add_consumers("Text", {"Lambda": INGRESSES["Lambda"], "Direct": INGRESSES["Direct"]}, [])
+        self.add_consumers("Bytes", {"Lambda": INGRESSES["Lambda"], "Direct": INGRESSES["Binary"]}, ["*/*"])
 
-    def bring(self, name: str, doors: dict[str, Ingress], binary_media_types: list[str]) -> None:
+    def add_consumers(self, name: str, ingresses: dict[str, Ingress], binary_media_types: list[str]) -> None:
         api = apigateway.RestApi(self, f"{name}Api", binary_media_types=binary_media_types or None)
         api.root.add_resource("health").add_method(
             "GET",
@@ -107,8 +107,8 @@ class Recorders(Stack):
             ),
             method_responses=[apigateway.MethodResponse(status_code="200")],
         )
-        for door, ingress in doors.items():
-            id = name + door
+        for kind, ingress in ingresses.items():
+            id = name + kind
             table = dynamodb.Table(
                 self,
                 f"{id}Records",
@@ -129,7 +129,7 @@ class Recorders(Stack):
                 self,
                 id,
                 api=api,
-                path=f"/{door.lower()}/in",
+                path=f"/{kind.lower()}/in",
                 ingress=ingress,
                 consumer=recorder,
                 delivery_id_header="X-Delivery",
@@ -163,12 +163,12 @@ class Layered(Stack):
 
 
 class Signed(Stack):
-    """Each door with a source."""
+    """Each ingress with a source."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         key = secretsmanager.Secret(self, "Key", secret_string_value=SecretValue.unsafe_plain_text("first"))
-        for name, ingress in DOORS.items():
+        for name, ingress in INGRESSES.items():
             retry = Retry(initial=Duration.seconds(4), maximum=Duration.seconds(8))
             ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
         # Those that a stranger never comes to.
@@ -177,23 +177,25 @@ class Signed(Stack):
                 self, f"Rotated{name}Key", secret_string_value=SecretValue.unsafe_plain_text("first")
             )
             ScalableWebhook(
-                self, f"Rotated{name}", ingress=DOORS[name], source=Source.github(key), retry=retry, **QUICK
+                self, f"Rotated{name}", ingress=INGRESSES[name], source=Source.github(key), retry=retry, **QUICK
             )
 
 
-class Mended(Stack):
+class Fixed(Stack):
     """A source whose secret is wrong at first, behind a direct ingress: before a standard queue, and a FIFO one."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        letters = sqs.DeadLetterQueue(queue=sqs.Queue(self, "Letters", fifo=True), max_receive_count=5)
-        fifo = sqs.Queue(self, "Queue", fifo=True, visibility_timeout=Duration.seconds(12), dead_letter_queue=letters)
+        dead_letters = sqs.DeadLetterQueue(queue=sqs.Queue(self, "DeadLetters", fifo=True), max_receive_count=5)
+        fifo = sqs.Queue(
+            self, "Queue", fifo=True, visibility_timeout=Duration.seconds(12), dead_letter_queue=dead_letters
+        )
         for name, queue in {"Standard": None, "Fifo": fifo}.items():
             key = secretsmanager.Secret(self, f"{name}Key", secret_string_value=SecretValue.unsafe_plain_text("wrong"))
             ScalableWebhook(
                 self,
                 name,
-                ingress=DOORS["Direct"],
+                ingress=INGRESSES["Direct"],
                 source=Source.stripe(key, tolerance=Duration.seconds(2)),
                 queue=queue,
                 **QUICK | {"consumer": ConsumerOptions(timeout=Duration.seconds(2))},
@@ -201,17 +203,17 @@ class Mended(Stack):
 
 
 class Edges(Stack):
-    """Each door with what an API asks of a sender, and with an answer of its own."""
+    """Each ingress with access control, and with acknowledgements."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         acknowledgement = Acknowledgement(200, "<Response>$x #if é</Response>", "text/xml; charset=utf-8")
         cors = apigateway.CorsOptions(allow_origins=["https://example.com"], allow_headers=["x-api-key"])
-        for name, ingress in DOORS.items():
-            door: dict[str, Any] = {"ingress": ingress, **QUICK}
-            ScalableWebhook(self, f"{name}Acknowledged", acknowledgement=acknowledgement, **door)
-            ScalableWebhook(self, f"{name}Silent", acknowledgement=Acknowledgement(204), **door)
-            keyed = ScalableWebhook(self, f"{name}Keyed", api=ApiOptions(api_key=True), cors=cors, **door)
+        for name, ingress in INGRESSES.items():
+            options: dict[str, Any] = {"ingress": ingress, **QUICK}
+            ScalableWebhook(self, f"{name}Acknowledged", acknowledgement=acknowledgement, **options)
+            ScalableWebhook(self, f"{name}Silent", acknowledgement=Acknowledgement(204), **options)
+            keyed = ScalableWebhook(self, f"{name}Keyed", api=ApiOptions(api_key=True), cors=cors, **options)
             CfnOutput(self, f"{name}Key", value=keyed.api_key.key_id if keyed.api_key else "")
         ScalableWebhook(self, "Here", api=ApiOptions(allowed_ip_ranges=["127.0.0.0/8", "::1/128"]), **QUICK)
         ScalableWebhook(
@@ -224,7 +226,7 @@ class Edges(Stack):
                 base_path=base_path,
             )
             ScalableWebhook(self, name, path="/in", api=ApiOptions(domain_name=domain, web_acl=True), **QUICK)
-        # An API of somebody else's, with all that an endpoint in it has to go along with.
+        # An existing API, with all settings that affect an endpoint in it.
         theirs = apigateway.RestApi(
             self,
             "Theirs",
@@ -239,45 +241,50 @@ class Edges(Stack):
         )
         theirs.root.add_method("GET", apigateway.MockIntegration())
         for name in ("Lambda", "Binary"):
-            ScalableWebhook(self, f"{name}Theirs", api=theirs, path=f"/{name.lower()}", ingress=DOORS[name], **QUICK)
+            ScalableWebhook(
+                self, f"{name}Theirs", api=theirs, path=f"/{name.lower()}", ingress=INGRESSES[name], **QUICK
+            )
         ScalableWebhook(self, "Signed", api=ApiOptions(iam_authorization=True), **QUICK).grant_invoke(
-            iam.Role(self, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+            iam.Role(self, "Caller", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         )
 
 
-class Senders(Stack):
-    """Every sender at a door of its own: through a function, and directly where its handshake takes no code."""
+class Providers(Stack):
+    """An endpoint for every provider: with a function, and without one unless its handshake takes code."""
 
-    ANY_DOOR = tuple(provider.method for provider in PROVIDERS if not provider.takes_code)
-    LAMBDA_DOOR = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
+    ANY_INGRESS = tuple(provider.method for provider in PROVIDERS if not provider.takes_code)
+    LAMBDA_INGRESS = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
     # So many fit into the environment of one consumer.
     TOGETHER = 7
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        # The tests put each sender's secret there.
+        # The tests put each provider's secret there.
         self.secrets = {
-            name: secretsmanager.Secret(self, name) for name in (*self.ANY_DOOR, *self.LAMBDA_DOOR, "bank", "partner")
+            name: secretsmanager.Secret(self, name)
+            for name in (*self.ANY_INGRESS, *self.LAMBDA_INGRESS, "bank", "partner")
         }
         partner = Source.hmac(self.secrets["partner"], header="X-Signature", id_header="X-Id")
         bank = Source.custom(str(Path(__file__).parent / "verify"), "bank.verify", secret=self.secrets["bank"])
-        for name, ingress in DOORS.items():
+        for name, ingress in INGRESSES.items():
             webhook = ScalableWebhook(self, name, ingress=ingress, path="/bank", source=bank, **QUICK)
-            together = self.ANY_DOOR[: self.TOGETHER]
-            for sender in together if name != "Lambda" else (*self.ANY_DOOR, *self.LAMBDA_DOOR):
-                webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
+            together = self.ANY_INGRESS[: self.TOGETHER]
+            for provider in together if name != "Lambda" else (*self.ANY_INGRESS, *self.LAMBDA_INGRESS):
+                webhook.add_source(f"/{provider}", getattr(Source, provider)(self.secrets[provider]))
             webhook.add_source("/partner", partner)
-        for start in range(self.TOGETHER, len(self.ANY_DOOR), self.TOGETHER):
+        for start in range(self.TOGETHER, len(self.ANY_INGRESS), self.TOGETHER):
             webhook = ScalableWebhook(
-                self, f"Direct{start}", ingress=DOORS["Direct"], path="/partner", source=partner, **QUICK
+                self, f"Direct{start}", ingress=INGRESSES["Direct"], path="/partner", source=partner, **QUICK
             )
-            for sender in self.ANY_DOOR[start : start + self.TOGETHER]:
-                webhook.add_source(f"/{sender}", getattr(Source, sender)(self.secrets[sender]))
+            for provider in self.ANY_INGRESS[start : start + self.TOGETHER]:
+                webhook.add_source(f"/{provider}", getattr(Source, provider)(self.secrets[provider]))
 
 
 class Filtered(Stack):
-    """Each door with filters, and the direct text door with one that makes its event source mapping drop; and beside
-    some a further endpoint that wants what they do not, and answers otherwise."""
+    """Each ingress with filters, and one whose event source mapping drops webhooks.
+
+    Some have a further endpoint that wants other webhooks, and has another acknowledgement.
+    """
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -293,13 +300,13 @@ class Filtered(Stack):
                 delivery_id_header="Idempotency-Key",
                 **QUICK,
             )
-            for name, ingress in DOORS.items()
+            for name, ingress in INGRESSES.items()
         }
         for name in ("Mapping", "Apart"):
             webhooks[name] = ScalableWebhook(
                 self,
                 name,
-                ingress=DOORS["Direct"],
+                ingress=INGRESSES["Direct"],
                 event_filters=[{"body": by_body}],
                 delivery_id_header="Idempotency-Key",
                 **QUICK,
@@ -315,11 +322,11 @@ class Filtered(Stack):
 
 
 class Fuzzed(Stack):
-    """Each door, with a consumer that has time."""
+    """Each ingress, with a consumer that has time."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
-        for name, ingress in DOORS.items():
+        for name, ingress in INGRESSES.items():
             ScalableWebhook(
                 self,
                 name,
@@ -360,13 +367,13 @@ class Large(Stack):
 
 
 app = App()
-Doors(app, "Doors")
+Ingresses(app, "Ingresses")
 Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
-Mended(app, "Mended")
+Fixed(app, "Fixed")
 Edges(app, "Edges")
-Senders(app, "Senders")
+Providers(app, "Providers")
 Filtered(app, "Filtered")
 Fuzzed(app, "Fuzzed")
 Large(app, "Large")

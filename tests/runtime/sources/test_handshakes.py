@@ -1,4 +1,4 @@
-"""What senders ask before they send, as their documentation shows it, and who else might ask."""
+"""What providers ask before they send, as their documentation shows it, and who else might ask."""
 
 import base64
 import hashlib
@@ -58,15 +58,15 @@ def let_in(by: Source, request: Webhook) -> bool:
 class TestSlack:
     BODY = b'{"token": "Jhj5dZrVaK7ZwHHjRyZWjbDl", "challenge": "3eZbrw1aBm2r", "type": "url_verification"}'
 
-    def test_the_challenge_comes_back_as_text(self) -> None:
+    def test_the_challenge_is_retried_as_text(self) -> None:
         assert answered(source("slack", SIGNED), signed(self.BODY)) == Answer("3eZbrw1aBm2r", "text/plain")
 
-    def test_one_that_no_answer_can_hold_is_refused(self) -> None:
+    def test_one_that_no_answer_can_hold_is_rejected(self) -> None:
         for challenge in (rb"half of a pair: \ud800", b"x" * 5_000_001):
             with pytest.raises(Unverified, match=r"cannot be answered"):
                 source("slack", SIGNED).admit(signed(b'{"type": "url_verification", "challenge": "%s"}' % challenge))
 
-    def test_but_not_to_anybody(self) -> None:
+    def test_but_not_to_anyone(self) -> None:
         with pytest.raises(Unverified):
             source("slack", SIGNED).admit(webhook(self.BODY))
 
@@ -88,7 +88,7 @@ class TestZoom:
     BODY = b'{"payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}, "event": "endpoint.url_validation"}'
 
     @pytest.mark.parametrize("key", ["new", "old"])
-    def test_the_token_comes_back_signed_by_the_secret_that_asked(self, key: str) -> None:
+    def test_the_token_is_retried_signed_by_the_secret_that_asked(self, key: str) -> None:
         answer = answered(source("zoom", SIGNED), signed(self.BODY, key))
         encrypted = hmac.new(key.encode(), b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
         assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": encrypted}
@@ -117,12 +117,12 @@ class TestZoom:
 class TestOkta:
     HEADERS = {"X-Okta-Verification-Challenge": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg", "Authorization": "new"}
 
-    def test_the_challenge_comes_back_as_json(self) -> None:
+    def test_the_challenge_is_retried_as_json(self) -> None:
         answer = answered(source("okta", Token(header="Authorization")), webhook(method="GET", headers=self.HEADERS))
         assert json.loads(answer.body) == {"verification": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}
         assert answer.content_type == "application/json"
 
-    def test_but_not_to_anybody(self) -> None:
+    def test_but_not_to_anyone(self) -> None:
         with pytest.raises(Unverified):
             source("okta", Token(header="Authorization")).admit(
                 webhook(method="GET", headers=self.HEADERS | {"Authorization": "guess"})
@@ -138,11 +138,11 @@ class TestMeta:
         return webhook(method="GET", query=query | {f"hub.{name}": value for name, value in changed.items()})
 
     @pytest.mark.parametrize("token", ["new token", "old token"])
-    def test_the_challenge_comes_back_to_who_knows_the_token(self, token: str) -> None:
+    def test_the_challenge_is_retried_to_who_knows_the_token(self, token: str) -> None:
         assert answered(source("meta", BODY_ONLY), self.asked(verify_token=token)) == Answer("1158201444")
 
     @pytest.mark.parametrize("token", ["", "guess", "new", "\ud800", "é"])
-    def test_but_not_to_anybody(self, token: str) -> None:
+    def test_but_not_to_anyone(self, token: str) -> None:
         asked = self.asked()
         object.__setattr__(asked, "query_string", asked.query_string.replace("new+token", token))
         with pytest.raises(Unverified, match=r"hub\.verify_token"):
@@ -155,7 +155,7 @@ class TestMeta:
 
 
 class TestMicrosoftGraph:
-    def test_the_token_comes_back_decoded_as_text(self) -> None:
+    def test_the_token_is_retried_decoded_as_text(self) -> None:
         asked = webhook(query={"validationToken": "Validation: Testing client +1 <b>"})
         assert answered(source("microsoft_graph", ClientState()), asked) == Answer("Validation: Testing client +1 <b>")
 
@@ -191,7 +191,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 
 class NoSecret:
-    """Nobody has made it yet."""
+    """No one has made it yet."""
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
         raise AssertionError("a probe needs no secret")

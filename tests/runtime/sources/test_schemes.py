@@ -1,4 +1,4 @@
-"""Signatures: those of each sender are known, and nothing else is."""
+"""Signatures: those of each provider are known, and nothing else is."""
 
 import asyncio
 import base64
@@ -74,7 +74,7 @@ def test_the_published_vector_of_github_is_known() -> None:
     scheme = Hmac(header="X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     headers = [("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")]
-    assert admitted(source(scheme, "It's a Secret to Everybody"), headers, b"Hello, World!") == "72d3162e"
+    assert admitted(source(scheme, "It's a Secret to Everyone"), headers, b"Hello, World!") == "72d3162e"
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
@@ -108,7 +108,7 @@ def test_any_payload_can_be_signed(body: bytes) -> None:
         ([("X-Signature", hex_of(BODY, b"other"))], "does not match"),
     ],
 )
-def test_what_is_not_its_signature_is_refused(headers: list[tuple[str, str]], reason: str) -> None:
+def test_what_is_not_its_signature_is_rejected(headers: list[tuple[str, str]], reason: str) -> None:
     with pytest.raises(Unverified, match=reason):
         admitted(source(PLAIN), headers, BODY)
 
@@ -131,7 +131,7 @@ def test_every_bit_of_payload_and_signature_counts() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, -(10**9), 10**9])
-def test_a_signature_from_another_time_is_refused(seconds: int) -> None:
+def test_a_signature_from_another_time_is_rejected(seconds: int) -> None:
     timestamp = str(int(NOW) + seconds)
     headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified, match="not be older or younger than 300 seconds"):
@@ -139,7 +139,7 @@ def test_a_signature_from_another_time_is_refused(seconds: int) -> None:
 
 
 @pytest.mark.parametrize("timestamp", ["", "now", "-1763000000", "1763000000.0", "١٧٦٣٠٠٠٠٠٠", "1e9", "9" * 400])
-def test_a_time_that_is_no_number_of_seconds_is_refused(timestamp: str) -> None:
+def test_a_time_that_is_no_number_of_seconds_is_rejected(timestamp: str) -> None:
     headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified):
         admitted(source(TIMED), headers, BODY)
@@ -187,7 +187,7 @@ def test_a_time_may_be_written_in_other_ways(format: str, timestamp: str) -> Non
         ),
     ],
 )
-def test_a_time_that_is_written_in_another_way_is_refused_and_told(format: str, timestamp: str, says: str) -> None:
+def test_a_time_that_is_written_in_another_way_is_rejected_and_told(format: str, timestamp: str, says: str) -> None:
     headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified, match=says):
         admitted(source(replace(TIMED, timestamp_format=format)), headers, BODY)
@@ -239,13 +239,13 @@ def test_base64url_is_known_with_its_padding_or_without(pad: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["zz", "abc", "Zoë", "0x00"])
-def test_a_key_that_is_not_hex_lets_nobody_in(secret: str) -> None:
+def test_a_key_that_is_not_hex_lets_no_one_in(secret: str) -> None:
     with pytest.raises(NoSecret, match="not hex"):
         admitted(source(Hmac(header="X-Signature", key="hex"), secret), [("X-Signature", hex_of(BODY))], BODY)
 
 
 class TestAnyOf:
-    """Where a sender has several ways to sign, one of them does."""
+    """Where a provider has several ways to sign, one of them does."""
 
     WAYS = (
         {"header": "X-New", "id_header": "X-New-Id"},
@@ -267,7 +267,7 @@ class TestAnyOf:
         with pytest.raises(Unverified, match="in X-Old does not match"):
             admitted(self.source(), [("X-Old", hex_of(BODY))], BODY)
 
-    def test_who_is_refused_is_told_of_what_it_sent(self) -> None:
+    def test_who_is_rejected_is_told_of_what_it_sent(self) -> None:
         with pytest.raises(Unverified, match="header X-New must be there, and once"):
             admitted(self.source(), [], BODY)
         with pytest.raises(Unverified, match="header X-Old must be there, and once"):
@@ -336,9 +336,9 @@ class TestOneReading:
         shown = {"timestamp": self.TIME, "method": "POST", "url": "https://a.example/in", **shown}
         self.admit(template, shown, shown)
         assert template.format(**shown | other) == template.format(**shown)
-        with pytest.raises(Unverified) as refused:
+        with pytest.raises(Unverified) as rejected:
             self.admit(template, shown, shown | other)
-        assert refused.value.sure
+        assert rejected.value.sure
 
     @pytest.mark.parametrize("template", ["{timestamp}{body}", "{body}{timestamp}"])
     @pytest.mark.parametrize("shift", range(-8, 9))
@@ -359,7 +359,7 @@ class TestOneReading:
                     self.admit(template, shown, other, "iso8601")
 
     @pytest.mark.parametrize("body", ["", "{}", "[1]", "<a/>", '"a"', "é"])
-    def test_a_url_beside_the_payload_is_known_where_it_shows_where_it_ends(self, body: str) -> None:
+    def test_a_url_next_to_the_payload_is_known_where_it_shows_where_it_ends(self, body: str) -> None:
         shown = {"url": "https://a.example/in?", "body": body}
         self.admit("{url}{body}", shown, shown)
         if body and body[-1] in '}]>"é':
@@ -429,7 +429,7 @@ class TestUrl:
             self.admit("https://api.example.com/in/a%20b", [("t", "foo'bar*")], written, BODY)
 
     @pytest.mark.parametrize("written", ["a=2", "a=1&b=2", "", "A=1"])
-    def test_another_query_is_refused(self, written: str) -> None:
+    def test_another_query_is_rejected(self, written: str) -> None:
         with pytest.raises(Unverified, match="does not match URL and payload"):
             self.admit("https://api.example.com/in/a%20b", [("a", "1")], written)
 
@@ -437,7 +437,7 @@ class TestUrl:
         "url",
         ["https://api.example.com/in/a b", "http://api.example.com/in/a%20b", "https://evil.example.com/in/a%20b"],
     )
-    def test_another_url_is_refused(self, url: str) -> None:
+    def test_another_url_is_rejected(self, url: str) -> None:
         with pytest.raises(Unverified):
             self.admit(url, [], "")
 
@@ -516,7 +516,7 @@ class TestRotation:
 
     @pytest.mark.parametrize(("in_order", "after"), [(False, None), (True, 5)])
     @pytest.mark.parametrize("stage", ["AWSCURRENT", "AWSPREVIOUS"])
-    def test_where_it_cannot_be_read_anew_only_those_in_order_are_hurried(
+    def test_where_it_cannot_be_read_again_only_those_in_order_are_hurried(
         self, stage: str, after: float | None, *, in_order: bool
     ) -> None:
         manager, time = SecretsManager("arn", AWSCURRENT="old"), Time()
@@ -526,14 +526,14 @@ class TestRotation:
         with pytest.raises(NoSecret) as error:
             admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"new"))], BODY, NOW + 1)
         assert error.value.retry_after == after
-        # Where nothing is known at all, nobody is judged: the backoff makes their tries last.
+        # Where nothing is known at all, no one is judged: the backoff makes their tries last.
         time.now += 301
         manager.stages["AWSCURRENT"] = PASSING[0]
         with pytest.raises(NoSecret) as error:
             admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"old"))], BODY, time.now)
         assert error.value.retry_after is None
 
-    def test_what_is_surely_unsigned_needs_no_secret_to_be_refused(self) -> None:
+    def test_what_is_surely_unsigned_needs_no_secret_to_be_rejected(self) -> None:
         manager = SecretsManager("arn", AWSCURRENT=PASSING[0])
         with pytest.raises(Unverified, match="must be there, and once"):
             admitted(Source(PLAIN, Secrets(manager, "arn", None, Time())), [], BODY)
@@ -560,7 +560,7 @@ class TestRotation:
         admitted(checked, [("X-Signature", hex_of(BODY, b"c"))], BODY, time.now)
         assert read == ["the claim", "b", "a", "the claim", "b", "a", "c"]
 
-    def test_it_is_asked_for_again_for_what_is_redriven_once_it_is_mended(self) -> None:
+    def test_it_is_asked_for_again_for_what_is_redriven_once_it_is_fixed(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="wrong")
         time.now += 20
         arrived = sent([("X-Signature", hex_of(BODY, b"right"))], BODY, NOW)
@@ -579,7 +579,7 @@ class TestRotation:
         assert not self.accepts(secrets, b"leaked", time.now)
 
     @pytest.mark.parametrize("trouble", PASSING, ids=str)
-    def test_while_the_one_before_cannot_be_read_nobody_is_refused_for_it(self, trouble: Exception) -> None:
+    def test_while_the_one_before_cannot_be_read_no_one_is_rejected_for_it(self, trouble: Exception) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="new", AWSPREVIOUS=trouble)
         assert self.accepts(secrets, b"new", NOW)
         with pytest.raises(NoSecret):
@@ -590,7 +590,7 @@ class TestRotation:
         assert not self.accepts(secrets, b"older", NOW)
 
     def test_one_before_it_that_is_of_another_kind_is_none(self) -> None:
-        """As the random one that it was created with, before the sender gave one."""
+        """As the random one that it was created with, before the provider gave one."""
         signed = base64_of(BODY, b"new")
         scheme = Hmac(header="X-Signature", encoding="base64", key="base64")
         checked = source(scheme, base64.b64encode(b"new").decode(), AWSPREVIOUS="*random*")
@@ -627,7 +627,7 @@ class TestRotation:
     ],
 )
 @pytest.mark.parametrize("guess", [b"", b"None", b"True", b"{}"])
-def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(
+def test_without_a_secret_no_one_is_let_in_and_nothing_is_told(
     stages: dict[str, str | Exception], field: str | None, guess: bytes
 ) -> None:
     checked = Source(PLAIN, Secrets(SecretsManager("arn", **stages), "arn", field, Time()))
@@ -640,7 +640,7 @@ def test_without_a_secret_nobody_is_let_in_and_nothing_is_told(
     ("key", "secret"),
     [*(("base64", secret) for secret in ("whsec_", "*random*", "Zoë", "whsec_AAAA")), ("hex", "00"), ("hex", "no hex")],
 )
-def test_a_secret_that_holds_no_key_lets_nobody_in(key: str, secret: str) -> None:
+def test_a_secret_that_holds_no_key_lets_no_one_in(key: str, secret: str) -> None:
     checked = source(Hmac(header="X-Signature", encoding="base64", key=key), secret)
     with pytest.raises(NoSecret):
         admitted(checked, [("X-Signature", base64_of(BODY, b""))], BODY)
@@ -730,7 +730,7 @@ class TestCustom:
         assert source.admit(sent([], b"ping")) == Answer("pong")
 
     @pytest.mark.parametrize(("secrets", "sure"), [(True, False), (False, True)])
-    def test_what_it_refuses_is_refused(self, secrets: bool, sure: bool) -> None:
+    def test_what_it_rejects_is_rejected(self, secrets: bool, sure: bool) -> None:
         def verify(webhook: Webhook, secrets: list[str]) -> None:
             raise Unverified("The seal is broken.")
 
@@ -740,11 +740,11 @@ class TestCustom:
         assert error.value.sure is sure
 
     @pytest.mark.parametrize("said", [True, False, "", 7, b"id", (1,)])
-    def test_what_says_anything_else_lets_nobody_in(self, said: object) -> None:
+    def test_what_says_anything_else_lets_no_one_in(self, said: object) -> None:
         with pytest.raises(Unverifiable):
             self.source(lambda webhook, secrets: said).admit(sent([], b""))
 
-    def test_what_fails_lets_nobody_in_and_tells_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_what_fails_lets_no_one_in_and_tells_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
         payload = "marked"
         source = self.source(lambda webhook, secrets: 1 / 0)
         with pytest.raises(Unverifiable, match="ZeroDivisionError"):
@@ -753,7 +753,7 @@ class TestCustom:
         assert payload not in caplog.text
 
     @pytest.mark.parametrize("exit", [SystemExit(), asyncio.CancelledError()])
-    def test_what_exits_lets_nobody_in_and_ends_no_batch(self, exit: BaseException) -> None:
+    def test_what_exits_lets_no_one_in_and_ends_no_batch(self, exit: BaseException) -> None:
         def verify(webhook: Webhook, secrets: list[str]) -> None:
             raise exit
 
@@ -812,7 +812,7 @@ def test_the_ways_to_write_a_url_take_no_more_memory_than_one(scheme: Scheme) ->
         ),
     ],
 )
-def test_what_no_sender_sends_is_not_read(scheme: Scheme, request_: Webhook, says: str) -> None:
-    with pytest.raises(Unverified, match=says) as refused:
+def test_what_no_provider_sends_is_not_read(scheme: Scheme, request_: Webhook, says: str) -> None:
+    with pytest.raises(Unverified, match=says) as rejected:
         scheme.claim(request_)
-    assert refused.value.sure
+    assert rejected.value.sure

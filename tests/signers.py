@@ -1,4 +1,4 @@
-"""The senders that have a source, and what each of them makes of a payload: by its own library where it has one."""
+"""Sign payloads as each provider does, with its own library if it has one."""
 
 import base64
 import hashlib
@@ -31,9 +31,9 @@ Sign = Callable[[bytes, float, str], Signed]
 
 
 @dataclass(frozen=True)
-class Sender:
-    """A sender: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
-    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the sender adds to the URL;
+class Signer:
+    """A provider: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
+    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the provider adds to the URL;
     ``accepted`` the status that it takes for accepted; ``signature`` is a pattern of what counts of a header;
     ``sends`` whether it sends such a payload."""
 
@@ -68,7 +68,7 @@ def slacks(body: bytes, at: float, _: str) -> Signed:
 
 def standard(body: bytes, at: float, _: str) -> Signed:
     signature = StandardWebhook(KEY).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
-    # One of another secret before it, as while a sender rotates.
+    # One of another secret before it, as while a provider rotates.
     several = f"v1,{base64.b64encode(b'x' * 32).decode()} {signature}"
     return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": several}
 
@@ -121,7 +121,7 @@ def of_token(secret: Any) -> Source:
     return Source.token(secret, header="X-Token", prefix="Bearer ", id_field="id")
 
 
-def of_case(provider: Provider) -> Sender:
+def of_case(provider: Provider) -> Signer:
     """A provider by what its own library has accepted: the case of tools/provider_vectors, with payloads of ours."""
     case = next(case for case in CASES if case.provider == provider.name)
     secret = SECRET if case.key == "text" else case.secret
@@ -132,7 +132,7 @@ def of_case(provider: Provider) -> Sender:
 
     way = provider.ways[0]
     separator, text = str(way.get("separator", "")), st.text(max_size=200)
-    return Sender(
+    return Signer(
         getattr(Source, provider.method),
         secret,
         sign,
@@ -147,13 +147,13 @@ def of_case(provider: Provider) -> Sender:
     )
 
 
-SENDERS = {
-    "github": Sender(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
-    "stripe": Sender(Source.stripe, KEY, stripes, "evt_1", signature="(?<=v1=)[^,]+"),
-    "slack": Sender(Source.slack, SECRET, slacks, "Ev1", accepted=200),
-    "standard_webhooks": Sender(Source.standard_webhooks, KEY, standard, "msg_1", signature="[^ ]+$"),
-    "shopify": Sender(Source.shopify, SECRET, shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
-    "twilio": Sender(
+SIGNERS = {
+    "github": Signer(Source.github, SECRET, hub, "72d3162e", unsigned=("X-GitHub-Delivery",)),
+    "stripe": Signer(Source.stripe, KEY, stripes, "evt_1", signature="(?<=v1=)[^,]+"),
+    "slack": Signer(Source.slack, SECRET, slacks, "Ev1", accepted=200),
+    "standard_webhooks": Signer(Source.standard_webhooks, KEY, standard, "msg_1", signature="[^ ]+$"),
+    "shopify": Signer(Source.shopify, SECRET, shopify, "b54557e4", unsigned=("X-Shopify-Webhook-Id",)),
+    "twilio": Signer(
         Source.twilio,
         SECRET,
         twilios,
@@ -162,19 +162,19 @@ SENDERS = {
         unsigned=("I-Twilio-Idempotency-Token", "Content-Type"),
         accepted=200,
     ),
-    "meta": Sender(
+    "meta": Signer(
         Source.meta,
         json.dumps({"app_secret": SECRET, "verify_token": "t"}),
         hub,
         unsigned=("X-GitHub-Delivery",),
         accepted=200,
     ),
-    "microsoft_graph": Sender(Source.microsoft_graph, SECRET, lambda *_: {}, is_body_signed=False),
-    "okta": Sender(
+    "microsoft_graph": Signer(Source.microsoft_graph, SECRET, lambda *_: {}, is_body_signed=False),
+    "okta": Signer(
         Source.okta, SECRET, lambda *_: {"Authorization": SECRET}, "Ok1", is_body_signed=False, accepted=200
     ),
-    "zoom": Sender(Source.zoom, SECRET, zooms, accepted=200),
-    "x": Sender(
+    "zoom": Signer(Source.zoom, SECRET, zooms, accepted=200),
+    "x": Signer(
         Source.x,
         SECRET,
         xs,
@@ -182,14 +182,14 @@ SENDERS = {
         accepted=200,
         sends=lambda body: body.startswith(b"{"),
     ),
-    "hmac": Sender(of_others, SECRET, other, "7"),
-    "token": Sender(
+    "hmac": Signer(of_others, SECRET, other, "7"),
+    "token": Signer(
         of_token, SECRET, lambda *_: {"X-Token": f"Bearer {SECRET}"}, "evt_1", is_body_signed=False, unsigned=()
     ),
 }
 
-OF_CASES = {provider.method: of_case(provider) for provider in PROVIDERS if provider.method not in SENDERS}
-SENDERS |= OF_CASES
+OF_CASES = {provider.method: of_case(provider) for provider in PROVIDERS if provider.method not in SIGNERS}
+SIGNERS |= OF_CASES
 
 
 def mac_of(content: bytes, key: bytes = SECRET.encode()) -> bytes:
@@ -248,13 +248,13 @@ def _hmac(**arguments: Any) -> Callable[[Any], Source]:
 
 # Other ways of the providers above, and what any HMAC may be.
 WAYS = {
-    "svix": Sender(Source.standard_webhooks, KEY, svix, "msg_1", signature="[^ ]+$"),
-    "a standard webhook with a key of text": Sender(
+    "svix": Signer(Source.standard_webhooks, KEY, svix, "msg_1", signature="[^ ]+$"),
+    "a standard webhook with a key of text": Signer(
         lambda secret: Source.standard_webhooks(secret, key_encoding="text"), SECRET, standard_by_text, "msg_1"
     ),
-    "shopify's events": Sender(Source.shopify, SECRET, shopify_events, "b54557e4", unsigned=("Shopify-Webhook-Id",)),
-    "x with OAuth 2": Sender(Source.x, SECRET, xs_of_oauth_2, payloads=SENDERS["x"].payloads, accepted=200),
-    "milliseconds and base64url in one header": Sender(
+    "shopify's events": Signer(Source.shopify, SECRET, shopify_events, "b54557e4", unsigned=("Shopify-Webhook-Id",)),
+    "x with OAuth 2": Signer(Source.x, SECRET, xs_of_oauth_2, payloads=SIGNERS["x"].payloads, accepted=200),
+    "milliseconds and base64url in one header": Signer(
         _hmac(
             header="X-Signature",
             prefix="v1=",
@@ -269,28 +269,28 @@ WAYS = {
         in_milliseconds,
         "evt_1",
     ),
-    "several signatures in one header": Sender(
+    "several signatures in one header": Signer(
         _hmac(header="X-Signature", prefix="v1=", separator=","), SECRET, rotating, signature="(?<=, v1=).+"
     ),
-    "several headers": Sender(
+    "several headers": Signer(
         _hmac(header=["X-Signature-1", "X-Signature-2"], encoding="base64"),
         SECRET,
         of_two_keys,
         unsigned=("X-Signature-1",),
     ),
-    "a key in hex": Sender(
+    "a key in hex": Signer(
         _hmac(header="X-Hub-Signature-256", prefix="sha256=", key_encoding="hex"),
         SECRET.encode().hex(),
         hub,
         unsigned=("X-GitHub-Delivery",),
     ),
-    "a key in base64": Sender(
+    "a key in base64": Signer(
         _hmac(header="X-Hub-Signature-256", prefix="sha256=", key_encoding="base64"),
         base64.b64encode(SECRET.encode()).decode(),
         hub,
         unsigned=("X-GitHub-Delivery",),
     ),
-    "an ISO time": Sender(
+    "an ISO time": Signer(
         _hmac(
             header="X-Signature",
             encoding="base64",
@@ -301,7 +301,7 @@ WAYS = {
         SECRET,
         in_iso_time,
     ),
-    "URL and method": Sender(
+    "URL and method": Signer(
         _hmac(
             header="X-Signature",
             encoding="base64",

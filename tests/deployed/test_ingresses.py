@@ -1,4 +1,4 @@
-"""Webhooks sent to a really deployed stack, through every door."""
+"""Webhooks sent to a really deployed stack, through every ingress."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deployed.letters import each_once
+from deployed.dead_letters import each_once
 from deployed.patient import http
 from scalable_webhook_cli.burst import Request, send
 from scalable_webhook_cli.local.emulator import Emulator
@@ -22,7 +22,7 @@ from webhook_runtime import message
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
 
-DOORS = ["Doors/Lambda", "Doors/Direct", "Doors/Binary"]
+INGRESSES = ["Ingresses/Lambda", "Ingresses/Direct", "Ingresses/Binary"]
 SECONDS = 60
 
 
@@ -36,147 +36,147 @@ def stored(webhook: ObservedWebhook, *ids: str) -> list[dict[str, Any]]:
     return found()
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ingress", INGRESSES)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_any_method_on_any_path_is_stored_with_all_that_it_had(
-    door: str, method: str, urls: Urls, observe: Observe
+    ingress: str, method: str, urls: Urls, observe: Observe
 ) -> None:
-    url = f"{urls[door]}/hello/world?a=1&b=%26"
+    url = f"{urls[ingress]}/hello/world?a=1&b=%26"
     answer = http.request(method, url, content="Zoë".encode(), headers={"X-Thing": "1", "Content-Type": "text/x-odd"})
 
     assert answer.status_code == 202
     assert answer.headers["content-type"] == "application/json"
-    (item,) = stored(observe(door), answer.json()["id"])
+    (item,) = stored(observe(ingress), answer.json()["id"])
     assert (item["method"], item["path"], item["query"]) == (method, "/hello/world", "a=1&b=%26")
     assert (item["payload"], item["source_ip"]) == ("Zoë", "127.0.0.1")
     assert (item["headers"]["x-thing"], item["headers"]["content-type"]) == ("1", "text/x-odd")
     assert item["request_id"] == answer.headers["x-amz-apigw-id"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_the_patterns_own_hello_is_stored_with_its_path(door: str, urls: Urls, observe: Observe) -> None:
-    id = http.get(f"{urls[door]}/hello").json()["id"]
-    (item,) = stored(observe(door), id)
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_the_patterns_own_hello_is_stored_with_its_path(ingress: str, urls: Urls, observe: Observe) -> None:
+    id = http.get(f"{urls[ingress]}/hello").json()["id"]
+    (item,) = stored(observe(ingress), id)
     assert (item["path"], item["payload"], item["query"]) == ("/hello", "", "")
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_the_mount_itself_is_a_path_too(door: str, urls: Urls, observe: Observe) -> None:
-    (item,) = stored(observe(door), http.post(urls[door], content=b"x").json()["id"])
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_the_mount_itself_is_a_path_too(ingress: str, urls: Urls, observe: Observe) -> None:
+    (item,) = stored(observe(ingress), http.post(urls[ingress], content=b"x").json()["id"])
     assert item["path"] == "/"
 
 
-@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Binary"])
+@pytest.mark.parametrize("ingress", ["Ingresses/Lambda", "Ingresses/Binary"])
 @pytest.mark.parametrize("payload", [b"\x00\xff\xfe", b"\r\n\x1b", bytes(range(256)), "\ufffd\uffff😀".encode()])
-def test_any_bytes_are_stored_as_they_came(door: str, payload: bytes, urls: Urls, observe: Observe) -> None:
-    answer = http.post(urls[door], content=payload, headers={"Content-Type": "application/octet-stream"})
-    (item,) = stored(observe(door), answer.json()["id"])
+def test_any_bytes_are_stored_as_they_came(ingress: str, payload: bytes, urls: Urls, observe: Observe) -> None:
+    answer = http.post(urls[ingress], content=payload, headers={"Content-Type": "application/octet-stream"})
+    (item,) = stored(observe(ingress), answer.json()["id"])
     kept = item["payload"]
     assert (kept.encode() if isinstance(kept, str) else kept) == payload
 
 
 @pytest.mark.parametrize("payload", [b"\x00", b"\xff", "\ufffd".encode(), "\uffff".encode()])
-def test_the_text_door_refuses_what_it_cannot_carry(payload: bytes, urls: Urls) -> None:
-    answer = http.post(urls["Doors/Direct"], content=payload)
+def test_the_text_ingress_rejects_what_it_cannot_carry(payload: bytes, urls: Urls) -> None:
+    answer = http.post(urls["Ingresses/Direct"], content=payload)
     assert answer.status_code == 400
     assert "binary=True" in answer.json()["message"]
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ingress", INGRESSES)
 @pytest.mark.parametrize("size", [1_100_000, 11_000_000])
-def test_what_is_too_large_is_refused(door: str, size: int, urls: Urls) -> None:
-    answer = http.post(urls[door], content=b"x" * size, timeout=30)
+def test_what_is_too_large_is_rejected(ingress: str, size: int, urls: Urls) -> None:
+    answer = http.post(urls[ingress], content=b"x" * size, timeout=30)
     assert answer.status_code == 413
     assert answer.text.startswith('{"message"')
     assert "\n" not in answer.text
 
 
-@pytest.mark.parametrize("door", ["Doors/ThrottledLambda", "Doors/ThrottledDirect"])
-def test_what_comes_too_fast_is_refused(door: str, urls: Urls) -> None:
-    statuses = [http.post(urls[door], content=b"x").status_code for _ in range(8)]
+@pytest.mark.parametrize("ingress", ["Ingresses/ThrottledLambda", "Ingresses/ThrottledDirect"])
+def test_what_comes_too_fast_is_rejected(ingress: str, urls: Urls) -> None:
+    statuses = [http.post(urls[ingress], content=b"x").status_code for _ in range(8)]
     assert statuses[0] == 202
     assert 429 in statuses
     assert set(statuses) <= {202, 429}
 
 
-@pytest.mark.parametrize("door", ["Doors/BrokenLambda", "Doors/BrokenDirect"])
+@pytest.mark.parametrize("ingress", ["Ingresses/BrokenLambda", "Ingresses/BrokenDirect"])
 def test_a_queue_that_fails_is_told_and_never_a_success(
-    door: str, urls: Urls, observe: Observe, emulator: Emulator
+    ingress: str, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
-    emulator.client("sqs").delete_queue(QueueUrl=observe(door).queue_url)
-    answer = http.post(urls[door], content=b"x")
+    emulator.client("sqs").delete_queue(QueueUrl=observe(ingress).queue_url)
+    answer = http.post(urls[ingress], content=b"x")
     assert answer.status_code == 503
     assert answer.text == '{"message":"The webhook could not be queued: try again."}'
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_one_delivery_sent_twice_is_stored_once(door: str, urls: Urls, observe: Observe) -> None:
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_one_delivery_sent_twice_is_stored_once(ingress: str, urls: Urls, observe: Observe) -> None:
     id = f"order {uuid.uuid4()} \"'\\é".encode()
-    answers = [http.post(urls[door], content=b"x", headers={b"idempotency-key": id}) for _ in range(2)]
+    answers = [http.post(urls[ingress], content=b"x", headers={b"idempotency-key": id}) for _ in range(2)]
 
     ids = {answer.json()["id"] for answer in answers}
     assert len(ids) == 1
-    (item,) = stored(observe(door), *ids)
+    (item,) = stored(observe(ingress), *ids)
     assert item["id"] == f"/#{item['delivery_id']}"
-    observe(door).wait_until_drained(SECONDS)
-    assert [other["id"] for other in observe(door).items()].count(item["id"]) == 1
-    outcomes = [line["message"] for line in observe(door).log("ConsumerLogs") if line.get("id") in ids]
+    observe(ingress).wait_until_drained(SECONDS)
+    assert [other["id"] for other in observe(ingress).items()].count(item["id"]) == 1
+    outcomes = [line["message"] for line in observe(ingress).log("ConsumerLogs") if line.get("id") in ids]
     assert sorted(outcomes) == ["duplicate", "stored"]
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_sender_cannot_make_two_webhooks_one_by_choosing_the_id_of_the_request(
-    door: str, urls: Urls, observe: Observe
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_a_provider_cannot_make_two_webhooks_one_by_choosing_the_id_of_the_request(
+    ingress: str, urls: Urls, observe: Observe
 ) -> None:
     headers = {"X-Amzn-RequestId": "chosen"}
-    answers = [http.post(urls[door], content=body, headers=headers) for body in (b"one", b"another")]
+    answers = [http.post(urls[ingress], content=body, headers=headers) for body in (b"one", b"another")]
     assert [answer.headers["x-amzn-requestid"] for answer in answers] == ["chosen"] * 2
     ids = [answer.json()["id"] for answer in answers]
     assert len(set(ids)) == 2
-    stored(observe(door), *ids)
+    stored(observe(ingress), *ids)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(door: str, urls: Urls, observe: Observe) -> None:
+@pytest.mark.parametrize("ingress", INGRESSES)
+def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(ingress: str, urls: Urls, observe: Observe) -> None:
     marked = "secret-payload"
-    answer = http.post(f"{urls[door]}/hello?token={marked}", content=marked, headers={"X-Token": marked})
+    answer = http.post(f"{urls[ingress]}/hello?token={marked}", content=marked, headers={"X-Token": marked})
     id = answer.json()["id"]
-    stages = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if door == "Doors/Lambda" else [])
+    stages = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if ingress == "Ingresses/Lambda" else [])
 
     def lines(stage: str) -> list[dict[str, Any]]:
-        return [line for line in observe(door).log(stage) if line.get("request_id") == id]
+        return [line for line in observe(ingress).log(stage) if line.get("request_id") == id]
 
     assert wait_for(lambda: all(lines(stage) for stage in stages), SECONDS)
     assert [len(lines(stage)) for stage in stages] == [1] * len(stages)
     assert lines("AccessLogs")[0]["status"] == "202"
     assert lines("ConsumerLogs")[0]["message"] == "stored"
-    assert marked not in json.dumps([observe(door).log(stage) for stage in stages])
+    assert marked not in json.dumps([observe(ingress).log(stage) for stage in stages])
 
 
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("ingress", INGRESSES)
 def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neighbours_are_stored(
-    door: str, urls: Urls, observe: Observe
+    ingress: str, urls: Urls, observe: Observe
 ) -> None:
-    webhook = observe(door)
+    webhook = observe(ingress)
     requests = [Request(content=b"x" * (450_000 if n == 3 else 10)) for n in range(10)]
-    report = send(urls[door], requests, concurrency=10)
+    report = send(urls[ingress], requests, concurrency=10)
     assert report.accepted == 10
     webhook.wait_until_drained(SECONDS)
 
-    letters = each_once(webhook.take_dead_letters())
-    (letter,) = letters
-    assert letter["MessageAttributes"]["error"]["StringValue"] == "ValidationError"
-    assert "size" in letter["MessageAttributes"]["reason"]["StringValue"]
+    dead_letters = each_once(webhook.take_dead_letters())
+    (dead_letter,) = dead_letters
+    assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "ValidationError"
+    assert "size" in dead_letter["MessageAttributes"]["reason"]["StringValue"]
     ids = {item["delivery_id"] for item in webhook.items()}
     assert len(set(report.accepted_ids) & ids) == 9
 
 
-@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+@pytest.mark.parametrize("ingress", ["Ingresses/Lambda", "Ingresses/Direct"])
 @pytest.mark.slow(7)
 def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
-    door: str, urls: Urls, observe: Observe, emulator: Emulator
+    ingress: str, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
-    webhook = observe(door)
+    webhook = observe(ingress)
     consumer = webhook.physical("AWS::Lambda::Function", f"{webhook.id}Consumer")
     accepted: list[str] = []
 
@@ -187,7 +187,7 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
     # A kill may find the consumer between two batches: on until messages came back, which says that it was in one.
     for _ in range(10):
         requests = (Request(content=str(n).encode()) for n in range(100))
-        report = send(urls[door], requests, concurrency=8, on_answer=lambda: _kill(emulator, consumer, 0.1))
+        report = send(urls[ingress], requests, concurrency=8, on_answer=lambda: _kill(emulator, consumer, 0.1))
         assert report.accepted == 100
         accepted += report.accepted_ids
         webhook.wait_until_drained(SECONDS)
@@ -201,19 +201,21 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
     assert webhook.dead_letters() == 0
 
 
-@pytest.mark.parametrize("door", ["Doors/Lambda", "Doors/Direct"])
+@pytest.mark.parametrize("ingress", ["Ingresses/Lambda", "Ingresses/Direct"])
 @pytest.mark.slow(5)
 @pytest.mark.smoke
-def test_the_consumer_never_works_on_more_batches_than_max_concurrency(door: str, urls: Urls, observe: Observe) -> None:
-    report = send(urls[door], (Request(content=b"x") for _ in range(300)), concurrency=32)
-    observe(door).wait_until_drained(SECONDS)
+def test_the_consumer_never_works_on_more_batches_than_max_concurrency(
+    ingress: str, urls: Urls, observe: Observe
+) -> None:
+    report = send(urls[ingress], (Request(content=b"x") for _ in range(300)), concurrency=32)
+    observe(ingress).wait_until_drained(SECONDS)
     assert report.accepted == 300
-    assert 1 <= observe(door).peak_concurrency() <= 3
+    assert 1 <= observe(ingress).peak_concurrency() <= 3
 
 
 def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: Observe, emulator: Emulator) -> None:
-    webhook = observe("Doors/Lambda")
-    (item,) = stored(webhook, http.post(urls["Doors/Lambda"], content=b"x").json()["id"])
+    webhook = observe("Ingresses/Lambda")
+    (item,) = stored(webhook, http.post(urls["Ingresses/Lambda"], content=b"x").json()["id"])
     body, attribute = message.write(
         message.Webhook(
             **{name: item[name] for name in ("mount", "request_id", "method", "path", "source_ip")},
@@ -237,11 +239,11 @@ def test_a_message_that_is_delivered_again_is_stored_once(urls: Urls, observe: O
     assert stored(webhook, item["delivery_id"]) == [item]
 
 
-@pytest.mark.parametrize("door", ["Doors/FifoLambda", "Doors/FifoDirect"])
-def test_a_fifo_queue_keeps_the_order(door: str, urls: Urls, observe: Observe) -> None:
-    ids = [http.post(urls[door], content=b"the same").json()["id"] for _ in range(25)]
-    stored(observe(door), *ids)
-    assert [line["id"] for line in observe(door).log("ConsumerLogs") if line["message"] == "stored"] == ids
+@pytest.mark.parametrize("ingress", ["Ingresses/FifoLambda", "Ingresses/FifoDirect"])
+def test_a_fifo_queue_keeps_the_order(ingress: str, urls: Urls, observe: Observe) -> None:
+    ids = [http.post(urls[ingress], content=b"the same").json()["id"] for _ in range(25)]
+    stored(observe(ingress), *ids)
+    assert [line["id"] for line in observe(ingress).log("ConsumerLogs") if line["message"] == "stored"] == ids
 
 
 class TestAConsumerOfOnesOwn:
@@ -249,22 +251,22 @@ class TestAConsumerOfOnesOwn:
         return [json.loads(item["record"]) for item in webhook.items(f"{webhook.id}Records")]
 
     @pytest.mark.parametrize("kind", ["Text", "Bytes"])
-    def test_gets_the_same_message_through_either_door(self, kind: str, urls: Urls, observe: Observe) -> None:
+    def test_gets_the_same_message_through_either_ingress(self, kind: str, urls: Urls, observe: Observe) -> None:
         payloads = ["", "{}", '{"a": "Zoë"}', "a=1&b=%20", "😀\r\n\t", "-", "${x} #if"]
         seen: dict[str, dict[str, Any]] = {}
-        for door in ("Lambda", "Direct"):
-            name = f"Recorders/{kind}{door}"
+        for ingress in ("Lambda", "Direct"):
+            name = f"Recorders/{kind}{ingress}"
             for n, payload in enumerate(payloads):
                 answer = http.put(
                     f"{urls[name]}/some/path?q=%26&r=",
                     content=payload.encode(),
-                    # Without a type {} is nothing to a text door.
+                    # Without a type {} is nothing to a text ingress.
                     headers={b"X-Delivery": f"delivery-{n}".encode(), b"X-Odd": "a&b=c%20+é;\"'".encode()}
                     | ({b"Content-Type": b"text/x-odd"} if payload else {}),
                 )
                 assert (answer.status_code, answer.json()) == (202, {"id": f"delivery-{n}"})
             assert wait_for(lambda name=name: len(self.records(observe(name))) == len(payloads), SECONDS)  # type: ignore[misc]
-            seen[door] = {}
+            seen[ingress] = {}
             for record in self.records(observe(name)):
                 webhook = message.read(record)
                 # What differs from request to request, and from mount to mount.
@@ -273,11 +275,11 @@ class TestAConsumerOfOnesOwn:
                 for field in ("request_id", "message_id", "received_at"):
                     assert fields.pop(field)
                 for field in ("mount", "path", "url"):
-                    assert f"/{door.lower()}/in" in fields[field]
-                    fields[field] = fields[field].replace(f"/{door.lower()}/in", "/in")
+                    assert f"/{ingress.lower()}/in" in fields[field]
+                    fields[field] = fields[field].replace(f"/{ingress.lower()}/in", "/in")
                 if kind == "Text":
                     fields["raw"] = record["body"]
-                seen[door][webhook.id] = fields
+                seen[ingress][webhook.id] = fields
         assert seen["Lambda"] == seen["Direct"]
         assert [seen["Lambda"][f"delivery-{n}"]["body"].decode() for n in range(len(payloads))] == payloads
 
@@ -288,8 +290,8 @@ class TestAConsumerOfOnesOwn:
         webhook = observe("Recorders/TextDirect")
         assert http.post(urls["Recorders/TextDirect"], content=b"raise").status_code == 202
         assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
-        (letter,) = each_once(webhook.take_dead_letters())
-        assert letter["Body"] == "raise"
+        (dead_letter,) = each_once(webhook.take_dead_letters())
+        assert dead_letter["Body"] == "raise"
 
     def test_shares_its_api_with_what_was_there(self, urls: Urls) -> None:
         health = urls["Recorders/TextDirect"].removesuffix("/direct/in") + "/health"

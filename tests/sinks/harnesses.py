@@ -38,7 +38,7 @@ from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
 
 
-class World(ABC):
+class Harness(ABC):
     """One sink's. ``holds_bytes`` is the largest payload that it stores, ``encoding`` that of its texts."""
 
     holds_bytes = 6 * 1024 * 1024
@@ -67,9 +67,9 @@ class World(ABC):
         self.link.drop()
 
     def restart(self) -> None:
-        """End the server, let somebody find it gone, and start it again."""
+        """End the server, let someone find it gone, and start it again."""
         self.link.cut()
-        self.link.mend()
+        self.link.fix()
 
     def close(self) -> None:
         self.link.close()
@@ -95,7 +95,7 @@ def login(user: str, password: str) -> str:
     return json.dumps({"username": user, "password": password, "engine": "any"})
 
 
-class DatabaseWorld(World):
+class DatabaseHarness(Harness):
     driver: Callable[[DatabaseSettings], Driver]
     user: str
     database: str
@@ -135,7 +135,7 @@ class DatabaseWorld(World):
         return webhook(b"poison", id=secrets.token_hex(5000))  # longer than a key may be
 
 
-class PostgresWorld(DatabaseWorld):
+class PostgresHarness(DatabaseHarness):
     server: PostgresServer
     driver = PostgresDriver
     user = USER
@@ -152,7 +152,7 @@ class PostgresWorld(DatabaseWorld):
         return f"SELECT mount || '#' || id, payload FROM {self.table}"
 
 
-class EncodedWorld(PostgresWorld):
+class EncodedHarness(PostgresHarness):
     """A database that is not UTF-8, as servers of other days have it."""
 
     def __init__(self, server: PostgresServer, encoding: str) -> None:
@@ -175,7 +175,7 @@ class EncodedWorld(PostgresWorld):
         self.server.query(f"DROP DATABASE {self.database} WITH (FORCE)")
 
 
-class PooledWorld(PostgresWorld):
+class PooledHarness(PostgresHarness):
     """Behind a pooler."""
 
     def __init__(self, server: PostgresServer, pooler: PgBouncer) -> None:
@@ -189,7 +189,7 @@ class PooledWorld(PostgresWorld):
         self.pooler.close()
 
 
-class MySqlWorld(DatabaseWorld):
+class MySqlHarness(DatabaseHarness):
     server: MariaDbServer
     driver = MySqlDriver
     user = MARIADB_USER
@@ -204,7 +204,7 @@ class MySqlWorld(DatabaseWorld):
         return [(f"{mount}#{id.decode()}", payload) for mount, id, payload in rows]
 
 
-class DataApiWorld(World):
+class DataApiHarness(Harness):
     holds_bytes = 3_000_000  # a request of 4 MiB, in base64
 
     def __init__(self, server: PostgresServer) -> None:
@@ -236,7 +236,7 @@ class DataApiWorld(World):
         self.stub.close()
 
 
-class DynamoDBWorld(World):
+class DynamoDBHarness(Harness):
     holds_bytes = 390_000
 
     def __init__(self, emulator: Emulator) -> None:
@@ -262,7 +262,7 @@ class DynamoDBWorld(World):
         return webhook(b"x" * 450_000)
 
 
-class HttpWorld(World):
+class HttpHarness(Harness):
     # What one webhook does to a service is no reason to take it for down.
     attempts_when_down = 4
 
@@ -284,7 +284,7 @@ class HttpWorld(World):
         self.service.close()
 
 
-class PythonWorld(World):
+class PythonHarness(Harness):
     """A handler that stores into SQLite, once by its own means, and reaches it by a link like all others."""
 
     def __init__(self, folder: Path, *, batch: bool = False) -> None:

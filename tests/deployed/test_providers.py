@@ -1,4 +1,4 @@
-"""Every sender's requests, sent to a really deployed stack, each at its own door."""
+"""Every provider's requests, sent to a really deployed stack, each at its own ingress."""
 
 import hashlib
 import hmac
@@ -11,47 +11,47 @@ import httpx
 import pytest
 
 from cdk_scalable_webhook.sources.providers import PROVIDERS
-from deployed.letters import each_once
+from deployed.dead_letters import each_once
 from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from senders import BODY, SECRET, SENDERS, Signed
+from signers import BODY, SECRET, SIGNERS, Signed
 
 Observe = Callable[[str], ObservedWebhook]
 
-ANY_DOOR = [provider.method for provider in PROVIDERS if not provider.takes_code]
-LAMBDA_DOOR = [provider.method for provider in PROVIDERS if provider.takes_code]
-DOORS = [("Lambda", name) for name in (*ANY_DOOR, *LAMBDA_DOOR)]
+ANY_INGRESS = [provider.method for provider in PROVIDERS if not provider.takes_code]
+LAMBDA_INGRESS = [provider.method for provider in PROVIDERS if provider.takes_code]
+INGRESSES = [("Lambda", name) for name in (*ANY_INGRESS, *LAMBDA_INGRESS)]
 # So many share a consumer, as in app.py.
 TOGETHER = 7
-DOORS += [(door, name) for door in ("Direct", "Binary") for name in ANY_DOOR[:TOGETHER]]
-DOORS += [(f"Direct{n // TOGETHER * TOGETHER}", name) for n, name in enumerate(ANY_DOOR) if n >= TOGETHER]
+INGRESSES += [(ingress, name) for ingress in ("Direct", "Binary") for name in ANY_INGRESS[:TOGETHER]]
+INGRESSES += [(f"Direct{n // TOGETHER * TOGETHER}", name) for n, name in enumerate(ANY_INGRESS) if n >= TOGETHER]
 SECONDS = 60
 
 
 @pytest.fixture(scope="module", autouse=True)
 def secrets(urls: dict[str, str], emulator: Emulator) -> None:
-    """Each sender's secret, where its source looks for it."""
+    """Each provider's secret, where its source looks for it."""
     manager, observed = emulator.client("secretsmanager"), ObservedWebhook
-    for name in (*ANY_DOOR, *LAMBDA_DOOR, "bank"):
-        arn = observed(emulator, "Senders", "Lambda").physical("AWS::SecretsManager::Secret", name.replace("_", ""))
-        manager.put_secret_value(SecretId=arn, SecretString=SENDERS[name].secret if name in SENDERS else "red wax")
+    for name in (*ANY_INGRESS, *LAMBDA_INGRESS, "bank"):
+        arn = observed(emulator, "Providers", "Lambda").physical("AWS::SecretsManager::Secret", name.replace("_", ""))
+        manager.put_secret_value(SecretId=arn, SecretString=SIGNERS[name].secret if name in SIGNERS else "red wax")
 
 
-def url_of(urls: dict[str, str], door: str, name: str) -> str:
-    return urls[f"Senders/{door}/Source {name}"]
+def url_of(urls: dict[str, str], ingress: str, name: str) -> str:
+    return urls[f"Providers/{ingress}/Source {name}"]
 
 
 def called(url: str) -> str:
-    """The URL as the sender of a deployed API knows it, which is the one that Twilio signs."""
+    """The URL as the provider of a deployed API knows it, which is the one that Twilio signs."""
     _, _, _, api, stage, *path = urlsplit(url).path.split("/")
     return f"https://{api}.execute-api.us-east-1.amazonaws.com/{stage}/{'/'.join(path)}"
 
 
 def post(url: str, name: str, body: bytes = BODY, signed: Signed | None = None) -> httpx.Response:
-    sender = SENDERS[name]
-    headers = sender.sign(body, time.time(), called(url)) if signed is None else signed
-    query = sender.query(body)
+    provider = SIGNERS[name]
+    headers = provider.sign(body, time.time(), called(url)) if signed is None else signed
+    query = provider.query(body)
     target = f"{url}?{query}" if query else url
     return http.post(target, content=body, headers={"Content-Type": "application/json"} | headers, timeout=30)
 
@@ -60,15 +60,15 @@ def stored(webhook: ObservedWebhook, path: str, text: str = "") -> list[str]:
     return [item["delivery_id"] for item in webhook.items() if item["path"] == path and text in str(item["payload"])]
 
 
-@pytest.mark.parametrize(("door", "name"), DOORS)
-def test_what_its_sender_signed_is_stored_under_its_own_id(
-    door: str, name: str, urls: dict[str, str], observe: Observe
+@pytest.mark.parametrize(("ingress", "name"), INGRESSES)
+def test_what_its_provider_signed_is_stored_under_its_own_id(
+    ingress: str, name: str, urls: dict[str, str], observe: Observe
 ) -> None:
-    url, webhook = url_of(urls, door, name), observe(f"Senders/{door}")
+    url, webhook = url_of(urls, ingress, name), observe(f"Providers/{ingress}")
     answers = [post(url, name) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [SENDERS[name].accepted] * 2
-    # The payload has the id of the senders that put it there; a direct door answers with that of a header, or its own.
-    id = SENDERS[name].id
+    assert [answer.status_code for answer in answers] == [SIGNERS[name].accepted] * 2
+    # A direct integration answers with the id of a header, or with one of its own.
+    id = SIGNERS[name].id
     expected = 1 if id else 2
     assert wait_for(lambda: len(stored(webhook, f"/{name}")) == expected, SECONDS), webhook.log("ConsumerLogs")[-3:]
     webhook.wait_until_drained(SECONDS)
@@ -76,26 +76,26 @@ def test_what_its_sender_signed_is_stored_under_its_own_id(
     assert id is None or stored(webhook, f"/{name}") == [id]
 
 
-def take_unverified(webhook: ObservedWebhook, door: str) -> None:
+def take_unverified(webhook: ObservedWebhook, ingress: str) -> None:
     """What other tests have left there."""
-    if door != "Lambda":
+    if ingress != "Lambda":
         webhook.take_unverified()
 
 
-@pytest.mark.parametrize(("door", "name"), DOORS)
+@pytest.mark.parametrize(("ingress", "name"), INGRESSES)
 def test_what_it_did_not_sign_never_reaches_the_sink(
-    door: str, name: str, urls: dict[str, str], observe: Observe
+    ingress: str, name: str, urls: dict[str, str], observe: Observe
 ) -> None:
-    url, webhook = url_of(urls, door, name), observe(f"Senders/{door}")
-    take_unverified(webhook, door)
+    url, webhook = url_of(urls, ingress, name), observe(f"Providers/{ingress}")
+    take_unverified(webhook, ingress)
     forged = BODY.replace(SECRET.encode(), b"guess").replace(b"Zo", b"forged")
-    signed = {k: v.replace(SECRET, "guess") for k, v in SENDERS[name].sign(BODY, time.time(), called(url)).items()}
+    signed = {k: v.replace(SECRET, "guess") for k, v in SIGNERS[name].sign(BODY, time.time(), called(url)).items()}
     answer = post(url, name, forged, signed)
-    if door == "Lambda":
+    if ingress == "Lambda":
         assert answer.status_code in (401, 503)
         assert webhook.backlog() == 0
     else:
-        assert answer.status_code == SENDERS[name].accepted
+        assert answer.status_code == SIGNERS[name].accepted
         assert wait_for(lambda: webhook.unverified() >= 1, SECONDS)
         (message,) = each_once(webhook.take_unverified())
         assert message["MessageAttributes"]["error"]["StringValue"] == "Unverified"
@@ -103,35 +103,37 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
     assert webhook.dead_letters() == 0
 
 
-@pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
-def test_what_is_signed_for_one_door_is_refused_at_another(door: str, urls: dict[str, str], observe: Observe) -> None:
-    webhook = observe(f"Senders/{door}")
-    take_unverified(webhook, door)
-    signed = SENDERS["github"].sign(BODY, time.time(), "")
-    answer = http.post(url_of(urls, door, "shopify"), content=BODY, headers=signed, timeout=30)
-    if door == "Lambda":
+@pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
+def test_what_is_signed_for_one_ingress_is_rejected_at_another(
+    ingress: str, urls: dict[str, str], observe: Observe
+) -> None:
+    webhook = observe(f"Providers/{ingress}")
+    take_unverified(webhook, ingress)
+    signed = SIGNERS["github"].sign(BODY, time.time(), "")
+    answer = http.post(url_of(urls, ingress, "shopify"), content=BODY, headers=signed, timeout=30)
+    if ingress == "Lambda":
         assert answer.status_code in (401, 503)
     else:
         assert wait_for(lambda: len(webhook.take_unverified()) >= 1, SECONDS)
 
 
 class TestHandshakes:
-    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
-    def test_microsoft_graph(self, door: str, urls: dict[str, str], observe: Observe) -> None:
-        webhook = observe(f"Senders/{door}")
+    @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
+    def test_microsoft_graph(self, ingress: str, urls: dict[str, str], observe: Observe) -> None:
+        webhook = observe(f"Providers/{ingress}")
         token = "Validation: Testing <b>client</b> reachability +1 Zoë"
         before = len(webhook.items())
-        answer = http.post(url_of(urls, door, "microsoft_graph"), params={"validationToken": token}, timeout=30)
+        answer = http.post(url_of(urls, ingress, "microsoft_graph"), params={"validationToken": token}, timeout=30)
         assert (answer.status_code, answer.text) == (200, token)
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["x-content-type-options"] == "nosniff"
         webhook.wait_until_drained(SECONDS)
         assert len(webhook.items()) == before
 
-    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
-    def test_okta(self, door: str, urls: dict[str, str]) -> None:
+    @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
+    def test_okta(self, ingress: str, urls: dict[str, str]) -> None:
         headers = {"X-Okta-Verification-Challenge": "Me_rShK8\"<b>'", "Authorization": SECRET}
-        answer = http.get(url_of(urls, door, "okta"), headers=headers, timeout=30)
+        answer = http.get(url_of(urls, ingress, "okta"), headers=headers, timeout=30)
         assert (answer.status_code, answer.json()) == (200, {"verification": "Me_rShK8\"<b>'"})
         assert answer.headers["content-type"] == "application/json"
 
@@ -165,27 +167,27 @@ class TestHandshakes:
 
     def test_the_ping_of_github_is_stored_as_any_event(self, urls: dict[str, str], observe: Observe) -> None:
         body = b'{"zen": "Responsive is better than fast."}'
-        signed = SENDERS["github"].sign(body, time.time(), "") | {"X-GitHub-Event": "ping", "X-GitHub-Delivery": "ping"}
+        signed = SIGNERS["github"].sign(body, time.time(), "") | {"X-GitHub-Event": "ping", "X-GitHub-Delivery": "ping"}
         assert post(url_of(urls, "Lambda", "github"), "github", body, signed).status_code == 202
-        assert wait_for(lambda: "ping" in stored(observe("Senders/Lambda"), "/github"), SECONDS)
+        assert wait_for(lambda: "ping" in stored(observe("Providers/Lambda"), "/github"), SECONDS)
 
 
 class TestCustom:
-    @pytest.mark.parametrize("door", ["Lambda", "Direct", "Binary"])
+    @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
     def test_what_a_function_of_ones_own_lets_in_is_stored(
-        self, door: str, urls: dict[str, str], observe: Observe
+        self, ingress: str, urls: dict[str, str], observe: Observe
     ) -> None:
-        url, webhook = urls[f"Senders/{door}"], observe(f"Senders/{door}")
-        take_unverified(webhook, door)
+        url, webhook = urls[f"Providers/{ingress}"], observe(f"Providers/{ingress}")
+        take_unverified(webhook, ingress)
         for seal in ("red wax", "red wax", "candle"):
             headers = {"X-Seal": seal, "X-Transfer": f"transfer-{len(seal)}"}
             http.post(url, content=b"{}", headers=headers, timeout=30)
         assert wait_for(lambda: stored(webhook, "/bank") == ["transfer-7"], SECONDS)
-        if door != "Lambda":
+        if ingress != "Lambda":
             assert wait_for(lambda: webhook.unverified() >= 1, SECONDS)
 
-    def test_it_answers_at_the_door(self, urls: dict[str, str]) -> None:
-        answer = http.options(urls["Senders/Lambda"], timeout=30)
+    def test_it_answers_at_the_ingress(self, urls: dict[str, str]) -> None:
+        answer = http.options(urls["Providers/Lambda"], timeout=30)
         assert (answer.status_code, answer.text) == (200, "here")
 
 
@@ -193,11 +195,11 @@ def test_no_stage_logs_payload_secret_or_signature(urls: dict[str, str], observe
     """After all that was sent before: nothing that was marked is in any line of any stage."""
     post(url_of(urls, "Lambda", "github"), "github")
     logged = ""
-    for door in dict.fromkeys(door for door, _ in DOORS):
-        names = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if door == "Lambda" else [])
-        names += [f"Source{name.replace('_', '')}PublisherLogs" for d, name in DOORS if d == door == "Lambda"]
-        logged += json.dumps([observe(f"Senders/{door}").log(name) for name in names], ensure_ascii=False)
+    for ingress in dict.fromkeys(ingress for ingress, _ in INGRESSES):
+        names = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if ingress == "Lambda" else [])
+        names += [f"Source{name.replace('_', '')}PublisherLogs" for d, name in INGRESSES if d == ingress == "Lambda"]
+        logged += json.dumps([observe(f"Providers/{ingress}").log(name) for name in names], ensure_ascii=False)
     assert '"stored"' in logged
-    signed = [value for name in SENDERS for value in SENDERS[name].sign(BODY, time.time(), "").values()]
+    signed = [value for name in SIGNERS for value in SIGNERS[name].sign(BODY, time.time(), "").values()]
     secret = [word for word in signed if len(word) > 20] + ["Zoë", SECRET, "red wax", "candle", "forged"]
     assert [word for word in secret if word in logged] == []
