@@ -20,7 +20,7 @@ from twilio.request_validator import RequestValidator
 from cdk_scalable_webhook import Source
 from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
-# With a space: found in a log it is no part of an id, which are random and many.
+# With a space, so that no random id in a log contains it.
 SECRET = "hush hush"
 STATES = [{"clientState": SECRET, "resource": "me"}, {"clientState": SECRET, "resource": "you"}]
 BODY = json.dumps({"id": "evt_1", "event_id": "Ev1", "eventId": "Ok1", "value": STATES, "name": "Zoë"}).encode()
@@ -32,10 +32,12 @@ Sign = Callable[[bytes, float, str], Signed]
 
 @dataclass(frozen=True)
 class Signer:
-    """A provider: its source, its secret, what its library signs of a payload at a time to a URL, and the id of the
-    delivery. ``unsigned`` are headers that no signature covers; ``query`` is what the provider adds to the URL;
-    ``accepted`` the status that it takes for accepted; ``signature`` is a pattern of what counts of a header;
-    ``sends`` whether it sends such a payload."""
+    """The way in which a provider signs.
+
+    ``sign`` signs a payload at a time to a URL, and ``id`` is the id of the event. ``unsigned`` are headers without a
+    signature over them. ``query`` is what the provider adds to the URL, and ``accepted`` the status that it requires.
+    ``signature`` matches the part of a header that counts. ``sends`` tells whether the provider sends such a payload.
+    """
 
     source: Callable[[Any], Source]
     secret: str
@@ -68,7 +70,7 @@ def slacks(body: bytes, at: float, _: str) -> Signed:
 
 def standard(body: bytes, at: float, _: str) -> Signed:
     signature = StandardWebhook(KEY).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
-    # One of another secret before it, as while a provider rotates.
+    # With a signature by another secret, as during a rotation.
     several = f"v1,{base64.b64encode(b'x' * 32).decode()} {signature}"
     return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": several}
 
@@ -122,7 +124,7 @@ def of_token(secret: Any) -> Source:
 
 
 def of_case(provider: Provider) -> Signer:
-    """A provider by what its own library has accepted: the case of tools/provider_vectors, with payloads of ours."""
+    """Return the signer of a provider from the case of tools/provider_vectors, which its own library has accepted."""
     case = next(case for case in CASES if case.provider == provider.name)
     secret = SECRET if case.key == "text" else case.secret
 
@@ -138,7 +140,7 @@ def of_case(provider: Provider) -> Signer:
         sign,
         id=json.loads(BODY)[way["id_field"]] if "id_field" in way else case.id,
         unsigned=tuple(case.headers.keys() - case.signed_headers),
-        # What touches a URL that is signed has to end it.
+        # The payload has to separate itself from a signed URL.
         payloads=(text.map(lambda each: f"{{{each}}}") if "{url}" in case.content else text).map(str.encode),
         is_body_signed=case.is_signed,
         accepted=provider.accepted.status if provider.accepted else 202,
@@ -246,7 +248,7 @@ def _hmac(**arguments: Any) -> Callable[[Any], Source]:
     return lambda secret: Source.hmac(secret, **arguments)
 
 
-# Other ways of the providers above, and what any HMAC may be.
+# Other ways of the providers above, and variants of HMAC.
 WAYS = {
     "svix": Signer(Source.standard_webhooks, KEY, svix, "msg_1", signature="[^ ]+$"),
     "a standard webhook with a key of text": Signer(

@@ -1,4 +1,4 @@
-"""Payloads that are small to send and large to read, or that no reader has thought of."""
+"""Payloads that are small to send and large to read, or that readers do not expect."""
 
 BOMBS: dict[str, bytes] = {
     "objects, deep": b'{"a":' * 100_000,

@@ -1,4 +1,4 @@
-"""Requests that someone makes who has seen a genuine one, and has not its secret."""
+"""Forge requests from a genuine one, without its secret."""
 
 import base64
 import hashlib
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-# What is as long as that, in a header that tells who sends, is a signature, or a secret.
+# A part of a header of at least this length is a signature or a secret.
 _SIGNATURE = re.compile(r"[A-Za-z0-9+/_-]{16,}=*")
 _TOKEN = re.compile(r"(?<=Bearer ).+|^(?!Bearer ).+$")
 _IN_A_HEADER = re.compile(r"(?<=t=)\d{10,13}")
 _ALPHABET = "0123456789abcdefABCDEFXYZ+/=_-"
-# What a function that no one thought about may take for a signature, a key or a time.
+# Values that a careless function may take for a signature, a key or a time.
 _NOTHINGS = ["", " ", "\t", ",", "=", "null", "None", "undefined", "true", "0", "[]", "{}", "*", "%00", "\0", "\u3000"]
 _TIMES = [
     *("", "0", "-1", "1", "1e9", "0x6900", "NaN", "inf", "99999999999999999999", "9" * 5000, "1.5", " 1", "1 ", "+1"),
@@ -27,7 +27,7 @@ _BODIES = [
 
 @dataclass(frozen=True)
 class Request:
-    """A request with what a signature may be of. ``secret`` is the receiver's."""
+    """A request with all parts that a signature may cover. ``secret`` is the receiver's."""
 
     headers: Mapping[str, str]
     body: bytes
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Scheme:
-    """What of a request a source reads, as it describes itself."""
+    """The parts of a request that a source reads, by its description."""
 
     headers: frozenset[str]
     timestamps: frozenset[str]
@@ -78,8 +78,10 @@ Refused = Callable[[Request], bool]
 
 
 def forgeries(genuine: Request, scheme: Scheme, rejected: Refused) -> Iterator[tuple[str, Request]]:
-    """Each with what it is, for whoever reads of one that got through. ``rejected`` tells which of several signatures
-    counts, as while a provider rotates its secret; one of them has to."""
+    """Yield each forgery with a description.
+
+    ``rejected`` tells which of several signatures count, as during a provider's rotation. One of them has to.
+    """
     in_a_header = [name for name in genuine.headers if name.lower() in scheme.headers]
     named = [name for name in in_a_header if rejected(genuine.without(name))]
     assert bool(named) is bool(scheme.headers)
@@ -138,7 +140,7 @@ def _of_a_header(genuine: Request, name: str, rejected: Refused) -> Iterator[tup
 
 
 def _places(value: str) -> list[tuple[int, int]]:
-    """Where in a header signatures are, or else the secret itself."""
+    """Return the places of signatures in a header, or else of the secret itself."""
     found = list(_SIGNATURE.finditer(value)) or list(_TOKEN.finditer(value))
     return [each.span() for each in found]
 
@@ -150,7 +152,7 @@ def _with_signature(value: str, forged: str) -> str:
 
 
 def _signatures(genuine: Request) -> Iterator[str]:
-    """What takes no secret to make."""
+    """Yield signatures that need no secret."""
     for digest in (hashlib.sha256, hashlib.sha1, hashlib.sha512, hashlib.md5):
         for content in (genuine.body, b"", str(int(genuine.at)).encode() + b"." + genuine.body):
             made = digest(content).digest()
@@ -188,12 +190,12 @@ def _of_the_time(genuine: Request, scheme: Scheme) -> Iterator[tuple[str, Reques
             continue
         yield f"no {name}", genuine.without(name)
         for time in [*_TIMES, f"{value} ", f"{value}.0", f"+{value}", f"{value}\u200b", f"{value},{value}", value[:-1]]:
-            # HTTP has no blanks at the ends of a value: one that keeps them is a wrong time, too.
+            # HTTP strips blanks at the ends of a value. With them, a time is wrong too.
             yield f"{name}: {time[:30]!r}", genuine.with_header(name, time)
 
 
 def _of_client_states(genuine: Request) -> Iterator[tuple[str, Request]]:
-    """Microsoft Graph's secret is a field of each change."""
+    """In Microsoft Graph's payload, each change has the secret as a field."""
     secret = genuine.secret
     wrong: list[Any] = [None, "", " ", 0, 1, True, False, [], [secret], {}, {"clientState": secret}, secret + " ", "x"]
     wrong += [secret[:-1], secret[1:], secret.upper(), secret.title(), f"\u200b{secret}", secret.replace("s", "\u017f")]
@@ -222,7 +224,7 @@ def _of_client_states(genuine: Request) -> Iterator[tuple[str, Request]]:
 
 
 def _wrong_secrets(secret: str) -> Iterator[str]:
-    """Of a receiver whose secret this is, the genuine request is forged. Each is written as the right one is."""
+    """Yield wrong secrets, in the form of the right one. With each, the genuine request becomes a forgery."""
     try:
         fields = json.loads(secret)
     except ValueError:
@@ -232,7 +234,7 @@ def _wrong_secrets(secret: str) -> Iterator[str]:
         yield from (json.dumps({first: wrong, **dict(others)}) for wrong in _wrong_secrets(value))
         return
     start = len("whsec_") if secret.startswith("whsec_") else 0
-    # The last character of base64 says less than it could.
+    # The last character of base64 has unused bits.
     for position in range(start, min(len(secret) - 2, start + 40)):
         character = secret[position]
         if character.isalnum():

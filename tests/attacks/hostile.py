@@ -1,6 +1,6 @@
-"""What takes a function longest before it knows that no one has signed it: for each scheme, of the largest size.
+"""Requests that take a function longest before it can reject them, for each scheme and of the largest size.
 
-Whoever sends it has seen genuine requests, and has not the secret.
+The attacker has seen genuine requests, but does not have the secret.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.sources.source import Source, Sources
 
 ALL: Mapping[str, Signer] = {**SIGNERS, **WAYS}
-# As the publisher puts it together of an event.
+# As the publisher takes it from an event.
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/in"
 MOUNT = "/in"
 # Bytes: of a message, of a payload in an event of 6 MB, and of a batch as JSON.
 MESSAGE = MAX_MESSAGE_BYTES
 REQUEST = 4_400_000
 BATCH = 6 * 2**20
-# A request line and headers have 10,240 bytes together.
+# Request line and headers are limited to 10,240 bytes together.
 _HEAD = 8_000
 
 Pairs = Sequence[tuple[str, str]]
@@ -45,7 +45,7 @@ _MANY_HEADERS = [(f"x-{number}", "") for number in range(_HEAD // 8)]
 
 @dataclass(frozen=True)
 class Hostile:
-    """One request, and what is hostile about it."""
+    """A request, and a description of its attack."""
 
     what: str
     headers: Pairs
@@ -53,7 +53,7 @@ class Hostile:
     query: Pairs = ()
 
     def event(self, at: float) -> dict[str, Any]:
-        """As API Gateway gives it to the publisher."""
+        """Return it as an event for the publisher."""
         event = request(self.body, headers=list(self.headers), query=list(self.query), mount=MOUNT, proxy=None)
         event["requestContext"]["requestTimeEpoch"] = round(at * 1000)
         return event
@@ -74,39 +74,39 @@ class Hostile:
         )
 
     def fitting(self, at: float, id: str = "0") -> "Hostile":
-        """With as much of its payload as a message holds."""
+        """Return it with as much of its payload as fits a message."""
         body, attribute = message.write(self.webhook(at, id))
         above = message.size(body, attribute) - MESSAGE
         return self if above <= 0 else replace(self, body=_cut(self.body, above))
 
 
 def description(source: Callable[[Any], Described]) -> dict[str, Any]:
-    """What synth time tells run time of a source."""
+    """Return the description of a source that synth time writes for run time."""
     described = source(secretsmanager.Secret(Stack(App(), "Stack"), "Secret")).describe()
     told: dict[str, Any] = json.loads(json.dumps(described, default=str))
     return told
 
 
 def sources(provider: Signer, manager: SecretsManager, *, in_order: bool = False) -> Sources:
-    """Its source, at ``MOUNT``."""
+    """Return the signer's source at ``MOUNT``."""
     return Sources({MOUNT: Source.from_description(description(provider.source), manager, in_order=in_order)})
 
 
 def genuine(provider: Signer, at: float) -> Hostile:
-    """What the provider itself sends."""
+    """Return a genuine request."""
     query = [tuple(pair.split("=")) for pair in provider.query(BODY).split("&") if pair]
     return Hostile("genuine", list(provider.sign(BODY, at, URL).items()), BODY, query)  # type: ignore[arg-type]
 
 
 def hostile(provider: Signer, at: float, size: int = REQUEST) -> Iterator[Hostile]:
-    """What someone else sends, with payloads of ``size`` bytes."""
+    """Yield hostile requests with payloads of ``size`` bytes."""
     scheme = description(provider.source)["scheme"]
     ways = scheme.get("ways", [scheme])
     signed = provider.sign(BODY, at, URL)
-    # A signature in each header that may have one: most are of another payload than this.
+    # A signature in each header that may have one, most of them of another payload.
     some = next((signed[way["header"]] for way in ways if way.get("header") in signed), "x" * 28)
     headers = [*signed.items(), *((way["header"], some) for way in ways if way.get("header", "") not in ("", *signed))]
-    # A token is not known to whoever has not the secret.
+    # An attacker does not know the token.
     headers = [(name, value.replace(provider.secret, "hush hash")) for name, value in headers if name != "Content-Type"]
     bodies = _bodies(size)
     for kind, body in bodies.items():
@@ -135,7 +135,7 @@ def hostile(provider: Signer, at: float, size: int = REQUEST) -> Iterator[Hostil
 
 @cache
 def _bodies(size: int) -> Mapping[str, bytes]:
-    """Each an object, as most are."""
+    """Return payloads, each an object, as most are."""
     elements = {
         "objects": b'{"":0}',
         "arrays": b"[]",
@@ -166,7 +166,7 @@ def _forms(size: int) -> Mapping[str, bytes]:
 
 
 def _cut(body: bytes, above: int) -> bytes:
-    """Shorter by as much, in whatever way it travels."""
+    """Shorten a payload by this much, in any encoding."""
     left = len(body) - above
     try:
         body.decode()
@@ -176,7 +176,7 @@ def _cut(body: bytes, above: int) -> bytes:
 
 
 def queued(webhook: Webhook, *, fifo: bool = False) -> dict[str, Any]:
-    """As it comes out of the queue."""
+    """Return it as a record of the queue."""
     more: dict[str, Any] = {}
     if fifo:
         more = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}

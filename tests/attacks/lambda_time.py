@@ -1,4 +1,4 @@
-"""The processor time that a function has: Lambda gives 256 MiB 256/1769 of a vCPU.
+"""The processor time of a function: Lambda gives 256 MiB 256/1769 of a vCPU.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
@@ -16,8 +16,7 @@ VCPU = 256 / 1769
 
 
 class Invocation:
-    """Lambda's context of a function whose time is that of its processor: however busy the machine is, the same work
-    takes the same of it."""
+    """Lambda's context with processor time, so that the same work takes the same time on a busy machine."""
 
     def __init__(self, seconds: float) -> None:
         self._ends = now() + seconds
@@ -27,12 +26,12 @@ class Invocation:
 
 
 def now() -> float:
-    """Seconds that such a function has worked."""
+    """Return the seconds for which such a function has worked."""
     return time.process_time() / VCPU
 
 
 class _Signal:
-    """Python's timers, by that time."""
+    """Python's timers by that time."""
 
     SIGALRM, ITIMER_REAL = signal.SIGPROF, signal.ITIMER_PROF
     SIG_DFL = signal.SIG_DFL
@@ -49,6 +48,6 @@ class _Time:
 
 
 def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the deadline of a batch count by it."""
+    """Let the deadline of a batch use that time."""
     monkeypatch.setattr(deadline, "signal", _Signal)
     monkeypatch.setattr(deadline, "time", _Time)

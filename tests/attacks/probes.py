@@ -1,5 +1,4 @@
-"""Texts that mean something to someone on a webhook's way: to Velocity, SQS's Query protocol, HTTP, SQL, JSON, a log
-or a terminal."""
+"""Texts with a meaning to a part of the system: Velocity, SQS's Query protocol, HTTP, SQL, JSON, logs or terminals."""
 
 VELOCITY = [
     "$context.identity.sourceIp",

@@ -1,5 +1,4 @@
-"""What a stranger sends never decides about someone else's webhook: batches of hostile and genuine ones, by the
-processor time that 256 MiB have."""
+"""Hostile webhooks never decide about genuine ones of their batch, by the processor time of 256 MiB."""
 
 import hashlib
 import hmac
@@ -44,7 +43,7 @@ from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.sources.verification import Unverified
 
-# Seconds that a consumer has, and a publisher.
+# The seconds of a consumer, and of a publisher.
 TIMEOUT = {"consumer": 30, "publisher": 20}
 BATCH_SIZE = 10
 NOW = float(int(time.time()) - 2)
@@ -56,7 +55,7 @@ def _lambda_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Sink:
-    """Keeps the payloads."""
+    """A sink that keeps payloads."""
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
@@ -68,7 +67,7 @@ class Sink:
 
 
 class Became(logging.Handler):
-    """What became of each message, by its id, as the consumer says it."""
+    """The outcome of each message by its id, from the consumer's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -91,7 +90,7 @@ def became() -> Iterator[Became]:
 
 
 def batches(attackers: Sequence[Hostile], own: Hostile, *, fifo: bool) -> Iterator[list[dict[str, Any]]]:
-    """Each with as many hostile ones as it holds next to three genuine ones: before, between and behind them."""
+    """Yield batches of three genuine webhooks, with as many hostile ones as fit before, between and behind them."""
     ordinary = [queued(own.webhook(NOW, f"genuine {number}"), fifo=fifo) for number in range(3)]
     named = [(f"hostile {each.what}", each) for each in attackers]
     left = [queued(each.fitting(NOW, id).webhook(NOW, id), fifo=fifo) for id, each in named]
@@ -130,7 +129,7 @@ def test_each_genuine_one_is_stored_at_its_first_receive(
         assert {became.of[f"genuine {number}"] for number in range(3)} <= {"stored", "duplicate"}
         assert answer == {"batchItemFailures": []}
         assert set(sink.stored.values()) == {genuine(provider, NOW).body}
-        # None of them is a dead letter either, which someone would be paged for.
+        # None of them is in the dead-letter queue either, which would raise an alarm.
         assert {each["QueueUrl"] for each in sqs.sent} == {"unverified"}
         tried += len(sqs.sent)
         through += [id for id, what in became.of.items() if id.startswith("hostile") and what != "unverified"]
@@ -155,7 +154,7 @@ def test_a_publisher_rejects_it_and_takes_the_next(name: str, attempts: Attempts
 
 
 class Work:
-    """Counts what is computed."""
+    """Counts computations."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.macs = self.bytes = self.fields = self.parsed = 0
@@ -190,18 +189,18 @@ def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.Monk
         work = Work(monkeypatch)
         with pytest.raises(Unverified):
             checked.admit(each.webhook(NOW, "id"))
-        # Two ways to sign at most, with a secret each; and a URL that may have been written in several ways.
+        # Two schemes at most, each with two secrets, and a URL that may be written in several ways.
         ways = 2 * (32 if each.body else 512) if signs_url else 2
         assert work.macs <= ways
         assert work.bytes <= ways * (len(each.body) + 40_000)
         assert work.fields <= 1_000 + len(each.query)
-        # The secret itself may be JSON, and is looked at once.
+        # The secret itself may be JSON, and is parsed once.
         assert work.parsed <= 2**20 + len(provider.secret)
         monkeypatch.undo()
         lambda_time.patch(monkeypatch)
 
 
-def test_filters_look_into_no_more_than_is_bounded_and_keep_what_has_more(attempts: Attempts) -> None:
+def test_filters_search_up_to_a_limit_and_keep_webhooks_above_it(attempts: Attempts) -> None:
     patterns = [
         {"body": {"value": ["a", {"prefix": f"p{number}"}, {"suffix": "s"}, {"numeric": [">", 10 + number]}]}}
         for number in range(5)
@@ -221,25 +220,25 @@ def test_filters_look_into_no_more_than_is_bounded_and_keep_what_has_more(attemp
 
 
 class Slow(Sources):
-    """A user's function, which takes for ever for what it does not like."""
+    """A user's function that takes for ever for some webhooks."""
 
     def __init__(self) -> None:
         super().__init__({})
 
     def prepare(self, mount: str) -> None:
-        """Nothing has to be read before."""
+        """There is nothing to read first."""
 
     def admit(self, webhook: Webhook, queued_at: float = 0) -> Webhook:
         while webhook.body.startswith(b"x"):
             hashlib.sha256(b"")
-        for _ in range(20):  # what is right takes it some time, too
+        for _ in range(20):  # genuine ones take it some time too
             hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000)
         return webhook
 
 
 @pytest.mark.parametrize("number", [3, 8])
-def test_what_takes_for_ever_takes_its_own_part_of_the_time(number: int) -> None:
-    """In a standard queue; in a FIFO queue what a function of the user's cannot judge has to come back first."""
+def test_a_check_without_end_takes_only_its_part_of_the_time(number: int) -> None:
+    """In a standard queue. In a FIFO queue, a message that a user's function cannot judge has to be retried first."""
     attackers = [Hostile(f"{each}", [], b"x" * each).webhook(NOW, f"hostile {each}") for each in range(1, number + 1)]
     own = [Hostile("genuine", [], b"{}" * 50).webhook(NOW, f"genuine {each}") for each in range(2)]
     sink = Sink()
@@ -253,7 +252,7 @@ def test_what_takes_for_ever_takes_its_own_part_of_the_time(number: int) -> None
 def test_a_stranger_holds_no_one_in_a_fifo_queue_for_longer_than_a_fresh_secret_takes(
     monkeypatch: pytest.MonkeyPatch, attempts: Attempts
 ) -> None:
-    """One in each batch, for a minute: each may be of a secret that was rotated a moment ago."""
+    """One in each batch, for a minute: each may be signed with a secret that was rotated a moment ago."""
     now, waits, manager = NOW, [], SecretsManager(AWSCURRENT="hush hush")
 
     def sleep(seconds: float) -> None:
@@ -286,7 +285,7 @@ def test_a_stranger_holds_no_one_in_a_fifo_queue_for_longer_than_a_fresh_secret_
 
 
 def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
-    """As large as a user may have it: each hostile one has many ways to write its URL."""
+    """The largest batch: each hostile webhook has many ways to write its URL."""
     provider = ALL["twilio"]
     (odd,) = (each for each in hostile(provider, NOW) if each.what == "no payload, odd query")
     attackers = [queued(odd.webhook(NOW, f"hostile {number}")) for number in range(100)]

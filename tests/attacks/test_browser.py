@@ -1,5 +1,8 @@
-"""The same in a real browser: a page of another origin, and one whose name is rebound to this machine, try what a page
-may try. The browser's own check of local networks is switched off: not every browser has one."""
+"""Attack the local AWS from a real browser: from a page of another origin, and from a name that is rebound to this
+machine.
+
+The browser's own check of local networks is switched off, since some browsers have none.
+"""
 
 import base64
 import json
@@ -34,7 +37,7 @@ pytestmark = [
 ]
 PAGE = (Path(__file__).parent / "page.html").read_text()
 SECONDS = 120
-# Loopback has other addresses: the name is on this one until it is rebound.
+# Another address of loopback, on which the name is until it is rebound.
 BEFORE_REBINDING = "127.0.0.2"
 NOT_CHECKED = [
     *("LocalNetworkAccessChecks", "LocalNetworkAccessChecksWebSockets", "LocalNetworkAccessForWorkers"),
@@ -44,18 +47,20 @@ OPTIONS = [
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"),
     *("--no-proxy-server", "--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(NOT_CHECKED)}",
-    # Nothing of it leaves this machine.
+    # Nothing leaves this machine.
     f"--host-resolver-rules=MAP evil.example {BEFORE_REBINDING}, MAP * ~NOTFOUND, EXCLUDE localhost",
 ]
-# What came of attempts at which nothing was there to read, and no socket to talk by.
+# The results of attempts that could not read a response, and had no socket.
 NOTHING = {"opaque", "failed", "failed: TypeError", "load", "error", "true"}
 
 Report = Mapping[str, Mapping[str, str]]
 
 
 class Site:
-    """A web server of the attacker's. Where it has a ``rebound``, whatever is not its own goes there as it came: that
-    is what the port at this name sees once the name is rebound."""
+    """The attacker's web server.
+
+    With ``rebound``, it forwards everything that is not its own to this port, as a rebound name would.
+    """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, rebound: str | None = None) -> None:
         self.page = ""
@@ -122,7 +127,7 @@ def site(**options: Any) -> Iterator[Site]:
 
 @dataclass
 class Victim:
-    """A local AWS, or MiniStack alone; ``mark`` is a file that the code of the page writes where it runs."""
+    """A local AWS, or MiniStack without a guard. ``mark`` is a file that the page's code writes where it runs."""
 
     ports: Mapping[str, int]
     holding: Callable[[], Mapping[str, Any]]
@@ -130,7 +135,7 @@ class Victim:
 
     def code(self) -> str:
         source = f"def handler(event, context):\n    open({str(self.mark)!r}, 'w').close()\n    return 'RAN'\n"
-        while len(zipped({"index.py": source})) % 3:  # no sign at the end of its Base64, which a form would split it by
+        while len(zipped({"index.py": source})) % 3:  # without padding, at which a form would split it
             source += "\n"
         return base64.b64encode(zipped({"index.py": source})).decode()
 
@@ -153,7 +158,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 
 @pytest.fixture
 def unguarded(tmp_path: Path) -> Iterator[Victim]:
-    """MiniStack as it is without a guard, by which one sees that the page can do what it tries."""
+    """Run MiniStack without a guard, to show that the page's attacks work."""
     port = free_port()
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1"}
     settings |= {"IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "LAMBDA_EXECUTOR": "local", "LOG_LEVEL": "WARNING"}
@@ -187,9 +192,9 @@ def answers(url: str) -> bool:
 
 
 def browsed(url: str, reporting: Site) -> Report:
-    """What the page at this URL reports."""
+    """Return the report of the page at this URL."""
     assert CHROMIUM
-    # Not pytest's folder for a test, whose name is too long for a socket in it.
+    # Not pytest's folder, whose path is too long for a socket in it.
     with tempfile.TemporaryDirectory(prefix="c-") as folder:
         log = Path(folder, "log")
         with log.open("wb") as written:
@@ -260,6 +265,6 @@ def test_without_the_guard_the_same_page_runs_code(unguarded: Victim, way: str) 
     assert {"preflight", "image"} <= set(holding["queues"]), (report, holding)
     assert holding["buckets"] == ["put-bucket"]
     (first, *_) = report.values()
-    if way == "rebound":  # then it is of the page's own origin, of which a page may read everything
+    if way == "rebound":  # then it has the page's own origin, whose responses a page may read
         assert first["run to read"] == '200: "RAN"'
         assert "index.handler" in first["read"]

@@ -34,7 +34,7 @@ PLACES: dict[str, Callable[[str], Webhook]] = {
     "the query": lambda text: webhook("x", query=[("a", text)]),
     "the method": lambda text: webhook("x", method=text),
 }
-# Headers by which a second request, another length or another service could be meant.
+# Headers that could add a second request, another length or another service.
 SMUGGLED = [
     [("Content-Length", "0")],
     [("Content-Length", "5"), ("Content-Length", "0")],
@@ -55,7 +55,7 @@ SMUGGLED = [
     [("X-SSL-Client-Verify", "SUCCESS"), ("SSL_CLIENT_S_DN", "CN=root"), ("Client-Cert", ":x:")],
     [("Early-Data", "1"), ("Alt-Used", "evil.example")],
 ]
-# Which of the names above may reach the service, and then as we say them.
+# The names above that may reach the service, with our own values.
 OURS = {"host", "content-length", "idempotency-key", "x-original-method", "x-original-uri", "x-forwarded-for"}
 ANSWERS = {
     "a redirection to the metadata of an instance": b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\n",
@@ -91,7 +91,7 @@ def harness() -> Iterator[HttpHarness]:
 
 
 def is_held(sent: Webhook, harness: HttpHarness) -> bool:
-    """Whether the service has it as one request, or the webhook is a dead letter."""
+    """Tell whether the service got it as one request, or it went to the dead-letter queue."""
     harness.service.requests.clear()
     (outcome,) = store(harness.sink(), sent, seconds=5)
     if outcome.kind is Kind.PERMANENT:
@@ -108,7 +108,7 @@ def is_held(sent: Webhook, harness: HttpHarness) -> bool:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_client_writes_is_no_second_header_and_no_second_request(
+def test_text_of_a_client_is_no_second_header_and_no_second_request(
     place: str, harness: HttpHarness, attempts: Attempts
 ) -> None:
     attempts("headers of Sink.http", len(TEXTS), [text for text in TEXTS if not is_held(PLACES[place](text), harness)])
@@ -134,7 +134,7 @@ def test_no_header_of_a_client_is_about_another_hop_or_believed(harness: HttpHar
 
 
 class Raw:
-    """A service that says these bytes to whatever it is asked, and hangs up."""
+    """A service that sends these bytes to any request, and closes the connection."""
 
     def __init__(self, answer: bytes) -> None:
         self.requests: list[bytes] = []
@@ -161,7 +161,7 @@ class Raw:
                     connection.sendall(self._answer + b"\r\n")
 
     def close(self) -> None:
-        # Where no one connects, accept() waits on, whatever becomes of its socket.
+        # Without a connection, accept() waits on, even if its socket is closed.
         self._is_open = False
         socket.create_connection(("127.0.0.1", self.port), 5).close()
         self._thread.join(5)
@@ -169,7 +169,7 @@ class Raw:
 
 
 def answered(answer: bytes) -> tuple[list[Outcome] | SinkDown, int]:
-    """What becomes of a webhook whose service says that, and how many requests it got."""
+    """Return the outcome of a webhook after such a response, and the number of requests."""
     service = Raw(answer)
     sink = HttpSink(HttpSettings(f"http://127.0.0.1:{service.port}/in", 2, None, None), None)
     try:

@@ -1,4 +1,4 @@
-"""An id is its endpoint's: whatever a provider chooses as its own, the webhook of another provider is no duplicate."""
+"""An id belongs to its endpoint: no provider can make another provider's webhook a duplicate."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ BETWEEN = [
 
 
 def chosen(victim: Webhook) -> Iterator[str]:
-    """Ids that a client may choose so that it is taken for that of the victim."""
+    """Yield ids that a client may choose to be taken for the victim."""
     for between in BETWEEN:
         for mount in ("", victim.mount, victim.mount[1:], f"..{victim.mount}", f"{victim.mount}/"):
             yield f"{mount}{between}{victim.id}"
@@ -60,7 +60,7 @@ def chosen(victim: Webhook) -> Iterator[str]:
 
 
 def attacks(victim: Webhook) -> list[Webhook]:
-    """The same id too, at every endpoint but the victim's own."""
+    """Return webhooks with these ids, and with the same id at every other endpoint."""
     ids = dict.fromkeys(chosen(victim))
     return [webhook(b"hostile", mount=mount, id=id) for mount in MOUNTS if mount != victim.mount for id in ids]
 
@@ -76,7 +76,7 @@ def in_dynamodb(each: Webhook) -> str:
 
 
 def in_headers(name: str) -> Callable[[Webhook], str]:
-    """As a service reads it, to which white space at the ends of a header's value is none of it."""
+    """Return the header as a service reads it, which strips whitespace at its ends."""
     sink = HttpSink(HttpSettings("http://127.0.0.1", 5, None, None), Signer(Secret(), "arn"))
     return lambda each: sink._headers(each)[name].strip(" \t")
 
@@ -85,7 +85,7 @@ def in_s3(each: Webhook) -> str:
     return Payloads(S3(), "payloads").keep(each)
 
 
-# By what each sink knows a webhook again.
+# The keys by which each sink deduplicates.
 NAMES: dict[str, Callable[[Webhook], object]] = {
     "a handler": lambda each: each.key,
     "DynamoDB": in_dynamodb,
@@ -106,7 +106,7 @@ def test_no_id_makes_the_name_of_another_providers_webhook(sink: str, attempts: 
 
 
 class Memory:
-    """Stores each key once."""
+    """A sink that stores each key once."""
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}
@@ -119,12 +119,12 @@ class Memory:
 
 @pytest.mark.parametrize("size", [1, 10, 10_000], ids=["alone", "in batches", "all in one batch"])
 @pytest.mark.parametrize("victim", VICTIMS, ids=lambda victim: victim.key)
-def test_what_came_before_makes_no_duplicate_of_another_providers_webhook(victim: Webhook, size: int) -> None:
+def test_an_earlier_webhook_makes_no_duplicate_of_another_providers_webhook(victim: Webhook, size: int) -> None:
     sink = Memory()
     consumer = Consumer(sink, Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)))
     webhooks = [*attacks(victim), victim]
     for start in range(0, len(webhooks), size):
-        # However busy the machine is, each has time enough.
+        # Enough time for each, even on a busy machine.
         answer = consumer.handle(sqs_event(*webhooks[start : start + size]), Invocation(1_000_000))
         assert answer == {"batchItemFailures": []}
     assert sink.stored[victim.key] == victim.body
@@ -132,7 +132,7 @@ def test_what_came_before_makes_no_duplicate_of_another_providers_webhook(victim
 
 
 def test_a_message_has_one_endpoint_and_one_id() -> None:
-    """Whatever else a client could write into it by a second field of the same name."""
+    """Not even with a second field of the same name."""
     body, attribute = message.write(VICTIMS[0])
     for field in dict(pair.split("=") for pair in attribute.split("&")):
         if not field.startswith("h."):

@@ -20,7 +20,7 @@ from webhook_runtime.message import MalformedMessage, Webhook
 
 BODY = '{"order": 1}'
 Sent = tuple[dict[str, str], dict[str, str], str, str]
-# Where a client writes something, and what its request is then: headers, query, path and payload.
+# The places in which a client can write, and the request for each: headers, query, path and payload.
 PLACES: dict[str, Callable[[str], Sent]] = {
     "the id": lambda text: ({"X-Id": text}, {}, "hooks", BODY),
     "a header": lambda text: ({"X-Other": text}, {}, "hooks", BODY),
@@ -42,7 +42,7 @@ WAYS: dict[str, Way] = {
 
 
 def is_as_sent(way: Way, headers: dict[str, str], query: dict[str, str], path: str, body: str) -> bool:
-    """Whether the consumer reads all of it, and nothing else, or SQS rejects it."""
+    """Tell whether the consumer reads exactly the request, or SQS rejects it."""
     headers = {**headers, "Content-Length": str(len(body.encode()))}
     if (sent := way(body.encode(), headers, query, path)) is None:
         return True
@@ -62,13 +62,13 @@ def is_as_sent(way: Way, headers: dict[str, str], query: dict[str, str], path: s
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_client_writes_stays_where_it_was_written(place: str, way: str, attempts: Attempts) -> None:
+def test_text_of_a_client_stays_in_its_field(place: str, way: str, attempts: Attempts) -> None:
     through = [text for text in TEXTS if not is_as_sent(WAYS[way], *PLACES[place](text))]
     attempts(f"injection, {way}", len(TEXTS), through)
 
 
 def mutations() -> list[dict[str, Any]]:
-    """Records of the queue that no ingress has written."""
+    """Return records that no ingress has written."""
     sent = through_lambda(BODY.encode(), {"X-Id": "7"}, {"a": "1"}, "hooks")
     body, attribute = sent["body"], sent["messageAttributes"]["webhook"]["stringValue"]
     pairs = parse_qsl(attribute, keep_blank_values=True)

@@ -1,5 +1,7 @@
-"""The local AWS is the developer's alone: no page, no other user of the machine and nothing on the network gets into
-it, by either of its two ports. What is tried is sent by bare sockets, as no client would make it."""
+"""No page, no other user of the machine and no network client gets into the local AWS, at either port.
+
+The attempts use bare sockets, since no HTTP client would send them.
+"""
 
 import hashlib
 import io
@@ -39,7 +41,7 @@ from suite.attacks import Attempts
 MINISTACKS_KEY = "test"
 FUNCTIONS = "/2015-03-31/functions"
 EVIL = "https://evil.example"
-# What a browser adds to `fetch(url, {method: "POST", mode: "no-cors", body})` of a page.
+# The headers that a browser adds to `fetch(url, {method: "POST", mode: "no-cors", body})`.
 FROM_A_PAGE = {
     "Origin": EVIL,
     "Referer": f"{EVIL}/",
@@ -55,7 +57,7 @@ def words(text: str) -> list[str]:
 
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]
-# What MiniStack answers to without a signature, and what its router might read in another way than its guard.
+# Paths that MiniStack answers without a signature, and that its router may read differently than its guard.
 TARGETS = words("""
 /  /?Action=CreateQueue&QueueName=evil  /evil-bucket  /evil-bucket/key  /000000000000/queue  /restapis  /v2/  /login
 /2015-03-31/functions  /2015-03-31/functions/evil/invocations  /2021-10-31/functions/evil/url  /v1/apis/evil/graphql
@@ -67,7 +69,7 @@ TARGETS = words("""
 /_ministack/health/../2015-03-31/functions  /_ministack/health%2F..%2F..%2F2015-03-31/functions
 /_ministack/health;/2015-03-31/functions  /_ministack/health%00
 """)
-# Names that are not this machine's, or not in the way in which a program of it says them. `{}` is the port.
+# Hosts that do not name this machine, or not in the usual form. `{}` is the port.
 FOREIGN_HOSTS = [
     "",
     *words("""
@@ -81,14 +83,14 @@ evil.elb.amazonaws.com  evil.alb.localhost  a.us-east-1.aoss.amazonaws.com  data
 evil.appsync-realtime-api.us-east-1.amazonaws.com  evil.mrap.accesspoint.s3-global.amazonaws.com
 """),
 ]
-# API Gateway's own; API is one that is there.
+# Hosts of API Gateway. API is an existing one.
 EXECUTE_API_HOSTS = words("""
 API.execute-api.us-east-1.amazonaws.com  API.EXECUTE-API.us-east-1.AmazonAWS.com  API.execute-api.localhost:{}
 API.execute-api.us-east-1.amazonaws.com.  API.execute-api.us-east-1.amazonaws.com:443  API.execute-api.127.0.0.1
 API.execute-api.127.0.0.1:{}  API.execute-api.cn-north-1.amazonaws.com.cn  execute-api.localhost:{}  execute-api
 API-vpce-0.execute-api.us-east-1.amazonaws.com  API.execute-api.evil.example
 """)
-# The same by paths. Our own gateway runs /_aws/execute-api/API/prod/a, by POST, and nothing else.
+# Paths of API Gateway. Our own gateway runs only POST /_aws/execute-api/API/prod/a.
 EXECUTE_API_PATHS = words("""
 /restapis/API/prod/_user_request_/a     /restapis/API/prod/_user_request_       /_aws/execute-api/API
 /_aws/execute-api/                      /_aws/execute-api/API/prod              /_aws/execute-api/API/prod/
@@ -133,7 +135,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request; ``host`` is None where there is none, and ``hosts`` more of them."""
+    """A request. ``host`` is None to send none, and ``hosts`` are further ones."""
 
     method: str
     target: str
@@ -166,7 +168,7 @@ def send(port: int, sent: bytes) -> Answer:
 
 @dataclass
 class LocalAws:
-    """A running local AWS, and the two ports at which it is reached."""
+    """A running local AWS and its two ports."""
 
     emulator: Emulator
     iam: bool
@@ -180,7 +182,7 @@ class LocalAws:
         assert len(set(self.ports.values())) == 2
 
     def holding(self) -> dict[str, Any]:
-        """What is in it, by which one sees whether an attempt made something."""
+        """Return its resources, to see whether an attempt created any."""
         aws = self.emulator.client
         return {
             "functions": sorted(each["FunctionName"] for each in aws("lambda").list_functions()["Functions"]),
@@ -191,8 +193,10 @@ class LocalAws:
 
 
 def try_all(aws: LocalAws, tried: Iterable[Attempt], rejected: Iterable[int] = (403,)) -> tuple[int, list[str]]:
-    """How many were sent to both ports, and which of them got through. None of them may make anything, or be let read
-    by a page."""
+    """Send attempts to both ports. Return their number, and those that succeeded.
+
+    None may create anything, or let a page read a response.
+    """
     before, statuses, several = aws.holding(), set(rejected), list(tried)
 
     def through(case: tuple[int, Attempt]) -> str:
@@ -237,7 +241,7 @@ def aws(request: pytest.FixtureRequest) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="module")
 def other_key() -> str:
-    """Of another home."""
+    """Return the key of another home."""
     return new_key()
 
 
@@ -287,7 +291,7 @@ def test_nothing_but_webhooks_and_health_is_there_without_the_key(aws: LocalAws,
     attempts("local AWS: without the key", *try_all(aws, tried))
 
 
-def test_a_page_is_not_let_in_by_the_key_either(aws: LocalAws, attempts: Attempts) -> None:
+def test_a_page_is_rejected_even_with_the_key(aws: LocalAws, attempts: Attempts) -> None:
     key = ("Authorization", authorization(aws.emulator.key))
     pages = [
         *([("Origin", origin)] for origin in (EVIL, "null", aws.emulator.endpoint, "http://localhost", "", "file://")),
@@ -300,7 +304,7 @@ def test_a_page_is_not_let_in_by_the_key_either(aws: LocalAws, attempts: Attempt
     attempts("local AWS: a page that has the key", *try_all(aws, tried))
 
 
-def test_no_name_but_this_machines_is_let_in(aws: LocalAws, attempts: Attempts) -> None:
+def test_only_names_of_this_machine_are_accepted(aws: LocalAws, attempts: Attempts) -> None:
     key = ("Authorization", authorization(aws.emulator.key))
     tried = [
         Attempt(method, target, host, headers, upload())
@@ -308,7 +312,7 @@ def test_no_name_but_this_machines_is_let_in(aws: LocalAws, attempts: Attempts) 
             ("GET", "POST"), ("/", FUNCTIONS, "/_ministack/health", "/evil-bucket"), FOREIGN_HOSTS, ([], [key])
         )
     ]
-    # Servers reject by themselves what is no host at all.
+    # Servers reject an invalid host by themselves.
     attempts("local AWS: foreign hosts, DNS rebinding", *try_all(aws, tried, (403, 400)))
 
 
@@ -321,7 +325,7 @@ def test_one_host_has_to_be_there(aws: LocalAws, attempts: Attempts) -> None:
             ("GET", "POST"), ([], [local, foreign], [foreign, local], [local, local]), ("1.0", "1.1")
         )
     ]
-    # A URL for a target is as good as a Host, for who believes it.
+    # A URL as the request target could replace the host.
     urls = words("http://evil.example http://127.0.0.1 http://localhost:1 https://evil.example:443 //evil.example")
     tried += [Attempt("POST", url + FUNCTIONS, "evil.example", [key], upload()) for url in urls]
     tried += [Attempt("POST", url + FUNCTIONS, "127.0.0.1:{}", body=upload()) for url in urls]
@@ -330,7 +334,7 @@ def test_one_host_has_to_be_there(aws: LocalAws, attempts: Attempts) -> None:
 
 
 def test_a_url_for_a_target_does_not_lead_elsewhere(aws: LocalAws) -> None:
-    """The gateway hands on to the emulator, and to no host that the client names."""
+    """The gateway forwards to the emulator only, and never to a host that the client names."""
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.settimeout(0.5)
         there = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
@@ -341,7 +345,9 @@ def test_a_url_for_a_target_does_not_lead_elsewhere(aws: LocalAws) -> None:
             elsewhere.accept()
 
 
-def test_no_other_key_is_let_in_and_no_key_in_another_place(aws: LocalAws, other_key: str, attempts: Attempts) -> None:
+def test_only_its_own_key_is_accepted_and_only_in_the_right_place(
+    aws: LocalAws, other_key: str, attempts: Attempts
+) -> None:
     key = aws.emulator.key
     role = aws.emulator.client("iam").get_role(RoleName="function")["Role"]["Arn"]
     aws.emulator.client("lambda").invoke(FunctionName="mine")
@@ -406,7 +412,7 @@ MUTATIONS = [
 
 
 def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: Attempts) -> None:
-    """MiniStack would take the payload for the call to SQS."""
+    """MiniStack would run the payload as a call of SQS."""
     sqs, queue, api = rest_api(aws.emulator)
     key = ("Authorization", authorization(aws.emulator.key))
     calls = [
@@ -430,7 +436,7 @@ def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: 
         )
     ]
     attempts("local AWS: APIs by other ways than the gateway's", *try_all(aws, tried))
-    # With the key they are calls to S3, at most.
+    # With the key, they are calls of S3 at most.
     for port, path in product(aws.ports.values(), EXECUTE_API_PATHS):
         for call in calls:
             send(port, Attempt("POST", path.replace("API", api), "127.0.0.1:{}", [form, key], call.encode()).sent(port))
@@ -439,7 +445,7 @@ def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: 
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", "127.0.0.1:{}", [form, key], call.encode())
         assert send(backend, own.sent(backend)).status == 403
     assert [message["Body"] for message in received(sqs, queue)] == ["genuine"]
-    # From any page, and by any name: webhooks arrive through a tunnel.
+    # From any page and under any host name, since webhooks arrive through a tunnel.
     for host, page in product(("127.0.0.1:{}", "tunnel.example"), ({}, FROM_A_PAGE)):
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", host, list(page.items()), b"a webhook")
         answer = send(gateway, own.sent(gateway))
@@ -448,8 +454,10 @@ def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: 
 
 
 def rest_api(emulator: Emulator) -> tuple[Any, str, str]:
-    """A queue with one message, and an API that puts payloads of /a into it; /other has another integration, /hidden
-    a verb only, and /authorized an authorizer."""
+    """Create a queue with one message, and an API that sends payloads of /a to it.
+
+    /other has another integration, /hidden only another method, and /authorized an authorizer.
+    """
     sqs, gateway = emulator.client("sqs"), emulator.client("apigateway")
     queue = sqs.create_queue(QueueName="genuine")["QueueUrl"]
     sqs.send_message(QueueUrl=queue, MessageBody="genuine")
@@ -508,7 +516,7 @@ def test_no_websocket_is_opened(aws: LocalAws, attempts: Attempts) -> None:
         ("/", "/mqtt", "/_aws/execute-api/abcdef12/prod", "/event/realtime", "/_ministack/health"),
         ([], key, [("Sec-WebSocket-Protocol", "mqtt")], [("Origin", EVIL)]),
     ):
-        # The connection header is the upgrade's own.
+        # The connection header is that of the upgrade.
         sent = Attempt("GET", target, host, [*upgrade, *more]).sent(port).replace(b": close", b": Upgrade, close")
         of += 1
         if send(port, sent).status != 403:
@@ -519,7 +527,7 @@ def test_no_websocket_is_opened(aws: LocalAws, attempts: Attempts) -> None:
 @pytest.mark.parametrize("authority", ["evil.example", "127.0.0.1", "localhost"])
 @pytest.mark.parametrize("with_key", [False, True], ids=["no key", "key"])
 def test_http_2_is_guarded_as_http_1_is(aws: LocalAws, authority: str, with_key: bool) -> None:
-    """The emulator speaks it to who knows that it does."""
+    """The emulator speaks HTTP/2 to a client that knows it."""
     key = [("authorization", authorization(aws.emulator.key))] if with_key else []
     may = with_key and authority != "evil.example"
     head = [(":method", "GET"), (":path", f"{FUNCTIONS}/"), (":scheme", "http"), (":authority", authority), *key]
@@ -528,7 +536,7 @@ def test_http_2_is_guarded_as_http_1_is(aws: LocalAws, authority: str, with_key:
 
 
 def by_http_2(port: int, headers: list[tuple[str, str]]) -> int:
-    """The status of a request, or 403 where the connection is ended."""
+    """Return the status of a request, or 403 if the connection is closed."""
     connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     connection.initiate_connection()
     connection.send_headers(1, headers, end_stream=True)
@@ -547,7 +555,7 @@ def test_health_tells_a_program_of_this_machine_that_it_runs(aws: LocalAws) -> N
         answer = send(port, Attempt("GET", "/_ministack/health", "127.0.0.1:{}").sent(port))
         assert answer.status == 200
         assert aws.emulator.key.encode() not in answer.body
-        # A page may ask, and gets nothing to read.
+        # A page may send a request, but cannot read the response.
         page = [(name, value) for name, value in FROM_A_PAGE.items() if name != "Origin"]
         answer = send(port, Attempt("GET", "/_ministack/health", "127.0.0.1:{}", page).sent(port))
         assert (answer.status, "access-control-" in answer.headers) == (200, False)
@@ -591,7 +599,7 @@ def test_why_a_call_is_rejected_is_read_in_its_own_protocol(
 
 
 @pytest.mark.parametrize("port", ["gateway", "backend"])
-def test_what_a_caller_wrote_is_no_xml_in_an_answer(aws: LocalAws, port: str) -> None:
+def test_text_of_a_caller_is_no_xml_in_an_answer(aws: LocalAws, port: str) -> None:
     form = [("Content-Type", FORMS[0])]
     answer = send(aws.ports[port], Attempt("POST", "/", "<b>&amp;\x85", form).sent(aws.ports[port]))
     assert answer.status in (400, 403)
@@ -601,7 +609,7 @@ def test_what_a_caller_wrote_is_no_xml_in_an_answer(aws: LocalAws, port: str) ->
     assert (head.status, head.body) == (403, b"")
 
 
-def test_who_has_the_key_gets_in_by_every_way_that_aws_has(aws: LocalAws) -> None:
+def test_the_key_is_accepted_in_every_form_of_aws(aws: LocalAws) -> None:
     environment = aws.emulator.environment()
     for endpoint in (f"http://127.0.0.1:{aws.ports['gateway']}", f"http://localhost:{aws.ports['gateway']}"):
         session = boto3.Session(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"])
@@ -624,7 +632,7 @@ def test_who_has_the_key_gets_in_by_every_way_that_aws_has(aws: LocalAws) -> Non
     assert aws.emulator.client("sts").get_caller_identity()["Account"] == "000000000000"
 
 
-def test_functions_and_roles_sign_with_what_the_emulator_gave_them(aws: LocalAws) -> None:
+def test_functions_and_roles_sign_with_keys_of_the_emulator(aws: LocalAws) -> None:
     said = json.loads(aws.emulator.client("lambda").invoke(FunctionName="mine")["Payload"].read())
     assert said["queues"] == 200
     assert said["key"] == aws.emulator.key or (aws.iam and said["key"].startswith("ASIA"))
@@ -649,7 +657,7 @@ def test_a_custom_resource_is_answered_at_the_url_that_it_was_told_and_at_no_oth
     assert wait_for(lambda: status(cloudformation, "custom") == "CREATE_COMPLETE", 60), status(cloudformation, "custom")
     (stack,) = cloudformation.describe_stacks(StackName="custom")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"]]
-    # No one waits there any more.
+    # CloudFormation no longer waits there.
     assert httpx.put(url, content=b"{}", trust_env=False).status_code == 403
 
 
@@ -705,7 +713,7 @@ def test_the_cdk_leaves_the_key_where_no_one_else_may_read(aws: LocalAws, tmp_pa
 
     assert holding(tmp_path) == []
     assert emulator.home / "state.json" in holding(emulator.home)
-    # It does keep the key: else there would be nothing to see here.
+    # It does store the key, or this test would prove nothing.
     assert holding(emulator.home / "tmp" / "cdk")
 
 

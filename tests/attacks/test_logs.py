@@ -24,16 +24,16 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import webhook
 
-# With a blank, which no id has that is random.
+# With a blank, which no random id has.
 SECRET = "hush hush"
-# What a terminal, or a reader of lines, takes for more than a character.
+# Characters with an effect on a terminal, or on a reader of lines.
 _MEANS_SOMETHING = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 MESSAGES = {"queued", "stored", "batch", "failed", "rejected", "dead-lettered", "the sink failed"}
 LEVELS = {"INFO", "WARNING", "ERROR"}
 
 
 class _AsLambda(logs._JsonLines):
-    """Lambda's own handler leaves in JSON what is not ASCII.
+    """Lambda's own handler keeps non-ASCII characters in JSON.
 
     https://github.com/aws/aws-lambda-python-runtime-interface-client/blob/main/awslambdaric/lambda_runtime_log_utils.py
     """
@@ -44,7 +44,7 @@ class _AsLambda(logs._JsonLines):
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What a function writes."""
+    """Yield the log of a function."""
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(_AsLambda())
@@ -57,7 +57,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def is_forged(text: str) -> bool:
-    """Whether a line is none of ours, or would do something to whoever looks at it."""
+    """Tell whether a line is not our own, or has an effect on its reader."""
     if _MEANS_SOMETHING.search(text):
         return True
     lines = [json.loads(line) for line in text.splitlines()]
@@ -115,7 +115,7 @@ def test_no_line_can_be_forged(way: str, written: io.StringIO, attempts: Attempt
     attempts("lines of a log", len(texts), through)
 
 
-def test_what_is_raised_of_our_own_says_one_thing(attempts: Attempts) -> None:
+def test_our_own_errors_have_plain_fields(attempts: Attempts) -> None:
     raised = [
         error for text in ALL for error in (Permanent(text), RetryAfter(1, text), SinkDown(text), Unverified(text))
     ]

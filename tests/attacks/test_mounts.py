@@ -1,4 +1,7 @@
-"""An endpoint is what API Gateway matched, and never what a client wrote: a signature for one is none at another."""
+"""An endpoint is the resource that API Gateway matched, and never a text of the client.
+
+A signature for one endpoint is not valid at another.
+"""
 
 import time
 from dataclasses import replace
@@ -22,7 +25,7 @@ from webhook_runtime.testing import webhook
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/hooks"
 MOUNTS = ["/stripe", "/github", "/hooks/github", "/"]
-# How someone may write a path so that one part of a system takes it for another than the next.
+# Paths that parts of a system may read differently.
 PATHS = [
     *("/stripe/../github", "/stripe/%2e%2e/github", "/stripe/%2E%2E%2Fgithub", "/stripe/..%2fgithub", "/./github"),
     *("//github", "///github", "/github//", "/%67ithub", "/GITHUB", "/Github", "/github%00", "/github%20", "/github ."),
@@ -56,7 +59,7 @@ def mount_of(resource: str) -> str:
 
 
 def published(resource: str, proxy: str | None) -> str:
-    """The mount of what the publisher writes."""
+    """Return the `mount` of the publisher's message."""
     sqs = Sqs()
     event = request(BODY, proxy=proxy, mount=mount_of(resource))
     event["pathParameters"] = None if proxy is None else {"proxy": proxy}
@@ -89,12 +92,12 @@ def sources() -> Sources:
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
-def test_what_one_provider_has_signed_is_rejected_at_every_other_endpoint(
+def test_a_signature_for_one_provider_is_rejected_at_every_other_endpoint(
     signer: str, sources: Sources, attempts: Attempts
 ) -> None:
     provider = SIGNERS[signer]
     headers = provider.sign(BODY, NOW, URL)
-    # Those whose secret is in the request itself have the same one in these tests, and Meta signs as GitHub does.
+    # Schemes with the secret in the request share one secret in these tests, and Meta signs as GitHub does.
     same = {"meta", "github"} if signer in ("meta", "github") else {signer, "microsoft_graph"}
     body = b'{"value": [{"clientState": "of another"}]}' if signer == "microsoft_graph" else BODY
     others = [name for name in SIGNERS if name not in {*same, "microsoft_graph"}]

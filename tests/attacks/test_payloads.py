@@ -1,4 +1,4 @@
-"""Payloads that are small to send and large to read: whoever looks into one gives an answer, and nothing else."""
+"""Payloads that are small to send and large to read: every reader answers, and does nothing else."""
 
 import time
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attem
 
 
 @pytest.mark.parametrize("name", SIGNERS)
-def test_a_source_rejects_what_no_one_has_signed(name: str, attempts: Attempts) -> None:
+def test_a_source_rejects_unsigned_requests(name: str, attempts: Attempts) -> None:
     provider = SIGNERS[name]
     source = Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
     signed = provider.sign(b"another payload", NOW, "https://example.com/")
@@ -73,7 +73,7 @@ def test_a_source_rejects_what_no_one_has_signed(name: str, attempts: Attempts) 
 
 @pytest.mark.parametrize("name", SIGNERS)
 def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
-    """What is signed may be a bomb all the same: it has an id, and no handshake is made of it by an error."""
+    """A signed payload may be a bomb too: it keeps its id, and no error turns it into a handshake."""
     provider = SIGNERS[name]
     source = Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
     through = []

@@ -1,4 +1,4 @@
-"""Forged requests: a hundred and more for each provider that has a ``Source``, and for each of the page."""
+"""Forge over a hundred requests for each provider with a ``Source``, and for each on the page."""
 
 import json
 import time
@@ -24,8 +24,10 @@ AT_LEAST = 100
 
 
 def checker(described: dict[str, Any]) -> Refused:
-    """Whether a source rejects a request. Whatever else it does with one is an error, and so is an answer: no forged
-    request is a handshake."""
+    """Return a function that tells whether a source rejects a request.
+
+    Any other error is a failure, and so is an answer: no forged request is a handshake.
+    """
     described = json.loads(json.dumps(described))
 
     def rejected(request: Request) -> bool:

@@ -1,4 +1,4 @@
-"""However much is sent, a publisher takes it whole or says that it is too much: never an error, and never a part."""
+"""A publisher takes a payload as a whole or rejects it as too large: never an error, and never a part."""
 
 from itertools import product
 
@@ -13,7 +13,7 @@ from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
 
-# Of SQS, of Lambda's event with what base64 adds, and what lies around them.
+# The limits of SQS and of Lambda's event with base64, and sizes around them.
 SIZES = [
     0,
     1,
@@ -42,7 +42,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("headers", HEADERS)
 @pytest.mark.parametrize("large", [False, True])
-def test_what_is_accepted_is_whole_and_fits(headers: str, large: bool, attempts: Attempts) -> None:
+def test_an_accepted_payload_is_complete_and_fits(headers: str, large: bool, attempts: Attempts) -> None:
     through = []
     for size, content in product(SIZES, CONTENTS):
         sqs, s3 = Sqs(), S3()

@@ -13,7 +13,7 @@ from scalable_webhook_cli.errors import CliError
 
 
 class Server:
-    """A real HTTP server that answers as its `statuses` say, and remembers what it got."""
+    """A real HTTP server that answers with its `statuses`, and keeps the requests."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -132,13 +132,13 @@ def test_an_answer_without_an_end_ends(server: Server, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("status", [301, 401, 504])
-def test_what_is_no_success_is_a_rejection(server: Server, status: int) -> None:
+def test_any_status_but_a_success_is_a_rejection(server: Server, status: int) -> None:
     server.statuses = iter([status])
     report = send(server.url, uniform(1), concurrency=1)
     assert (report.accepted, dict(report.rejected), len(report.failed_at)) == (0, {status: 1}, 1)
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://", "http://[::1", "ftp://127.0.0.1/", ""])
-def test_what_is_no_url_is_told_before_anything_is_sent(url: str) -> None:
+def test_an_invalid_url_is_reported_before_anything_is_sent(url: str) -> None:
     with pytest.raises(CliError, match=r"a webhook's URL is http://HOST/"):
         send(url, uniform(1), concurrency=1)

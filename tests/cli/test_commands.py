@@ -54,7 +54,7 @@ class Logs:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs `local logs` against these regions' logs."""
+    """Return a function that runs `local logs` against these logs of regions."""
     emulator = Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
 
     def logs(*arguments: str, **regions: Logs) -> str:
@@ -86,7 +86,7 @@ def test_an_event_of_several_lines_has_its_time_and_source_on_each(run: Any) -> 
     ]
 
 
-# What a terminal would do something for, or show as what it is not; and what is shown of it.
+# Texts with an effect on a terminal, and their printed forms.
 SENT = {
     "\x1b]0;title\x07\x1b[2J\x1b[31m": r"\x1b]0;title\x07\x1b[2J\x1b[31m",
     "\x9b31m\x85\x0b\x0c\x1c": r"\x9b31m\x85\x0b\x0c\x1c",
@@ -105,13 +105,13 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT)
-def test_what_a_client_wrote_does_nothing_on_a_terminal(run: Any, sent: str) -> None:
+def test_text_of_a_client_has_no_effect_on_a_terminal(run: Any, sent: str) -> None:
     printed = run(here=Logs(a=[(1, f"before {sent} after")]))
     assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
 
 
 @pytest.mark.parametrize("sent", SENT)
-def test_what_a_name_says_does_nothing_while_it_is_waited_for(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_has_no_effect_in_a_status_line(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
     monkeypatch.setattr(terminal, "errors", screen)
     with terminal.status_line(f"deploying {sent} here"):
@@ -128,7 +128,7 @@ def test_only_a_program_ends_a_line(run: Any) -> None:
     ]
 
 
-def test_what_a_client_wrote_does_nothing_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_of_a_client_has_no_effect_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def reject() -> None:
         raise CliError("rejected: \x1b[31m\u202e\nand more")
 
@@ -141,9 +141,7 @@ def test_equal_lines_of_the_same_millisecond_are_all_printed(run: Any) -> None:
     assert run(here=Logs(a=[(1, "same"), (1, "same")])).count("same") == 2
 
 
-def test_following_prints_each_line_once_and_asks_only_for_what_is_new(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_following_prints_each_line_once_and_requests_only_new_ones(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     groups: dict[str, list[tuple[int, str]]] = {"a": [(20_000, "old"), (20_000, "old")]}
     here = Logs(**groups)
     rounds = iter([(20_000, "old"), (19_999, "late"), (90_000, "new")])
@@ -180,7 +178,7 @@ def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest
 
 @pytest.fixture
 def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes these the webhooks of a local AWS that runs."""
+    """Return a function that makes these the webhooks of a running local AWS."""
 
     def deploy(*names: str) -> None:
         webhooks = [DeployedWebhook(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
@@ -204,10 +202,10 @@ def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> 
     assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
 
 
-def test_env_unsets_what_would_come_before_it(
+def test_env_unsets_variables_that_would_override_it(
     deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Asked of a real shell, and in it of boto3."""
+    """Run a real shell, and boto3 in it."""
     deployed()
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -267,7 +265,7 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
     ]
 
 
-def test_a_report_says_what_was_rejected_and_no_time_where_no_one_answered(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_counts_rejections_and_has_no_time_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     show_report(Report(sent=5, rejected=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
     assert capsys.readouterr().out.splitlines() == [
         "0 of 5 accepted, 5 requests a second",
@@ -285,8 +283,8 @@ def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("arguments", [["local", "logs"], ["local", "logs", "--follow"]])
-def test_a_reader_who_has_seen_enough_is_no_error(arguments: list[str]) -> None:
-    """In a process of its own, whose stdout no one reads any more."""
+def test_a_reader_that_stops_early_is_no_error(arguments: list[str]) -> None:
+    """In a process whose stdout has no reader any more."""
     program = f"""
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local import commands

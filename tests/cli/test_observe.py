@@ -21,7 +21,7 @@ def test_steps_say_how_many_are_in_flight_from_each_moment_at_which_that_changes
     assert steps([(0, 10), (5, 20), (10, 12)]) == [(0, 1), (5, 2), (10, 2), (12, 1), (20, 0)]
 
 
-def test_a_sampler_looks_until_its_block_ends_and_leaves_out_what_no_one_answered() -> None:
+def test_a_sampler_looks_until_its_block_ends_and_skips_errors() -> None:
     looks: Iterator[int | Exception] = iter([1, ConnectionError("it is down"), 3, *[2] * 100_000])
 
     def look() -> int:

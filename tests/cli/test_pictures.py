@@ -1,4 +1,4 @@
-"""What the demo draws: only what it has measured, all of it, and the same each time."""
+"""The demo's pictures show exactly what was measured, and are the same each time."""
 
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -14,7 +14,7 @@ from scalable_webhook_cli.burst import Report
 from scalable_webhook_cli.errors import CliError
 
 BEGAN = 1_700_000_000.0
-# One connection more than at any other time, for less than one sees.
+# One more connection for a very short time.
 SPIKE = (BEGAN + 3.0001, 17), (BEGAN + 3.0002, 2)
 
 
@@ -39,7 +39,7 @@ WITHOUT = side(
 
 
 def panel(axes: Any) -> dict[str, tuple[list[float], list[float]]]:
-    """What is drawn there, by its name in the legend: the points' two coordinates; of an area the heights alone."""
+    """Return the lines of a panel by their names in the legend: coordinates, or for an area only the heights."""
     lines: dict[str, Any] = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
     shapes: dict[str, Any] = {
         shape.get_label(): ([], [y for path in shape.get_paths() for _, y in path.vertices.tolist()])
@@ -48,7 +48,7 @@ def panel(axes: Any) -> dict[str, tuple[list[float], list[float]]]:
     return {**lines, **shapes}
 
 
-def test_every_panel_shows_what_was_measured_up_to_its_peak() -> None:
+def test_every_panel_shows_its_measurement_up_to_the_peak() -> None:
     load, _, rejected, backlog = (panel(axes) for axes in draw_protection(WITHOUT, side(), max_connections=20).axes)
     assert max(load["functions at work"][1]) == 3
     assert max(load["connections"][1]) == 17
@@ -67,7 +67,7 @@ def test_the_axis_covers_everything_that_was_measured_on_either_side() -> None:
     assert tops[2] == tops[3] > 400
 
 
-def test_the_title_is_what_was_found() -> None:
+def test_the_title_is_the_result() -> None:
     def title(without_queue: Side, with_queue: Side) -> str:
         return str(draw_protection(without_queue, with_queue, max_connections=20).get_suptitle())
 
@@ -104,7 +104,7 @@ def test_a_picture_is_whole_and_asks_nothing_of_the_network(tmp_path: Path) -> N
         ids = {element.get("id") for element in tree.iter()}
         for element in tree.iter():
             for name, value in element.attrib.items():
-                if name.endswith("href"):  # what it refers to is in itself
+                if name.endswith("href"):  # references within the file
                     assert value.startswith("#")
                     assert value[1:] in ids
     assert (tmp_path / "demo.svg").read_text().count("1,000") == 2

@@ -1,4 +1,4 @@
-"""What the clients of a target talk to, and by which credentials."""
+"""The clients of a target talk to it, with its credentials."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_neither_profile_nor_proxy_of_the_user_is_between_us_and_the_local_aws(m
 
 @pytest.fixture
 def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two profiles of a user, and nothing else that says an account."""
+    """Create two profiles of a user, without any other account."""
     config = tmp_path / "config"
     sections = {"one": ("eu-north-1", "of-one"), "two": ("eu-south-1", "of-two")}
     config.write_text(
@@ -43,7 +43,7 @@ def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def signed(target: Target) -> str:
-    """A URL that no one is sent to."""
+    """Return a presigned URL, which is not called."""
     return str(target.client("sqs").generate_presigned_url("list_queues"))
 
 

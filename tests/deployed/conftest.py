@@ -1,4 +1,4 @@
-"""One local AWS for all deployed tests, whichever worker runs them, with one app in it."""
+"""One local AWS for all deployed tests and workers, with one app in it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,13 +21,13 @@ def emulator() -> Emulator:
 
 @pytest.fixture(scope="session")
 def urls(emulator: Emulator) -> dict[str, str]:
-    """The URL of each webhook of the app, by stack and id."""
+    """Return the URL of each webhook of the app, by stack and id."""
     return once("app", lambda: {webhook.name: webhook.url.rstrip("/") for webhook in deploy(emulator, APP)})
 
 
 @pytest.fixture(scope="session")
 def observe(emulator: Emulator, urls: dict[str, str]) -> Callable[[str], ObservedWebhook]:
-    """Looks behind the ingress with this name."""
+    """Return a function that observes the webhook of this name."""
 
     def look(name: str) -> ObservedWebhook:
         assert name in urls

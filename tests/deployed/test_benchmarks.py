@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say; how fast anything is, no test asserts."""
+"""The benchmarks measure what they claim. No test asserts how fast anything is."""
 
 from collections.abc import Iterable
 
@@ -42,12 +42,12 @@ def test_a_goal_is_met_or_not_or_there_is_none(goal: str, value: float, met: boo
 
 @pytest.mark.slow(9)
 def test_both_sides_of_a_sink_store_everything_over_the_same_link() -> None:
-    # It raises where one has not.
+    # It raises an error if one has not.
     figures = by_key(sinks.measure(rounds=1, webhooks=40))
     assert figures["sink.dynamodb_rate_over_original"].goal == ">= 5"
     assert figures["sink.postgres_rate_over_sequential"].goal == ">= 5"
     assert figures["sink.round_trip_ms"].value >= sinks.ROUND_TRIP_MS
-    # Of four batches it may be less than the system counts.
+    # A kernel may count more for four batches.
     assert figures["sink.local_aws_ours_ms_per_batch"].unit == "ms"
     assert 0 <= figures["sink.local_aws_ours_ms_per_batch"].value < 1000
 

@@ -1,4 +1,4 @@
-"""`make demo`, as a newcomer runs it, and what would make it fail."""
+"""`make demo` as a newcomer runs it, and the conditions under which it fails."""
 
 import os
 import re
@@ -16,7 +16,7 @@ import pytest
 from scalable_webhook_cli.burst import Report
 from scalable_webhook_cli.local import emulator as emulators
 
-# What a README may ask of whoever reads it on a phone.
+# Limits for pictures in a README that is read on a phone.
 PICTURE_BYTES = 60_000
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow(40)
-def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
+def test_the_demo_succeeds_and_prints_its_measurements(home: Path) -> None:
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
     folder = home / "pictures"
     run = subprocess.run(
@@ -52,7 +52,7 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
     assert "in&#160;the&#160;dead-letter&#160;queue" in demo_svg
     assert "too&#160;many&#160;connections" in demo_svg
     assert len(demo_svg) < PICTURE_BYTES
-    # What to type next works as it stands there.
+    # The next command works as it is printed.
     curl = next(line for line in lines if line.startswith("  curl "))
     answer = subprocess.run(["sh", "-c", f"{curl} --silent"], capture_output=True, text=True, check=True)
     assert re.fullmatch(r'\{"id":"[\w=-]{16}"\}', answer.stdout)
@@ -112,6 +112,6 @@ def act(**differences: Any) -> Any:
         ({"connections": []}, False),
     ],
 )
-def test_the_second_act_fails_for_what_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:
+def test_the_second_act_fails_if_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:
     assert act(**differences).ok is ok
     assert replace(act(), dead_lettered=1).ok is False

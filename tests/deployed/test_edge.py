@@ -1,4 +1,4 @@
-"""Who gets in, and what an accepted webhook is answered, at really deployed APIs."""
+"""Access control and acknowledgements of deployed APIs."""
 
 import uuid
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def payloads(webhook: ObservedWebhook) -> list[str]:
 
 
 def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
-    """The items with this payload, once one is there."""
+    """Return the items with this payload, after at least one has arrived."""
 
     def items() -> list[dict[str, Any]]:
         return [item for item in webhook.items() if mark in str(item["payload"])]
@@ -32,7 +32,7 @@ def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
 
 
 def key(emulator: Emulator, ingress: str) -> str:
-    """The value of the key that was made for an ingress."""
+    """Return the value of the API key of an ingress."""
     (stack,) = emulator.client("cloudformation").describe_stacks(StackName="Edges")["Stacks"]
     (id,) = (output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == f"{ingress}Key")
     return str(emulator.client("apigateway").get_api_key(apiKey=id, includeValue=True)["value"])
@@ -56,7 +56,7 @@ def test_an_acknowledgement_may_be_no_content(ingress: str, urls: Urls, observe:
 
 
 @ingresses
-def test_what_is_rejected_is_not_acknowledged(ingress: str, urls: Urls) -> None:
+def test_a_rejected_request_is_not_acknowledged(ingress: str, urls: Urls) -> None:
     answer = http.post(urls[f"Edges/{ingress}Acknowledged"], content=b"x" * 1_100_000)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/json"
@@ -128,14 +128,14 @@ def test_a_browser_may_send_from_the_origin_that_was_named(
     assert too_large.headers["access-control-allow-origin"] == "https://example.com"
 
 
-def test_who_calls_from_elsewhere_is_rejected(urls: Urls) -> None:
+def test_a_call_from_another_address_is_rejected(urls: Urls) -> None:
     assert http.post(urls["Edges/Here"], content=b"x").status_code == 202
     answer = http.post(urls["Edges/Elsewhere"], content=b"x")
     assert answer.status_code == 403
     assert answer.json()["Message"].endswith("with an explicit deny")
 
 
-def test_who_does_not_sign_is_rejected(urls: Urls) -> None:
+def test_an_unsigned_call_is_rejected(urls: Urls) -> None:
     answer = http.post(urls["Edges/Signed"], content=b"x")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}

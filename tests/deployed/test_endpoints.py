@@ -1,4 +1,4 @@
-"""Two endpoints of one webhook, each with an answer, a delivery id header and filters of its own."""
+"""Two endpoints of one webhook, each with its own acknowledgement, delivery id header and filters."""
 
 import hashlib
 import hmac
@@ -13,11 +13,12 @@ from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 Observe = Callable[[str], ObservedWebhook]
 
-# Behind a Lambda ingress the publishers drop; behind a direct one the consumer, which alone can tell endpoints apart.
+# The publishers drop webhooks of a Lambda integration. Behind a direct integration the consumer does, since only it can
+# tell the endpoints apart.
 WEBHOOKS = ["Filtered/Lambda", "Filtered/Binary", "Filtered/Apart"]
 SECONDS = 60
 
-# Its own endpoint wants the order, and that of the partner the return.
+# The first endpoint wants the order, and the partner's the return.
 PAYLOADS = {
     "order": '{"kind": "order", "total": 10, "by": {"name": "Zoë"}}'.encode(),
     "return": b'{"kind": "return", "total": 10}',
@@ -25,7 +26,7 @@ PAYLOADS = {
 
 
 def send(url: str, body: bytes, key: str, partner_id: str) -> httpx.Response:
-    """A request that has the headers of both endpoints."""
+    """Send a request that has the headers of both endpoints."""
     signature = hmac.new(b"shared", body, hashlib.sha256).hexdigest()
     headers = {"Idempotency-Key": key, "X-Partner-Id": partner_id, "X-Signature": signature}
     return http.post(f"{url}/in", content=body, headers=headers, timeout=30)

@@ -1,4 +1,4 @@
-"""The examples by the plain CDK CLI, as the README has it: no command of ours between."""
+"""Deploy the examples with the plain CDK CLI, as the README shows."""
 
 import os
 import subprocess
@@ -33,7 +33,7 @@ def cdk(emulator: Emulator, example: str, output: Path, *arguments: str) -> str:
     return run.stdout + run.stderr
 
 
-@pytest.mark.usefixtures("urls")  # which has bootstrapped
+@pytest.mark.usefixtures("urls")  # it has bootstrapped
 @pytest.mark.parametrize("example", STACKS)
 @pytest.mark.slow(12)
 def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: Emulator, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`make faults` in its short form, and what would make it fail."""
+"""`make faults` in its short form, and the conditions under which it fails."""
 
 import os
 import signal
@@ -78,7 +78,7 @@ def dead_letter(**differences: Any) -> DeadLetter:
 
 
 def all_but(*absent: int) -> tuple[list[Row], list[DeadLetter]]:
-    """What there has to be, without these webhooks."""
+    """Return the expected rows and messages, without these webhooks."""
     present = [webhook for webhook in SMALL.webhooks if webhook.number not in absent]
     rows = [Row(w.id, str(w.number), w.path, w.query, w.body) for w in present if not w.poison]
     dead_letters = [
@@ -94,7 +94,7 @@ def judged(rows: list[Row], dead_letters: list[DeadLetter], accepted: Counter[in
     return dict(Verdict(SMALL, accepted, [*others, *rows], [*other_dead_letters, *dead_letters]).problems)
 
 
-def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
+def test_the_expected_outcomes_are_no_problem_and_are_counted() -> None:
     verdict = Verdict(SMALL, EVERYONE, *all_but())
     assert dict(verdict.problems) == {}
     poison = len(SMALL.poison)
@@ -104,7 +104,7 @@ def test_what_has_to_be_there_is_no_problem_and_is_counted() -> None:
         assert verdict.tallies[ingress].accepted == sum(webhook.ingress == ingress for webhook in SMALL.webhooks)
 
 
-def test_what_is_lost_or_twice_is_counted_at_its_ingress() -> None:
+def test_lost_and_duplicate_webhooks_are_counted_at_their_ingress() -> None:
     others, dead_letters = all_but(GOOD.number, BAD.number)
     assert Verdict(SMALL, EVERYONE, [*others, row(), row()], dead_letters).tallies[GOOD.ingress].stored_twice == 1
     assert Verdict(SMALL, EVERYONE, [*others, row(), row()], dead_letters).tallies[BAD.ingress].lost == 1
@@ -135,7 +135,7 @@ def test_what_is_lost_or_twice_is_counted_at_its_ingress() -> None:
         ),
     ],
 )
-def test_what_is_lost_twice_altered_foreign_or_without_a_reason_is_named(
+def test_lost_duplicate_altered_foreign_and_unexplained_webhooks_are_named(
     rows: list[Row], dead_letters: list[DeadLetter], problem: str, id: str
 ) -> None:
     assert judged(rows, dead_letters)[problem] == [id]
@@ -153,7 +153,7 @@ def test_a_good_webhook_may_be_dead_lettered_with_a_reason_and_poison_more_than_
     assert judged([], [dead_letter(), dead_letter(), other]) == {}
 
 
-def test_a_dead_letter_is_read_as_it_was_sent() -> None:
+def test_a_dead_letter_is_parsed_as_it_was_sent() -> None:
     def message(body: str, webhook: str, **more: str) -> dict[str, Any]:
         attributes = {"webhook": webhook, **more}
         return {"Body": body, "MessageAttributes": {name: {"StringValue": text} for name, text in attributes.items()}}
@@ -197,13 +197,15 @@ def invocation(started: int, ended: int | None, *lines: tuple[str, str, int]) ->
     return said + ([{"message": "batch", "started": started, "ended": ended}] if ended else [])
 
 
-def test_what_the_consumer_says_tells_what_the_faults_did() -> None:
+def test_the_consumers_log_shows_the_effects_of_faults() -> None:
     log = ConsumerLog(
         [
             invocation(0, 10, ("stored", "a", 1), ("failed", "b", 1)),
-            invocation(20, 30, ("duplicate", "b", 3)),  # no one said what became of the second try, nor that it stored
+            invocation(
+                20, 30, ("duplicate", "b", 3)
+            ),  # the second try has no outcome, and no line says that it stored it
             invocation(40, 90, ("stored", "c", 1)),
-            invocation(50, 60, ("duplicate", "c", 2), ("stored", "d", 1)),  # while the other still had it
+            invocation(50, 60, ("duplicate", "c", 2), ("stored", "d", 1)),  # while the other consumer still had it
             invocation(60, None, ("stored", "e", 1)),
         ]
     )
@@ -227,7 +229,7 @@ def test_a_fault_that_never_struck_or_had_no_effect_fails_the_run(times: int, fi
 
 @contextmanager
 def weak_link() -> Iterator[WeakLink]:
-    """To a server that says what it is told."""
+    """Yield a link to a server that echoes."""
 
     class Echo(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -248,7 +250,7 @@ def weak_link() -> Iterator[WeakLink]:
 
 
 def asked(link: WeakLink, *questions: bytes) -> list[bytes]:
-    """The answers. One that never came is empty, and so are those to all that follows it."""
+    """Return the responses. A lost one is empty, and so are all after it."""
     answers: list[bytes] = []
     with socket.create_connection(("127.0.0.1", link.port), 10) as client:
         for question in questions:

@@ -1,8 +1,8 @@
-"""Webhooks that are wanted and webhooks that are not, sent to a really deployed stack through every ingress.
+"""Webhooks with and without a matching filter, sent to a deployed stack through every ingress.
 
-MiniStack applies the filters of an event source mapping, but not as AWS does to arrays, absent fields and texts that
-look like numbers, and it knows neither ``$or`` nor ``equals-ignore-case``: what is sent here has none of these, so that
-all ingresses are held to the same cases. It counts nothing for the mapping, so that the metric is held at synth only.
+MiniStack applies the filters of an event source mapping, but differs from AWS for arrays, absent fields and texts that
+look like numbers. It knows neither ``$or`` nor ``equals-ignore-case``. The webhooks here have none of these, so that
+every ingress gets the same cases. MiniStack has no metrics of a mapping, so only synth tests cover the metric.
 """
 
 import json
@@ -44,7 +44,7 @@ def send(url: str, payload: bytes, **headers: str) -> str:
 
 
 def stored(webhook: ObservedWebhook, wanted: list[str], unwanted: list[str]) -> None:
-    """What is wanted is in the table, what is not is nowhere."""
+    """Assert that the wanted webhooks are in the table, and the others nowhere."""
     assert wait_for(lambda: set(wanted) <= {item["delivery_id"] for item in webhook.items()}, SECONDS)
     webhook.wait_until_drained(SECONDS)
     assert not {item["delivery_id"] for item in webhook.items()} & set(unwanted)
@@ -56,7 +56,7 @@ def dropped(webhook: ObservedWebhook, stage: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_only_what_is_wanted_is_stored_and_every_provider_is_answered_alike(
+def test_only_webhooks_with_a_match_are_stored_and_all_get_the_same_answer(
     ingress: str, urls: Urls, observe: Observe
 ) -> None:
     wanted = [send(urls[ingress], json.dumps(payload, ensure_ascii=False).encode()) for payload in WANTED]
@@ -95,7 +95,7 @@ def test_each_that_is_dropped_is_one_line_without_its_payload(
     assert "refund" not in json.dumps(observe(ingress).log(stage))
 
 
-def test_what_the_lambda_ingress_drops_is_never_queued(urls: Urls, observe: Observe) -> None:
+def test_a_webhook_that_the_publisher_drops_is_never_queued(urls: Urls, observe: Observe) -> None:
     id = send(urls["Filtered/Lambda"], b"plain")
     assert wait_for(
         lambda: id in [line["id"] for line in dropped(observe("Filtered/Lambda"), "PublisherLogs")], SECONDS
@@ -105,7 +105,7 @@ def test_what_the_lambda_ingress_drops_is_never_queued(urls: Urls, observe: Obse
 
 
 @pytest.mark.parametrize("ingress", [ingress for ingress, stage in LINES.items() if stage == "ConsumerLogs"])
-def test_a_batch_counts_what_it_dropped_and_none_of_it_as_failed(ingress: str, urls: Urls, observe: Observe) -> None:
+def test_a_batch_counts_dropped_webhooks_and_none_of_them_as_failed(ingress: str, urls: Urls, observe: Observe) -> None:
     send(urls[ingress], b"plain")
     observe(ingress).wait_until_drained(SECONDS)
     assert wait_for(lambda: bool(dropped(observe(ingress), "ConsumerLogs")), SECONDS)

@@ -1,5 +1,4 @@
-"""10,000 requests that no sensible provider makes: none is an error of ours, and what is accepted is stored once, byte
-for byte."""
+"""10,000 unusual requests: none is an error of ours, and each accepted one is stored once, byte for byte."""
 
 import json
 import random
@@ -65,7 +64,7 @@ TEXTS = [
 
 @dataclass(frozen=True)
 class Sent:
-    """One request. ``id`` is that of its delivery, empty where API Gateway's own counts."""
+    """A request. ``id`` is the delivery id, and empty if API Gateway's own counts."""
 
     method: str
     target: str
@@ -93,7 +92,7 @@ def requests(ingress: str, base: str, chance: random.Random) -> list[Sent]:
         )
         body = chance.choice([chance.choice(TEXTS).encode(), chance.randbytes(chance.randint(0, 400))])
         if id:
-            # Of a repeated one the last counts.
+            # The last one of a repeated header counts.
             several = [f"not {id}"] if chance.random() < 0.1 else []
             name = chance.choice(["Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY"])
             headers += [(name, value) for value in [*several, id]]
@@ -121,7 +120,7 @@ class Signer(threading.local):
 
 @pytest.mark.parametrize("ingress", REQUESTS)
 @pytest.mark.slow(10)
-def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
+def test_no_request_is_an_error_and_each_accepted_one_is_stored_once(
     ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
     url, webhook = urlsplit(urls[ingress]), observe(ingress)
@@ -131,7 +130,7 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
 
     assert [(each.sent, each.status, each.body) for each in answers if each.status >= 500] == []
     accepted = [each for each in answers if each.status == 202]
-    # Half of the payloads are no text, which the text ingress rejects.
+    # Half of the payloads are not text, which an ingress without binary media types rejects.
     assert len(accepted) > len(answers) / 4, Counter(each.status for each in answers)
     for rejected in (each for each in answers if each.status != 202 and each.sent.method != "HEAD"):
         assert json.loads(rejected.body)["message"], rejected
@@ -148,7 +147,7 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
     for id, same in by_id.items():
         stored = items[id]
         payload = stored["payload"].encode() if isinstance(stored["payload"], str) else bytes(stored["payload"])
-        # Of several deliveries with one id any may have been the first.
+        # Of several deliveries with one id, any may have been the first.
         possible = [(each.sent.method, _as_stored(ingress, each.sent.body)) for each in same]
         assert (stored["method"], _as_stored(ingress, payload)) in possible, id
     stages = Counter(line["id"] for line in webhook.log("ConsumerLogs") if line["message"] == "stored")
@@ -156,5 +155,5 @@ def test_no_request_is_an_error_and_what_is_accepted_is_stored_once(
 
 
 def _as_stored(ingress: str, payload: bytes) -> bytes:
-    """To the template of a text ingress {} is nothing."""
+    """Return the stored payload. The template of a text ingress cannot tell {} from an absent payload."""
     return b"" if ingress == "Fuzzed/Direct" and payload == b"{}" else payload

@@ -1,5 +1,7 @@
-"""Every example of a payload that Octokit, GitHub's own library, has. Each is written in two ways, signed, and sent
-through either ingress into either sink. What is stored is what was sent, byte for byte."""
+"""Send every payload of Octokit, GitHub's own library, through both kinds of ingress into two sinks.
+
+Each one is written in two ways, and signed. The stored payload is the same, byte for byte.
+"""
 
 import json
 import sys
@@ -21,12 +23,12 @@ from signers import SECRET, SIGNERS
 
 APP = Path(__file__).parent / "github"
 EXAMPLES = Path(sys.prefix) / "npm" / "node_modules" / "@octokit" / "webhooks-examples"
-# Compact and indented; what is not ASCII is raw in the one, and escaped in the other.
+# Compact and indented. Non-ASCII characters are raw in the one, and escaped in the other.
 WRITTEN: list[dict[str, Any]] = [
     {"separators": (",", ":"), "ensure_ascii": False},
     {"indent": 2, "ensure_ascii": True},
 ]
-# An item holds 400 KB; what is not payload takes less than 50.
+# An item holds 400 KB, and all but the payload takes less than 50 KB.
 DYNAMODB_HOLDS = 350_000
 SECONDS = 180
 
@@ -36,7 +38,7 @@ Event = tuple[str, bytes]
 
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
-    """Each example, as often as there are ways to write it."""
+    """Return each example in each way of writing."""
     path = EXAMPLES / "api.github.com" / "index.json"
     if not path.exists():
         pytest.skip("GitHub's payloads are not installed; `make environment` does so")
@@ -53,7 +55,7 @@ def postgres(events: list[Event]) -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="module")
 def endpoints(emulator: Emulator, postgres: PostgresServer) -> dict[str, str]:
-    """The URL of each endpoint of the app, by its id."""
+    """Deploy the app, and return the URL of each endpoint by its id."""
     deployed = deploy(emulator, APP, context=[*postgres.context(), f"key={SECRET}"])
     return {each.name.removeprefix("GitHub/"): each.url for each in deployed}
 
@@ -66,20 +68,20 @@ def request(delivery: str, event: Event) -> Request:
 
 
 def in_postgres(server: PostgresServer, table: str) -> list[tuple[str, Event]]:
-    """The id of each row, and what it has."""
+    """Return id and event of each row."""
     rows = server.query(f"""SELECT id, headers->>'x-github-event', payload FROM "{table}" """)
     return [(id, (name, payload)) for id, name, payload in rows]
 
 
 def in_dynamodb(webhook: ObservedWebhook) -> list[tuple[str, Event]]:
-    """The id of each item, and what it has."""
+    """Return id and event of each item."""
     return [
         (item["delivery_id"], (item["headers"]["x-github-event"], item["payload"].encode())) for item in webhook.items()
     ]
 
 
-def test_they_are_what_there_is_to_try(events: list[Event]) -> None:
-    """Another version of the package may have others: then look at what they ask for."""
+def test_the_examples_cover_every_kind_of_payload(events: list[Event]) -> None:
+    """Another version of the package may have other examples. Then check their needs."""
     payloads = [payload for _, payload in events]
     assert len(payloads) == 329 * len(WRITTEN)
     for character in ("📦".encode(), rb"\ud83d\udce6"):

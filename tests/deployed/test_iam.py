@@ -1,5 +1,7 @@
-"""Least privilege, executed: the examples on a local AWS that evaluates policies. With the roles as they were
-synthesised everything works, and without any one of their actions something does not."""
+"""Prove least privilege: run the examples on a local AWS that evaluates policies.
+
+With the synthesised roles everything works, and without any one of their actions something fails.
+"""
 
 import hmac
 import json
@@ -24,29 +26,29 @@ EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
 SECONDS = 20
 
-# The emulator asks for an action by the name of the call, and where a call names no resource for any. AWS knows none of
-# these: it asks for the other, of the queue or table.
+# The emulator requires an action with the name of the call and, if a call names no resource, for any resource. AWS has
+# none of these actions: it requires the other one, for the queue or table.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 DIALECT = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
 }
-# What the emulator asks no one for, and AWS does.
+# AWS requires these actions, but the emulator does not.
 NOT_ASKED_FOR = {
-    # It writes a function's lines by itself.
+    # It writes the log of a function by itself.
     *("logs:CreateLogStream", "logs:PutLogEvents"),
     # Its event source mappings have no role.
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
-    # Its S3 says 404 to everyone.
+    # Its S3 answers 404 in either case.
     "s3:ListBucket",
-    # Of the CDK's grant to read a secret; it says nothing of what is in it.
+    # A part of the CDK's grant to read a secret, which does not read its value.
     "secretsmanager:DescribeSecret",
 }
 
 Statement = dict[str, Any]
-# Where an action stands: role, policy, number of the statement, and its name.
+# The place of an action: role, policy, number of the statement, and name.
 Place = tuple[str, str, int, str]
 
 
@@ -74,7 +76,7 @@ class Roles:
             self.iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
 
     def allowed(self) -> list[Place]:
-        """Where each action stands that the emulator asks for."""
+        """Return the place of each action that the emulator requires."""
         return [
             (*place, number, action)
             for place, statements in self.synthesised.items()
@@ -96,7 +98,7 @@ class Roles:
 
     @contextmanager
     def denying(self, role: str, action: str) -> Iterator[None]:
-        """Trouble with the sink."""
+        """Deny an action in the block, which is trouble with the sink."""
         denied = {"Effect": "Deny", "Action": DIALECT.get(action, action), "Resource": "*"}
         document = {"Version": "2012-10-17", "Statement": [denied]}
         self.iam.put_role_policy(RoleName=role, PolicyName="Trouble", PolicyDocument=json.dumps(document))
@@ -115,21 +117,21 @@ def in_dialect(statement: Statement) -> list[Statement]:
     called = [DIALECT[action] for action in actions(statement) if action in DIALECT]
     resource = statement["Resource"]
     if actions(statement)[0].startswith("secretsmanager:") and not resource.startswith("arn:"):
-        # To the emulator the Ref of a secret is its name; to CloudFormation it is the ARN.
+        # In the emulator the Ref of a secret is its name, in CloudFormation its ARN.
         statement = statement | {"Resource": f"arn:aws:secretsmanager:*:*:secret:{resource}*"}
     return [statement, *({"Effect": "Allow", "Action": each, "Resource": "*"} for each in called)]
 
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Emulator]:
-    """A local AWS that evaluates policies."""
+    """Run a local AWS that evaluates policies."""
     with running(iam=True) as emulator:
         yield emulator
 
 
 @dataclass
 class Stored:
-    """The sink of an app: the ids that are in it, and trouble with it."""
+    """The sink of an app: its ids, and a way to break it."""
 
     ids: Callable[[], list[str]]
     trouble: Callable[[], AbstractContextManager[None]]
@@ -146,7 +148,7 @@ class Deployed:
     sink: Stored = field(init=False)
 
     def works(self) -> dict[str, bool]:
-        """What works: the ingress, the sink, the dead-letter queue, the redelivery, and S3 where there is a bucket."""
+        """Return which parts work: ingress, sink, dead-letter queue, redelivery, and S3 if there is a bucket."""
         found = {"ingress": False, "sink": False, "dead letters": False, "redelivery": False, "S3": False}
         self.restart()
         id = str(uuid.uuid4())
@@ -161,14 +163,13 @@ class Deployed:
         with self.sink.trouble():
             id = str(uuid.uuid4())
             self.send(id)
-            # A batch says what failed, and before that whether it could be postponed.
+            # A batch first logs whether it could be postponed, and then what failed.
             wait_for(lambda: any(line.get("failed") for line in self.lines_since(id)), SECONDS)
             found["redelivery"] = not [line for line in self.lines_since(id) if line["message"] == "not postponed"]
         return found
 
     def stores(self, id: str, seconds: float) -> bool:
-        """Whether it is in the sink in the end. A consumer that could not store it says so: then there is no need to
-        wait for what does not come."""
+        """Tell whether the webhook is stored in the end. Do not wait after the consumer has logged a failure."""
         wait_for(lambda: id in self.sink.ids() or self.said(id, "failed", "dead-lettered"), seconds)
         return id in self.sink.ids()
 
@@ -177,7 +178,7 @@ class Deployed:
         return any(line["message"] in messages for line in lines)
 
     def buries(self) -> bool:
-        """Whether what no ingress wrote is in the dead-letter queue, with the reason."""
+        """Tell whether a foreign message is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
         sqs = self.webhook.target.client("sqs")
         id = sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")["MessageId"]
@@ -188,7 +189,7 @@ class Deployed:
         )
 
     def takes_large_ones(self) -> bool:
-        """Whether what no message holds is stored, and gone from where it was on its way."""
+        """Tell whether a large payload is stored, and deleted from its temporary place."""
         if self.bucket is None:
             return True
         id, s3 = str(uuid.uuid4()), self.webhook.target.client("s3")
@@ -198,7 +199,7 @@ class Deployed:
         return wait_for(lambda: not s3.list_objects_v2(**on_its_way).get("Contents"), SECONDS / 4)
 
     def restart(self) -> None:
-        """New execution environments, which know no secret yet."""
+        """Start new execution environments, which have no secret cached."""
         functions = self.webhook.target.client("lambda")
         for name in self.functions:
             variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
@@ -232,7 +233,7 @@ def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
 
 
 def in_table(app: Deployed, table: str, action: str) -> Stored:
-    """A table of DynamoDB, whose trouble is that the consumer may not write to it."""
+    """Return a table of DynamoDB, which breaks by a missing permission of the consumer."""
 
     def ids() -> list[str]:
         return [item["id"].partition("#")[2] for item in app.webhook.items(table)]
@@ -241,7 +242,7 @@ def in_table(app: Deployed, table: str, action: str) -> Stored:
 
 
 def in_server(server: PostgresServer) -> Stored:
-    """A server of Postgres, whose trouble is that it is down."""
+    """Return a Postgres server, which breaks by going down."""
 
     def ids() -> list[str]:
         ((there,),) = server.query("SELECT to_regclass('orders')")
@@ -310,7 +311,7 @@ app.synth()
 """
 
 
-def test_a_direct_ingress_may_do_what_its_handshake_asks_of_sqs(strict: Emulator, tmp_path: Path) -> None:
+def test_a_direct_integration_may_make_the_calls_of_its_handshake(strict: Emulator, tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text(GRAPH)
     (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
     (webhook,) = deploy(strict, tmp_path)

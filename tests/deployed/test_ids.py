@@ -1,4 +1,4 @@
-"""One id, chosen by two providers, at two endpoints of a really deployed stack."""
+"""Two providers use one id, at two endpoints of a deployed stack."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from signers import SIGNERS
 Observe = Callable[[str], ObservedWebhook]
 
 SECONDS = 60
-# The endpoints are those of test_providers.py, which counts what is at their mounts.
+# The endpoints are those of test_providers.py, which counts their webhooks.
 BELOW = "/ids"
 PARTNERS = "that of the partner"
 HELLO = '{"partner": "says hello"}'
@@ -34,7 +34,7 @@ def secrets(urls: dict[str, str], emulator: Emulator) -> None:
 
 
 def as_partner(url: str, id: str) -> httpx.Response:
-    """By a signature of its own, and with an id that it may choose."""
+    """Send a webhook with a valid signature and any id."""
     mac = hmac.new(PARTNERS.encode(), HELLO.encode(), hashlib.sha256).hexdigest()
     return http.post(f"{url}{BELOW}", content=HELLO, headers={"X-Signature": mac, "X-Id": id}, timeout=30)
 

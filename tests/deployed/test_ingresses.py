@@ -1,4 +1,4 @@
-"""Webhooks sent to a really deployed stack, through every ingress."""
+"""Send webhooks to a deployed stack, through every ingress."""
 
 import json
 import random
@@ -27,7 +27,7 @@ SECONDS = 60
 
 
 def stored(webhook: ObservedWebhook, *ids: str) -> list[dict[str, Any]]:
-    """The items with these ids, once they are there."""
+    """Return the items with these ids, after they have arrived."""
 
     def found() -> list[dict[str, Any]]:
         return [item for item in webhook.items() if item["delivery_id"] in ids]
@@ -84,7 +84,7 @@ def test_the_text_ingress_rejects_what_it_cannot_carry(payload: bytes, urls: Url
 
 @pytest.mark.parametrize("ingress", INGRESSES)
 @pytest.mark.parametrize("size", [1_100_000, 11_000_000])
-def test_what_is_too_large_is_rejected(ingress: str, size: int, urls: Urls) -> None:
+def test_a_payload_that_is_too_large_is_rejected(ingress: str, size: int, urls: Urls) -> None:
     answer = http.post(urls[ingress], content=b"x" * size, timeout=30)
     assert answer.status_code == 413
     assert answer.text.startswith('{"message"')
@@ -92,7 +92,7 @@ def test_what_is_too_large_is_rejected(ingress: str, size: int, urls: Urls) -> N
 
 
 @pytest.mark.parametrize("ingress", ["Ingresses/ThrottledLambda", "Ingresses/ThrottledDirect"])
-def test_what_comes_too_fast_is_rejected(ingress: str, urls: Urls) -> None:
+def test_requests_above_the_rate_limit_are_rejected(ingress: str, urls: Urls) -> None:
     statuses = [http.post(urls[ingress], content=b"x").status_code for _ in range(8)]
     assert statuses[0] == 202
     assert 429 in statuses
@@ -154,7 +154,7 @@ def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(ingress: str, 
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_what_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neighbours_are_stored(
+def test_a_webhook_that_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neighbours_are_stored(
     ingress: str, urls: Urls, observe: Observe
 ) -> None:
     webhook = observe(ingress)
@@ -184,7 +184,7 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
         ids = set(accepted)
         return any(line.get("attempt", 1) > 1 and line["id"] in ids for line in webhook.log("ConsumerLogs"))
 
-    # A kill may find the consumer between two batches: on until messages came back, which says that it was in one.
+    # A kill may hit the consumer between two batches. Go on until messages are retried, which proves that it hit one.
     for _ in range(10):
         requests = (Request(content=str(n).encode()) for n in range(100))
         report = send(urls[ingress], requests, concurrency=8, on_answer=lambda: _kill(emulator, consumer, 0.1))
@@ -260,7 +260,7 @@ class TestAConsumerOfOnesOwn:
                 answer = http.put(
                     f"{urls[name]}/some/path?q=%26&r=",
                     content=payload.encode(),
-                    # Without a type {} is nothing to a text ingress.
+                    # Without a content type, a text ingress cannot tell {} from an absent payload.
                     headers={b"X-Delivery": f"delivery-{n}".encode(), b"X-Odd": "a&b=c%20+é;\"'".encode()}
                     | ({b"Content-Type": b"text/x-odd"} if payload else {}),
                 )
@@ -269,7 +269,7 @@ class TestAConsumerOfOnesOwn:
             seen[ingress] = {}
             for record in self.records(observe(name)):
                 webhook = message.read(record)
-                # What differs from request to request, and from mount to mount.
+                # These fields differ from request to request, and from endpoint to endpoint.
                 assert webhook.headers["x-amzn-trace-id"]
                 fields = vars(webhook) | {"headers": dict(webhook.headers.without("x-amzn-trace-id"))}
                 for field in ("request_id", "message_id", "received_at"):
@@ -293,13 +293,13 @@ class TestAConsumerOfOnesOwn:
         (dead_letter,) = each_once(webhook.take_dead_letters())
         assert dead_letter["Body"] == "raise"
 
-    def test_shares_its_api_with_what_was_there(self, urls: Urls) -> None:
+    def test_shares_an_existing_api(self, urls: Urls) -> None:
         health = urls["Recorders/TextDirect"].removesuffix("/direct/in") + "/health"
         assert http.get(health).status_code == 200
 
 
 def _kill(emulator: Emulator, function: str, chance: float) -> None:
-    """Kill the processes that run this function now, every so often."""
+    """Kill the processes of this function, each with some probability."""
     if random.random() > chance:
         return
     for known in emulator.processes:

@@ -1,4 +1,4 @@
-"""Whatever ends a program of ours early, it leaves no process."""
+"""A program of ours leaves no process, whatever ends it early."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from suite import shell
 
 PYTHON = [sys.executable]
 PROGRAMS = {
-    # Whoever cancels a job signals what it started, which is make. The environment is there: it is not made again.
+    # A canceled job gets its signal in make. The environment exists, so it is not created again.
     "make demo": ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.ready", "demo"],
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
     "faults": [*PYTHON, "faults", "--seed", "1", "--webhooks", "600"],
@@ -48,7 +48,7 @@ def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Pa
         text=True,
     )
     try:
-        # The local AWS runs, and the CDK is at work.
+        # The local AWS is running, and the CDK is working.
         assert wait_for(lambda: any("cdk" in name for name in names(run.pid)), SECONDS)
         family = psutil.Process(run.pid).children(recursive=True)
         assert len(family) >= 3

@@ -1,4 +1,4 @@
-"""Payloads that no SQS message holds, sent to a really deployed stack."""
+"""Send payloads that fit no SQS message to a deployed stack."""
 
 import hashlib
 import random
@@ -44,7 +44,7 @@ def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
 
 
 def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:
-    """The item whose key ends with this id, once it is there and nothing is in flight any more."""
+    """Return the item whose key ends with this id, after it has arrived and nothing is in flight."""
 
     def found() -> list[dict[str, Any]]:
         return [item for item in webhook.items(table) if item["id"].endswith(f"#{id}")]
@@ -83,7 +83,7 @@ def test_a_small_payload_needs_no_bucket(urls: Urls, observe: Observe, emulator:
     assert Bucket(emulator, webhook).keys("") == before
 
 
-def test_what_fits_into_a_message_but_not_into_an_item_is_stored_too(
+def test_a_payload_that_fits_a_message_but_not_an_item_is_stored_too(
     urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
     webhook, payload = observe("Large/Text"), b"x" * 500_000
@@ -125,7 +125,7 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
 
 
 @pytest.mark.parametrize(("ingress", "payload"), [("Text", b"x" * 6_300_000), ("Bytes", b"x" * 4_750_000)])
-def test_what_no_lambda_event_holds_is_rejected_by_the_api(ingress: str, payload: bytes, urls: Urls) -> None:
+def test_a_payload_that_fits_no_lambda_event_is_rejected_by_the_api(ingress: str, payload: bytes, urls: Urls) -> None:
     answer = post(urls[f"Large/{ingress}"], payload)
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
 

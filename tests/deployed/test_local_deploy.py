@@ -1,4 +1,4 @@
-"""What people's own apps bring to the local AWS: resources that it does not have, databases of RDS, nested stacks."""
+"""Deploy apps of users to the local AWS: with unsupported resources, RDS databases and nested stacks."""
 
 import json
 import tempfile
@@ -95,7 +95,7 @@ def test_the_app_of_the_readme_stores_into_a_postgres_of_this_machine(
 def mariadb() -> Iterator[MariaDbServer]:
     if reason := mariadb_server.missing():
         pytest.skip(reason)
-    with tempfile.TemporaryDirectory() as folder:  # a socket's path is short
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path must be short
         server = MariaDbServer(Path(folder))
         yield server
         server.stop()
@@ -135,12 +135,12 @@ app.synth()
 
 
 @pytest.mark.slow(25)
-@pytest.mark.usefixtures("urls")  # another app, whose webhooks are not this one's
+@pytest.mark.usefixtures("urls")  # another app, whose webhooks must not be listed
 def test_the_webhooks_of_an_app_are_found_in_its_nested_stacks(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = app(tmp_path, NESTED)
-    # What failed once is uploaded, and must not be taken for what is left of it afterwards.
+    # A failed template is uploaded, and its edited version must not be taken for the same.
     with monkeypatch.context() as nothing_known:
         nothing_known.setattr("scalable_webhook_cli.local.deploy.known_types", lambda: None)
         with pytest.raises(CliError, match="AWS::EC2::EIP"):

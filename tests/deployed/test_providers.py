@@ -1,4 +1,4 @@
-"""Every provider's requests, sent to a really deployed stack, each at its own ingress."""
+"""Send every provider's requests to a deployed stack, each to its own endpoint."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ SECONDS = 60
 
 @pytest.fixture(scope="module", autouse=True)
 def secrets(urls: dict[str, str], emulator: Emulator) -> None:
-    """Each provider's secret, where its source looks for it."""
+    """Store each provider's secret for its source."""
     manager, observed = emulator.client("secretsmanager"), ObservedWebhook
     for name in (*ANY_INGRESS, *LAMBDA_INGRESS, "bank"):
         arn = observed(emulator, "Providers", "Lambda").physical("AWS::SecretsManager::Secret", name.replace("_", ""))
@@ -43,7 +43,7 @@ def url_of(urls: dict[str, str], ingress: str, name: str) -> str:
 
 
 def called(url: str) -> str:
-    """The URL as the provider of a deployed API knows it, which is the one that Twilio signs."""
+    """Return the URL of a deployed API as a provider calls it, which Twilio signs."""
     _, _, _, api, stage, *path = urlsplit(url).path.split("/")
     return f"https://{api}.execute-api.us-east-1.amazonaws.com/{stage}/{'/'.join(path)}"
 
@@ -61,7 +61,7 @@ def stored(webhook: ObservedWebhook, path: str, text: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize(("ingress", "name"), INGRESSES)
-def test_what_its_provider_signed_is_stored_under_its_own_id(
+def test_a_signed_webhook_is_stored_under_its_own_id(
     ingress: str, name: str, urls: dict[str, str], observe: Observe
 ) -> None:
     url, webhook = url_of(urls, ingress, name), observe(f"Providers/{ingress}")
@@ -77,13 +77,13 @@ def test_what_its_provider_signed_is_stored_under_its_own_id(
 
 
 def take_unverified(webhook: ObservedWebhook, ingress: str) -> None:
-    """What other tests have left there."""
+    """Take the messages that other tests have left."""
     if ingress != "Lambda":
         webhook.take_unverified()
 
 
 @pytest.mark.parametrize(("ingress", "name"), INGRESSES)
-def test_what_it_did_not_sign_never_reaches_the_sink(
+def test_an_unsigned_webhook_never_reaches_the_sink(
     ingress: str, name: str, urls: dict[str, str], observe: Observe
 ) -> None:
     url, webhook = url_of(urls, ingress, name), observe(f"Providers/{ingress}")
@@ -104,7 +104,7 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
 
 
 @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
-def test_what_is_signed_for_one_ingress_is_rejected_at_another(
+def test_a_signature_for_one_endpoint_is_rejected_at_another(
     ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
     webhook = observe(f"Providers/{ingress}")
@@ -174,7 +174,7 @@ class TestHandshakes:
 
 class TestCustom:
     @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
-    def test_what_a_function_of_ones_own_lets_in_is_stored(
+    def test_a_webhook_that_a_custom_source_accepts_is_stored(
         self, ingress: str, urls: dict[str, str], observe: Observe
     ) -> None:
         url, webhook = urls[f"Providers/{ingress}"], observe(f"Providers/{ingress}")
@@ -192,7 +192,7 @@ class TestCustom:
 
 
 def test_no_stage_logs_payload_secret_or_signature(urls: dict[str, str], observe: Observe) -> None:
-    """After all that was sent before: nothing that was marked is in any line of any stage."""
+    """After all other tests: no line of any stage has a marked text."""
     post(url_of(urls, "Lambda", "github"), "github")
     logged = ""
     for ingress in dict.fromkeys(ingress for ingress, _ in INGRESSES):

@@ -1,4 +1,4 @@
-"""Webhooks sent to really deployed stacks whose sinks are not DynamoDB."""
+"""Send webhooks to deployed stacks with sinks other than DynamoDB."""
 
 import threading
 import time
@@ -29,7 +29,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="module")
 def orders(emulator: Emulator, postgres: PostgresServer) -> tuple[str, ObservedWebhook]:
-    """The URL of examples/postgres in front of a real server, and a look behind it."""
+    """Deploy examples/postgres in front of a real server, and return its URL."""
     (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=postgres.context())
     return webhook.url, ObservedWebhook(emulator, *webhook.name.split("/"))
 
@@ -40,7 +40,7 @@ def burst(url: str, run: str) -> Report:
 
 
 def stored(server: PostgresServer, run: str) -> tuple[int, int]:
-    """How many rows a run has, and how many ids."""
+    """Return the numbers of rows and ids of a run."""
     ((rows, ids),) = server.query("SELECT count(*), count(DISTINCT id) FROM orders WHERE id LIKE :run", run=f"{run}-%")
     return rows, ids
 
@@ -89,7 +89,7 @@ def test_a_database_that_is_down_for_a_while_costs_no_webhook(
     assert all(1 <= line["retry_in"] <= 10 for line in failures)
 
 
-def test_the_example_of_a_handler_stores_totals_and_dead_letters_what_has_none(emulator: Emulator) -> None:
+def test_the_example_of_a_handler_stores_totals_and_dead_letters_orders_without_items(emulator: Emulator) -> None:
     (webhook,) = deploy(emulator, EXAMPLES / "python_handler")
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     items = [{"price": "12.50", "quantity": 2}, {"price": 3, "quantity": 1}]

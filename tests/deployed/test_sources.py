@@ -1,4 +1,4 @@
-"""Signed webhooks, sent to a really deployed stack through every ingress."""
+"""Send signed webhooks to a deployed stack, through every ingress."""
 
 import hashlib
 import hmac
@@ -42,9 +42,7 @@ def stored(webhook: ObservedWebhook, id: str) -> bool:
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_what_its_provider_signed_is_stored_once_under_its_own_id(
-    ingress: str, urls: dict[str, str], observe: Observe
-) -> None:
+def test_a_signed_webhook_is_stored_once_under_its_own_id(ingress: str, urls: dict[str, str], observe: Observe) -> None:
     id = str(uuid.uuid4())
     for _ in range(2):
         answer = send(urls[ingress], id)
@@ -57,7 +55,7 @@ def test_what_its_provider_signed_is_stored_once_under_its_own_id(
 @pytest.mark.parametrize("ingress", INGRESSES)
 @pytest.mark.parametrize("wrong", [{"secret": "guess"}, {"body": BODY + b" "}, {"signature": "sha256="}])
 @pytest.mark.slow(6)
-def test_what_it_did_not_sign_never_reaches_the_sink(
+def test_an_unsigned_webhook_never_reaches_the_sink(
     ingress: str, wrong: dict[str, object], urls: dict[str, str], observe: Observe
 ) -> None:
     id, webhook = str(uuid.uuid4()), observe(ingress)
@@ -65,7 +63,7 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
         webhook.take_unverified()
     answer = send(urls[ingress], id, **wrong)  # type: ignore[arg-type]
     if ingress == "Signed/Lambda":
-        # Within ten seconds of another mismatch the secret may be newer than the one that is known.
+        # Within ten seconds after a mismatch, the secret may be newer than the cached one.
         assert answer.status_code in (401, 503)
         assert "X-Hub-Signature-256" in answer.json()["message"]
         assert webhook.backlog() == 0
@@ -76,7 +74,7 @@ def test_what_it_did_not_sign_never_reaches_the_sink(
         assert message["MessageAttributes"]["error"]["StringValue"] == "Unverified"
         assert "X-Hub-Signature-256" in message["MessageAttributes"]["reason"]["StringValue"]
     assert not stored(webhook, id)
-    # No one is paged for it.
+    # No alarm is raised.
     assert webhook.dead_letters() == 0
 
 
@@ -94,7 +92,7 @@ def test_no_stage_logs_payload_secret_or_signature(ingress: str, urls: dict[str,
 
 @pytest.mark.parametrize("ingress", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
 def test_a_rotation_rejects_no_one(ingress: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
-    """Before, while and after the provider changes its secret, some requests being in flight with the old one."""
+    """Send before, during and after the provider changes its secret, with some requests in flight with the old one."""
     secrets, webhook = emulator.client("secretsmanager"), observe(ingress)
     key = webhook.physical("AWS::SecretsManager::Secret", ingress.removeprefix("Signed/"))
     sent = {}
@@ -115,11 +113,12 @@ def stripes(body: bytes, secret: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("queue", ["Standard", "Fifo"])
 @pytest.mark.slow(20)
-def test_what_was_unverified_is_redriven_once_the_secret_is_fixed(
+def test_an_unverified_webhook_is_redriven_after_the_secret_is_fixed(
     queue: str, urls: dict[str, str], observe: Observe, emulator: Emulator, tmp_path: Path
 ) -> None:
-    """By the script of docs/operations.md. The signature is older by then than its source takes: it is held against the
-    time of its arrival."""
+    """Use the script of docs/operations.md. The signature is older than its tolerance, but is verified as of its
+    arrival.
+    """
     webhook, id = observe(f"Fixed/{queue}"), f"evt_{uuid.uuid4()}"
     body = json.dumps({"id": id}).encode()
     write_files(OPERATIONS, tmp_path)
@@ -143,7 +142,7 @@ def test_what_was_unverified_is_redriven_once_the_secret_is_fixed(
     assert dead_letters("redrive", "Unverified").startswith("redrive 2 Unverified")
     assert wait_for(lambda: stored(webhook, id), SECONDS)
     assert [item["delivery_id"] for item in webhook.items()] == [id]
-    # What is forged comes back for good, though the script may have seen it again, and hidden it for ten seconds.
+    # Forged webhooks return for good, though the script may have seen them again, and hidden them for ten seconds.
     left: list[dict[str, Any]] = []
 
     def has_are_retried() -> bool:

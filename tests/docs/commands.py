@@ -1,5 +1,7 @@
-"""Commands that a page shows and no test can run, since they want an account, a release or a person: whether there are
-such commands, with such options."""
+"""Check commands on a page that no test can run, since they need an account, a release or a person.
+
+The commands and their options have to exist.
+"""
 
 import functools
 import re
@@ -22,23 +24,23 @@ from scalable_webhook_cli.commands import app
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
-# The AWS CLI's own, of which the model of the service knows nothing.
+# Commands of the AWS CLI itself, which are not in the model of the service.
 _AWS_OWN_COMMANDS = {"logs": {"tail"}, "s3": {"cp", "ls", "rm", "sync"}}
 _AWS_OWN_OPTIONS = {"cli-input-json", "no-cli-pager", "output", "profile", "query", "region"}
 
 
 class Wrong(Exception):
-    """There is no such command; the message says what is wrong with it."""
+    """The command does not exist, or is used in a wrong way. The message says why."""
 
 
 def shown(text: str) -> Iterator[str]:
-    """The commands of a block, those of more than one line put together."""
+    """Yield the commands of a block, each as one line."""
     for match in re.finditer(r"^((?:.*\\\n)*.+)$", text, re.MULTILINE):
         yield match[1].replace("\\\n", " ")
 
 
 def check(command: str) -> None:
-    """Raises Wrong."""
+    """Raise Wrong if the command or an option does not exist."""
     syntax = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True, check=False)
     if syntax.returncode:
         raise Wrong(syntax.stderr)
@@ -160,7 +162,7 @@ def _options(arguments: Sequence[str]) -> list[str]:
 
 
 def _anything(_arguments: Sequence[str]) -> None:
-    """Its syntax has been checked, and there is nothing of ours in it."""
+    """Accept any arguments. The syntax of the command is checked elsewhere."""
 
 
 _PROGRAMS: dict[str, Callable[[Sequence[str]], None]] = {

@@ -1,7 +1,6 @@
-"""The pages of the documentation, and what their code blocks are.
+"""The pages of the documentation and their code blocks.
 
-A page is a folder: a block with a title is the file of that name in it, and a block without is what one would type or
-run there.
+A page is a folder: a block with a title is the file of that name, and any other block is typed or run there.
 """
 
 import re
@@ -19,7 +18,7 @@ _FENCE = re.compile(
 
 @dataclass(frozen=True)
 class Fence:
-    """A code block: where it is, its language, the name of its file if it is one, and what is in it."""
+    """A code block: its place, its language, its file name if it has one, and its text."""
 
     page: Path
     line: int
@@ -32,27 +31,27 @@ class Fence:
 
     @property
     def is_quotation(self) -> bool:
-        """Whether it quotes a file of the repository."""
+        """Tell whether it quotes a file of the repository."""
         return bool(self.title) and (ROOT / self.title).is_file()
 
     @property
     def is_program(self) -> bool:
-        """Whether it is a CDK app."""
+        """Tell whether it is a CDK app."""
         return self.language == "python" and self.title in ("", "app.py") and not self.is_webhook
 
     @property
     def is_webhook(self) -> bool:
-        """Whether it is a webhook alone, which tests/providers tries."""
+        """Tell whether it is a webhook alone, which tests/providers tests."""
         return self.text.startswith("ScalableWebhook(")
 
     @property
     def has_tests(self) -> bool:
-        """Whether pytest finds something in it."""
+        """Tell whether pytest finds tests in it."""
         return self.language == "python" and not self.is_quotation and "\ndef test_" in self.text
 
 
 def fences(page: Path) -> list[Fence]:
-    """The code blocks of a page, in their order."""
+    """Return the code blocks of a page, in their order."""
     text = page.read_text()
     return [
         Fence(page, text.count("\n", 0, match.start()) + 1, match["language"], match["title"] or "", match["text"])
@@ -61,13 +60,13 @@ def fences(page: Path) -> list[Fence]:
 
 
 def every_fence() -> Iterator[Fence]:
-    """The code blocks of all pages."""
+    """Yield the code blocks of all pages."""
     for page in PAGES:
         yield from fences(page)
 
 
 def write_files(page: Path, folder: Path) -> None:
-    """Make the page's folder: its blocks with a title; a file that it quotes, whole."""
+    """Create the page's folder with its titled blocks, and with each quoted file as a whole."""
     for fence in fences(page):
         if fence.title:
             file = folder / fence.title
@@ -76,7 +75,7 @@ def write_files(page: Path, folder: Path) -> None:
 
 
 def links(page: Path) -> list[str]:
-    """Where the page links to within the repository, anchors included."""
+    """Return the links within the repository, including anchors."""
     text = _FENCE.sub("", page.read_text())
     targets = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text))
     return [target for target in targets if "://" not in target and not target.startswith("mailto:")]

@@ -1,6 +1,6 @@
-"""Everything public is documented: each name, argument, default, return and rejection, and the AWS feature it rests on.
+"""Everything public is documented: each name, argument, default, result and error, and the AWS feature behind it.
 
-By the text of the docstrings alone, from which API.md is made.
+It reads the docstrings, from which API.md is made.
 """
 
 import ast
@@ -17,7 +17,7 @@ from griffe import DocstringSectionKind as Kind
 SOURCE = Path(__file__).parents[2] / "src"
 PACKAGES = ["cdk_scalable_webhook", "webhook_runtime", "webhook_runtime.testing"]
 AWS = "https://docs.aws.amazon.com/"
-# A docstring that says just this leaves it to another: what a subclass does, and what a factory makes.
+# A docstring with only this text leaves the description to subclasses or factories.
 ELSEWHERE = re.compile(r"See ``(\w+\.\w+)``\.|Made by ``(\w+\.\w+)\(\)``( and ``\w+\.\w+\(\)``)?\.$")
 NUMBERS = re.compile(r"\b(int|float|Duration)\b")
 Public = griffe.Function | griffe.Class | griffe.Attribute
@@ -25,7 +25,7 @@ Public = griffe.Function | griffe.Class | griffe.Attribute
 
 @functools.cache
 def exports() -> dict[str, Public]:
-    """The public names, and the public members of the classes among them, by their names as users write them."""
+    """Return the public names, and the public members of classes, by the names that users write."""
     found: dict[str, Public] = {}
     for name in PACKAGES:
         module = griffe.load(name, search_paths=[SOURCE], docstring_parser="google")
@@ -38,13 +38,13 @@ def exports() -> dict[str, Public]:
                     f"{export}.{each}": inner for each, inner in member.members.items() if not each.startswith("_")
                 }
         if name == PACKAGES[0]:
-            methods = module["sources.providers.Providers"].members  # which users call by the name of Source
+            methods = module["sources.providers.Providers"].members  # users call these as Source.…
             found |= {f"Source.{each}": inner for each, inner in methods.items()}
     return found
 
 
 def sections(documented: griffe.Object | griffe.Alias, kind: Kind) -> list[Any]:
-    """The entries of one kind of section of a docstring."""
+    """Return the entries of one kind of section of a docstring."""
     parsed = documented.docstring.parsed if documented.docstring else []
     return [entry for section in parsed if section.kind is kind for entry in section.value]
 
@@ -54,7 +54,7 @@ def told(documented: griffe.Object | griffe.Alias) -> str:
 
 
 def described(documented: Public) -> dict[str, str]:
-    """What the docstring says of each argument, or field."""
+    """Return the description of each argument or field."""
     entries = [*sections(documented, Kind.parameters), *sections(documented, Kind.attributes)]
     if documented.is_class and "__init__" in documented.members:
         entries += sections(documented.members["__init__"], Kind.parameters)
@@ -62,13 +62,13 @@ def described(documented: Public) -> dict[str, str]:
 
 
 def parameters(documented: Public) -> list[griffe.Parameter]:
-    """The arguments that a user gives."""
+    """Return the arguments that a user passes."""
     named: Any = [] if isinstance(documented, griffe.Attribute) else documented.parameters
     return [each for each in named if each.name not in ("self", "cls") and not each.name.startswith("_")]
 
 
 def callables() -> Iterator[tuple[str, Public]]:
-    """What users call: functions, and classes that no factory makes for them."""
+    """Yield the callables for users: functions, and classes without a factory."""
     for name, documented in exports().items():
         if not documented.is_attribute and not ELSEWHERE.search(told(documented)):
             yield name, documented
@@ -102,7 +102,7 @@ def test_there_is_something_to_check() -> None:
 def test_a_name_is_documented(name: str) -> None:
     documented = exports()[name]
     owner = exports().get(name.rpartition(".")[0])
-    # The field of a dataclass is in the docstring of its class.
+    # The docstring of a dataclass describes its fields.
     assert told(documented) or (owner is not None and name.rpartition(".")[2] in described(owner))
 
 
@@ -137,7 +137,7 @@ def test_a_return_is_described(name: str) -> None:
 
 @functools.cache
 def functions() -> dict[tuple[str, str], tuple[ast.FunctionDef, dict[str, tuple[str, str]]]]:
-    """Every function of the packages by module and name, with what the names in its module stand for."""
+    """Return every function by module and name, with the meanings of the names in its module."""
     found = {}
     for path in SOURCE.rglob("*.py"):
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
@@ -159,14 +159,14 @@ def functions() -> dict[tuple[str, str], tuple[ast.FunctionDef, dict[str, tuple[
 
 
 def calls(module: str, node: ast.FunctionDef, imported: dict[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """What a function calls that is ours: functions, and constructors."""
+    """Yield our own functions and constructors that a function calls."""
     for each in ast.walk(node):
         if not isinstance(each, ast.Call):
             continue
         if isinstance(each.func, ast.Name):
             where, name = imported.get(each.func.id, (module, each.func.id))
         elif isinstance(each.func, ast.Attribute) and ast.unparse(each.func.value) == "cls":
-            # Of whichever class it is.
+            # A method of any class.
             yield from (known for known in functions() if known[1].endswith(f".{each.func.attr}"))
             continue
         elif isinstance(each.func, ast.Attribute) and isinstance(each.func.value, ast.Name):
@@ -181,7 +181,7 @@ def calls(module: str, node: ast.FunctionDef, imported: dict[str, tuple[str, str
 
 @functools.cache
 def rejecting() -> frozenset[tuple[str, str]]:
-    """The functions of the stack that raise ValueError, or call one that does. What runs in Lambda keeps its own."""
+    """Return the functions of synth time that raise ValueError, or call one that does."""
     known = {
         where
         for where, (node, _) in functions().items()
@@ -217,7 +217,7 @@ RAISING = [
 
 
 @pytest.mark.parametrize("name", RAISING)
-def test_what_rejects_a_value_says_so(name: str) -> None:
+def test_a_function_that_rejects_a_value_documents_it(name: str) -> None:
     documented = exports()[name]
     raised = sections(documented, Kind.raises)
     if documented.is_class and "__init__" in documented.members:
@@ -228,7 +228,7 @@ def test_what_rejects_a_value_says_so(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, each in exports().items() if each.is_class and each.module.path.startswith(PACKAGES[0])]
 )
-def test_a_class_of_the_stack_links_to_what_aws_says(name: str) -> None:
+def test_a_class_of_the_stack_links_to_the_documentation_of_aws(name: str) -> None:
     documented = exports()[name]
     members = documented.members.values()
     texts = [told(each) for each in (documented, *members) if isinstance(each, Public)]
@@ -238,7 +238,7 @@ def test_a_class_of_the_stack_links_to_what_aws_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, each in exports().items() if ELSEWHERE.match(told(each))])
-def test_what_another_docstring_says_is_said_there(name: str) -> None:
+def test_a_docstring_that_refers_to_another_is_complete_there(name: str) -> None:
     match = ELSEWHERE.match(told(exports()[name]))
     assert match
     other = exports()[match[1] or match[2]]

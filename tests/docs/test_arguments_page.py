@@ -1,4 +1,4 @@
-"""The page of arguments has each of them, and no other."""
+"""The page of arguments lists each argument, and no other."""
 
 import inspect
 import re
@@ -31,5 +31,5 @@ def test_an_option_is_in_the_table_of_its_class() -> None:
 
 
 def test_the_constructor_has_at_most_20_arguments() -> None:
-    """As many as one still finds one's way in: a further setting goes into the options of the part that it is of."""
+    """More would be hard to survey: put a new setting into the options of its part."""
     assert len(inspect.signature(ScalableWebhook.__init__).parameters) - len(("self", "scope", "id")) <= 20

@@ -1,4 +1,4 @@
-"""What is wrong with a command that a page shows is found."""
+"""The checks of commands find each mistake."""
 
 import pytest
 

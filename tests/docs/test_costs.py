@@ -1,4 +1,4 @@
-"""docs/limits-and-costs.md says what benchmarks/prices.json and the templates come to."""
+"""docs/limits-and-costs.md agrees with benchmarks/prices.json and the templates."""
 
 import json
 import re
@@ -22,13 +22,13 @@ INGRESSES = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_inte
 
 
 def told(pattern: str) -> float:
-    """A number of the page's text."""
+    """Return a number in the text of the page."""
     (number,) = re.findall(pattern, PAGE.replace("\n", " "))
     return float(number.replace(",", ""))
 
 
 def functions(ingress: str) -> dict[str, Any]:
-    """What the template says of each function: memory and batch size."""
+    """Return memory and batch size of each function in the template."""
     stack = Stack(App(), "Stack")
     ScalableWebhook(stack, "Webhook", ingress=INGRESSES[ingress]())
     template = Template.from_stack(stack)
@@ -42,7 +42,7 @@ def functions(ingress: str) -> dict[str, Any]:
 
 
 def bill(ingress: str) -> dict[str, float]:
-    """Dollars for a million webhooks."""
+    """Return the dollars for a million webhooks."""
     known = functions(ingress)
     invocations = 1 / known["batch"]
     gigabyte_seconds = known["Consumer"] / 1024 * told(r"a consumer (\d+) a batch") / 1000 / known["batch"]
@@ -59,7 +59,7 @@ def bill(ingress: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(("ingress", "column"), [("direct", 0), ("Lambda", 1)])
-def test_a_million_webhooks_cost_what_the_table_says(ingress: str, column: int) -> None:
+def test_a_million_webhooks_cost_as_much_as_in_the_table(ingress: str, column: int) -> None:
     rows = re.findall(r"^\| ([A-Z]\w+(?: \w+)?) \|.*?\| \$ ([\d.]+) \| \$ ([\d.]+) \|$", PAGE, re.MULTILINE)
     table = {name: amounts[column] for name, *amounts in rows}
     expected = bill(ingress)
@@ -73,7 +73,7 @@ def test_the_memory_is_what_the_functions_have() -> None:
     assert told(r"batches of (\d+)") == known["batch"]
 
 
-def test_an_empty_queue_is_polled_for_what_the_page_says() -> None:
+def test_an_empty_queue_costs_as_much_as_on_the_page() -> None:
     requests = told(r"(\d+) pollers") * 30 * 24 * 3600 / told(r"of (\d+) seconds each")
     assert told(r"([\d,]+) requests a month") == requests
     assert told(r"at most \$ ([\d.]+) a month") == round(requests * PRICES["sqs_standard_request"], 2)
@@ -83,7 +83,7 @@ def test_a_large_payload_counts_as_many_requests_as_the_page_says() -> None:
     at_once, chunk = told(r"A payload of (\d+) KB"), told(r"for each (\d+) KB")
     assert told(r"is (\d+) requests to send") == -(-at_once // chunk)
     write_units = told(r"and (\d+) write units")
-    # Base64 for what is no text, and the headers, are not in it.
+    # Headers, and base64 for bytes, are not counted.
     assert write_units == at_once
     assert told(r"so \$ ([\d.]+) a million of them") == round(
         MILLION * write_units * PRICES["dynamodb_write_request_unit"], 2

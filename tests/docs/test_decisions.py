@@ -1,4 +1,4 @@
-"""Each decision has a number, a date and a status, and the index has each decision."""
+"""Each decision has a number, a date and a status, and the index lists it."""
 
 import re
 from datetime import date

@@ -1,4 +1,4 @@
-"""What docs/operations.md says of the log is in the log: each field of its queries and tables, and each message."""
+"""docs/operations.md agrees with the log: each field of its queries and tables, and each message."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 QUERIES = [text for text in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL) if re.match(r"fields|filter|stats", text)]
 ROWS = re.findall(r"^\| (.+?) \| (publisher|consumer|API Gateway) \| (.+) \|$", PAGE, re.MULTILINE)
 
-# What a webhook's path in a test makes of it.
+# The fields that depend on the path of a webhook in a test.
 OUTCOMES = {
     "/stored": STORED,
     "/duplicate": DUPLICATE,
@@ -45,7 +45,7 @@ class _Sink:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
-    """What publisher and consumer log of webhooks that come to every end, as JSON."""
+    """Log webhooks with every outcome in publisher and consumer, as JSON."""
     caplog.set_level(logging.INFO, "webhook")
     publisher = Publisher(PublisherSettings("https://sqs/queue", None), Sqs())
     publisher.handle(request(), None)
@@ -67,7 +67,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def fields(caplog: pytest.LogCaptureFixture) -> dict[str, set[str]]:
-    """The fields of each line, by its message."""
+    """Return the fields of each line, by its message."""
     return {line["message"]: set(line) for line in lines(caplog)} | {"": set(_ACCESS_LOG)}
 
 
@@ -87,7 +87,7 @@ def test_a_query_asks_for_fields_and_messages_that_there_are(query: str, fields:
 
 
 @pytest.mark.parametrize(("line", "stage", "told"), ROWS, ids=[row[0] for row in ROWS])
-def test_a_line_has_what_the_table_says(line: str, stage: str, told: str, fields: dict[str, set[str]]) -> None:
+def test_a_line_has_the_fields_of_the_table(line: str, stage: str, told: str, fields: dict[str, set[str]]) -> None:
     messages = [""] if stage == "API Gateway" else re.findall(r"`([\w-]+)`", line)
     for message in messages:
         names = set(re.findall(r"`(\w+)`", told))

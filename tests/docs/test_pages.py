@@ -1,4 +1,4 @@
-"""Every code block of every page does what it says: README.md and docs/."""
+"""Every code block of README.md and docs/ works as described."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from scalable_webhook_cli.observe import wait_for
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
-# A page takes a quarter of a minute, if no one else is at work.
+# A page takes 15 seconds on an idle machine.
 SECONDS = 240
 
 
@@ -44,7 +44,7 @@ def of(language: str) -> list[Fence]:
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the page, and we are in it."""
+    """Change into the folder of the page."""
     page = request.getfixturevalue("page") if "page" in request.fixturenames else request.getfixturevalue("fence").page
     write_files(page, tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -61,7 +61,7 @@ def postgres() -> Iterator[PostgresServer]:
 def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
     known = fences(page)
     assert [(str(fence), fence.language) for fence in known if fence.language not in LANGUAGES] == []
-    # One that is indented, or whose title is written otherwise, is seen by readers and not by us.
+    # A block that is indented, or whose title has another form, would not be tested.
     assert len(re.findall(r"^\s*```", page.read_text(), re.MULTILINE)) == 2 * len(known)
 
 
@@ -76,7 +76,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def anchors(page: Path) -> set[str]:
-    """As code hosts and the site make them of headings: both the same, for the characters that ours have."""
+    """Return the anchors of headings, which code hosts and the site derive in the same way."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -90,13 +90,13 @@ def test_a_program_synthesises_to_a_webhook(fence: Fence, folder: Path, capsys: 
     assert any("AWS::Lambda::EventSourceMapping" in str(stack.template) for stack in made)
     errors = [message.entry.data for stack in made for message in stack.messages if message.level.name == "ERROR"]
     assert errors == []
-    # What the program prints is what stands next to it.
+    # The output is in the comment next to the call.
     said = re.findall(r"^print\(.*\)  # ([\w ]+)", fence.text, re.MULTILINE)
     assert capsys.readouterr().out.splitlines()[: len(said)] == said
 
 
 def stacks(assembly: CloudAssembly) -> list[CloudFormationStackArtifact]:
-    """Those of its stages too."""
+    """Return the stacks, including those of stages."""
     nested = [stack for stage in assembly.nested_assemblies for stack in stacks(stage.nested_assembly)]
     return [*assembly.stacks, *nested]
 
@@ -120,7 +120,7 @@ def test_the_tests_of_a_page_pass(fence: Fence, folder: Path) -> None:
 
 
 @each([fence for fence in FENCES if fence.is_quotation])
-def test_a_quotation_is_what_stands_there(fence: Fence) -> None:
+def test_a_quotation_is_in_the_file(fence: Fence) -> None:
     file = (ROOT / fence.title).read_text()
     found = 0
     for part in re.split(r"^.*…\n", fence.text, flags=re.MULTILINE):
@@ -169,10 +169,12 @@ def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None
 
 
 class SharedAws:
-    """One local AWS for all pages but those that are about its start and its end. It is empty for each, but for what
-    the CDK has bootstrapped for the first of them."""
+    """One local AWS for all pages but those about its start and end.
 
-    # Pages end with `down`, which the next one would have to make up for.
+    It is empty for each page, except for the CDK's bootstrap stack.
+    """
+
+    # Pages end with `down`, after which the next one would have to start it again.
     prelude = """
 scalable-webhook() {
   if [ "$*" = "local down" ]; then echo "local AWS stopped"; else command scalable-webhook "$@"; fi
@@ -186,7 +188,7 @@ scalable-webhook() {
         self._cloudformation = emulator.client("cloudformation")
 
     def empty(self) -> None:
-        with suppress(self._cloudformation.exceptions.ClientError):  # no one has bootstrapped yet
+        with suppress(self._cloudformation.exceptions.ClientError):  # not bootstrapped yet
             self._toolkit = self._cloudformation.get_template(StackName="CDKToolkit")["TemplateBody"]
         signed.call(self._emulator.key, "POST", f"{self._emulator.endpoint}/_ministack/reset").raise_for_status()
         if self._toolkit:
@@ -203,7 +205,7 @@ def shared_aws() -> Iterator[SharedAws]:
         yield SharedAws(emulator)
 
 
-# Whose commands show how a local AWS starts and ends.
+# Pages whose commands start and end a local AWS.
 OF_ITS_LIFE = {"README.md", "docs/index.md", "docs/local-aws.md"}
 SMOKE = {"README.md", "docs/recipes/github-into-python.md"}
 
@@ -217,11 +219,11 @@ def with_commands() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", with_commands())
-def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
+def test_the_commands_of_a_page_work_as_described(page: Path, folder: Path, request: pytest.FixtureRequest) -> None:
     blocks = fences(page)
     commands = [fence for fence in blocks if fence.language == "sh"]
     said = [folder / f".said-{fence.line}" for fence in commands]
-    # One shell for all: what a block sets, the next ones have.
+    # One shell for all blocks: each one sees the variables of those before it.
     script = "\n".join(f"exec > {file.name}\n{fence.text}" for fence, file in zip(commands, said, strict=True))
     variables = environment(folder)
     if str(page.relative_to(ROOT)) not in OF_ITS_LIFE:
@@ -245,13 +247,13 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
         try:
             run.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            # What the webhooks have become tells for what it waits in vain.
+            # The outcome of the webhooks explains why a wait failed.
             look = ["scalable-webhook", "local", "logs"]
             errors.write(subprocess.run(look, env=variables, capture_output=True, text=True, check=False).stdout)
             errors.flush()
         finally:
-            # The shell and what it has left running: a session of its own. A local AWS that is being started is ended
-            # by who starts it, if it is asked to.
+            # End the shell and its background processes by their session. A local AWS that is still starting is ended
+            # by its command, if that is asked to.
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(run.pid, signal.SIGINT)
                 run.wait(10)
@@ -267,12 +269,12 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, folder: Path, reques
 
 
 def pattern(text: str) -> str:
-    """What a page shows of a command's output; an ellipsis stands for what differs."""
+    """Return the pattern of a command's output. An ellipsis stands for any text."""
     return re.escape(text.strip()).replace("…", ".*?")
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nothing of the user's: an empty home, and a local AWS of its own."""
+    """Return an environment with an empty home, and a local AWS of its own."""
     home = folder / "home"
     home.mkdir(exist_ok=True)
     return {
@@ -280,13 +282,13 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "SCALABLE_WEBHOOK_HOME": str(folder / "local-aws"),
-        # Not unpacked again for each home.
+        # Do not unpack it again for each home.
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(user_cache_path("aws") / "jsii" / "package-cache"),
     }
 
 
 def postgres_variables(server: PostgresServer, path: str) -> dict[str, str]:
-    """The server as libpq's programs want it named, psql among them."""
+    """Return the variables by which psql and libpq find the server."""
     return {
         "PATH": os.pathsep.join([path, str(server.programs)]),
         "PGHOST": "127.0.0.1",

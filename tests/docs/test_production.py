@@ -1,4 +1,4 @@
-"""README's example for production: an alarm on the first dead letter says that a person has to look, and no more."""
+"""Test README's production example: it has an alarm on the first message in the dead-letter queue."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ def resources() -> dict[str, Any]:
     return made
 
 
-def test_what_a_scanner_sends_raises_no_alarm(resources: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_requests_of_a_scanner_raise_no_alarm(resources: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "webhook")
     (told,) = (
         each["Properties"]["Environment"]["Variables"]

@@ -1,4 +1,4 @@
-"""The linter of prose finds a fault of each kind, where it is, and says what to do about it."""
+"""The linter of prose finds each kind of fault and its place, and suggests a fix."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ NPM = ROOT / ".venv" / "npm"
 pytestmark = pytest.mark.skipif(not (NPM / ".ready").exists(), reason="make environment installs textlint")
 
 LONG = " ".join(["word"] * 31)
-# A line of a page, the rule, and a part of what is said: none where the line is good.
+# A line of a page, the rule, and a part of the message, which is empty for a good line.
 LINES = [
     ("The door is open.", "words", "use “endpoint or ingress”"),
     ("It takes a queue that was brought.", "words", "use “existing”"),
@@ -65,7 +65,7 @@ def check(name: str) -> None:
 
 
 def prose(*files: Path) -> tuple[int, list[str]]:
-    """The exit status, and what is said."""
+    """Return the exit status and the output."""
     run = subprocess.run(
         [sys.executable, "-m", "prose", *map(str, files)],
         env={**os.environ, "PYTHONPATH": str(ROOT / "tools")},
@@ -105,6 +105,6 @@ def test_a_module_is_read_for_docstrings_comments_and_errors(tmp_path: Path) -> 
 
 
 def test_the_pages_are_held_to_it() -> None:
-    """As `make check` does it."""
+    """Lint the pages as `make check` does."""
     assert prose() == (0, [])
     assert "$(BIN)/python -m prose\n" in (ROOT / "Makefile").read_text()

@@ -16,7 +16,7 @@ import pytest
 
 from docs.pages import ROOT
 
-# What a browser fetches by itself.
+# Attributes whose URLs a browser fetches by itself.
 LOADED = {
     "img": "src",
     "script": "src",
@@ -29,7 +29,7 @@ LOADED = {
 
 
 class Page(HTMLParser):
-    """What a page loads, what it links to, and which anchors it has."""
+    """The resources, links and anchors of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The site, built from a copy of what it is made of: the checkout stays as it is."""
+    """Build the site from a copy of its sources, so that the checkout does not change."""
     copy = tmp_path_factory.mktemp("site")
     for name in ["README.md", "API.md", "CHANGELOG.md", "CONTRIBUTING.md", "zensical.toml"]:
         shutil.copyfile(ROOT / name, copy / name)
@@ -80,7 +80,7 @@ def test_nothing_is_loaded_from_the_network(site: Path, pages: dict[Path, Page])
 def test_every_link_of_every_page_leads_somewhere(site: Path, pages: dict[Path, Page]) -> None:
     dead = []
     for file, page in pages.items():
-        if file.name == "404.html":  # whose links are those of the place that was asked for
+        if file.name == "404.html":  # its links are relative to the requested page
             continue
         for link in page.links:
             parts = urlsplit(link)

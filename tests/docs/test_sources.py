@@ -1,4 +1,4 @@
-"""A page for each provider, in one form, and its table says what the source of the provider does."""
+"""Each provider has a page of the same form, whose table agrees with its source."""
 
 import inspect
 import re
@@ -23,7 +23,7 @@ def page(name: str) -> str:
 
 
 def checked(name: str) -> dict[str, str]:
-    """The table of the verification."""
+    """Return the table of the verification."""
     return dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page(name), re.MULTILINE))
 
 
@@ -110,7 +110,7 @@ def test_endpoint_verification_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BY_METHOD)
-def test_it_says_what_has_verified_it(name: str) -> None:
+def test_it_names_the_library_that_verified_it(name: str) -> None:
     told, verified_by = checked(name)["tested with"], BY_METHOD[name].verified_by
     if verified_by.startswith("https://"):
         assert f"({verified_by})" in told

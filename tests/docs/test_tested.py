@@ -1,4 +1,4 @@
-"""The commands of docs/tested.md are there."""
+"""The commands of docs/tested.md exist."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""What AWS was recorded to do. A fact is a line of facts.json: what was asked, what came of it, who recorded it, when.
+"""Recorded behaviour of AWS. A fact is a line of facts.json: request, result, author and date.
 
-They are from the recordings of LocalStack's tests (https://github.com/localstack/localstack, Apache-2.0), which run
-against AWS and keep what it answers. Without a day is what a test asserts, and keeps no day of.
+The facts are from the recordings of LocalStack's tests (https://github.com/localstack/localstack, Apache-2.0), which
+run against AWS. A fact without a date is an assertion of a test.
 """
 
 import json
@@ -14,5 +14,5 @@ FACTS: dict[str, dict[str, Any]] = {
 
 
 def of(prefix: str) -> list[str]:
-    """The ids of the facts that begin so."""
+    """Return the ids of the facts that begin with this text."""
     return [id for id in FACTS if id.startswith(prefix)]

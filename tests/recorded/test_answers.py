@@ -1,4 +1,4 @@
-"""What AWS was recorded to answer, replayed against the local API Gateway: a function's answers, and its own."""
+"""Replay responses recorded from AWS against the local API Gateway: those of a function, and its own."""
 
 import asyncio
 import io
@@ -32,7 +32,7 @@ def api(resources: Mapping[str, list[str]], integration: Mapping[str, Any], *bin
 
 @pytest.fixture
 def send(monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Sends a request to an API; behind it is a function that gives this answer, or an error."""
+    """Send a request to an API in front of a function with this response or error."""
 
     def send(of: RestApi, line: str = "GET /dev/x", answer: object = None, **headers: str) -> httpx.Response:
         def invoke(**_: object) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_an_answer_of_a_function_is_taken_or_not(id: str, send: Call) -> None:
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("it raises"), None, ["a"], {"headers": {"a": ["b"]}}, {"body": {}}])
-def test_nor_is_what_is_no_answer(answer: object, send: Call) -> None:
+def test_an_invalid_response_is_not_either(answer: object, send: Call) -> None:
     answered = send(api(ANY, FUNCTION), answer=answer)
     assert (answered.status_code, answered.json()) == (502, {"message": "Internal server error"})
     assert answered.headers["x-amzn-errortype"] == "InternalServerErrorException"
@@ -108,7 +108,7 @@ def test_accept_decides_whether_base64_is_decoded(send: Call) -> None:
     assert found == fact["recorded"]["decoded"]
 
 
-def test_what_is_no_base64_is_an_error_of_the_api(send: Call) -> None:
+def test_invalid_base64_is_an_error_of_the_api(send: Call) -> None:
     fact = FACTS["binary-answer-bad-base64"]
     request = fact["request"]
     answer = send(api(ANY, FUNCTION, *request["binaryMediaTypes"]), answer=request["answer"], Accept=request["accept"])
@@ -160,7 +160,7 @@ def test_some_headers_of_a_call_no_one_may_map(send: Call) -> None:
 
 
 def rejected(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
-    """As it was recorded, and with the ids that each answer has."""
+    """Compare a response with the recording, and require the ids of each response."""
     assert (answer.status_code, answer.json()) == (recorded["status"], recorded["body"])
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-amzn-errortype"] == recorded.get("x-amzn-ErrorType", "InternalServerErrorException")
@@ -169,10 +169,10 @@ def rejected(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("id", of("routing-unknown"))
-def test_where_no_one_is_there_api_gateway_says_so(id: str, send: Call) -> None:
+def test_without_an_integration_api_gateway_says_so(id: str, send: Call) -> None:
     request, recorded = FACTS[id]["request"], FACTS[id]["recorded"]
     rejected(send(api(request["resources"], MOCK), request["call"]), recorded)
-    # A verb that no API has is answered elsewhere.
+    # A method that no API has is answered elsewhere.
     rejected(send(api(request["resources"], MOCK), "PROPFIND /dev/existing"), recorded)
 
 

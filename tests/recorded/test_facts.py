@@ -1,5 +1,4 @@
-"""What AWS was recorded to do with a request, replayed: against the local API Gateway, the templates, the functions and
-the filters."""
+"""Replay requests recorded from AWS against the local API Gateway, the templates, the functions and the filters."""
 
 import asyncio
 import json
@@ -39,7 +38,7 @@ def test_each_fact_says_who_recorded_it_and_when() -> None:
 
 
 def call(fact: dict[str, Any]) -> Any:
-    """What the local API Gateway has of a request, once it has found the method."""
+    """Return the request of a fact after its method was found."""
     request = fact["request"]
     path, _, query = f"/_aws/execute-api/api{request.get('path', '/stage/x')}".partition("?")
     body = bytes.fromhex(request["hex"]) if "hex" in request else request.get("body", "").encode()
@@ -83,7 +82,7 @@ def test_a_path_arrives_as_its_client_wrote_it(id: str) -> None:
 
 
 @pytest.mark.parametrize("id", of("event-path"))
-def test_the_publisher_makes_path_and_url_of_what_was_recorded(id: str) -> None:
+def test_the_publisher_makes_path_and_url_of_a_recorded_event(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = proxy.event(call(FACTS[id]))
     event["requestContext"]["extendedRequestId"] = REQUEST_ID
@@ -125,7 +124,7 @@ def test_some_headers_never_reach_a_function_and_some_are_added(id: str) -> None
 
 def test_nor_a_template() -> None:
     fact = FACTS["template-headers-dropped-regional"]
-    # Which writes each by itself: a name of another case is another header to it.
+    # It writes each header by itself, and compares names with regard to case.
     template = "".join(f"{name}=$input.params('{name.lower()}')\n" for name in fact["recorded"]["rendered"])
     written = dict(line.partition("=")[::2] for line in mapping.rendered(template, call(fact), "").splitlines())
     assert written == fact["recorded"]["rendered"]
@@ -141,7 +140,7 @@ def test_a_proxy_event_ignores_request_parameters() -> None:
 
 
 @pytest.mark.parametrize("id", [*of("binary-request-none"), *of("binary-request-to-text")])
-def test_the_type_decides_what_becomes_of_bytes(id: str) -> None:
+def test_the_content_type_decides_how_bytes_arrive(id: str) -> None:
     assert mapping.text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
 
 
@@ -178,7 +177,7 @@ def rendered(template: str, body: object, **request: Any) -> str:
 
 
 @pytest.mark.parametrize("id", ["template-body", "template-body-in-a-call", "template-url-encode"])
-def test_a_payload_is_its_own_text_and_what_it_does_not_have_is_nothing(id: str) -> None:
+def test_a_payload_is_its_own_text_and_a_missing_field_is_nothing(id: str) -> None:
     request = FACTS[id]["request"]
     assert [rendered(request["template"], body) for body in request["bodies"]] == FACTS[id]["recorded"]["rendered"]
 
@@ -189,7 +188,7 @@ def test_an_object_prints_as_in_java_and_a_list_as_json() -> None:
     assert found == fact["recorded"]["rendered"]
 
 
-def test_what_is_not_there_prints_as_nothing_and_equals_null_and_an_empty_text() -> None:
+def test_a_missing_value_prints_as_nothing_and_equals_null_and_an_empty_text() -> None:
     fact = FACTS["template-path-absent"]
     template = fact["request"]["template"]
     found = [rendered(template.replace("PATH", path), {"json": sent}) for path, sent in fact["request"]["cases"]]
@@ -218,7 +217,7 @@ def test_an_absent_reply_is_an_empty_object_too() -> None:
     assert mapping.rendered(fact["request"]["template"], reached, mapping.reply_text(reached, {}, "")) == "{}"
 
 
-def test_where_no_template_is_it_is_passed_on_as_one() -> None:
+def test_without_a_template_it_is_passed_on_as_one() -> None:
     fact = FACTS["passthrough-without-body"]
     assert mapping.request(call(fact)) == fact["recorded"]["passed_on"]
 
@@ -255,7 +254,7 @@ def test_a_message_without_a_body_is_rejected_by_a_name_that_the_template_knows(
 
 
 @pytest.mark.parametrize("id", of("ruler"))
-def test_a_filter_matches_what_awss_rule_engine_matched(id: str) -> None:
+def test_a_filter_matches_as_awss_rule_engine_did(id: str) -> None:
     fact = FACTS[id]
     found = [wants(case["pattern"], case["event"]) for case in fact["request"]["cases"]]
     assert found == fact["recorded"]["matches"]
@@ -268,7 +267,7 @@ def test_a_filter_keeps_what_a_mapping_kept(id: str) -> None:
         assert [each for each in case["messages"] if wants(case["pattern"]["body"], each)] == recorded
 
 
-def test_what_is_no_json_matches_no_filter_of_its_fields() -> None:
+def test_a_payload_that_is_not_json_matches_no_filter_of_its_fields() -> None:
     fact = FACTS["esm-filter-no-json"]
     pattern, messages = fact["request"]["pattern"], fact["request"]["messages"]
     assert [each for each in messages if wants_text(pattern, each)] == fact["recorded"]["invoked_with"]
@@ -279,7 +278,7 @@ def wants(pattern: Any, event: Any) -> bool:
 
 
 def wants_text(pattern: Any, payload: str) -> bool:
-    """By the pattern as synth writes it for whoever filters."""
+    """Match the pattern as synth writes it."""
     written = filter_environment({"/": AtSynth([{"body": pattern}])})
     by_mount = from_environment(FilterSettings, written).event_filters
     assert by_mount

@@ -1,7 +1,7 @@
-"""What SQS and its event source mappings were recorded to do: by it the run time is held, and the local AWS.
+"""Compare run time and local AWS with recordings of SQS and its event source mappings.
 
-Where MiniStack does otherwise the fact says so, in ``local_aws``: what is tried on it is then no proof for AWS. A test
-that finds it changed wants that entry removed.
+If MiniStack differs, the fact has ``local_aws``, and a test on MiniStack proves nothing for AWS. If a test finds
+MiniStack fixed, remove that entry.
 """
 
 import io
@@ -38,12 +38,12 @@ GROUP = ["foo", "bar", "baz"]
 
 
 def local(id: str) -> dict[str, Any]:
-    """What the local AWS is expected to do: the same as AWS, where nothing else is known."""
+    """Return the expected behaviour of the local AWS, which is that of AWS unless noted."""
     expected: dict[str, Any] = FACTS[id].get("local_aws", FACTS[id]["recorded"])
     return expected
 
 
-# The run time.
+# Run time.
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Fails:
 
 
 def consume(sqs: Sqs, records: list[dict[str, Any]], *failing: str, fifo: bool = False) -> Any:
-    """The answer of our consumer to a batch."""
+    """Return the response of our consumer to a batch."""
     if fifo:
         records = [each | {"eventSourceARN": each["eventSourceARN"] + ".fifo"} for each in records]
     redelivery = Redelivery(sqs, "https://sqs/queue", Backoff(60, 60))
@@ -91,14 +91,14 @@ def test_a_dead_letter_has_the_attributes_of_its_record() -> None:
 
 
 def test_of_a_group_all_are_retried_from_the_first_that_failed() -> None:
-    """The answer with which AWS was recorded to bring back messages 2, 3 and 4, in this order."""
+    """Compare with the response by which AWS was recorded to retry messages 2, 3 and 4 in order."""
     fact = FACTS["esm-batch-item-failures-fifo"]
     answer = consume(Sqs(), records(*fact["request"]["messages"]), "2", fifo=True)
     assert answer == {"batchItemFailures": [{"itemIdentifier": id} for id in fact["request"]["reported"][0]]}
 
 
-def test_nothing_comes_before_what_was_postponed() -> None:
-    """SQS holds back what is behind a message that is hidden for longer, and not what is before it: that is stored."""
+def test_nothing_is_delivered_before_a_postponed_message() -> None:
+    """SQS holds back the messages behind a hidden one, but not those before it, which are stored."""
     fact = FACTS["fifo-visibility-extended"]
     for failed, meanwhile in zip(fact["request"]["extended"], fact["recorded"]["received"], strict=True):
         sqs = Sqs()
@@ -110,7 +110,7 @@ def test_nothing_comes_before_what_was_postponed() -> None:
 
 
 def test_no_message_takes_the_good_ones_of_its_batch_along() -> None:
-    """As those do of a function that raises."""
+    """Unlike a function that raises, which loses the whole batch."""
     bad, _ = FACTS["esm-function-raises"]["request"]["messages"]
     dead_letters = Sqs()
     assert consume(dead_letters, [record(bad, None), *records("good")]) == {"batchItemFailures": []}
@@ -121,7 +121,7 @@ def test_no_message_takes_the_good_ones_of_its_batch_along() -> None:
 TAKEN = re.compile("[!-~]{1,128}")
 
 
-def test_what_we_send_to_a_fifo_queue_is_of_the_characters_that_it_takes() -> None:
+def test_ids_for_a_fifo_queue_have_the_characters_that_it_takes() -> None:
     for id, name in (("group-standard-refused", "MessageGroupId"), ("deduplication-refused", "MessageDeduplicationId")):
         assert [call[name] for call in FACTS[id]["request"]["calls"] if TAKEN.fullmatch(call[name])] == []
     sqs = Sqs()
@@ -164,7 +164,7 @@ def emulator() -> Iterator[Emulator]:
 
 
 class Queues:
-    """Queues of SQS, with dead-letter queues where they are asked for."""
+    """Queues of SQS, with dead-letter queues on request."""
 
     _number = count()
 
@@ -204,7 +204,7 @@ def queues(emulator: Emulator) -> Queues:
 
 
 def error_of(call: Any, **arguments: Any) -> list[Any] | None:
-    """Status and code with which it is rejected, if it is."""
+    """Return status and code of the error of a call, or None."""
     try:
         call(**arguments)
     except ClientError as error:
@@ -249,7 +249,7 @@ def test_one_receive_holds_several_groups(queues: Queues) -> None:
     assert queues.bodies(url) == local(id)["received"]
 
 
-def test_what_is_behind_a_message_that_waits_for_longer_waits_with_it(queues: Queues) -> None:
+def test_messages_behind_one_that_waits_for_longer_wait_with_it(queues: Queues) -> None:
     id = "fifo-visibility-extended"
     for extended, expected in zip(FACTS[id]["request"]["extended"], local(id)["received"], strict=True):
         url = queues.make(fifo=True, VisibilityTimeout="1")
@@ -304,7 +304,7 @@ def test_a_message_that_sqs_moves_keeps_all_that_it_had(queues: Queues) -> None:
     assert dead_letter["Attributes"]["ApproximateReceiveCount"] == local(id)["ApproximateReceiveCount"]
 
 
-def test_a_move_task_is_what_the_local_aws_does_not_have(queues: Queues) -> None:
+def test_the_local_aws_has_no_move_task(queues: Queues) -> None:
     start = queues.sqs.start_message_move_task
     _, dead_letters = queues.with_dead_letters(max_receive_count=1)
     found = error_of(start, SourceArn=queues.arn(dead_letters), DestinationArn=queues.arn(queues.make()))
@@ -331,7 +331,7 @@ def handler(event, _context):
 
 @dataclass
 class Mapped:
-    """A queue with a function behind it, which notes with what it was called."""
+    """A queue with a function that records its calls."""
 
     queues: Queues
     url: str
@@ -348,7 +348,7 @@ class Mapped:
 
 
 class Mappings:
-    """What is asked of event source mappings, all of it at once: each waits for its messages to come again."""
+    """All recorded event source mappings at once, since each waits for retries."""
 
     def __init__(self, emulator: Emulator, queues: Queues, folder: Path) -> None:
         self._lambda = emulator.client("lambda")
@@ -360,7 +360,7 @@ class Mappings:
         self._code = code.getvalue()
 
     def make(self, id: str, sent: list[dict[str, Any]], answer: Any, fifo: bool = False, **more: Any) -> Mapped:
-        # Long enough for a function that starts on a busy machine, and short enough to wait for.
+        # Long enough for a function to start on a busy machine.
         url, dead_letters = self._queues.with_dead_letters(max_receive_count=2, fifo=fifo, visibility=6)
         seen = self._folder / id
         for each in sent:
@@ -418,7 +418,7 @@ def mapped(emulator: Emulator, queues: Queues, tmp_path_factory: pytest.TempPath
     ],
 )
 @pytest.mark.slow(10)
-def test_a_mapping_brings_back_what_it_should(id: str, mapped: Mapping[str, Mapped]) -> None:
+def test_a_mapping_retries_the_recorded_messages(id: str, mapped: Mapping[str, Mapped]) -> None:
     expected = local(id)
     dead_letters: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The CDK CLI that `[local]` brings is AWS's own, packed again by somebody else: what is told where it is not."""
+"""The CDK CLI of `[local]` is AWS's own in another package, and each difference is reported."""
 
 import io
 import tarfile

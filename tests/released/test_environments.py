@@ -1,4 +1,4 @@
-"""Each check of what is installed, and of what is stored, is shown what must not be."""
+"""Each check of an installation, and of stored webhooks, rejects a bad case."""
 
 from functools import partial
 from pathlib import Path
@@ -67,7 +67,7 @@ BASE = {
         ({"cdk-scalable-webhook": ["aws-cdk-lib", "jsii"]}, "and asks for aws-cdk-lib, jsii"),
     ],
 )
-def test_the_base_installation_is_the_three_with_what_they_ask_for(
+def test_the_base_installation_is_the_three_with_their_dependencies(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: dict[str, list[str]], told: str | None
 ) -> None:
     installed = {
@@ -97,7 +97,7 @@ def test_a_python_is_one_that_answers_and_not_a_shim(monkeypatch: pytest.MonkeyP
     assert [str(python) for python in found] == ["3.13.9"]
 
 
-def test_what_is_stored_must_be_what_was_sent_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stored_webhook_must_equal_the_sent_one_and_be_stored_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(use, "SECONDS", 0)
     assert "byte for byte" in use.stored_once("Here", lambda: [use.PAYLOAD])
     for found in ([], [use.PAYLOAD, use.PAYLOAD], [use.PAYLOAD + b"\n"], [use.PAYLOAD.decode("latin-1")]):

@@ -1,4 +1,4 @@
-"""Each check of a release's files is shown files that are as they must not be."""
+"""Each check of a release's files rejects bad files."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make dist` builds."""
+    """Build the files with `make dist`."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run([sys.executable, "tools/build.py", folder], cwd=ROOT, check=True)
     return folder
@@ -47,7 +47,7 @@ Change = Callable[[dict[str, bytes]], None]
 
 
 def remade(wheel: Path, folder: Path, change: Change) -> Path:
-    """The wheel with something else in it."""
+    """Return the wheel with a change."""
     with zipfile.ZipFile(wheel) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     change(content)
@@ -66,7 +66,7 @@ def without(name: str) -> Change:
     return lambda content: content.__delitem__(name)
 
 
-def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, bytes]) -> None:
+def test_a_built_release_is_accepted(wheel: Path, sdist: Path, source: dict[str, bytes]) -> None:
     assert f"the {len(source)} files" in files.wheel_is(wheel, source)
     assert "pyproject.toml" in files.sdist_is(sdist, source)
     assert "3 py.typed" in files.wheel_has_what_runs(wheel)
@@ -87,7 +87,7 @@ def test_what_is_built_is_taken(wheel: Path, sdist: Path, source: dict[str, byte
         (adding("webhook_runtime/deadline.py"), r"has something else in webhook_runtime/deadline.py"),
     ],
 )
-def test_a_wheel_that_is_not_the_source_is_refused(
+def test_a_wheel_that_is_not_the_source_is_rejected(
     wheel: Path, source: dict[str, bytes], tmp_path: Path, change: Change, told: str
 ) -> None:
     with pytest.raises(Refused, match=told):
@@ -104,7 +104,7 @@ def test_a_wheel_that_is_not_the_source_is_refused(
         ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),
     ],
 )
-def test_a_wheel_of_a_source_that_lacks_what_only_a_user_would_miss_is_refused(
+def test_a_wheel_without_files_that_only_users_need_is_rejected(
     wheel: Path, tmp_path: Path, gone: str, told: str
 ) -> None:
     def change(content: dict[str, bytes]) -> None:
@@ -115,7 +115,7 @@ def test_a_wheel_of_a_source_that_lacks_what_only_a_user_would_miss_is_refused(
         files.wheel_has_what_runs(remade(wheel, tmp_path, change))
 
 
-def test_an_sdist_with_a_test_in_it_or_without_the_readme_is_refused(
+def test_an_sdist_with_a_test_or_without_the_readme_is_rejected(
     sdist: Path, source: dict[str, bytes], tmp_path: Path
 ) -> None:
     def other(change: Change) -> Path:
@@ -165,7 +165,7 @@ def test_another_checkout_of_another_user_makes_the_same_bytes(
     assert digests.digests(tmp_path / "dist") == digests.digests(built)
 
 
-def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None:
+def test_a_page_with_a_dead_link_is_rejected(wheel: Path, tmp_path: Path) -> None:
     def change(content: dict[str, bytes]) -> None:
         (name,) = (name for name in content if name.endswith("/METADATA"))
         content[name] += b"\n[more](docs/more.md)\n"
@@ -186,7 +186,7 @@ def test_a_page_with_a_dead_link_is_refused(wheel: Path, tmp_path: Path) -> None
         ("METADATA", b"\nName: cdk-scalable-webhook\n", b"\n", r"twine check (?s:.)*name"),
     ],
 )
-def test_what_others_complain_of_is_refused(
+def test_complaints_of_other_tools_are_rejected(
     wheel: Path, sdist: Path, tmp_path: Path, file: str, before: bytes, after: bytes, told: str
 ) -> None:
     def change(content: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What machines write into the repository holds wherever it is checked out."""
+"""Generated files are the same wherever the repository is checked out."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Names of files as git has them, with what is generated and what is locked.
+# Tracked files, with generated files and lockfiles.
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.splitlines()
 WRITTEN = [
     name
@@ -69,7 +69,7 @@ def test_nothing_is_installed_but_by_a_lock() -> None:
     assert [line for line in installs if not locked.search(line)] == []
 
 
-def test_what_builds_a_release_is_what_builds_it_in_development() -> None:
+def test_a_release_is_built_with_the_tools_of_development() -> None:
     alone, among = (versions(f"requirements/{name}.txt") for name in ("build", "dev"))
     assert alone.items() <= among.items()
     assert "hatchling" in alone

@@ -1,8 +1,7 @@
-"""What the last release made, and users have in their accounts, is what today's code makes of it, unless the changelog
-says so.
+"""Today's code creates the same resources as the last release, unless the changelog says otherwise.
 
-A new logical id or a changed name is another resource: CloudFormation makes it anew, and deletes the queue or the table
-with what is in it.
+A new logical id or a changed name is another resource: CloudFormation creates it, and deletes the old queue or table
+with its content.
 """
 
 import ast
@@ -25,14 +24,14 @@ ANEW = "make release keeps it; a change between releases belongs under '### Temp
 
 @pytest.fixture(scope="module")
 def today() -> Resources:
-    """What today's code makes of the app of the last release, as it was written then."""
+    """Return the resources of the last release's app with today's code."""
     return last_release.resources(last_release.APP)
 
 
 def told(changed: dict[str, str], changelog: dict[str, str]) -> tuple[dict[str, str], set[str]]:
-    """The differences that the changelog does not tell, and what it tells that is not so.
+    """Return the differences that the changelog does not have, and its wrong entries.
 
-    A name stands for all that is below it.
+    A name stands for all below it.
     """
     covering = {
         name: next((told for told in changelog if name == told or name.startswith(f"{told}/")), None)
@@ -42,7 +41,7 @@ def told(changed: dict[str, str], changelog: dict[str, str]) -> tuple[dict[str, 
     return untold, changelog.keys() - set(covering.values())
 
 
-def test_what_the_last_release_made_is_made_today_unless_the_changelog_says_so(today: Resources) -> None:
+def test_the_resources_of_the_last_release_stay_unless_the_changelog_says_otherwise(today: Resources) -> None:
     untold, untrue = told(differences(KEPT["resources"], today), UNRELEASED.templates)
     assert untold == {}, f"the templates of users change; {ANEW}changed, since …'"
     assert untrue == set(), "the changelog tells of changes that there are not"
@@ -72,7 +71,7 @@ def test_a_property_that_cannot_change_replaces_its_resource() -> None:
     assert differences(before, before) == {}
 
 
-def test_what_refers_to_another_resource_changes_only_where_it_refers_to_something_else() -> None:
+def test_a_reference_changes_only_if_it_refers_to_another_resource() -> None:
     def mapping(queue: str) -> Resources:
         properties = {"EventSourceArn": {"Fn::GetAtt": [queue, "Arn"]}}
         return {"/S/W/Mapping": {"LogicalId": "M", "Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}}
@@ -91,7 +90,7 @@ def test_what_refers_to_another_resource_changes_only_where_it_refers_to_somethi
     assert differences(one | mapping("Q"), one | mapping("D")) == {"Mapping": "replaced"}
 
 
-def test_a_name_stands_for_what_is_below_it_and_nothing_is_told_that_is_not_so() -> None:
+def test_a_name_stands_for_all_below_it_and_wrong_entries_are_found() -> None:
     changed = {"Consumer/Role/DefaultPolicy": "changed", "Consumer": "changed", "ConsumerLogs": "added"}
     assert told(changed, {"Consumer": "changed", "ConsumerLogs": "added"}) == ({}, set())
     assert told(changed, {"Consumer": "changed", "Queue": "changed"}) == ({"ConsumerLogs": "added"}, {"Queue"})
@@ -104,7 +103,7 @@ def test_a_message_that_waits_while_a_newer_version_is_deployed_is_read_as_it_wa
     assert json.loads(json.dumps(last_release.plain(webhook))) == kept["webhook"]
 
 
-def test_version_changelog_and_what_is_kept_are_of_one_release() -> None:
+def test_version_changelog_and_kept_templates_are_of_one_release() -> None:
     _, newest, *_ = release.sections(release.CHANGELOG.read_text()).values()
     assert newest.date
     assert newest.version == release.current() == KEPT["version"]

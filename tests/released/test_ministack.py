@@ -1,4 +1,4 @@
-"""MiniStack pins botocore, so the extra `local` asks for the boto3 that goes with it, and pip has nothing to try."""
+"""MiniStack pins botocore, so the extra `local` requires the boto3 for it, and pip need not search."""
 
 import importlib.metadata
 import tomllib
@@ -12,7 +12,7 @@ PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
 
 def asked_for(name: str) -> Requirement:
-    """What the extra asks for."""
+    """Return the requirement of the extra."""
     extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
     (found,) = (requirement for requirement in map(Requirement, extras["local"]) if requirement.name == name)
     return found

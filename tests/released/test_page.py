@@ -1,4 +1,4 @@
-"""The page at PyPI, as hatchling makes it of the README and PyPI's own renderer shows it."""
+"""Render the README as PyPI does, from hatchling's metadata."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ HOME, TAG = "https://codehost.example/owner/name", "v9.8.7"
 
 @pytest.fixture
 def released(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The release workflow builds."""
+    """Build in the release workflow."""
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://codehost.example")
     monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
     monkeypatch.setenv("GITHUB_REF_NAME", TAG)
@@ -23,19 +23,19 @@ def released(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anybody else builds."""
+    """Build anywhere else."""
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
 
 
 def page(root: Path = ROOT) -> tuple[str, dict[str, str]]:
-    """What a build says in its metadata: the page, and the addresses beside it."""
+    """Return the page and the URLs in the metadata of a build."""
     core = ProjectMetadata(str(root), PluginManager()).core
     assert core.readme_content_type == "text/markdown"
     return core.readme, core.urls
 
 
 @pytest.mark.usefixtures("released")
-def test_a_release_leads_into_the_repository_at_its_tag_and_only_to_what_is_there() -> None:
+def test_a_release_links_to_existing_files_of_the_repository_at_its_tag() -> None:
     readme, urls = page()
     ours = [link for link in [*links(readme), *urls.values()] if link.startswith(HOME)]
     assert urls["Source"] == HOME
@@ -56,7 +56,7 @@ def test_a_build_that_knows_no_repository_invents_none() -> None:
 
 
 @pytest.mark.usefixtures("released")
-def test_what_is_built_from_an_sdist_says_what_the_sdist_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_from_an_sdist_has_the_metadata_of_the_sdist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("pyproject.toml", "hatch_build.py", "src/cdk_scalable_webhook/version.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, tmp_path / name)
@@ -88,14 +88,14 @@ def test_links_become_absolute_and_all_else_stays(tmp_path: Path, readme: str, e
 
 
 def _but(folder: str, names: list[str]) -> set[str]:
-    """All but what a build's metadata is made of."""
+    """Return all names that the metadata does not need."""
     if Path(folder) == ROOT:
         return set(names) - {"pyproject.toml", "hatch_build.py", "src", "LICENSE"}
     return set(names) - {"cdk_scalable_webhook", "version.py"}
 
 
 @pytest.mark.parametrize("dead", ["[a](b.md)", "![a](b.svg)", '<img src="b.png">', "[a](#nowhere)"])
-def test_a_dead_link_is_refused(dead: str) -> None:
+def test_a_dead_link_is_rejected(dead: str) -> None:
     assert links("# Place\n\n[a](https://there.example/) [b](#place)") == ["https://there.example/"]
     with pytest.raises(Refused, match="dead links"):
         links(f"# Place\n\n{dead}")

@@ -1,4 +1,4 @@
-"""What stands between the files of a release and the registry: each is shown what it must not let through."""
+"""Each check between the files of a release and the registry rejects a bad case."""
 
 import hashlib
 import subprocess
@@ -30,13 +30,13 @@ class TestDigests:
         digests.hold(folder, said, said)
 
     @pytest.mark.parametrize("name", [WHEEL, SDIST])
-    def test_a_changed_byte_is_refused(self, folder: Path, name: str) -> None:
+    def test_a_changed_byte_is_rejected(self, folder: Path, name: str) -> None:
         told = digests.text(digests.digests(folder))
         (folder / name).write_bytes((folder / name).read_bytes()[:-1] + b"!")
         with pytest.raises(Mismatch, match=f"not the files that were built and tested: {name} is "):
             digests.hold(folder, told)
 
-    def test_one_file_more_and_one_less_are_refused(self, folder: Path) -> None:
+    def test_one_file_more_and_one_less_are_rejected(self, folder: Path) -> None:
         told = digests.text(digests.digests(folder))
         (folder / "it-1.2.3-cp311-none-any.whl").write_bytes(b"for one Python")
         with pytest.raises(Mismatch, match=r"it-1\.2\.3-cp311-none-any\.whl is .*, and None was told"):
@@ -63,7 +63,7 @@ class TestDigests:
 
 
 class TestPublished:
-    """What pip says is made up here: `make release-check` has it say it."""
+    """pip's output is simulated here: `make release-check` has the real one."""
 
     BUILT = f"{WHEEL}={'0' * 64}"
 
@@ -73,7 +73,7 @@ class TestPublished:
         assert self.BUILT in published.published(self.BUILT, tries=3, seconds=0)
         assert list(answers) == []
 
-    def test_what_never_comes_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_missing_file_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(published, "fetch", lambda name, digest: "ERROR: No matching distribution found")
         with pytest.raises(Mismatch, match=f"no {WHEEL} that can be fetched\nERROR: No matching"):
             published.published(self.BUILT, tries=2, seconds=0)

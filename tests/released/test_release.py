@@ -1,4 +1,4 @@
-"""How a release is prepared, and what a tag is held to."""
+"""A release is prepared from the changelog, and its tag is checked."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ CHANGELOG = """\
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A version and a changelog of their own."""
+    """Create a project with a version and a changelog."""
     monkeypatch.setattr(release, "CHANGELOG", tmp_path / "CHANGELOG.md")
     monkeypatch.setattr(release, "VERSION", tmp_path / "version.py")
     release.VERSION.write_text('"""The version."""\n\n__version__ = "0.2.0"\n')
@@ -40,7 +40,7 @@ def unreleased(text: str) -> None:
     release.CHANGELOG.write_text(CHANGELOG.format(unreleased=text))
 
 
-def test_what_is_unreleased_gets_version_and_date_and_the_next_starts_empty() -> None:
+def test_the_unreleased_section_gets_version_and_date_and_the_next_starts_empty() -> None:
     release.prepare("0.2.1")
     known = release.sections(release.CHANGELOG.read_text())
     assert list(known) == ["Unreleased", "0.2.1", "0.2.0", "0.1.0"]
@@ -83,12 +83,12 @@ def test_a_first_release_has_the_version_that_is_there() -> None:
     assert release.notes("v0.9.0")
 
 
-def test_a_tag_of_another_version_is_refused() -> None:
+def test_a_tag_of_another_version_is_rejected() -> None:
     with pytest.raises(release.ReleaseError, match=r"must be v0\.2\.0.*got v0\.3\.0"):
         release.notes("v0.3.0")
 
 
-def test_a_version_without_a_date_is_refused() -> None:
+def test_a_version_without_a_date_is_rejected() -> None:
     release.VERSION.write_text('__version__ = "0.3.0"\n')
     with pytest.raises(release.ReleaseError, match=r"no section \[0\.3\.0\]"):
         release.notes("v0.3.0")

@@ -1,4 +1,4 @@
-"""What the workflows may do, and what may run where something may be written: read from the files themselves."""
+"""The permissions of the workflows, and the programs with write access, as read from the files."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
 JOBS = {f"{workflow}/{name}": job for workflow, content in WORKFLOWS.items() for name, job in content["jobs"].items()}
 
-# Each job by what it may do. Whoever adds a right says so here.
+# The permissions of each job. A new permission has to be added here.
 PERMISSIONS = {
     "build/build": {"contents": "read"},
     "release/test": {"contents": "read"},
@@ -22,8 +22,8 @@ PERMISSIONS = {
     "upgrade/upgrade": {"contents": "read"},
     "upgrade/propose": {"contents": "write", "pull-requests": "write"},
 }
-# All that runs where something may be written: publish.sh, which installs by locks, and what is in the runner's image
-# or of the standard library alone. Whoever adds a line says so here.
+# All programs that run with write access: publish.sh, which installs from locks, and tools of the runner or the
+# standard library. Add a new line here.
 RUNS = {
     "release/pypi": ["bash tools/publish/publish.sh dist/python"],
     "release/notes": [
@@ -60,7 +60,7 @@ def test_a_workflow_by_itself_may_nothing(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
 
 
-def test_a_job_may_what_is_said_here_and_no_more() -> None:
+def test_a_job_has_the_permissions_listed_here() -> None:
     assert {name: job["permissions"] for name, job in JOBS.items()} == PERMISSIONS
 
 
@@ -69,12 +69,12 @@ def test_an_action_is_of_one_commit(name: str) -> None:
     used = [step["uses"] for step in steps(JOBS[name]) if "uses" in step]
     assert used
     assert [each for each in used if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", each)] == []
-    assert "uses" not in JOBS[name]  # a workflow of somebody else's would bring steps that nobody reads here
+    assert "uses" not in JOBS[name]  # a third-party workflow would bring steps that no one has reviewed here
 
 
 @pytest.mark.parametrize("name", JOBS)
 def test_no_script_has_text_of_others_in_it(name: str) -> None:
-    """What GitHub fills in is not quoted: it comes by the environment, or is one of these."""
+    """GitHub does not quote its expressions, so each is passed in the environment, or is one of these."""
     scripts = "\n".join(step.get("run", "") for step in steps(JOBS[name]))
     assert set(re.findall(r"\$\{\{\s*(.*?)\s*\}\}", scripts)) <= {"matrix.part"}
 
@@ -88,7 +88,7 @@ def test_a_checkout_leaves_no_credentials_and_no_job_restores_a_cache(name: str)
         assert not [option for option in step.get("with", {}) if CACHES.search(option)]
 
 
-def test_what_may_write_runs_what_is_said_here_and_no_more() -> None:
+def test_a_job_with_write_access_runs_the_programs_listed_here() -> None:
     writing = [name for name in JOBS if writes(name)]
     assert {
         name: [line for step in steps(JOBS[name]) for line in step.get("run", "").splitlines()] for name in writing
@@ -117,7 +117,7 @@ class TestPublishing:
         assert publish["run"] == "bash tools/publish/publish.sh dist/python"
         assert self.JOB["environment"] == "pypi"
 
-    def test_it_is_told_the_files_by_what_tests_and_by_what_builds(self) -> None:
+    def test_it_gets_the_files_from_the_tests_and_from_the_build(self) -> None:
         assert set(self.JOB["needs"]) == {"test", "build"}
         told = {"BUILT": "${{ needs.build.outputs.digests }}", "TESTED": "${{ needs.test.outputs.digests }}"}
         for name in ("release/pypi", "release/notes"):
@@ -127,10 +127,10 @@ class TestPublishing:
             (said,) = (step["run"] for step in steps(JOBS[name]) if step.get("id") == "digests")
             assert said == 'echo "digests=$(python3 tools/publish/digests.py dist/python)" >> "$GITHUB_OUTPUT"'
 
-    def test_what_is_published_is_built_where_nothing_else_has_run(self) -> None:
+    def test_published_files_are_built_where_nothing_else_has_run(self) -> None:
         ran = [step["run"] for step in steps(JOBS["release/build"]) if "run" in step]
         assert ran[1] == "make dist-alone"
-        assert ran[0].startswith("python3 tools/release.py --tag ")  # of the standard library alone
+        assert ran[0].startswith("python3 tools/release.py --tag ")  # from the standard library only
         assert len(ran) == 3
         assert "needs" not in JOBS["release/build"]
         uploads = {name for name, job in JOBS.items() if any("upload" in step.get("uses", "") for step in steps(job))}

@@ -1,4 +1,4 @@
-"""What the handlers are given and talk to: Lambda's context, and boto3's clients of SQS, S3 and Secrets Manager."""
+"""Doubles for the handlers: Lambda's context, and boto3's clients of SQS, S3 and Secrets Manager."""
 
 import io
 from functools import cache
@@ -15,7 +15,7 @@ REJECTED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too ma
 
 
 class Invocation:
-    """Lambda's context; each time that it is asked, the next of ``seconds`` is left, and the last for ever."""
+    """Lambda's context. Each call returns the next of ``seconds``, and the last one from then on."""
 
     def __init__(self, *seconds: float) -> None:
         self._seconds = list(seconds or (30,))
@@ -26,9 +26,9 @@ class Invocation:
 
 
 class Sqs:
-    """Keeps what it is asked, each call checked against botocore's own model; or raises ``error``.
+    """Records calls, each checked against botocore's model, or raises ``error``.
 
-    ``failed`` are the receipt handles that it does not postpone, ``holds`` is what a message may have of bytes.
+    ``failed`` are receipt handles that it does not postpone. ``holds`` is the size limit of a message.
     """
 
     def __init__(
@@ -66,12 +66,12 @@ class Sqs:
         }
 
     def delays(self) -> dict[str, int]:
-        """Seconds by receipt handle."""
+        """Return the delays in seconds by receipt handle."""
         return {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entries in self.postponed for entry in entries}
 
 
 class S3:
-    """One bucket; each call is checked against botocore's own model. Raises the next of ``errors`` where one is due."""
+    """A bucket that checks each call against botocore's model. Raises the next of ``errors`` if there is one."""
 
     def __init__(self, *errors: Exception | None, bucket: str = "payloads") -> None:
         self.objects: dict[str, bytes] = {}
@@ -108,8 +108,10 @@ class S3:
 
 
 class SecretsManager:
-    """One secret by its stages, or what is answered instead; each call is checked against botocore's own model.
-    ``asked`` is how often."""
+    """A secret by its stages, or a response in its place.
+
+    It checks each call against botocore's model, and counts them in ``asked``.
+    """
 
     def __init__(self, arn: str | None = None, **stages: str | Exception) -> None:
         self.stages = stages
@@ -127,7 +129,7 @@ class SecretsManager:
 
 
 def too_long(holds: int) -> ClientError:
-    """As recorded from SQS by LocalStack's tests, on 19 August 2025."""
+    """Return the error as LocalStack's tests recorded it from SQS, on 19 August 2025."""
     said = f"One or more parameters are invalid. Reason: Message must be shorter than {holds} bytes."
     return ClientError({"Error": {"Code": "InvalidParameterValue", "Message": said}}, "SendMessage")
 

@@ -17,7 +17,7 @@ def request(
     query: list[tuple[str, str]] | None = None,
     text: str | None = None,
 ) -> dict[str, Any]:
-    """An API Gateway proxy event of an API whose media types are all binary, or with `text` of one with none."""
+    """Return an API Gateway proxy event. Its API treats all media types as binary, or with `text` none."""
     return {
         "resource": mount if proxy is None else f"{mount.rstrip('/')}/{{proxy+}}",
         "path": "/base-path-of-a-custom-domain/anything",
@@ -52,7 +52,7 @@ def record(
     queue: str = "arn:aws:sqs:us-east-1:000000000000:Queue",
     group: str | None = None,
 ) -> dict[str, Any]:
-    """One record of an SQS event."""
+    """Return one record of an SQS event."""
     attributes = {
         "ApproximateReceiveCount": str(attempt),
         "SentTimestamp": "1763000000456",

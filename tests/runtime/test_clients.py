@@ -16,7 +16,7 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "us-east-1")
 
 
-def test_what_is_rarely_needed_is_made_when_it_is_called_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lazy_client_is_created_on_first_use_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
     def make(service: str) -> object:

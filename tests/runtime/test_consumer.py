@@ -31,7 +31,7 @@ FIFO: dict[str, Any] = {"queue": f"{ARN}.fifo", "group": "webhook"}
 
 
 class Memory:
-    """A sink that keeps what it gets; `troubles` says what goes wrong for which id."""
+    """A sink that keeps webhooks. `troubles` has errors by id."""
 
     def __init__(self, **troubles: Outcome | Exception) -> None:
         self.stored: dict[str, Webhook] = {}
@@ -89,7 +89,7 @@ def consume(
     max_receive_count: int | None = None,
     initial: float = 10,
 ) -> list[str]:
-    """The ids of the messages to retry."""
+    """Return the ids of the messages to retry."""
     consumer = Consumer(
         sink,
         Redelivery(sqs or Sqs(), "http://sqs/Queue", Backoff(initial, 900)),
@@ -259,7 +259,7 @@ def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: 
 
 
 def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
-    """As after a redrive: the attributes of the first time are there."""
+    """After a redrive, the message has the attributes of the first time."""
     again = sqs_record("a")
     again["messageAttributes"] |= {
         "error": {"stringValue": "Old", "dataType": "String"},
@@ -316,7 +316,7 @@ def test_a_record_without_attributes_is_dead_lettered_and_an_event_without_recor
 
 
 def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:
-    """Such a queue has groups for fairness. It rejects a deduplication id."""
+    """A standard queue may have groups, for fairness, but rejects a deduplication id."""
     dead_letters = Sqs()
     assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=dead_letters) == []
     assert dead_letters.sent[0]["MessageGroupId"] == "tenant"
@@ -358,7 +358,7 @@ def test_the_last_attempt_is_retried_where_no_dead_letter_queue_takes_it() -> No
         assert consume(Memory(a=BUSY), last, dead_letters=dead_letters, max_receive_count=3) == ["message-a"]
 
 
-def test_a_sink_that_is_down_is_left_alone_and_what_has_ended_stays_ended() -> None:
+def test_a_sink_that_is_down_is_left_alone_and_outcomes_stay() -> None:
     sink, dead_letters = Memory(b=HOPELESS, c=DOWN), Sqs()
     failed = consume(sink, *(sqs_record(id) for id in "abcde"), dead_letters=dead_letters)
     assert failed == ["message-c", "message-d", "message-e"]
@@ -367,7 +367,7 @@ def test_a_sink_that_is_down_is_left_alone_and_what_has_ended_stays_ended() -> N
     assert sink.calls == [["a", "b", "c", "d", "e"]]
 
 
-def test_what_a_sink_raises_unforeseen_is_logged_and_what_has_ended_stays_ended(
+def test_an_unexpected_error_of_a_sink_is_logged_and_outcomes_stay(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sink = Memory(b=RuntimeError("a defect"))
@@ -483,8 +483,8 @@ def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: E
     assert len(dead_letters.sent) == asked
 
 
-def test_a_batch_with_more_dead_letters_than_there_is_time_for_says_what_became_of_it() -> None:
-    """Or whoever fills a queue with what is not signed would have all of its batches end without an answer."""
+def test_a_batch_with_too_many_dead_letters_for_its_time_reports_its_outcomes() -> None:
+    """Otherwise, a queue full of unsigned messages would end all batches without a response."""
 
     class Slow(Sqs):
         left = 30.0
@@ -541,13 +541,13 @@ def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
 
 
 class Signed:
-    """A source that knows providers by a header, as long as there is a secret."""
+    """A source that verifies by a header, as long as there is a secret."""
 
     def __init__(self, *, secret: bool = True) -> None:
         self._secret = secret
 
     def prepare(self) -> None:
-        """Nothing has to be read before."""
+        """There is nothing to read first."""
 
     def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
         if not self._secret:
@@ -578,7 +578,7 @@ class TestSource:
         )
         return sink, sqs, consumer.handle({"Records": records}, Invocation())
 
-    def test_what_is_not_signed_is_dead_lettered_and_never_reaches_the_sink(self) -> None:
+    def test_an_unsigned_webhook_is_dead_lettered_and_never_reaches_the_sink(self) -> None:
         good, bad = self.record("a", ("X-Signature", "1")), self.record("b")
         sink, sqs, answer = self.consume(Signed(), good, bad)
         assert list(sink.stored) == ["a"]
@@ -610,7 +610,7 @@ class TestSource:
     def test_an_absent_payload_and_an_empty_object_are_what_their_provider_signed(
         self, arrived: bytes, signed: bytes
     ) -> None:
-        """To the template of a direct ingress they are one."""
+        """The template of a direct integration cannot tell them apart."""
 
         class Payloads(Signed):
             def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
@@ -629,7 +629,7 @@ class TestSource:
         messages = [replace(a_webhook(b"{}", id=id), mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
         sink, sqs, answer = self.consume(Signed(), *sqs_event(*messages)["Records"])
         assert list(sink.stored) == ["a"]
-        # It may be of an ingress that is newer than this function.
+        # The endpoint may be newer than this function.
         assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == [messages[1].message_id]
         assert sqs.sent == []
 
@@ -640,13 +640,13 @@ class TestSource:
         assert answer == {"batchItemFailures": []}
         assert attributes(sqs.sent[0])["error"] == "Handshake"
 
-    def test_what_might_be_of_a_secret_that_was_just_rotated_is_retried(self) -> None:
+    def test_a_signature_by_a_secret_that_may_be_new_is_retried(self) -> None:
         sink, sqs, answer = self.consume(Signed(), self.record("a", ("X-Signature", "of a new secret")))
         assert sink.calls == []
         assert len(answer["batchItemFailures"]) == 1
         assert sqs.sent == []
 
-    def test_in_a_fifo_queue_what_is_not_signed_does_not_make_a_sink_that_is_down_be_asked_again(self) -> None:
+    def test_in_a_fifo_queue_an_unsigned_webhook_does_not_cause_another_call_of_a_sink_that_is_down(self) -> None:
         signed = ("X-Signature", "1")
         records = [self.record("a", signed), self.record("b"), self.record("c", signed)]
         for each in records:
@@ -670,7 +670,7 @@ class TestSource:
 
 
 class Unsigned(Signed):
-    """What is unsigned here is surely so; a signature may be one of a new secret, until that has been waited for."""
+    """Unsigned webhooks are certainly rejected. A signature may be of a new secret, so wait for that."""
 
     def __init__(self, *, after: float = 0) -> None:
         super().__init__()
@@ -686,7 +686,7 @@ class Unsigned(Signed):
 
 
 class TestUnverified:
-    """What is surely of no one that is known goes to a queue of its own, and never to the dead-letter queue."""
+    """Webhooks that are certainly unverified go to their own queue, and never to the dead-letter queue."""
 
     def record(self, id: str, signature: str | None = None, body: bytes = b"{}", **attributes: str) -> dict[str, Any]:
         headers = [] if signature is None else [("X-Signature", signature)]
@@ -702,7 +702,7 @@ class TestUnverified:
         last: int = 5,
         fifo: bool = False,
     ) -> tuple[list[str], list[dict[str, Any]], list[dict[str, Any]], Sqs]:
-        """The ids that are stored, what is put aside as unverified, the dead letters, and what comes back."""
+        """Return the stored ids, the unverified messages, those in the dead-letter queue, and those to retry."""
         sink, dead_letters, aside, sqs = Memory(), Sqs(), unverified or Sqs(), Sqs()
         if fifo:
             for record in records:
@@ -743,7 +743,7 @@ class TestUnverified:
         assert not {"MessageGroupId", "MessageDeduplicationId"} & set(aside[0])
 
     @pytest.mark.parametrize(("attempt", "dead"), [("4", 0), ("5", 1)])
-    def test_where_its_queue_does_not_answer_it_is_retried_and_is_a_dead_letter_in_the_end(
+    def test_if_its_queue_does_not_answer_it_is_retried_and_dead_lettered_in_the_end(
         self, attempt: str, dead: int
     ) -> None:
         record = self.record("a", ApproximateReceiveCount=attempt)
@@ -751,12 +751,12 @@ class TestUnverified:
         assert len(dead_letters) == dead
         assert len(sqs.postponed) == 1 - dead
 
-    def test_what_could_not_be_judged_until_its_last_try_is_no_dead_letter(self) -> None:
+    def test_a_webhook_that_could_not_be_judged_until_its_last_try_is_not_dead_lettered(self) -> None:
         record = self.record("a", "unknown", ApproximateReceiveCount="5")
         _, aside, dead_letters, _ = self.consume(record, source=Unsigned(after=7))
         assert (len(aside), dead_letters) == (1, [])
 
-    def test_what_cannot_be_judged_yet_is_retried_when_it_can_be(self) -> None:
+    def test_a_webhook_that_cannot_be_judged_yet_is_retried_when_it_can_be(self) -> None:
         for attempt in ("1", "4"):
             record = self.record("a", "unknown", ApproximateReceiveCount=attempt)
             *_, sqs = self.consume(record, source=Unsigned(after=6.2))

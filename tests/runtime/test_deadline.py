@@ -15,7 +15,7 @@ from webhook_runtime.testing import webhook
 
 
 class Time:
-    """Passes only where someone lets it."""
+    """Time that passes only when a test advances it."""
 
     def __init__(self, left: float, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -64,7 +64,7 @@ def test_the_first_step_is_always_begun(left: float) -> None:
 
 
 @pytest.mark.parametrize(("left", "remaining"), [(30, 29), (4, 3), (2, 1.5), (1, 0.75), (0, 0), (-3, 0)])
-def test_what_telling_sqs_takes_is_kept_from_the_steps(left: float, remaining: float) -> None:
+def test_time_for_telling_sqs_is_kept_from_the_steps(left: float, remaining: float) -> None:
     assert Deadline(Invocation(left)).remaining() == remaining
 
 
@@ -87,7 +87,7 @@ def test_each_look_gets_its_part_of_half_of_the_time(
         with deadline.look(behind):
             pass
     assert parts[0] == 29 / 2 / 10
-    assert sorted(parts) == parts  # what one does not need is for those behind it
+    assert sorted(parts) == parts  # unused time is for the next ones
     assert deadline.remaining() >= left  # for the sink
 
 
@@ -118,7 +118,7 @@ def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_tim
     assert passing.now < 29.1
 
 
-@pytest.mark.processes  # timers, too, are what WebAssembly has not
+@pytest.mark.processes  # WebAssembly has no timers either
 def test_a_time_that_ends_as_its_block_begins_or_ends_is_told_and_rings_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -10,7 +10,7 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
-def test_what_no_variable_tells_of_is_not_there() -> None:
+def test_without_its_variable_an_object_is_not_created() -> None:
     assert deployed.sources() is None
     assert deployed.event_filters() is None
 

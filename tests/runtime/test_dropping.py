@@ -1,4 +1,4 @@
-"""What publisher and consumer do with a webhook that no event filter wants."""
+"""Publisher and consumer drop webhooks that no event filter matches."""
 
 import hmac
 import json
@@ -31,7 +31,7 @@ WANTED, UNWANTED = b'{"ref": "refs/heads/main"}', b'{"ref": "refs/tags/secret"}'
 
 
 class Shared:
-    """A secret that both sides know."""
+    """A shared secret."""
 
     def current(self) -> list[str]:
         return ["shh"]
@@ -50,7 +50,7 @@ def signature(body: bytes) -> tuple[str, str]:
 
 
 class TestThePublisher:
-    """It accepts what it drops, and SQS never has it."""
+    """The publisher accepts a dropped webhook, and does not send it to SQS."""
 
     def handle(
         self, body: bytes, *headers: tuple[str, str], sqs: Sqs, sources: Sources | None = None
@@ -59,13 +59,13 @@ class TestThePublisher:
         answer = publisher.handle(request(body, headers=list(headers)), None)
         return answer["statusCode"], json.loads(answer["body"])
 
-    def test_queues_what_is_wanted(self) -> None:
+    def test_queues_webhooks_with_a_match(self) -> None:
         sqs = Sqs()
         assert self.handle(WANTED, PUSH, sqs=sqs) == (202, {"id": REQUEST_ID})
         assert len(sqs.sent) == 1
 
-    def test_answers_as_ever_what_it_drops(self) -> None:
-        # However large: it would not fit into a message.
+    def test_acknowledges_webhooks_that_it_drops(self) -> None:
+        # Even if it is too large for a message.
         for body, headers in ((UNWANTED, [PUSH]), (WANTED, []), (b"", [PUSH]), (b"\xff" * 1_100_000, [PUSH])):
             sqs = Sqs()
             assert self.handle(body, *headers, sqs=sqs) == (202, {"id": REQUEST_ID})
@@ -88,7 +88,7 @@ class TestThePublisher:
 
 
 class Memory:
-    """A sink that keeps what it gets, or is down."""
+    """A sink that keeps webhooks, or is down."""
 
     def __init__(self, down: bool = False) -> None:
         self.asked: list[str] = []
@@ -102,12 +102,12 @@ class Memory:
 
 
 class TestTheConsumer:
-    """It is done with what it drops, and the sink never sees it."""
+    """The consumer finishes a dropped webhook, without its sink."""
 
     def consume(
         self, *records: dict[str, Any], sources: Sources | None = None, down: bool = False
     ) -> tuple[list[str], list[str], Sqs]:
-        """What the sink was asked for, what comes back, and what SQS was asked for."""
+        """Return the calls of the sink, the messages to retry, and the calls of SQS."""
         sink, sqs = Memory(down), Sqs()
         redelivery, dead_letters = (
             Redelivery(sqs, "http://sqs/Queue", Backoff(10, 900)),
@@ -125,11 +125,11 @@ class TestTheConsumer:
             made["attributes"]["MessageGroupId"] = "webhook"
         return made
 
-    def test_stores_what_is_wanted_and_is_done_with_the_rest(self) -> None:
+    def test_stores_webhooks_with_a_match_and_finishes_the_rest(self) -> None:
         records = [self.record("a", UNWANTED), self.record("b", WANTED), self.record("c", b"\xff")]
         assert self.consume(*records)[:2] == (["b"], [])
 
-    def test_counts_what_it_drops_and_reports_none_of_it_as_failed(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_counts_dropped_webhooks_and_reports_none_as_failed(self, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO, "webhook")
         _, _, sqs = self.consume(self.record("a", UNWANTED), self.record("b", WANTED))
         assert (sqs.sent, sqs.postponed) == ([], [])
@@ -139,12 +139,12 @@ class TestTheConsumer:
         assert (batch["size"], batch["failed"], batch["dropped"], batch["stored"]) == (2, 0, 1, 1)
         assert "secret" not in str(dropped)
 
-    def test_drops_by_the_filters_of_the_endpoint_and_stores_what_came_by_another(self) -> None:
+    def test_drops_by_the_filters_of_the_endpoint_only(self) -> None:
         by_mount = [webhook(UNWANTED, id=mount, headers=[PUSH]) for mount in ("/", "/other", "/gone")]
         records = sqs_event(*(replace(each, mount=each.id) for each in by_mount))["Records"]
         assert self.consume(*records)[:2] == (["/other", "/gone"], [])
 
-    def test_needs_no_sink_for_what_it_drops(self) -> None:
+    def test_needs_no_sink_for_dropped_webhooks(self) -> None:
         unwanted = self.record("a", UNWANTED)
         assert self.consume(unwanted, down=True)[:2] == ([], [])
         wanted = self.record("b", WANTED)
@@ -153,7 +153,7 @@ class TestTheConsumer:
     def test_keeps_the_order_of_a_fifo_queue(self) -> None:
         records = [self.record(id, body, fifo=True) for id, body in zip("abc", (WANTED, UNWANTED, WANTED), strict=True)]
         assert self.consume(*records)[:2] == (["a", "c"], [])
-        # What stands behind one that has to come back comes back too, and is dropped then.
+        # Messages behind one that is retried are retried too, and dropped then.
         assert self.consume(*records, down=True)[:2] == (["a"], [each["messageId"] for each in records])
 
     def test_verifies_first(self) -> None:
@@ -163,7 +163,7 @@ class TestTheConsumer:
         (dead_letter,) = sqs.sent
         assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "Unverified"
 
-    def test_takes_what_no_ingress_wrote_to_the_dead_letter_queue_as_ever(self) -> None:
+    def test_sends_foreign_messages_to_the_dead_letter_queue(self) -> None:
         _, _, sqs = self.consume(record("hello", None))
         (dead_letter,) = sqs.sent
         assert dead_letter["MessageAttributes"]["error"]["StringValue"] == "MalformedMessage"

@@ -1,4 +1,4 @@
-"""Each operator with what AWS documents of it, and what no payload may do."""
+"""Each operator matches as AWS documents it, and no payload does any harm."""
 
 import json
 import tracemalloc
@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Any, list[Any], list[Any]]] = {
 
 def wants(patterns: list[Any], body: Any = b"", headers: Any = ()) -> bool:
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-    # As they are deployed: through the environment.
+    # Through the environment, as deployed.
     written = to_environment(FilterSettings({"/": patterns}))
     by_mount = from_environment(FilterSettings, written).event_filters
     assert by_mount
@@ -177,7 +177,7 @@ NOT_TO_BE_READ = [
     b'{"a": 1',
     b"\xff\xfe",
     b"\x00" * 100,
-    # JSON, but with no fields.
+    # JSON, but without fields.
     b"1",
     b'"a"',
     b"null",
@@ -185,7 +185,7 @@ NOT_TO_BE_READ = [
 
 
 @pytest.mark.parametrize("rule", [{"exists": False}, {"prefix": "x"}, {"numeric": [">", 0]}])
-def test_what_python_cannot_read_of_json_is_not_known_to_be_unwanted(rule: Any) -> None:
+def test_json_that_python_cannot_parse_is_kept(rule: Any) -> None:
     assert wants([{"body": {"a": [rule]}}], b'{"a": "y", "b": ' + b"1" * 10_000 + b"}")
 
 
@@ -204,12 +204,12 @@ def test_a_payload_that_is_no_json_matches_no_filter_on_its_fields(payload: byte
         *(b'{"a": 1, "b": %s}' % number for number in (b"NaN", b"-Infinity", b"1e999")),
     ],
 )
-def test_what_a_handler_can_read_no_filter_misses(payload: bytes) -> None:
+def test_a_filter_parses_every_payload_that_a_handler_can_parse(payload: bytes) -> None:
     assert webhook(payload).json()["a"] == 1
     assert wants([{"body": {"a": [1]}}], payload)
 
 
-def test_what_is_nested_too_deeply_is_no_json_to_anyone() -> None:
+def test_json_that_is_nested_too_deeply_is_a_value_error_everywhere() -> None:
     with pytest.raises(ValueError, match=r"nested|Expecting"):
         webhook(b"[" * 200_000).json()
 
@@ -235,7 +235,7 @@ def test_names_of_many_dots_take_no_more_room_than_others() -> None:
     ids=["text", "dots", "one name", "many names", "arrays"],
 )
 def test_dots_cost_no_more_than_what_is_around_them(payload: bytes) -> None:
-    # By the square of the payload's size, each would take minutes.
+    # With the square of the payload's size, each would take minutes.
     assert not wants([{"body": {"a": {"b": ["x"]}}}], payload)
 
 
@@ -266,7 +266,7 @@ limits = st.integers(-1000, 1000)
 
 
 def rules() -> st.SearchStrategy[tuple[list[Any], Any]]:
-    """Rules for a field, and a value that matches one of them."""
+    """Draw rules for a field, and a value that matches one of them."""
     texts = st.text(max_size=8)
     one = st.one_of(
         scalars.map(lambda value: (value, value)),
@@ -281,7 +281,7 @@ def rules() -> st.SearchStrategy[tuple[list[Any], Any]]:
 
 
 def patterns_with_payloads() -> st.SearchStrategy[tuple[Any, Any]]:
-    """Fields, and an object that has them all and more."""
+    """Draw fields, and an object that has them all and more."""
 
     def objects(children: st.SearchStrategy[tuple[Any, Any]]) -> st.SearchStrategy[tuple[Any, Any]]:
         fields = st.dictionaries(names, children, min_size=1, max_size=3)

@@ -1,4 +1,4 @@
-"""Whatever the user's code raises or returns, it decides about its own webhook alone."""
+"""An exception or result of the user's code decides about its own webhook only."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ from webhook_runtime.testing import sqs_event, webhook
 
 
 class Text(str):
-    """A text, and nothing of what one is asked for works."""
+    """A text whose methods all fail."""
 
     def encode(self, *_: object) -> bytes:
         raise RuntimeError("no encode")
@@ -59,12 +59,12 @@ ODD: list[Any] = [
 BASES = [Permanent, RetryAfter, SinkDown, Unverified, ValueError, OSError, SystemExit, GeneratorExit, BaseException]
 ATTRIBUTES = ["reason", "seconds", "retry_after", "error", "sure", "args"]
 ABSENT = object()
-# What Python and its loggers ask an exception for by themselves.
+# The attributes that Python and its loggers read of an exception.
 ASKED = ["__class__", "__cause__", "__context__", "__traceback__", "__notes__", "__suppress_context__"]
 
 
 class Nameless(type):
-    """A class of classes that have no name."""
+    """A metaclass whose classes have no name."""
 
     @property
     def __name__(cls) -> str:  # type: ignore[override]
@@ -73,7 +73,7 @@ class Nameless(type):
 
 @st.composite
 def exceptions(draw: st.DrawFn, bases: list[type[BaseException]] = BASES) -> BaseException:
-    """One of a class that someone derived from any, and made of anything."""
+    """Draw an exception of any class with any attributes."""
     base = draw(st.sampled_from(bases))
     members: dict[str, Any] = {"__init__": lambda self, *_: None} if draw(st.booleans()) else {}
     for name in draw(st.sets(st.sampled_from(ATTRIBUTES), max_size=3)):
@@ -90,7 +90,7 @@ def exceptions(draw: st.DrawFn, bases: list[type[BaseException]] = BASES) -> Bas
     try:
         made: BaseException = kind(first)
         return made
-    except BaseException as error:  # which is then what is raised
+    except BaseException as error:  # that is then raised instead
         return error
 
 
@@ -123,7 +123,7 @@ any_of_them = settings(max_examples=300)
 
 
 def is_plain(value: object) -> bool:
-    """Whether it is of our own making: exactly a text, a number or nothing."""
+    """Tell whether it is exactly a str, a number or None, and so of our own making."""
     return type(value) in (str, float, bool, type(None))
 
 
@@ -174,7 +174,7 @@ def test_a_batch_is_answered_whatever_its_handler_raises(error: BaseException, f
         record["eventSourceARN"] += ".fifo"
         record["attributes"]["MessageGroupId"] = "webhook"
     failed = [each["itemIdentifier"] for each in consumer.handle(event, Invocation())["batchItemFailures"]]
-    # What was handled is not handled again, and what was not comes back or is a dead letter.
+    # No webhook is handled twice. The others are retried, or go to the dead-letter queue.
     ids = {record["messageId"]: id for record, id in zip(event["Records"], "abc", strict=True)}
     assert sorted([*done, *(ids[each] for each in failed), *("b" for _ in sqs.sent)]) == ["a", "b", "c"]
     assert all(0 <= delay <= 43_200 for delay in sqs.delays().values())
@@ -233,7 +233,7 @@ RETURNED = [*ODD, False, NotImplemented, (x for x in "ab"), Answer, Unverified("
 
 
 @pytest.mark.parametrize("said", RETURNED, ids=[type(each).__name__ for each in RETURNED])
-def test_what_a_check_returns_is_an_id_or_lets_no_one_in(said: object) -> None:
+def test_a_check_returns_an_id_or_accepts_no_request(said: object) -> None:
     source = custom(lambda *_: said)
     if said is None or (isinstance(said, str) and said):
         admitted = source.admit(BAD)
@@ -245,7 +245,7 @@ def test_what_a_check_returns_is_an_id_or_lets_no_one_in(said: object) -> None:
 
 
 class OfTheUser(Answer):
-    """One that was never checked."""
+    """An answer that was never checked."""
 
     def __post_init__(self) -> None:
         pass

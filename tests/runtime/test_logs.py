@@ -38,7 +38,7 @@ def test_in_lambda_the_handler_that_is_there_stays_the_only_one() -> None:
     assert _lines(there + LOG.split("try:")[0]) == [{"there": "stored"}]
 
 
-# What Lambda does with a line: it has no handler around it that would take an error of the encoding.
+# As Lambda does, without handling an error of the encoding.
 LAMBDA = """
 import json, logging, sys
 
@@ -70,7 +70,7 @@ def test_a_text_that_utf8_does_not_have_fails_no_line_in_lambda() -> None:
     assert failed == {"message": "failed", "id": "a", "errorType": "ValueError", "errorMessage": r"Zoë \ud800"}
 
 
-# The default-ignorable characters of Unicode, with a few more that no one sees.
+# The default-ignorable characters of Unicode, and a few more that are invisible.
 UNSEEN = [
     *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), *range(0x200B, 0x2010)),
     *(*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0x2800, 0x3164, *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0),
@@ -79,7 +79,7 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("text", [chr(code) for code in UNSEEN], ids=map(hex, UNSEEN))
-def test_what_no_one_sees_is_escaped(text: str) -> None:
+def test_invisible_characters_are_escaped(text: str) -> None:
     record = logging.makeLogRecord({"msg": f"before {text} after", "levelno": logging.INFO})
     logs._Shown().filter(record)
     assert record.msg == f"before {text.encode('unicode_escape').decode()} after"
@@ -87,7 +87,7 @@ def test_what_no_one_sees_is_escaped(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Zoë", "日本", "🎉", "e\u0301", "ไทย", "한글", "a\u00a0b"])
-def test_what_is_seen_is_left_as_it_is(text: str) -> None:
+def test_visible_characters_are_kept(text: str) -> None:
     record = logging.makeLogRecord({"msg": text})
     logs._Shown().filter(record)
     assert record.msg == text
@@ -95,7 +95,7 @@ def test_what_is_seen_is_left_as_it_is(text: str) -> None:
 
 @pytest.fixture
 def levels() -> Iterator[None]:
-    """Leaves the loggers as they were."""
+    """Restore the loggers."""
     loggers = [logging.getLogger(name) for name in (None, "webhook", "botocore")]
     before = [logger.level for logger in loggers]
     yield
@@ -116,7 +116,7 @@ def levels() -> Iterator[None]:
 def test_info_is_written_unless_another_level_was_chosen_and_of_botocore_none(
     chosen: str | None, ours: list[str], botocores: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda gives the root logger the level that it says in the variable, and none where there is no variable."""
+    """Lambda sets the level of the root logger to that in the variable, or not at all without it."""
     for name in ("webhook", "botocore"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     monkeypatch.delenv("AWS_LAMBDA_LOG_LEVEL", raising=False)

@@ -35,7 +35,7 @@ webhooks = st.builds(
 
 
 @given(webhooks)
-def test_what_is_read_is_what_was_written(webhook: Webhook) -> None:
+def test_settings_are_read_as_they_were_written(webhook: Webhook) -> None:
     body, attribute = message.write(webhook)
     read = message.read(record(body, attribute))
 
@@ -50,7 +50,7 @@ def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
 
 
 mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))  # synth: any other
-# Whatever a provider thinks of, and what would be another's key where only a separator told mount and id apart.
+# Ids that a provider may choose, and that would make another key if only a separator told path and id apart.
 ids = st.one_of(texts, st.builds("{}{}{}".format, mounts, st.sampled_from(["#", "/", " ", "", "%23", "\0"]), texts))
 
 
@@ -75,7 +75,7 @@ def test_a_field_that_is_there_twice_is_none(field: str) -> None:
         message.read(record(body, f"{attribute}&{field}=1"))
 
 
-def test_what_sqs_takes_is_what_its_documentation_says() -> None:
+def test_sqs_takes_the_documented_characters() -> None:
     """#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"""
     documented = {0x9, 0xA, 0xD, *range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x110000)}
     every = (chr(code) for code in range(0x110000))

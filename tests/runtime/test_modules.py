@@ -5,7 +5,7 @@ import pytest
 
 import webhook_runtime
 
-# A handler is made when its module is imported, from the environment of its function.
+# A handler is created when its module is imported, from the environment of its function.
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(webhook_runtime.__path__, "webhook_runtime.")

@@ -1,4 +1,4 @@
-"""Large payloads on their way: what the publisher puts into S3, the consumer fetches, and a sink keeps."""
+"""Large payloads: the publisher puts them into S3, the consumer loads them, and a sink keeps them."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ FIFO: dict[str, Any] = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo"
 
 
 def publish(s3: S3 | None, body: bytes, sqs: Sqs | None = None) -> tuple[int, Sqs]:
-    """The status of the answer, and the queue."""
+    """Return the status of the response, and the queue."""
     sqs = sqs or Sqs()
     payloads = Payloads(s3, "payloads") if s3 else None
     publisher = Publisher(PublisherSettings("http://sqs/Queue", None), sqs, payloads=payloads)
@@ -48,7 +48,7 @@ def publish(s3: S3 | None, body: bytes, sqs: Sqs | None = None) -> tuple[int, Sq
 
 
 class TestThePublisher:
-    def test_what_no_message_holds_is_in_s3_and_its_key_in_the_message(self) -> None:
+    def test_a_payload_that_fits_no_message_is_in_s3_and_its_key_in_the_message(self) -> None:
         s3 = S3()
         status, sqs = publish(s3, LARGE)
         ((key, body),) = s3.objects.items()
@@ -59,7 +59,7 @@ class TestThePublisher:
         assert (webhook.path, webhook.body, payload_key) == ("/hello", b"", key)
 
     @pytest.mark.parametrize("body", [b"", b"x", b"x" * 1_000_000, b"\xff" * 780_000])
-    def test_what_a_message_holds_is_in_the_message(self, body: bytes) -> None:
+    def test_a_payload_that_fits_is_in_the_message(self, body: bytes) -> None:
         s3 = S3()
         status, _ = publish(s3, body)
         assert (status, s3.calls) == (202, [])
@@ -78,7 +78,7 @@ class TestThePublisher:
         assert (status, sqs.sent) == (413, [])
 
     @pytest.mark.parametrize("holds", [1024, 262_144, 1_000_000])
-    def test_what_a_smaller_queue_does_not_hold_goes_through_s3_too(self, holds: int) -> None:
+    def test_a_payload_above_a_smaller_limit_of_the_queue_goes_through_s3_too(self, holds: int) -> None:
         s3, sqs = S3(), Sqs(holds=holds)
         publisher = Publisher(PublisherSettings("queue", None), sqs, payloads=Payloads(s3, "payloads"))
         for size in (holds - 900, holds, holds + 1, holds + 1):
@@ -109,7 +109,7 @@ class TestThePublisher:
 
 
 class Memory:
-    """A sink that keeps what it gets; `troubles` says what goes wrong for which id."""
+    """A sink that keeps webhooks. `troubles` has errors by id."""
 
     def __init__(self, **troubles: Outcome | Exception) -> None:
         self.stored: dict[str, bytes] = {}
@@ -128,7 +128,7 @@ class Memory:
 
 
 def large(s3: S3, id: str, *, days_ago: float = 0, body: bytes | None = LARGE, **more: Any) -> dict[str, Any]:
-    """The record of a webhook whose payload is in S3, or was."""
+    """Return the record of a webhook whose payload is, or was, in S3."""
     webhook = a_webhook(b"", id=id, received_at=datetime.now(UTC) - timedelta(days=days_ago))
     key = f"{limits.QUEUED}{id}"
     if body is not None:
@@ -150,7 +150,7 @@ def consume(
     event_filters: EventFilters | None = None,
     seconds: Sequence[float] = (),
 ) -> list[str]:
-    """The ids of the messages to retry."""
+    """Return the ids of the messages to retry."""
     consumer = Consumer(
         sink,
         Redelivery(Sqs(), "http://sqs/Queue", Backoff(10, 900)),
@@ -165,7 +165,7 @@ def consume(
 
 
 def dead_letter(dead_letters: Sqs) -> tuple[str, str, str]:
-    """Error, reason and body of the one dead letter."""
+    """Return error, reason and body of the only message in the dead-letter queue."""
     (sent,) = dead_letters.sent
     attributes = sent["MessageAttributes"]
     return attributes["error"]["StringValue"], attributes["reason"]["StringValue"], sent["MessageBody"]
@@ -225,7 +225,7 @@ class TestTheConsumer:
         assert (sink.stored, s3.objects) == ({"a": b"before"}, {})
 
     @pytest.mark.parametrize("trouble", [Outcome(Kind.RETRY, "Busy", "busy"), SinkDown("down"), RuntimeError("odd")])
-    def test_what_is_not_stored_keeps_its_payload(self, trouble: Outcome | Exception) -> None:
+    def test_a_webhook_that_is_not_stored_keeps_its_payload(self, trouble: Outcome | Exception) -> None:
         s3 = S3()
         assert consume(Memory(a=trouble), s3, large(s3, "a")) == ["a"]
         assert s3.objects == {"queued/a": LARGE}
@@ -309,7 +309,7 @@ class TestTheConsumer:
 
         class Unknown:
             def prepare(self, mount: str) -> None:
-                """Nothing has to be read before."""
+                """There is nothing to read first."""
 
             def admit(self, webhook: Webhook, queued_at: float) -> Webhook:
                 seen.append(len(webhook.body))
@@ -345,7 +345,7 @@ def test_a_function_of_ones_own_is_told_that_it_has_no_payload() -> None:
 
 
 class TestWhatASinkKeeps:
-    def test_it_is_named_by_the_key_of_its_webhook_and_by_what_it_is(self) -> None:
+    def test_its_name_has_hashes_of_key_and_payload(self) -> None:
         s3 = S3()
         uri = Payloads(s3, "payloads").keep(a_webhook(b"payload", id="order é", mount="/orders"))
         hashes = [hashlib.sha256(text.encode()).hexdigest() for text in ("/orders#order é", "payload")]

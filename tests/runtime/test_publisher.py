@@ -20,7 +20,7 @@ from webhook_runtime.sources.source import Source, Sources
 
 
 class Queue:
-    """Stands for boto3's SQS client: keeps what it is sent, or fails."""
+    """A double of boto3's SQS client: it keeps messages, or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.sent: list[dict[str, Any]] = []
@@ -145,7 +145,7 @@ def test_a_fifo_queue_gets_one_group_and_a_deduplication_id_for_each_request() -
 
 
 @pytest.mark.parametrize("payload", [b"x" * 1_048_576, b"\xff" * 800_000])
-def test_what_no_message_can_hold_is_answered_with_413(payload: bytes) -> None:
+def test_a_payload_that_fits_no_message_is_answered_with_413(payload: bytes) -> None:
     queue = Queue()
     answer = publisher(queue).handle(request(payload), None)
     assert answer["statusCode"] == 413
@@ -202,7 +202,7 @@ ORDER = b'{"order": "7"}'
 
 
 class TestSource:
-    """With a source the ingress is closed to everyone else."""
+    """With a source, the endpoint accepts only its provider."""
 
     def handle(
         self, queue: Queue, *headers: tuple[str, str], secret: str | Exception = "shh", body: bytes = ORDER
@@ -215,13 +215,13 @@ class TestSource:
     def signature(self, secret: bytes = b"shh", body: bytes = ORDER) -> tuple[str, str]:
         return "x-signature", hmac.new(secret, body, "sha256").hexdigest()
 
-    def test_what_is_signed_is_queued_under_the_providers_own_id(self) -> None:
+    def test_a_signed_request_is_queued_under_the_providers_own_id(self) -> None:
         queue = Queue()
         answer = self.handle(queue, self.signature())
         assert (answer["statusCode"], json.loads(answer["body"])) == (202, {"id": "7"})
         assert queue.webhook().id == "7"
 
-    def test_what_is_not_is_answered_401_and_never_queued(self) -> None:
+    def test_an_unsigned_request_is_answered_401_and_never_queued(self) -> None:
         for headers in ([], [self.signature(b"other")], [self.signature(), self.signature()]):
             queue = Queue()
             answer = self.handle(queue, *headers)
@@ -229,10 +229,10 @@ class TestSource:
             assert "X-Signature" in json.loads(answer["body"])["message"]
             assert queue.sent == []
 
-    def test_who_may_have_a_new_secret_is_told_to_come_again_and_who_cannot_is_rejected(
+    def test_a_signature_by_a_secret_that_may_be_new_is_answered_503_and_any_other_401(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """The secret is asked for at most every 10 seconds for what a stranger sends."""
+        """For forged requests, the secret is read at most every 10 seconds."""
         now = 1_763_000_010.0
         secrets = Secrets(SecretsManager(AWSCURRENT="shh"), "arn:of:the:secret", None, now=lambda: now)
         source = Source(Hmac(header="X-Signature"), secrets)
@@ -245,7 +245,7 @@ class TestSource:
             statuses.append(publisher.handle(event, None)["statusCode"])
         assert statuses == [401, 401, 503, 401]
         assert {vars(line)["secret"] for line in caplog.records} == {"arn:of:the:secret"}
-        # What no secret can fix is rejected for good.
+        # No secret can fix this, so the rejection is final.
         event = request(ORDER)
         event["requestContext"]["requestTimeEpoch"] = (now + 5) * 1000
         assert publisher.handle(event, None)["statusCode"] == 401
@@ -254,7 +254,7 @@ class TestSource:
         answer = self.handle(Queue(), self.signature(b"other"))
         assert "arn" not in answer["body"].lower()
 
-    def test_without_the_secret_no_one_is_let_in(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_without_the_secret_no_request_is_accepted(self, caplog: pytest.LogCaptureFixture) -> None:
         queue = Queue()
         answer = self.handle(queue, self.signature(), secret=ConnectTimeoutError(endpoint_url="https://secretsmanager"))
         assert answer["statusCode"] == 500

@@ -30,7 +30,7 @@ def postpone(sqs: Sqs, count: int, *seconds: float) -> None:
         (float("nan"), 0),
     ],
 )
-def test_who_asks_for_a_delay_gets_it_and_no_less_up_to_11_hours(asked: float, seconds: int) -> None:
+def test_a_requested_delay_is_kept_up_to_11_hours(asked: float, seconds: int) -> None:
     assert Redelivery(Sqs(), "url", Backoff(10, 900)).delay(7, asked) == seconds
 
 

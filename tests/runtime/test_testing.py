@@ -1,4 +1,4 @@
-"""What a user tests a handler with, and the names that a handler imports."""
+"""The helpers for a user's tests, and the names that a handler imports."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ def test_a_webhook_needs_nothing_said() -> None:
     assert first.message_id != second.message_id
 
 
-def test_a_webhook_has_what_was_said() -> None:
+def test_a_webhook_has_the_given_fields() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
     made = webhook(
         "Zoë",
@@ -102,13 +102,13 @@ def test_an_event_of_no_webhook_is_empty() -> None:
     assert sqs_event() == {"Records": []}
 
 
-def test_what_is_no_webhook_is_malformed() -> None:
+def test_a_foreign_message_is_malformed() -> None:
     record = sqs_event(webhook())["Records"][0] | {"messageAttributes": {}}
     with pytest.raises(MalformedMessage):
         read(record)
 
 
-def test_what_a_handler_raises_says_why() -> None:
+def test_the_errors_of_a_handler_have_a_reason() -> None:
     assert Permanent("no such customer").reason == "no such customer"
     assert (RetryAfter(30).seconds, RetryAfter(30).reason) == (30, "asked for a retry in 30 seconds")
     assert RetryAfter(30, "maintenance").reason == str(RetryAfter(30, "maintenance")) == "maintenance"

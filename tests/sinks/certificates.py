@@ -1,4 +1,4 @@
-"""What a server may present that no one must trust, for sinks whose user trusts one authority."""
+"""Certificates that a sink must reject, if its user trusts one certificate authority."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,7 @@ UNTRUSTED = ["wrong authority", "wrong host name", "expired", "not trusted"]
 
 
 def presented(case: str, authority: trustme.CA, trusted: str) -> tuple[trustme.LeafCert, str | None]:
-    """The certificate of a server at ``localhost``, and the file of authorities that the sink is given."""
+    """Create the certificate of a server at ``localhost``, and the file of trusted certificate authorities."""
     match case:
         case "wrong authority":
             return trustme.CA().issue_cert("localhost"), trusted

@@ -1,4 +1,4 @@
-"""The servers, one of each for all tests, and a harness of its own for each test."""
+"""One server of each kind for all tests, and a harness for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""The Data API in front of a real Postgres: as much of its protocol as one client uses, checked against botocore's own
-model of it."""
+"""The Data API in front of a real Postgres: the part of its protocol that one client uses, checked against botocore's
+model.
+"""
 
 import base64
 import json
@@ -17,7 +18,7 @@ _MAX_REQUEST = 4 * 1024 * 1024
 
 
 class DataApiStub:
-    """``errors`` are answered in place of what was asked, in their order: status, exception, message."""
+    """``errors`` are sent in place of responses, in their order: status, exception, message."""
 
     def __init__(self, server: PostgresServer) -> None:
         self.errors: list[tuple[int, str, str]] = []
@@ -83,7 +84,7 @@ class DataApiStub:
 
 
 def _decode(request: dict[str, Any]) -> dict[str, Any]:
-    """What the protocol sends as base64, as the model has it."""
+    """Decode the values that the protocol sends as base64."""
     for parameters in request.get("parameterSets", []):
         for each in parameters:
             if "blobValue" in each["value"]:

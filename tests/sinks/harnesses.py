@@ -1,4 +1,4 @@
-"""Each sink with its real server behind a link, and what one can do to it."""
+"""A harness for each sink: its real server behind a link, and the faults that a test can cause."""
 
 import json
 import secrets
@@ -39,7 +39,7 @@ from webhook_runtime.testing import webhook
 
 
 class Harness(ABC):
-    """One sink's. ``holds_bytes`` is the largest payload that it stores, ``encoding`` that of its texts."""
+    """The harness of a sink. ``holds_bytes`` is its largest payload, ``encoding`` that of its texts."""
 
     holds_bytes = 6 * 1024 * 1024
     encoding = "utf-8"
@@ -48,26 +48,26 @@ class Harness(ABC):
 
     @abstractmethod
     def sink(self) -> Sink:
-        """A new one, as in a new execution environment."""
+        """Create a sink, as in a new execution environment."""
 
     @abstractmethod
     def rows(self) -> list[tuple[str, bytes]]:
-        """Key and payload of everything that is stored, as often as it is."""
+        """Return key and payload of each stored row, duplicates included."""
 
     @abstractmethod
     def poison(self) -> Webhook:
-        """A webhook that the sink will never take."""
+        """Return a webhook that the sink never takes."""
 
     def can_write(self, text: str) -> bool:
-        """Whether the encoding has all of its characters."""
+        """Tell whether the encoding has all these characters."""
         return text.encode(self.encoding, "ignore").decode(self.encoding) == text
 
     def drop_connections(self) -> None:
-        """End what is connected, as servers do."""
+        """End the open connections, as servers do."""
         self.link.drop()
 
     def restart(self) -> None:
-        """End the server, let someone find it gone, and start it again."""
+        """Stop the server, call a function, and start it again."""
         self.link.cut()
         self.link.fix()
 
@@ -76,7 +76,7 @@ class Harness(ABC):
 
 
 class Secrets:
-    """Secrets Manager, as far as it is asked; where it ``is_down`` it does not answer."""
+    """A double of Secrets Manager, which does not answer while it ``is_down``."""
 
     def __init__(self, *values: str) -> None:
         self.values = list(values)
@@ -153,11 +153,11 @@ class PostgresHarness(DatabaseHarness):
 
 
 class EncodedHarness(PostgresHarness):
-    """A database that is not UTF-8, as servers of other days have it."""
+    """A database that is not UTF-8, as on old servers."""
 
     def __init__(self, server: PostgresServer, encoding: str) -> None:
         super().__init__(server)
-        if encoding != "SQL_ASCII":  # which is whatever bytes a client sends
+        if encoding != "SQL_ASCII":  # it takes any bytes of a client
             self.encoding = encoding
         self.database = f"encoded_{self.table}"
         server.query(
@@ -176,7 +176,7 @@ class EncodedHarness(PostgresHarness):
 
 
 class PooledHarness(PostgresHarness):
-    """Behind a pooler."""
+    """A Postgres behind a pooler."""
 
     def __init__(self, server: PostgresServer, pooler: PgBouncer) -> None:
         super().__init__(server)
@@ -263,7 +263,7 @@ class DynamoDBHarness(Harness):
 
 
 class HttpHarness(Harness):
-    # What one webhook does to a service is no reason to take it for down.
+    # A single failed webhook does not mean that the service is down.
     attempts_when_down = 4
 
     def __init__(self, *, informs: bool = False) -> None:
@@ -285,7 +285,7 @@ class HttpHarness(Harness):
 
 
 class PythonHarness(Harness):
-    """A handler that stores into SQLite, once by its own means, and reaches it by a link like all others."""
+    """A handler that stores each webhook once in SQLite, over a link like all others."""
 
     def __init__(self, folder: Path, *, batch: bool = False) -> None:
         self._file = folder / "webhooks.sqlite"
@@ -333,7 +333,7 @@ CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": 
 
 
 def aws(service: str, port: int, key: str = "x") -> Any:
-    """A client as the handlers have it."""
+    """Return a client with the settings of the handlers."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
     credentials = CREDENTIALS | {"aws_access_key_id": key, "aws_secret_access_key": key}
     return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials)

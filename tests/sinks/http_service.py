@@ -25,9 +25,11 @@ class Request:
 
 
 class HttpService:
-    """Stores each ``Idempotency-Key`` once. ``answers`` are given in place of a success, in their order: a status with
-    headers, or whatever a function does with the connection. The payload ``poison`` is rejected. With ``informs`` it
-    says what goes on before each answer, by 102 and 103."""
+    """Stores each ``Idempotency-Key`` once.
+
+    ``answers`` are used in place of success, in their order: a status with headers, or a function of the connection.
+    The payload ``poison`` is rejected. With ``informs``, it sends 102 and 103 before each response.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, informs: bool = False) -> None:
         self.requests: list[Request] = []
@@ -79,7 +81,7 @@ class HttpService:
             daemon_threads = True
 
             def handle_error(self, *_: Any) -> None:
-                """A client that hangs up while TLS begins is what some tests are about."""
+                """Some tests are about a client that closes the connection during the TLS handshake."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
@@ -100,5 +102,5 @@ class HttpService:
 
 
 def utf8(value: str) -> str:
-    """A header's value, whose bytes Python takes for Latin-1."""
+    """Decode a header's value, whose bytes Python reads as Latin-1."""
     return value.encode("latin-1").decode()

@@ -1,4 +1,4 @@
-"""The network between a sink and its server: it can be cut, and a batch can be caught in the middle."""
+"""The network between a sink and its server, which a test can cut in the middle of a batch."""
 
 import socket
 import ssl
@@ -10,9 +10,10 @@ Wrap = Callable[[socket.socket], socket.socket]
 
 
 class Link:
-    """Listens on loopback and passes on to a server. ``greet`` may talk to the client first, and put TLS on it.
+    """Listens on loopback and forwards to a server.
 
-    ``attempts`` counts the connections that were tried; ``round_trips``, how often the client spoke after the server.
+    ``greet`` may talk to the client first, and start TLS. ``attempts`` counts connections, and ``round_trips`` the
+    changes from server to client.
     """
 
     def __init__(self, port: int, greet: Wrap = lambda client: client) -> None:
@@ -34,26 +35,26 @@ class Link:
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of open connections."""
         with self._lock:
             return sum(1 for one in self._sockets if one.fileno() != -1) // 2
 
     def cut(self) -> None:
-        """End every connection and take no other."""
+        """End every connection, and accept no other."""
         self._is_cut = True
         self.drop()
 
     def cut_after(self, requests: int) -> None:
-        """Cut once the client has sent so many times more; the last of them gets no answer."""
+        """Cut after so many further requests. The last one gets no response."""
         with self._lock:
             self._requests_left = requests
 
     def hold(self) -> None:
-        """Let no answer through, as a server that hangs."""
+        """Forward no response, like a server that hangs."""
         self._is_held = True
 
     def stall(self) -> None:
-        """Take nothing from the client any more, as where the way to the server is lost."""
+        """Read nothing more from the client, like a lost route to the server."""
         self._reads.clear()
 
     def fix(self) -> None:
@@ -63,11 +64,11 @@ class Link:
         self._reads.set()
 
     def drop(self, *, but: Collection[socket.socket] = ()) -> None:
-        """End every connection that there is."""
+        """End all open connections."""
         with self._lock:
             sockets, self._sockets = self._sockets.difference(but), self._sockets.intersection(but)
         for one in sockets:
-            # A reset, as of a server that is gone: the client must not wait.
+            # By a reset, as of a server that is gone, so that the client does not wait.
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
@@ -100,7 +101,7 @@ class Link:
             return
         for one in (client, server):
             one.settimeout(None)
-            # Or a message in two parts waits 40 milliseconds for the acknowledgement of the first.
+            # Otherwise a message in two parts waits 40 milliseconds for the acknowledgement of the first.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._sockets |= {client, server}
@@ -116,8 +117,8 @@ class Link:
                     self._reads.wait()
                 was_last = is_client and self._was_last()
                 if was_last:
-                    # All of it before the server has this: it may answer and hang up, and somebody mend the link,
-                    # before this thread has another turn.
+                    # Do all of it before the server gets this. It may answer and close the connection, and a test may
+                    # restore the link, before this thread runs again.
                     self._is_cut = self._is_held = True
                     self.drop(but=(source, target))
                 if is_client or not self._is_held:
@@ -138,7 +139,7 @@ class Link:
 
 
 def postgres_tls(context: ssl.SSLContext) -> Wrap:
-    """Postgres' way to TLS, before a server that was built without: it is asked for first."""
+    """Start TLS as Postgres does, in front of a server without it: the client asks for it first."""
 
     def greet(client: socket.socket) -> socket.socket:
         client.settimeout(10)

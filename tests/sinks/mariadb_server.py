@@ -19,7 +19,7 @@ DATABASE = "webhooks"
 
 
 def missing() -> str | None:
-    """Why no server can be had, or None."""
+    """Return the reason for which there is no server, or None."""
     absent = [name for name in NAMES if _find(name) is None]
     return f"no {' and '.join(absent)} here: install Debian's mariadb-server" if absent else None
 
@@ -29,7 +29,7 @@ def _find(name: str) -> str | None:
 
 
 class MariaDbServer:
-    """The server, with TLS where ``certificates`` (authority, certificate with key) are given."""
+    """The server, with TLS if ``certificates`` are given: a certificate authority, and a certificate with its key."""
 
     def __init__(self, folder: Path, *, certificates: tuple[Path, Path] | None = None) -> None:
         self.port = free_port()
@@ -52,7 +52,7 @@ class MariaDbServer:
             self.query(statement)
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections."""
+        """Start it, and wait until it accepts connections."""
         server = [_find("mariadbd"), "--no-defaults", f"--datadir={self._folder / 'data'}", "--user=root"]
         listen = [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._folder / 'socket'}"]
         small = ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]
@@ -73,28 +73,28 @@ class MariaDbServer:
                 return
 
     def stop(self) -> None:
-        """End it and every connection."""
+        """Stop it, and end every connection."""
         assert self._process
         self._process.terminate()
         self._process.wait(30)
 
     def crash(self) -> None:
-        """End it as a power failure does: it recovers when it is started."""
+        """Kill it, like a power failure: it recovers at the next start."""
         assert self._process
         self._process.kill()
         self._process.wait(30)
 
     def connections(self) -> int:
-        """How many connections it has, those of the administrator aside."""
+        """Return the number of connections, without those of the administrator."""
         return len(self.threads())
 
     def connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-        """A connection of the administrator, for whom one is always kept."""
+        """Open a connection of the administrator, for whom one is reserved."""
         return pymysql.connect(unix_socket=str(self._folder / "socket"), user="root", autocommit=True)
 
     @contextmanager
     def variables(self, **values: str | int) -> Iterator[None]:
-        """With these global variables, which new connections find."""
+        """Set global variables in the block, for new connections."""
         old = {name: self.query(f"SELECT @@GLOBAL.{name}")[0][0] for name in values}
         try:
             for name, value in values.items():
@@ -105,7 +105,7 @@ class MariaDbServer:
                 self.query(f"SET GLOBAL {name} = {value!r}")
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """The rows of a statement."""
+        """Return the rows of a statement."""
         connection = self.connect()
         try:
             with connection.cursor() as cursor:
@@ -115,16 +115,16 @@ class MariaDbServer:
             connection.close()
 
     def terminate_connections(self) -> int:
-        """End the connections of the user. Returns how many there were."""
+        """End the connections of the user, and return their number."""
         ids = self.threads()
         for id in ids:
             self.kill(id)
         return len(ids)
 
     def kill(self, id: int) -> None:
-        with suppress(pymysql.Error):  # it has gone by itself
+        with suppress(pymysql.Error):  # it has ended by itself
             self.query(f"KILL {id}")
 
     def threads(self) -> list[int]:
-        """The ids of the connections of the user."""
+        """Return the ids of the user's connections."""
         return [id for (id,) in self.query(f"SELECT id FROM information_schema.processlist WHERE user = '{USER}'")]

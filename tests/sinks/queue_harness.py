@@ -1,4 +1,4 @@
-"""SQS and the event source mapping, as far as a consumer can tell. The queue's clock stands still until it must not."""
+"""SQS and the event source mapping, as far as a consumer can tell. Its clock advances only when it has to."""
 
 import random
 import threading
@@ -20,7 +20,7 @@ VISIBILITY_TIMEOUT = 180
 
 
 class Invocation:
-    """Lambda's context: so many seconds are left."""
+    """Lambda's context with a fixed number of seconds left."""
 
     def __init__(self, seconds: float = 30) -> None:
         self._seconds = seconds
@@ -30,7 +30,7 @@ class Invocation:
 
 
 class Countdown:
-    """Lambda's context, in which time passes."""
+    """Lambda's context in which time passes."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -41,7 +41,7 @@ class Countdown:
         return round((self._end - time.monotonic()) * 1000)
 
     def is_kept(self) -> bool:
-        """Whether there is time left. For as long as the machine let no one here have a turn, no one is to blame."""
+        """Tell whether there is time left, not counting the time in which the machine ran no thread here."""
         return self._end - time.monotonic() + self._stall > 0
 
     def _watch(self) -> None:
@@ -56,7 +56,7 @@ _TURN = 0.01
 
 @dataclass
 class Queue:
-    """``dead_letters`` are what the consumer, or the redrive policy (then without a reason), has dead-lettered."""
+    """A queue. ``dead_letters`` are the messages that the consumer or, without a reason, the redrive policy moved."""
 
     max_receive_count: int = 5
     fifo: bool = False
@@ -76,7 +76,7 @@ class Queue:
             self._visible_at[record["messageId"]] = self.now
 
     def consumer(self, sink: Sink) -> Consumer:
-        """A consumer of this queue."""
+        """Return a consumer of this queue."""
         return Consumer(
             sink, Redelivery(self, "queue", Backoff(10, 900)), DeadLetters(self, "dead_letters"), self.max_receive_count
         )
@@ -84,10 +84,10 @@ class Queue:
     def deliver(
         self, handle: Callable[[Any, Context], Any], size: int = 10, *, context: Context | None = None
     ) -> list[str]:
-        """One batch of what is visible. Returns the message ids that failed."""
+        """Deliver one batch of visible messages. Return the ids of those that failed."""
         visible = [id for id, at in self._visible_at.items() if at <= self.now][:size]
         if self.fifo and len(self._messages) and next(iter(self._messages)) not in visible:
-            visible = []  # the first of a group is in flight, and all wait for it
+            visible = []  # the first of a group is in flight, and all others wait for it
         for id in visible:
             self._received[id] = self._received.get(id, 0) + 1
             self._visible_at[id] = self.now + VISIBILITY_TIMEOUT
@@ -105,7 +105,7 @@ class Queue:
         return failed
 
     def drain(self, consumer: Consumer, size: int = 10, *, rounds: int = 200) -> None:
-        """Deliver until nothing is left, each message when its time has come."""
+        """Deliver until nothing is left, each message when it becomes visible."""
         for _ in range(rounds):
             if not self._messages:
                 return
@@ -114,7 +114,7 @@ class Queue:
         raise AssertionError(f"{len(self._messages)} messages are still there")
 
     def _next(self) -> float:
-        """When there is something to deliver: in a FIFO queue, when the first of all may come."""
+        """Return the time of the next delivery. In a FIFO queue, it is that of the first message."""
         return self._visible_at[next(iter(self._messages))] if self.fifo else min(self._visible_at.values())
 
     def __len__(self) -> int:
@@ -123,7 +123,7 @@ class Queue:
     def receive_counts(self) -> list[int]:
         return list(self._received.values())
 
-    # What the consumer calls on its boto3 client:
+    # The consumer calls these as methods of its boto3 client.
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
         assert QueueUrl == "queue"
@@ -150,6 +150,6 @@ class Queue:
 
 
 def reason(dead_letter: dict[str, Any]) -> tuple[str, str]:
-    """The error and reason next to a dead letter."""
+    """Return error and reason of a message in the dead-letter queue."""
     attributes = dead_letter["MessageAttributes"]
     return attributes["error"]["StringValue"], attributes["reason"]["StringValue"]

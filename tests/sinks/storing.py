@@ -1,4 +1,4 @@
-"""A batch into a sink, without a queue before it."""
+"""Store a batch in a sink, without a queue."""
 
 import time
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from webhook_runtime.sinks import Sink
 
 
 def store(sink: Sink, *webhooks: Webhook, seconds: float = 30) -> list[Outcome]:
-    """The outcome of each."""
+    """Return the outcome of each webhook."""
     outcomes = list(sink.store(webhooks, Deadline(Invocation(seconds))))
     assert len(outcomes) == len(webhooks)
     return outcomes
 
 
 def kinds(sink: Sink, *webhooks: Webhook) -> list[Kind]:
-    """As :func:`store`, for who needs no reason."""
+    """Return the kind of each outcome, as :func:`store` does."""
     return [outcome.kind for outcome in store(sink, *webhooks)]
 
 
 def down(sink: Sink, *webhooks: Webhook) -> SinkDown:
-    """What a sink says that stores none of them."""
+    """Return the error of a sink that stores none of the webhooks."""
     return down_after(sink, [], *webhooks)
 
 
 def down_after(sink: Sink, done: list[Kind], *webhooks: Webhook) -> SinkDown:
-    """What a sink says once it has done so with the first of them."""
+    """Return the error of a sink that stores only the first of the webhooks."""
     seen: list[Kind] = []
     with pytest.raises(SinkDown) as raised:
         seen.extend(outcome.kind for outcome in sink.store(webhooks, Deadline(Invocation())))

@@ -1,4 +1,4 @@
-"""Who certifies a database: the authorities of RDS that are packed, and for which hosts they are trusted."""
+"""The certificate authorities of RDS that are bundled, and the hosts for which they are trusted."""
 
 import json
 import socket
@@ -42,7 +42,7 @@ OF_OTHERS = [
     "readers.endpoint.proxy-abc123.eu-west-1.rds.amazonaws.com",
     "orders.proxy-abc123.rds.cn-north-1.amazonaws.com.cn",
     "abc123.dsql.eu-west-1.on.aws",
-    "db.example.com",  # a name of one's own for an RDS endpoint: no certificate of RDS names it
+    "db.example.com",  # a custom name for an RDS endpoint, which no certificate of RDS has
     "orders.abc123.eu-west-1.rds.amazonaws.com.example.com",
     "orders.abc123.eu-west-1.rds-amazonaws.com",
     "ordersrds.amazonaws.com",
@@ -52,7 +52,7 @@ OF_OTHERS = [
 
 
 class TestWhoIsTrusted:
-    """Real handshakes on loopback, with an authority in the place of RDS' and one in the place of the public ones."""
+    """Real handshakes on loopback, with test certificate authorities in place of those of RDS and the public ones."""
 
     @pytest.fixture(scope="class")
     def rds(self) -> trustme.CA:
@@ -117,7 +117,7 @@ class TestWhoIsTrusted:
 
 
 def connects(host: str, authority: trustme.CA, ca_certificates: str | None = None, named: str | None = None) -> bool:
-    """Whether a sink for this host takes a server that this authority has certified for it."""
+    """Tell whether a sink for this host accepts a server with a certificate of this certificate authority."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert((named or host).lower()).configure_cert(serving)
     context = tls_context(tls.rds_authorities(host), ca_certificates)
@@ -166,7 +166,7 @@ class TestWhatIsPacked:
             assert name(each).startswith("Amazon RDS ")
 
     @pytest.mark.parametrize("extension", [x509.BasicConstraints, x509.KeyUsage, x509.SubjectKeyIdentifier])
-    def test_each_has_what_python_asks_of_an_authority_since_3_13(self, extension: type[x509.ExtensionType]) -> None:
+    def test_each_has_the_fields_that_python_requires_since_3_13(self, extension: type[x509.ExtensionType]) -> None:
         for authority in AUTHORITIES:
             found = authority.extensions.get_extension_for_class(extension)
             assert found.critical is (extension is not x509.SubjectKeyIdentifier), authority.subject
@@ -181,7 +181,7 @@ def name(certificate: x509.Certificate) -> str:
 
 
 class TestHowTheyAreChosen:
-    """Bundles as they must not be taken."""
+    """Bundles that must be rejected."""
 
     NAME = "Amazon RDS eu-west-1 Root CA RSA2048 G1"
 
@@ -205,7 +205,7 @@ class TestHowTheyAreChosen:
         with pytest.raises(Refused, match="must be one certificate"):
             chosen({"a": genuine, "b": genuine + pem(authority(self.NAME))})
 
-    def test_what_others_agree_on_aws_must_have(self) -> None:
+    def test_certificates_that_others_agree_on_must_be_in_awss_bundle(self) -> None:
         one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
         texts = {"AWS": pem(one), "a": pem(one, other), "b": pem(other)}
         with pytest.raises(Refused, match="lacks Amazon RDS eu-west-2 Root CA RSA2048 G1"):
@@ -223,11 +223,11 @@ class TestHowTheyAreChosen:
             "example.com",
         ],
     )
-    def test_what_is_of_no_region_is_none(self, of: str) -> None:
+    def test_certificates_of_no_region_are_left_out(self, of: str) -> None:
         texts = dict.fromkeys("ab", pem(authority(of)))
         assert chosen(texts) == []
 
-    def test_what_has_expired_is_none(self) -> None:
+    def test_expired_certificates_are_left_out(self) -> None:
         texts = dict.fromkeys("ab", pem(authority(self.NAME, until=datetime.now(UTC) - timedelta(days=1))))
         assert chosen(texts) == []
 
@@ -239,7 +239,7 @@ class TestHowTheyAreChosen:
             ({"signed_by_itself": False}, "must be signed by itself"),
         ],
     )
-    def test_what_is_no_authority_of_amazons_is_rejected(self, made: dict[str, Any], told: str) -> None:
+    def test_a_certificate_that_is_no_authority_of_amazon_is_rejected(self, made: dict[str, Any], told: str) -> None:
         with pytest.raises(Refused, match=told):
             chosen(dict.fromkeys("ab", pem(authority(self.NAME, **made))))
 
@@ -256,7 +256,7 @@ def authority(
     signed_by_itself: bool = True,
     until: datetime | None = None,
 ) -> x509.Certificate:
-    """A certificate as Amazon's are, with one thing that is not."""
+    """Create a certificate like Amazon's, with one difference."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [

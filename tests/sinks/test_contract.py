@@ -1,4 +1,4 @@
-"""What every sink promises, tried on each with a real server: stored once, nothing lost, the bad alone fails."""
+"""The promises of every sink, tested with real servers: stored once, nothing lost, and only bad webhooks fail."""
 
 import dataclasses
 import threading
@@ -51,7 +51,7 @@ def test_a_batch_is_stored(harness: Harness) -> None:
     assert queue.receive_counts() == [1] * 25
 
 
-def test_what_is_delivered_again_is_stored_once(harness: Harness) -> None:
+def test_a_webhook_that_is_delivered_again_is_stored_once(harness: Harness) -> None:
     webhooks = some(10)
     consumer = Queue().consumer(harness.sink())
     for _ in range(3):
@@ -62,7 +62,7 @@ def test_what_is_delivered_again_is_stored_once(harness: Harness) -> None:
 
 
 def test_a_delivery_that_its_provider_repeats_is_stored_once(harness: Harness) -> None:
-    """Another request, so another message, with the same delivery id: in one batch, and in the next."""
+    """Another request is another message with the same delivery id: in one batch, and in the next."""
     first = webhook("first", id="order-1")
     repeated = [webhook("repeated", id="order-1") for _ in range(3)]
     queue = Queue()
@@ -75,7 +75,7 @@ def test_a_delivery_that_its_provider_repeats_is_stored_once(harness: Harness) -
 
 
 def test_an_id_that_several_providers_choose_is_a_webhook_of_each(harness: Harness) -> None:
-    """In one batch, in several, and whichever comes again."""
+    """In one batch, in several, and with each of them repeated."""
     mounts = ["/", "/a", "/A", "/a/b", "/a.b", "/a:b"]
     together = [webhook(f"{mount} 1", mount=mount, id="order-1") for mount in mounts]
     apart = [webhook(f"{mount} 2", mount=mount, id="order-2") for mount in mounts]
@@ -88,8 +88,8 @@ def test_an_id_that_several_providers_choose_is_a_webhook_of_each(harness: Harne
     assert_stored_once(harness, together + apart)
 
 
-# What a provider may choose so that it is taken for "x" at /b: by what stands between mount and id, by what is cut off,
-# by what a database takes for the same text.
+# Ids that a provider may choose to be taken for "x" at /b. They use the separator of path and id, a cut, or texts that a
+# database treats as equal.
 LOOKALIKES = (
     *("x", "b#x", "/b#x", "#/b#x", "#x", "x#", "b/x", "/b x", "b x", "%23x", "/b%23x", "../b#x", "b\tx", "x/../b#x"),
     *(" x", "x ", "x  ", "x\t", "X", "ｘ", "x\u0301", "x\u200b", "x\xad", "\ufeffx", "\u202ex", "x\0", "\0x", "\0"),
@@ -120,7 +120,7 @@ def test_no_id_that_a_provider_chooses_is_another_providers(harness: Harness) ->
 
 def test_duplicates_that_come_at_the_same_time_are_stored_once(harness: Harness) -> None:
     webhooks = some(40)
-    harness.sink()  # the table is made by whoever comes first
+    harness.sink()  # the first sink creates the table
     failed: list[object] = []
 
     def deliver(order: Sequence[Webhook]) -> None:
@@ -208,7 +208,7 @@ def test_a_sink_that_goes_down_in_the_middle_of_a_batch_loses_nothing(harness: H
     harness.link.cut_after(requests)
     failed = queue.deliver(consumer.handle, 20)
     harness.link.cut()
-    assert queue.deliver(consumer.handle, 20) == []  # what failed is hidden until its time comes
+    assert queue.deliver(consumer.handle, 20) == []  # failed messages are hidden until their retry
     assert failed or requests > 2  # some sinks need no more for all of it
     harness.link.fix()
 
@@ -228,12 +228,12 @@ def test_a_sink_that_is_down_is_asked_once_a_batch(harness: Harness) -> None:
     attempts = harness.link.attempts
     queue.now = 1000
     assert len(queue.deliver(consumer.handle)) in (9, 10)
-    # Once more, since an answer that does not come may be the way's fault; and not once a webhook.
+    # Twice, since a lost response may be the network's fault, but not once for each webhook.
     assert harness.link.attempts - attempts <= harness.attempts_when_down
     assert queue.dead_letters == []
 
 
-def test_what_ends_connections_between_two_batches_goes_unnoticed(harness: Harness) -> None:
+def test_connections_may_end_between_two_batches(harness: Harness) -> None:
     queue, webhooks = Queue(), some(30)
     consumer = queue.consumer(harness.sink())
     queue.send(*webhooks[:10])
@@ -259,7 +259,7 @@ def test_a_server_that_restarts_between_two_batches_goes_unnoticed(harness: Harn
 
 
 class Watched:
-    """A sink whose outcomes are noted in the order in which they were known."""
+    """A sink that records outcomes in the order in which they are known."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -273,7 +273,7 @@ class Watched:
 
 
 class Ending:
-    """Lambda's context of a function that has no time left once the sink has stored something."""
+    """Lambda's context of a function that has no time left after the sink has stored something."""
 
     def __init__(self, sink: Watched) -> None:
         self._sink = sink
@@ -282,8 +282,8 @@ class Ending:
         return 0 if self._sink.order else 30_000
 
 
-def test_in_a_fifo_queue_a_function_whose_time_runs_out_says_what_is_stored_by_then(harness: Harness) -> None:
-    """Or it would be ended, and a sink that is slow would lose to the dead-letter queue what it has stored."""
+def test_in_a_fifo_queue_a_function_without_time_left_reports_what_is_stored(harness: Harness) -> None:
+    """Otherwise Lambda would end it, and a slow sink would lose stored webhooks to the dead-letter queue."""
     queue, webhooks = Queue(fifo=True), some(10)
     queue.send(*webhooks)
     sink = Watched(harness.sink())

@@ -1,4 +1,4 @@
-"""What only the Data API's sink promises, against a stub of the API on a real database."""
+"""The promises of the Data API's sink, tested against a stub of the API on a real database."""
 
 import re
 import time
@@ -37,7 +37,7 @@ def harness(postgres: PostgresServer) -> Iterator[DataApiHarness]:
 
 @pytest.fixture
 def ready(harness: DataApiHarness) -> DataApiSink:
-    """A sink whose table is there."""
+    """Return a sink whose table exists."""
     sink = harness.sink()
     store(sink, webhook())
     harness.stub.calls.clear()
@@ -95,7 +95,7 @@ def test_a_row_has_all_of_the_webhook(harness: DataApiHarness) -> None:
         (400, "DatabaseErrorException", "The connection is closed"),
     ],
 )
-def test_what_no_webhook_caused_stops_the_batch_after_one_call(
+def test_an_error_that_no_webhook_caused_stops_the_batch_after_one_call(
     harness: DataApiHarness, ready: DataApiSink, status: int, error: str, message: str
 ) -> None:
     tries = 2 if error in CLIENT_TRIES_AGAIN else 1
@@ -140,7 +140,7 @@ def test_a_database_that_resumes_costs_no_webhook(harness: DataApiHarness, ready
     ],
 )
 @pytest.mark.parametrize("error", ["DatabaseErrorException", "BadRequestException"])
-def test_what_a_webhook_caused_is_halved_until_it_stands_alone_and_its_values_stay_secret(
+def test_an_error_of_a_webhook_halves_the_batch_until_it_is_alone_and_its_values_stay_secret(
     harness: DataApiHarness, ready: DataApiSink, error: str, message: str, reason: str
 ) -> None:
     harness.stub.errors = [(400, error, message)] * 3
@@ -207,20 +207,18 @@ def test_a_batch_that_is_larger_than_a_request_may_be_is_split(harness: DataApiH
 def test_a_request_is_never_larger_than_it_was_taken_for(
     harness: DataApiHarness, ready: DataApiSink, character: str
 ) -> None:
-    """However much of a text has to be escaped on its way."""
+    """However much of a text has to be escaped."""
     for length in (150_000, 640_000, 680_000, 720_000):
         outcome = store(ready, webhook(path="/" + character * length))[0]
         assert outcome.kind is S or outcome.error == "TooLarge"
     assert max(harness.stub.sizes, default=0) <= 4 * MIB
 
 
-def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(
-    harness: DataApiHarness, ready: DataApiSink
-) -> None:
+def test_a_violation_of_a_users_unique_constraint_is_no_duplicate(harness: DataApiHarness, ready: DataApiSink) -> None:
     harness.server.query(f"ALTER TABLE {harness.table} ADD UNIQUE (path)")
     webhooks = [webhook(path=path) for path in ("/secret", "/b", "/secret", "/c")]
     outcomes = store(ready, *webhooks)
-    # Rows are stored in the order of their keys, so which of the two comes first is open.
+    # Rows are stored in the order of their keys, so either may come first.
     assert sorted(outcome.kind.value for outcome in outcomes) == ["dead-lettered", "stored", "stored", "stored"]
     (bad,) = [outcome for outcome in outcomes if outcome.kind is P]
     assert bad.error == "SQLSTATE 23505"
@@ -240,7 +238,7 @@ def test_an_api_that_does_not_answer_is_given_up(harness: DataApiHarness, ready:
 
 
 class Recorder:
-    """Stands for boto3's client."""
+    """A double of boto3's client."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -257,7 +255,7 @@ class Recorder:
         ("DROP COLUMN mount", "SQLSTATE 42703", "create_table_statement"),
     ],
 )
-def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
+def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_names_the_fix(
     harness: DataApiHarness, ready: DataApiSink, change: str, error: str, remedy: str
 ) -> None:
     harness.server.query(f"ALTER TABLE {harness.table} {change.format(table=harness.table)}")
@@ -266,14 +264,14 @@ def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_t
     assert remedy in fault.reason
 
 
-def test_a_table_of_mysql_without_a_mount_says_what_to_do(harness: DataApiHarness, ready: DataApiSink) -> None:
+def test_a_table_of_mysql_without_a_mount_names_the_fix(harness: DataApiHarness, ready: DataApiSink) -> None:
     unknown = "Unknown column 'mount' in 'field list'; SQLState: 42S22"
     harness.stub.errors = [(400, "DatabaseErrorException", unknown)]
     assert down(ready, webhook()).reason.endswith("the table needs the columns of create_table_statement")
 
 
 def test_rows_are_in_one_order_everywhere() -> None:
-    """Or two batches that share rows might deadlock."""
+    """Otherwise two batches that share rows might deadlock."""
     client = Recorder()
     settings = DataApiSettings("cluster", "secret", "postgres", DATABASE, "webhooks", create_table=False)
     store(DataApiSink(settings, client), *(webhook(id=id) for id in "cab"))
@@ -292,7 +290,7 @@ class TestMySql:
 
     @pytest.fixture
     def calls(self) -> list[dict[str, Any]]:
-        """What is asked for three webhooks, two of which have one path and two one id, and one of which comes twice."""
+        """Return the calls for three webhooks: two have one path, two one id, and one is repeated."""
         client = Recorder()
         settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, "orders.webhooks", create_table=False)
         sink = DataApiSink(settings, client)
@@ -301,7 +299,7 @@ class TestMySql:
             store(sink, each)
         return client.calls
 
-    def test_the_statement_is_strict_and_skips_what_is_there(self, calls: list[dict[str, Any]]) -> None:
+    def test_the_statement_is_strict_and_skips_existing_rows(self, calls: list[dict[str, Any]]) -> None:
         assert {call["sql"] for call in calls} == {self.INSERT.format(table="orders`.`webhooks")}
         (parameters,) = calls[0]["parameterSets"]
         values = {each["name"]: each["value"] for each in parameters}
@@ -345,7 +343,7 @@ class TestMySql:
         unique: str,
         in_the_way: list[bytes],
     ) -> None:
-        """MariaDB knows no such hint, so its session is what it is: lenient, too."""
+        """MariaDB does not know the hint, so its session stays lenient."""
         mariadb.query("CREATE DATABASE orders")
         connection = mariadb.connect()
         try:

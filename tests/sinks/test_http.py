@@ -1,4 +1,4 @@
-"""What only the HTTP sink promises, against a real service."""
+"""The promises of the HTTP sink, tested against a real service."""
 
 import base64
 import hmac
@@ -31,7 +31,7 @@ from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import webhook
 
 S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
-# What follows the status, and whether the service hangs up then.
+# The part after the status, and whether the service then closes the connection.
 BODIES_CUT_SHORT = {
     "and then nothing": ("Content-Length: 10\r\n\r\nhalf", False),
     "and then the end": ("Content-Length: 10\r\n\r\nhalf", True),
@@ -177,7 +177,7 @@ class TestConnection:
 
     @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints", "199 Odd"])
     @pytest.mark.parametrize("times", [1, 3])
-    def test_what_a_service_says_before_its_answer_is_not_the_answer(
+    def test_an_informational_response_is_not_the_response(
         self, harness: HttpHarness, interim: str, times: int
     ) -> None:
         said = f"HTTP/1.1 {interim}\r\nLink: </a>\r\n\r\n" * times
@@ -229,14 +229,14 @@ class TestConnection:
         assert harness.link.attempts == 2
 
     @pytest.mark.parametrize("nonsense", ["HTTP/3 200 X\r\n\r\n", "200 OK\r\n\r\n", "\r\n", "HTTP/1.1 abc X\r\n\r\n"])
-    def test_what_is_no_http_is_no_answer(self, harness: HttpHarness, nonsense: str) -> None:
+    def test_a_response_that_is_no_http_is_no_answer(self, harness: HttpHarness, nonsense: str) -> None:
         harness.service.answers = [lambda handler: say(handler, nonsense, closes=True)] * 4
         assert down_after(sink(harness), [R], webhook(), webhook()).error == "ProtocolError"
 
 
 @contextmanager
 def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
-    """A service by TLS that reads no payload of more than 20,000 bytes."""
+    """Run a TLS service that reads at most 20,000 bytes of a payload."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -258,7 +258,7 @@ def impatient(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
         daemon_threads = True
 
         def handle_error(self, *_: Any) -> None:
-            """Of a client that is hung up on."""
+            """Ignore clients whose connection was closed."""
 
     server = Server(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -308,7 +308,7 @@ class TestRequest:
 
     @pytest.mark.parametrize("separator", ["-", "_"])
     def test_a_client_cannot_set_our_headers(self, harness: HttpHarness, separator: str) -> None:
-        """Nor what many a service takes for the same: CGI, and all that came after it, knows no hyphen."""
+        """Nor by names that many servers treat as equal: CGI and its successors know no hyphen."""
         ours = ["Idempotency-Key", "X-Forwarded-For", "X-Original-Method", "X-Original-URI"]
         ours += ["webhook-id", "webhook-timestamp", "webhook-signature"]
         spoofed = {each.replace("-", separator): "spoofed" for each in ours}
@@ -325,7 +325,7 @@ class TestRequest:
         (request,) = harness.service.requests
         assert (request.headers["webhook-id"], request.headers["webhook-signature"]) == ("theirs", "v1,theirs")
 
-    def test_what_belongs_to_the_connection_is_not_passed_on(self, harness: HttpHarness) -> None:
+    def test_headers_of_the_connection_are_not_forwarded(self, harness: HttpHarness) -> None:
         names = ["Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE"]
         names += ["Trailer", "Upgrade", "Transfer-Encoding", "Expect", "Host", "Content-Length", "HTTP2-Settings"]
         names += ["Early-Data", "HTTP2_Settings", "Transfer_Encoding", "content_length"]
@@ -336,9 +336,7 @@ class TestRequest:
         assert harness.link.attempts == 1
 
     @pytest.mark.parametrize("separator", ["-", "_"])
-    def test_what_a_service_might_believe_is_handed_on_where_it_is_named_and_nowhere_else(
-        self, harness: HttpHarness, separator: str
-    ) -> None:
+    def test_trusted_headers_are_forwarded_only_if_they_are_named(self, harness: HttpHarness, separator: str) -> None:
         names = ["Proxy", "X-Original-URL", "X-Rewrite-URL", "X-Remote-User", "X-HTTP-Method-Override", "Forwarded"]
         names += ["X-Forwarded-Host", "X-Forwarded-Client-Cert", "X-Real-IP", "Remote-User", "SSL-Client-Verify"]
         names += ["X-Amzn-Oidc-Identity", "X-MS-CLIENT-PRINCIPAL-NAME", "Client-Cert", "X-Auth-Request-User"]
@@ -351,7 +349,7 @@ class TestRequest:
         handed_on = {name.lower().replace("_", "-") for name, value in named.items() if value == "theirs"}
         assert handed_on == {"x-forwarded-host", "x-remote-user"}
 
-    def test_what_says_who_sends_is_the_services_to_check(self, harness: HttpHarness) -> None:
+    def test_provider_signatures_are_forwarded_for_the_service_to_check(self, harness: HttpHarness) -> None:
         names = ["Authorization", "Cookie", "X-GitHub-Event", "X-Hub-Signature-256", "User-Agent", "X-Amzn-Trace-Id"]
         store(sink(harness), webhook(headers=dict.fromkeys(names, "theirs")))
         (request,) = harness.service.requests
@@ -384,7 +382,7 @@ class TestRequest:
         ],
         ids=str,
     )
-    def test_what_no_header_can_hold_fails_alone_and_is_not_sent(
+    def test_a_value_that_no_header_can_hold_fails_alone_and_is_not_sent(
         self, harness: HttpHarness, bad: dict[str, Any]
     ) -> None:
         outcomes = store(sink(harness), webhook(), webhook(**bad), webhook())
@@ -401,7 +399,9 @@ class TestAnswer:
         assert store(sink(harness), webhook(), webhook()) == [STORED, STORED]
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 410, 413, 415, 422, 451])
-    def test_what_the_service_rejects_fails_alone_and_for_good(self, harness: HttpHarness, status: int) -> None:
+    def test_a_webhook_that_the_service_rejects_fails_alone_and_for_good(
+        self, harness: HttpHarness, status: int
+    ) -> None:
         harness.service.answers = [(200, {}), (status, {})]
         outcomes = store(sink(harness), webhook(), webhook(), webhook())
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
@@ -409,7 +409,7 @@ class TestAnswer:
         assert outcomes[1].reason.startswith(f"the service answered {status}")
 
     @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 408, 409, 425, 500, 501, 502, 504, 599])
-    def test_what_may_go_better_later_is_retried_alone(self, harness: HttpHarness, status: int) -> None:
+    def test_a_webhook_with_a_temporary_error_is_retried_alone(self, harness: HttpHarness, status: int) -> None:
         elsewhere = {"Location": f"http://127.0.0.1:{harness.link.port}/elsewhere"}
         harness.service.answers = [(200, {}), (status, elsewhere)]
         outcomes = store(sink(harness), webhook(), webhook(), webhook())
@@ -440,7 +440,8 @@ class TestAnswer:
         harness.service.take = take  # type: ignore[method-assign]
         to, others = sink(harness, timeout=0.4), [webhook(str(n)) for n in range(4)]
         bad = webhook("bad")
-        # Wherever it is, and however often it comes back, also as the last of a batch and the first of the next.
+        # At any place in a batch and after any number of retries, also as the last of a batch and the first of the
+        # next.
         first, *rest = others
         for batch in ([bad, *others], [first, bad, *rest], [*others, bad], [bad, *others], [bad], [bad, first]):
             assert kinds(to, *batch) == [R if each is bad else S for each in batch]
@@ -466,7 +467,7 @@ class TestAnswer:
 
     @pytest.mark.parametrize("answer", ["HTTP/1.1 413 X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", ""])
     @pytest.mark.parametrize("size", [30_000, 4_000_000])
-    def test_a_service_that_hangs_up_on_what_is_large_is_there_for_the_others_by_tls_too(
+    def test_a_service_that_closes_on_large_payloads_serves_the_others_over_tls_too(
         self, tmp_path: Path, answer: str, size: int
     ) -> None:
         authority = trustme.CA()
@@ -525,7 +526,7 @@ class TestSigning:
     TEXT = base64.b64encode(KEY).decode()
 
     @pytest.mark.parametrize("secret", [f"whsec_{TEXT}", TEXT, f" {TEXT}\n", f"whsec_{TEXT.rstrip('=')}"])
-    def test_what_is_sent_verifies_by_standard_webhooks_own_library(self, harness: HttpHarness, secret: str) -> None:
+    def test_requests_verify_with_standard_webhooks_own_library(self, harness: HttpHarness, secret: str) -> None:
         assert self.TEXT.endswith("=")
         secrets = Secrets(secret)
         webhooks = [webhook(json={"n": n, "name": "Zoë"}) for n in range(3)]
@@ -541,8 +542,8 @@ class TestSigning:
             standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(body, headers)
 
     @pytest.mark.parametrize("id", ["evt.1", "evt.1700000000.{}", "evt%2E1", "%", "."])
-    def test_what_is_signed_is_read_in_one_way(self, harness: HttpHarness, id: str) -> None:
-        """A dot ends the id there, so the id has none, and is still one of this webhook's alone."""
+    def test_a_signed_text_is_read_in_one_way(self, harness: HttpHarness, id: str) -> None:
+        """A dot ends the id in the signed text, so the id has none, and is still unique to the webhook."""
         store(sink(harness, secrets=Secrets(self.TEXT)), one := webhook("{}", id=id, mount="/v1.2"))
         (request,) = harness.service.requests
         standardwebhooks.Webhook(f"whsec_{self.TEXT}").verify(request.body, dict(request.headers.items()))
@@ -611,7 +612,9 @@ class TestTls:
             assert harness.link.attempts == 1
 
     @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
-    def test_what_cannot_be_verified_is_sent_nothing(self, authority: trustme.CA, trusted: str, case: str) -> None:
+    def test_a_service_that_cannot_be_verified_is_sent_nothing(
+        self, authority: trustme.CA, trusted: str, case: str
+    ) -> None:
         certificate, ca_certificates = presented(case, authority, trusted)
         with https(None if case == "no TLS" else certificate) as harness:
             to = sink(harness, url=f"https://localhost:{harness.link.port}/", ca_certificates=ca_certificates)
@@ -626,7 +629,7 @@ class TestTls:
 
 @contextmanager
 def https(certificate: trustme.LeafCert | None) -> Iterator[HttpHarness]:
-    """A service that speaks TLS with this certificate, or without one does not."""
+    """Run a TLS service with this certificate, or one without TLS."""
     harness = HttpHarness()
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,4 +1,4 @@
-"""Who the database is told to let in: by a secret, or by a token that IAM has signed."""
+"""Credentials for a database: from a secret, or as a token that IAM has signed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_any
 
 
 class Rds:
-    """Signs tokens: these, one after the other."""
+    """Signs these tokens, one after the other."""
 
     def __init__(self, *tokens: Callable[[], str]) -> None:
         self._tokens = list(tokens)

@@ -1,4 +1,4 @@
-"""What only MySQL's sink promises, against a real MariaDB."""
+"""The promises of MySQL's sink, tested against a real MariaDB."""
 
 import gc
 import threading
@@ -51,7 +51,7 @@ def create(
     like: str = "utf8mb4",
     key: str = "PRIMARY KEY (id, mount)",
 ) -> None:
-    """The table as its user may have made it."""
+    """Create the table as its user may have done."""
     harness.server.query(
         f"CREATE TABLE {DATABASE}.{harness.table} (id varbinary(1024), mount varchar(64), request_id varchar(64), "
         f"received_at datetime(3), method varchar(64), path {path}, query mediumtext, headers json, payload longblob, "
@@ -134,7 +134,7 @@ class TestConnection:
         assert queue.dead_letters == []
 
     def test_sinks_never_hold_more_connections_than_there_are_sinks(self, harness: MySqlHarness) -> None:
-        """While someone ends their connections again and again."""
+        """Other threads end their connections again and again."""
         threads, stored = 4, list[Webhook]()
         failed: list[object] = []
         enough = threading.Event()
@@ -158,7 +158,7 @@ class TestConnection:
         killed: set[int] = set()
         most = 0
         while len(killed) < 40 and any(thread.is_alive() for thread in running):
-            # One that was told to end may take a while, and its sink has noticed already.
+            # A killed connection may take a while to end, and its sink has noticed already.
             alive = set(harness.server.threads()) - killed
             most = max(most, len(alive))
             for id in alive:
@@ -234,7 +234,7 @@ class TestConnection:
             fault = down(sink, one)
             assert 0.9 <= time.monotonic() - before < 4
             assert fault.error == "MySQL error 1205"
-            assert harness.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert harness.link.round_trips - trips <= 2  # the statement, and the message that it was the last
             assert harness.link.attempts == 1
             wait_until(lambda: harness.server.connections() == 0)
         finally:
@@ -272,7 +272,7 @@ class TestCredentials:
         secrets.values = [login(USER, harness.server.password)]
         assert kinds(sink, webhook()) == [S]
 
-    def test_who_may_not_store_dead_letters_nothing(self, harness: MySqlHarness) -> None:
+    def test_a_user_without_permission_dead_letters_nothing(self, harness: MySqlHarness) -> None:
         harness.server.query("CREATE USER reader@'%' IDENTIFIED BY 'reader'")
         harness.server.query(f"GRANT SELECT ON {DATABASE}.* TO reader@'%'")
         try:
@@ -359,7 +359,7 @@ class TestTable:
         ((seconds,),) = harness.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{harness.table}")
         assert float(seconds) == at.timestamp()
 
-    def test_what_was_there_can_be_told_where_nothing_is_new(self, harness: MySqlHarness) -> None:
+    def test_duplicates_can_be_told_if_nothing_is_new(self, harness: MySqlHarness) -> None:
         sink, webhooks = harness.sink(), [webhook() for _ in range(3)]
         assert store(sink, *webhooks) == [STORED] * 3
         assert store(sink, *webhooks) == [DUPLICATE] * 3
@@ -373,7 +373,7 @@ class TestTable:
 
     @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
     def test_an_id_that_does_not_fit_is_rejected_and_never_cut(self, harness: MySqlHarness, sql_mode: str) -> None:
-        """What is left of it might be the id of another webhook."""
+        """The rest of it might be the id of another webhook."""
         fits = "x" * 1024
         with harness.server.variables(sql_mode=sql_mode):
             sink = harness.sink()
@@ -421,7 +421,7 @@ class TestTable:
         assert outcomes[1].reason.endswith("one of id alone must be of id and mount")
         assert store(sink, first) == [DUPLICATE]
 
-    def test_a_table_without_a_mount_stores_nothing_and_says_what_to_do(self, harness: MySqlHarness) -> None:
+    def test_a_table_without_a_mount_stores_nothing_and_names_the_fix(self, harness: MySqlHarness) -> None:
         create(harness, key="PRIMARY KEY (id)")
         harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} DROP mount")
         fault = down(harness.sink(create_table=False), webhook(), webhook())
@@ -438,7 +438,7 @@ class TestTable:
         assert store(sink, webhooks[0]) == [STORED]
         assert kinds(sink, webhook(), webhooks[1]) == [S, S if "COLLATE" in type else P]
 
-    def test_what_breaks_a_unique_key_of_the_users_is_no_duplicate(self, harness: MySqlHarness) -> None:
+    def test_a_violation_of_a_users_unique_key_is_no_duplicate(self, harness: MySqlHarness) -> None:
         create(harness, path="varchar(64) UNIQUE")
         sink = harness.sink(create_table=False)
         webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
@@ -485,12 +485,12 @@ class TestTable:
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert (outcomes[1].error, outcomes[1].reason) == ("MySQL error 1644", "no such order")
 
-    def test_a_statement_that_is_too_large_is_split_and_only_what_is_too_large_fails(
+    def test_a_statement_that_is_too_large_is_split_and_only_a_webhook_that_is_too_large_fails(
         self, harness: MySqlHarness
     ) -> None:
         with harness.server.variables(max_allowed_packet=MIB):
             sink = harness.sink()
-            sizes = [200_000, 200_000, 600_000, 400_000, 10, 300_000]  # bytes are written as two characters each
+            sizes = [200_000, 200_000, 600_000, 400_000, 10, 300_000]  # each byte is written as two characters
             webhooks = [webhook("x" * size) for size in sizes]
             outcomes = store(sink, *webhooks)
             assert [outcome.kind for outcome in outcomes] == [S, S, P, S, S, S]
@@ -499,13 +499,13 @@ class TestTable:
             assert harness.link.attempts == 1
         assert dict(harness.rows()) == {each.key: each.body for n, each in enumerate(webhooks) if n != 2}
 
-    def test_what_is_just_small_enough_goes_in(self, harness: MySqlHarness) -> None:
+    def test_a_webhook_at_the_limit_is_stored(self, harness: MySqlHarness) -> None:
         with harness.server.variables(max_allowed_packet=MIB):
             sink = harness.sink()
             store(sink, webhook())
 
             def kind(length: int) -> Kind:
-                """The payload takes the statement near the limit, and each character of the path a byte further."""
+                """The payload takes the statement near the limit, and each character of the path adds a byte."""
                 return kinds(sink, webhook("x" * (MIB // 2 - 500), path="/" * length))[0]
 
             too_long = next(length for length in range(100, 1000, 25) if kind(length) is P)
@@ -540,7 +540,9 @@ class TestTls:
         harness.close()
 
     @pytest.mark.parametrize("case", UNTRUSTED)
-    def test_what_cannot_be_verified_is_rejected(self, secure: "Secure", authority: trustme.CA, case: str) -> None:
+    def test_a_certificate_that_cannot_be_verified_is_rejected(
+        self, secure: "Secure", authority: trustme.CA, case: str
+    ) -> None:
         certificate, ca_certificates = presented(case, authority, secure.authority)
         secure.present(certificate)
         harness = MySqlHarness(secure.server)
@@ -560,7 +562,7 @@ class TestTls:
 
 
 def rejects(harness: MySqlHarness, sink: DatabaseSink, error: str) -> None:
-    """That no one signed in, and no webhook is blamed."""
+    """Assert that the login fails, and no webhook is dead-lettered."""
     queue = Queue()
     queue.send(webhook(), webhook())
     assert down(sink, webhook()).error == error
@@ -571,7 +573,7 @@ def rejects(harness: MySqlHarness, sink: DatabaseSink, error: str) -> None:
 
 
 class Secure:
-    """A server that takes no one without TLS. ``authority`` is the file of the one that it is trusted by."""
+    """A server that requires TLS. ``authority`` is the file of the certificate authority that signs for it."""
 
     def __init__(self, folder: Path, authority: trustme.CA) -> None:
         self._certificate = folder / "certificate.pem"
@@ -583,7 +585,7 @@ class Secure:
         self.authority = str(trusted)
 
     def present(self, certificate: trustme.LeafCert) -> None:
-        """Show this one from now on."""
+        """Use this certificate from now on."""
         self._write(certificate)
         self.server.query("FLUSH SSL")
 
@@ -593,7 +595,7 @@ class Secure:
 
 @contextmanager
 def exhausted(server: MariaDbServer) -> Iterator[None]:
-    """While others hold every connection that there is."""
+    """Occupy every connection in the block."""
     with ExitStack() as held:
         for _ in range(200):
             try:

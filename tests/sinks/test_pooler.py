@@ -1,4 +1,4 @@
-"""Postgres behind a pooler that hands each transaction to whichever of its connections is free."""
+"""Postgres behind a pooler that hands each transaction to any free connection."""
 
 import threading
 from collections import Counter
@@ -36,7 +36,7 @@ def stored(harness: PooledHarness, table: str) -> list[str]:
 
 
 def test_two_webhooks_never_store_into_each_others_table(harness: PooledHarness) -> None:
-    """The order in which it happened: the server's connection on which the one had its statement goes to the other."""
+    """In the order that was seen: the other gets the server connection on which one has run a statement."""
     orders, payments = f"{harness.table}_orders", f"{harness.table}_payments"
     to_orders, to_payments = harness.sink(table_name=orders), harness.sink(table_name=payments)
     assert kinds(to_orders, webhook(id="order-1")) == [S]
@@ -74,8 +74,8 @@ def test_any_number_of_environments_share_the_pool(harness: PooledHarness) -> No
         assert all(id.startswith(f"{table}-") for id in ids)
 
 
-def test_who_has_the_pools_connection_next_finds_it_as_it_was(harness: PooledHarness) -> None:
-    # Whose a connection is, PgBouncer says for each of its clients.
+def test_the_pools_connection_is_left_unchanged(harness: PooledHarness) -> None:
+    # PgBouncer names the connection of each of its clients.
     settings = "SELECT name, setting FROM pg_settings WHERE name <> 'application_name' AND context = 'user'"
     others = [harness.pooler.connect() for _ in range(2)]
     try:
@@ -100,7 +100,7 @@ LEFT_BEHIND = {
 
 
 @pytest.mark.parametrize("left", LEFT_BEHIND)
-def test_what_someone_else_left_on_the_connection_is_not_ours(harness: PooledHarness, left: str) -> None:
+def test_settings_of_another_client_on_the_connection_have_no_effect(harness: PooledHarness, left: str) -> None:
     sink = harness.sink()
     assert kinds(sink, webhook(id="one")) == [S]
     harness.server.query("CREATE SCHEMA IF NOT EXISTS elsewhere")
@@ -111,7 +111,7 @@ def test_what_someone_else_left_on_the_connection_is_not_ours(harness: PooledHar
             other.run(LEFT_BEHIND[left].format(table=harness.table))
         assert kinds(sink, webhook(id="two")) == [S]
         assert stored(harness, f"public.{harness.table}") == ["one", "two"]
-        # A table that is made then is made where the others find it.
+        # The table is created where the others find it.
         new = f"{harness.table}_new"
         assert kinds(harness.sink(table_name=new), webhook(id="three")) == [S]
         assert stored(harness, f"public.{new}") == ["three"]
@@ -148,7 +148,7 @@ def test_a_statement_that_has_to_wait_is_given_up_by_the_server(
 
 
 def test_why_a_pooler_ends_a_connection_is_told(postgres: PostgresServer, tmp_path: Path) -> None:
-    """It says so, and hangs up: the driver would tell of the end alone, as of a network error."""
+    """PgBouncer sends the reason and closes the connection. The driver alone would report a network error."""
     if why := pgbouncer.missing():
         pytest.skip(why)
     harness = PooledHarness(

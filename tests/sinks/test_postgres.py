@@ -1,4 +1,4 @@
-"""What only Postgres' sink promises, against a real server."""
+"""The promises of Postgres' sink, tested against a real server."""
 
 import gc
 import logging
@@ -54,7 +54,7 @@ def harness(server: PostgresServer) -> Iterator[PostgresHarness]:
 def create(
     harness: PostgresHarness, *, path: str = "text NOT NULL", more: str = "", key: str = "PRIMARY KEY (id, mount)"
 ) -> None:
-    """The table as its user may have made it."""
+    """Create the table as its user may have done."""
     harness.server.query(
         f"CREATE TABLE {harness.table} (id text, mount text, request_id text, received_at timestamptz, method text, "
         f"path {path}, query text, headers jsonb, payload bytea, source_ip text{more}, {key})"
@@ -137,7 +137,7 @@ class TestConnection:
         assert queue.dead_letters == []
 
     def test_sinks_never_hold_more_connections_than_there_are_sinks(self, harness: PostgresHarness) -> None:
-        """While someone ends their connections again and again."""
+        """Other threads end their connections again and again."""
         threads, stored = 4, list[Webhook]()
         failed: list[object] = []
         enough = threading.Event()
@@ -163,7 +163,7 @@ class TestConnection:
         administrator = harness.server.connect()
         while len(killed) < 40 and any(thread.is_alive() for thread in running):
             pids = {pid for (pid,) in administrator.run(f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}'")}
-            # One that was told to end may take a while, and its sink has noticed already.
+            # A killed connection may take a while to end, and its sink has noticed already.
             alive = pids - killed
             most = max(most, len(alive))
             for pid in alive:
@@ -246,7 +246,7 @@ class TestConnection:
             fault = down(sink, one)
             assert 0.3 <= time.monotonic() - before < 2
             assert fault.error == "SQLSTATE 57014"
-            assert harness.link.round_trips - trips <= 2  # the statement, and the word that it was the last
+            assert harness.link.round_trips - trips <= 2  # the statement, and the message that it was the last
             assert harness.link.attempts == 1
             wait_until(lambda: harness.server.connections() == 0)
         assert kinds(sink, one) == [S]
@@ -274,7 +274,7 @@ class TestConnection:
         sink.close()
         assert kinds(sink, webhook()) == [S]
         assert harness.link.attempts == 3
-        # Those that ended are not gone at once.
+        # Ended connections do not disappear at once.
         wait_until(lambda: harness.server.connections() == 1)
 
     def test_nothing_of_a_batch_outlives_its_transaction(self, harness: PostgresHarness) -> None:
@@ -373,8 +373,8 @@ class TestCredentials:
         assert down(sink, webhook()).error == "SQLSTATE 28P01"
         assert harness.link.attempts == 3
 
-    def test_what_the_server_says_at_the_ingress_is_no_webhooks_fault(self, harness: PostgresHarness) -> None:
-        """A login trigger raises what a trigger of the table would raise of a row."""
+    def test_an_error_of_a_login_trigger_is_no_webhooks_fault(self, harness: PostgresHarness) -> None:
+        """A login trigger raises the same error as a trigger of the table for a bad row."""
         harness.server.query(
             "CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
             f"IF session_user = '{USER}' THEN RAISE EXCEPTION 'closed for maintenance'; END IF; END $$"
@@ -470,7 +470,7 @@ class TestTable:
             ]
         ]
 
-    def test_what_is_new_and_what_was_there_can_be_told(self, harness: PostgresHarness) -> None:
+    def test_new_rows_and_duplicates_can_be_told_apart(self, harness: PostgresHarness) -> None:
         sink, webhooks = harness.sink(), [webhook() for _ in range(4)]
         assert store(sink, webhooks[2], webhooks[0]) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, STORED, DUPLICATE, STORED]
@@ -483,7 +483,7 @@ class TestTable:
             ("PRIMARY KEY (id); ALTER TABLE {table} DROP mount", "SQLSTATE 42703", "create_table_statement"),
         ],
     )
-    def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_says_what_to_do(
+    def test_a_table_whose_key_is_not_of_id_and_mount_stores_nothing_and_names_the_fix(
         self, harness: PostgresHarness, key: str, error: str, remedy: str
     ) -> None:
         key, *statements = key.split("; ")
@@ -520,7 +520,7 @@ class TestTable:
         assert (duplicate, rejected.kind, other) == (DUPLICATE, P, STORED)
         assert rejected.error == "SQLSTATE 23505"
 
-    def test_what_breaks_a_unique_constraint_of_the_users_is_no_duplicate(self, harness: PostgresHarness) -> None:
+    def test_a_violation_of_a_users_unique_constraint_is_no_duplicate(self, harness: PostgresHarness) -> None:
         create(harness, path="text UNIQUE")
         sink = harness.sink(create_table=False)
         webhooks = [webhook(path=path) for path in ("/a", "/b", "/a", "/c")]
@@ -632,7 +632,7 @@ class TestTls:
                 sink.close()
 
     @pytest.mark.parametrize("case", [*UNTRUSTED, "no TLS"])
-    def test_what_cannot_be_verified_is_rejected(
+    def test_a_certificate_that_cannot_be_verified_is_rejected(
         self, server: PostgresServer, authority: trustme.CA, trusted: str, case: str
     ) -> None:
         certificate, ca_certificates = presented(case, authority, trusted)
@@ -688,7 +688,7 @@ class TestTls:
 
 @contextmanager
 def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> Iterator[PostgresHarness]:
-    """A harness whose link speaks TLS with this certificate, or without one does not."""
+    """Return a harness whose link speaks TLS with this certificate, or without one does not."""
     harness = PostgresHarness(server)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -703,7 +703,7 @@ def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> 
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """What is closed now, is closed by whoever opened it."""
+    """Disable garbage collection, so that only code that opens a connection closes it."""
     gc.disable()
     try:
         yield
@@ -713,7 +713,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def exhausted(server: PostgresServer) -> Iterator[None]:
-    """While others hold every connection that there is."""
+    """Occupy every connection in the block."""
     with ExitStack() as held:
         for _ in range(server.max_connections + 1):
             try:
@@ -732,7 +732,7 @@ def exhausted(server: PostgresServer) -> Iterator[None]:
 
 @contextmanager
 def locked(harness: PostgresHarness) -> Iterator[None]:
-    """While another session holds the table."""
+    """Lock the table by another session in the block."""
     connection = harness.server.connect()
     connection.run("BEGIN")
     connection.run(f"LOCK TABLE {harness.table} IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""What only the Python sink promises."""
+"""The promises of the Python sink."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ CUSTOMERS = [webhook(name, id=name) for name in "abcde"]
 
 
 class Handler:
-    """The user's: notes what it is given, and raises ``troubles`` by the webhook's id."""
+    """A user's handler that keeps its arguments, and raises ``troubles`` by the webhook's id."""
 
     def __init__(self, **troubles: BaseException) -> None:
         self.given: list[Any] = []
@@ -66,7 +66,7 @@ def test_a_batch_of_one_is_a_list_too() -> None:
     assert handler.given == [["a"], ["b"]]
 
 
-def test_what_the_handler_raises_decides_what_becomes_of_a_webhook() -> None:
+def test_the_handlers_error_decides_the_outcome_of_a_webhook() -> None:
     class OfTheUser(Permanent):
         pass
 
@@ -95,21 +95,19 @@ def test_what_the_handler_raises_decides_what_becomes_of_a_webhook() -> None:
     ],
     ids=repr,
 )
-def test_what_the_handler_did_not_mean_to_raise_is_logged(
-    trouble: BaseException, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unexpected_error_of_the_handler_is_logged(trouble: BaseException, caplog: pytest.LogCaptureFixture) -> None:
     assert kinds(PythonSink(Handler(b=trouble).one), *CUSTOMERS) == [S, R, S, S, S]
     (line,) = caplog.records
     assert line.exc_info
     assert line.exc_info[1] is trouble
 
 
-def test_what_the_handler_meant_to_raise_leaves_no_stack_trace(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_intended_error_of_the_handler_leaves_no_stack_trace(caplog: pytest.LogCaptureFixture) -> None:
     store(PythonSink(Handler(a=Permanent("no"), b=RetryAfter(3)).one), *CUSTOMERS)
     assert caplog.records == []
 
 
-def test_what_the_handler_says_may_be_of_another_type_where_no_one_checks_types() -> None:
+def test_the_handlers_reason_may_be_of_any_type() -> None:
     wrong: Any = ValueError("no such customer"), "30", "soon", None
     error, number, word, nothing = wrong
 
@@ -169,9 +167,9 @@ class TestBatch:
         assert [each.retry_after for each in store(PythonSink(handler.several, batch=True), *CUSTOMERS)] == [0] * 5
         assert len(handler.given) == 1
 
-    def test_where_one_by_one_finds_the_sink_down_what_ended_stays_ended(self) -> None:
+    def test_outcomes_stay_if_one_by_one_finds_the_sink_down(self) -> None:
         class Once(Handler):
-            """Raises of the whole, and then of one alone that the sink is down."""
+            """Raises for the whole batch, and then SinkDown for a single webhook."""
 
             def several(self, webhooks: list[Webhook]) -> str:
                 if len(webhooks) == 1 and webhooks[0].id == "c":
@@ -263,7 +261,7 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("content", "error"), [("1 / 0", ZeroDivisionError), ("", AttributeError), (None, ModuleNotFoundError)]
     )
-    def test_what_is_wrong_with_the_module_shows_when_it_is_loaded(
+    def test_an_error_of_the_module_shows_when_it_is_loaded(
         self, folder: Path, load: Callable[..., PythonSink], content: str | None, error: type[Exception]
     ) -> None:
         if content is not None:

@@ -1,4 +1,4 @@
-"""A function ends by itself before Lambda ends it, whatever takes its time: nothing that is known is lost."""
+"""A function ends before Lambda ends it, whatever takes its time, so that no outcome is lost."""
 
 import json
 import sys
@@ -41,7 +41,7 @@ def handled(*_: object) -> None:
     while True:
         try:
             time.sleep(60)
-        except Exception:  # what many a loop does with what it does not expect
+        except Exception:  # many loops handle unexpected errors so
             continue
 
 
@@ -54,7 +54,7 @@ def locked(*_: object) -> None:
 def tidied(*_: object) -> None:
     try:
         time.sleep(60)
-    finally:  # as who waits for his threads
+    finally:  # like a handler that waits for its threads
         time.sleep(60)
 
 
@@ -63,7 +63,7 @@ FOR_EVER = {each.__name__: each for each in (busy, asleep, handled, locked, tidi
 
 @pytest.mark.parametrize("for_ever", FOR_EVER)
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_handler_without_end_is_given_up_and_what_it_did_before_stays_done(for_ever: str, batch: bool) -> None:
+def test_a_handler_without_end_is_interrupted_and_earlier_outcomes_stay(for_ever: str, batch: bool) -> None:
     done: list[str] = []
 
     def one(each: Webhook) -> None:
@@ -82,7 +82,7 @@ def test_a_handler_without_end_is_given_up_and_what_it_did_before_stays_done(for
     failed = queue.deliver(consumer.handle, context=countdown)
     assert countdown.is_kept()
     assert done == ["a"]
-    # A batch is stored as one: no one can tell what of it a handler has done.
+    # A batch is stored as a whole: no one can tell which part a handler has done.
     assert len(failed) == (3 if batch else 2)
 
 
@@ -121,7 +121,7 @@ def test_a_check_without_end_takes_no_time_of_its_neighbours(for_ever: str) -> N
     assert sink.stored == ["b", "c"]
 
 
-def test_a_flood_of_what_takes_long_to_look_at_is_cut_where_the_time_ends() -> None:
+def test_a_flood_of_slow_webhooks_is_cut_when_the_time_ends() -> None:
     def check(each: Webhook, _: list[str]) -> None:
         json.loads(each.body)
         time.sleep(0.05)
@@ -132,7 +132,7 @@ def test_a_flood_of_what_takes_long_to_look_at_is_cut_where_the_time_ends() -> N
     countdown = Countdown(1.5)
     failed = queue.deliver(consumer.handle, 60, context=countdown)
     assert countdown.is_kept()
-    # What was looked at was stored as well, and what was not says so.
+    # Verified webhooks are stored as well, and the others say so.
     assert 0 < len(sink.stored) < 60
     assert len(failed) == 60 - len(sink.stored)
 
@@ -173,13 +173,13 @@ def test_an_answer_that_comes_drop_by_drop_is_given_up(at_once: str, drop_by_dro
 
 
 class Silent:
-    """SQS that does not answer."""
+    """An SQS that does not answer."""
 
     def __getattr__(self, _: str) -> Any:
         return asleep
 
 
-def test_an_sqs_that_does_not_answer_keeps_no_one_from_saying_what_failed() -> None:
+def test_an_sqs_that_does_not_answer_delays_no_report_of_failures() -> None:
     queue, down = Queue(), SinkDown("no one is there")
 
     def reject(_: Webhook) -> None:

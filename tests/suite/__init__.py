@@ -1,1 +1,1 @@
-"""What holds for every run of the tests: in whose shell, in which order, how it ends, and where its time goes."""
+"""The rules for every run of the tests: shell, order, end and time."""

@@ -1,5 +1,7 @@
-"""What was tried against the library, and how often it held: a table at the end of a run. The page that tells of it,
-docs/security.md, is held to the run."""
+"""Count the attacks on the library, and those that failed, in a table at the end of a run.
+
+docs/security.md has to agree with the run.
+"""
 
 import re
 from collections import defaultdict
@@ -10,7 +12,7 @@ import pytest
 
 _PAGE = Path(__file__).parents[2] / "docs" / "security.md"
 
-# Kind, how many were tried, and those that got through by what they are.
+# Kind, number of attempts, and descriptions of those that succeeded.
 Attempts = Callable[[str, int, list[str]], None]
 _ATTEMPTS = "attempts"
 _SHOWN = 10
@@ -18,7 +20,7 @@ _SHOWN = 10
 
 @pytest.fixture
 def attempts(request: pytest.FixtureRequest) -> Attempts:
-    """Takes down how many attempts of a kind were made; none may get through, and there has to be one."""
+    """Return a function that records the attempts of a kind. None may succeed, and there must be one."""
 
     def take_down(kind: str, tried: int, through: list[str]) -> None:
         request.node.user_properties.append((_ATTEMPTS, (kind, tried, tried - len(through))))
@@ -30,7 +32,7 @@ def attempts(request: pytest.FixtureRequest) -> Attempts:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run that tried every kind of the page fails where it tried less than that says."""
+    """Fail a run of every kind that tried less than the page says."""
     terminalreporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminalreporter is None:  # a worker
         return
@@ -45,7 +47,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _told() -> Mapping[str, int]:
-    """How many attempts the page tells, by their kind."""
+    """Return the number of attempts on the page, by kind."""
     table = _PAGE.read_text().partition("| kind | attempts, at least |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| ([^|]+) \| ([0-9,]+) \|", table, re.MULTILINE)
     return {kind: int(number.replace(",", "")) for kind, number in rows}
@@ -59,7 +61,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _counted(terminalreporter: pytest.TerminalReporter) -> Mapping[str, list[int]]:
-    """How many were tried, and how many held, by their kind."""
+    """Return the number of attempts and of failed ones, by kind."""
     counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for reports in terminalreporter.stats.values():
         for report in reports:

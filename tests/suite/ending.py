@@ -1,7 +1,7 @@
-"""However a run ends, nothing of it stays.
+"""Leave nothing of a run, however it ends.
 
-All that the tests start runs from a temporary folder or is named one, and all of these are below one folder of the run.
-So what a test has left running is found, whoever its parent is by then: it is ended, and fails the run.
+All processes of the tests run from a temporary folder, or have one in their command line, and all of these are in one
+folder of the run. So a process that a test leaves behind is found, ended, and fails the run.
 """
 
 import os
@@ -26,7 +26,7 @@ _LEFT = pytest.StashKey[list[str]]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell ignores Ctrl-C for what it starts in the background, and so would all that is started from here.
+    # A shell ignores Ctrl-C for background processes, and their children would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupt_on_termination()
     if not _is_worker(config):
@@ -42,7 +42,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         family = psutil.Process().children(recursive=True)
         for worker in psutil.Process().children():
-            # The signal may have come to this process alone; who has got it already takes no second one.
+            # The signal may have reached this process only. A process that has it ignores a second one.
             with suppress(psutil.NoSuchProcess):
                 worker.send_signal(signal.SIGINT)
     try:
@@ -51,7 +51,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
         down(local_aws())
         end(process.pid for process in family if process.is_running())
         left = {process: _described(process) for process in processes_in(Path(tempfile.gettempdir()))}
-        # The CDK's Node ends with the process that has imported it, which may be this one.
+        # The CDK's Node ends with the process that imported it, which may be this one.
         left = {process: what for process, what in left.items() if not what.endswith((_JSII, _JSII_PROGRAM))}
         session.config.stash[_LEFT] = list(left.values())
         end(process.pid for process in left)

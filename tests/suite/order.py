@@ -1,4 +1,4 @@
-"""The files that take longest come first, so that none of them is left over when everyone else has done."""
+"""Run the slowest files first, so that none of them is left over at the end."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all workers of a run have in common: it is made once, by the first who asks for it."""
+"""Share resources between all workers of a run: the first worker creates them."""
 
 import json
 import tempfile
@@ -16,12 +16,12 @@ def folder() -> Path:
 
 
 def local_aws() -> Path:
-    """The home of the local AWS that is in common, where someone has started it. It ends with the run."""
+    """Return the home of the shared local AWS, if it was started. It ends with the run."""
     return folder() / "local-aws"
 
 
 def once(name: str, make: Callable[[], T]) -> T:
-    """What was made under this name; JSON has to have its type."""
+    """Return the value of this name, and create it if it does not exist. JSON must be able to hold its type."""
     made = folder() / f"{name}.json"
     with FileLock(folder() / f"{name}.lock"):
         if not made.exists():

@@ -1,4 +1,4 @@
-"""The suite itself: whose shell it is in, what it leaves, and what it says of its time."""
+"""The suite itself: its shell, its end and its report of the time."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
 from suite import shell
 
-# What someone may have set for reasons of their own.
+# Variables that a user may have set for other reasons.
 HOSTILE = {
     "PYTEST_ADDOPTS": "-q --maxfail=1",
     "PYTEST_PLUGINS": "no_such_plugin",
@@ -38,7 +38,7 @@ HOSTILE = {
 }
 
 
-def test_of_someones_shell_nothing_is_seen_but_what_a_machine_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_variables_that_a_machine_needs_are_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (HOSTILE | {"PIP_CERT": "/a/file", "https_proxy": "http://proxy"}).items():
         monkeypatch.setenv(name, value)
     shell.forget()
@@ -52,7 +52,7 @@ def test_this_run_has_forgotten_the_shell_it_is_in() -> None:
 
 
 def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]":
-    """A run of one file of tests, with what every run of ours has."""
+    """Run a file of tests with the plugins of every run."""
     (folder / "test_it.py").write_text(test)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow(seconds)\n")
     (folder / "tmp").mkdir()
@@ -115,7 +115,7 @@ def test_whatever_ends_a_run_early_it_leaves_nothing(
     family = psutil.Process(run.pid).children(recursive=True)
     assert len(family) >= 4
     run.send_signal(ending)
-    run.send_signal(ending)  # as some who cancel a job do
+    run.send_signal(ending)  # as some do that cancel a job
     said, _ = run.communicate(timeout=60)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert [process for process in family if process.is_running()] == []
@@ -124,7 +124,7 @@ def test_whatever_ends_a_run_early_it_leaves_nothing(
 
 @pytest.fixture
 def ci(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Runs .ci/run with a make of ours, which notes what it is asked for and then does this."""
+    """Run .ci/run with a make of our own that records its targets and then does this."""
 
     def run(does: str, *parts: str) -> "subprocess.Popen[str]":
         (tmp_path / "make").write_text(f'#!/bin/sh\necho "$1" >> {tmp_path}/asked\n{does}\n')
@@ -197,7 +197,7 @@ def test_long_and_marked():
 """
 
 
-def test_a_run_says_where_its_time_went_and_what_is_long_without_being_marked(tmp_path: Path) -> None:
+def test_a_run_reports_its_time_and_slow_tests_without_a_mark(tmp_path: Path) -> None:
     said, _ = pytest_of(tmp_path, TAKES_LONG, "--durations=3").communicate(timeout=60)
     told = said.partition("where the time went")[2].partition("slowest 3 durations")[0]
     assert "3 tests  test_it.py" in told

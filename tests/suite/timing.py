@@ -1,5 +1,4 @@
-"""Where the time of a run went, after pytest's own list of the slowest: by folder, and what takes long without being
-marked so."""
+"""Report the time of a run by folder, and slow tests without a mark, after pytest's own list."""
 
 import os
 from collections import Counter, defaultdict
@@ -7,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-# What takes longer than that, where nothing else is at work, is to be marked as slow.
+# On an idle machine, a test that takes longer has to be marked as slow.
 SECONDS = 5
 
 
@@ -17,7 +16,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     seconds: dict[str, float] = defaultdict(float)
     tests: Counter[str] = Counter()
     unmarked: dict[str, float] = {}
-    # Workers that outnumber the cores take turns.
+    # If there are more workers than cores, they take turns.
     turns = max(1, (config.getoption("numprocesses", None) or 1) / (os.cpu_count() or 1))
     for report in _reports(terminalreporter):
         folder = "/".join(report.nodeid.partition("::")[0].split("/")[:2])

@@ -1,4 +1,4 @@
-"""Apache Velocity in a process of its own, for as long as the tests need it."""
+"""Run Apache Velocity in a process, as long as the tests need it."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ JARS = [Path("/usr/share/java") / f"{name}.jar" for name in ("velocity", "common
 
 
 def why_not() -> str | None:
-    """Why Velocity cannot run here, if it cannot."""
+    """Return the reason for which Velocity cannot run here, or None."""
     if not shutil.which("javac") or not shutil.which("java"):
         return "no JDK: apt-get install default-jdk-headless"
     missing = [jar.name for jar in JARS if not jar.exists()]
@@ -40,7 +40,7 @@ class Velocity:
         path: Mapping[str, str],
         context: Mapping[str, Any],
     ) -> tuple[str, str]:
-        """The text, and the response overrides as Java prints them."""
+        """Return the text, and the response overrides as Java prints them."""
         forms = (urlencode(dict(pairs)) for pairs in (header, querystring, path, _flat(context)))
         line = "\t".join(b64encode(field.encode()).decode() for field in (template, body, *forms))
         assert self._process.stdin

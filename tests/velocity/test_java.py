@@ -1,5 +1,7 @@
-"""The Java that templates call, by Apache Velocity and by the local gateway: byte for byte the same, but for what API
-Gateway was recorded to do otherwise."""
+"""Compare Java in templates between Apache Velocity and the local gateway, byte for byte.
+
+They differ only where API Gateway was recorded to differ.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +27,7 @@ def velocity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Velocity]:
 
 
 def same(velocity: Velocity, template: str, body: str, other: str = "") -> str:
-    """What both engines render."""
+    """Return the text that both engines render."""
     header = {"other": other}
     expected, _ = velocity.render(template, body=body, header=header, querystring={}, path={}, context={})
     assert render(template, body=body, header=header, querystring={}, path={}, context={}) == expected
@@ -66,7 +68,7 @@ def test_a_string_has_the_methods_of_java(velocity: Velocity, call: str) -> None
     @given(words, words)
     def check(body: str, other: str) -> None:
         same(velocity, f"#set($other = $input.params('other'))$input.body.{call}", body, other)
-        # A string that the template made itself is one of Java too.
+        # A string that the template created is a Java string too.
         same(velocity, f'#set($other = $input.params("other"))#set($made = "<$input.body>")$made.{call}', body, other)
 
     check()
@@ -77,7 +79,7 @@ def test_a_string_is_split_as_in_java(velocity: Velocity, pattern: str) -> None:
     @by_property
     @given(words)
     def check(body: str) -> None:
-        body = body.replace("😀", "")  # an empty match would split its two halves, which are no text
+        body = body.replace("😀", "")  # an empty match would split its two halves, which are not text
         same(velocity, f"#foreach($part in $input.body.split('{pattern}'))[$part]#end", body)
 
     check()
@@ -86,7 +88,7 @@ def test_a_string_is_split_as_in_java(velocity: Velocity, pattern: str) -> None:
 @by_property
 @given(words, st.data())
 def test_characters_are_counted_as_java_counts_them(velocity: Velocity, body: str, data: st.DataObject) -> None:
-    text = body.replace("😀", "")  # half of a pair is no text that could be compared
+    text = body.replace("😀", "")  # half of a pair cannot be compared
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, len(text)))
     same(velocity, f"$input.body.substring({start}, {end})", text)
@@ -146,7 +148,7 @@ def test_the_language_is_velocitys(velocity: Velocity, template: str) -> None:
         ("#if($nothing == '')empty#{else}-#end#if($nothing != '')-#{else}empty#end", "--", "emptyempty"),
     ],
 )
-def test_where_api_gateway_was_recorded_to_differ_it_is_followed(
+def test_recorded_differences_of_api_gateway_are_followed(
     velocity: Velocity, template: str, velocitys: str, api_gateways: str
 ) -> None:
     request: dict[str, Any] = {"body": "a body", "header": {}, "querystring": {}, "path": {}, "context": {}}

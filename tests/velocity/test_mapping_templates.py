@@ -1,4 +1,4 @@
-"""The templates of the direct integration, by Apache Velocity and by the local gateway: byte for byte the same."""
+"""Compare the templates of the direct integration between Apache Velocity and the local gateway, byte for byte."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ def velocity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Velocity]:
 
 
 def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[str, Any]]:
-    """What the local gateway renders, and the context afterwards; it is what Velocity renders."""
+    """Return text and context of the local gateway, which equal those of Velocity."""
     request = {"body": "", "header": {}, "querystring": {}, "path": {}, "context": CONTEXT} | request
     expected, overrides = velocity.render(template, **request)
     context = dict(request.pop("context"))
@@ -67,14 +67,14 @@ def both(velocity: Velocity, template: str, **request: Any) -> tuple[str, dict[s
 
 
 def printed(value: Any) -> str:
-    """As Java prints a map."""
+    """Print a map as Java does."""
     if not isinstance(value, dict):
         return str(value)
     return "{" + ", ".join(f"{name}={printed(inner)}" for name, inner in value.items()) + "}"
 
 
 def webhook(call: str) -> message.Webhook:
-    """What the consumer reads once SQS has run this call."""
+    """Return the webhook that the consumer reads after this call of SQS."""
     parameters = {
         name: values[0] for name, values in parse_qs(call, keep_blank_values=True, strict_parsing=True).items()
     }
@@ -197,13 +197,13 @@ def test_an_absent_body_is_an_empty_object_where_a_type_was_said(
 
 
 @pytest.mark.parametrize("body", ["\x00", "a\x1fb", "\ufffd", "\uffff", "a\ufffeb"])
-def test_what_sqs_would_alter_is_rejected_by_leaving_the_body_out(velocity: Velocity, body: str) -> None:
+def test_text_that_sqs_would_alter_is_rejected_by_leaving_the_body_out(velocity: Velocity, body: str) -> None:
     call, _ = both(velocity, request_template(), body=body)
     assert "MessageBody" not in parse_qs(call)
 
 
 @pytest.mark.parametrize("body", ["\t\r\n ~", "\ud7ff\ue000\ufffc", "\U00010000\U0010ffff", "x" * 500_000])
-def test_what_sqs_can_carry_goes_in(velocity: Velocity, body: str) -> None:
+def test_text_that_sqs_can_carry_is_sent(velocity: Velocity, body: str) -> None:
     call, _ = both(velocity, request_template(), body=body)
     assert webhook(call).text == body
 
@@ -214,7 +214,7 @@ def test_a_fifo_queue_gets_group_and_deduplication_id(velocity: Velocity) -> Non
     assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["extendedRequestId"]]
 
 
-def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
+def test_an_accepted_request_is_answered_in_one_line(velocity: Velocity) -> None:
     template = mapping_template("accepted", DELIVERY_ID_HEADER="idempotency-key")
     answer, context = both(velocity, template, header={"Idempotency-Key": 'it\'s "7"'}, body="<SendMessageResponse/>")
     assert answer == r"""{"id":"it's \"7\""}"""
@@ -223,13 +223,13 @@ def test_what_was_accepted_is_answered_in_one_line(velocity: Velocity) -> None:
 
 @by_property
 @given(body=values)
-def test_an_acknowledgement_is_what_was_written_whatever_it_means_to_velocity(velocity: Velocity, body: str) -> None:
+def test_an_acknowledgement_is_sent_as_written_whatever_it_means_to_velocity(velocity: Velocity, body: str) -> None:
     answer, context = both(velocity, literal(body), body="<SendMessageResponse/>")
     assert answer == body
     assert "status" not in context["responseOverride"]
 
 
-def test_where_sqs_fails_the_provider_may_try_again(velocity: Velocity) -> None:
+def test_if_sqs_fails_the_provider_may_try_again(velocity: Velocity) -> None:
     answer, _ = both(velocity, mapping_template("unavailable"), body="<html>")
     assert answer == '{"message":"The webhook could not be queued: try again."}'
 
@@ -256,7 +256,7 @@ def test_a_rejection_of_sqs_becomes_the_providers_fault_or_ours(
 
 
 class TestHandshakes:
-    """What API Gateway answers by itself."""
+    """Responses of API Gateway itself."""
 
     token = "Validation: <b>Zoë</b> $x #if &+"
 
@@ -270,7 +270,7 @@ class TestHandshakes:
         assert json.loads(answer) == {"id": CONTEXT["extendedRequestId"]}
         assert context["responseOverride"] == {"header": {}}
 
-    # SharePoint writes it in lower case.
+    # SharePoint writes the name in lower case.
     @pytest.mark.parametrize("name", ["validationToken", "validationtoken"])
     def test_the_token_of_microsoft_graph_is_retried_and_is_no_message(self, velocity: Velocity, name: str) -> None:
         request = mapping_template("validation_request", REQUEST=request_template())

@@ -1,4 +1,4 @@
-"""Which calls of API Gateway a function's policy lets through: read from the policy, and seen at the local gateway."""
+"""A function's policy decides which calls API Gateway may make: in the policy, and at the local gateway."""
 
 import io
 import json
@@ -22,7 +22,7 @@ OF_GATEWAY: dict[str, Any] = {
 
 
 def of(source: str) -> dict[str, Any]:
-    """A condition, as AddPermission writes it."""
+    """Return a condition in the form of AddPermission."""
     return {"Condition": {"ArnLike": {"AWS:SourceArn": f"arn:aws:execute-api:us-east-1:000000000000:{source}"}}}
 
 
@@ -70,7 +70,7 @@ def code() -> bytes:
 
 @pytest.fixture(scope="module")
 def api(emulator: Emulator) -> str:
-    """An API of two stages, of which a function lets one call it, by POST below /hooks."""
+    """Create an API with two stages. The function permits one of them, for POST below /hooks."""
     functions = emulator.client("lambda")
     gateway = emulator.client("apigateway")
     logs = emulator.client("logs")

@@ -1,4 +1,4 @@
-"""The local gateway, in front of an emulator: an API made by plain control-plane calls, with nothing of the CDK."""
+"""The local gateway in front of an emulator, with an API from control-plane calls, without the CDK."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from scalable_webhook_cli.observe import wait_for
 
 JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
-# What a template sees of a request, as the body of a message.
+# A template that writes all parts of a request into the body of a message.
 SEEN = (
     "{method: $context.httpMethod, path: $context.path, resource: $context.resourcePath, id: $context.resourceId,"
     " ip: $context.identity.sourceIp, proxy: $input.params().path.proxy, query: $input.params().querystring,"
@@ -59,7 +59,7 @@ class Api:
         return f"{self.emulator.endpoint}/_aws/execute-api/{self.id}/prod"
 
     def add(self, path: str, http_method: str = "ANY", **integration: Any) -> None:
-        """A method that sends to the queue, but for what is said otherwise."""
+        """Add a method that sends to the queue, unless the arguments say otherwise."""
         gateway = self.client("apigateway")
         known = {item["path"]: item["id"] for item in gateway.get_resources(restApiId=self.id)["items"]}
         resource = known["/"]
@@ -96,7 +96,7 @@ class Api:
         return self
 
     def messages(self) -> list[str]:
-        """The bodies in the queue, which are taken from it."""
+        """Receive and delete the bodies in the queue."""
         sqs = self.client("sqs")
         bodies = []
         while found := sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages"):
@@ -175,7 +175,7 @@ def test_api_gateway_adds_headers_of_its_own(api: Api) -> None:
     assert rest == "127.0.0.1 443 https"
 
 
-def test_what_a_client_says_by_their_names_is_kept_or_replaced(api: Api) -> None:
+def test_a_clients_own_headers_of_these_names_are_kept_or_replaced(api: Api) -> None:
     says = [
         *(("X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"), ("x-forwarded-for", "10.0.0.1")),
         *(("X-Forwarded-For", "10.0.0.2, 10.0.0.3"), ("X-Forwarded-Port", "80"), ("X-Forwarded-Proto", "http")),
@@ -280,7 +280,7 @@ def test_a_client_that_hangs_up_is_no_error_and_no_message(api: Api) -> None:
 @pytest.mark.parametrize("source", ["header.x-target", "querystring.target", "path.proxy"])
 def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emulator, source: str) -> None:
     made = make(emulator, f"mapped-{source[:4]}")
-    # SQS's other protocol: without this header it does not understand the call.
+    # SQS needs this header for its other protocol.
     made.add(
         "/{proxy+}",
         requestParameters={"integration.request.header.X-Amz-Target": f"method.request.{source}"},
@@ -348,7 +348,7 @@ def test_a_reply_is_as_binary_as_a_request_and_no_template_takes_bytes(
     assert (answered.status_code, reply in answered.text) == (status, True)
 
 
-def test_what_is_deployed_again_is_there_soon(emulator: Emulator) -> None:
+def test_a_new_deployment_is_seen_soon(emulator: Emulator) -> None:
     made = make(emulator, "again")
     made.add("/old")
     made.deploy()
@@ -358,7 +358,7 @@ def test_what_is_deployed_again_is_there_soon(emulator: Emulator) -> None:
     assert wait_for(lambda: httpx.post(f"{made.url}/new").status_code == 202, 10)
 
 
-def test_a_stage_lets_in_what_its_throttle_allows(emulator: Emulator) -> None:
+def test_a_stage_accepts_as_much_as_its_throttle_allows(emulator: Emulator) -> None:
     made = make(emulator, "throttled")
     made.add("/{proxy+}")
     made.deploy(**{"/*/*/throttling/rateLimit": "0.01", "/*/*/throttling/burstLimit": "2"})
@@ -404,7 +404,7 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
         "\ud800",
     ],
 )
-def test_what_a_client_wrote_ends_neither_its_field_nor_its_line(sent: str) -> None:
+def test_text_of_a_client_ends_neither_its_field_nor_its_line(sent: str) -> None:
     format = '{"agent": "$context.identity.userAgent", "status": "$context.status"}'
     line = fill(format, {"identity": {"userAgent": sent}, "status": 202})
     assert json.loads(line) == {"agent": sent, "status": "202"}
@@ -465,7 +465,7 @@ def test_everything_else_passes_untouched(emulator: Emulator) -> None:
 
 
 def raw(api: Api, line: str, host: str = "localhost") -> int:
-    """The status of a request that is sent as it stands: no client has made it tidy."""
+    """Send a raw request, and return the status."""
     parts = urlsplit(api.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
         head = f"{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What the local gateway renders. tests/velocity holds it against Apache Velocity, where there is a Java to run it."""
+"""The local gateway renders templates. tests/velocity compares it with Apache Velocity if there is a Java."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_string_has_the_methods_of_java(call: str, text: str) -> None:
     assert rendered(f'#set($made = "$input.body")$made.{call}', body="a😀b") == text
 
 
-def test_what_a_template_says_of_the_answer_is_in_the_context_afterwards() -> None:
+def test_the_context_has_the_response_overrides_of_a_template() -> None:
     context: dict[str, Any] = {"requestId": "r", "identity": {"sourceIp": "127.0.0.1"}}
     template = "#set($context.responseOverride.status = 413)#set($context.responseOverride.header.Odd = 1)"
     assert rendered(f"{template}$context.requestId $context.identity.sourceIp", context=context) == "r 127.0.0.1"

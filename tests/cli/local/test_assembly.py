@@ -16,7 +16,7 @@ def put(file: Path, content: object) -> str:
 
 
 def asset(folder: Path, name: str, **paths: str) -> None:
-    """An asset manifest with these files by their hashes."""
+    """Write an asset manifest with these files by their hashes."""
     files = {
         hash: {"source": {"path": path}, "destinations": {"d": {"objectKey": f"{hash}.json"}}}
         for path, hash in paths.items()
@@ -39,7 +39,7 @@ def nesting(hash: str) -> dict[str, Any]:
 
 @pytest.fixture
 def assembly(tmp_path: Path) -> Path:
-    """A stack in which is a nested one, in which is another, and a stage with a stack that is like the innermost."""
+    """Create a stack with nested stacks in two levels, and a stage whose stack equals the innermost one."""
     innermost = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
     hashes = {"c": put(tmp_path / "c.nested.template.json", innermost)}
     hashes["b"] = put(tmp_path / "b.nested.template.json", nesting(hashes["c"]))
@@ -57,7 +57,7 @@ def assembly(tmp_path: Path) -> Path:
 
 
 def uploaded(folder: Path) -> dict[str, Any]:
-    """What lies under which URL after the assets of a folder were uploaded, as the CDK does it."""
+    """Return the content of each URL after the CDK has uploaded the assets of a folder."""
     return {
         asset["destinations"]["d"]["objectKey"]: json.loads((folder / asset["source"]["path"]).read_text())
         for manifest in folder.glob("*.assets.json")
@@ -66,7 +66,7 @@ def uploaded(folder: Path) -> dict[str, Any]:
 
 
 def deployed(folder: Path, stack: str) -> list[Any]:
-    """The template of a stack, and those in it, by the URLs that they have for each other."""
+    """Return the template of a stack and its nested stacks, by the URLs in the templates."""
     url = json.loads((folder / "manifest.json").read_text())["artifacts"][stack]["properties"]
     chain = [uploaded(folder)[url["stackTemplateAssetObjectUrl"].rpartition("/")[2]]]
     while "In" in chain[-1]["Resources"]:
@@ -74,7 +74,7 @@ def deployed(folder: Path, stack: str) -> list[Any]:
     return chain
 
 
-def test_the_templates_are_those_of_stages_and_nested_stacks_and_not_what_is_in_an_asset(assembly: Path) -> None:
+def test_the_templates_are_those_of_stages_and_nested_stacks_and_not_those_in_assets(assembly: Path) -> None:
     names = {"a.template.json", "b.nested.template.json", "c.nested.template.json", "d.template.json"}
     assert {file.name for file in assemblies.templates(assembly)} == names
 
@@ -88,7 +88,7 @@ def test_an_edited_template_is_uploaded_under_another_hash_with_all_that_nest_it
     assert not before.keys() & uploaded(assembly).keys()
     for key in uploaded(assembly):
         assert hashlib.sha256((assembly / _path(assembly, key)).read_bytes()).hexdigest() == key.removesuffix(".json")
-    # The one that was like it was not edited.
+    # The equal stack was not edited.
     assert uploaded(assembly / "assembly-Prod") == in_stage
 
 

@@ -1,4 +1,4 @@
-"""The log of a function is read to its end, however busy the machine is."""
+"""The log of a function is read to its end, even on a busy machine."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from ministack.core.lambda_runtime import ProvidedWorker, Worker
 
 from scalable_webhook_cli.local.backend import read_logs_to_the_end
 
-# As a function in MiniStack: it logs, and then it answers, whenever it is asked.
+# A function as MiniStack runs it: for each event it logs and then answers.
 FUNCTION = r"""
 import sys
 for asked in sys.stdin:
@@ -24,7 +24,7 @@ print("the end", end="", file=sys.stderr, flush=True)
 
 
 class OurWorker(Worker):  # type: ignore[misc] # without a stub
-    """MiniStack's own stays what it is."""
+    """A subclass, so that MiniStack's own class stays unchanged."""
 
 
 read_logs_to_the_end(OurWorker)
@@ -32,7 +32,7 @@ read_logs_to_the_end(OurWorker)
 
 @contextmanager
 def busy() -> Iterator[None]:
-    """Threads that want the interpreter all the time, as those of a burst do."""
+    """Run threads that always want the interpreter, as those of a burst do."""
     over = threading.Event()
 
     def spin() -> None:
@@ -86,7 +86,7 @@ def test_each_answer_has_its_whole_log_on_a_busy_machine(lines: int) -> None:
             assert [line.split("x")[0] for line in logged(worker, lines)] == [f"line {n} " for n in range(lines)]
 
 
-def test_what_a_process_logs_without_an_end_of_line_before_it_ends_is_read() -> None:
+def test_the_last_line_of_a_process_is_read_without_an_end_of_line() -> None:
     with running(OurWorker) as worker:
         logged(worker, 3)
     assert worker._drain_stderr_bounded() == "the end"

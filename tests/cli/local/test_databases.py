@@ -120,6 +120,6 @@ def test_a_sink_without_a_server_is_told(engine: str, how: str) -> None:
         {"Type": "AWS::SQS::Queue"},
     ],
 )
-def test_what_has_its_server_here_or_none_stays_as_it_is(resource: dict[str, Any]) -> None:
+def test_a_function_with_a_server_here_or_without_one_stays_as_it_is(resource: dict[str, Any]) -> None:
     whole = {"Resources": {"It": resource}}
     assert redirected(whole, [LOCAL]) == (whole, [])

@@ -17,7 +17,7 @@ from scalable_webhook_cli.local.emulator import Emulator
 
 @pytest.fixture
 def emulator(tmp_path: Path) -> Emulator:
-    """None that runs: what is tested here comes before it is asked."""
+    """Return an emulator that is not running, since these tests do not call it."""
     return Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
 
 
@@ -47,7 +47,7 @@ def test_a_custom_domain_has_none(emulator: Emulator) -> None:
         deployments.local_url(emulator, "https://hooks.example.com/")
 
 
-def test_a_template_is_edited_to_what_the_local_aws_has_and_what_is_different_is_told(tmp_path: Path) -> None:
+def test_a_template_is_edited_for_the_local_aws_and_differences_are_reported(tmp_path: Path) -> None:
     address, queue = {"Type": "AWS::EC2::EIP"}, {"Type": "AWS::SQS::Queue"}
     assembly(tmp_path / "assembly-Prod")
     assembly(tmp_path, Prod={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}})
@@ -79,7 +79,7 @@ def test_an_assembly_has_the_stacks_of_its_stages_too(emulator: Emulator, tmp_pa
 
 
 class CloudFormation:
-    """Stacks with these physical ids. One that ends with an exclamation mark is that of a stack."""
+    """Stacks with these physical ids. One that ends with an exclamation mark is a nested stack."""
 
     def __init__(self, status: str = "CREATE_COMPLETE", **stacks: list[str]) -> None:
         self._status, self._stacks = status, stacks
@@ -103,7 +103,7 @@ class CloudFormation:
 
 @pytest.fixture
 def nested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two regions: in one a stack with stacks in it, and one of the same name in the other."""
+    """Create two regions: one has a stack with nested stacks, the other a stack of the same name."""
     stacks = {
         "here": CloudFormation(
             One=["/one/log", "One-Function", "Nested!"], Nested=["/in/log", "Deep!"], Deep=["/deep"]
@@ -206,7 +206,7 @@ def test_a_missing_program_is_told_in_one_sentence(
         deployments.deploy(emulator, tmp_path)
 
 
-def test_what_the_cdk_said_is_told_when_it_fails(
+def test_the_output_of_the_cdk_is_printed_if_it_fails(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _program(tmp_path / "node", "exit 0")
@@ -217,7 +217,7 @@ def test_what_the_cdk_said_is_told_when_it_fails(
         deployments.deploy(emulator, tmp_path)
 
 
-def test_what_went_well_is_not_told_when_it_fails(
+def test_progress_is_not_printed_if_it_fails(
     emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _program(tmp_path / "node", "exit 0")

@@ -61,7 +61,7 @@ def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(h
 
 def test_it_listens_on_loopback_only(home: Path) -> None:
     emulator = emulators.up(home)
-    # Ports of other services are opened after the one by which it answers for its health.
+    # Ports of other services open after that of the health check.
     assert wait_for(lambda: signed.call(emulator.key, "GET", f"{emulator.endpoint}/_ministack/ready").is_success, 60)
     listening = {
         connection.laddr.ip
@@ -92,7 +92,7 @@ def test_no_one_else_reads_the_key_also_where_the_folder_was_open_before(home: P
 
 def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    home.chmod(0o1777)  # as /tmp, of which no one should take the mode away
+    home.chmod(0o1777)  # as /tmp, whose mode must not change
     with pytest.raises(CliError, match="must be a folder of yours alone, got"):
         emulators.up(home)
     assert mode(home) == 0o1777
@@ -106,7 +106,7 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
 
 
 def test_no_one_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who takes it is sent the key: it is bound before a process could name it."""
+    """A process on the port would get the key, so it is bound before it can be known."""
     spawn, taken = emulators._spawn, []
 
     def watched(home: Path, name: str, arguments: list[str], environment: Any, listening: socket.socket) -> Any:
@@ -122,7 +122,7 @@ def test_no_one_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.Mon
     assert taken == []
 
 
-def test_whoever_answers_for_one_that_has_ended_is_not_it(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_on_its_port_is_not_the_emulator(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spawn = emulators._spawn
 
     def ends(home: Path, name: str, arguments: list[str], environment: Any, listening: socket.socket) -> Any:
@@ -295,7 +295,7 @@ def test_an_interrupt_before_a_process_is_known_leaves_no_process(
 def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
     emulator = emulators.up(home)
     backend = emulator.processes[0]
-    # What MiniStack's workers are: of its session, and run from its folder.
+    # MiniStack's workers are of its session, and run from its folder.
     (home / "tmp" / "worker.py").write_text("import time\ntime.sleep(60)")
     code = (
         f"import os; os.setsid(); os.spawnl(os.P_WAIT, {sys.executable!r}, 'python', {str(home / 'tmp/worker.py')!r})"
@@ -313,8 +313,8 @@ def test_a_function_that_outlives_its_emulator_is_ended_too(home: Path) -> None:
         processes.end([parent.pid, backend.pid])
 
 
-def test_what_a_group_starts_while_it_is_ended_is_ended_too(tmp_path: Path) -> None:
-    # It leaves a process behind when it is asked to end, whose parent is then no one.
+def test_a_process_that_a_group_starts_during_its_end_is_ended_too(tmp_path: Path) -> None:
+    # When it is ended, it leaves an orphan process.
     code = (
         "import signal, subprocess, sys, time\n"
         f"leave = [sys.executable, '-c', 'import time; time.sleep(60)', {str(tmp_path)!r}]\n"
@@ -359,7 +359,7 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
 def test_a_connection_that_rested_is_still_good(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
     kept = HTTPConnection(address.netloc, timeout=30)
-    for pause in (0, 6):  # servers end an idle connection after 5 seconds, where no one tells them otherwise
+    for pause in (0, 6):  # servers end an idle connection after 5 seconds by default
         time.sleep(pause)
         kept.request("GET", "/_ministack/health")
         answer = kept.getresponse()
@@ -406,7 +406,7 @@ def test_anything_else_is_rejected(url: str) -> None:
 
 
 @pytest.mark.slow(5)
-def test_the_commands_tell_what_they_did_and_what_to_type_next(home: Path) -> None:
+def test_the_commands_print_their_result_and_the_next_command(home: Path) -> None:
     not_running = command(home, "local", "status")
     assert (not_running.returncode, not_running.stderr.strip()) == (
         1,
@@ -443,7 +443,7 @@ def test_help_and_version_need_no_emulator(home: Path) -> None:
     assert not home.exists()
 
 
-def test_without_the_extra_the_command_says_what_to_install(home: Path) -> None:
+def test_without_the_extra_the_command_names_it(home: Path) -> None:
     code = "import sys; sys.modules['typer'] = None\nfrom scalable_webhook_cli.__main__ import main\nmain()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 1

@@ -16,7 +16,7 @@ def template(**resources: dict[str, Any]) -> dict[str, Any]:
     return {"Resources": resources}
 
 
-def test_the_emulator_tells_what_it_knows_and_takes_what_is_left() -> None:
+def test_the_emulator_names_its_types_and_takes_the_rest_of_a_template() -> None:
     known = known_types()
     assert known is not None
     assert {"AWS::SQS::Queue", "AWS::Lambda::Function"} <= known
@@ -28,7 +28,7 @@ def test_the_emulator_tells_what_it_knows_and_takes_what_is_left() -> None:
     assert gone == {"AWS::Nowhere::Thing": 1}
 
 
-def test_without_its_table_only_what_is_of_no_use_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_table_only_unneeded_types_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(name: str) -> None:
         raise ImportError(name)
 
@@ -40,7 +40,7 @@ def test_without_its_table_only_what_is_of_no_use_is_left_out(monkeypatch: pytes
     assert rest == (template(Address=address), dict.fromkeys(types, 1))
 
 
-def test_what_the_emulator_knows_stays_as_it_is() -> None:
+def test_supported_types_stay_as_they_are() -> None:
     whole = template(Queue={"Type": "AWS::SQS::Queue"}, Own={"Type": "Custom::Thing"}) | {"Outputs": {"A": {}}}
     assert left_out(whole, KNOWN) == (whole, Counter())
 
@@ -71,7 +71,7 @@ STANDS_FOR_EIP, STANDS_FOR_NAT = "left-out-AWS-EC2-EIP-Eip", "left-out-AWS-EC2-N
         ({"Fn::If": ["C", {"Ref": "Nat"}, {"Ref": "Queue"}]}, {"Fn::If": ["C", STANDS_FOR_NAT, {"Ref": "Queue"}]}),
     ],
 )
-def test_a_text_stands_for_what_is_gone(value: Any, left: Any) -> None:
+def test_a_text_replaces_a_reference_to_a_missing_resource(value: Any, left: Any) -> None:
     whole = template(
         Eip={"Type": EIP},
         Nat={"Type": NAT, "Properties": {"AllocationId": {"Ref": "Eip"}}},
@@ -90,7 +90,7 @@ def test_a_text_stands_for_what_is_gone(value: Any, left: Any) -> None:
     ("waits_for", "left"),
     [("Nat", {}), (["Nat", "Queue"], {"DependsOn": ["Queue"]}), ("Queue", {"DependsOn": "Queue"})],
 )
-def test_nothing_waits_for_what_is_gone(waits_for: Any, left: dict[str, Any]) -> None:
+def test_nothing_depends_on_a_missing_resource(waits_for: Any, left: dict[str, Any]) -> None:
     queue, route = {"Type": "AWS::SQS::Queue"}, {"Type": "AWS::EC2::Route"}
     rest, _ = left_out(template(Nat={"Type": NAT}, Queue=queue, Route=route | {"DependsOn": waits_for}), KNOWN)
     assert rest == template(Queue=queue, Route=route | left)
@@ -100,7 +100,7 @@ def test_nothing_waits_for_what_is_gone(waits_for: Any, left: dict[str, Any]) ->
     "type",
     ["AWS::SQS::QueuePolicy", "AWS::CloudFormation::Macro", "Datadog::Monitors::Monitor", "My::Own::Vpc::MODULE"],
 )
-def test_what_cannot_be_done_without_is_not_left_out_silently(type: str) -> None:
+def test_a_needed_resource_is_not_left_out_silently(type: str) -> None:
     with pytest.raises(CliError, match=rf"^It is of type {type}, which the local AWS does not have"):
         left_out(template(It={"Type": type}), KNOWN)
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_done_without_is_not_left_out_silently(type: str) -> None
     "type", ["AWS::Lambda::EventSourceMapping", "Custom::Provisioned", "AWS::CloudFormation::CustomResource"]
 )
 @pytest.mark.parametrize("value", [{"Ref": "Nat"}, {"Fn::GetAtt": ["Nat", "Arn"]}, {"Fn::Sub": "a/${Nat.Arn}"}])
-def test_what_would_use_the_value_of_what_is_gone_is_rejected(type: str, value: Any) -> None:
+def test_a_resource_that_uses_the_value_of_a_missing_one_is_rejected(type: str, value: Any) -> None:
     acting = {"Type": type, "Properties": {"Of": [value]}}
     with pytest.raises(
         CliError, match=r"^Acts \(.*\) needs Nat \(AWS::EC2::NatGateway\), which the local AWS does not"
@@ -117,7 +117,7 @@ def test_what_would_use_the_value_of_what_is_gone_is_rejected(type: str, value: 
         left_out(template(Nat={"Type": NAT}, Acts=acting), {*KNOWN, "AWS::CloudFormation::CustomResource"})
 
 
-def test_what_a_transform_makes_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resources_of_a_transform_are_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "samtranslator")
     whole = {"Transform": "AWS::Serverless-2016-10-31"} | template(Api={"Type": "AWS::Serverless::Api"})
     looped = {"Fn::ForEach::Queues": ["Name", ["A"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]}
@@ -146,7 +146,7 @@ def test_an_attribute_has_the_value_of_the_property_of_its_name(value: Any, know
 
 
 @pytest.mark.parametrize("type", ["Custom::Thing", "AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Stack"])
-def test_what_a_custom_resource_answers_is_not_what_it_was_given(type: str) -> None:
+def test_the_attributes_of_a_custom_resource_are_not_its_properties(type: str) -> None:
     it = {"Type": type, "Properties": {"Endpoint": "asked"}}
     whole = {"Resources": {"It": it}, "Outputs": {"Out": {"Value": {"Fn::GetAtt": ["It", "Endpoint"]}}}}
     assert with_own_values(whole) == whole
@@ -161,7 +161,7 @@ def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
     assert made == [f"2001:db8:0:{number}::/64" if number else "2001:db8::/64" for number in range(4)]
 
 
-def test_a_transform_without_what_does_it_is_rejected_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transform_without_its_package_is_rejected_with_our_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     whole = {"Transform": ["AWS::Serverless-2016-10-31"]} | template(Api={"Type": "AWS::Serverless::Api"})
     with pytest.raises(CliError, match=r"need aws-sam-translator .*; pip install aws-sam-translator, or"):
@@ -198,7 +198,7 @@ PROVIDER = {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs24
 
 
 @pytest.mark.parametrize("type", ["Custom::S3AutoDeleteObjects", "Custom::ECRAutoDeleteImages", "Custom::LogRetention"])
-def test_what_has_nothing_to_do_here_goes_with_its_provider(type: str) -> None:
+def test_an_unneeded_custom_resource_is_left_out_with_its_provider(type: str) -> None:
     queue = {"Type": "AWS::SQS::Queue"}
     whole = template(Clean=provided(type), Again=provided(type), Provider=PROVIDER, Queue=queue)
     rest, gone = left_out(whole, KNOWN, {"a.zip"})
@@ -230,7 +230,7 @@ def test_a_provider_that_runs_on_lambda_alone_is_rejected(type: str, keys: set[s
 
 
 @pytest.mark.parametrize("code", [{"Code": {"S3Key": "b.zip"}}, {"Code": {"S3Key": "a.zip"}, "Layers": ["sdk"]}])
-def test_a_provider_that_brings_what_it_needs_stays(code: dict[str, Any]) -> None:
+def test_a_provider_that_bundles_its_sdk_stays(code: dict[str, Any]) -> None:
     whole = template(It=provided("Custom::Own"), Provider=PROVIDER | {"Properties": code})
     assert left_out(whole, KNOWN, {"a.zip"}) == (whole, Counter())
 
@@ -262,5 +262,5 @@ def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
     "resource",
     [{"Type": {"Ref": "Type"}, "Properties": {"Groups": []}}, {"Type": "AWS::SQS::Queue", "DependsOn": {"Ref": "Eip"}}],
 )
-def test_what_stands_where_aws_takes_a_text_alone_is_left_to_aws(resource: dict[str, Any]) -> None:
+def test_values_that_only_aws_can_judge_are_left_to_aws(resource: dict[str, Any]) -> None:
     assert left_out(template(It=resource, Eip={"Type": EIP}), KNOWN)[1] == {EIP: 1}

@@ -1,4 +1,4 @@
-"""A function sees of what is installed what it would see at AWS."""
+"""A function sees only the installed packages that it would see on AWS."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ from packaging.markers import default_environment
 from scalable_webhook_cli.local import python
 from webhook_runtime.contract import lambda_python
 
-# Imported by what MiniStack runs, which answers with what went wrong.
+# A function that imports a module, and returns the error.
 HANDLER = "import {modules}\ndef handle(event, context): return [{modules}][0].__name__"
 
 
@@ -24,7 +24,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def invoked(program: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, str]], object]:
-    """What a function of these files answers."""
+    """Return a function that returns the response of these files."""
     start = python.by(program, lambda_runtime._detect_runtime_binary)
     monkeypatch.setattr(lambda_runtime, "_detect_runtime_binary", start)
 
@@ -50,13 +50,13 @@ def running(files: dict[str, str]) -> Iterator[lambda_runtime.Worker]:
         worker.kill()
 
 
-def test_what_lambda_has_is_there(invoked: Callable[[dict[str, str]], object]) -> None:
+def test_lambdas_packages_can_be_imported(invoked: Callable[[dict[str, str]], object]) -> None:
     modules = "boto3, botocore, dateutil.parser, jmespath, s3transfer, six, urllib3"
     assert invoked({"index.py": HANDLER.format(modules=modules)}) == "boto3"
 
 
 @pytest.mark.parametrize("module", ["rich", "psutil", "aws_cdk", "webhook_runtime", "pytest", "pip"])
-def test_what_else_is_installed_is_not(module: str, invoked: Callable[[dict[str, str]], object]) -> None:
+def test_other_installed_packages_cannot(module: str, invoked: Callable[[dict[str, str]], object]) -> None:
     with pytest.raises(RuntimeError, match=f"No module named '{module}'"):
         invoked({"index.py": HANDLER.format(modules=module)})
 
@@ -66,8 +66,8 @@ def test_its_own_code_comes_first(invoked: Callable[[dict[str, str]], object]) -
     assert invoked(files) == "of its own"
 
 
-def test_what_an_older_python_has_to_have_is_there(invoked: Callable[[dict[str, str]], object]) -> None:
-    """What Lambda's has itself is not in the asset; here it may have to come from a distribution."""
+def test_backports_for_an_older_python_can_be_imported(invoked: Callable[[dict[str, str]], object]) -> None:
+    """Lambda's newer Python includes it. Here it may have to come from a package."""
     here = default_environment()["python_version"]
     if here == lambda_python.MARKERS["python_version"]:
         assert not python._backports()

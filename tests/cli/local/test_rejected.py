@@ -1,4 +1,4 @@
-"""What AWS rejects and the emulator does not: a template with it next to one without."""
+"""AWS rejects this, and the emulator does not: for each, a template with it and one without."""
 
 import copy
 import functools
@@ -81,7 +81,7 @@ TO_DEAD = {"RedrivePolicy": {"deadLetterTargetArn": arn("Dead"), "maxReceiveCoun
         ({"FifoQueue": True}, {"FifoQueue": "true"}, None),
         ({"RedriveAllowPolicy": {"redrivePermission": "allowAll"}}, {}, None),
         ({"RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [arn("Own")]}}, {}, None),
-        # Which one that is, only the deploy knows.
+        # Only the deployment knows which one that is.
         ({"RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [{"Ref": "P"}]}}, {}, None),
         ({"RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": {"Ref": "P"}}}, {}, None),
     ],
@@ -121,7 +121,7 @@ def mapped(
     function: dict[str, Any] | None = None,
     **others: tuple[str, dict[str, Any]],
 ) -> list[str]:
-    """What is rejected of a queue with a consumer, which may poll where nothing else is said."""
+    """Return the rejections of a queue with a consumer, which may poll by default."""
     ends = {"EventSourceArn": arn("Queue"), "FunctionName": {"Ref": "Function"}}
     everything = {
         "Mapping": ("Lambda::EventSourceMapping", ends | (mapping or {})),
@@ -274,7 +274,7 @@ def test_an_export_is_there_once() -> None:
         (HERE, {"Outputs": {"Url": {"Value": "x", "Export": {"Fn::If": ["C", {"Name": "url"}, "x"]}}}}),
     ],
 )
-def test_what_may_be_another_export_is_not_rejected(where: str, other: dict[str, Any]) -> None:
+def test_a_name_that_may_be_another_export_is_not_rejected(where: str, other: dict[str, Any]) -> None:
     assert used_twice([("One", HERE, exporting("url")), ("Two", where, other)]) == []
 
 
@@ -310,7 +310,7 @@ def test_a_role_that_may_be_let_poll_is_not_rejected(role: dict[str, Any], polic
     ("role", "roles"),
     [({"RoleName": "consumer"}, ["another"]), ({}, [{"Ref": "Other"}]), ({"ManagedPolicyArns": [BASIC]}, [])],
 )
-def test_what_is_granted_to_another_lets_no_one_poll(role: dict[str, Any], roles: list[Any]) -> None:
+def test_a_permission_of_another_role_permits_no_polling(role: dict[str, Any], roles: list[Any]) -> None:
     given = ("IAM::Policy", {"Roles": roles, "PolicyDocument": MAY})
     (line,) = mapped(Role=("IAM::Role", role), Policy=given, Other=("IAM::Role", {}))
     assert "allowed sqs:ReceiveMessage" in line
@@ -349,11 +349,11 @@ def test_two_mappings_of_other_sources_are_not_judged() -> None:
         {"Own": ("Lambda::Function", {"Environment": {"Ref": "AWS::NoValue"}})},
     ],
 )
-def test_what_only_the_deploy_knows_is_not_judged(resources: dict[str, Any]) -> None:
+def test_values_that_only_the_deployment_knows_are_not_checked(resources: dict[str, Any]) -> None:
     assert lines(**resources) == []
 
 
-# A template in which everything is looked at.
+# A template with every checked value.
 WHOLE = template(
     Hook=part("{tenant}"),
     Other=part("{proxy+}"),
@@ -375,7 +375,7 @@ INTRINSICS = st.sampled_from(
 
 
 def paths(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Where a value has a value."""
+    """Yield the paths of the plain values in a value."""
     for name, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield (name,)
         yield from ((name, *rest) for rest in paths(each))
@@ -384,7 +384,7 @@ def paths(value: Any) -> Iterator[tuple[Any, ...]]:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(paths(WHOLE))), INTRINSICS), min_size=1, max_size=3))
 def test_whatever_stands_in_a_template_ends_in_sentences(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
-    edited = json.loads(json.dumps(WHOLE))  # in which nothing is there twice
+    edited = json.loads(json.dumps(WHOLE))  # without duplicate names
     for (*way, last), value in sorted(edits, key=lambda edit: -len(edit[0])):
         holder = functools.reduce(operator.getitem, way, edited)
         holder[last] = copy.deepcopy(value)

@@ -48,7 +48,7 @@ def handler(event, context):
     return {"batchItemFailures": []}
 """
 
-# Quick to come back when a batch is lost: 6 x 1 second.
+# A lost batch is retried quickly: 6 x 1 second.
 QUICK: dict[str, Any] = {
     "consumer": ConsumerOptions(timeout=Duration.seconds(1)),
     "removal_policy": RemovalPolicy.DESTROY,
@@ -138,7 +138,7 @@ class Recorders(Stack):
 
 
 class Layered(Stack):
-    """A consumer of ones own that reads webhooks with the layer."""
+    """An existing consumer that reads webhooks with the layer."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -171,7 +171,7 @@ class Signed(Stack):
         for name, ingress in INGRESSES.items():
             retry = Retry(initial=Duration.seconds(4), maximum=Duration.seconds(8))
             ScalableWebhook(self, name, ingress=ingress, source=Source.github(key), retry=retry, **QUICK)
-        # Those that a stranger never comes to.
+        # Addresses that no request comes from.
         for name in ("Lambda", "Direct"):
             key = secretsmanager.Secret(
                 self, f"Rotated{name}Key", secret_string_value=SecretValue.unsafe_plain_text("first")
@@ -182,7 +182,9 @@ class Signed(Stack):
 
 
 class Fixed(Stack):
-    """A source whose secret is wrong at first, behind a direct ingress: before a standard queue, and a FIFO one."""
+    """A source whose secret is wrong at first, behind a direct integration: with a standard queue, and with a FIFO
+    queue.
+    """
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -254,7 +256,7 @@ class Providers(Stack):
 
     ANY_INGRESS = tuple(provider.method for provider in PROVIDERS if not provider.takes_code)
     LAMBDA_INGRESS = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
-    # So many fit into the environment of one consumer.
+    # The environment of one consumer has room for so many.
     TOGETHER = 7
 
     def __init__(self, scope: Construct, id: str) -> None:
@@ -322,7 +324,7 @@ class Filtered(Stack):
 
 
 class Fuzzed(Stack):
-    """Each ingress, with a consumer that has time."""
+    """Each ingress with a consumer that has enough time."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -341,13 +343,13 @@ class Fuzzed(Stack):
 
 
 class Large(Stack):
-    """Payloads that no message holds, to a sink that holds them and to one that does not."""
+    """Payloads that fit no message, to a sink that stores them and to one that does not."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         more: dict[str, Any] = {"removal_policy": RemovalPolicy.DESTROY, "large_payloads": True}
         more["delivery_id_header"] = "Idempotency-Key"
-        # Without binary media types text is handed to the function as it is, and a third more of it fits.
+        # Without binary media types the function gets text as it is, and a third more fits.
         api = apigateway.RestApi(self, "Api")
         ScalableWebhook(self, "Text", api=api, path="/text", **more)
         ScalableWebhook(self, "Bytes", **more)

@@ -1,4 +1,4 @@
-"""A handler that tells which payload it got, and rejects one until someone says otherwise."""
+"""A handler that records the digest of each payload, and rejects some webhooks until a test permits them."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""GitHub's webhooks through either ingress into either sink, each way an endpoint of its own."""
+"""GitHub's webhooks through both kinds of ingress into two sinks, with an endpoint for each combination."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What asks for the most permissions: a source, and payloads that go through S3."""
+"""The app with the most permissions: a source, and payloads in S3."""
 
 from aws_cdk import App, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager

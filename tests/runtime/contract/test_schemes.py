@@ -20,7 +20,7 @@ EXAMPLES: list[tuple[schemes.Scheme, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("scheme", "fields"), EXAMPLES, ids=[each.kind for each, _ in EXAMPLES])
-def test_what_checks_is_made_of_the_fields_that_differ_from_their_defaults(
+def test_a_check_is_made_of_the_fields_that_differ_from_their_defaults(
     scheme: schemes.Scheme, fields: dict[str, Any]
 ) -> None:
     assert scheme.described() == fields

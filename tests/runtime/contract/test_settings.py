@@ -98,9 +98,7 @@ def test_a_field_is_the_variable_of_its_name_and_is_read_as_it_was_written(
 
 
 @pytest.mark.parametrize(("told", "variables"), EVERY_FIELD, ids=ids)
-def test_what_is_the_default_is_not_written_and_what_has_none_must_be_there(
-    told: Any, variables: dict[str, str]
-) -> None:
+def test_a_default_is_not_written_and_a_required_field_must_be_there(told: Any, variables: dict[str, str]) -> None:
     kind, defaults = type(told), type(told)._field_defaults
     least = kind(**{field: value for field, value in told._asdict().items() if field not in defaults})
     environment = to_environment(least)

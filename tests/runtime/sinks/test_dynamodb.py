@@ -19,7 +19,7 @@ from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
 @pytest.fixture
 def dynamodb() -> Iterator[tuple[Any, Stubber]]:
-    """boto3's own client, which checks every call and answer against the service's model; nothing is sent."""
+    """Return boto3's own client, which checks each call and response against the service's model."""
     client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stubber:
         yield client, stubber
@@ -104,7 +104,7 @@ def test_one_round_trip_takes_25_webhooks(dynamodb: tuple[Any, Stubber]) -> None
         ("ResourceNotFound", Kind.RETRY),
     ],
 )
-def test_what_becomes_of_one_webhook_is_decided_by_its_own_error(
+def test_the_outcome_of_a_webhook_is_decided_by_its_own_error(
     dynamodb: tuple[Any, Stubber], code: str, kind: Kind
 ) -> None:
     client, stubber = dynamodb
@@ -174,7 +174,7 @@ class TestWithLargePayloads:
         sink = DynamoDBSink(DynamoDBSettings(table_name="Webhooks"), client, Payloads(s3, "payloads"))
         return list(sink.store(webhooks, Deadline(Invocation())))
 
-    def test_what_no_item_holds_stays_in_s3_and_the_item_says_where(self, dynamodb: tuple[Any, Stubber]) -> None:
+    def test_a_payload_that_fits_no_item_stays_in_s3_and_the_item_names_it(self, dynamodb: tuple[Any, Stubber]) -> None:
         client, stubber = dynamodb
         calls: list[Any] = []
         stubber.add_response("batch_execute_statement", {"Responses": [{}, {}]}, {"Statements": [ANY] * 2})
@@ -194,14 +194,14 @@ class TestWithLargePayloads:
         assert kept == body
 
     def test_it_is_there_before_its_item(self, dynamodb: tuple[Any, Stubber]) -> None:
-        client, _ = dynamodb  # which would complain of a call
+        client, _ = dynamodb  # it would complain of a call
         s3 = S3(client_error("SlowDown"))
         with pytest.raises(SinkDown) as down:
             self.store(client, s3, webhook("a", b"x" * 500_000))
         assert down.value.error == "SlowDown"
 
     def test_an_item_names_the_payload_that_came_with_it(self, dynamodb: tuple[Any, Stubber]) -> None:
-        """Whichever of two webhooks with one key has kept its payload first, and which of them got the item."""
+        """Either webhook of one key may keep its payload first, and either may get the item."""
         client, stubber = dynamodb
         calls: list[Any] = []
         client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
@@ -218,5 +218,5 @@ class TestWithLargePayloads:
         assert kinds == [Kind.RETRY, Kind.STORED, Kind.DUPLICATE]
         named = [call["Statements"][0]["Parameters"][-1]["S"].removeprefix("s3://payloads/") for call in calls]
         assert [s3.objects[name] for name in named] == [first.body, second.body, first.body]
-        # That of the first is named by no item. Its webhook was a duplicate in the end.
+        # No item names the payload of the first one, whose webhook turned out to be a duplicate.
         assert len(s3.objects) == 2

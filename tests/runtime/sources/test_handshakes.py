@@ -1,4 +1,4 @@
-"""What providers ask before they send, as their documentation shows it, and who else might ask."""
+"""Endpoint verification as each provider documents it, and requests by others that look like it."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SECONDS = str(int(NOW.timestamp()))
 
 
-# A new secret and the one before it.
+# A new secret and the previous one.
 STAGES = {
     stage: json.dumps({"key": key, "token": f"{key} token"})
     for stage, key in (("AWSCURRENT", "new"), ("AWSPREVIOUS", "old"))
@@ -138,7 +138,7 @@ class TestMeta:
         return webhook(method="GET", query=query | {f"hub.{name}": value for name, value in changed.items()})
 
     @pytest.mark.parametrize("token", ["new token", "old token"])
-    def test_the_challenge_is_retried_to_who_knows_the_token(self, token: str) -> None:
+    def test_the_challenge_is_answered_if_the_token_is_right(self, token: str) -> None:
         assert answered(source("meta", BODY_ONLY), self.asked(verify_token=token)) == Answer("1158201444")
 
     @pytest.mark.parametrize("token", ["", "guess", "new", "\ud800", "é"])
@@ -181,7 +181,7 @@ class TestX:
         with pytest.raises(Unverified):
             source("x", BODY_ONLY).admit(webhook(method="GET", query={"crc_token": token}))
 
-    def test_what_it_signs_is_no_event(self) -> None:
+    def test_it_signs_no_text_that_could_be_an_event(self) -> None:
         mac = base64.b64encode(hmac.new(b"new", b"12345", hashlib.sha256).digest()).decode()
         with pytest.raises(Unverified, match=r"must start with \{"):
             source("x", BODY_ONLY).admit(webhook(b"12345", headers={"X-Signature": f"sha256={mac}"}))
@@ -191,13 +191,13 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
 
 
 class NoSecret:
-    """No one has made it yet."""
+    """A secret that does not exist yet."""
 
     def get_secret_value(self, **_: str) -> dict[str, str]:
         raise AssertionError("a probe needs no secret")
 
 
-# Each probe, what it asks, and what is none: of another method, content type or name, or with more to it.
+# Each probe, its request, and requests that are none: of another method, content type or name, or with more content.
 PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
     (
         ["ssl_check"],
@@ -241,7 +241,7 @@ PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
 
 
 @pytest.mark.parametrize(("probe", "asked", "answer", "others"), PROBES)
-def test_a_probe_is_answered_whoever_asks_and_nothing_else_is_one(
+def test_a_probe_is_answered_without_a_signature_and_nothing_else_is_one(
     probe: list[str], asked: Webhook, answer: str, others: list[Webhook]
 ) -> None:
     kind, *arguments = probe

@@ -1,4 +1,4 @@
-"""Signatures: those of each provider are known, and nothing else is."""
+"""Each scheme accepts the signatures of its provider, and nothing else."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiabl
 from webhook_runtime.testing import webhook
 
 NOW = 1_763_000_000.0
-# What Secrets Manager answers when it has no answer.
+# Errors of Secrets Manager.
 PASSING = [
     ConnectTimeoutError(endpoint_url="https://secretsmanager"),
     client_error("ThrottlingException"),
@@ -51,7 +51,7 @@ def sent(headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> Webhoo
 
 
 def admitted(by: Source, headers: list[tuple[str, str]], body: bytes, at: float = NOW) -> str:
-    """The id under which it is let in."""
+    """Return the id under which the webhook is admitted."""
     result = by.admit(sent(headers, body, at))
     assert isinstance(result, Webhook)
     return result.id
@@ -108,7 +108,7 @@ def test_any_payload_can_be_signed(body: bytes) -> None:
         ([("X-Signature", hex_of(BODY, b"other"))], "does not match"),
     ],
 )
-def test_what_is_not_its_signature_is_rejected(headers: list[tuple[str, str]], reason: str) -> None:
+def test_any_other_signature_is_rejected(headers: list[tuple[str, str]], reason: str) -> None:
     with pytest.raises(Unverified, match=reason):
         admitted(source(PLAIN), headers, BODY)
 
@@ -245,7 +245,7 @@ def test_a_key_that_is_not_hex_lets_no_one_in(secret: str) -> None:
 
 
 class TestAnyOf:
-    """Where a provider has several ways to sign, one of them does."""
+    """If a provider has several ways to sign, one of them has to fit."""
 
     WAYS = (
         {"header": "X-New", "id_header": "X-New-Id"},
@@ -260,14 +260,14 @@ class TestAnyOf:
         old = [("X-Old", hex_of(BODY, algorithm="sha1")), ("X-New-Id", "n"), ("X-Old-Id", "o")]
         assert admitted(self.source(), new, BODY) == "n"
         assert admitted(self.source(), old, BODY) == "o"
-        # While it moves from one to the other it may be wrong in one of them.
+        # During a migration from one to the other, one of them may be wrong.
         assert admitted(self.source(), [*new[1:], *old, ("X-New", "0")], BODY) == "o"
 
-    def test_no_way_takes_what_is_signed_in_the_way_of_another(self) -> None:
+    def test_no_way_accepts_a_signature_of_another_way(self) -> None:
         with pytest.raises(Unverified, match="in X-Old does not match"):
             admitted(self.source(), [("X-Old", hex_of(BODY))], BODY)
 
-    def test_who_is_rejected_is_told_of_what_it_sent(self) -> None:
+    def test_the_rejection_is_about_the_way_that_was_used(self) -> None:
         with pytest.raises(Unverified, match="header X-New must be there, and once"):
             admitted(self.source(), [], BODY)
         with pytest.raises(Unverified, match="header X-Old must be there, and once"):
@@ -284,12 +284,12 @@ class TestAnyOf:
 
 
 class TestOneReading:
-    """What is signed is one text, and can be read in one way alone: no id, time or URL takes a part of the payload."""
+    """A signed text can be read in one way only: no id, time or URL takes a part of the payload."""
 
     TIME = "1763000000"
 
     def admit(self, template: str, parts: dict[str, str], shown: dict[str, str], format: str = "seconds") -> None:
-        """Signed is what ``parts`` make, sent what ``shown`` has."""
+        """Sign the text that ``parts`` make, and send the one that ``shown`` makes."""
         scheme = Hmac(
             header="X-Signature",
             signed=template,
@@ -375,12 +375,12 @@ def test_the_same_mac_is_made_once_however_many_headers_may_have_it(monkeypatch:
     request = webhook(b"{}", headers={f"X-{number}": "0" for number in range(5)})
     with pytest.raises(Unverified):
         AnyOf(ways=ways).claim(request)(["one", "other"])
-    # Of the URL with its port and without.
+    # The URL with and without its port.
     assert made == [b"one"] * 2 + [b"other"] * 2
 
 
 class TestUrl:
-    """A URL that is signed: API Gateway hands over its query decoded."""
+    """A signed URL: API Gateway passes its query decoded."""
 
     BY = Hmac(header="X-Signature", signed="{method} {url} {body}")
 
@@ -482,10 +482,10 @@ class TestRotation:
         for _ in range(100):
             time.now += 0.05
             assert not self.accepts(secrets, b"guess", time.now)
-        assert manager.asked == 4  # each time both stages
+        assert manager.asked == 4  # both stages each time
 
     @pytest.mark.parametrize(("arrived", "sure"), [(NOW, True), (NOW - 3600, True), (NOW + 1, False)])
-    def test_what_arrived_after_the_secret_was_asked_for_is_not_surely_wrong(self, arrived: float, sure: bool) -> None:
+    def test_a_request_newer_than_the_cached_secret_is_not_certainly_wrong(self, arrived: float, sure: bool) -> None:
         secrets, _, time = self.secrets(AWSCURRENT="old")
         assert self.accepts(secrets, b"old", NOW)
         assert not self.accepts(secrets, b"guess", NOW + 0.5)
@@ -526,20 +526,20 @@ class TestRotation:
         with pytest.raises(NoSecret) as error:
             admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"new"))], BODY, NOW + 1)
         assert error.value.retry_after == after
-        # Where nothing is known at all, no one is judged: the backoff makes their tries last.
+        # While no secret is known, nothing is rejected: the backoff extends the tries.
         time.now += 301
         manager.stages["AWSCURRENT"] = PASSING[0]
         with pytest.raises(NoSecret) as error:
             admitted(Source(PLAIN, secrets), [("X-Signature", hex_of(BODY, b"old"))], BODY, time.now)
         assert error.value.retry_after is None
 
-    def test_what_is_surely_unsigned_needs_no_secret_to_be_rejected(self) -> None:
+    def test_an_unsigned_request_is_rejected_without_a_secret(self) -> None:
         manager = SecretsManager("arn", AWSCURRENT=PASSING[0])
         with pytest.raises(Unverified, match="must be there, and once"):
             admitted(Source(PLAIN, Secrets(manager, "arn", None, Time())), [], BODY)
         assert manager.asked == 0
 
-    def test_what_is_claimed_is_read_once_for_all_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_claim_is_parsed_once_for_all_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
         read: list[str] = []
 
         class Read(Hmac):
@@ -560,7 +560,7 @@ class TestRotation:
         admitted(checked, [("X-Signature", hex_of(BODY, b"c"))], BODY, time.now)
         assert read == ["the claim", "b", "a", "the claim", "b", "a", "c"]
 
-    def test_it_is_asked_for_again_for_what_is_redriven_once_it_is_fixed(self) -> None:
+    def test_it_is_read_again_for_a_redrive_after_it_is_fixed(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="wrong")
         time.now += 20
         arrived = sent([("X-Signature", hex_of(BODY, b"right"))], BODY, NOW)
@@ -590,7 +590,7 @@ class TestRotation:
         assert not self.accepts(secrets, b"older", NOW)
 
     def test_one_before_it_that_is_of_another_kind_is_none(self) -> None:
-        """As the random one that it was created with, before the provider gave one."""
+        """AWSPREVIOUS may be the random initial value, before the provider's secret was stored."""
         signed = base64_of(BODY, b"new")
         scheme = Hmac(header="X-Signature", encoding="base64", key="base64")
         checked = source(scheme, base64.b64encode(b"new").decode(), AWSPREVIOUS="*random*")
@@ -627,7 +627,7 @@ class TestRotation:
     ],
 )
 @pytest.mark.parametrize("guess", [b"", b"None", b"True", b"{}"])
-def test_without_a_secret_no_one_is_let_in_and_nothing_is_told(
+def test_without_a_secret_no_request_is_accepted_and_nothing_is_leaked(
     stages: dict[str, str | Exception], field: str | None, guess: bytes
 ) -> None:
     checked = Source(PLAIN, Secrets(SecretsManager("arn", **stages), "arn", field, Time()))
@@ -647,7 +647,7 @@ def test_a_secret_that_holds_no_key_lets_no_one_in(key: str, secret: str) -> Non
 
 
 def test_a_secret_may_be_stored_as_bytes() -> None:
-    """By --secret-binary, or by a program."""
+    """A secret may be stored by --secret-binary, or by a program."""
 
     class Binary(SecretsManager):
         def get_secret_value(self, **asked: str) -> dict[str, Any]:
@@ -706,7 +706,7 @@ def test_an_id_that_no_message_can_hold_is_none() -> None:
 
 
 class TestCustom:
-    """A function of the user's, as it is named in the function's settings."""
+    """A user's function, as the function's settings name it."""
 
     def source(self, function: Any, *, secrets: bool = True) -> Source:
         module = types.ModuleType("bank")
@@ -730,21 +730,21 @@ class TestCustom:
         assert source.admit(sent([], b"ping")) == Answer("pong")
 
     @pytest.mark.parametrize(("secrets", "sure"), [(True, False), (False, True)])
-    def test_what_it_rejects_is_rejected(self, secrets: bool, sure: bool) -> None:
+    def test_a_rejection_of_the_function_is_a_rejection(self, secrets: bool, sure: bool) -> None:
         def verify(webhook: Webhook, secrets: list[str]) -> None:
             raise Unverified("The seal is broken.")
 
         with pytest.raises(Unverified, match="The seal is broken") as error:
             self.source(verify, secrets=secrets).admit(sent([], b"", NOW + 1))
-        # Where there are secrets, another one might make a difference.
+        # With secrets, another one might fit.
         assert error.value.sure is sure
 
     @pytest.mark.parametrize("said", [True, False, "", 7, b"id", (1,)])
-    def test_what_says_anything_else_lets_no_one_in(self, said: object) -> None:
+    def test_any_other_result_accepts_no_request(self, said: object) -> None:
         with pytest.raises(Unverifiable):
             self.source(lambda webhook, secrets: said).admit(sent([], b""))
 
-    def test_what_fails_lets_no_one_in_and_tells_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_error_accepts_no_request_and_leaks_no_payload(self, caplog: pytest.LogCaptureFixture) -> None:
         payload = "marked"
         source = self.source(lambda webhook, secrets: 1 / 0)
         with pytest.raises(Unverifiable, match="ZeroDivisionError"):
@@ -753,7 +753,7 @@ class TestCustom:
         assert payload not in caplog.text
 
     @pytest.mark.parametrize("exit", [SystemExit(), asyncio.CancelledError()])
-    def test_what_exits_lets_no_one_in_and_ends_no_batch(self, exit: BaseException) -> None:
+    def test_an_exit_accepts_no_request_and_ends_no_batch(self, exit: BaseException) -> None:
         def verify(webhook: Webhook, secrets: list[str]) -> None:
             raise exit
 
@@ -774,7 +774,7 @@ class TestCustom:
 
         source = self.source(verify)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it was never awaited
+            warnings.simplefilter("ignore")  # the warning that it was never awaited
             with pytest.raises(Unverifiable):
                 source.admit(sent([], b""))
 
@@ -812,7 +812,7 @@ def test_the_ways_to_write_a_url_take_no_more_memory_than_one(scheme: Scheme) ->
         ),
     ],
 )
-def test_what_no_provider_sends_is_not_read(scheme: Scheme, request_: Webhook, says: str) -> None:
+def test_a_request_above_the_limits_is_not_read(scheme: Scheme, request_: Webhook, says: str) -> None:
     with pytest.raises(Unverified, match=says) as rejected:
         scheme.claim(request_)
     assert rejected.value.sure

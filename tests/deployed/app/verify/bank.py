@@ -1,4 +1,4 @@
-"""A source of ones own: what a bank seals, it seals with two words."""
+"""A custom source: this bank seals its webhooks with two words."""
 
 from webhook_runtime import Answer, Unverified, Webhook
 
