@@ -11,10 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 # AWS answered with an error.
-AwsRefused: Any = ClientError
+AwsRejected: Any = ClientError
 # AWS did not answer, or the request could not be sent.
 AwsUnreachable: Any = BotoCoreError
-AWS_FAILED: tuple[Any, ...] = (AwsRefused, AwsUnreachable)
+AWS_FAILED: tuple[Any, ...] = (AwsRejected, AwsUnreachable)
 
 # Shared by all clients, so that each loads only the model of its own service.
 _session = botocore.session.get_session()
@@ -50,17 +50,17 @@ class LazyClient:
 
 def code_of(error: Exception) -> str:
     """Return the error code of AWS, or the class name of any other error."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, AwsRefused) else type(error).__name__
+    return str(error.response["Error"]["Code"]) if isinstance(error, AwsRejected) else type(error).__name__
 
 
 def message_of(error: Exception) -> str:
     """Return the message of AWS without the operation around it, or the text of any other error."""
-    return str(error.response["Error"].get("Message", "")) if isinstance(error, AwsRefused) else str(error)
+    return str(error.response["Error"].get("Message", "")) if isinstance(error, AwsRejected) else str(error)
 
 
 def is_temporary(error: Exception) -> bool:
     """Tell whether another try of the call may succeed."""
-    if not isinstance(error, AwsRefused):
+    if not isinstance(error, AwsRejected):
         return isinstance(error, AwsUnreachable)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return bool(status >= 500) or code_of(error) == "ThrottlingException"

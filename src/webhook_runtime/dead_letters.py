@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webhook_runtime.batch import Record, is_fifo
-from webhook_runtime.clients import AwsRefused
+from webhook_runtime.clients import AwsRejected
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import limit_in, size_of, sqs_text
 from webhook_runtime.outcome import Outcome
@@ -27,7 +27,7 @@ class DeadLetters:
         """Send a message with as much of the reason as fits. Raise the error of the client."""
         try:
             self._send(record, outcome)
-        except AwsRefused as error:
+        except AwsRejected as error:
             holds = limit_in(error)
             if holds is None or holds >= self._max_message_bytes:
                 raise

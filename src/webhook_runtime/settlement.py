@@ -2,7 +2,7 @@
 
 from webhook_runtime import logs
 from webhook_runtime.batch import Batch, Message
-from webhook_runtime.clients import AWS_FAILED, AwsRefused
+from webhook_runtime.clients import AWS_FAILED, AwsRejected
 from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.outcome import ENDED_WELL, Kind
 from webhook_runtime.redelivery import Redelivery
@@ -70,6 +70,6 @@ class Settlement:
             line[error] = str(failure)
             # SQS may reject one message and take the next. If it does not answer, each call costs time needed to report
             # what is stored.
-            batch.sqs_answers = isinstance(failure, AwsRefused)
+            batch.sqs_answers = isinstance(failure, AwsRejected)
             return False
         return True

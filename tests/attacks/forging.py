@@ -74,10 +74,10 @@ class Scheme:
         )
 
 
-Refused = Callable[[Request], bool]
+Rejected = Callable[[Request], bool]
 
 
-def forgeries(genuine: Request, scheme: Scheme, rejected: Refused) -> Iterator[tuple[str, Request]]:
+def forgeries(genuine: Request, scheme: Scheme, rejected: Rejected) -> Iterator[tuple[str, Request]]:
     """Yield each forgery with a description.
 
     ``rejected`` tells which of several signatures count, as during a provider's rotation. One of them has to.
@@ -109,7 +109,7 @@ def forgeries(genuine: Request, scheme: Scheme, rejected: Refused) -> Iterator[t
         yield f"a signature by another secret than {secret[:20]!r}", replace(genuine, secret=secret)
 
 
-def _of_a_header(genuine: Request, name: str, rejected: Refused) -> Iterator[tuple[str, Request]]:
+def _of_a_header(genuine: Request, name: str, rejected: Rejected) -> Iterator[tuple[str, Request]]:
     value = genuine.headers[name]
     for nothing in _NOTHINGS:
         yield f"{name}: {nothing!r}", genuine.with_header(name, nothing)

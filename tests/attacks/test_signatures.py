@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from attacks.forging import Refused, Request, Scheme, forgeries
+from attacks.forging import Rejected, Request, Scheme, forgeries
 from attacks.hostile import description
 from providers.test_providers import PROVIDERS, VECTORS
 from runtime.doubles import SecretsManager
@@ -23,7 +23,7 @@ NOW = float(int(time.time()))
 AT_LEAST = 100
 
 
-def checker(described: dict[str, Any]) -> Refused:
+def checker(described: dict[str, Any]) -> Rejected:
     """Return a function that tells whether a source rejects a request.
 
     Any other error is a failure, and so is an answer: no forged request is a handshake.

@@ -103,7 +103,7 @@ def test_a_dead_letter_keeps_its_payload_and_a_redrive_stores_it(
 ) -> None:
     webhook = observe("Large/Digest")
     bucket, dynamodb = Bucket(emulator, webhook), emulator.client("dynamodb")
-    id = post(urls["Large/Digest"], TEXT, **{"X-Refuse": "yes"}).json()["id"]
+    id = post(urls["Large/Digest"], TEXT, **{"X-Reject": "yes"}).json()["id"]
     assert wait_for(lambda: webhook.dead_letters() >= 1, SECONDS)
     webhook.wait_until_drained(SECONDS)
     assert len(bucket.keys(limits.QUEUED)) == 1

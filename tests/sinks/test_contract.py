@@ -88,8 +88,8 @@ def test_an_id_that_several_providers_choose_is_a_webhook_of_each(harness: Harne
     assert_stored_once(harness, together + apart)
 
 
-# Ids that a provider may choose to be taken for "x" at /b. They use the separator of path and id, a cut, or texts that a
-# database treats as equal.
+# Ids that a provider may choose to be taken for "x" at /b. They use the separator of path and id, a cut, or texts that
+# a database treats as equal.
 LOOKALIKES = (
     *("x", "b#x", "/b#x", "#/b#x", "#x", "x#", "b/x", "/b x", "b x", "%23x", "/b%23x", "../b#x", "b\tx", "x/../b#x"),
     *(" x", "x ", "x  ", "x\t", "X", "ｘ", "x\u0301", "x\u200b", "x\xad", "\ufeffx", "\u202ex", "x\0", "\0x", "\0"),

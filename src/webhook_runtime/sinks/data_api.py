@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from webhook_runtime import logs
-from webhook_runtime.clients import AwsRefused, AwsUnreachable, client, code_of, message_of
+from webhook_runtime.clients import AwsRejected, AwsUnreachable, client, code_of, message_of
 from webhook_runtime.contract.limits import SOCKET_SECONDS
 from webhook_runtime.contract.settings import DataApiSettings, from_environment
 from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, create_table, quoted
@@ -95,7 +95,7 @@ class DataApiSink:
                 database=settings.database_name,
                 **arguments,
             )
-        except AwsRefused as error:
+        except AwsRejected as error:
             return _fault(code_of(error), message_of(error))
         except AwsUnreachable as error:
             return Fault(Meaning.OTHER, code_of(error), message_of(error))

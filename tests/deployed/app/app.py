@@ -204,7 +204,7 @@ class Fixed(Stack):
             )
 
 
-class Edges(Stack):
+class AccessControl(Stack):
     """Each ingress with access control, and with acknowledgements."""
 
     def __init__(self, scope: Construct, id: str) -> None:
@@ -374,7 +374,7 @@ Recorders(app, "Recorders")
 Layered(app, "Layered")
 Signed(app, "Signed")
 Fixed(app, "Fixed")
-Edges(app, "Edges")
+AccessControl(app, "AccessControl")
 Providers(app, "Providers")
 Filtered(app, "Filtered")
 Fuzzed(app, "Fuzzed")

@@ -33,14 +33,14 @@ def found(webhook: ObservedWebhook, mark: str) -> list[dict[str, Any]]:
 
 def key(emulator: Emulator, ingress: str) -> str:
     """Return the value of the API key of an ingress."""
-    (stack,) = emulator.client("cloudformation").describe_stacks(StackName="Edges")["Stacks"]
+    (stack,) = emulator.client("cloudformation").describe_stacks(StackName="AccessControl")["Stacks"]
     (id,) = (output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == f"{ingress}Key")
     return str(emulator.client("apigateway").get_api_key(apiKey=id, includeValue=True)["value"])
 
 
 @ingresses
 def test_an_accepted_webhook_is_acknowledged_and_stored(ingress: str, urls: Urls, observe: Observe) -> None:
-    name = f"Edges/{ingress}Acknowledged"
+    name = f"AccessControl/{ingress}Acknowledged"
     answer = http.post(f"{urls[name]}/x", content=b"acknowledged")
     assert (answer.status_code, answer.text) == (200, "<Response>$x #if é</Response>")
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
@@ -49,7 +49,7 @@ def test_an_accepted_webhook_is_acknowledged_and_stored(ingress: str, urls: Urls
 
 @ingresses
 def test_an_acknowledgement_may_be_no_content(ingress: str, urls: Urls, observe: Observe) -> None:
-    name = f"Edges/{ingress}Silent"
+    name = f"AccessControl/{ingress}Silent"
     answer = http.post(urls[name], content=b"silent")
     assert (answer.status_code, answer.content) == (204, b"")
     assert wait_for(lambda: "silent" in payloads(observe(name)), SECONDS)
@@ -57,7 +57,7 @@ def test_an_acknowledgement_may_be_no_content(ingress: str, urls: Urls, observe:
 
 @ingresses
 def test_a_rejected_request_is_not_acknowledged(ingress: str, urls: Urls) -> None:
-    answer = http.post(urls[f"Edges/{ingress}Acknowledged"], content=b"x" * 1_100_000)
+    answer = http.post(urls[f"AccessControl/{ingress}Acknowledged"], content=b"x" * 1_100_000)
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/json"
     assert "too large" in answer.json()["message"]
@@ -67,17 +67,19 @@ def test_a_rejected_request_is_not_acknowledged(ingress: str, urls: Urls) -> Non
 def test_a_key_opens_its_own_ingress_and_no_other(ingress: str, urls: Urls, emulator: Emulator) -> None:
     others = [key(emulator, other) for other in ("Lambda", "Direct", "Binary") if other != ingress]
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "wrong"}, *({"x-api-key": other} for other in others)):
-        answer = http.post(urls[f"Edges/{ingress}Keyed"], content=b"x", headers=headers)
+        answer = http.post(urls[f"AccessControl/{ingress}Keyed"], content=b"x", headers=headers)
         assert (answer.status_code, answer.json()) == (403, {"message": "Forbidden"})
-    answer = http.post(f"{urls[f'Edges/{ingress}Keyed']}/x", headers={"X-API-Key": key(emulator, ingress)})
+    answer = http.post(f"{urls[f'AccessControl/{ingress}Keyed']}/x", headers={"X-API-Key": key(emulator, ingress)})
     assert answer.status_code == 202
 
 
 @ingresses
 def test_a_key_is_no_part_of_the_webhook(ingress: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
     own, mark = key(emulator, ingress), uuid.uuid4().hex
-    http.post(urls[f"Edges/{ingress}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own})
-    (stored,) = found(observe(f"Edges/{ingress}Keyed"), mark)
+    http.post(
+        urls[f"AccessControl/{ingress}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own}
+    )
+    (stored,) = found(observe(f"AccessControl/{ingress}Keyed"), mark)
     assert own not in str(stored)
     assert "content-type" in str(stored) or "user-agent" in str(stored)
     assert stored["query"] == "X-Amz-Date=kept"
@@ -87,8 +89,8 @@ def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
     mark = uuid.uuid4().hex
     headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=a-secret", "X-Amz-Security-Token": "a-secret"}
     query = {"X-Amz-Security-Token": "a-secret", "X-Amz-Signature": "a-secret", "X-Amz-Date": "kept"}
-    assert http.post(urls["Edges/Signed"], params=query, content=mark, headers=headers).status_code == 202
-    (stored,) = found(observe("Edges/Signed"), mark)
+    assert http.post(urls["AccessControl/Signed"], params=query, content=mark, headers=headers).status_code == 202
+    (stored,) = found(observe("AccessControl/Signed"), mark)
     assert "a-secret" not in str(stored)
     assert stored["query"] == "X-Amz-Date=kept"
 
@@ -96,7 +98,7 @@ def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
 @pytest.mark.parametrize("path", ["", "/below"])
 @pytest.mark.parametrize("ingress", ["Lambda", "Binary"])
 def test_a_browser_may_send_into_an_api_of_another_users_at_its_domain(ingress: str, path: str, urls: Urls) -> None:
-    url = urls[f"Edges/{ingress}Theirs"] + path
+    url = urls[f"AccessControl/{ingress}Theirs"] + path
     origin = {"Origin": "https://example.com"}
     preflight = http.options(url, headers=origin | {"Access-Control-Request-Method": "POST"})
     assert preflight.status_code == 204
@@ -111,7 +113,7 @@ def test_a_browser_may_send_into_an_api_of_another_users_at_its_domain(ingress: 
 def test_a_browser_may_send_from_the_origin_that_was_named(
     ingress: str, path: str, urls: Urls, emulator: Emulator
 ) -> None:
-    url = urls[f"Edges/{ingress}Keyed"] + path
+    url = urls[f"AccessControl/{ingress}Keyed"] + path
     origin = {"Origin": "https://example.com"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}
     preflight = http.options(url, headers=origin | asked)
@@ -129,21 +131,21 @@ def test_a_browser_may_send_from_the_origin_that_was_named(
 
 
 def test_a_call_from_another_address_is_rejected(urls: Urls) -> None:
-    assert http.post(urls["Edges/Here"], content=b"x").status_code == 202
-    answer = http.post(urls["Edges/Elsewhere"], content=b"x")
+    assert http.post(urls["AccessControl/Here"], content=b"x").status_code == 202
+    answer = http.post(urls["AccessControl/Elsewhere"], content=b"x")
     assert answer.status_code == 403
     assert answer.json()["Message"].endswith("with an explicit deny")
 
 
 def test_an_unsigned_call_is_rejected(urls: Urls) -> None:
-    answer = http.post(urls["Edges/Signed"], content=b"x")
+    answer = http.post(urls["AccessControl/Signed"], content=b"x")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
     signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}
-    assert http.post(urls["Edges/Signed"], content=b"x", headers=signed).status_code == 202
+    assert http.post(urls["AccessControl/Signed"], content=b"x", headers=signed).status_code == 202
 
 
 @pytest.mark.parametrize("name", ["Domain", "BasePath"])
 def test_an_ingress_with_a_domain_and_a_web_acl_has_a_local_twin(name: str, urls: Urls, observe: Observe) -> None:
-    assert urls[f"Edges/{name}"].endswith("/prod/in")
-    assert http.post(f"{urls[f'Edges/{name}']}/x", content=b"by domain").status_code == 202
-    assert wait_for(lambda: [item["path"] for item in observe(f"Edges/{name}").items()] == ["/in/x"], SECONDS)
+    assert urls[f"AccessControl/{name}"].endswith("/prod/in")
+    assert http.post(f"{urls[f'AccessControl/{name}']}/x", content=b"by domain").status_code == 202
+    assert wait_for(lambda: [item["path"] for item in observe(f"AccessControl/{name}").items()] == ["/in/x"], SECONDS)
