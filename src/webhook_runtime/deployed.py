@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def sources(*, in_order: bool = False) -> "Sources | None":
-    """Return the sources, or None if this function verifies nothing. ``in_order``: it reads a FIFO queue."""
+    """Return the sources, or None if nothing is verified here. ``in_order`` stands for a FIFO queue."""
     descriptions = from_environment(SourceSettings).sources
     if descriptions is None:
         return None
