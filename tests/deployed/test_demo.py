@@ -60,7 +60,7 @@ def test_the_demo_ends_well_and_says_what_it_measured(home: Path) -> None:
 
 def outcome(**differences: Any) -> Any:
     good = demo.Outcome(
-        door="a door",
+        ingress="an ingress",
         report=Report(sent=2, accepted_ids=["a", "b"]),
         delivered=2,
         stored=2,
