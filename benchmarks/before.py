@@ -1,4 +1,4 @@
-"""What a change of the run time gave: this checkout's functions against another's, in turns.
+"""The effect of a change of the run time: the functions of this checkout against those of another, in turns.
 
 git worktree add ../before COMMIT
 PYTHONPATH=examples python benchmarks/before.py ../before
@@ -24,11 +24,11 @@ _WEBHOOKS = 500
 
 
 def measure(checkout: Path, rounds: int = 5) -> Iterable[Figure]:
-    """The processor time of a webhook and the length of a cold start: now, over before.
+    """Measure the processor time of a webhook and the length of a cold start: now, over before.
 
     Args:
-        checkout: Where the other is.
-        rounds: How often each takes its turn.
+        checkout: The folder of the other checkout.
+        rounds: The number of turns of each.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -1,8 +1,8 @@
-"""`make bench`: ours beside what a user would pick instead, on one local AWS, in one run.
+"""`make bench`: ours next to the alternatives, on one local AWS, in one run.
 
-It prints a table and writes ``build/bench.json``, flat: the value of each key, and beside it ``key.low`` and
-``key.high``, the least and the greatest of the rounds. What must hold on any machine decides the exit status; goals of
-time are shown, and missed ones do not fail.
+It prints a table and writes ``build/bench.json``, which is flat: the value of each key, and ``key.low`` and
+``key.high``, the minimum and maximum of the rounds. The goals that hold on any machine decide the exit status. Goals of
+time are shown only.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from rich.table import Table
 
 import cold
 import cpu
-import doors
+import endpoints
 import protection
 import sinks
 import synths
@@ -35,15 +35,15 @@ BESIDE = (
     "is. Nothing was measured on AWS. What is behind each figure: benchmarks/README.md."
 )
 OUTPUT = Path(__file__).parents[1] / "build" / "bench.json"
-# Whatever the machine: the rest are times.
+# The goals that hold on any machine. The others are times.
 HOLDS_ANYWHERE = ("protection.lost", "protection.lost_without", "protection.peak_connections_over_limit")
 
 
 def figures(rounds: int) -> Iterator[Figure]:
-    """All of them, in the order of the table."""
+    """Yield all figures, in the order of the table."""
     # The local AWS ends before the processes are timed.
     with running() as emulator:
-        yield from doors.measure(emulator, rounds)
+        yield from endpoints.measure(emulator, rounds)
         yield from protection.measure(emulator, rounds)
     yield from synths.measure(rounds)
     for module in (sinks, cold, cpu):
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _table(found: list[Figure], rounds: int) -> Table:
-    """A section for what stands before the dot of a key, so that it fits 80 columns."""
+    """Return a table with a section for each prefix of a key, so that it fits 80 columns."""
     where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     title = f"Median of {rounds}, and their spread ({where})"
     table = Table(title=title, title_justify="left", box=box.HORIZONTALS, padding=(0, 1, 0, 0))

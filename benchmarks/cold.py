@@ -31,16 +31,16 @@ Start = tuple[Function, dict[str, Any]]
 _GOAL = "<= 1.10"
 _FIRST_CALL = Path(__file__).with_name("first_call.py")
 
-# The fastest of so many starts counts: what disturbs one can only make it slower.
+# The fastest of so many starts counts, since a disturbance only makes a start slower.
 STARTS = 3
 
 
 def measure(rounds: int = 5) -> Iterable[Figure]:
-    """Our two functions; and for information those that need a second client or a connection, and what it costs that
-    Lambda has no bytecode of ours.
+    """Measure our two functions; and for information those with a second client or a connection, and the cost of
+    missing bytecode in Lambda.
 
     Args:
-        rounds: How often each is started, times three.
+        rounds: A third of the starts of each.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -49,7 +49,7 @@ def measure(rounds: int = 5) -> Iterable[Figure]:
     ):
         starts = _starts(Path(folder), postgres.port)
         one_each = {name: partial(first_call, *start, port) for name, start in starts.items()}
-        interleaved(one_each, 1)  # the first of all finds nothing in the file system's cache
+        interleaved(one_each, 1)  # it fills the cache of the file system
         took = {name: fastest(values) for name, values in interleaved(one_each, rounds * STARTS).items()}
     yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3_dynamodb"], goal=_GOAL)
     yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3_sqs"], goal=_GOAL)
@@ -58,16 +58,16 @@ def measure(rounds: int = 5) -> Iterable[Figure]:
 
 
 def fastest(values: Sequence[float]) -> list[float]:
-    """Of each round's starts.
+    """Return the fastest start of each round.
 
     Args:
-        values: Those of all rounds, in their order.
+        values: The starts of all rounds, in their order.
     """
     return [min(values[start : start + STARTS]) for start in range(0, len(values), STARTS)]
 
 
 def _starts(folder: Path, postgres: int) -> dict[str, Start]:
-    """Functions, and the event that each gets first: one webhook, which makes both sides do the same call."""
+    """Return functions with their first event: one webhook, for which both sides make the same call."""
     ours = deployed(folder, port=postgres)
     (posted,), webhook = requests(1), signed()
     queued = sqs_event(webhook)
@@ -92,11 +92,11 @@ def _starts(folder: Path, postgres: int) -> dict[str, Start]:
 
 
 class _Recorded(Exception):
-    """What a client was called with."""
+    """The arguments of a call of a client."""
 
 
 class _Recorder:
-    """A client that is never there."""
+    """A client that records its first call."""
 
     def __getattr__(self, _operation: str) -> Callable[..., Any]:
         def call(**arguments: Any) -> None:
@@ -106,21 +106,21 @@ class _Recorder:
 
 
 def _call(work: Callable[[], object]) -> dict[str, Any]:
-    """The arguments of the first call that some work does."""
+    """Return the arguments of the first call in some work."""
     try:
         work()
     except _Recorded as recorded:
         return dict(recorded.args[0])
-    raise AssertionError("it called nobody")
+    raise AssertionError("it made no call")
 
 
 def first_call(function: Function, event: dict[str, Any], port: int) -> float:
-    """How long a cold start takes, in milliseconds.
+    """Measure a cold start, in milliseconds.
 
     Args:
-        function: What starts.
+        function: The function to start.
         event: Its first event.
-        port: Where the services are.
+        port: The port of the services.
     """
     environment = {**function.variables(f"http://127.0.0.1:{port}"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, str(_FIRST_CALL), function.handler]

@@ -1,9 +1,9 @@
-"""What a million webhooks cost by AWS's list prices: requests at API Gateway, Lambda's requests and GB-seconds,
-requests to SQS and writes to DynamoDB. Logs, tracing and data transfer are not in it, nor is the polling of an empty
-queue, which is the same on every side.
+"""The cost of a million webhooks by AWS's list prices: requests at API Gateway, Lambda's requests and GB-seconds,
+requests to SQS and writes to DynamoDB. It excludes logs, tracing, data transfer, and the polling of an empty queue,
+which is the same on every side.
 
-What is measured: how long the functions ran, by the REPORT lines of the local AWS, and how large the stored items are.
-The local AWS is nearer than AWS's services are, so the GB-seconds are less than they would be there, on every side.
+The measurements are the run times of the functions, by the REPORT lines of the local AWS, and the sizes of the stored
+items. The local AWS has a shorter round trip than AWS, so the GB-seconds are less than there, on every side.
 """
 
 import json
@@ -17,12 +17,12 @@ from figure import Figure, figure
 from side import Side
 
 MILLION = 1_000_000
-_BATCH = 10  # of either side; the backlog that is worked off fills it
+_BATCH = 10  # on both sides; the backlog fills it
 _PRICES = json.loads(Path(__file__).with_name("prices.json").read_text())["prices"]
 
 
 def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
-    """Both sides have just worked off a backlog."""
+    """Return the cost of both sides, which have just processed a backlog."""
     bills = {name: _bill(each) for name, each in {"ours": ours, "original": original}.items()}
     totals = {name: sum(bill.values()) for name, bill in bills.items()}
     told = "; ".join(f"{name} {_told(bill)}" for name, bill in bills.items())
@@ -33,7 +33,7 @@ def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
         goal="<= 0.4",
         note=f"API Gateway alone is {floor:.2f} of the original's bill, whatever is behind it; {told}",
     )
-    # What both pay for the request that comes and for the item that is written is nobody's to save.
+    # Neither side can save the cost of the incoming request and of the stored item.
     between = {name: bill["Lambda"] + bill["SQS"] for name, bill in bills.items()}
     yield figure("cost.lambda_and_sqs_over_original", [between["ours"] / between["original"]])
     for name, total in totals.items():
@@ -41,7 +41,7 @@ def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
 
 
 def _bill(each: Side) -> dict[str, float]:
-    """Dollars for a million webhooks, by service."""
+    """Return the dollars for a million webhooks, by service."""
     invocations = gb_seconds = 0.0
     for name, configuration in each.functions():
         (milliseconds, share) = median(each.billed_milliseconds(name, configuration)), _invocations_a_webhook(name)
@@ -49,7 +49,7 @@ def _bill(each: Side) -> dict[str, float]:
         price = _usd(f"lambda_gb_second_{architecture}")
         invocations += share
         gb_seconds += share * configuration["MemorySize"] / 1024 * milliseconds / 1000 * price
-    # One to send it; a batch is received and deleted by one request each.
+    # One request sends a message; one each receives and deletes a batch.
     sqs_requests = 1 + 2 / _BATCH
     return {
         "API Gateway": MILLION * _usd("api_gateway_rest_request"),
@@ -64,14 +64,17 @@ def _invocations_a_webhook(function: str) -> float:
 
 
 def _write_units(each: Side) -> float:
-    """One for each KB of an item, begun ones included."""
+    """Return the write units of an item: one for each started KB."""
     (table,) = each.physical("AWS::DynamoDB::Table")
     items = each.client("dynamodb").scan(TableName=table, Limit=50)["Items"]
     return median(math.ceil(_size(item) / 1024) for item in items)
 
 
 def _size(item: Mapping[str, Any]) -> int:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+    """Return the size of an item: its names and values.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
     size = 0
     for name, value in item.items():
         ((type, content),) = value.items()

@@ -1,4 +1,4 @@
-"""The processor time that a webhook takes, in the publisher and in the consumer, and where it goes.
+"""The processor time that a webhook takes in the publisher and in the consumer, with a profile.
 
 python benchmarks/cpu.py
 """
@@ -19,7 +19,7 @@ _TOP = 5
 
 
 class Side(Worker):
-    """One function, which is given so many webhooks in a turn."""
+    """One function, with a number of webhooks for each turn."""
 
     def __init__(self, function: Function, endpoint: str, webhooks: int) -> None:
         super().__init__(function, endpoint)
@@ -27,26 +27,26 @@ class Side(Worker):
         self._webhooks = webhooks
 
     def turn(self, *, profile: bool = False) -> Run:
-        """It works them off."""
+        """Process the webhooks of a turn."""
         events: Sequence[Any] = (
             requests(self._webhooks) if self._is_publisher else batches(self._webhooks // BATCH_SIZE)
         )
         run = self.run(events, profile=profile)
         if any(answer.get("batchItemFailures") or answer.get("statusCode", 202) != 202 for answer in run.answers):
-            raise RuntimeError("a webhook was not taken")
+            raise RuntimeError("a webhook was rejected")
         return run
 
     def microseconds(self) -> float:
-        """Of the processor's time, a webhook."""
+        """Return the processor time of a webhook."""
         return self.turn().cpu / self._webhooks * 1e6
 
 
 def measure(rounds: int = 5, webhooks: int = 500) -> Iterable[Figure]:
-    """Ours, with real clients, against a stand-in in a process of its own.
+    """Measure our functions, with real clients, against a stub in a process of its own.
 
     Args:
-        rounds: How often each function takes its turn.
-        webhooks: How many it is given in one.
+        rounds: The number of turns of each function.
+        webhooks: The number of webhooks in a turn.
     """
     names = {
         "consumer": "OpenConsumer",
@@ -60,7 +60,7 @@ def measure(rounds: int = 5, webhooks: int = 500) -> Iterable[Figure]:
         functions = deployed(Path(folder))
         sides = {key: stack.enter_context(Side(functions[name], endpoint, webhooks)) for key, name in names.items()}
         for side in sides.values():
-            side.turn()  # what happens once an environment is not what is measured
+            side.turn()  # the first turn of an environment is not measured
         used = interleaved({key: side.microseconds for key, side in sides.items()}, rounds)
         for key, side in sides.items():
             top = side.turn(profile=True).profile[:_TOP]

@@ -1,4 +1,4 @@
-"""What the functions are called with: requests of a sender that signs as GitHub does, and batches of them."""
+"""The events of the functions: requests of a provider that signs as GitHub does, and batches of them."""
 
 import base64
 import hmac
@@ -13,7 +13,7 @@ from webhook_runtime.testing import sqs_event, webhook
 BATCH_SIZE = 10
 
 _PATH = "orders"
-# Of the usual size: what GitHub sends and a regional API adds, and 1 KB of JSON.
+# The usual size: the headers of GitHub and of a regional API, and 1 KB of JSON.
 _PAYLOAD = {
     "action": "created",
     "order": {"id": 4711, "currency": "EUR", "items": [{"sku": f"A-{number:05}", "count": 2} for number in range(30)]},
@@ -36,7 +36,7 @@ _HEADERS = {
 
 
 def signed() -> Webhook:
-    """A webhook that no other is, signed."""
+    """Return a new signed webhook."""
     id = str(uuid.uuid4())
     body = json.dumps({"id": id, **_PAYLOAD}).encode()
     signature = hmac.new(SIGNING_SECRET.encode(), body, "sha256").hexdigest()
@@ -45,19 +45,19 @@ def signed() -> Webhook:
 
 
 def batches(count: int) -> list[dict[str, Any]]:
-    """Events of the queue, each with a full batch of webhooks.
+    """Return events of the queue, each with a full batch of webhooks.
 
     Args:
-        count: How many events.
+        count: The number of events.
     """
     return [sqs_event(*(signed() for _ in range(BATCH_SIZE))) for _ in range(count)]
 
 
 def messages(count: int) -> list[dict[str, Any]]:
-    """What the original pattern's publisher would have queued, in batches as large.
+    """Return the messages of the original pattern's publisher, in batches of the same size.
 
     Args:
-        count: How many events.
+        count: The number of events.
     """
     return [{"Records": [_record() for _ in range(BATCH_SIZE)]} for _ in range(count)]
 
@@ -69,10 +69,10 @@ def _record() -> dict[str, Any]:
 
 
 def requests(count: int) -> list[dict[str, Any]]:
-    """Events of API Gateway, each with one webhook.
+    """Return events of API Gateway, each with one webhook.
 
     Args:
-        count: How many events.
+        count: The number of events.
     """
     return [_request() for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""A figure of the benchmarks: a value, how far it spread over the rounds, and the goal that it is held to."""
+"""A figure of the benchmarks: a value, its spread over the rounds, and its goal."""
 
 import operator
 import sys
@@ -19,11 +19,11 @@ class Figure:
     Attributes:
         key: The name, such as ``sink.dynamodb_rate_over_original``.
         value: The median over the rounds.
-        low: The least of the rounds.
-        high: The greatest of the rounds.
-        unit: What the value counts. Default: a ratio.
-        goal: What the value is held to, such as ``>= 5``. Default: it is reported only.
-        note: What a reader needs to know beside it. Default: nothing.
+        low: The minimum of the rounds.
+        high: The maximum of the rounds.
+        unit: The unit of the value. Default: a ratio.
+        goal: The goal of the value, such as ``>= 5``. Default: it is reported only.
+        note: A note for the reader. Default: none.
     """
 
     key: str
@@ -36,7 +36,7 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
+        """Whether the goal is met; None without a goal."""
         if not self.goal:
             return None
         sign, _, bound = self.goal.partition(" ")
@@ -54,13 +54,13 @@ class Figure:
 
 
 def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """The measurement of every side in every round: A B, B A, A B …
+    """Measure every side in every round: A B, B A, A B …
 
-    What disturbs a machine for a while then disturbs all sides alike, and no side is always the first.
+    So a disturbance of the machine affects all sides alike, and no side is always the first.
 
     Args:
-        sides: What measures each, by its name.
-        rounds: How often.
+        sides: The measurement of each side, by its name.
+        rounds: The number of rounds.
     """
     values: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
@@ -71,36 +71,36 @@ def interleaved(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
 
 
 def figure(key: str, values: Sequence[float], *, unit: str = "", goal: str = "", note: str = "") -> Figure:
-    """The figure of one side's rounds.
+    """Return the figure of one side's rounds.
 
     Args:
         key: Its name.
         values: One for each round.
-        unit: What they count. Default: ratios.
-        goal: What the median is held to. Default: nothing.
-        note: What a reader needs to know beside it. Default: nothing.
+        unit: Their unit. Default: ratios.
+        goal: The goal of the median. Default: none.
+        note: A note for the reader. Default: none.
     """
     return Figure(key, median(values), min(values), max(values), unit, goal, note)
 
 
 def ratio(key: str, over: Sequence[float], under: Sequence[float], *, goal: str = "", note: str = "") -> Figure:
-    """The figure of one side against another: the median of the ratios of each round.
+    """Return the figure of one side against another: the median of the ratios of each round.
 
     Args:
         key: Its name.
         over: One side, a value for each round.
         under: The other, of the same rounds.
-        goal: What the median is held to. Default: nothing.
-        note: What a reader needs to know beside it. Default: nothing.
+        goal: The goal of the median. Default: none.
+        note: A note for the reader. Default: none.
     """
     return figure(key, [a / b for a, b in zip(over, under, strict=True)], goal=goal, note=note)
 
 
 def print_figures(measure: Callable[[], Iterable[Figure]]) -> None:
-    """What a module does that is run alone.
+    """Run the measurement of a single module.
 
     Args:
-        measure: What measures.
+        measure: The measurement.
     """
     interrupt_on_termination()
     started = time.perf_counter()

@@ -1,5 +1,5 @@
-"""A cold start: how many milliseconds pass from before a function's module is imported until its first event, which
-comes on standard input, is answered. It imports as little as it can itself, so that the function pays for its own.
+"""A cold start: the milliseconds from before the import of a function's module until the answer to its first event,
+which comes on standard input. This module imports very little, so that the function's imports count.
 
     python first_call.py MODULE
 """
@@ -11,17 +11,17 @@ import time
 
 event = json.load(sys.stdin)
 answer = os.dup(1)
-# Lambda takes the function's output off its hands.
+# The output of the function does not count, as in Lambda.
 nowhere = os.open(os.devnull, os.O_WRONLY)
 for descriptor in (1, 2):
     os.dup2(nowhere, descriptor)
 
 
 class Context:
-    """Lambda's context object, as far as anybody looks at it."""
+    """The used part of Lambda's context object."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """There is time."""
+        """Return enough time."""
         return 30_000
 
 

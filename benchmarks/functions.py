@@ -1,4 +1,4 @@
-"""The functions that are measured: ours as they are deployed, with the code and the environment of a real synth."""
+"""The measured functions: ours as they are deployed, with the code and the environment of a real synth."""
 
 import compileall
 import json
@@ -11,11 +11,11 @@ from typing import Any
 
 PEERS = Path(__file__).parent / "peers"
 
-# Of one secret: what the senders sign with, and the login of the database.
+# One secret has the key of the signatures and the login of the database.
 SIGNING_SECRET = "benchmark"  # noqa: S105
 DATABASE_NAME = "postgres"
 
-# No profile or instance metadata may bring somebody's account into it, and no proxy may stand before loopback.
+# No profile and no instance metadata may add a real account, and no proxy may be in front of loopback.
 _SURROUNDINGS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -30,7 +30,7 @@ _SURROUNDINGS = {
 
 @dataclass(frozen=True)
 class Function:
-    """What Lambda is given of a function.
+    """The parts of a function for Lambda.
 
     Attributes:
         folder: Its code.
@@ -43,16 +43,16 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def variables(self, endpoint: str) -> dict[str, str]:
-        """The whole environment of its process.
+        """Return all environment variables of its process.
 
         Args:
-            endpoint: Where it finds AWS.
+            endpoint: The address of the AWS services.
         """
         surroundings = {**_SURROUNDINGS, "AWS_ENDPOINT_URL": endpoint, "PYTHONPATH": str(self.folder)}
         return {"PATH": os.environ["PATH"], **surroundings, **self.environment}
 
     def compiled(self) -> "Function":
-        """The same with bytecode beside the code, in a folder of its own."""
+        """Return the same function with bytecode next to the code, in a folder of its own."""
         folder = self.folder.with_name(f"{self.folder.name}.compiled")
         if not folder.exists():
             shutil.copytree(self.folder, folder)
@@ -61,24 +61,24 @@ class Function:
 
 
 def secret(user: str = "", password: str = "") -> str:
-    """The value of the secret that the functions are deployed with.
+    """Return the value of the secret of the functions.
 
     Args:
-        user: The database's.
-        password: The database's.
+        user: The user of the database.
+        password: The password of the database.
     """
     return json.dumps({"signing": SIGNING_SECRET, "username": user, "password": password})
 
 
 def deployed(folder: Path, *, port: int = 5432) -> dict[str, Function]:
-    """Ours, by webhook and function, such as ``OpenConsumer``: ``Open`` takes webhooks from anybody, ``Signed``
-    verifies at the door, ``Behind`` behind it, and ``Postgres`` stores into a server on loopback.
+    """Return our functions by webhook and function, such as ``OpenConsumer``. ``Open`` accepts webhooks from anyone,
+    ``Signed`` verifies in the publisher, ``Behind`` in the consumer, and ``Postgres`` stores into a server on loopback.
 
     Args:
-        folder: Where their code goes.
-        port: The Postgres server's.
+        folder: The folder for their code.
+        port: The port of the Postgres server.
     """
-    # Not before it is needed: it takes a second, and no worker needs it.
+    # Imported late, since it takes a second, and no worker needs it.
     from aws_cdk import App, Stack
     from aws_cdk import aws_secretsmanager as secretsmanager
 
@@ -111,7 +111,7 @@ def _function(folder: Path, resource: Mapping[str, Any]) -> Function:
 
 
 def _value(value: Any) -> str:
-    """What deployment would make of it, where each resource is named by its id."""
+    """Resolve a value as a deployment would, with the id of each resource as its name."""
     match value:
         case str():
             return value
@@ -121,4 +121,4 @@ def _value(value: Any) -> str:
             return f"{id}.{attribute}"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(_value, parts))
-    raise ValueError(f"an environment variable that nobody has resolved yet: {value}")
+    raise ValueError(f"an environment variable must have a value that this module can resolve, got {value}")

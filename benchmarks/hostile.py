@@ -1,5 +1,5 @@
-"""The processor time that publisher and consumer take for what nobody has signed, of the largest size, in the time that
-256 MiB have, beside half of their timeouts; and the memory.
+"""The processor time and memory of publisher and consumer for unsigned requests of the largest size. The time is that
+of a function of 256 MiB, and must stay below half of the timeouts.
 
 PYTHONPATH=tests python benchmarks/hostile.py
 """
@@ -29,10 +29,10 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.source import Sources
 
-# Seconds: half of what each has by default.
+# Seconds: half of each default timeout.
 HALF = {"publisher": 10.0, "consumer": 15.0}
 _BATCH_SIZE = 10
-# As many as there may be, each of several rules, over fields whose values a sender may make many of.
+# The maximum of filters, each with several rules, over fields that a client may repeat.
 FILTERS = EventFilters(
     {
         MOUNT: [
@@ -44,15 +44,15 @@ FILTERS = EventFilters(
 
 
 class Sink:
-    """Takes everything."""
+    """A sink that accepts everything."""
 
     def store(self, webhooks: list[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
-        """Each."""
+        """Accept each webhook."""
         return [STORED for _ in webhooks]
 
 
 def publishing(checked: Sources | None, filters: EventFilters | None, each: Hostile, at: float) -> Callable[[], Any]:
-    """One request, from the text that Lambda hands over."""
+    """Return the work of one request, from the text that Lambda passes on."""
     text = json.dumps(each.event(at))
     settings = PublisherSettings("https://sqs/queue", None)
 
@@ -63,7 +63,7 @@ def publishing(checked: Sources | None, filters: EventFilters | None, each: Host
 
 
 def consuming(checked: Sources | None, filters: EventFilters | None, each: Hostile, at: float) -> Callable[[], Any]:
-    """One batch, as full of it as one can be."""
+    """Return the work of one batch, as full as possible."""
     fitting = each.fitting(at)
     one = json.dumps(queued(fitting.webhook(at, "0")))
     number = max(1, min(_BATCH_SIZE, BATCH // len(one)))
@@ -86,7 +86,7 @@ def consuming(checked: Sources | None, filters: EventFilters | None, each: Hosti
 
 
 def seconds_of(work: Callable[[], Any]) -> float:
-    """Of the processor, the least of two turns."""
+    """Return the processor time, the minimum of two turns."""
     turns = []
     for _ in range(2):
         began = time.process_time()
@@ -96,7 +96,7 @@ def seconds_of(work: Callable[[], Any]) -> float:
 
 
 def memory_of(work: Callable[[], Any]) -> float:
-    """MiB at the peak, above what is there before the event."""
+    """Return the MiB at the peak, above those before the event."""
     tracemalloc.start()
     work()
     _, peak = tracemalloc.get_traced_memory()
@@ -105,7 +105,7 @@ def memory_of(work: Callable[[], Any]) -> float:
 
 
 def cases() -> Iterator[tuple[str, Signer | None]]:
-    """Each scheme; and the filters of an endpoint that anybody may send to."""
+    """Yield each scheme; and the filters of an endpoint without a source."""
     yield from ALL.items()
     yield "event_filters", None
 
@@ -122,7 +122,7 @@ def main(only: list[str]) -> None:
             continue
         checked = None if sender is None else sources(sender, SecretsManager(AWSCURRENT=sender.secret))
         filters = FILTERS if sender is None else None
-        # The function has not the CDK in its memory, which each collection of garbage would look through.
+        # The function does not have the CDK in its memory, which would slow each garbage collection.
         gc.freeze()
         worst = {}
         for function, made in (("publisher", publishing), ("consumer", consuming)):

@@ -1,5 +1,5 @@
-"""The processes of a benchmark beside its own: each server and each function has one, so that none takes another's
-time. They end with the block, and with their parent however that ends.
+"""The processes of a benchmark: each server and each function has one, so that none takes the time of another. They end
+with the context, and with their parent, even if that is killed.
 """
 
 import pickle
@@ -19,10 +19,10 @@ _HERE = Path(__file__).parent
 
 @contextmanager
 def serving(script: str, *arguments: object) -> Iterator[int]:
-    """A server in a process of its own: its port on loopback.
+    """Run a server in a process of its own, and yield its port on loopback.
 
     Args:
-        script: The file beside this one, whose main function calls ``serve``.
+        script: The file in this folder whose main function calls ``serve``.
         arguments: Its arguments.
     """
     command = [sys.executable, str(_HERE / script), *map(str, arguments)]
@@ -32,11 +32,11 @@ def serving(script: str, *arguments: object) -> Iterator[int]:
 
 
 def serve(port: int, forever: Callable[[], object]) -> None:
-    """Serve until the parent ends, or says so by closing this process' input.
+    """Serve until the parent ends, or closes the input of this process.
 
     Args:
-        port: Where, which the parent is told.
-        forever: What serves.
+        port: The port, which is printed for the parent.
+        forever: The function that serves.
     """
     threading.Thread(target=forever, daemon=True).start()
     print(port, flush=True)
@@ -47,11 +47,11 @@ class Worker:
     """One execution environment: a function in a process of its own, which keeps its clients and connections."""
 
     def __init__(self, function: Function, endpoint: str) -> None:
-        """Start it. The function's module loads with the first events.
+        """Start the process. The module of the function is loaded with the first events.
 
         Args:
-            function: What runs.
-            endpoint: Where it finds AWS.
+            function: The function to run.
+            endpoint: The address of the AWS services.
         """
         self._process = subprocess.Popen(
             [sys.executable, str(_HERE / "worker.py"), function.handler],
@@ -61,27 +61,27 @@ class Worker:
         )
 
     def send(self, events: Sequence[Any], *, profile: bool = False) -> None:
-        """Have the function called with each event. It begins at once; ``receive`` waits for the end.
+        """Call the function with each event. It starts at once; ``receive`` waits for the end.
 
         Args:
-            events: What Lambda would call it with.
-            profile: Whether the profiler watches.
+            events: The events of Lambda.
+            profile: Whether the profiler runs.
         """
         assert self._process.stdin
         pickle.dump((list(events), profile), self._process.stdin)
         self._process.stdin.flush()
 
     def receive(self) -> Run:
-        """What became of the events that were sent."""
+        """Return the outcome of the events that were sent."""
         assert self._process.stdout
         return Run(*pickle.load(self._process.stdout))  # noqa: S301 (of our own process)
 
     def run(self, events: Sequence[Any], *, profile: bool = False) -> Run:
-        """Both.
+        """Send events, and return their outcome.
 
         Args:
-            events: What Lambda would call it with.
-            profile: Whether the profiler watches.
+            events: The events of Lambda.
+            profile: Whether the profiler runs.
         """
         self.send(events, profile=profile)
         return self.receive()

@@ -1,5 +1,5 @@
-"""What a burst does to a database that bears 20 connections, with the queue and without one; and whether the queue is
-worked off as fast as the database allows."""
+"""The effect of a burst on a database with 20 connections, with the queue and without one; and whether the queue drains
+as fast as the database allows."""
 
 import time
 import uuid
@@ -22,7 +22,7 @@ from side import Side, side
 EXAMPLE = Path(__file__).parents[1] / "examples" / "postgres"
 MAX_CONNECTIONS = 20
 WEBHOOKS, CONCURRENCY = 400, 64
-# For the drain: a database that takes so long for a batch, whatever is in it.
+# For the drain: the time that the database takes for any batch.
 BACKLOG, BATCH_SECONDS = 500, 0.25
 _SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS "
@@ -37,7 +37,7 @@ FROM generate_series(1, 10) AS n
 
 @dataclass
 class Burst:
-    """A side with a server of its own, whose connections nobody else takes. ``peak`` is the most that were seen."""
+    """A side with a server of its own. ``peak`` is the maximum of observed connections."""
 
     side: Side
     server: PostgresServer
@@ -45,7 +45,7 @@ class Burst:
     peak: int = 0
 
     def lost(self, webhooks: int) -> int:
-        """Of the webhooks that were sent, how many are not in the database once nothing is under way."""
+        """Return the number of sent webhooks that are not in the database once none is in flight."""
         run = uuid.uuid4().hex[:8]
         with self.server.watched() as peak:
             send(self.side.url, requests(run, webhooks), concurrency=CONCURRENCY)
@@ -56,7 +56,7 @@ class Burst:
 
 
 def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backlog: int = BACKLOG) -> Iterator[Figure]:
-    """The bursts, and then the drain."""
+    """Measure the bursts, and then the drain."""
     with ExitStack() as servers:
         ours, without = (
             servers.enter_context(postgres_server.running(max_connections=MAX_CONNECTIONS)) for _ in range(2)
@@ -65,10 +65,10 @@ def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backl
         peer = Burst(side(emulator, WITHOUT_QUEUE, without.context()), without, TABLE_WITHOUT_QUEUE)
         queue = Burst(side(emulator, EXAMPLE, ours.context()), ours, "orders")
 
-        # No retries: a sender that has none is a sender all the same.
+        # Without retries, since some providers have none.
         lost = interleaved({"ours": lambda: queue.lost(webhooks), "peer": lambda: peer.lost(webhooks)}, rounds)
         told = f"of {webhooks} webhooks, {CONCURRENCY} at a time"
-        # The worst of each, not the median: one that is lost is one too many.
+        # The worst of each and not the median, since no webhook may be lost.
         yield replace(figure("protection.lost", lost["ours"], goal="== 0", note=told), value=max(lost["ours"]))
         yield replace(figure("protection.lost_without", lost["peer"], goal="> 0", note=told), value=min(lost["peer"]))
         observed = ObservedWebhook(emulator, queue.side.stack, "Webhook")
@@ -98,7 +98,7 @@ def _drain(queue: Burst, observed: ObservedWebhook, limit: int, rounds: int, bac
 
 
 def requests(run: str, count: int) -> Iterator[Request]:
-    """So many webhooks, whose ids begin like this."""
+    """Yield webhooks with this prefix of their ids."""
     return (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(count))
 
 

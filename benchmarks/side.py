@@ -1,4 +1,4 @@
-"""One side of a comparison: an app that is deployed to the local AWS, ours or a peer's."""
+"""One side of a comparison: an app on the local AWS, ours or a peer's."""
 
 import re
 from collections.abc import Iterator
@@ -24,43 +24,43 @@ class Side:
     url: str
 
     def client(self, service: str) -> Any:
-        """A client of the local AWS."""
+        """Return a client of the local AWS."""
         return self.emulator.client(service)
 
     def physical(self, type: str) -> list[str]:
-        """The names of the stack's resources of a type."""
+        """Return the names of the stack's resources of a type."""
         resources = self.client("cloudformation").describe_stack_resources(StackName=self.stack)["StackResources"]
         return [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == type]
 
     def pause(self, paused: bool = True) -> None:
-        """Let nothing out of the queue; or, with False, let it out again."""
+        """Stop the delivery of the queue; or, with False, resume it."""
         functions = self.client("lambda")
         for uuid in self.physical("AWS::Lambda::EventSourceMapping"):
             functions.update_event_source_mapping(UUID=uuid, Enabled=not paused)
 
     def backlog(self) -> int:
-        """How many messages the stack's queues hold, dead letters included."""
+        """Return the number of messages in the stack's queues, dead-letter queues included."""
         sqs = self.client("sqs")
         return sum(depth(sqs, url) for url in self.physical("AWS::SQS::Queue"))
 
     def drain(self) -> None:
-        """Let everything out of the queue, and wait until it is."""
+        """Resume the delivery of the queue, and wait until it is empty."""
         self.pause(False)
         self.wait_until_drained()
 
     def wait_until_drained(self, seconds: float = 120) -> None:
-        """Wait until nothing is in a queue; at once where the stack has none."""
+        """Wait until all queues of the stack are empty."""
         if not wait_for(lambda: self.backlog() == 0, seconds):
-            raise TimeoutError(f"{self.stack} still holds {self.backlog()} messages after {seconds:g} seconds")
+            raise TimeoutError(f"{self.stack} still has {self.backlog()} messages after {seconds:g} seconds")
 
     def functions(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The functions that are the stack's own, by name, with their configuration."""
+        """Return the stack's own functions by name, with their configuration."""
         functions = self.client("lambda")
         for name in self.physical("AWS::Lambda::Function"):
             yield name, functions.get_function_configuration(FunctionName=name)
 
     def billed_milliseconds(self, function: str, configuration: dict[str, Any]) -> list[int]:
-        """What each invocation of a function would be billed for, by its REPORT lines."""
+        """Return the billed duration of each invocation of a function, by its REPORT lines."""
         group = configuration.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{function}"
         streams = log_streams(self.client("logs"), group)
         return [int(ms) for stream in streams for message in stream for ms in _BILLED.findall(message)]

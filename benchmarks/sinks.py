@@ -1,5 +1,5 @@
-"""How many webhooks a second our consumer takes to its sink, against one that stores one record after the other: as
-many workers, the same server, and 5 milliseconds a round trip between.
+"""The webhooks a second that our consumer stores, against a consumer that stores one record after the other. Both have
+the same number of workers, the same server, and 5 milliseconds a round trip.
 
     PYTHONPATH=examples python benchmarks/sinks.py
 """
@@ -35,8 +35,8 @@ _NOBODY = "test"
 
 
 class _Side:
-    """Workers of one function. ``make`` makes so many events for it; ``server`` is the process of the sink's server,
-    if it is known."""
+    """The workers of one function. ``make`` makes a number of events for it; ``server`` is the process of the sink's
+    server, if it is known."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class _Side:
         self.server_ms: list[float] = []
 
     def rate(self, events: int) -> float:
-        """Webhooks a second, until the last worker has worked off so many events."""
+        """Return the webhooks a second, until the last worker has processed its events."""
         work = [self._make(events) for _ in self._workers]
         server = self._server_ms()
         for worker, share in zip(self._workers, work, strict=True):
@@ -80,11 +80,11 @@ class _Side:
 
 
 def measure(rounds: int = 5, webhooks: int = 400) -> Iterable[Figure]:
-    """DynamoDB against the original pattern's consumer, Postgres against a statement a record.
+    """Measure DynamoDB against the original pattern's consumer, and Postgres against a statement a record.
 
     Args:
-        rounds: How often each side takes its turn.
-        webhooks: How many it stores in one.
+        rounds: The number of turns of each side.
+        webhooks: The number of webhooks in a turn.
     """
     events = webhooks // BATCH_SIZE // WORKERS
     yield _round_trip()
@@ -95,7 +95,7 @@ def measure(rounds: int = 5, webhooks: int = 400) -> Iterable[Figure]:
 
 
 def _round_trip() -> Figure:
-    """That the link is as slow as it says."""
+    """Measure the delay of the link."""
     with _echo() as port, _slow(port) as slow:
         took = interleaved({"link": lambda: round_trips(slow), "none": lambda: round_trips(port)}, 3)
     added = [link - none for link, none in zip(took["link"], took["none"], strict=True)]
@@ -103,7 +103,7 @@ def _round_trip() -> Figure:
 
 
 def _postgres(function: Function, server: PostgresServer, port: int, rounds: int, events: int) -> Iterable[Figure]:
-    """Real Postgres. The other side has the same columns, and keeps its connection and its prepared statement too."""
+    """Measure real Postgres. The other side has the same columns, a kept connection and a prepared statement too."""
     peer_environment = {
         "DATABASE_USER": USER,
         "DATABASE_PASSWORD": server.password,
@@ -128,15 +128,15 @@ def _postgres(function: Function, server: PostgresServer, port: int, rounds: int
 
 
 def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
-    """A stand-in, of which a call takes what the link takes; and for information the local AWS, whose one process takes
-    longer for a batch than the link does."""
+    """Measure a stub, whose calls take the time of the link; and for information the local AWS, whose one process takes
+    longer for a batch than the link."""
     with serving("stub.py", secret()) as port:
         rates, _, _ = _against(f"http://127.0.0.1:{port}", function, rounds, events)
     yield ratio("sink.dynamodb_rate_over_original", *rates, goal=_GOAL)
     yield from _rates("dynamodb", "original", *rates)
     with running_emulator() as emulator:
         server = psutil.Process(emulator.processes[0].pid)
-        # Past the door, as the local AWS's own functions do.
+        # Directly to the backend, as the functions of the local AWS do.
         rates, ours, theirs = _against(server.environ()["AWS_ENDPOINT_URL"], function, rounds, events, server)
     yield ratio("sink.local_aws_rate_over_original", *rates, note="for information: see benchmarks/README.md")
     for name, side in {"ours": ours, "original": theirs}.items():
@@ -147,10 +147,10 @@ def _dynamodb(function: Function, rounds: int, events: int) -> Iterable[Figure]:
 def _against(
     direct: str, function: Function, rounds: int, events: int, server: psutil.Process | None = None
 ) -> tuple[tuple[list[float], list[float]], _Side, _Side]:
-    """The rates at which both store there, and who stored."""
+    """Return the rates of both there, and the sides."""
     peer = Function(PEERS / "original" / "handler", "subscribe.handler", {"TABLE_NAME": "original"})
     tables = (function.environment["WEBHOOK_TABLE_NAME"], "original")
-    # The local AWS lets in who has its key, and has it in its own environment.
+    # The local AWS requires its key, which is in its environment.
     key = _NOBODY if server is None else server.environ()["AWS_ACCESS_KEY_ID"]
     signer = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key}
     function, peer = (replace(each, environment={**each.environment, **signer}) for each in (function, peer))
@@ -174,10 +174,10 @@ def _against(
 
 
 def _compare(ours: _Side, theirs: _Side, rounds: int, events: int) -> tuple[list[float], list[float]]:
-    """The rates of both."""
+    """Return the rates of both sides."""
     with ours, theirs:
         for side in (ours, theirs):
-            side.rate(1)  # what happens once an environment is not what is measured
+            side.rate(1)  # the first events of an environment are not measured
         rates = interleaved({"ours": lambda: ours.rate(events), "theirs": lambda: theirs.rate(events)}, rounds)
     return rates["ours"], rates["theirs"]
 
@@ -198,7 +198,7 @@ def _count(dynamodb: Any, table: str) -> int:
 
 
 def _slow(port: int) -> AbstractContextManager[int]:
-    """A link to what listens there; its own port."""
+    """Start a link to a port, and yield its own port."""
     return serving("slow_link.py", port, ROUND_TRIP_MS)
 
 

@@ -1,7 +1,6 @@
-"""The network between a function and its server: a round trip takes so many milliseconds, on every connection of its
-own.
+"""The network between a function and its server, with a delay for each round trip, on each connection by itself.
 
-    python slow_link.py PORT MILLISECONDS
+python slow_link.py PORT MILLISECONDS
 """
 
 import socket
@@ -15,7 +14,7 @@ from processes import serve
 
 
 def _answer(server: socket.socket, client: socket.socket, spoke: threading.Event, seconds: float) -> None:
-    """Each answer is late once, whatever number of pieces it comes in."""
+    """Forward a connection, and delay each answer once, even if it comes in several pieces."""
     with suppress(OSError):
         while data := server.recv(1 << 16):
             if spoke.is_set():
@@ -29,7 +28,7 @@ def _connect(client: socket.socket, port: int, seconds: float) -> None:
     spoke = threading.Event()
     with client, socket.create_connection(("127.0.0.1", port)) as server:
         for one in (client, server):
-            # Or a message in two pieces waits 40 milliseconds for the acknowledgement of the first.
+            # Otherwise a message in two pieces waits 40 milliseconds for the acknowledgement of the first.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answers = threading.Thread(target=_answer, args=(server, client, spoke, seconds), daemon=True)
         answers.start()
@@ -48,11 +47,11 @@ def _accept(listener: socket.socket, port: int, seconds: float) -> None:
 
 
 def round_trips(port: int, count: int = 50) -> float:
-    """How long a round trip to a server that echoes takes, in milliseconds: the median.
+    """Return the median round trip to an echo server, in milliseconds.
 
     Args:
-        port: Where the server is, or a link to it.
-        count: How often to try.
+        port: The port of the server, or of a link to it.
+        count: The number of round trips.
     """
     took = []
     with socket.create_connection(("127.0.0.1", port)) as echo:

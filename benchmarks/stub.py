@@ -1,7 +1,7 @@
-"""A stand-in for the services that a function calls: it answers as they do where all is well, at next to no cost.
+"""A stub for the services that a function calls. It gives their successful answers, at almost no cost.
 
-It is no emulator. It knows the calls that our functions and the peers' make of it, and no other, so that what is
-measured against it is the function alone; and of what is stored in it, it keeps the ids, each once.
+It is no emulator. It knows the calls of our functions and of the peers' only, so the measured time is that of the
+function. It stores the ids alone, each once.
 
     python stub.py SECRET
 """
@@ -28,7 +28,7 @@ class _Services(BaseHTTPRequestHandler):
     tables: dict[str, set[str]] = defaultdict(set)
 
     def do_POST(self) -> None:
-        """One call."""
+        """Answer one call."""
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status, answer = getattr(self, self.headers["X-Amz-Target"].partition(".")[2])(request)
         body = json.dumps(answer).encode()
@@ -39,12 +39,12 @@ class _Services(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def SendMessage(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of SQS."""
+        """Answer SQS's SendMessage."""
         md5 = hashlib.md5(request["MessageBody"].encode(), usedforsecurity=False).hexdigest()
         return 200, {"MessageId": "059f36b4-87a3-44ab-83d2-661975830a7d", "MD5OfMessageBody": md5}
 
     def BatchExecuteStatement(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of DynamoDB, with inserts into one table whose first column is the key."""
+        """Answer DynamoDB's inserts into one table, whose first column is the key."""
         ids = self.tables[request["Statements"][0]["Statement"].split('"')[1]]
         responses = []
         for statement in request["Statements"]:
@@ -54,22 +54,22 @@ class _Services(BaseHTTPRequestHandler):
         return 200, {"Responses": responses}
 
     def PutItem(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of DynamoDB, without a condition."""
+        """Answer DynamoDB's put without a condition."""
         self.tables[request["TableName"]].add(request["Item"]["id"]["S"])
         return 200, {}
 
     def Scan(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of DynamoDB: how many items there are."""
+        """Answer DynamoDB's count of items."""
         return 200, {"Count": len(self.tables[request["TableName"]])}
 
     def GetSecretValue(self, request: dict[str, Any]) -> Answer:  # noqa: N802
-        """Of Secrets Manager: a secret that was never rotated."""
+        """Answer Secrets Manager with a secret that was never rotated."""
         if request.get("VersionStage", "AWSCURRENT") != "AWSCURRENT":
             return 400, {"__type": "ResourceNotFoundException", "Message": "no such version"}
         return 200, {"ARN": request["SecretId"], "Name": "Secret", "SecretString": self.secret}
 
     def log_message(self, *_arguments: object) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 def main() -> None:

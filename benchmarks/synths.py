@@ -1,5 +1,5 @@
-"""How long `cdk synth` waits for the app: whole processes, import included, each side's bytecode compiled. And what
-comes out: how many resources, and how large the functions' code."""
+"""The time of the app in `cdk synth`: whole processes, imports included, with compiled bytecode on each side. And the
+result: the number of resources, and the size of the functions' code."""
 
 import io
 import json
@@ -27,22 +27,22 @@ _QUIET = {"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20", "JSII_DEPRECATE
 
 
 def measure(rounds: int = 5) -> Iterator[Figure]:
-    """Whole processes, and what they have written."""
+    """Measure whole processes and their output."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder, name) for name in APPS}
         synths: dict[str, Callable[[], float]] = {name: _synth(APPS[name], outputs[name]) for name in APPS}
         for warm_up in synths.values():
-            warm_up()  # compiles what is not compiled, and unpacks jsii's modules
+            warm_up()  # compiles bytecode, and unpacks jsii's modules
         ours, handwritten = (_resources(outputs[name]) for name in ("default", "handwritten"))
         if ours != handwritten:
             raise RuntimeError(
-                f"handwritten is to have the resources of ours: {ours - handwritten} {handwritten - ours}"
+                f"handwritten must have the resources of ours, got {ours - handwritten} {handwritten - ours}"
             )
         seconds = interleaved(synths, rounds)
         for key, over, under, goal in (
             ("synth.over_handwritten", "default", "handwritten", "<= 1.10"),
             ("synth.over_solutions_constructs", "direct", "solutions_constructs", "<= 0.60"),
-            # What is left to anybody: the CDK with nothing to make, and its own constructs by hand.
+            # The lower limits: an empty CDK app, and the CDK's own constructs by hand.
             ("synth.empty_over_solutions_constructs", "empty", "solutions_constructs", ""),
             ("synth.handwritten_over_solutions_constructs", "handwritten", "solutions_constructs", ""),
         ):
@@ -60,7 +60,7 @@ def _synth(app: Path, output: Path) -> Callable[[], float]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     environment = {**kept, **_QUIET, "CDK_OUTDIR": str(output)}
-    # The Node of this environment, whichever else the machine has.
+    # The Node of this environment instead of the machine's.
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
 
     def seconds() -> float:
@@ -77,14 +77,14 @@ def _synth(app: Path, output: Path) -> Callable[[], float]:
 
 
 def _resources(output: Path) -> Counter[str]:
-    """How many resources of each type the template has."""
+    """Count the resources of each type in the template."""
     (template,) = output.glob("*.template.json")
     resources = json.loads(template.read_text())["Resources"].values()
     return Counter(resource["Type"] for resource in resources)
 
 
 def _asset_kib(output: Path) -> float:
-    """What is uploaded for the functions, zipped as it will be."""
+    """Return the size of the upload for the functions, zipped."""
     total = 0
     for asset in output.glob("asset.*"):
         packed = io.BytesIO()

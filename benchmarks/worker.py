@@ -1,4 +1,4 @@
-"""A function as Lambda runs it: loaded once, called with one event after the other. ``processes`` starts it."""
+"""A function as Lambda runs it: loaded once, and called with one event after the other. ``processes`` starts it."""
 
 import cProfile
 import importlib
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 
 class Run(NamedTuple):
-    """What became of some events.
+    """The outcome of some events.
 
     Attributes:
-        began: When the first was handed over, by a clock that all processes share.
-        ended: When the last was answered.
-        cpu: The processor time between, in seconds.
-        answers: What the function returned.
+        began: The time of the first call, by a clock that all processes share.
+        ended: The time of the last answer.
+        cpu: The processor time in between, in seconds.
+        answers: The results of the function.
         profile: With the profiler: each function's name and its own share of the time, the longest first.
     """
 
@@ -30,17 +30,17 @@ class Run(NamedTuple):
 
 
 class Context:
-    """Lambda's context object, as far as anybody looks at it."""
+    """The used part of Lambda's context object."""
 
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
     def get_remaining_time_in_millis(self) -> int:
-        """There is time."""
+        """Return enough time."""
         return 30_000
 
 
 def load(handler: str) -> Any:
-    """The handler by its name.
+    """Import the handler by its name.
 
     Args:
         handler: ``module.function``.
@@ -71,9 +71,9 @@ def _name(file: str, _line: int, function: str) -> str:
 
 
 def main() -> None:
-    """Call the function until nobody sends events any more."""
+    """Call the function until no more events come."""
     answers = os.fdopen(os.dup(1), "wb")
-    # Lambda takes the function's output off its hands.
+    # The output of the function does not count, as in Lambda.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)

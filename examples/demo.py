@@ -1,9 +1,9 @@
-"""Deploys the examples to a local AWS, sends each a burst of mixed webhooks, and counts what became of them; then sends
-a burst into Postgres, without a queue and with one.
+"""Deploy the examples to a local AWS, send each a burst of mixed webhooks, and count the outcomes. Then send a burst
+into Postgres, without a queue and with one.
 
 Run it with `make demo`. Everything in the last line is measured: at the endpoints, in the tables, in the dead-letter
-queues, in the consumers' own records, and in Postgres. The tables are kept as a picture as well, and what happened to
-Postgres over time is drawn.
+queues, in the logs of the consumers, and in Postgres. The tables are saved as a picture, and so is the load of Postgres
+over time.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from scalable_webhook_cli.signals import interrupt_on_termination
 from scalable_webhook_cli.terminal import console, progress, say
 
 EXAMPLES = Path(__file__).parent
-# Each example, and the logical id of the table in which its webhooks end.
+# Each example, and the logical id of its table.
 APPS = {"hello": "WebhookTable", "direct": "Orders"}
 WEBHOOKS = 500
 CONCURRENCY = 16
@@ -51,7 +51,7 @@ POISON = Request("POST", "/poison", {"Content-Type": JSON}, b'{"padding": "' + b
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one example's burst."""
+    """The outcome of the burst of one example."""
 
     ingress: str
     report: Report
@@ -70,7 +70,8 @@ class Outcome:
 
 
 def deliveries(run: str) -> Iterator[Request]:
-    """The burst: each tenth delivery is sent twice, as if the sender had missed the answer; each 100th is poison."""
+    """Yield the burst. Each tenth delivery is sent twice, as if the provider had missed the answer; each 100th is
+    poison."""
     for n in range(WEBHOOKS):
         kind = POISON if n % 100 == 99 else MIXED[n % len(MIXED)]
         delivery = Request(kind.method, kind.path, {**kind.headers, ID_HEADER: f"{run}-{n}"}, kind.content)
@@ -93,26 +94,26 @@ def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outco
     items = Counter(item["headers"][ID_HEADER.lower()] for item in observed.items(table) if _is_of(run, item))
     lines = observed.log("ConsumerLogs")[lines_before:]
     logged = {line["id"] for line in lines if line["message"] == "dead-lettered"}
-    # By id: one that is sent again, since SQS was slow to answer, is one letter.
-    buried = {_id_in(letter) for letter in observed.take_dead_letters()}
-    if logged != buried:
-        raise CliError(f"{webhook.name} logged {len(logged)} dead letters, and its dead-letter queue has others")
+    # By id: a message may be sent twice, if SQS was slow to answer.
+    dead_lettered = {_id_in(message) for message in observed.take_dead_letters()}
+    if logged != dead_lettered:
+        raise CliError(f"{webhook.name} logged {len(logged)} dead-lettered webhooks, and its dead-letter queue differs")
     delivered = set(report.accepted_ids)
     return Outcome(
         ingress="API Gateway, Lambda, SQS" if webhook.stack == "Hello" else "API Gateway, SQS",
         report=report,
         delivered=len(delivered),
         stored=len(items),
-        lost=len(delivered - set(items) - buried),
+        lost=len(delivered - set(items) - dead_lettered),
         duplicates=sum(items.values()) - len(items),
-        dead_lettered=len(buried),
+        dead_lettered=len(dead_lettered),
         peak=observed.peak_concurrency(lines),
         limit=observed.max_concurrency(),
     )
 
 
-def _id_in(letter: dict[str, Any]) -> str:
-    return str(parse_qs(letter["MessageAttributes"]["webhook"]["StringValue"])["id"][0])
+def _id_in(message: dict[str, Any]) -> str:
+    return str(parse_qs(message["MessageAttributes"]["webhook"]["StringValue"])["id"][0])
 
 
 def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
@@ -120,7 +121,7 @@ def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
 
 
 def tabled(outcomes: list[Outcome]) -> Table:
-    """What became of the bursts."""
+    """Return the outcomes of the bursts as a table."""
     columns = [f"{outcome.ingress}" for outcome in outcomes]
     table = Table(
         "",
@@ -146,7 +147,8 @@ def tabled(outcomes: list[Outcome]) -> Table:
 
 
 def main(folder: Path) -> int:
-    """Draws into the folder. Returns the exit status: 0 where nothing was lost, stored twice or overrun."""
+    """Run the demo, and save its pictures in the folder. Return the exit status: 0 if no webhook was lost or stored
+    twice, and no limit was exceeded."""
     say("starting the local AWS")
     with emulators.found_or_started() as emulator:
         say(f"local AWS at {emulator.endpoint}")
@@ -154,7 +156,7 @@ def main(folder: Path) -> int:
 
 
 def play(emulator: Emulator, folder: Path) -> int:
-    """Both acts. Returns the exit status."""
+    """Run both parts, and return the exit status."""
     outcomes, webhooks = [], []
     for name, table in APPS.items():
         say(f"deploying examples/{name} with the CDK CLI")
@@ -169,9 +171,9 @@ def play(emulator: Emulator, folder: Path) -> int:
     pictures.save_tables(folder / "demo.svg", tables, title="make demo")
     drawn = folder / "protection.svg"
     pictures.save_protection(drawn, act.without_queue, act.with_queue, max_connections=demo_postgres.MAX_CONNECTIONS)
-    say(f"As pictures: {_short(folder / 'demo.svg')}, {_short(drawn)}")
+    say(f"Pictures: {_short(folder / 'demo.svg')}, {_short(drawn)}")
     command = Path(sys.executable).parent / "scalable-webhook"
-    say("The local AWS still runs. Type next:")
+    say("The local AWS is still running. Try next:")
     say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
     say(f"  {_short(command)} local logs")
     say(f"  {_short(command)} local down")
@@ -196,14 +198,14 @@ def _short(path: Path) -> Path:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        description="Deploy the examples to a local AWS, and count what became of each webhook."
+        description="Deploy the examples to a local AWS, and count the outcome of each webhook."
     )
     parser.add_argument(
         "--pictures",
         type=Path,
         default=EXAMPLES.parent / "build",
         metavar="FOLDER",
-        help="where they go; default: build",
+        help="the folder of the pictures; default: build",
     )
     arguments = parser.parse_args()
     interrupt_on_termination()

@@ -1,4 +1,4 @@
-"""The demo's second act: one burst into a Postgres that takes 20 connections, without a queue and with one."""
+"""The second part of the demo: a burst into a Postgres with 20 connections, without a queue and with one."""
 
 import uuid
 from collections import Counter
@@ -38,8 +38,8 @@ DRAIN_SECONDS = 120
 
 @dataclass(frozen=True)
 class Side:
-    """The outcome of the burst: measured at the endpoint, and in the database; and over time, how many connections the
-    database had, functions were at work, and messages in the queue, if there is one."""
+    """The outcome of a burst, measured at the endpoint and in the database. It has the connections of the database, the
+    busy functions and the messages in the queue over time."""
 
     report: Report
     stored: int
@@ -51,7 +51,7 @@ class Side:
 
     @property
     def peak_connections(self) -> int:
-        """The most that the database had at a time."""
+        """The maximum of connections at a time."""
         return max((count for _, count in self.connections), default=0)
 
     @property
@@ -61,7 +61,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Act:
-    """Both sides. With the queue no more connections are allowed than ``limit``."""
+    """Both sides. With the queue, at most ``limit`` connections are allowed."""
 
     without_queue: Side
     with_queue: Side
@@ -79,7 +79,7 @@ def play(emulator: Emulator) -> Act:
     with postgres_server.running(max_connections=MAX_CONNECTIONS) as server:
         with _deleted(emulator, "WithoutQueue"):
             without_queue = _without_queue(emulator, server)
-        # Its functions are gone, and so must be their connections: there would be none left for anybody else.
+        # Its functions are deleted. Their connections must end too, or none would be left for the other side.
         server.terminate_connections()
         with _deleted(emulator, "Postgres"):
             return _with_queue(emulator, server, without_queue)
@@ -87,7 +87,7 @@ def play(emulator: Emulator) -> Act:
 
 @contextmanager
 def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
-    """A stack is of no use once its server has gone."""
+    """Delete a stack at the end, since its server ends too."""
     try:
         yield
     finally:
@@ -95,7 +95,7 @@ def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
 
 
 def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
-    say("deploying what one would do first: API Gateway, Lambda, Postgres")
+    say("deploying the simple way: API Gateway, Lambda, Postgres")
     deploy(emulator, WITHOUT_QUEUE, context=server.context())
     create_table(server)
     cloudformation = emulator.client("cloudformation")
@@ -109,7 +109,7 @@ def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
 
 
 def create_table(server: PostgresServer) -> None:
-    """The table that the function without a queue inserts into."""
+    """Create the table for the function without a queue."""
     server.query(f"CREATE TABLE {TABLE_WITHOUT_QUEUE} (id text PRIMARY KEY, payload text)")
     server.query(f"GRANT SELECT, INSERT ON {TABLE_WITHOUT_QUEUE} TO {postgres_server.USER}")
 
@@ -126,10 +126,10 @@ def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side)
     return Act(without_queue, with_queue, observed.max_concurrency(), observed.dead_letters())
 
 
-def _burst(what: str, url: str) -> tuple[Report, str]:
+def _burst(label: str, url: str) -> tuple[Report, str]:
     run = uuid.uuid4().hex[:8]
     requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(WEBHOOKS))
-    with progress(what, WEBHOOKS) as advance:
+    with progress(label, WEBHOOKS) as advance:
         return send(url, requests, concurrency=CONCURRENCY, on_answer=advance), run
 
 
@@ -137,7 +137,7 @@ def _burst(what: str, url: str) -> tuple[Report, str]:
 def _measured(
     server: PostgresServer, table: str, backlog: AbstractContextManager[Samples] | None = None
 ) -> Iterator[Callable[[Report, str, list[Point]], Side]]:
-    """Watches the server, and the queue if there is one. Yields what makes a side of a burst, once it is over."""
+    """Watch the server, and the queue if there is one. Yield a function that returns the side after the burst."""
     turned_away_before = server.turned_away()
 
     def side(report: Report, run: str, functions: list[Point]) -> Side:
@@ -157,13 +157,13 @@ def _measured(
 
 
 def tabled(act: Act) -> Table:
-    """Both sides in one table."""
+    """Return both sides as one table."""
     sides = [act.without_queue, act.with_queue]
-    title = f"{WEBHOOKS} webhooks, {CONCURRENCY} at a time, into a Postgres that takes {MAX_CONNECTIONS} connections"
+    title = f"{WEBHOOKS} webhooks, {CONCURRENCY} at a time, into a Postgres with {MAX_CONNECTIONS} connections"
     table = Table("", "API Gateway, Lambda, Postgres", "ScalableWebhook", box=box.HORIZONTALS, title=title)
     for name, cells in {
         "accepted": [f"{side.report.accepted} of {side.report.sent}" for side in sides],
-        "refused": [_refused(side.report) for side in sides],
+        "rejected": [_rejected(side.report) for side in sides],
         "too many connections": [str(side.turned_away) for side in sides],
         "stored": [str(side.stored) for side in sides],
         "stored twice": [str(side.duplicates) for side in sides],
@@ -177,5 +177,5 @@ def tabled(act: Act) -> Table:
     return table
 
 
-def _refused(report: Report) -> str:
+def _rejected(report: Report) -> str:
     return ", ".join(filter(None, [counted(report.rejected), counted(report.unanswered)])) or "0"

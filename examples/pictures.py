@@ -1,7 +1,7 @@
-"""What the demo has measured, as pictures: its tables, and what a burst did to the database over time.
+"""Pictures of the demo's measurements: its tables, and the load of the database over time.
 
-They are SVG without anything from the network, so they look the same everywhere, and from the same samples comes the
-same file. matplotlib is loaded only to draw, and opens no window.
+They are SVG and load nothing from the network, so they look the same everywhere. The same samples make the same file.
+matplotlib is loaded only to draw, and opens no window.
 """
 
 import re
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The columns of a terminal as it opens, so that the tables fit every one, and are read on a phone.
+# The columns of a new terminal, so that the tables fit, also on a phone.
 _COLUMNS = 80
-# As wide as a README, 830 pixels, in inches of 72 points.
+# The width of a README, 830 pixels, in inches of 72 points.
 _WIDTH, _HEIGHT = 8.64, 7.0
 _STEPS = 160
-# Okabe and Ito's, which colour-blind people tell apart; the red is darker, to be read on white.
+# The palette of Okabe and Ito, which colour-blind people can distinguish; the red is darker, to be legible on white.
 _BLUE, _SKY, _ORANGE, _RED = "#0072b2", "#56b4e9", "#e69f00", "#c4320a"
 _BLACK, _GREY, _PALE = "#1b1b1b", "#6b6b6b", "#e4e4e4"
 _TITLE: Any = {"loc": "left", "fontsize": 13.5, "pad": 8}
 _LEGEND: Any = {"loc": "upper left", "ncols": 4, "fontsize": 11.5, "columnspacing": 1.3, "handlelength": 1.6}
 _STYLE: Any = {
-    "svg.hashsalt": "demo",  # else the ids in the file are random
-    "svg.fonttype": "path",  # a viewer's own fonts are wider or narrower
+    "svg.hashsalt": "demo",  # otherwise the ids in the file are random
+    "svg.fonttype": "path",  # the viewer's fonts may be wider or narrower
     "font.family": "DejaVu Sans",
     "font.size": 12.5,
     "text.color": _BLACK,
@@ -48,7 +48,7 @@ _STYLE: Any = {
 }
 
 _FONT_OF_THE_NETWORK = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
-# What matplotlib writes and nobody sees: half of the file.
+# Invisible parts of matplotlib's output: half of the file.
 _COMPACT = [
     (re.compile(pattern), replacement)
     for pattern, replacement in {
@@ -63,7 +63,7 @@ _COMPACT = [
 
 
 def save_tables(path: Path, tables: Sequence[RenderableType], *, title: str) -> None:
-    """The tables as a terminal shows them."""
+    """Save the tables as a terminal shows them."""
     terminal = Console(record=True, width=_COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor")
     terminal.print(*tables, sep="\n")
     svg = terminal.export_svg(title=title, unique_id="demo")
@@ -71,10 +71,10 @@ def save_tables(path: Path, tables: Sequence[RenderableType], *, title: str) -> 
 
 
 def save_protection(path: Path, without_queue: "Side", with_queue: "Side", *, max_connections: int) -> None:
-    """Both sides beside each other, over the same seconds, under what there is to see.
+    """Save a picture of both sides next to each other, over the same seconds, with the finding as its title.
 
     Raises:
-        CliError: Of a side nothing was measured.
+        CliError: A side has no measurements.
     """
     import matplotlib
 
@@ -89,7 +89,7 @@ def save_protection(path: Path, without_queue: "Side", with_queue: "Side", *, ma
 
 
 def draw_protection(without_queue: "Side", with_queue: "Side", *, max_connections: int) -> "Figure":
-    """The picture, before it is a file."""
+    """Draw the picture."""
     from matplotlib.figure import Figure
 
     sides = {"Without a queue": without_queue, "ScalableWebhook": with_queue}
@@ -125,28 +125,28 @@ def draw_protection(without_queue: "Side", with_queue: "Side", *, max_connection
 
 
 def _draw_load(axes: "Axes", side: "Side", max_connections: int) -> None:
-    """What asks the database for connections, and how many it has."""
+    """Draw the busy functions and the connections of the database."""
     axes.step(*_highest(side, side.functions), where="post", color=_BLUE, linewidth=1.3, label="functions at work")
     connections = _highest(side, side.connections)
     axes.fill_between(*connections, step="post", color=_ORANGE, linewidth=0, label="connections")
     limit = "limit, 3 kept for administrators"  # Postgres's superuser_reserved_connections
     axes.axhline(max_connections, color=_BLACK, linewidth=1.5, linestyle=(0, (4, 2)), label=limit)
-    size = 2 * _span(side)[1] / _STEPS  # of a mark: those upon each other are one
+    size = 2 * _span(side)[1] / _STEPS  # of a mark: overlapping marks become one
     marks = {int((moment - side.report.began) / size): moment - side.report.began for moment in side.report.failed_at}
-    axes.plot([*marks.values()], [max_connections] * len(marks), "x", color=_RED, markersize=7, label="refused")
+    axes.plot([*marks.values()], [max_connections] * len(marks), "x", color=_RED, markersize=7, label="rejected")
 
 
 def _draw_fate(axes: "Axes", side: "Side") -> None:
-    """Where the webhooks are that are not in the database."""
+    """Draw the webhooks that are not in the database: waiting or rejected."""
     backlog = _highest(side, side.backlog) if side.backlog else ([], [])
     axes.fill_between(*backlog, step="post", color=_SKY, linewidth=0, label="wait in the queue")
     failed = [(moment, count) for count, moment in enumerate(sorted(side.report.failed_at), 1)]
-    refused = [(side.report.began, 0), *failed, (side.report.began + _span(side)[1], len(failed))]
-    axes.step(*_highest(side, refused), where="post", color=_RED, linewidth=2.2, label="refused so far")
+    rejected = [(side.report.began, 0), *failed, (side.report.began + _span(side)[1], len(failed))]
+    axes.step(*_highest(side, rejected), where="post", color=_RED, linewidth=2.2, label="rejected so far")
 
 
 def _highest(side: "Side", points: Sequence[Point]) -> tuple[list[float], list[int]]:
-    """Steps as fine as one sees, so that the file stays small: a moment, and the most there were until the next."""
+    """Return few steps, so that the file stays small: each moment with the maximum until the next."""
     first, last = points[0][0], points[-1][0]
     width = (last - first) / _STEPS or 1.0
     seconds: list[float] = []
@@ -164,7 +164,7 @@ def _highest(side: "Side", points: Sequence[Point]) -> tuple[list[float], list[i
 
 
 def _span(side: "Side") -> tuple[float, float]:
-    """When the first and the last thing was measured, in seconds since the burst began."""
+    """Return the times of the first and the last measurement, in seconds since the burst began."""
     moments = [moment for points in (side.connections, side.functions, side.backlog or []) for moment, _ in points]
     moments += [side.report.began, *side.report.failed_at]
     return min(moments) - side.report.began, max(moments) - side.report.began

@@ -1,1 +1,1 @@
-"""What .projenrc.py puts together: the package, what checks it, and what the code host does with it."""
+"""The parts of .projenrc.py: the package, its checks, and the files for the code host."""

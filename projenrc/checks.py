@@ -1,4 +1,4 @@
-"""What `make check` and `make test` hold the code to: the settings of each tool."""
+"""The settings of the tools of `make check` and `make test`."""
 
 from pathlib import Path
 
@@ -31,13 +31,13 @@ RUFF = {
             "ARG",
         ],
         "ignore": [
-            "A001",  # `id` is what the CDK calls a construct's id
+            "A001",  # the CDK has arguments called `id`
             "A002",
-            "N818",  # what is raised has a name of its own: a refusal, a malformed message
-            "D105",  # magic methods and __init__ say what their class says
+            "N818",  # exceptions have names of the field: Permanent, MalformedMessage
+            "D105",  # the docstring of the class covers magic methods and __init__
             "D107",
             "S101",  # an assert narrows a type, or is a test
-            "S603",  # subprocesses run what this code names, not what a user typed
+            "S603",  # subprocesses run commands of this code, without input of a user
             "RUF001",  # tests and texts have characters beyond ASCII on purpose
             "RUF012",
         ],
@@ -51,10 +51,10 @@ RUFF = {
             "tests/typing/wrong.py": ["E501", "B018"],
             "examples/**": ["D"],
             "faults/**": ["D"],
-            "benchmarks/peers/**": ["D"],  # written as their own documentation has it
+            "benchmarks/peers/**": ["D"],  # written as in their own documentation
             "tools/**": ["D"],
-            "tools/provider_vectors/**": ["S"],  # its secrets are of no worth
-            f"src/{RUNTIME}/**": ["D"],  # not public: the module's docstring says what it is for
+            "tools/provider_vectors/**": ["S"],  # its secrets are for tests
+            f"src/{RUNTIME}/**": ["D"],  # not public: the docstring of the module is enough
             f"src/{CLI}/**": ["D102", "D103", "D101"],
         },
     },
@@ -66,8 +66,8 @@ MYPY = {
     "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools:tools/publish",
     "explicit_package_bases": True,
     "exclude": [
-        r"tests/typing/wrong\.py$",  # test_typing.py says what it has to find there
-        r"^tests/conftest\.py$",  # to mypy of the same name as that of tests/sinks
+        r"tests/typing/wrong\.py$",  # test_typing.py has the errors that mypy must find there
+        r"^tests/conftest\.py$",  # mypy finds the same module name in tests/sinks
     ],
     "overrides": [
         {
@@ -94,14 +94,14 @@ PYTEST = {
     "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools", "tools/publish"],
     "filterwarnings": ["ignore::DeprecationWarning"],
     "markers": [
-        "processes: needs processes or threads, which WebAssembly has not: see tests/lambda_python",
-        "slow(seconds): takes more than 5 seconds by itself, about so many; `make test` leaves it out",
-        "smoke: `make test` runs it although it is slow: what it touches, nothing else of `make test` does",
+        "processes: needs processes or threads, which WebAssembly does not have: see tests/lambda_python",
+        "slow(seconds): takes about so many seconds by itself, more than 5; `make test` leaves it out",
+        "smoke: `make test` runs it although it is slow, since no other test of `make test` covers that part",
     ],
 }
 
 THE_CDK = ["aws_cdk", "constructs", "jsii"]
-# The rooms of synth time, in the order in which a webhook passes them; modules of one line know nothing of each other.
+# The packages of synth time, in the order in which a webhook passes them. Modules of one line do not import each other.
 ROOMS = [
     "webhook",
     "endpoint | route",
@@ -113,7 +113,7 @@ ROOMS = [
     "common | findings",
     "checks",
 ]
-# All of run time but what it shares with the others.
+# The modules of run time without the contract, which the others may import.
 RUN_TIME = [
     f"{RUNTIME}.{path.stem}"
     for path in sorted((Path(__file__).parents[1] / "src" / "webhook_runtime").iterdir())
@@ -126,31 +126,31 @@ LAYERS = {
     "exclude_type_checking_imports": True,
     "contracts": [
         {
-            "name": "Synth time needs nothing but the CDK",
+            "name": "Synth time needs the CDK alone",
             "type": "forbidden",
             "source_modules": [MODULE],
             "forbidden_modules": [CLI, "boto3", "botocore", "httpx", "rich", "typer"],
         },
         {
-            "name": "Run time knows nothing of the other two",
+            "name": "Run time imports neither of the other two",
             "type": "forbidden",
             "source_modules": [RUNTIME],
             "forbidden_modules": [MODULE, CLI, *THE_CDK],
         },
         {
-            "name": "The command line knows neither the construct nor the CDK",
+            "name": "The command line imports neither the construct nor the CDK",
             "type": "forbidden",
             "source_modules": [CLI],
             "forbidden_modules": [MODULE, *THE_CDK],
         },
         {
-            "name": "Nothing of run time is known elsewhere but the contract",
+            "name": "The others import nothing of run time except the contract",
             "type": "forbidden",
             "source_modules": [MODULE, CLI],
             "forbidden_modules": RUN_TIME,
         },
         {
-            "name": "The command line: each package and module knows only those after it",
+            "name": "The command line: each package and module imports only those after it",
             "type": "layers",
             "layers": [
                 f"{CLI}.__main__",
@@ -169,7 +169,7 @@ LAYERS = {
             "forbidden_modules": [*RUN_TIME, "boto3", "botocore"],
         },
         {
-            "name": "A batch's way: each module of run time knows only those after it",
+            "name": "Run time: each module imports only those after it",
             "type": "layers",
             "containers": [RUNTIME],
             "exhaustive": True,
@@ -189,7 +189,7 @@ LAYERS = {
             ],
         },
         {
-            "name": "A webhook's way: each room knows only those after it",
+            "name": "Synth time: each package imports only those after it",
             "type": "layers",
             "containers": [MODULE],
             "exhaustive": True,
@@ -220,7 +220,7 @@ LAYERS = {
 
 
 def checks(project: PythonProject) -> None:
-    """The tools' tables of pyproject.toml."""
+    """Write the tables of the tools in pyproject.toml."""
     pyproject = project.try_find_object_file("pyproject.toml")
     assert pyproject
     for tool, settings in {"ruff": RUFF, "mypy": MYPY, "pytest.ini_options": PYTEST, "importlinter": LAYERS}.items():

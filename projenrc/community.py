@@ -1,4 +1,4 @@
-"""What the code host shows to whoever reports or changes something."""
+"""The forms and policies that the code host shows to a contributor."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -45,24 +45,24 @@ The newest minor version gets fixes. Before 1.0.0 that is the newest release. Se
 """.splitlines()
 
 PULL_REQUEST = """\
-## What is better now, and for whom?
+## The improvement, and its users
 
-## How it was tried
+## How you tested it
 
-<!-- The command, and what it printed. `make check` and `make test-all` are what CI runs first. -->
+<!-- The command and its output. CI runs `make check` and `make test-all` first. -->
 
-- [ ] CHANGELOG.md says what a user will notice, under *Unreleased*
-- [ ] a changed template is named there under *Templates* (a test asks for it)
-- [ ] a new argument says what it does, its unit, range and default behaviour, and what is raised
+- [ ] CHANGELOG.md has the change for users, under *Unreleased*
+- [ ] it names a changed template under *Templates* (a test requires it)
+- [ ] the docstring of a new argument has its effect, unit, range and default, and its errors
 """.splitlines()
 
 
 def community(project: PythonProject) -> None:
-    """Forms, template and policy."""
+    """Write forms, template and policy."""
     assert project.github
     TextFile(project, "SECURITY.md", lines=SECURITY, marker=False)
     PullRequestTemplate(project.github, lines=PULL_REQUEST)
-    # Whoever wants something else than the forms may still write it.
+    # An issue without a form stays possible.
     _form(project, "config", {"blank_issues_enabled": True})
     _form(
         project,
@@ -88,7 +88,7 @@ def community(project: PythonProject) -> None:
                 _text(
                     "local",
                     "Does the local AWS show it too?",
-                    "`scalable-webhook local deploy .`, then what?",
+                    "The steps after `scalable-webhook local deploy .`",
                     required=False,
                 ),
             ],
@@ -120,8 +120,8 @@ def _note(text: str) -> dict[str, Any]:
 
 def _text(id: str, label: str, description: str = "", *, render: str = "", required: bool = True) -> dict[str, Any]:
     attributes = {"label": label, "description": description, "render": render}
-    told = {name: value for name, value in attributes.items() if value}
-    return {"type": "textarea", "id": id, "attributes": told, "validations": {"required": required}}
+    given = {name: value for name, value in attributes.items() if value}
+    return {"type": "textarea", "id": id, "attributes": given, "validations": {"required": required}}
 
 
 def _choice(id: str, label: str, options: Sequence[str]) -> dict[str, Any]:

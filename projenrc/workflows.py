@@ -1,7 +1,7 @@
-"""What the code host runs: the checks of each change, a release, and newer versions of what development needs.
+"""The workflows of the code host: the checks of each change, a release, and an upgrade of the development packages.
 
-A release is a tag: `make release VERSION=…` has written version, changelog and snapshot before. projen's own release
-makes versions up from commit messages, and bumps them where no test sees it, so it is not used (decisions/0017).
+A release is a tag: `make release VERSION=…` writes version, changelog and snapshot before. projen's own release derives
+versions from commit messages, and changes them where no test runs, so it is not used (decisions/0017).
 """
 
 from projen import JsonPatch
@@ -21,21 +21,21 @@ from projen.python import PythonProject
 
 from projenrc.package import PYTHONS
 
-# By commit, since a tag can be moved; projen pins the others so by itself.
+# By commit, since a tag can move; projen pins the other actions by itself.
 SETUP_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"  # v7.0.0
 RUNNER = ["ubuntu-24.04"]
 READS = JobPermissions(contents=JobPermission.READ)
-# All parts one after the other take half an hour; the other hour is for a slow machine.
+# All parts one after the other take half an hour; the rest is for a slow machine.
 MINUTES = 90
-# What the files of a release are, as one job tells it to another.
+# The digests of the files of a release, as the output of a job.
 DIGESTS = {"digests": JobStepOutput(step_id="digests", output_name="digests")}
 BUILT_AND_TESTED = {"BUILT": "${{ needs.build.outputs.digests }}", "TESTED": "${{ needs.test.outputs.digests }}"}
-# Those of .ci/run, which run side by side where a change is looked at.
+# The parts of .ci/run, which run in parallel for a change.
 PARTS = ["check", "test-all", "release-check", "bench"]
 
 
 def workflows(project: PythonProject) -> None:
-    """Every workflow of the code host."""
+    """Write every workflow of the code host."""
     assert project.github
     _build(project.github)
     _release(project.github)
@@ -58,10 +58,11 @@ def _build(github: GitHub) -> None:
 
 
 def _release(github: GitHub) -> None:
-    """A tag `v1.2.3` becomes release 1.2.3, by trusted publishing: no password of the registry is kept anywhere.
+    """Publish release 1.2.3 for a tag `v1.2.3`, by trusted publishing, so without a password of the registry.
 
-    What is published is built where nothing has run but the build backend, and has to be, byte for byte, what was
-    tested among all that development needs. What may publish has run neither (decisions/0021).
+    A job that runs the build backend alone makes the published files. They must have the same bytes as the
+    tested files, which were built with all development packages. The job that may publish runs neither
+    (decisions/0021).
     """
     release = _workflow(github, "release", limit_concurrency=True)
     release.on(push=PushOptions(tags=["v*"]))
@@ -71,7 +72,7 @@ def _release(github: GitHub) -> None:
             runs_on=RUNNER,
             permissions=READS,
             timeout_minutes=MINUTES,
-            # The last of them is `python3`; the other is for the check of the newest.
+            # The last version is `python3`; the other one is for the release check.
             steps=[_checkout(), _python(f"{PYTHONS[-1]}\n{PYTHONS[0]}"), _ci(), _digests()],
             outputs=DIGESTS,
         ),
@@ -86,7 +87,7 @@ def _release(github: GitHub) -> None:
                 _checkout(),
                 _python(PYTHONS[-1]),
                 JobStep(
-                    name="Hold the tag to version and changelog",
+                    name="Compare the tag with version and changelog",
                     env={"TAG": "${{ github.ref_name }}"},
                     run='python3 tools/release.py --tag "$TAG"',
                 ),
@@ -105,7 +106,7 @@ def _release(github: GitHub) -> None:
             runs_on=RUNNER,
             environment="pypi",
             permissions=JobPermissions(id_token=JobPermission.WRITE, contents=JobPermission.READ),
-            # Python and Node are the runner's own: a job that sets them up fetches whichever is the newest.
+            # Python and Node are the runner's own, since setting them up would fetch the newest.
             steps=[
                 _checkout("tools/publish"),
                 _download(),
@@ -120,7 +121,7 @@ def _release(github: GitHub) -> None:
     release.add_job(
         "published",
         Job(
-            name="Hold PyPI to what was built",
+            name="Compare PyPI with the built files",
             needs=["build", "pypi"],
             runs_on=RUNNER,
             permissions=READS,
@@ -145,14 +146,14 @@ def _release(github: GitHub) -> None:
             steps=[
                 _checkout(),
                 _download(),
-                # Written here: an artifact can be replaced by any job, and no digest is known of a text.
+                # Written here, since any job can replace an artifact, and the text has no digest.
                 JobStep(
-                    name="Write what the page says",
+                    name="Write the notes",
                     env={"TAG": "${{ github.ref_name }}"},
                     run='python3 tools/release.py --tag "$TAG" --notes notes.md',
                 ),
                 JobStep(
-                    name="Hold the files to what was built and tested",
+                    name="Compare the files with those that were built and tested",
                     env=BUILT_AND_TESTED,
                     run='python3 tools/publish/digests.py dist/python --are "$BUILT" "$TESTED"',
                 ),
@@ -168,10 +169,10 @@ def _release(github: GitHub) -> None:
 
 
 def _upgrade(github: GitHub) -> None:
-    """Once a week: newer versions, tried by all tests, as a pull request.
+    """Open a pull request with newer versions once a week, after all tests have passed.
 
-    Where a newer projen changes a workflow itself, the push is refused, since no workflow's token may: then a person
-    does the same by hand.
+    If a newer projen changes a workflow, the push is rejected, since the token of a workflow must not change workflows.
+    Then do the same by hand.
     """
     upgrade = _workflow(github, "upgrade", limit_concurrency=True)
     upgrade.on(schedule=[CronScheduleOptions(cron="0 4 * * 1")], workflow_dispatch={})
@@ -185,7 +186,7 @@ def _upgrade(github: GitHub) -> None:
                 _checkout(),
                 _python(PYTHONS[0]),
                 JobStep(name="Pin the newest", run="make lock generate"),
-                # A pull request that a workflow opens starts none: what would fail in it has to fail here.
+                # A pull request of a workflow starts no workflow, so the tests have to run here.
                 _ci(),
                 JobStep(name="Difference", run="mkdir dist && git diff --binary > dist/upgrade.patch"),
                 WorkflowSteps.upload_artifact(with_=UploadArtifactWith(name="dist", path="dist")),
@@ -194,7 +195,7 @@ def _upgrade(github: GitHub) -> None:
     )
     upgrade.add_job(
         "propose",
-        # What may write has run nothing of what was just downloaded.
+        # The job that may write runs none of the new packages.
         Job(
             name="Open a pull request",
             needs=["upgrade"],
@@ -204,7 +205,7 @@ def _upgrade(github: GitHub) -> None:
                 _checkout(),
                 _download(),
                 JobStep(
-                    name="Open it, or renew the one that is open",
+                    name="Open or update it",
                     env={"GH_TOKEN": "${{ github.token }}"},
                     run="\n".join(
                         [
@@ -212,11 +213,11 @@ def _upgrade(github: GitHub) -> None:
                             "git apply --index dist/upgrade.patch",
                             'git config user.name "github-actions[bot]"',
                             'git config user.email "github-actions[bot]@users.noreply.github.com"',
-                            'git commit --message "Newer versions of what development needs"',
+                            'git commit --message "deps: newer versions of the development packages"',
                             "gh auth setup-git",
                             "git push --force origin HEAD:refs/heads/upgrade",
                             "gh pr view upgrade --json state --jq .state | grep --quiet OPEN ||",
-                            '  gh pr create --head upgrade --fill --body "By make lock, and tried by .ci/run."',
+                            '  gh pr create --head upgrade --fill --body "By make lock, and tested by .ci/run."',
                         ]
                     ),
                 ),
@@ -226,10 +227,10 @@ def _upgrade(github: GitHub) -> None:
 
 
 def _workflow(github: GitHub, name: str, *, limit_concurrency: bool = False) -> GithubWorkflow:
-    """One that may do nothing but what each of its jobs says."""
+    """Define a workflow without permissions, except those of each job."""
     workflow = GithubWorkflow(github, name, limit_concurrency=limit_concurrency)
     assert workflow.file
-    # An override that is empty would be left out. Moved, the jobs come last again.
+    # A patch, since projen leaves out an empty override. The move puts the jobs last again.
     workflow.file.patch(JsonPatch.add("/permissions", {}), JsonPatch.move("/jobs", "/jobs"))
     return workflow
 
@@ -248,7 +249,7 @@ def _download() -> JobStep:
 
 
 def _digests() -> JobStep:
-    """A job's output is out of reach of every other job, which an artifact is not."""
+    """Write the digests as an output, which no other job can change, unlike an artifact."""
     say = 'echo "digests=$(python3 tools/publish/digests.py dist/python)" >> "$GITHUB_OUTPUT"'
     return JobStep(name="Digests", id="digests", run=say)
 

@@ -35,11 +35,11 @@ said again at each.
 """
 
 
-# The construct first, then what it is made of, in the order of the flow.
+# The construct first, then its parts, in the order of the flow.
 ORDER = ["ScalableWebhook", "ApiOptions", "QueueOptions", "ConsumerOptions", "Ingress", "Source", "Sink", "Retry"]
 
 
-# What users call by the name of the class, wherever it is written: one method a provider.
+# Users call the inherited methods by the name of the class: one method a provider.
 OWN: dict[str, ConfigDict] = {
     "Source": {
         "inherited_members": [provider.method for provider in PROVIDERS],
@@ -48,24 +48,24 @@ OWN: dict[str, ConfigDict] = {
     }
 }
 
-# In a list, so that no screen is too narrow for it; a name is code there too.
+# A list fits a narrow screen, unlike a table. Names are code.
 ITEM = re.compile(r"^- \*\*(\w+)\*\* ", re.MULTILINE)
 
 HEADING = re.compile(r"^(#+ )`(?:[a-z_]+\.)*([A-Z]\w*(?:\.\w+)?|[a-z_]+)`$", re.MULTILINE)
 
 
 def api() -> str:
-    """The reference, without links to anchors that code hosts do not make."""
+    """Return the reference, without links to anchors that code hosts do not have."""
     sections = [INTRODUCTION, "# cdk_scalable_webhook", *documented("cdk_scalable_webhook")]
     sections += ["# webhook_runtime", *documented("webhook_runtime")]
     sections += ["# webhook_runtime.testing", *documented("webhook_runtime.testing")]
     text = re.sub(r"\[([^\]]+)\]\(#[^)]*\)", r"\1", "\n\n".join(sections))
-    # Users import from the package, whichever module a name lives in.
+    # Users import each name from the package.
     return ITEM.sub(r"- **`\1`** ", HEADING.sub(r"\1`\2`", text)).strip() + "\n"
 
 
 def documented(module: str) -> list[str]:
-    """A section for each public name of a module."""
+    """Return a section for each public name of a module."""
     package = griffe.load(module, search_paths=[ROOT / "src"], docstring_parser="google")
     names = [str(name) for name in package.exports or []]
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))

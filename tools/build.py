@@ -3,7 +3,7 @@
     python tools/build.py FOLDER           the sdist, and the wheel from it
     python tools/build.py FOLDER --wheel   the wheel alone, straight from the checkout
 
-The same checkout makes the same bytes, wherever it is and whoever builds it. Nothing is installed and nothing fetched.
+The same checkout makes the same bytes, on any machine. Nothing is installed and nothing fetched.
 """
 
 import os
@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def build(target: Path, *, straight: bool = False) -> list[Path]:
-    """Build into the folder, which has nothing else afterwards."""
+    """Build into the folder, after emptying it."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     os.chdir(ROOT)
-    os.environ.pop("SOURCE_DATE_EPOCH", None)  # the backend has a time of its own, which is everybody's
+    os.environ.pop("SOURCE_DATE_EPOCH", None)  # the backend has a fixed time of its own
     if straight:
         return [target / build_wheel(str(target))]
     sdist = target / build_sdist(str(target))

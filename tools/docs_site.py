@@ -1,7 +1,7 @@
 """Build the site: `make docs`.
 
-Its pages are docs/ and those that live elsewhere in the repository. They are put side by side into build/docs, with
-their links between them mended, so that in the repository every link is one that a code host follows.
+Its pages are docs/ and some from elsewhere in the repository. They are copied into build/docs, and their links are
+translated, so every link in the repository is one that a code host follows.
 """
 
 import os
@@ -19,14 +19,14 @@ CONFIGURATION = ROOT / "build" / "zensical.toml"
 ELSEWHERE = ["API.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "decisions/*.md"]
 
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)(?P<file>[^)#\s]+)")
-# What is made of the records of the providers stands where these are.
+# The places for lists that are made from the records of the providers.
 IN_NAVIGATION = re.compile(r"^ +# PROVIDERS: .*\n", re.MULTILINE)
 IN_PAGE = re.compile(r"^<!-- PROVIDERS: .*-->\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
 def stage() -> None:
-    """Put the pages, and whatever they link to, where the site is built from."""
+    """Copy the pages, and the files that they link to, into the source of the site."""
     shutil.rmtree(PAGES, ignore_errors=True)
     shutil.copytree(ROOT / "docs", PAGES)
     sources = [file for pattern in ELSEWHERE for file in sorted(ROOT.glob(pattern))]
@@ -42,7 +42,7 @@ def stage() -> None:
 
 
 def _place(source: Path) -> Path:
-    """Where a file of the repository is among the pages. The README's place is that of the first page."""
+    """Return the place of a file among the pages. The README is the first page."""
     if source == ROOT / "README.md":
         return PAGES / "index.md"
     within = source.relative_to(ROOT / "docs") if source.is_relative_to(ROOT / "docs") else source.relative_to(ROOT)
@@ -56,7 +56,7 @@ def _copy(source: Path) -> None:
 
 
 def _mended(page: Path) -> str:
-    """The page's text, in which each link leads to where its target is among the pages."""
+    """Return the text of a page, with each link translated to the place of its target among the pages."""
 
     def mend(link: re.Match[str]) -> str:
         target = (page.parent / link["file"]).resolve()
@@ -67,7 +67,7 @@ def _mended(page: Path) -> str:
 
     parts, text = [], page.read_text()
     end = 0
-    for fence in FENCE.finditer(text):  # in which there is nothing to mend
+    for fence in FENCE.finditer(text):  # code stays as it is
         parts += [LINK.sub(mend, text[end : fence.start()]), fence[0]]
         end = fence.end()
     return "".join([*parts, LINK.sub(mend, text[end:])])
@@ -79,7 +79,7 @@ def _index_of_decisions() -> None:
 
 
 def configuration() -> str:
-    """zensical.toml, with the providers in the navigation, to be read in build/."""
+    """Return zensical.toml for build/, with the providers in the navigation."""
     lines = [f'    {{ "{provider.name}" = "sources/{provider.page}" }},\n' for provider in PROVIDERS]
     text, found = IN_NAVIGATION.subn("".join(lines), (ROOT / "zensical.toml").read_text())
     assert found == 1, "zensical.toml has no place for the providers"
@@ -87,7 +87,7 @@ def configuration() -> str:
 
 
 def table() -> str:
-    """A row a provider."""
+    """Return a table with a row for each provider."""
     return "\n".join(
         [
             "| provider | signature | idempotency key | endpoint verification | ingress |",
@@ -116,7 +116,7 @@ def _table_of_providers(page: Path) -> None:
 
 
 def _one_title(page: Path) -> None:
-    """The site lists what is below the first heading; the other first-level ones are a level lower here."""
+    """Return the text with one first-level heading, since the site lists the headings below it."""
     title, _, rest = page.read_text().partition("\n")
     parts = re.split(r"(^```.*?^```$)", rest, flags=re.DOTALL | re.MULTILINE)
     parts[::2] = [re.sub(r"^#", "##", part, flags=re.MULTILINE) for part in parts[::2]]
@@ -124,7 +124,7 @@ def _one_title(page: Path) -> None:
 
 
 def build() -> None:
-    """Build it; a dead link is a failure."""
+    """Build the site. A dead link is an error."""
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", str(CONFIGURATION)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:

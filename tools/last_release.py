@@ -1,7 +1,7 @@
-"""What the last release made, kept in tests/released: an app that users may have, its templates, and messages.
+"""Keep the output of a release in tests/released: an app that users may have, its templates, and messages.
 
-`make release` writes it; tests/released holds today's code to it. A template is kept by the paths of its resources,
-since a path that gets another logical id is another resource: CloudFormation makes it anew and deletes the old one.
+`make release` writes it, and tests/released compares today's code with it. Templates are kept by the paths of their
+resources, since a path with another logical id is another resource: CloudFormation creates it and deletes the old one.
 """
 
 import json
@@ -26,17 +26,17 @@ FOLDER = ROOT / "tests" / "released"
 APP, TEMPLATES, MESSAGES = FOLDER / "app.py", FOLDER / "templates.json", FOLDER / "messages.json"
 TODAY = ROOT / "tests" / "synth" / "everything.py"
 
-# What an asset and an API's deployment are called after: their content.
+# Hashes of content, in the names of assets and API deployments.
 _HASH = re.compile(r"[0-9a-f]{64}|(?<=Deployment[0-9A-F]{8})[0-9a-f]{32}")
 
-# What may become of a resource, the worst first.
+# The kinds of a change of a resource, the worst first.
 KINDS = ("removed", "replaced", "changed", "added")
 
 Resources = dict[str, dict[str, Any]]
 
 
 def resources(file: Path) -> Resources:
-    """The resources that an app comes to, by path."""
+    """Return the resources of an app, by path."""
     app = runpy.run_path(str(file))["app"]
     assert isinstance(app, App)
     folder = Path(app.synth().directory)
@@ -47,7 +47,7 @@ def resources(file: Path) -> Resources:
         template = _read(folder / artifact["properties"]["templateFile"])
         for path, id in _logical_ids(folder, artifact).items():
             if resource := template["Resources"].get(id):
-                resource.pop("Metadata", None)  # nothing that is deployed
+                resource.pop("Metadata", None)  # it is not deployed
                 found[_without_default(path)] = {"LogicalId": id, **resource}
         assert len(template["Resources"]) == sum(path.startswith(f"/{name}/") for path in found), name
     return found
@@ -62,32 +62,32 @@ def _logical_ids(folder: Path, artifact: dict[str, Any]) -> dict[str, str]:
 
 
 def _without_default(path: str) -> str:
-    """A construct called Default has no part in the logical ids below it."""
+    """Return a path without constructs called Default, which have no part in logical ids."""
     *above, last = path.split("/")
     return "/".join([*(each for each in above if each != "Default"), last])
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """A file of an assembly, without the hashes that change with every asset."""
+    """Read a file of an assembly, without the hashes that change with every asset."""
     read: dict[str, Any] = json.loads(_HASH.sub("HASH", file.read_text()))
     return read
 
 
 def differences(before: Resources, after: Resources) -> dict[str, str]:
-    """What became of each resource that is not what it was, by the name that a changelog has for it."""
+    """Return the kind of change of each changed resource, by its name in a changelog."""
     both = before.keys() & after.keys()
     before, after = _named(before, both), _named(after, both)
     found: dict[str, set[str]] = {}
     for path in before.keys() | after.keys():
         if before.get(path) != after.get(path):
             found.setdefault(_name(path), set()).add(_kind(before.get(path), after.get(path)))
-    # One name stands for the same part of several webhooks: what is worst for one of them.
+    # A name covers the same part of several webhooks, so the worst kind counts.
     return {name: next(kind for kind in KINDS if kind in kinds) for name, kinds in sorted(found.items())}
 
 
 def _named(resources: Resources, both: Collection[str]) -> Resources:
-    """Whatever refers to a resource does so by its path; by its type alone where the other side has no such path. Else
-    all that refers to a queue with another logical id would count as changed, beside the queue."""
+    """Replace logical ids in references by the path of the resource, or by its type if the other side has no such path.
+    Otherwise every reference to a queue with another logical id would count as a change."""
     names = {
         (_stack(path), resource["LogicalId"]): path if path in both else resource["Type"]
         for path, resource in resources.items()
@@ -117,18 +117,18 @@ def _kind(before: dict[str, Any] | None, after: dict[str, Any] | None) -> str:
 
 
 def _fixed(type: str) -> set[str]:
-    """The properties that CloudFormation can only set by making the resource anew."""
+    """Return the properties whose change replaces the resource."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", type).schema
     return {pointer.split("/")[2] for pointer in schema.get("createOnlyProperties", [])}
 
 
 def _name(path: str) -> str:
-    """`/Stack/Webhook/Queue/Resource` is `Queue`: stack and webhook are called whatever the app calls them."""
+    """Return the name of a resource: `/Stack/Webhook/Queue/Resource` is `Queue`, since apps name stack and webhook."""
     return "/".join(part for part in path.split("/")[3:] if part not in ("Resource", "Default"))
 
 
 def messages() -> list[dict[str, Any]]:
-    """A message of each encoding, as it waits in a queue while a newer version is deployed."""
+    """Return a message of each encoding, as it may wait in a queue while a newer version is deployed."""
     made = []
     for body, key in [
         (b'{"a": 1}', None),
@@ -157,7 +157,7 @@ def messages() -> list[dict[str, Any]]:
 
 
 def plain(webhook: message.Webhook) -> dict[str, Any]:
-    """What a consumer has of a webhook, as JSON; but for what SQS adds."""
+    """Return a webhook as JSON, without the fields that SQS adds."""
     fields = {name: value for name, value in vars(webhook).items() if name not in ("message_id", "attempt")}
     return fields | {
         "key": webhook.key,
@@ -168,7 +168,7 @@ def plain(webhook: message.Webhook) -> dict[str, Any]:
 
 
 def write(version: str) -> None:
-    """Keep what this version makes."""
+    """Keep the output of this version."""
     FOLDER.mkdir(exist_ok=True)
     shutil.copyfile(TODAY, APP)
     kept = {"version": version, "resources": resources(APP)}

@@ -1,6 +1,6 @@
-"""Move MiniStack to its newest release, and boto3 to the one that goes with the botocore that it pins.
+"""Pin the newest release of MiniStack, and the boto3 for the botocore that it pins.
 
-Of any other boto3, pip would try one release after the other until it has found that one.
+With a range for boto3, pip would try release after release until it found that one.
 """
 
 import json
@@ -17,21 +17,21 @@ _PINS = re.compile(r'^MINISTACK, BOTOCORE = "[^"]+", "[^"]+"', re.MULTILINE)
 
 
 def pinned_botocore(requirements: Iterable[str]) -> str:
-    """The one botocore that a distribution with these requirements takes.
+    """Return the one botocore that a package with these requirements accepts.
 
     Raises:
-        ValueError: It takes several, or any.
+        ValueError: It accepts several, or any.
     """
     for requirement in map(Requirement, requirements):
         if requirement.name == "botocore" and requirement.marker is None:
             (pin,) = requirement.specifier
             if pin.operator == "==":
                 return pin.version
-    raise ValueError("MiniStack must pin botocore, got a release that does not; bound boto3 as its metadata says")
+    raise ValueError("MiniStack must pin botocore, got a release that does not; give boto3 the range of its metadata")
 
 
 def moved(source: str, ministack: str, botocore: str) -> str:
-    """projenrc/package.py with these versions."""
+    """Return projenrc/package.py with these versions."""
     pins, count = _PINS.subn(f'MINISTACK, BOTOCORE = "{ministack}", "{botocore}"', source)
     if count != 1:
         raise ValueError(f"{PACKAGE.name} must have the two versions in one line, got {count} of them")
@@ -39,7 +39,7 @@ def moved(source: str, ministack: str, botocore: str) -> str:
 
 
 def main() -> None:
-    """Ask pip for the newest, and write what it says."""
+    """Ask pip for the newest, and write its version."""
     newest = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet", "--report", "-", "ministack<2"]
     said = subprocess.run([sys.executable, "-m", "pip", *newest], stdout=subprocess.PIPE, text=True, check=True).stdout
     metadata = json.loads(said)["install"][0]["metadata"]

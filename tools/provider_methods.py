@@ -1,4 +1,4 @@
-"""Write the methods of the providers below their records. With --check, fail if they differ."""
+"""Write the methods of the providers below their records; with --check, fail if they are stale."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def written() -> str:
 
 
 def method(provider: Provider) -> str:
-    """Return the code of its method, not indented."""
+    """Return the source of a provider's method, not indented."""
     timed = provider.signs_time
     told = indent("\n".join(docstring(provider)), "    ").strip()
     return f'''
@@ -46,14 +46,14 @@ def {provider.method}(
 
 
 def docstring(provider: Provider) -> Iterator[str]:
-    """Yield the lines of its docstring."""
+    """Yield the lines of the docstring."""
     id = f", and {provider.what_is_unique} as the delivery's id" if provider.id_of_delivery else ""
     paragraphs = [f"{provider.name}: {provider.what_is_signed}{id}. {provider.says}", *provider.more.split("\n\n")]
     if provider.id_of_delivery is None:
         paragraphs.insert(1, f"Each request is its own delivery: {provider.what_is_unique}.")
     for paragraph in paragraphs:
         if paragraph.strip():
-            first = "   " if paragraph is paragraphs[0] else ""  # the quotes before it
+            first = "   " if paragraph is paragraphs[0] else ""  # room for the quotes
             yield fill(paragraph, WIDTH, initial_indent=first, break_long_words=False, break_on_hyphens=False)
             yield ""
     yield "Args:"

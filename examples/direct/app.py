@@ -1,4 +1,4 @@
-"""No function between API Gateway and SQS, and the settings that a production stack thinks about."""
+"""An app without a function between API Gateway and SQS, with the settings of a production stack."""
 
 from aws_cdk import Annotations, App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -26,10 +26,10 @@ class Orders(Stack):
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
-            removal_policy=RemovalPolicy.DESTROY,  # an example leaves nothing behind; keep your orders
+            removal_policy=RemovalPolicy.DESTROY,  # an example deletes everything; keep your orders
         )
-        # checkov would have a key of yours. This is how a resource of your own tells it why not.
-        reason = {"id": "CKV_AWS_119", "comment": "DynamoDB encrypts it by a key of its own, at no cost."}
+        # checkov requires a key of your own. This acknowledges the finding.
+        reason = {"id": "CKV_AWS_119", "comment": "DynamoDB encrypts it with a key of its own, at no cost."}
         table.node.default_child.add_metadata("checkov", {"skip": [reason]})
         webhook = ScalableWebhook(
             self,
@@ -38,14 +38,14 @@ class Orders(Stack):
             path="/orders",
             delivery_id_header="Idempotency-Key",
             sink=Sink.dynamodb(table),
-            # What the sink bears: never more than 4 batches at a time, each of up to 25 webhooks.
+            # The load that the sink can handle: at most 4 batches at a time, each of up to 25 webhooks.
             max_concurrency=4,
             batch_size=25,
             max_batching_window=Duration.seconds(1),
             consumer=ConsumerOptions(timeout=Duration.seconds(20), memory_size=512),
-            # How much trouble is survived before a person has to look.
+            # The tries and the time before a webhook needs your attention.
             queue=QueueOptions(max_receive_count=8, retention_period=Duration.days(7)),
-            # The requests that the endpoint accepts before it answers 429.
+            # The requests that the API accepts before it answers 429.
             api=ApiOptions(throttling_rate_limit=1000, throttling_burst_limit=500),
             log_retention=logs.RetentionDays.ONE_WEEK,
             removal_policy=RemovalPolicy.DESTROY,
@@ -57,6 +57,6 @@ class Orders(Stack):
 
 app = App()
 Orders(app, "Direct")
-# An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
+# This example accepts webhooks from anyone. In your own app set source=Source.github(…).
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

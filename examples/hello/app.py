@@ -1,5 +1,4 @@
-"""The smallest: one statement, and webhooks to any URL below the API's are stored once each, in a new DynamoDB
-table."""
+"""The smallest app: one statement stores webhooks to any path of a new API in a new DynamoDB table, each once."""
 
 from aws_cdk import Annotations, App, Stack
 
@@ -8,6 +7,6 @@ from cdk_scalable_webhook import ScalableWebhook
 app = App()
 stack = Stack(app, "Hello")
 ScalableWebhook(stack, "Webhook", delivery_id_header="Idempotency-Key")
-# An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
+# This example accepts webhooks from anyone. In your own app set source=Source.github(…).
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

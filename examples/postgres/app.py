@@ -1,7 +1,7 @@
-"""Webhooks into Postgres, never more than 5 connections at a time.
+"""Store webhooks in Postgres, with at most 5 connections at a time.
 
-`cdk deploy` makes an RDS instance in a VPC. To try it without AWS: `python examples/postgres_server.py`, and what that
-says.
+`cdk deploy` creates an RDS instance in a VPC. To try it without AWS, run `python examples/postgres_server.py`, and
+follow its output.
 """
 
 import json
@@ -16,7 +16,7 @@ from cdk_scalable_webhook import Ingress, QueueOptions, Retry, ScalableWebhook, 
 
 
 class Orders(Stack):
-    """The webhook; where the database is, its subclasses know."""
+    """The webhook. The subclasses have the database."""
 
     def receive(self, sink: Sink, retry: Retry) -> None:
         ScalableWebhook(
@@ -25,10 +25,10 @@ class Orders(Stack):
             ingress=Ingress.direct_integration(),
             delivery_id_header="Idempotency-Key",
             sink=sink,
-            # What the database bears: 5 connections, each with batches of up to 10 rows.
+            # The load that the database can handle: 5 connections, each with batches of up to 10 rows.
             max_concurrency=5,
             batch_size=10,
-            # How long it may be down.
+            # The tries and their delays: the time that the database may be down.
             queue=QueueOptions(max_receive_count=20),
             retry=retry,
             removal_policy=RemovalPolicy.DESTROY,
@@ -36,7 +36,7 @@ class Orders(Stack):
 
 
 class Deployed(Orders):
-    """An instance of RDS, in subnets that only the VPC reaches."""
+    """An RDS instance, in subnets that only the VPC reaches."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -44,7 +44,7 @@ class Deployed(Orders):
             self,
             "Vpc",
             max_azs=2,
-            nat_gateways=1,  # by which the consumer reaches SQS and Secrets Manager
+            nat_gateways=1,  # for the consumer to reach SQS and Secrets Manager
             subnet_configuration=[
                 ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC),
                 ec2.SubnetConfiguration(name="consumer", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
@@ -61,23 +61,23 @@ class Deployed(Orders):
             database_name="orders",
             storage_encrypted=True,
             iam_authentication=True,  # for people; the webhook has the secret
-            removal_policy=RemovalPolicy.DESTROY,  # an example leaves nothing behind; keep your orders
+            removal_policy=RemovalPolicy.DESTROY,  # an example deletes everything; keep your orders
         )
         sink = Sink.postgres(database, database_name="orders", table_name="orders", create_table=True)
         self.receive(sink, Retry(initial=Duration.seconds(10), maximum=Duration.minutes(15)))
         go_without(vpc, "AwsSolutions-VPC7", reason="An example pays for no flow logs.")
-        go_without(database, "AwsSolutions-RDS10", reason="An example leaves nothing behind.")
-        go_without(database, "AwsSolutions-RDS11", reason="A port that is not the usual one hides nothing.")
-        single = "An example pays for one small instance; webhooks wait in the queue while it is away."
+        go_without(database, "AwsSolutions-RDS10", reason="An example deletes everything.")
+        go_without(database, "AwsSolutions-RDS11", reason="An unusual port hides nothing.")
+        single = "An example pays for one small instance; webhooks wait in the queue while it is down."
         go_without(database, "AwsSolutions-RDS3", "CKV_AWS_157", "CKV_AWS_118", reason=single)
         login = database.node.find_child("Secret")
-        lives_shortly = "An example lives for an hour; rotate yours: database.add_rotation_single_user()."
-        go_without(login, "AwsSolutions-SMG4", reason=lives_shortly)
-        go_without(login, "CKV_AWS_149", reason="Secrets Manager encrypts it by a key of its own, at no cost.")
+        no_rotation = "An example runs for an hour; rotate your own: database.add_rotation_single_user()."
+        go_without(login, "AwsSolutions-SMG4", reason=no_rotation)
+        go_without(login, "CKV_AWS_149", reason="Secrets Manager encrypts it with a key of its own, at no cost.")
 
 
 def go_without(construct: IConstruct, *rules: str, reason: str) -> None:
-    """What cdk-nag and checkov find in a resource of your own, and why it is so."""
+    """Acknowledge findings of cdk-nag and checkov in your own resource."""
     of_checkov = [{"id": rule, "comment": reason} for rule in rules if rule.startswith("CKV_")]
     if of_checkov:
         construct.node.default_child.add_metadata("checkov", {"skip": of_checkov})
@@ -87,7 +87,7 @@ def go_without(construct: IConstruct, *rules: str, reason: str) -> None:
 
 
 class Local(Orders):
-    """A server that is there already. On premises it would have `vpc=` and TLS; on this machine it has neither."""
+    """An existing server on this machine. On premises, pass `vpc=`, and leave `tls` out."""
 
     def __init__(self, scope: Construct, id: str, *, server: str, password: str) -> None:
         super().__init__(scope, id)
@@ -112,6 +112,6 @@ if server:
     Local(app, "Postgres", server=server, password=app.node.get_context("password"))
 else:
     Deployed(app, "Postgres")
-# An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
+# This example accepts webhooks from anyone. In your own app set source=Source.github(…).
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

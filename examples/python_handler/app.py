@@ -1,4 +1,4 @@
-"""Webhooks to a Python function of your own, `handler/orders.py`, which is tried by `handler/test_orders.py`."""
+"""Send webhooks to your own Python function, `handler/orders.py`, which `handler/test_orders.py` tests."""
 
 from pathlib import Path
 
@@ -17,8 +17,8 @@ totals = dynamodb.Table(
     point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
     removal_policy=RemovalPolicy.DESTROY,
 )
-# checkov would have a key of yours. This is how a resource of your own tells it why not.
-reason = {"id": "CKV_AWS_119", "comment": "DynamoDB encrypts it by a key of its own, at no cost."}
+# checkov requires a key of your own. This acknowledges the finding.
+reason = {"id": "CKV_AWS_119", "comment": "DynamoDB encrypts it with a key of its own, at no cost."}
 totals.node.default_child.add_metadata("checkov", {"skip": [reason]})
 webhook = ScalableWebhook(
     stack,
@@ -34,6 +34,6 @@ webhook = ScalableWebhook(
     removal_policy=RemovalPolicy.DESTROY,
 )
 totals.grant(webhook, "dynamodb:PutItem")
-# An example takes webhooks from anybody. Yours says who sends: source=Source.github(…).
+# This example accepts webhooks from anyone. In your own app set source=Source.github(…).
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

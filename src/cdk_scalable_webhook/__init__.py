@@ -1,6 +1,6 @@
-"""A webhook endpoint in front of something that does not scale, for the AWS CDK."""
+"""Webhook endpoints for the AWS CDK that do not overload the backend behind them."""
 
-from typing import TYPE_CHECKING  # one of our own would do, but jedi completes nothing behind it
+from typing import TYPE_CHECKING  # a constant of our own would work too, but jedi completes nothing behind it
 
 if TYPE_CHECKING:
     from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -87,7 +87,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a module when its name is asked for: a synth does without the sinks that it does not use."""
+    """Load a module when its name is used first: importing every sink would slow each synth."""
     for module, names in _MODULES.items():
         if name in names:
             from importlib import import_module

@@ -1,4 +1,4 @@
-"""What a sender is told whose webhook was accepted."""
+"""The answer to an accepted webhook."""
 
 import re
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from cdk_scalable_webhook.checks.values import once_looked_up, require_number
 @typed
 @dataclass(frozen=True)
 class Acknowledgement:
-    """The answer to an accepted webhook, where the sender wants another than 202 and ``{"id": …}``.
+    """The answer to an accepted webhook, for a provider that expects another than 202 and ``{"id": …}``.
 
     Attributes:
-        status: 200 to 299; 204 and 205 have no body. Default: 200.
-        body: Up to 1 KiB of text, the same for every webhook. Default: nothing.
+        status: The status: 200 to 299; 204 and 205 have no body. Default: 200.
+        body: The body: up to 1 KiB of text, the same for every webhook. Default: empty.
         content_type: The media type of the body, with parameters such as ``; charset=utf-8`` or without. Default:
             ``text/plain``.
 
@@ -40,7 +40,7 @@ _MAX_ACKNOWLEDGEMENT = 1024
 
 @once_looked_up
 def _require_answer(status: int, body: str, content_type: str) -> None:
-    """An answer that both doors can give."""
+    """Reject an answer that one of the ingresses cannot give."""
     if Token.is_unresolved(status) or Token.is_unresolved(body):
         raise ValueError(
             "status and body of an acknowledgement must be known at synth, got a value that only deployment knows; "

@@ -16,8 +16,8 @@ class CommonOptions:
 
     Attributes:
         encryption_key: The key for queues, table and bucket. Default: AWS's own keys.
-        log_retention: How long log groups keep their logs. Default: one month.
-        removal_policy: The fate of stateful resources when the stack goes. Default: the CDK's own for each.
+        log_retention: The time for which log groups keep their logs. Default: one month.
+        removal_policy: The fate of stateful resources when the stack is deleted. Default: the CDK's own for each.
         tracing: X-Ray tracing of functions and API. Default: none.
 
     Raises:
@@ -38,7 +38,7 @@ class CommonOptions:
 
 
 def _require_removal_policy(value: RemovalPolicy | None) -> None:
-    """Nothing that a webhook has can be kept as a snapshot."""
+    """Reject SNAPSHOT: no resource of a webhook has snapshots."""
     if value is RemovalPolicy.SNAPSHOT:
         raise ValueError(
             "removal_policy must be DESTROY, RETAIN or RETAIN_ON_UPDATE_OR_DELETE, got SNAPSHOT, which neither table, "
@@ -47,7 +47,7 @@ def _require_removal_policy(value: RemovalPolicy | None) -> None:
 
 
 def _require_encryption_key(key: kms.IKey | None) -> None:
-    """A key that queues, table and bucket can be encrypted by.
+    """Reject a key that queues, table and bucket cannot be encrypted with.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     """
@@ -56,8 +56,8 @@ def _require_encryption_key(key: kms.IKey | None) -> None:
     target, alias = of_alias(key)
     if alias is not None and not Token.is_unresolved(alias) and alias.startswith("alias/aws/"):
         raise ValueError(
-            f"encryption_key must be a key of yours, got {alias}, which AWS manages for one of its services; create a "
-            "kms.Key, or leave it out: AWS's own keys encrypt then"
+            f"encryption_key must be your own key, got {alias}, which AWS manages for one of its services; create a "
+            "kms.Key, or leave it out: then AWS's own keys encrypt"
         )
     resource = target.node.default_child
     spec, usage = getattr(resource, "key_spec", None), getattr(resource, "key_usage", None)

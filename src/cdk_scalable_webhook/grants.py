@@ -1,8 +1,8 @@
-"""What a queue, a secret or a key asks of a role, by name.
+"""The permissions that a role needs on a queue, a secret or a key, action by action.
 
-The CDK's own grants have wildcards, and actions that nobody calls. That of a secret writes into the policy of its key,
-which may be another stack's, and that of an alias from elsewhere is dropped without a word. Here everything is said on
-the role, and nothing is changed but the role.
+The CDK's own grants have wildcards, and actions that are never called. Its grant of a secret changes the policy of the
+key, which may be in another stack, and its grant of an imported alias is dropped silently. These grants change the role
+alone.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -16,7 +16,7 @@ from constructs import Construct
 from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.cdk import of_alias
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_secretsmanager as secretsmanager
 
 
@@ -30,7 +30,7 @@ def send(queue: sqs.IQueue, sender: iam.IGrantable) -> None:
 
 
 def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
-    """Permit what an event source mapping asks of its function's role, and saying when a message may come back.
+    """Permit the actions that an event source mapping needs, and setting the time of a retry.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
@@ -40,31 +40,31 @@ def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
 
 
 def read_secret(secret: "secretsmanager.ISecret | None", reader: iam.IGrantable) -> None:
-    """Permit reading the value of a secret, where there is one.
+    """Permit reading the value of a secret, if there is one.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
     """
     if secret is None:
         return
-    # One that is known by its name alone has six characters more in its ARN, which nobody here knows.
+    # The ARN of a secret ends with six random characters, which are unknown if only its name is known.
     arn = secret.secret_full_arn or f"{secret.secret_arn}-??????"
     iam.Grant.add_to_principal(grantee=reader, actions=["secretsmanager:GetSecretValue"], resource_arns=[arn])
     use_key(secret.encryption_key, reader, "kms:Decrypt", via="secretsmanager")
 
 
 def use_key(key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str | None = None) -> None:
-    """Permit using a key, where there is one: on the role, whose account the key's own policy has to trust, as it does
-    unless somebody says otherwise. ``via`` is the one service that may use it in the role's name."""
+    """Permit using a key, if there is one. Only the role changes, so the policy of the key has to trust the role's
+    account, as it does by default. ``via`` is the one service that may use the key for the role."""
     if key is None:
         return
     stack = Stack.of(cast(Construct, user))
-    # The call comes from the region of the role. In China the name of a service has an end of its own.
+    # The call comes from the region of the role. In China the name of a service has a suffix of its own.
     service = f"{via}.{stack.region}.amazonaws.com*"
     conditions: dict[str, object] = {"StringLike": {"kms:ViaService": service}} if via else {}
     target, alias = of_alias(key)
     arn = target.key_arn
     if alias is not None:
-        # IAM knows a key by its own ARN only, which nobody here knows: which alias it has is asked for instead.
+        # IAM takes the ARN of the key, which is unknown here, so the condition requires its alias instead.
         # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
         arn = Stack.of(target).format_arn(service="kms", resource="key", resource_name="*")
         conditions["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}

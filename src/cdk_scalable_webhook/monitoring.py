@@ -1,4 +1,4 @@
-"""Metrics of our own: the lines of a kind that functions log, counted over all functions of a queue."""
+"""Metrics of our own: the log lines of one kind, counted over all functions of a queue."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook.checks.values import known_seconds
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
 
 _NAMESPACE = "ScalableWebhook"
@@ -18,7 +18,7 @@ _NAMESPACE = "ScalableWebhook"
 def count(
     kind: str, function: lambda_.Function, queue: sqs.IQueue, pattern: logs.IFilterPattern, **properties: Any
 ) -> None:
-    """Count the lines of a function that the pattern finds. ``properties`` are more of the metric filter's."""
+    """Count the log lines of a function that match the pattern. ``properties`` are those of the metric filter."""
     if function.node.try_find_child(kind) is None:
         logs.MetricFilter(
             function,
@@ -34,14 +34,14 @@ def count(
 def counted(
     kind: str, queue: sqs.IQueue, period: Duration | None, dimensions: dict[str, str] | None = None
 ) -> "cloudwatch.Metric":
-    """What was counted."""
+    """Return the metric of these log lines."""
     return total(_NAMESPACE, _name(kind, queue), period, dimensions)
 
 
 def total(
     namespace: str, name: str, period: Duration | None, dimensions: dict[str, str] | None = None
 ) -> "cloudwatch.Metric":
-    """The sum of a metric, ours or AWS's."""
+    """Return the sum of a metric, ours or AWS's."""
     from aws_cdk import aws_cloudwatch as cloudwatch
 
     return cloudwatch.Metric(
@@ -50,19 +50,19 @@ def total(
 
 
 def _name(kind: str, queue: sqs.IQueue) -> str:
-    """It tells webhooks apart, in all stacks of a region: one is made for each queue."""
+    """Return the name of a metric, which is different for each queue in all stacks of a region."""
     return f"{kind}-{Names.unique_resource_name(queue, max_length=200, separator='-')}"
 
 
 def require_period(value: Duration | None) -> None:
-    """What one point of a metric may stand for. Those of SQS, Lambda and a log come once a minute: an alarm that asks
-    more often finds none.
+    """Reject a period that is not in whole minutes. The metrics of SQS, Lambda and a log have one point a minute, so an
+    alarm with a shorter period finds none.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-cloudwatch-alarm-metricstat.html
     """
     seconds = known_seconds(value)
     if seconds is not None and (seconds < 60 or seconds % 60):
         raise ValueError(
-            f"period must be in whole minutes, got {seconds:g} seconds; there is one point a minute: take "
-            "Duration.minutes(1)"
+            f"period must be in whole minutes, got {seconds:g} seconds; take Duration.minutes(1): there is one point a "
+            "minute"
         )

@@ -1,4 +1,4 @@
-"""The bucket for payloads that no SQS message holds."""
+"""The bucket for payloads that do not fit into an SQS message."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -10,7 +10,7 @@ from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.common import CommonOptions
 from webhook_runtime.contract.limits import QUEUED, STORED
 
-if TYPE_CHECKING:  # importing it costs every synth, and most need no bucket
+if TYPE_CHECKING:  # importing it slows each synth, and most need no bucket
     from aws_cdk import aws_s3 as s3
 
 
@@ -21,8 +21,8 @@ def payload_bucket(
     days: int,
     common: CommonOptions,
 ) -> "s3.IBucket | None":
-    """The existing bucket, or a new one: encrypted, closed to anything but TLS, which deletes payloads in flight after
-    so many days. None where payloads must fit into a message."""
+    """Return the existing bucket, or a new one: encrypted, for TLS only, with a lifecycle that deletes payloads in
+    flight after ``days``. None if payloads must fit into a message."""
     if not isinstance(wanted, bool):
         return wanted
     if not wanted:
@@ -50,20 +50,21 @@ def payload_bucket(
 
 
 def grant_put(bucket: "s3.IBucket", publisher: iam.IGrantable) -> None:
-    """Permit putting payloads on their way."""
-    # The bucket's own grants have retention, legal holds and tags as well.
+    """Permit putting payloads of messages in flight.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+    """
+    # The grants of the CDK permit more: retention, legal holds and tags of the bucket, and decryption with the key.
     _grant(bucket, publisher, ["s3:PutObject"], QUEUED)
-    # Nor has the key's own grant this alone.
-    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
     grants.use_key(bucket.encryption_key, publisher, "kms:GenerateDataKey")
 
 
 def grant_take(bucket: "s3.IBucket", consumer: iam.IGrantable) -> None:
-    """Permit fetching payloads that are on their way, and deleting what is stored."""
-    # The bucket's own grants have every version, and the bucket's settings.
+    """Permit fetching payloads in flight, and deleting those that are stored."""
+    # The CDK's own grants permit all versions, and the settings of the bucket.
     _grant(bucket, consumer, ["s3:GetObject", "s3:DeleteObject"], QUEUED)
-    # Without it S3 answers 403 where an object is not there, and what is gone could not be told from what may not be
-    # read. Not with a condition on s3:prefix, a key that GetObject does not have, so that it would never hold.
+    # Without s3:ListBucket, S3 answers 403 for a missing object, as it does for a missing permission. A condition on
+    # s3:prefix would never match, since GetObject does not have that key.
     # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     iam.Grant.add_to_principal(grantee=consumer, actions=["s3:ListBucket"], resource_arns=[bucket.bucket_arn])
     grants.use_key(bucket.encryption_key, consumer, "kms:Decrypt")
@@ -83,7 +84,7 @@ def _grant(bucket: "s3.IBucket", grantee: iam.IGrantable, actions: list[str], pr
 
 
 def require_code_at_both_ends(*, ingress_takes_them: bool, own_consumer: bool) -> None:
-    """A payload goes through S3 only where code of this library is at both ends of the queue."""
+    """Require code of this library at both ends of the queue: only then can a payload go through S3."""
     if not ingress_takes_them:
         raise ValueError(
             "large_payloads must not be set for an ingress without code, which cannot put a payload into S3, got both; "
@@ -91,6 +92,6 @@ def require_code_at_both_ends(*, ingress_takes_them: bool, own_consumer: bool) -
         )
     if own_consumer:
         raise ValueError(
-            "large_payloads must not be set together with consumer, which would get the key of a payload and not the "
-            "payload, got both; take Sink.python(), whose handler gets the payload itself"
+            "large_payloads must not be set together with consumer, which would get the key of a payload instead of "
+            "the payload, got both; take Sink.python(), whose handler gets the payload itself"
         )

@@ -1,4 +1,4 @@
-"""What the webhooks of a stack have to do with each other: one role for API Gateway's logs, and a stack's size."""
+"""The concerns that webhooks of a stack share: the role for API Gateway's logs, and the size of the stack."""
 
 from typing import cast
 
@@ -10,7 +10,7 @@ from constructs import Construct, IConstruct, IValidation
 
 from cdk_scalable_webhook import findings
 
-# The child of a stack that has the account's role for logs.
+# The child of a stack with the account's role for logs.
 _LOGS = "ScalableWebhook Logs"
 _WATCHED = "ScalableWebhook Stack"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -19,9 +19,10 @@ _LIMIT_OF_THE_CDK = "@aws-cdk/core:stackResourceLimit"
 
 
 def log_account(api: apigateway.RestApi) -> IConstruct:
-    """The role by which API Gateway writes the logs of all APIs of the account, without which it writes none. One for a
-    stack and those that are nested in it, since AWS lets an account change it once in 20 seconds, and refuses the
-    second; where an API of the user's has set it, that. It stays when the stack goes: other APIs may write by it.
+    """Return the account's role for API Gateway's logs, without which API Gateway writes none.
+
+    A stack and its nested stacks have one, since AWS rejects a second change of the role within 20 seconds. If an API
+    of the user has set it, that one is returned. It stays when the stack is deleted: other APIs may use it.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-apigateway-account.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -38,8 +39,8 @@ def log_account(api: apigateway.RestApi) -> IConstruct:
         scope, "Role", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"), managed_policies=[policy]
     )
     account = apigateway.CfnAccount(scope, "Account", cloud_watch_role_arn=role.role_arn)
-    # An account of AWS that never had an API has nothing to set. An API of a nested stack comes too late for that: its
-    # stack waits for this one. A key does as well, and opens nothing.
+    # Before its first API, an AWS account does not have this setting. The API of a nested stack would come too late,
+    # since its stack waits for this one. A disabled API key has the same effect.
     account.node.add_dependency(
         api.node.find_child("Resource")
         if api.stack is stack
@@ -52,15 +53,15 @@ def log_account(api: apigateway.RestApi) -> IConstruct:
 
 
 def watch(webhook: Construct) -> None:
-    """Look at the stack of a webhook once all is made."""
+    """Check the stack of a webhook once it is complete."""
     for stack in {Stack.of(webhook), _outermost(Stack.of(webhook))}:
         if stack.node.try_find_child(_WATCHED) is None:
             Construct(stack, _WATCHED).node.add_validation(_Watch(stack, type(webhook)))
 
 
 def named_after(construct: IConstruct, what: str) -> str:
-    """A logical id that does not change with the path of a stack: what AWS takes once would be made anew before the old
-    one goes, where the stack is moved into a Stage."""
+    """Return a logical id that does not change with the path of the stack. When a stack moves into a Stage, such a
+    resource would otherwise be created again before the old one is deleted, and AWS takes it only once."""
     return f"{Stack.of(construct).get_logical_id(cast(CfnElement, construct.node.default_child))}{what}"
 
 
@@ -76,7 +77,7 @@ def _accounts(stack: Stack) -> list[apigateway.CfnAccount]:
 
 @jsii.implements(IValidation)
 class _Watch:
-    """Asked by the CDK before it writes the template."""
+    """The checks that the CDK runs before it writes the template."""
 
     def __init__(self, stack: Stack, webhook: type[Construct]) -> None:
         self._stack = stack
@@ -99,20 +100,20 @@ class _Watch:
         return [
             f"stack must have {limit} resources at most, which is CloudFormation's limit, got {count:,} in "
             f"{self._stack.node.path}, {sum(sizes):,} of them of {webhooks}; put a ScalableWebhook into another stack "
-            "or a nested one. An endpoint of add_source() takes less than a ScalableWebhook of its own"
+            "or a nested one. An endpoint of add_source() needs fewer resources than a ScalableWebhook of its own"
         ]
 
     def _resources(self, constructs: list[IConstruct]) -> int:
         return sum(isinstance(each, CfnResource) and Stack.of(each) is self._stack for each in constructs)
 
     def _one_account_at_a_time(self, constructs: list[IConstruct]) -> None:
-        """An API of the user's may set the account's role after ours has."""
+        """Let the account's role of another API, made after ours, wait for ours."""
         ours = self._stack.node.try_find_child(_LOGS)
         account = ours.node.try_find_child("Account") if ours is not None else None
         if not isinstance(account, CfnResource):
             return
         for theirs in constructs:
             if isinstance(theirs, apigateway.CfnAccount) and theirs is not account:
-                # Its name at the floor of our range, and the one after.
+                # Our oldest CDK version has the second name only.
                 wait = getattr(theirs, "add_resource_dependency", None) or theirs.add_dependency
                 wait(account)

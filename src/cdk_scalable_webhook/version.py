@@ -1,3 +1,3 @@
-"""The version, for the build and for nobody else: ask importlib.metadata."""
+"""The version, for the build alone. Everything else asks importlib.metadata."""
 
 __version__ = "0.1.0"

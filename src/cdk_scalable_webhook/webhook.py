@@ -39,26 +39,26 @@ from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.sources.source import Source, metric_mismatched
 from cdk_scalable_webhook.stack import watch
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
     from aws_cdk import aws_wafv2 as wafv2
 
-# The local AWS finds a webhook's URL among a stack's outputs by this.
+# The local AWS finds the URL of a webhook among the outputs of a stack by this text.
 _URL_DESCRIPTION = "Webhook URL"
 
 
 @typed
 @jsii.implements(iam.IGrantable)
 class ScalableWebhook(Construct):
-    """A webhook endpoint in front of something that does not scale.
+    """A webhook endpoint that does not overload the backend behind it.
 
-    API Gateway takes every request and answers 202 once it is in a queue. A consumer empties the queue, never more than
-    ``max_concurrency`` batches at a time, and stores each webhook once. Nothing accepted is lost: a webhook that cannot
-    be stored ends in the dead-letter queue.
+    API Gateway answers 202 to a request once it is in a queue. A consumer processes the queue, at most
+    ``max_concurrency`` batches at a time, and stores each webhook once. No accepted webhook is lost: one that cannot
+    be stored moves to the dead-letter queue.
 
-    There are two throttles. The API *rejects* (``throttling_rate_limit`` of ``ApiOptions``, 429). The consumer *delays*
-    (``max_concurrency``).
+    There are two limits. The API *rejects* requests above ``throttling_rate_limit`` of ``ApiOptions``, with 429. The
+    consumer *delays* messages: ``max_concurrency``.
 
     Example:
         ```python
@@ -95,77 +95,78 @@ class ScalableWebhook(Construct):
         """Create the endpoint.
 
         ``source``, ``event_filters``, ``path``, ``ingress``, ``acknowledgement``, ``delivery_id_header`` and ``cors``
-        are of this one endpoint. ``add_source()`` makes further ones, with their own.
+        apply to this endpoint alone. ``add_source()`` adds endpoints with settings of their own.
 
         Args:
             scope: The stack, or the construct that this one belongs to.
             id: The id within the scope.
-            source: Who sends: a request without the provider's signature is rejected, and the provider's own id makes a
-                delivery unique. Default: anyone may send.
-            sink: Where webhooks are stored. Not together with a ``consumer`` of yours. Default: ``Sink.dynamodb()``, a
-                new table.
-            max_concurrency: How many batches the consumer works on at the same time, so how many connections of the
-                sink are at work: 2 to 1000. After a deployment there may be as many idle ones again for some minutes,
-                of environments that Lambda has retired. Default: 2.
+            source: The provider: a request without its signature is rejected, and its own event id makes a delivery
+                unique. Default: anyone may send.
+            sink: The destination that webhooks are stored in. Not together with an existing ``consumer`` function.
+                Default: ``Sink.dynamodb()``, a new table.
+            max_concurrency: The number of batches that the consumer works on at a time, and so of busy connections to
+                the sink: 2 to 1000. For some minutes after a deployment, up to as many idle connections of retired
+                Lambda environments may remain. Default: 2.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-            batch_size: How many messages a batch has at most: 1 to 10,000, to 10 with a FIFO queue. Above 10 it needs a
-                ``max_batching_window``. Default: 10.
-            max_batching_window: How long to wait for a batch to fill, up to 5 minutes. Default: no waiting.
-            retry: How long a failed webhook waits. Not together with a ``consumer`` of yours. Default: ``Retry()``, so
-                anything up to 30 seconds first, twice that each time, 15 minutes at most. Together with
-                ``max_receive_count`` it says how long an outage of the sink is survived: ``outage_tolerance``.
-            event_filters: The webhooks that are wanted, in the syntax of Lambda's event filters, over ``headers``,
-                whose names are in any case, and ``body``, the fields of a JSON payload: 1 to 5, of which one has to
-                match. The others get the same answer, and are dropped before the sink. Filters are part of the
-                template, so put no secret into them. Default: every webhook is wanted.
+            batch_size: The maximum number of messages in a batch: 1 to 10,000, with a FIFO queue 1 to 10. Above 10 it
+                needs a ``max_batching_window``. Default: 10.
+            max_batching_window: The time to wait for a batch to fill, up to 5 minutes. Default: no waiting.
+            retry: The delay before a failed webhook is retried. Not together with an existing ``consumer`` function.
+                Default: ``Retry()``: up to 30 seconds at first, twice as long each time, 15 minutes at most. Together
+                with ``max_receive_count`` it decides how long the sink may be down: ``outage_tolerance``.
+            event_filters: The webhooks to keep: 1 to 5 patterns in the syntax of Lambda's event filters, of which one
+                has to match. ``headers`` looks at headers, whose names are in any case, ``body`` at the fields of a
+                JSON payload. Other webhooks get the same answer, and are dropped before the sink. Filters are part of
+                the template, so put no secret into them. Default: all webhooks are kept.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filtering-syntax
-            path: Where the endpoint is mounted, such as ``/hooks/github``. Every path below comes in too, and is stored
-                with the webhook. An id belongs to its endpoint: after a change of the path, a repeated delivery is
-                stored again. In an ``api`` of yours no POST is there, and no variable below it; another method stays
-                yours. Default: ``/``, so every path.
-            ingress: How a request becomes a message. Default: ``Ingress.lambda_integration()``.
-            acknowledgement: The answer to an accepted webhook. Default: the one that the provider takes for accepted,
-                such as 200 for Zoom; else 202 and ``{"id": …}``.
+            path: The path of the endpoint in the API, such as ``/hooks/github``. It serves every path below as well,
+                and stores the path with the webhook. An id belongs to its endpoint: after a change of the path, a
+                repeated delivery is stored again. In an existing ``api`` the path must have no POST method, and no
+                variable below it; its other methods keep working. Default: ``/``, so every path.
+            ingress: The way in which a request becomes a message. Default: ``Ingress.lambda_integration()``.
+            acknowledgement: The answer to an accepted webhook. Default: the one that the provider expects, such as 200
+                for Zoom; else 202 and ``{"id": …}``.
             delivery_id_header: The header whose value makes a delivery unique, such as ``Idempotency-Key``: two
                 requests with the same value are stored once. Not together with a ``source`` that gives its deliveries
-                an id. Default: the id of the source; else each request is its own delivery, and is stored once however
-                often SQS delivers it.
-            cors: The origin, one or ``*``, whose pages may send from a browser. ``OPTIONS`` then is a preflight, and no
-                webhook. In an ``api`` of yours it is for the endpoint itself; the answers of API Gateway's own there
-                are those of your gateway responses. Default: the one origin of the preflights that ``api`` has by
-                default; else none, and no answer has a header of CORS.
+                an id. Default: the id of the source; else each request is a delivery of its own, and is stored once
+                even if SQS delivers it more often.
+            cors: The origin, one or ``*``, whose pages may send from a browser. ``OPTIONS`` is then a preflight, and no
+                webhook. In an existing ``api`` it applies to the endpoint itself; API Gateway's own answers there
+                have the headers of your gateway responses. Default: the one origin of the preflights that ``api`` has
+                by default; else none, and no answer has CORS headers.
                 See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-cors.html
             large_payloads: Whether a payload larger than a message (1 MiB) goes through S3, up to the 6 MB of a Lambda
-                event. ``True`` makes a bucket: encrypted, for TLS only, closed to the public. A payload in flight is
-                deleted when it is stored, and in any case once no message can ask for it any more. A removal policy
-                of DESTROY deletes the bucket only when it is empty. A bucket of yours keeps ``queued/`` for as long
-                as its life cycle says: at least the retention of queue, dead-letter queue and queue again, 23 days
-                with the defaults; the consumer may list its keys. Needs the Lambda integration and a sink; a consumer
+                event. ``True`` creates a bucket: encrypted, for TLS only, closed to the public. A payload in flight is
+                deleted when it is stored, at the latest once no message can refer to it any more. A removal policy
+                of DESTROY deletes the bucket only when it is empty. The lifecycle of an existing bucket has to keep
+                ``queued/`` for at least the retention of the queue, the dead-letter queue and the queue again: 23 days
+                with the defaults. The consumer may list its keys. Needs the Lambda integration and a sink; a consumer
                 in a VPC has to reach S3. Default: a larger payload is answered with 413.
-            api: The settings of the new REST API; or a REST API of yours, made by this stack, to put the endpoint into:
-                throttling, stage and access logs stay yours. To carry any bytes it needs
-                ``binary_media_types=["*/*"]``. The defaults of its resources, such as an authorizer or preflights, are
-                the endpoint's, too. Default: ``ApiOptions()``, a new regional API.
-            queue: The settings of the new queue; or a queue of yours, standard or FIFO. One of another account has to
-                permit what is granted here, in its own policy; an imported one with a key of its own has to name it
-                (``from_queue_attributes(key_arn=…)``). If this webhook had a queue of its own before, CloudFormation
-                deletes it with its messages. Default: ``QueueOptions()``, a new, encrypted standard queue for TLS only.
-            consumer: The settings of the function that comes with the sink; or a function of yours, in any language,
+            api: The settings of the new REST API; or an existing REST API of this stack to add the endpoint to, which
+                keeps its throttling, stage and access logs. To carry any bytes it needs
+                ``binary_media_types=["*/*"]``. The defaults of its resources, such as an authorizer or preflights,
+                apply to the endpoint too. Default: ``ApiOptions()``, a new regional API.
+            queue: The settings of the new queue; or an existing queue, standard or FIFO. The policy of a queue of
+                another account has to permit the actions that are granted here. An imported queue with a key of its own
+                has to name it (``from_queue_attributes(key_arn=…)``). If this webhook had a queue of its own before,
+                CloudFormation deletes it with its messages. Default: ``QueueOptions()``, a new, encrypted standard
+                queue for TLS only.
+            consumer: The settings of the function that comes with the sink; or an existing function, in any language,
                 that gets the batches instead of a sink. It answers with ``batchItemFailures``; an exception fails the
                 whole batch. It has to be in the stack of the queue. Default: ``ConsumerOptions()``, the function of the
                 sink.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
             encryption_key: The key for queues, table and bucket. After a change of the key, messages and payloads in
-                flight stay encrypted with the old one: let the webhook decrypt by that until they are gone. Default:
+                flight stay encrypted with the old one: let the webhook decrypt with it until they are gone. Default:
                 encrypted with keys that AWS owns.
-            log_retention: How long the logs of functions and API are kept. Default: one month.
-            removal_policy: What happens to table, queues, bucket and log groups when the stack goes; none of them has
-                snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues go.
+            log_retention: The time for which the logs of functions and API are kept. Default: one month.
+            removal_policy: The fate of table, queues, bucket and log groups when the stack is deleted; none of them has
+                snapshots. Default: the CDK's own for each: table, bucket and log groups stay, queues are deleted.
             tracing: X-Ray tracing of functions and API. Default: none.
 
         Raises:
             ValueError: An argument is of another type or out of its limits, or two of them contradict each other. The
-                message names the argument, the limit, what it got and what to do.
+                message names the argument, the limit, the value and the remedy.
         """
         require_place(scope, id)
         super().__init__(scope, id)
@@ -212,7 +213,7 @@ class ScalableWebhook(Construct):
             if own_api is None
             else existing_api(self, own_api, self._ingress)
         )
-        # What endpoints share. Everything else each has of its own.
+        # The options that all endpoints share.
         self._options = partial(
             IngressOptions,
             webhook=self,
@@ -239,11 +240,11 @@ class ScalableWebhook(Construct):
         self._api_key, self._usage_plan = usage_plan(self, self._api, options, throttle)
         self._web_acl = web_acl_of_stage(self, self._api, options)
         watch(self)
-        if source is None and not options.proves_sender and asked == "NONE":
+        if source is None and not options.proves_caller and asked == "NONE":
             Annotations.of(self).add_warning_v2(
                 "cdk-scalable-webhook:missingSource",
-                "source should say who sends, got none: anyone who knows the URL may send. Set source=Source.…(), or "
-                "silence this warning: "
+                "source should name the provider, got none: anyone who knows the URL may send. Set source=Source.…(), "
+                "or silence this warning: "
                 "Annotations.of(webhook).acknowledge_warning('cdk-scalable-webhook:missingSource').",
             )
 
@@ -259,26 +260,26 @@ class ScalableWebhook(Construct):
     ) -> str:
         """Add another provider, at an endpoint of its own: the same API, queue, consumer and sink.
 
-        A handler tells them apart by ``webhook.mount``, which is ``path``. Each endpoint has its own check: a request
-        signed by one provider is rejected at another's. The settings of the webhook's own endpoint say nothing of this
-        one: not its ``source``, ``event_filters``, ``delivery_id_header``, ``acknowledgement`` or ``cors``.
-        ``ApiOptions`` guard every endpoint. An id belongs to its endpoint: the same id of two providers is two
-        webhooks, and ``webhook.key``, of mount and id, is what each is stored by.
+        A handler distinguishes endpoints by ``webhook.mount``, which is ``path``. Each endpoint has its own check: a
+        request signed by one provider is rejected at the endpoint of another. The ``source``, ``event_filters``,
+        ``delivery_id_header``, ``acknowledgement`` and ``cors`` of the webhook's own endpoint do not apply here.
+        ``ApiOptions`` apply to every endpoint. An id belongs to its endpoint: the same id of two providers is two
+        webhooks. Each is stored by ``webhook.key``, which has the path and the id.
 
         Args:
-            path: Where the endpoint is mounted in the API, such as ``/hooks/stripe``, with every path below.
-            source: Who sends.
-            ingress: How a request becomes a message. A direct one answers 413 to a payload larger than a message,
-                whatever ``large_payloads`` says. Default: that of the webhook.
-            event_filters: The webhooks of this endpoint that are wanted, 1 to 5 filters as those of
-                ``ScalableWebhook``. Default: every webhook of this endpoint.
+            path: The path of the endpoint in the API, such as ``/hooks/stripe``, with every path below.
+            source: The provider.
+            ingress: The way in which a request becomes a message. A direct integration answers 413 to a payload larger
+                than a message, even with ``large_payloads``. Default: that of the webhook.
+            event_filters: The webhooks of this endpoint to keep, 1 to 5 filters as those of ``ScalableWebhook``.
+                Default: all webhooks of this endpoint.
             acknowledgement: The answer to an accepted webhook at this endpoint. Default: the one that the provider
-                takes for accepted, such as 200 for Zoom; else 202 and ``{"id": …}``.
+                expects, such as 200 for Zoom; else 202 and ``{"id": …}``.
             delivery_id_header: The header whose value makes a delivery unique, for a source that gives its deliveries
-                no id. Default: the source's own id, else each request is its own delivery.
+                no id. Default: the source's own id, else each request is a delivery of its own.
 
         Returns:
-            The URL to give to the provider. In an ``api`` that has no stage yet, a token of that of its stage.
+            The URL to give to the provider. If ``api`` has no stage yet, a token of the URL.
 
         Raises:
             ValueError: ``path`` is taken, an argument is out of its limits, or the ingress does not suit the source,
@@ -325,7 +326,7 @@ class ScalableWebhook(Construct):
         *,
         after: Sequence[IDependable] = (),
     ) -> str:
-        """Open an endpoint, and return what API Gateway asks of a caller there."""
+        """Open an endpoint, and return the authorization that API Gateway requires there."""
         mount, source = place(self._api, options.mount), options.source
         access = access.at(mount)
         credentials = Credentials.asked_at(mount, access.options)
@@ -352,8 +353,8 @@ class ScalableWebhook(Construct):
 
     @property
     def url(self) -> str:
-        """The URL to give to the provider: every method, and every path below it. At the domain of ``api`` where it has
-        one, else at API Gateway's own name.
+        """The URL to give to the provider: every method, and every path below it. It has the domain of ``api``, or else
+        API Gateway's own host name.
 
         Raises:
             RuntimeError: While it is resolved: ``api`` has neither a stage nor a domain that it knows.
@@ -367,45 +368,44 @@ class ScalableWebhook(Construct):
 
     @property
     def api_key(self) -> apigateway.IApiKey | None:
-        """The key that a request needs. None where it needs none."""
+        """The key that a request needs. None if it needs none."""
         return self._api_key
 
     @property
     def usage_plan(self) -> apigateway.UsagePlan | None:
-        """The plan of ``api_key``, for more keys: ``usage_plan.add_api_key(key)``. None where a request needs none."""
+        """The plan of ``api_key``, for more keys: ``usage_plan.add_api_key(key)``. None if a request needs no key."""
         return self._usage_plan
 
     @property
     def web_acl(self) -> "wafv2.CfnWebACL | None":
-        """The web ACL before the API. None where there is none."""
+        """The web ACL in front of the API. None if it has none."""
         return self._web_acl
 
     @property
     def publisher(self) -> lambda_.Function | None:
-        """The function between API Gateway and the queue at the webhook's own endpoint. None where API Gateway writes
-        to the queue by itself."""
+        """The function between API Gateway and the queue at the webhook's own endpoint. None if API Gateway writes to
+        the queue by itself."""
         return self._publishers.get(self._path)
 
     @property
     def publishers(self) -> Mapping[str, lambda_.Function]:
-        """The functions between API Gateway and the queue, by the path of their endpoint: those of ``add_source()``,
-        too."""
+        """The functions between API Gateway and the queue, by the path of their endpoint, those of ``add_source()``
+        included."""
         return self._publishers
 
     @property
     def queue(self) -> sqs.IQueue:
-        """The queue between endpoints and consumer."""
+        """The queue between the endpoints and the consumer."""
         return self._route.queue
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue | None:
-        """Where webhooks go that could not be stored. None with a queue of yours whose own is not known."""
+        """The queue for webhooks that could not be stored. None with an existing queue whose own is not known."""
         return self._route.dead_letter_queue
 
     @property
     def unverified_queue(self) -> sqs.IQueue | None:
-        """The queue for webhooks that fail verification. None where every endpoint that has a source verifies by
-        itself."""
+        """The queue for webhooks that fail verification. None if every endpoint with a source verifies by itself."""
         return self._route.unverified_queue
 
     @property
@@ -420,37 +420,37 @@ class ScalableWebhook(Construct):
 
     @property
     def sink(self) -> Sink | None:
-        """Where webhooks are stored. None with a consumer of yours."""
+        """The destination that webhooks are stored in. None with an existing consumer."""
         return self._route.sink
 
     @property
     def outage_tolerance(self) -> Duration | None:
-        """How long the sink may be down before webhooks go to the dead-letter queue: what ``retry`` and
-        ``max_receive_count`` take together, on average. None where you brought the consumer, or where only deployment
-        knows."""
+        """The time that the sink may be down before webhooks move to the dead-letter queue: the average that ``retry``
+        and ``max_receive_count`` take together. None with an existing consumer, or if it is known at deployment
+        only."""
         return self._route.outage_tolerance
 
     @property
     def grant_principal(self) -> iam.IPrincipal:
-        """The consumer: what is granted to the webhook is granted to it."""
+        """The consumer: a permission that is granted to the webhook is granted to it."""
         return self._route.consumer.grant_principal
 
     def grant_invoke(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Permit sending webhooks where ``iam_authorization`` is on: to every endpoint that there is by now, and to
-        every path below it.
+        """Permit sending webhooks if ``iam_authorization`` is on: to every endpoint that exists by now, and to every
+        path below it.
 
         Args:
-            grantee: Who signs the requests. Somebody of another account needs the permission there as well.
+            grantee: The principal that signs the requests. One of another account needs the permission there as well.
 
         Returns:
             The grant of ``execute-api:Invoke``.
 
         Raises:
-            ValueError: ``iam_authorization`` is off, and nobody needs a permission.
+            ValueError: ``iam_authorization`` is off, so no caller needs a permission.
         """
         if not self._is_signed:
             raise ValueError(
-                "grant_invoke needs iam_authorization=True, got an endpoint that asks for no signature; set it, "
+                "grant_invoke needs iam_authorization=True, got an endpoint that requires no signature; set it, "
                 "or give the URL to the provider"
             )
         below = [path for mount in self._mounts for path in paths(mount)]
@@ -465,10 +465,10 @@ class ScalableWebhook(Construct):
         )
 
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """The age of the oldest message in the queue, in seconds: how far the consumer is behind the senders.
+        """Return the age of the oldest message in the queue, in seconds: how far the consumer is behind.
 
         Args:
-            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateAgeOfOldestMessage``.
@@ -482,16 +482,16 @@ class ScalableWebhook(Construct):
         return self._route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=period)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """How many webhooks lie in the dead-letter queue: anything above zero wants a person.
+        """Return the number of webhooks in the dead-letter queue. Anything above zero needs your attention.
 
         Args:
-            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
             The maximum of ``ApproximateNumberOfMessagesVisible`` of the dead-letter queue.
 
         Raises:
-            ValueError: ``period`` is not in whole minutes, or you brought the queue, and no dead-letter queue is known.
+            ValueError: ``period`` is not in whole minutes, or an existing queue has no dead-letter queue that is known.
 
         See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         """
@@ -499,7 +499,7 @@ class ScalableWebhook(Construct):
             raise ValueError(
                 "metric_dead_letters needs a dead-letter queue, got a queue of which none is known; "
                 "create the queue in this app with dead_letter_queue=, or call "
-                "metric_approximate_number_of_messages_visible() on the dead-letter queue of yours"
+                "metric_approximate_number_of_messages_visible() on your own dead-letter queue"
             )
         require_period(period)
         return self._route.dead_letter_queue.metric_approximate_number_of_messages_visible(
@@ -507,14 +507,14 @@ class ScalableWebhook(Construct):
         )
 
     def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """How many webhooks were dropped, since no filter of their endpoint wants them. Call it after the last
-        ``add_source()``.
+        """Return the number of webhooks that were dropped, since no filter of their endpoint matches them. Call it
+        after the last ``add_source()``.
 
         Args:
-            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
-            The sum of the lines with which publishers and consumer say so; of ``FilteredOutEventCount`` where the event
+            The sum of the lines that publishers and consumer log for each; of ``FilteredOutEventCount`` if the event
             source mapping drops.
 
         Raises:
@@ -524,23 +524,23 @@ class ScalableWebhook(Construct):
         """
         if not self._route.filters:
             raise ValueError(
-                "metric_dropped needs event_filters, got none, so that nothing is ever dropped; set event_filters, or "
+                "metric_dropped needs event_filters, got none, so no webhook is ever dropped; set event_filters, or "
                 "leave the metric out"
             )
         require_period(period)
         return metric_dropped(self._route.queue, self._route.filtering_mapping(), period)
 
     def metric_mismatched(self, source: Source | None = None, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """How many webhooks had a signature that does not fit the secret of their source. A few are forged. Where it is
-        all of them, the secret is wrong, at one side or the other.
+        """Return the number of webhooks whose signature does not match the secret of their source. A few are forged. If
+        it is all of them, the secret is wrong, on one side or the other.
 
         Args:
             source: The source, one of ``add_source()`` too. Default: that of the webhook itself.
-            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
-            The sum of the lines with which publisher or consumer say so, each time that they do. The dimension
-            ``Secret`` is the secret that they asked.
+            The sum of the lines that publisher or consumer log for each try. The dimension ``Secret`` is the secret
+            that they used.
 
         Raises:
             ValueError: ``period`` is not in whole minutes, there is no ``source``, or it has no secret.
@@ -558,14 +558,15 @@ class ScalableWebhook(Construct):
         return metric_mismatched(self._route.queue, arn, period)
 
     def metric_unverified(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
-        """How many webhooks were surely not of their source, behind an ingress that does not verify: a stranger's, or
-        all of a sender's whose secret is wrong. Call it after the ``add_source()`` that makes such an endpoint.
+        """Return the number of webhooks that failed verification behind an ingress that does not verify. They are a
+        stranger's, or all of a provider's if its secret is wrong. Call it after the ``add_source()`` that adds such an
+        endpoint.
 
         Args:
-            period: Over how long one point is, in whole minutes: 1 or more. Default: 5 minutes.
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
 
         Returns:
-            The sum of the lines with which the consumer says that it took one to ``unverified_queue``.
+            The sum of the lines that the consumer logs when it moves a webhook to ``unverified_queue``.
 
         Raises:
             ValueError: ``period`` is not in whole minutes, or no source is verified behind such an ingress.
@@ -574,9 +575,8 @@ class ScalableWebhook(Construct):
         """
         if self._route.unverified_queue is None:
             raise ValueError(
-                "metric_unverified needs a source behind an ingress that does not verify, got none, so that the "
-                "endpoint itself refuses what is not signed; take metric_client_error() of webhook.api, or leave the "
-                "metric out"
+                "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint "
+                "itself rejects unsigned requests; take metric_client_error() of webhook.api, or leave the metric out"
             )
         require_period(period)
         return metric_unverified(self._route.queue, period)
@@ -591,14 +591,14 @@ def _rest_api_ingress(ingress: Ingress) -> RestApiIngress:
 def _endpoint(
     ingress: RestApiIngress, source: Source | None, event_filters: Sequence[Mapping[str, object]] | None
 ) -> Endpoint:
-    """What the ingress of an endpoint leaves to the consumer."""
+    """Return the tasks that the ingress of an endpoint leaves to the consumer."""
     filters = None if event_filters is None else EventFilters(event_filters)
     left = None if ingress.verifies else source
     return Endpoint(left, filters, ingress_filters=ingress.filters, as_text=ingress.as_text)
 
 
 def _delivery_id_header(given: str | None, source: Source | None) -> str | None:
-    """The header that makes a delivery of an endpoint unique, in lower case."""
+    """Return the header that makes a delivery of an endpoint unique, in lower case."""
     require_header_of_provider("delivery_id_header", given)
     if given is not None and source is not None and source.gives_ids:
         raise ValueError(
@@ -610,18 +610,18 @@ def _delivery_id_header(given: str | None, source: Source | None) -> str | None:
 
 
 def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
-    """Somebody has to verify what a source has signed."""
+    """Require that either the ingress or our consumer verifies the source."""
     if consumer is not None and not ingress.verifies:
         raise ValueError(
-            "source must not be set together with consumer where the ingress does not verify, got both; take "
+            "source must not be set together with consumer if the ingress does not verify, got both; take "
             "Ingress.lambda_integration(), which does, or verify in your function"
         )
 
 
 @contextmanager
 def _of_endpoint(mount: str) -> Iterator[None]:
-    """Say which endpoint a refusal is about."""
+    """Name the endpoint in an error."""
     try:
         yield
-    except ValueError as refusal:
-        raise ValueError(f"endpoint {mount}: {refusal}") from None
+    except ValueError as error:
+        raise ValueError(f"endpoint {mount}: {error}") from None

@@ -52,10 +52,10 @@ def test_every_panel_shows_its_measurement_up_to_the_peak() -> None:
     load, _, rejected, backlog = (panel(axes) for axes in draw_protection(WITHOUT, side(), max_connections=20).axes)
     assert max(load["functions at work"][1]) == 3
     assert max(load["connections"][1]) == 17
-    assert load["refused"] == ([2, 3, 7], [20, 20, 20])
-    assert rejected["refused so far"][1][-1] == 4
+    assert load["rejected"] == ([2, 3, 7], [20, 20, 20])
+    assert rejected["rejected so far"][1][-1] == 4
     assert max(backlog["wait in the queue"][1]) == 400
-    assert max(backlog["refused so far"][1]) == 0
+    assert max(backlog["rejected so far"][1]) == 0
 
 
 def test_the_axis_covers_everything_that_was_measured_on_either_side() -> None:

@@ -155,6 +155,6 @@ def test_the_webhooks_of_an_app_are_found_in_its_nested_stacks(
     for webhook in found:
         assert http.post(webhook.url, content=b"hello").status_code == 202
     warning, left_out = told
-    assert warning.startswith("warning: Dev/Staged/In/Webhook: source should say who sends")
+    assert warning.startswith("warning: Dev/Staged/In/Webhook: source should name the provider")
     assert warning.endswith("[cdk-scalable-webhook:missingSource]")
     assert left_out == "left out, since the local AWS does not support or need it: 1 x AWS::EC2::EIP"

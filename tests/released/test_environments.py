@@ -8,8 +8,8 @@ import pytest
 from release_check import environments, use
 from release_check.environments import Distribution, Environment
 from release_check.files import digest
-from release_check.refused import Refused
 from release_check.registry import Registry
+from release_check.rejected import Rejected
 
 HERE = "http://127.0.0.1:9/"
 
@@ -34,7 +34,7 @@ def test_ours_must_come_from_the_registry_with_the_bytes_that_were_built(wheel: 
         report(f"{HERE}packages/{wheel.name}", "0" * 64),
         report(f"{HERE}packages/jsii.whl", sha256, "jsii"),
     ):
-        with pytest.raises(Refused, match="pip installed"):
+        with pytest.raises(Rejected, match="pip installed"):
             environments.came_from(served, wheel, other)
 
 
@@ -59,12 +59,12 @@ BASE = {
     ("change", "told"),
     [
         ({}, None),
-        ({"rich": []}, "nobody asked for rich"),
+        ({"rich": []}, "no package requires rich"),
         (
             {"cdk-scalable-webhook": [*BASE["cdk-scalable-webhook"], "rich"], "rich": []},
-            "and asks for aws-cdk-lib, constructs, jsii, rich",
+            "got aws-cdk-lib, constructs, jsii, rich",
         ),
-        ({"cdk-scalable-webhook": ["aws-cdk-lib", "jsii"]}, "and asks for aws-cdk-lib, jsii"),
+        ({"cdk-scalable-webhook": ["aws-cdk-lib", "jsii"]}, "got aws-cdk-lib, jsii"),
     ],
 )
 def test_the_base_installation_is_the_three_with_their_dependencies(
@@ -78,7 +78,7 @@ def test_the_base_installation_is_the_three_with_their_dependencies(
     if told is None:
         assert environments.nothing_else(environment).startswith("7 distributions: ours, aws-cdk-lib 1, constructs 1")
     else:
-        with pytest.raises(Refused, match=told):
+        with pytest.raises(Rejected, match=told):
             environments.nothing_else(environment)
 
 
@@ -101,7 +101,7 @@ def test_a_stored_webhook_must_equal_the_sent_one_and_be_stored_once(monkeypatch
     monkeypatch.setattr(use, "SECONDS", 0)
     assert "byte for byte" in use.stored_once("Here", lambda: [use.PAYLOAD])
     for found in ([], [use.PAYLOAD, use.PAYLOAD], [use.PAYLOAD + b"\n"], [use.PAYLOAD.decode("latin-1")]):
-        with pytest.raises(Refused, match="Here stored"):
+        with pytest.raises(Rejected, match="Here stored"):
             use.stored_once("Here", partial(list, found))
 
 
@@ -110,5 +110,5 @@ def test_the_app_is_the_first_of_the_page() -> None:
         use.first_code("# A\n\n```sh\npip\n```\n\n```python\none\n\nmore\n```\n```python\ntwo\n```\n")
         == "one\n\nmore\n"
     )
-    with pytest.raises(Refused, match="shows no app"):
+    with pytest.raises(Rejected, match="shows no app"):
         use.first_code("# A\n")

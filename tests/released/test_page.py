@@ -7,7 +7,7 @@ import pytest
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from release_check.files import links
-from release_check.refused import Refused
+from release_check.rejected import Rejected
 
 ROOT = Path(__file__).parents[2]
 HOME, TAG = "https://codehost.example/owner/name", "v9.8.7"
@@ -97,5 +97,5 @@ def _but(folder: str, names: list[str]) -> set[str]:
 @pytest.mark.parametrize("dead", ["[a](b.md)", "![a](b.svg)", '<img src="b.png">', "[a](#nowhere)"])
 def test_a_dead_link_is_rejected(dead: str) -> None:
     assert links("# Place\n\n[a](https://there.example/) [b](#place)") == ["https://there.example/"]
-    with pytest.raises(Refused, match="dead links"):
+    with pytest.raises(Rejected, match="dead links"):
         links(f"# Place\n\n{dead}")

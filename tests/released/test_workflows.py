@@ -37,7 +37,7 @@ RUNS = {
         "git apply --index dist/upgrade.patch",
         'git config user.name "github-actions[bot]"',
         'git config user.email "github-actions[bot]@users.noreply.github.com"',
-        'git commit --message "Newer versions of what development needs"',
+        'git commit --message "deps: newer versions of the development packages"',
         "gh auth setup-git",
         "git push --force origin HEAD:refs/heads/upgrade",
         "gh pr view upgrade --json state --jq .state | grep --quiet OPEN ||",

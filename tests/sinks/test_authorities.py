@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
-from rds_authorities import Refused
+from rds_authorities import Rejected
 
 from webhook_runtime import tls
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
@@ -200,15 +200,15 @@ class TestHowTheyAreChosen:
 
     def test_another_certificate_of_the_same_name_is_another_users(self) -> None:
         genuine = pem(authority(self.NAME))
-        with pytest.raises(Refused, match=r"must be one certificate, got \w+ by .*: one of them is not Amazon's"):
+        with pytest.raises(Rejected, match=r"must be one certificate, got \w+ by .*: one of them is not Amazon's"):
             chosen({"a": genuine, "b": genuine, "c": pem(authority(self.NAME))})
-        with pytest.raises(Refused, match="must be one certificate"):
+        with pytest.raises(Rejected, match="must be one certificate"):
             chosen({"a": genuine, "b": genuine + pem(authority(self.NAME))})
 
     def test_certificates_that_others_agree_on_must_be_in_awss_bundle(self) -> None:
         one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
         texts = {"AWS": pem(one), "a": pem(one, other), "b": pem(other)}
-        with pytest.raises(Refused, match="lacks Amazon RDS eu-west-2 Root CA RSA2048 G1"):
+        with pytest.raises(Rejected, match="lacks Amazon RDS eu-west-2 Root CA RSA2048 G1"):
             rds_authorities.agreed(chosen(texts), texts)
         texts = {"AWS": pem(one), "a": pem(one)}
         assert len(rds_authorities.agreed(chosen(texts), texts)[0]) == 1
@@ -240,11 +240,11 @@ class TestHowTheyAreChosen:
         ],
     )
     def test_a_certificate_that_is_no_authority_of_amazon_is_rejected(self, made: dict[str, Any], told: str) -> None:
-        with pytest.raises(Refused, match=told):
+        with pytest.raises(Rejected, match=told):
             chosen(dict.fromkeys("ab", pem(authority(self.NAME, **made))))
 
     def test_a_package_that_has_moved_them_is_told(self) -> None:
-        with pytest.raises(Refused, match="b must have certificates, got none"):
+        with pytest.raises(Rejected, match="b must have certificates, got none"):
             chosen({"a": pem(authority(self.NAME)), "b": ""})
 
 

@@ -49,7 +49,7 @@ ROWS = [
     Row("no number", "throttling_rate_limit must be a number, got nan (float); write one without quotes", {"throttling_rate_limit": math.nan}, {}, [{"throttling_rate_limit": 1.5}, {"throttling_rate_limit": OUT}]),
     Row("number without end", "memory_size must be a whole number between -2^53 and 2^53, got an int; write", {"memory_size": 10**5000}, {}, [{"memory_size": 1024}, {"memory_size": OUT}]),
     Row("number for a truth", "iam_authorization must be True or False, got 1 (int); pass True or False, or leave", {"iam_authorization": 1}, {}, [{"iam_authorization": True}, {"iam_authorization": OUT}]),
-    Row("ARN for a queue", f"queue must be an IQueue or a QueueOptions, got '{ARN}' (str); what exists already is imported, by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
+    Row("ARN for a queue", f"queue must be an IQueue or a QueueOptions, got '{ARN}' (str); import an existing one by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
     Row("text for a door", "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out", {"ingress": "direct"}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
     Row("factory that nobody called", "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out", {"ingress": Ingress.direct_integration}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
     Row("retry as a number", "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out", {"retry": 3}, {}, [{"retry": Retry(initial=Duration.seconds(10))}, {"retry": OUT}]),
@@ -57,7 +57,7 @@ ROWS = [
     Row("dict for options", "api must be a RestApi or an ApiOptions, got {'api_key': True} (dict); write ApiOptions(…), or leave api out", {"api": {"api_key": True}}, {}, [{"api": ApiOptions(api_key=True)}, {"api": OUT}]),
     Row("text for an enum", "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY", {"log_retention": "ONE_WEEK"}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
     Row("another enum", "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)", {"log_retention": RemovalPolicy.RETAIN}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
-    Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); what exists already is imported", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OUT}]),
+    Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); import an existing one", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OUT}]),
     Row("number in a list", "allowed_ip_ranges[1] must be a text, got 10 (int); write it in quotes, or leave allowed_ip_ranges out", {"allowed_ip_ranges": ["10.0.0.0/8", 10]}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8", "10.0.0.0/16"]}, {"allowed_ip_ranges": OUT}]),
     Row("set for a list", "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)", {"allowed_ip_ranges": {"10.0.0.0/8"}}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8"]}, {"allowed_ip_ranges": OUT}]),
     Row("text that no template holds", "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); leave those characters out", {"id": "a\ud800"}, {}, [{"id": "a"}]),
@@ -191,7 +191,7 @@ def test_a_checked_function_looks_as_it_is_written() -> None:
         inspect.Parameter.KEYWORD_ONLY,
     )
     assert list(inspect.signature(Acknowledgement).parameters) == ["status", "body", "content_type"]
-    assert (inspect.getdoc(Sink.http) or "").startswith("An HTTP service")
+    assert (inspect.getdoc(Sink.http) or "").startswith("Forward each webhook")
     assert Retry.__init__.__qualname__ == "Retry.__init__"
     with pytest.raises(TypeError, match="unexpected keyword argument 'max_concurency'"):
         ScalableWebhook(Stack(App(), "Stack"), "Webhook", max_concurency=5)  # type: ignore[call-arg]

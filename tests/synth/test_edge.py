@@ -473,5 +473,5 @@ def test_an_open_door_is_one_where_nobody_proves_who_sends(stack: Stack) -> None
     ScalableWebhook(stack, "Signed", api=ApiOptions(iam_authorization=True))
     ScalableWebhook(stack, "Certified", api=ApiOptions(domain_name=domain(stack, mtls=mtls)))
     ScalableWebhook(stack, "Keyed", api=ApiOptions(api_key=True, allowed_ip_ranges=["10.0.0.0/8"]))
-    said = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("source should say who sends"))
+    said = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("source should name the provider"))
     assert [warning.id for warning in said] == ["/Stack/Keyed"]

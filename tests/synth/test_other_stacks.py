@@ -279,9 +279,7 @@ def test_a_closed_api_has_the_url_of_a_domain_that_comes_later_or_says_so() -> N
     api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], disable_execute_api_endpoint=True)
     webhook = ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
     assert not Template.from_stack(stack).find_outputs("Webhook*")
-    with pytest.raises(
-        RuntimeError, match="url needs a domain that api knows where its execute-api endpoint is disabled"
-    ):
+    with pytest.raises(RuntimeError, match="url needs a domain that api knows if its execute-api endpoint is disabled"):
         stack.resolve(webhook.url)
 
 
@@ -404,7 +402,7 @@ def test_a_dead_letter_queue_may_name_its_queue_by_another_spelling(name: str) -
     visible = Duration.minutes(3)
     queue = sqs.Queue(stack, "Queue", queue_name="orders", visibility_timeout=visible, dead_letter_queue=policy)
     if name == "other":
-        with pytest.raises(ValueError, match="must let the queue in, got one that lets in 1 others"):
+        with pytest.raises(ValueError, match="must allow the queue, got one that allows 1 others"):
             ScalableWebhook(stack, "Webhook", queue=queue)
         return
     ScalableWebhook(stack, "Webhook", queue=queue)

@@ -44,11 +44,11 @@ from cdk_scalable_webhook import (
 )
 from cdk_scalable_webhook.endpoint.address import _LaterUrl
 from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
-from synth import strategies, test_arguments, test_brought, test_checks, test_filters, test_packing
+from synth import strategies, test_arguments, test_checks, test_existing, test_filters, test_packing
 from synth.grouped import grouped
 from synth.refused import Make, Refusal, assert_followed
-from synth.test_brought import api, cluster, function, queue, vpc
 from synth.test_checks import table
+from synth.test_existing import api, cluster, function, queue, vpc
 
 SOURCES = Path(cdk_scalable_webhook.__file__).parent
 # What requirements.py raises says that it could not read something, to who asked it.
@@ -142,7 +142,7 @@ def dropped(stack: Stack, *, before: bool) -> None:
 def url(stack: Stack, *, known: bool) -> None:
     """A closed API whose domain it knows, or one that the app maps."""
     own = api(stack, disable_execute_api_endpoint=True)
-    made, options = webhook(stack, api=own, path="/hooks"), test_brought.domain(stack)
+    made, options = webhook(stack, api=own, path="/hooks"), test_existing.domain(stack)
     if known:
         own.add_domain_name("Domain", domain_name=options.domain_name, certificate=options.certificate)
         CfnOutput(stack, "Url", value=made.url)
@@ -157,7 +157,7 @@ def authorized(**options: Any) -> Make:
     """An API by default with an authorizer."""
 
     def make(stack: Stack) -> None:
-        defaults = apigateway.MethodOptions(authorizer=test_brought.authorizer(stack), **options)
+        defaults = apigateway.MethodOptions(authorizer=test_existing.authorizer(stack), **options)
         webhook(stack, api=api(stack, default_method_options=defaults), path="/hooks")
 
     return make
@@ -170,7 +170,7 @@ class Cluster(Construct):
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, "Own")
         within = Stack.of(scope)
-        self.vpc, self._cluster = vpc(within), test_brought.imported_cluster(within)
+        self.vpc, self._cluster = vpc(within), test_existing.imported_cluster(within)
 
     @property
     def cluster_endpoint(self) -> rds.Endpoint:
@@ -190,7 +190,7 @@ def period(metric: str) -> Refusal:
 
         return make
 
-    message = "period must be in whole minutes, got 90 seconds; there is one point a minute: take"
+    message = "period must be in whole minutes, got 90 seconds; take Duration.minutes(1): there is one point a minute"
     return Refusal(f"period of {metric}", message, asked(Duration.seconds(90)), [asked(Duration.minutes(1))])
 
 
@@ -205,7 +205,7 @@ def text_of(source: Callable[..., Source], argument: str, right: str, low: int =
 
 
 def region(stack: Stack, **arguments: Any) -> ScalableWebhook:
-    return webhook(stack, sink=Sink.postgres(test_brought.instance(stack), database_name="d", **arguments))
+    return webhook(stack, sink=Sink.postgres(test_existing.instance(stack), database_name="d", **arguments))
 
 
 def without_driver(stack: Stack) -> None:
@@ -463,43 +463,43 @@ MANY = [{"body": {"a": ["x" * 1000] * 5}}]
 HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
 
 REFUSALS = [
-    Refusal("visibility that nobody can count", "visibility_timeout must be given where", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER)), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER), queue=QueueOptions(visibility_timeout=Duration.minutes(30)))]),
-    Refusal("dead-letter queue of another account", "dead_letter_queue must be of the account of", letters(Environment(account="2" * 12)), [letters(HERE), letters(None)], HERE),
+    Refusal("visibility that nobody can count", "visibility_timeout must be given if", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER)), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER), queue=QueueOptions(visibility_timeout=Duration.minutes(30)))]),
+    Refusal("dead-letter queue of another account", "dead_letter_queue must be in the account of", letters(Environment(account="2" * 12)), [letters(HERE), letters(None)], HERE),
     Refusal("key that is off", "encryption_key must be enabled, got Stack/Key, which is not; leave enabled out", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key", enabled=False)), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key"))]),
     Refusal("large payloads without code", "large_payloads must not be set for an ingress without code", large(ingress=DIRECT), [large(ingress=LAMBDA)]),
     Refusal("large payloads of somebody's consumer", "large_payloads must not be set together with consumer", lambda stack: large(consumer=function(stack))(stack), [large(sink=python("orders", folder("orders", orders=HANDLE)))]),
     Refusal("origins that nobody knows", "cors must have lists of allow_origins and expose_headers that are known", of_origins(tokens), [of_origins(lambda stack: [Token.as_string({"Ref": "Origin"})])]),
-    Refusal("cluster that cannot grant", "iam_user needs a database that IAM can let somebody into, got a Cluster; leave", lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", iam_user="u")), [lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", secret=secret(stack)))]),
+    Refusal("cluster that cannot grant", "iam_user needs a database with logins by IAM, got a Cluster; leave", lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", iam_user="u")), [lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", secret=secret(stack)))]),
     Refusal("host without a secret", "secret must be given for a host, got none; pass secret=", host(secret=None), [host()]),
     Refusal("host that is too long", "host must be 1 to 253 printable characters", host(host="h" * 254), [host(host="db.example.com")]),
     Refusal("user that is too long", "iam_user must be 1 to 63 printable characters", lambda stack: region(stack, iam_user="u" * 64), [lambda stack: region(stack, iam_user="webhooks")]),
     Refusal("region without an authority", "ca_certificates must be given for a database in mx-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="mx-central-1")),
     Refusal("no driver", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
-    Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with a driver of yours", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with your own driver", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
     Refusal("certificate of another region", "the certificate of domain_name must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),
     Refusal("web ACL of another region", "web_acl must be of the account and the region of the ScalableWebhook, 111111111111/us-east-1, got Other/Acl", given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")}, elsewhere=True), [given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")})], HERE),
     Refusal("dead-letter queue of a queue, of another region", "dead_letter_queue must be of the region of the ScalableWebhook, us-east-1, got Stack/Letters of eu-west-1; put", lettered("eu-west-1"), [there(lettered("eu-west-1")), lettered("us-east-1")], HERE),
-    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be of the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; pass", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
+    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be in the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; pass", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
     Refusal("role of another stack", "consumer must have a role of the stack of the queue, got Other/Role for a queue of Stack; give", with_role("Other"), [with_role("Stack"), with_role("imported")], HERE),
     Refusal("answers from a cache", "api must not answer an endpoint from a cache, got a stage with caching_enabled for /*, and with it for /hooks; leave it out", cached(caching_enabled=True), [cached(), cached(method_options={"/other/GET": apigateway.MethodDeploymentOptions(caching_enabled=True)})]),
     Refusal("index of another type", "table must have indices that every item of a webhook fits, got one on received_at (NUMBER); index", indexed("received_at", dynamodb.AttributeType.NUMBER), [indexed("received_at", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
     Refusal("index of what may be empty", "got one on query (STRING); index one of id,", indexed("query", dynamodb.AttributeType.STRING), [indexed("path", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
     Refusal("range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/255.0.0.0"])), [lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/8"]))]),
-    Refusal("minutes that only deployment knows", "timeout must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.minutes(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2)))]),
+    Refusal("minutes that only deployment knows", "timeout must be in seconds if only deployment knows it, got another unit; take Duration.seconds(…)", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.minutes(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2)))]),
     Refusal("origin that no browser writes", "cors must have its origin as browsers write it, got 'https://Shop.example.com/'; write", lambda stack: webhook(stack, cors=test_checks.cors("https://Shop.example.com/")), [lambda stack: webhook(stack, cors=test_checks.cors("https://shop.example.com"))]),
     Refusal("alias of a key that cannot encrypt", "encryption_key must be symmetric and for encryption, got RSA_2048; create", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Rsa", key_spec=kms.KeySpec.RSA_2048).add_alias("x")), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key").add_alias("x"))]),
     Refusal("filters that only deployment knows", "event_filters must be known at synth, got a value that only deployment knows; write", lambda stack: webhook(stack, event_filters=[{"body": {"a": Token.as_list({"Ref": "List"})}}]), [lambda stack: webhook(stack, event_filters=BODY)]),
-    Refusal("code with a file of ours", "code must not hold ca-certificates.pem, got one, which is packed beside your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
-    Refusal("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib of what is packed beside it; rename yours", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
-    Refusal("packages that differ", "packages must have names of their own, got tests/__init__.py of two, which is there already and is another; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
-    Refusal("an extra that is not there", "packages must have the extras that are asked for, got fast of companylib, which has slow; name one of these", packing({"extras": ["slow"]}, packages=["companylib[fast]"]), [packing({"extras": ["slow"]}, packages=["companylib[slow]"])]),
+    Refusal("code with a file of ours", "code must not have ca-certificates.pem, got one, which is packed with your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
+    Refusal("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib in another part of the function; rename your own", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
+    Refusal("packages that differ", "packages must have names of their own, got tests/__init__.py of two, which another one has with other content; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
+    Refusal("an extra that is not there", "packages must have the extras that are named, got fast of companylib, which has slow; name one of these", packing({"extras": ["slow"]}, packages=["companylib[fast]"]), [packing({"extras": ["slow"]}, packages=["companylib[slow]"])]),
     Refusal("a package in an archive", "packages must be installed as files, got companylib, which is in the archive companylib-1.0-py3.11.egg; install it with pip", packing(egg=True), [packing({})]),
     Refusal("a package without its source", "packages must have their source, got companylib, which has the bytecode companylib/a.pyc alone", packing({"files": {"companylib/a.pyc": ""}}), [packing({"files": {"companylib/a.py": ""}})]),
-    Refusal("a package that says nothing that is understood", "packages must say in the standard way what they require, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
+    Refusal("a package that says nothing that is understood", "packages must have requirements in the standard form, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
     Refusal("a package of a package that is not there", "got 'gone', which companylib requires and which is not; install it there by pip", packing({"requires": ["gone"]}), [packing({"requires": ["gone"]}, {"name": "gone", "files": {"gone.py": ""}})]),
-    Refusal("code with a name of no text", "code must have files whose names are Unicode, got '\\udcff.txt'; rename it", packing({}, own={"\udcff.txt": ""}), [packing({}, own={"ÿ.txt": ""})]),
-    Refusal("code with a pipe in it", "code must hold files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
-    Refusal("code with a runtime of its own", "code must not hold a webhook_runtime, got one; take it out", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
+    Refusal("code with a name of no text", "code must have files with Unicode names, got '\\udcff.txt'; rename it", packing({}, own={"\udcff.txt": ""}), [packing({}, own={"ÿ.txt": ""})]),
+    Refusal("code with a pipe in it", "code must have files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
+    Refusal("code with a runtime of its own", "code must not have a webhook_runtime, got one; remove it", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
     Refusal("code that is too deep", "code must be Python, got orders.py with", lambda stack: webhook(stack, sink=python("orders", folder("deep", orders="x = a" + ".a" * 200_000))), [lambda stack: webhook(stack, sink=python("orders", folder("flat", orders=HANDLE)))]),
     Refusal("environment that is too large", "must fit into the 4,096 bytes of a function's environment together, got", sized(4000), [sized(1000)]),
     Refusal("more sources than a consumer can know", "got about 4,", behind_many(DIRECT), [behind_many(LAMBDA), mounted()]),
@@ -510,23 +510,23 @@ REFUSALS = [
     Refusal("count before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
     Refusal("count of nothing", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
     *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
-    Refusal("count of what no consumer verifies", "metric_unverified needs a source behind an ingress that does not verify, got none, so that the endpoint itself refuses what is not signed; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
+    Refusal("count of what no consumer verifies", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Refusal("count of no secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, ask=False)]),
-    Refusal("no known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", letters_metric(queue_of=queue, call=True), [letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_brought.dead(stack)), call=True), letters_metric(queue_of=queue, call=False)]),
+    Refusal("no known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", letters_metric(queue_of=queue, call=True), [letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.dead(stack)), call=True), letters_metric(queue_of=queue, call=False)]),
     Refusal("grant without a signature", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
     Refusal("verifier behind a further endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", mounted(source=custom()), [mounted(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
     Refusal("further path with a variable", "path must be '/' or fixed segments", mounted(path="/{tenant}"), [mounted(path="/tenants")]),
     Refusal("path that another source has", "endpoint /a: path must be free in api, got '/a', which has {proxy+} already; take", mounted(path="/a"), [mounted(path="/b")]),
     Refusal("URL of a closed API", "url needs a domain that api knows", produced, [lambda stack: url(stack, known=True), lambda stack: url(stack, known=False)]),
     Refusal("proxy of the CDK's", "which has {proxy+} already; create the LambdaRestApi with proxy=False", lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack))), [lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack), proxy=False))]),
-    Refusal("authorization that is not the authorizer's", "api must be what the CDK takes, got one of which it says: ", authorized(authorization_type=apigateway.AuthorizationType.IAM), [authorized()]),
+    Refusal("authorization that is not the authorizer's", "api must be accepted by the CDK, got one of which it says: ", authorized(authorization_type=apigateway.AuthorizationType.IAM), [authorized()]),
     Refusal("table before it is there", "the sink has no table yet, got None; pass the sink", lambda stack: table_of(stack, passed=False), [lambda stack: table_of(stack, passed=True)]),
     Refusal("table of two", "sink must serve one ScalableWebhook, got one that serves Stack/One; use one", one_sink, [lambda stack: tables(stack, Sink.dynamodb(), Sink.dynamodb()), shared]),
     Refusal("layer of no name", "id must be printable and known at synth, got ''", layer(""), [layer("Webhook")]),
     Refusal("code of the same name", "code must have names of its own, got bank.py", beside(folder("two", bank=HANDLE)), [lambda stack: webhook(stack, source=custom(), sink=python("orders", folder("renamed", orders=HANDLE)), ingress=DIRECT), lambda stack: webhook(stack, source=Source.custom(folder("both", bank="def verify(webhook, secrets): ...\n" + HANDLE), "bank.verify"), sink=python("bank", folder("both")), ingress=DIRECT)]),
     Refusal("package that is not pure", "packages must be pure Python, got psutil, which has the native", lambda stack: webhook(stack, sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", packages=["psutil"])), [lambda stack: webhook(stack, consumer=function(stack))]),
     Refusal("database of the Data API without a name", "database_name must be 1 to 64 printable characters", data_api(database_name=""), [data_api(database_name="orders")]),
-    Refusal("table of the Data API with a quote", "table_name must be letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
+    Refusal("table of the Data API with a quote", "table_name must be up to 63 letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
     Refusal("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
     Refusal("authorities of a service that are not there", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
     Refusal("timeout that nobody knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
@@ -534,10 +534,10 @@ REFUSALS = [
     Refusal("tolerance that nobody knows", "tolerance must be known at synth", sourced(lambda stack: Source.slack(secret(stack), tolerance=LATER)), [sourced(lambda stack: Source.slack(secret(stack), tolerance=Duration.minutes(1)))]),
     Refusal("form without a field", "field must be 1 to 256 printable characters, got ''", lambda stack: hmac(probe=Probe.form(""))(stack), [hmac(probe=Probe.form("webhook_id"))]),
     Refusal("name of an id that is not signed", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}.{body}"), [hmac(signed_content="{id}.{body}", id_header="I"), hmac()]),
-    Refusal("id that nothing follows", "signed_content must have a text between {id} and what else is signed towards {body}, or one signature is good for several ids, got '{id}{timestamp}{body}'; write", hmac(signed_content="{id}{timestamp}{body}", id_header="I", timestamp_header="T"), [hmac(signed_content="{id}.{timestamp}.{body}", id_header="I", timestamp_header="T")]),
+    Refusal("id that nothing follows", "signed_content must have a text between {id} and the next part towards {body}, or one signature fits several ids, got '{id}{timestamp}{body}'; write", hmac(signed_content="{id}{timestamp}{body}", id_header="I", timestamp_header="T"), [hmac(signed_content="{id}.{timestamp}.{body}", id_header="I", timestamp_header="T")]),
     Refusal("id that follows the payload", "signed_content must have a text between {id}", hmac(signed_content="{body}{id}", id_header="I"), [hmac(signed_content="{body}.{id}", id_header="I")]),
-    Refusal("URL that something else follows", "signed_content must have {url} beside {body}, or a character that no URL holds", hmac(signed_content="{url}.{timestamp}.{body}", timestamp_header="T"), [hmac(signed_content="{url}|{timestamp}|{body}", timestamp_header="T"), hmac(signed_content="{timestamp}{url}{body}", timestamp_header="T")]),
-    Refusal("URL behind something else", "signed_content must have {url} beside {body}", hmac(signed_content="{body}.{id}{url}", id_header="I"), [hmac(signed_content="{body}{url}.{id}", id_header="I")]),
+    Refusal("URL that something else follows", "signed_content must have {url} next to {body}, or a character that no URL has", hmac(signed_content="{url}.{timestamp}.{body}", timestamp_header="T"), [hmac(signed_content="{url}|{timestamp}|{body}", timestamp_header="T"), hmac(signed_content="{timestamp}{url}{body}", timestamp_header="T")]),
+    Refusal("URL behind something else", "signed_content must have {url} next to {body}", hmac(signed_content="{body}.{id}{url}", id_header="I"), [hmac(signed_content="{body}{url}.{id}", id_header="I")]),
     text_of(Source.hmac, "prefix", "sha256=", header="X"),
     text_of(Source.hmac, "timestamp_prefix", "t=", header="X", separator=",", signed_content="{timestamp}.{body}"),
     text_of(Source.hmac, "signed_content", "{timestamp}.{body}", header="X", timestamp_header="T"),
@@ -545,7 +545,7 @@ REFUSALS = [
     text_of(Source.token, "prefix", "Bearer ", header="X"),
     text_of(Source.token, "id_field", "id", header="X"),
     text_of(Source.meta, "verify_token_field", "verify_token"),
-    Refusal("address in a header of API Gateway's", "header must be a header that the sender writes", sourced(lambda stack: Source.okta(secret(stack), header="X-Forwarded-Port")), [sourced(lambda stack: Source.okta(secret(stack), header="X-Okta"))]),
+    Refusal("address in a header of API Gateway's", "header must be a header of the provider", sourced(lambda stack: Source.okta(secret(stack), header="X-Forwarded-Port")), [sourced(lambda stack: Source.okta(secret(stack), header="X-Okta"))]),
     Refusal("verifier that is not there", "handler must name a function of bank.py", sourced(lambda stack: Source.custom(folder("verify", bank="def verify(webhook, secrets): ..."), "bank.other")), [sourced(lambda stack: Source.custom(folder("defined", bank="def other(webhook, secrets): ..."), "bank.other")), sourced(lambda stack: custom())]),
     Refusal("package of a verifier that is not there", "packages must be installed", sourced(lambda stack: custom(packages=["no-such-package"])), [sourced(lambda stack: custom()), sourced(lambda stack: custom(packages=["scramp"]))]),
     Refusal("field of no secret", "secret_field must not be set together with no secret, got secret_field; pass secret", sourced(lambda stack: custom(secret_field="key")), [sourced(lambda stack: custom(secret_field="key", secret=secret(stack))), sourced(lambda stack: custom())]),
@@ -563,9 +563,9 @@ def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
         yield row.refusal().make, None
     for refusal in REFUSALS:
         yield refusal.make, refusal.env
-    for *_, case in test_brought.CASES:
-        if isinstance(case, test_brought.Refused):
-            yield test_brought.in_a_stack(case.make), test_brought.ENV
+    for *_, case in test_existing.CASES:
+        if isinstance(case, test_existing.Refused):
+            yield test_existing.in_a_stack(case.make), test_existing.ENV
     for brought in test_checks.BROUGHT.values():
         yield given(brought, elsewhere=True), test_checks.HERE
     for imported in test_checks.IMPORTED.values():
@@ -635,7 +635,7 @@ def brought(make: Callable[..., sqs.IQueue], **properties: Any) -> Make:
 
 
 def of_parameter(stack: Stack, **properties: Any) -> sqs.IQueue:
-    arn = test_brought.parameter(stack)
+    arn = test_existing.parameter(stack)
     return sqs.Queue.from_queue_attributes(stack, "Q", queue_arn=arn, **properties)
 
 
@@ -648,7 +648,7 @@ def isolated(stack: Stack) -> ScalableWebhook:
 
 
 def preflighted(**arguments: Any) -> Make:
-    options = test_brought.cors(test_brought.SHOP, "https://b.example.com")
+    options = test_existing.cors(test_existing.SHOP, "https://b.example.com")
     return lambda stack: webhook(
         stack, path="/hooks", api=api(stack, default_cors_preflight_options=options), **arguments
     )
@@ -662,20 +662,20 @@ SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
 WARNINGS = [
     Warned("queueKind", brought(of_parameter), [brought(of_parameter, fifo=True), acknowledged("queueKind", brought(of_parameter))]),
     Warned("maxMessageSize", brought(queue, max_message_size_bytes=65_536), [brought(queue, max_message_size_bytes=1_048_576)]),
-    Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_brought.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_brought.QUEUE)))]),
+    Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_existing.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_existing.QUEUE)))]),
     Warned("maxReceiveCount", lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=4)), [lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=5))]),
     Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, queue=QueueOptions(max_receive_count=200)), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
     Warned("missingSource", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("missingSource", webhook)]),
     Warned("plainHttp", lambda stack: webhook(stack, sink=Sink.http("http://example.com")), [lambda stack: webhook(stack, sink=Sink.http("https://example.com"))]),
     Warned("databaseTimeout", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(24)), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(25)), sink=Sink.postgres(host="h", database_name="d", secret=secret(stack)))]),
     Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", isolated)]),
-    Warned("corsOrigins", preflighted(), [preflighted(cors=test_brought.cors(test_brought.SHOP))]),
+    Warned("corsOrigins", preflighted(), [preflighted(cors=test_existing.cors(test_existing.SHOP))]),
     Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
 ]  # fmt: skip
 
 
 def warned_of(make: Make) -> list[str]:
-    stack = Stack(App(), "Stack", env=test_brought.ENV)
+    stack = Stack(App(), "Stack", env=test_existing.ENV)
     make(stack)
     Template.from_stack(stack)
     found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("cdk-scalable-webhook:"))

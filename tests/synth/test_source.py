@@ -507,7 +507,7 @@ class TestTemplate:
         ScalableWebhook(stack, "Signed", source=Source.github(secret))
         open = ScalableWebhook(stack, "Open")
         warned = Annotations.from_stack(stack).find_warning(
-            "*", Match.string_like_regexp("source should say who sends")
+            "*", Match.string_like_regexp("source should name the provider")
         )
         assert [warning.id for warning in warned] == ["/Stack/Open"]
         CdkAnnotations.of(open).acknowledge_warning("cdk-scalable-webhook:missingSource")

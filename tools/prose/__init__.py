@@ -1,1 +1,1 @@
-"""A linter of prose: pages, and what Python says in docstrings, comments and messages of errors."""
+"""A linter of prose: pages, and the docstrings, comments and messages of Python files."""

@@ -1,7 +1,7 @@
 """Lint the prose: `make check`.
 
-Without a file it reads every page, and the Python files of CODE. Of a Python file it reads docstrings, comments and
-messages of errors: `PYTHONPATH=tools python -m prose src/webhook_runtime/message.py`.
+Without a file it reads every page and module of FILES. Of a Python file it reads docstrings,
+comments, errors and warnings: `PYTHONPATH=tools python -m prose src/webhook_runtime/message.py`.
 """
 
 import sys
@@ -9,20 +9,16 @@ from pathlib import Path
 
 from prose.lint import ROOT, lint
 
-PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**/*.md"]
-CODE = [
-    "src/cdk_scalable_webhook/findings.py",
-    "src/cdk_scalable_webhook/sources/*.py",
-    "src/webhook_runtime/**/*.py",
-    "src/scalable_webhook_cli/**/*.py",
-    "faults/**/*.py",
+FILES = [
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**/*.md"),
+    *("src/**/*.py", "examples/**/*.py", "faults/**/*.py", "tools/**/*.py", "projenrc/*.py", "*.py"),
 ]
 
 
 def main(names: list[str]) -> int:
-    """Print what is wrong where, and return the exit status."""
-    files = [file for pattern in [*PAGES, *CODE] for file in ROOT.glob(pattern)]
-    found = lint([Path(name).resolve() for name in names] or sorted(files))
+    """Print each fault with its place, and return the exit status."""
+    files = sorted(file for pattern in FILES for file in ROOT.glob(pattern) if "cdk.out" not in file.parts)
+    found = lint([Path(name).resolve() for name in names] or files)
     for fault in found:
         print(fault)
     return 1 if found else 0

@@ -1,5 +1,5 @@
-// textlint's kernel with the terms of words.json and two rules of our own. Reads a list of {path, text} as JSON, the text
-// being Markdown, and writes what is wrong in each. Called in the folder in which the packages are installed.
+// textlint's kernel with the terms of words.json and two rules of our own. It reads a list of {path, text} as JSON, with
+// Markdown as the text, and writes the faults of each. It runs in the folder in which the packages are installed.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,14 +10,14 @@ const { splitAST } = require("sentence-splitter");
 const markdown = require("@textlint/textlint-plugin-markdown").default;
 const terminology = require("textlint-rule-terminology").default;
 
-// It takes the genitive of an API for a plural, and knows one way only to write an id, a run time and a file name.
+// The rule reads the genitive of API as a plural, and allows one spelling only of an id, a run time and a file name.
 const NOT_OURS = ["API['’]?s", "URL['’]?s", "ID", "id['’]?s", "run[- ]time", "function argument(s)?", "file[- ]name(s)?",
   "host[- ]name(s)?", "file-?type(s)?", "readme(s)?", "cURL"];
 const WORDS = 30;
 const RELATIVE = /^(what|who|whom|whose|whoever|whatever|which|whichever|wherever)\b/i;
 const WITHOUT_MAIN_CLAUSE = /^where\b[^,]*$/i;
 
-/** A sentence begins with what it is about, not with a clause that stands for it. A question may. */
+/** A sentence begins with its subject, not with a relative clause. A question may. */
 const opening = (context) =>
   everySentence(context, (sentence) => {
     if (sentence.endsWith("?") || !(RELATIVE.test(sentence) || WITHOUT_MAIN_CLAUSE.test(sentence))) return "";
@@ -41,7 +41,7 @@ function everySentence({ Syntax, report, RuleError, locator }, fault) {
   return { [Syntax.Paragraph]: check, [Syntax.Header]: check, [Syntax.TableCell]: check };
 }
 
-/** What is said: code counts as one word, and a picture as none. */
+/** The text of a node: code counts as one word, and a picture as none. */
 function prose(node) {
   if (node.type === "Code") return "`code`";
   if (node.type === "Image" || node.type === "Html") return "";

@@ -1,4 +1,4 @@
-"""Pages and Python as Markdown, what textlint finds in it, and in which line."""
+"""Pages and Python as Markdown, and the faults that textlint finds in it, with their lines."""
 
 import ast
 import io
@@ -13,10 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NPM = ROOT / ".venv" / "npm"
 
+# Arguments that are words too: a message names them without backquotes.
+_ARGUMENTS = re.compile(r"\b(api|cors|url)\b")
+
 
 @dataclass(frozen=True)
 class Fault:
-    """A sentence or a word, where it is, and what to do about it."""
+    """A wrong sentence or word: its place, the rule and the remedy."""
 
     path: str
     line: int
@@ -29,7 +32,7 @@ class Fault:
 
 
 def lint(paths: Sequence[Path]) -> list[Fault]:
-    """What is wrong in the prose of these files."""
+    """Return the faults in the prose of these files."""
     texts = [{"path": _name(path), "text": markdown(path)} for path in paths]
     command = [ROOT / ".venv" / "bin" / "node", Path(__file__).with_name("lint.mjs")]
     run = subprocess.run(command, cwd=NPM, input=json.dumps(texts), capture_output=True, text=True, check=False)
@@ -43,12 +46,12 @@ def _name(path: Path) -> str:
 
 
 def markdown(path: Path) -> str:
-    """The prose of a file, each line of it where it is in the file."""
+    """Return the prose of a file, with each line in its place."""
     return prose_of_python(path.read_text()) if path.suffix == ".py" else path.read_text()
 
 
 def prose_of_python(code: str) -> str:
-    """Docstrings, comments and messages of errors as Markdown; all other lines are empty."""
+    """Return docstrings, comments and messages as Markdown, and all other lines empty."""
     lines = [""] * (code.count("\n") + 1)
     for row, text in [*_comments(code), *_docstrings(code), *_messages(code)]:
         for number, line in enumerate(text.splitlines(), row - 1):
@@ -57,7 +60,7 @@ def prose_of_python(code: str) -> str:
 
 
 def _comments(code: str) -> Iterable[tuple[int, str]]:
-    """One behind a statement is a paragraph of its own, so it becomes an entry of a list."""
+    """A comment behind a statement is a paragraph of its own, so it becomes an entry of a list."""
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type == tokenize.COMMENT and not token.string.startswith(("#:", "# type:", "# noqa", "# fmt:", "#!")):
             alone = not token.line[: token.start[1]].strip()
@@ -65,6 +68,7 @@ def _comments(code: str) -> Iterable[tuple[int, str]]:
 
 
 def _docstrings(code: str) -> Iterable[tuple[int, str]]:
+    """The description of each argument becomes an entry of a list, and its name code."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -73,17 +77,34 @@ def _docstrings(code: str) -> Iterable[tuple[int, str]]:
                 and isinstance(first.value, ast.Constant)
                 and isinstance(first.value.value, str)
             ):
-                # The name of an argument is code.
-                yield first.lineno, re.sub(r"(?m)^( {4,})(\w+): ", r"\1`\2`: ", first.value.value)
+                # An argument is an entry of a list, and its name is code.
+                yield first.lineno, re.sub(r"(?m)^ +(\w+):", r"- `\1`:", first.value.value)
 
 
 def _messages(code: str) -> Iterable[tuple[int, str]]:
-    """Each text in what is raised; what is put into it counts as code."""
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-            for text in node.exc.args:
-                if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    yield text.lineno, text.value
-                if isinstance(text, ast.JoinedStr):
-                    parts = (str(each.value) if isinstance(each, ast.Constant) else "`…`" for each in text.values)
-                    yield text.lineno, "".join(parts)
+    """The texts of errors and warnings. Values, quotes and arguments count as code, a remedy as a sentence."""
+    tree = ast.parse(code)
+    raised = [node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not (node in raised or _is_message(node)):
+            continue
+        for text in node.args:
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                yield text.lineno, _marked(text.value)
+            if isinstance(text, ast.JoinedStr):
+                parts = (str(each.value) if isinstance(each, ast.Constant) else "`…`" for each in text.values)
+                yield text.lineno, _marked("".join(parts))
+
+
+def _is_message(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Name(id=name):
+            return name.endswith("Error")
+        case ast.Attribute(attr=name):
+            return name.startswith(("add_warning", "add_error"))
+    return False
+
+
+def _marked(message: str) -> str:
+    quoted = re.sub(r"(?<!\w)'[^' ]+'", "`…`", message)
+    return _ARGUMENTS.sub(r"`\1`", quoted).replace("; ", ". ")

@@ -1,8 +1,8 @@
-"""Write tests/providers/vectors.json, by which the page of providers is tested: `make vectors`.
+"""Write tests/providers/vectors.json, with which the page of providers is tested: `make vectors`.
 
-Each webhook of ``cases.py`` is given to the libraries that have to know it, in the versions of requirements.in and
-package.json, with all below them as it is locked. They have to accept it, and to refuse it with another payload and
-with another secret; or nothing is written.
+Each webhook of ``cases.py`` goes to its libraries, in the versions of requirements.in and package.json, with locked
+dependencies. They have to accept it, and to reject it with another payload and with another secret. Otherwise nothing
+is written.
 """
 
 import json
@@ -21,7 +21,7 @@ ROOT = HERE.parents[1]
 VECTORS = ROOT / "tests" / "providers" / "vectors.json"
 ENVIRONMENT = ROOT / ".venv" / "providers"
 BIN = Path(sys.executable).parent
-# Nobody's own: of other people's libraries, or made for another provider that signs in the same way.
+# Libraries that are not the provider's own: of others, or of another provider that signs in the same way.
 OF_OTHERS = {
     "@hookflo/tern",
     "@octokit/webhooks-methods",
@@ -38,7 +38,7 @@ Ask = Callable[[Sequence[Request]], list[str]]
 
 
 def versions() -> dict[str, dict[str, str]]:
-    """By the library's name: where it is from, and its version."""
+    """Return the registry and the version of each library, by its name."""
     pinned = re.findall(r"^([\w-]+)(?:\[.*\])?==(.+)$", (HERE / "requirements.in").read_text(), re.MULTILINE)
     npm = json.loads((HERE / "package.json").read_text())["dependencies"]
     return {name: {"registry": "PyPI", "version": version} for name, version in pinned} | {
@@ -47,7 +47,7 @@ def versions() -> dict[str, dict[str, str]]:
 
 
 def install() -> None:
-    """The libraries, where they are in nobody's way."""
+    """Install the libraries into an environment of their own."""
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     _run(BIN / "uv", "venv", "--quiet", "--python", sys.executable, ENVIRONMENT)
     python, hashed = ENVIRONMENT / "bin" / "python", ["--require-hashes", "--no-build"]
@@ -66,14 +66,14 @@ def of_npm(requests: Sequence[Request]) -> list[str]:
 
 
 def changed(payload: Any) -> Any:
-    """Another payload that the same libraries can read."""
+    """Return another payload that the same libraries can read."""
     if isinstance(payload, dict):
         return {**payload, "forged": True}
     return [*payload, "forged"] if isinstance(payload, list) else f"{payload} forged"
 
 
 def requests(case: Case, library: str) -> Iterable[tuple[bool, Request]]:
-    """What to ask the library, and whether it has to accept that."""
+    """Yield the requests for a library, each with whether it has to accept it."""
     sent = {"library": library, **case.vector()}
     yield True, sent
     yield False, {**sent, "secret": case.secret[:-3] + ("AAA" if case.secret[-3:] != "AAA" else "BBB")}
@@ -82,7 +82,7 @@ def requests(case: Case, library: str) -> Iterable[tuple[bool, Request]]:
 
 
 def prove(cases: Sequence[Case], known: dict[str, dict[str, str]]) -> list[str]:
-    """What is not as it has to be."""
+    """Ask every library, and return the wrong answers."""
     wrong = []
     for registry, ask in {"PyPI": of_pypi, "npm": of_npm}.items():
         asked = [
@@ -93,10 +93,10 @@ def prove(cases: Sequence[Case], known: dict[str, dict[str, str]]) -> list[str]:
             for accepts, request in requests(case, library)
         ]
         answers = ask([request for _, request in asked])
-        for (accepts, request), refusal in zip(asked, answers, strict=True):
-            said = refusal or "accepted"
+        for (accepts, request), reason in zip(asked, answers, strict=True):
+            said = reason or "accepted"
             print(f"{request['provider']:26} {request['library']:28} {said[:110]}")
-            if accepts == bool(refusal):
+            if accepts == bool(reason):
                 wrong.append(f"{request['library']} should {'' if accepts else 'not '}accept {request}: {said}")
     return wrong
 

@@ -1,7 +1,7 @@
-"""What is sent to each provider's library: a payload, signed as the provider's documentation says.
+"""The webhooks for each provider's library: a payload, signed by the provider's documentation.
 
-Nothing here knows of ``Source``: these are written by the documentation of each, so that a library, the page of
-providers and this agree only where all three are right.
+This module does not know ``Source``. It follows the documentation of each provider, so a library, the page of providers
+and this module agree only if all three are right.
 """
 
 import base64
@@ -17,12 +17,12 @@ URL = "https://hooks.example.com/prod/provider"
 SECRET = "a secret of no worth"
 KEY = b"32 bytes of a key that is public"
 WHSEC = "whsec_" + base64.b64encode(KEY).decode()
-# A key of WooCommerce or Zendesk may look like base64, and is none.
+# A key of WooCommerce or Zendesk may look like base64, and is not base64.
 LIKE_BASE64 = "dGhpcyBpcyBub3QgZGVjb2RlZA=="
 
 
 def written(payload: Any) -> str:
-    """As it is sent."""
+    """A webhook as it is sent."""
     return payload if isinstance(payload, str) else json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -30,10 +30,10 @@ def written(payload: Any) -> str:
 class Case:
     """A webhook of a provider.
 
-    ``headers`` hold ``{mac}``, ``{timestamp}``, ``{id}`` and ``{secret}``; ``content`` is what the MAC is of, where it
-    holds ``{body}`` too, ``{url}`` and ``{method}``. ``key`` is how the secret is written: text, hex, base64 or whsec.
-    ``time`` is how the provider writes the time: s, ms, iso or offset. ``libraries`` have to accept it; ``signature``
-    is what the provider has ``published`` of it, and where.
+    ``headers`` may have ``{mac}``, ``{timestamp}``, ``{id}`` and ``{secret}``. ``content`` is the signed content, which
+    may have ``{body}``, ``{url}`` and ``{method}`` too. ``key`` is the encoding of the secret: text, hex, base64 or
+    whsec. ``time`` is the format of the time: s, ms, iso or offset. ``libraries`` have to accept it. ``signature`` is
+    the one that the provider has ``published``, with its place.
     """
 
     provider: str
@@ -57,7 +57,7 @@ class Case:
         return written(self.payload)
 
     def vector(self) -> dict[str, Any]:
-        """As it is kept, but for who has accepted it."""
+        """Return the case as it is kept, without the libraries."""
         names = {"timestamp": self._timestamp(), "id": self.id or "", "url": self.url, "method": "POST"}
         content = self.content.replace("{body}", "\0")
         for name, value in names.items():
@@ -82,7 +82,7 @@ class Case:
 
     @property
     def signed_headers(self) -> set[str]:
-        """Those that no one else can change: the signature, and what it is of."""
+        """Return the headers that no one else can change: the signature, and the signed ones."""
         parts = ["{mac}", "{secret}", *(part for part in ("{timestamp}", "{id}") if part in self.content)]
         return {name for name, value in self.headers.items() if any(part in value for part in parts)}
 
@@ -107,7 +107,7 @@ class Case:
 
 
 def standard(provider: str, payload: Any, *libraries: str, start: str = "webhook", **others: Any) -> Case:
-    """A sender by Standard Webhooks. Before the signature there is one of another secret, as while one is rotated."""
+    """Return a case of Standard Webhooks. A signature by another secret comes first, as during a rotation."""
     more = others.pop("more", {})
     another = base64.b64encode(b"x" * 32).decode()
     return Case(
@@ -128,7 +128,7 @@ def standard(provider: str, payload: Any, *libraries: str, start: str = "webhook
 
 
 EVENT = {"id": "evt_1", "type": "lamp.lit", "data": {"name": "Zoë"}}
-# The page of CircleCI has these.
+# These are from CircleCI's page.
 CIRCLECI = "https://circleci.com/docs/outbound-webhooks/"
 
 CASES = [
@@ -560,7 +560,7 @@ CASES = [
         },
         secret="lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK",
         id="5b1f7b0c",
-        # Of the tests of its own client.
+        # From the tests of its own client.
         published="https://github.com/PagerDuty/go-pagerduty/blob/main/webhookv3/webhookv3_test.go",
     ),
     Case(

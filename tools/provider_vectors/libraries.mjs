@@ -1,5 +1,5 @@
-// The libraries of npm. Reads requests as JSON, and writes for each whether the library that it names accepts it: empty,
-// or why it is refused. Called in the folder in which they are installed.
+// The libraries of npm. It runs in the folder in which they are installed, reads requests as JSON, and writes for each
+// the reason of a rejection, or an empty text if its library accepts it.
 
 import { readFileSync } from "node:fs";
 import { createRequire, registerHooks } from "node:module";
@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 const require = createRequire(`${process.cwd()}/`);
 const from = (name) => import(pathToFileURL(require.resolve(name)));
 
-// What Nuxt would put in its place.
+// A replacement for Nuxt's own import.
 let configuration = {};
 globalThis.useRuntimeConfigOfTests = () => ({ webhook: configuration });
 registerHooks({

@@ -1,5 +1,5 @@
-"""The libraries of PyPI. Called in their own environment: reads requests as JSON, and writes for each whether the
-library that it names accepts it."""
+"""The libraries of PyPI. It runs in their own environment, reads requests as JSON, and writes for each whether its
+library accepts it."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ Request = dict[str, Any]
 
 
 class _Headers(dict[str, str]):
-    """In any case, as every framework has them."""
+    """Headers with names in any case, as every framework has them."""
 
     def __init__(self, headers: dict[str, str]) -> None:
         super().__init__({name.lower(): value for name, value in headers.items()})
@@ -25,7 +25,7 @@ class _Headers(dict[str, str]):
 
 
 def of(module: str) -> Any:
-    """It has no types that anybody here could read: mypy has not got it."""
+    """Import a library without types, since mypy does not have it."""
     return importlib.import_module(module)
 
 
@@ -160,7 +160,7 @@ def square(sent: Request, header: _Headers) -> Any:
 def standard(sent: Request, header: _Headers) -> Any:
     key = sent["secret"]
     if not key.startswith("whsec_"):
-        # As BigCommerce tells its users to.
+        # As in BigCommerce's documentation.
         key = of("base64").b64encode(key.encode()).decode()
     return of("standardwebhooks").Webhook(key).verify(sent["payload"], header)
 
@@ -228,7 +228,7 @@ LIBRARIES: dict[str, Callable[[Request, _Headers], Any]] = {
 
 
 def accepted(sent: Request) -> str:
-    """Empty, or why it is refused: a library says so by False or by an error of its own."""
+    """Return the reason of a rejection, or an empty text. A library returns False or raises an error of its own."""
     with of("time_machine").travel(sent["at"], tick=False):
         try:
             said = LIBRARIES[sent["library"]](sent, _Headers(sent["headers"]))

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Upload the files of a release by publib, where nothing runs that a registry could change.
+# Upload the files of a release by publib. Nothing runs that a registry could change.
 #
-#   BUILT=… TESTED=… publish.sh FOLDER    with what digests.py says of the files that were built, and of those that were tested
+#   BUILT=… TESTED=… publish.sh FOLDER    with the output of digests.py for the built and for the tested files
 #
-# publib comes by the lock beside this, without its scripts. Its own script installs what it uploads with by pip: it is
-# given a folder of wheels that were fetched by their hashes, and no index.
+# publib is installed from its lock, without its scripts. Its own script installs an upload tool by pip: it gets a folder
+# of wheels that were fetched by their hashes, and no index.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
@@ -19,7 +19,7 @@ python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-
   --requirement "$here/requirements.txt" --dest "$work/wheels"
 
 export PIP_NO_INDEX=1 PIP_FIND_LINKS="$work/wheels" PIP_CONFIG_FILE=/dev/null PIP_ONLY_BINARY=:all:
-# What the runner's Python has already is not what was locked, and a system's refuses `pip install --user` otherwise.
+# The packages of the runner's Python are not the locked ones, and a system's Python rejects `pip install --user`.
 export PIP_IGNORE_INSTALLED=1 PIP_BREAK_SYSTEM_PACKAGES=1 PYTHONUSERBASE="$work/user"
 hold "$1"
 "$work/node_modules/.bin/publib-pypi" "$1"

@@ -1,8 +1,8 @@
-"""Hold what the registry gives out to what was built: an upload passes over a name that is there already.
+"""Compare the registry's files with the built ones: an upload silently skips a name that exists already.
 
-    BUILT=… python published.py    with what digests.py says of the files that were built
+    BUILT=… python published.py    with the output of digests.py for the built files
 
-It is called by a Python that has the build backend, since pip asks that for the metadata of an sdist.
+Its Python needs the build backend, which pip calls for the metadata of an sdist.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import digests
 
-# A registry needs a while until everyone sees a new file.
+# A new file is not visible everywhere at once.
 TRIES, SECONDS = 20, 15
 _OTHER_BYTES = "DO NOT MATCH THE HASHES"
 
@@ -23,7 +23,7 @@ def fetch(name: str, digest: str) -> str:
     """Fetch a wheel or an sdist by pip, which compares its hash.
 
     Returns:
-        What pip said where it failed.
+        The output of pip if it failed.
     """
     only = "--only-binary" if name.endswith(".whl") else "--no-binary"
     project, version = name.removesuffix(".tar.gz").split("-")[:2]
@@ -52,11 +52,11 @@ def published(built: str, tries: int = TRIES, seconds: float = SECONDS) -> str:
             if not left:
                 raise digests.Mismatch(f"the registry has no {name} that can be fetched\n{said}")
             time.sleep(seconds)
-    return f"the registry gives out {built}, as they were built"
+    return f"the registry has {built}, as they were built"
 
 
 if __name__ == "__main__":
     try:
         print(published(os.environ["BUILT"]))
     except digests.Mismatch as mismatch:
-        sys.exit(f"refused: {mismatch}")
+        sys.exit(f"rejected: {mismatch}")

@@ -1,1 +1,1 @@
-"""A release, tried before it is one: built, uploaded as the workflow does it, installed from there, and used."""
+"""The test of a release before it is published: it is built, uploaded by the workflow's command, installed and used."""

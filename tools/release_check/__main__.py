@@ -1,6 +1,6 @@
-"""Tries the files of a release, by what is done with them: `make release-check`, which has built them.
+"""Test the files of a release by using them: `make release-check`, which builds them first.
 
-Each line is something that was seen. The first that is not as it has to be ends it.
+Each line is an observation. The first failure ends the test.
 """
 
 import os
@@ -13,8 +13,8 @@ from pathlib import Path
 
 from release_check import environments, files, registry, use
 from release_check.environments import Environment, Interpreter
-from release_check.refused import ROOT, Refused
 from release_check.registry import Registry
+from release_check.rejected import ROOT, Rejected
 from scalable_webhook_cli.errors import CliError
 
 DIST = ROOT / "dist" / "python"
@@ -22,26 +22,25 @@ STARTED = time.monotonic()
 
 
 def tell(what: str, seen: str) -> None:
-    """One thing that is proven."""
+    """Print an observation."""
     print(f"{time.monotonic() - STARTED:4.0f} s  {what:<13} {seen}", flush=True)
 
 
 def interpreters() -> tuple[Interpreter, Interpreter]:
-    """The oldest and the newest Python that are here. Which of those promised are not is said, since the newest that is
-    tried is not the newest then."""
+    """Return the oldest and the newest Python of this machine, and print the promised ones that are missing."""
     promised = environments.promised_pythons()
     found = environments.interpreters(promised[0])
     if not found:
-        raise Refused("no Python of those that are promised answers here")
+        raise Rejected("this machine must have a promised version of Python, got none")
     here = {python.version[:2] for python in found}
     missing = [".".join(map(str, version)) for version in promised if version not in here]
-    tried = f"{found[0]} and {found[-1]} are tried" if len(found) > 1 else f"{found[0]} ALONE is tried"
-    tell("pythons", tried + (f"; promised, and NOT HERE: {', '.join(missing)}" if missing else ""))
+    tested = f"{found[0]} and {found[-1]} are tested" if len(found) > 1 else f"{found[0]} ALONE is tested"
+    tell("pythons", tested + (f"; promised, and NOT HERE: {', '.join(missing)}" if missing else ""))
     return found[0], found[-1]
 
 
 def leg(served: Registry, python: Interpreter, constraints: Path | None, wheel: Path, folder: Path) -> Environment:
-    """An empty environment: base, then every extra."""
+    """Install into an empty environment: base, then every extra."""
     said = files.metadata(wheel)
     what = f"{python} {'oldest' if constraints else 'newest'}"
     environment = Environment(folder, constraints)
@@ -54,19 +53,19 @@ def leg(served: Registry, python: Interpreter, constraints: Path | None, wheel: 
     tell(what, f"that was {time.monotonic() - began:.0f} seconds after pip began to install")
     every = ",".join(said.provides_extra or [])
     more = environment.install(served, f"{environments.NAME}[{every}]=={said.version}")
-    tell(what, f"with [{every}] {len(more)} distributions more")
+    tell(what, f"with [{every}] {len(more)} more packages")
     told(what, use.extras(environment))
     return environment
 
 
 def told(what: str, seen: Iterable[str]) -> None:
-    """Each as it is seen."""
+    """Print each observation as it is made."""
     for line in seen:
         tell(what, line)
 
 
 def check(scratch: Path) -> None:
-    """All of it."""
+    """Run all checks."""
     (wheel,), (sdist,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     tell("built", f"{wheel.name}, {sdist.name}: {files.same_again(DIST, scratch)}")
     tell("built", files.same_alone(DIST, scratch))
@@ -91,13 +90,13 @@ def check(scratch: Path) -> None:
 
 
 def main() -> None:
-    """Exits with 1 where something is not as it has to be."""
-    os.environ.pop("PYTHONPATH", None)  # it leads to tools, which no app may see
+    """Exit with 1 if a check fails."""
+    os.environ.pop("PYTHONPATH", None)  # it has tools, which an app must not see
     with tempfile.TemporaryDirectory(prefix="release-check-") as folder:
         try:
             check(Path(folder))
-        except (Refused, CliError) as refused:
-            sys.exit(f"release-check: FAILED {refused}")
+        except (Rejected, CliError) as failure:
+            sys.exit(f"release-check: FAILED {failure}")
     print(f"release-check: ok in {time.monotonic() - STARTED:.0f} s")
 
 

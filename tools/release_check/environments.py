@@ -1,4 +1,4 @@
-"""Pythons of this machine, and what is installed into empty environments from the registry."""
+"""The Pythons of this machine, and empty environments with packages from the registry."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from release_check.files import digest, installed, metadata
-from release_check.refused import ROOT, Refused, run
 from release_check.registry import Registry
+from release_check.rejected import ROOT, Rejected, run
 
 NAME = "cdk-scalable-webhook"
-# What the base installation asks for, and will: all else is an extra.
+# The promised requirements of the base installation; all others are extras.
 PROMISED = {"aws-cdk-lib", "constructs", "jsii"}
 
 _WHO = "import sys; print(*sys.version_info[:3], sys.version_info.releaselevel)"
@@ -27,7 +27,7 @@ _WHO = "import sys; print(*sys.version_info[:3], sys.version_info.releaselevel)"
 
 @dataclass(frozen=True, order=True)
 class Interpreter:
-    """A Python that is installed here."""
+    """A Python of this machine."""
 
     version: tuple[int, int, int]
     path: Path
@@ -37,20 +37,20 @@ class Interpreter:
 
 
 def promised_pythons() -> list[tuple[int, int]]:
-    """Those that the metadata names, the oldest first."""
+    """Return the versions of the metadata, the oldest first."""
     named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["classifiers"]
     found = (re.fullmatch(r"Programming Language :: Python :: (\d+)\.(\d+)", line) for line in named)
     return sorted((int(match[1]), int(match[2])) for match in found if match)
 
 
 def interpreters(oldest: tuple[int, int]) -> list[Interpreter]:
-    """What is on PATH, what pyenv has, and ours: one of each version from the oldest on."""
+    """Return the Pythons of PATH, of pyenv and ours: one of each version, from ``oldest`` on."""
     found: dict[tuple[int, int, int], Path] = {}
     for path in _candidates(oldest):
         try:
             *numbers, level = run([path, "-c", _WHO]).split()
-        except (Refused, OSError):
-            continue  # a shim of pyenv's for a version that is not chosen
+        except (Rejected, OSError):
+            continue  # a shim of pyenv for a version that is not selected
         version = (int(numbers[0]), int(numbers[1]), int(numbers[2]))
         if version >= oldest and level == "final":
             found.setdefault(version, path)
@@ -67,7 +67,7 @@ def _candidates(oldest: tuple[int, int]) -> Iterator[Path]:
 
 
 def floors(scratch: Path) -> Path:
-    """A file of constraints: of each requirement, those of the extras too, the lowest version that its range allows."""
+    """Write a file of constraints: the lowest version in the range of each requirement, extras included."""
     lowest = ["--resolution", "lowest-direct", "--no-deps", "--all-extras", "--no-header", "--no-annotate"]
     (oldest, *_) = promised_pythons()
     version = ".".join(map(str, oldest))
@@ -80,7 +80,7 @@ def floors(scratch: Path) -> Path:
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment of one of these Pythons, into which pip installs as for any user."""
+    """An environment of one of these Pythons, in which pip installs as for any user."""
 
     folder: Path
     constraints: Path | None = None
@@ -90,14 +90,14 @@ class Environment:
         return self.folder / "bin" / "python"
 
     def make(self, interpreter: Interpreter) -> None:
-        """Make it anew. Not even pip is in it."""
+        """Create it, without pip in it."""
         run([Path(sys.executable).with_name("uv"), "venv", "--quiet", "--python", interpreter.path, self.folder])
 
     def install(self, registry: Registry, requirement: str, *options: str) -> list[dict[str, Any]]:
-        """Install from the registry, and all that is not there from where the user's pip looks.
+        """Install from the registry, and missing packages from the registries of the user's pip.
 
         Returns:
-            What pip reports of each distribution that it has installed.
+            The report of pip for each package.
         """
         report = self.folder / "report.json"
         report.unlink(missing_ok=True)
@@ -116,7 +116,7 @@ class Environment:
         return list(json.loads(report.read_text())["install"])
 
     def distributions(self) -> tuple[dict[str, "Distribution"], dict[str, str]]:
-        """What is installed, by name, and what the markers of requirements are held to there."""
+        """Return the installed packages by name, and the values for markers of requirements."""
         seen = json.loads(self._pip("inspect"))
         every = (each["metadata"] for each in seen["installed"])
         return {str(canonicalize_name(each["name"])): Distribution.of(each) for each in every}, seen["environment"]
@@ -127,7 +127,7 @@ class Environment:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One that is installed, and what it asks for."""
+    """An installed package and its requirements."""
 
     version: str
     requires: tuple[Requirement, ...]
@@ -138,35 +138,35 @@ class Distribution:
 
 
 def came_from(registry: Registry, file: Path, report: Sequence[dict[str, Any]]) -> str:
-    """Ours was taken from the registry, as it was built."""
+    """Check that our package was installed from the registry, with the bytes of the build."""
     urls = {str(canonicalize_name(each["metadata"]["name"])): each["download_info"] for each in report}
     if NAME not in urls:
-        raise Refused(f"pip installed no {NAME}")
+        raise Rejected(f"pip installed no {NAME}")
     url, hashes = urls[NAME]["url"], urls[NAME].get("archive_info", {}).get("hashes", {})
     if not url.startswith(registry.url) or hashes.get("sha256") != digest(file):
-        raise Refused(f"pip installed {url} with {hashes}, which is not the {file.name} that was uploaded")
+        raise Rejected(f"pip installed {url} with {hashes}, which is not the {file.name} that was uploaded")
     return f"pip took {file.name} from 127.0.0.1, sha256 {digest(file)[:12]}…, as it was built"
 
 
 def nothing_else(environment: Environment) -> str:
-    """The base installation has the three that are promised, with what they ask for, and nothing else."""
+    """Check that the base installation has the three promised packages with their requirements, and nothing else."""
     installed, markers = environment.distributions()
     ours = _asked_by(NAME, installed, markers)
     if ours != PROMISED:
-        raise Refused(f"the base installation must ask for {_and(PROMISED)}, and asks for {_and(ours)}")
+        raise Rejected(f"the base installation must require {_and(PROMISED)}, got {_and(ours)}")
     wanted, new = {NAME}, {NAME}
     while new:
         new = set().union(*(_asked_by(name, installed, markers) for name in new)) - wanted
         wanted |= new
     if strange := installed.keys() - wanted:
-        raise Refused(f"nobody asked for {_and(strange)}")
+        raise Rejected(f"no package requires {_and(strange)}")
     versions = _and(f"{name} {installed[name].version}" for name in PROMISED)
     theirs = len(wanted) - len(PROMISED) - 1
     return f"{len(installed)} distributions: ours, {versions}, and the {theirs} that these ask for; nothing else"
 
 
 def _asked_by(name: str, installed: dict[str, Distribution], markers: dict[str, str]) -> set[str]:
-    """What it asks for in this Python, without an extra."""
+    """Return the requirements in this Python, without an extra."""
     known = {**markers, "extra": ""}
     asked = (each for each in installed[name].requires if each.marker is None or each.marker.evaluate(known))
     return {str(canonicalize_name(each.name)) for each in asked}
@@ -177,7 +177,7 @@ def _and(names: Iterable[str]) -> str:
 
 
 def built_by_pip(environment: Environment, registry: Registry, wheel: Path, sdist: Path) -> str:
-    """A distributor's way: pip builds the sdist, with a hatchling of its own choice."""
+    """Check the wheel that pip builds from the sdist, with a hatchling that it chooses."""
     target = environment.folder / "from-sdist"
     from_source = ["--no-binary", NAME, "--no-deps", "--target", str(target)]
     report = environment.install(registry, f"{NAME}=={metadata(wheel).version}", *from_source)
@@ -187,5 +187,5 @@ def built_by_pip(environment: Environment, registry: Registry, wheel: Path, sdis
         name for name, data in code.items() if not (target / name).is_file() or (target / name).read_bytes() != data
     ]
     if other:
-        raise Refused(f"what pip builds of {sdist.name} differs from {wheel.name} in {_and(other)}")
+        raise Rejected(f"the wheel that pip builds from {sdist.name} differs from {wheel.name} in {_and(other)}")
     return f"pip took {sdist.name} from there as well, and built of it the same {len(code)} files"

@@ -1,4 +1,4 @@
-"""What is in the files of a release. Each check says what it has seen, or refuses them."""
+"""The content of the files of a release. Each check returns its observation, or raises an error."""
 
 import hashlib
 import shutil
@@ -16,10 +16,10 @@ import digests
 from packaging.metadata import Metadata
 from readme_renderer.markdown import render
 
-from release_check.refused import ROOT, Refused, inherited, run
+from release_check.rejected import ROOT, Rejected, inherited, run
 
 _BIN = Path(sys.executable).parent
-# Without these it installs, and does not work: by what they are called where it is told.
+# Files without which it installs but does not work, by their names in the output.
 _NEEDED = {
     "handlers": "webhook_runtime/handlers/[!_]*.py",
     "templates of the direct integration": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
@@ -27,28 +27,28 @@ _NEEDED = {
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",
 }
-_BESIDE_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}
+_WITH_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}
 _WRITTEN_BY_HATCHLING = {"PKG-INFO", ".gitignore"}
 
 
 def build(target: Path, *options: str) -> None:
-    """Build as `make dist` does, from the very same line."""
+    """Build as `make dist` does, by the same command."""
     command = ["make", "--silent", "dist", f"DIST={target}", f"DIST_OPTIONS={' '.join(options)}"]
     run(command, env=_elsewhere(), umask=0o077)
 
 
 def _elsewhere() -> dict[str, str]:
-    """What depends on zone or locale of a machine differs here, and so on its umask."""
+    """Return an environment with another time zone and locale, in which a dependency on them shows."""
     return inherited() | {"TZ": "Pacific/Kiritimati", "LC_ALL": "C"}
 
 
 def digest(file: Path) -> str:
-    """Its SHA-256, as pip writes it."""
+    """Return the SHA-256 of a file, as pip writes it."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def same_again(built: Path, scratch: Path) -> str:
-    """Both files are built a second time, and the wheel from the checkout instead of the sdist."""
+    """Check that a second build has the same bytes, with the wheel from the checkout instead of the sdist."""
     again, straight = scratch / "again", scratch / "straight"
     build(again)
     build(straight, "--wheel")
@@ -58,7 +58,7 @@ def same_again(built: Path, scratch: Path) -> str:
 
 
 def same_alone(built: Path, scratch: Path) -> str:
-    """Both are built as they will be published: in another checkout, by the build backend without anything else."""
+    """Check that the published build has the same bytes: in another checkout, by the build backend alone."""
     checkout, alone = scratch / "another checkout", scratch / "alone"
     for name in _listed("."):
         if (ROOT / name).exists():
@@ -74,11 +74,11 @@ def _same_bytes(built: Path, again: Path) -> None:
     first, other = digests.digests(built), digests.digests(again)
     if not other.items() <= first.items() or not other:
         differs = sorted(set(other.items()) ^ set(first.items()))
-        raise Refused(f"a second build has other bytes in {', '.join(dict.fromkeys(name for name, _ in differs))}")
+        raise Rejected(f"a second build has other bytes in {', '.join(dict.fromkeys(name for name, _ in differs))}")
 
 
 def checked_by_others(wheel: Path, sdist: Path) -> str:
-    """What twine and check-wheel-contents know of good files."""
+    """Run twine and check-wheel-contents."""
     run([_BIN / "twine", "check", "--strict", wheel, sdist])
     packages = ",".join(sorted(path.name for path in (ROOT / "src").iterdir() if path.is_dir()))
     run([_BIN / "check-wheel-contents", "--no-config", "--toplevel", packages, wheel])
@@ -86,55 +86,55 @@ def checked_by_others(wheel: Path, sdist: Path) -> str:
 
 
 def source() -> dict[str, bytes]:
-    """The files of src as git has them, or would."""
+    """Return the files of src that are versioned, or would be."""
     files = [ROOT / name for name in _listed("src")]
     return {str(file.relative_to(ROOT / "src")): file.read_bytes() for file in files if file.exists()}
 
 
 def _listed(folder: str) -> list[str]:
-    """The files that a checkout has, or would."""
+    """Return the files that a checkout has, or would have."""
     listed = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", folder])
     return [name for name in listed.split("\0") if name]
 
 
 def wheel_is(wheel: Path, source: Mapping[str, bytes]) -> str:
-    """Each file of the source is in the wheel, and nothing that is not of the source."""
+    """Check that the wheel has each file of the source, and no other."""
     _same(wheel, installed(wheel), source)
     return f"the wheel has the {len(source)} files of src, byte for byte, and no other"
 
 
 def installed(wheel: Path) -> dict[str, bytes]:
-    """What the wheel installs, but for what it says of itself."""
+    """Return the files that the wheel installs, without its metadata."""
     with zipfile.ZipFile(wheel) as archive:
         names = (name for name in archive.namelist() if not name.split("/")[0].endswith(".dist-info"))
         return {name: archive.read(name) for name in names}
 
 
 def sdist_is(sdist: Path, source: Mapping[str, bytes]) -> str:
-    """The sdist has the source, and what it is built with; no tests, no caches."""
+    """Check that the sdist has the source and the files for a build, without tests and caches."""
     with tarfile.open(sdist) as archive:
         members = {member.name.partition("/")[2]: archive.extractfile(member) for member in archive if member.isfile()}
         content = {name: data.read() for name, data in members.items() if data}
-    beside = {name: (ROOT / name).read_bytes() for name in _BESIDE_SOURCE}
+    others = {name: (ROOT / name).read_bytes() for name in _WITH_SOURCE}
     own = {name: content.pop(name) for name in _WRITTEN_BY_HATCHLING if name in content}
-    _same(sdist, content, {f"src/{name}": data for name, data in source.items()} | beside)
+    _same(sdist, content, {f"src/{name}": data for name, data in source.items()} | others)
     if "PKG-INFO" not in own:
-        raise Refused(f"{sdist.name} has no PKG-INFO")
-    return f"the sdist has them too, and {', '.join(sorted(beside))}"
+        raise Rejected(f"{sdist.name} has no PKG-INFO")
+    return f"the sdist has them too, and {', '.join(sorted(others))}"
 
 
 def _same(file: Path, got: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> None:
     for what, names in {
         "lacks": wanted.keys() - got.keys(),
-        "has, and nobody asked for it,": got.keys() - wanted.keys(),
+        "must not have": got.keys() - wanted.keys(),
         "has something else in": {name for name in got.keys() & wanted.keys() if got[name] != wanted[name]},
     }.items():
         if names:
-            raise Refused(f"{file.name} {what} {', '.join(sorted(names))}")
+            raise Rejected(f"{file.name} {what} {', '.join(sorted(names))}")
 
 
 def wheel_has_what_runs(wheel: Path) -> str:
-    """Nothing is forgotten that only a deployed function, a type checker or a database would miss."""
+    """Check that the wheel has the files that only a deployed function, a type checker or a database needs."""
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     packages = {name.split("/")[0] for name in names if name.endswith("/__init__.py") and name.count("/") == 1}
@@ -143,19 +143,19 @@ def wheel_has_what_runs(wheel: Path) -> str:
     if counts["py.typed"] < len(packages):
         missing.append(_NEEDED["py.typed"])
     if missing:
-        raise Refused(f"{wheel.name} lacks {', '.join(dict.fromkeys(missing))}")
+        raise Rejected(f"{wheel.name} lacks {', '.join(dict.fromkeys(missing))}")
     return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 def metadata(wheel: Path) -> Metadata:
-    """What the wheel says of itself."""
+    """Return the metadata of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         return Metadata.from_email(archive.read(name))
 
 
 class _Links(HTMLParser):
-    """Where a page leads, and the places in it."""
+    """The links of a page, and the anchors in it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -172,25 +172,25 @@ class _Links(HTMLParser):
 
 
 def links(text: str) -> list[str]:
-    """Where a page at PyPI leads that says this, rendered as there.
+    """Return the links of a page at PyPI, rendered as there.
 
     Raises:
-        Refused: A link is dead there.
+        Rejected: A link is dead there.
     """
     page = render(text)
     if page is None:
-        raise Refused("PyPI would not render the page")
+        raise Rejected("PyPI would not render the page")
     found = _Links(page)
     dead = [to for to in found.targets if not urlsplit(to).scheme and to not in found.places]
     if dead:
-        raise Refused(f"the page at PyPI would have dead links to {', '.join(dict.fromkeys(dead))}")
+        raise Rejected(f"the page at PyPI would have dead links to {', '.join(dict.fromkeys(dead))}")
     return [to for to in found.targets if to not in found.places]
 
 
 def page_is_whole(wheel: Path) -> str:
-    """The page at PyPI."""
+    """Check the page at PyPI."""
     said = metadata(wheel)
     if said.description_content_type != "text/markdown" or not said.description:
-        raise Refused(f"{wheel.name} has no page in Markdown")
-    beside = " and ".join(said.project_urls or {}) or "no address of the repository, since no code host builds this"
-    return f"the page at PyPI has {len(links(said.description))} links, none of them dead, and {beside}"
+        raise Rejected(f"{wheel.name} has no page in Markdown")
+    addresses = " and ".join(said.project_urls or {}) or "no address of the repository, since no code host builds this"
+    return f"the page at PyPI has {len(links(said.description))} links, none of them dead, and {addresses}"

@@ -13,7 +13,7 @@ from pathlib import Path
 import digests
 import httpx
 
-from release_check.refused import ROOT, Refused, inherited, run
+from release_check.rejected import ROOT, Rejected, inherited, run
 from scalable_webhook_cli.processes import end, free_port
 
 _WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
@@ -25,7 +25,7 @@ _START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Registry:
-    """A server that speaks PyPI's protocol, and keeps what is uploaded in a folder."""
+    """A server with PyPI's protocol that keeps uploads in a folder."""
 
     url: str
     folder: Path
@@ -37,7 +37,7 @@ class Registry:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Registry]:
-    """A registry for as long as it is needed. It never answers with another's files."""
+    """Run a registry within the context. It never passes on files of another registry."""
     port = free_port()
     folder.mkdir()
     registry = Registry(f"http://127.0.0.1:{port}/", folder)
@@ -66,21 +66,21 @@ def _wait(registry: Registry, server: subprocess.Popen[bytes], log: Path) -> Non
                 return
         except httpx.TransportError:
             if server.poll() is not None or time.monotonic() > give_up:
-                raise Refused(f"the registry does not start\n{log.read_text()}") from None
+                raise Rejected(f"the registry does not start\n{log.read_text()}") from None
         time.sleep(0.1)
 
 
 def command() -> str:
-    """The line by which the release workflow uploads."""
+    """Return the command by which the release workflow uploads."""
     found = _UPLOAD.findall(_WORKFLOW.read_text())
     if len(found) != 1:
-        raise Refused(f"{_WORKFLOW.name} must call publish.sh once, and does {len(found)} times")
+        raise Rejected(f"{_WORKFLOW.name} must call publish.sh once, and does {len(found)} times")
     return str(found[0])
 
 
 def upload(registry: Registry, files: Path, scratch: Path) -> Iterator[str]:
-    """Upload the files by the workflow's line. Only the proof of who uploads is another: a name and a password; what
-    stands for them there comes from the code host."""
+    """Upload the files by the workflow's command. Only the credentials differ: a name and a password, instead of the
+    code host's token."""
     line, uploading = command(), _uploading(registry, scratch)
     known = digests.text(digests.digests(files))
     changed = scratch / "changed"
@@ -90,21 +90,21 @@ def upload(registry: Registry, files: Path, scratch: Path) -> Iterator[str]:
     for what, told in {
         "other bytes than were built": {"BUILT": digests.text(digests.digests(changed)), "TESTED": known},
         "other bytes than were tested": {"BUILT": known, "TESTED": digests.text(digests.digests(changed))},
-        "what nobody has tested": {"BUILT": known, "TESTED": ""},
+        "files without a test": {"BUILT": known, "TESTED": ""},
     }.items():
-        _refuses("refused: ", what, line, uploading | told)
-        yield f"{line} refuses {what}"
-    _refuses(_ALL_RUNS, "nobody's token", line, _trusted(uploading, known, scratch))
-    yield "it has what it uploads, signs and proves with who it is, without an index"
+        _rejects("rejected: ", what, line, uploading | told)
+        yield f"{line} rejects {what}"
+    _rejects(_ALL_RUNS, "an upload without a token", line, _trusted(uploading, known, scratch))
+    yield "it has its tools for upload, signature and identity, without an index"
     if left := [file.name for file in registry.folder.iterdir()]:
-        raise Refused(f"what was refused is in the registry all the same: {', '.join(left)}")
+        raise Rejected(f"the registry must not have files of a rejected upload, got {', '.join(left)}")
     _shell(line, uploading | {"BUILT": known, "TESTED": known})
     yield line
 
 
 def _uploading(registry: Registry, scratch: Path) -> dict[str, str]:
-    """The environment of an upload, with the Python and the Node of a runner."""
-    # publib installs its twine for the user, which an environment does not allow: it sees the Python below ours.
+    """Return the environment variables of an upload, with the Python and the Node of a runner."""
+    # publib installs its twine for the user, which a virtual environment does not allow, so it gets the base Python.
     programs = scratch / "bin"
     programs.mkdir()
     for name in ("node", "npm"):
@@ -121,7 +121,7 @@ def _uploading(registry: Registry, scratch: Path) -> dict[str, str]:
 
 
 def _trusted(uploading: Mapping[str, str], known: str, scratch: Path) -> dict[str, str]:
-    """As the workflow has it, up to where PyPI itself would be asked: nobody here can prove to be the workflow."""
+    """Run trusted publishing until PyPI itself would be called, since nothing here can prove to be the workflow."""
     asks = scratch / "asks" / "curl"
     asks.parent.mkdir()
     runs = "".join(f"python3 -m {module} --help >/dev/null && " for module in ("id", "pypi_attestations", "twine"))
@@ -133,43 +133,43 @@ def _trusted(uploading: Mapping[str, str], known: str, scratch: Path) -> dict[st
 
 
 def _shell(line: str, env: Mapping[str, str]) -> str:
-    """A step of the workflow."""
+    """Run a step of the workflow."""
     return run(["bash", "-e", "-c", line], env=env)
 
 
-def _refuses(told: str, what: str, line: str, env: Mapping[str, str]) -> None:
+def _rejects(told: str, what: str, line: str, env: Mapping[str, str]) -> None:
     try:
         _shell(line, env)
-    except Refused as refused:
-        if told not in str(refused):
+    except Rejected as rejected:
+        if told not in str(rejected):
             raise
         return
-    raise Refused(f"{line} has taken {what}")
+    raise Rejected(f"{line} must reject {what}, and did not")
 
 
 def published(registry: Registry, files: Path) -> Iterator[str]:
-    """What the registry gives out is compared, as the workflow does it."""
+    """Check the comparison of the registry with the build, by the workflow's command."""
     if _COMPARE not in _WORKFLOW.read_text():
-        raise Refused(f"{_WORKFLOW.name} must call {_COMPARE}, and does not")
+        raise Rejected(f"{_WORKFLOW.name} must call {_COMPARE}, and does not")
     env = inherited() | {"PIP_INDEX_URL": registry.index, "BUILT": digests.text(digests.digests(files))}
     _shell(_COMPARE, env)
     yield f"{_COMPARE}: pip fetches both from there, with the hashes that were built"
     for file in files.iterdir():
         stored = registry.folder / file.name
         stored.write_bytes(file.read_bytes() + b"\n")
-        _refuses("the registry has another", f"another {file.name}", _COMPARE, env)
+        _rejects("the registry has another", f"another {file.name}", _COMPARE, env)
         stored.write_bytes(file.read_bytes())
-    yield f"{_COMPARE} refuses either, where one byte was added to it"
+    yield f"{_COMPARE} rejects either, if a byte was added to it"
 
 
 def holds(registry: Registry, files: list[Path]) -> str:
-    """What was uploaded is what was built."""
+    """Check that the registry has the bytes of the build."""
     stored = {file.name: file.read_bytes() for file in registry.folder.iterdir()}
     built = {file.name: file.read_bytes() for file in files}
     if stored.keys() != built.keys():
-        raise Refused(
-            f"{' and '.join(sorted(built))} were uploaded, and the registry holds {sorted(stored) or 'nothing'}"
+        raise Rejected(
+            f"{' and '.join(sorted(built))} were uploaded, and the registry has {sorted(stored) or 'nothing'}"
         )
     if other := sorted(name for name in built if stored[name] != built[name]):
-        raise Refused(f"the registry holds other bytes of {' and '.join(other)} than were built")
+        raise Rejected(f"the registry has other bytes of {' and '.join(other)} than were built")
     return f"the registry holds {' and '.join(sorted(stored))}, as they were built"

@@ -1,4 +1,4 @@
-"""What a user does with an environment: an app, a local AWS, a webhook, and a look at where it was stored."""
+"""The steps of a user in an environment: an app, a local AWS, a webhook, and a look at the stored webhook."""
 
 import json
 import os
@@ -15,38 +15,38 @@ import postgres_server
 import psutil
 
 from release_check.environments import Environment
-from release_check.refused import Refused, run
+from release_check.rejected import Rejected, run
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from scalable_webhook_cli.processes import end
 
-# No text, and nothing that a door, a queue or a table could take for its own.
+# Not text, and nothing that an endpoint, a queue or a table could interpret.
 PAYLOAD = bytes(range(256)) + "Grüße, 世界 😀\r\n".encode()
 SECONDS = 60
 EXTRAS_APP = Path(__file__).parent / "extras"
-# What the sinks with a driver run on is packed into their functions under these names.
+# The drivers of the sinks are packed into their functions under these names.
 DRIVERS = {"pg8000", "pymysql"}
 
 
 def new_app(folder: Path, code: str, python: Path) -> None:
-    """Write an app that this Python runs."""
+    """Write an app for this Python."""
     folder.mkdir()
     (folder / "app.py").write_text(code)
     (folder / "cdk.json").write_text(json.dumps({"app": f"{shlex.quote(str(python))} app.py"}))
 
 
 def first_code(page: str) -> str:
-    """The app with which the page at PyPI begins."""
+    """Return the first app of the page at PyPI."""
     found = re.search(r'^```python(?: title="app\.py")?\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
     if found is None:
-        raise Refused("the page at PyPI shows no app")
+        raise Rejected("the page at PyPI must have an app, got none")
     return found[1]
 
 
 def base(environment: Environment, page: str) -> Iterator[str]:
-    """The app of the page, by an environment that has the CDK's library and nothing else. Node, the CDK CLI and the
-    local AWS are those of development."""
+    """Deploy the app of the page with an environment that has the CDK's library alone. Node, the CDK CLI and the local
+    AWS are those of development."""
     app = environment.folder / "app"
     new_app(app, first_code(page), environment.python)
     with emulators.running() as emulator:
@@ -56,18 +56,18 @@ def base(environment: Environment, page: str) -> Iterator[str]:
 
 
 def extras(environment: Environment) -> Iterator[str]:
-    """An app with every extra, by what the environment itself has: it brings Node, the CDK CLI and the local AWS."""
+    """Deploy an app with every extra. Node, the CDK CLI and the local AWS are those of the environment itself."""
     work = environment.folder / "work"
     home, aws, app = work / "home", work / "aws", work / "app"
     home.mkdir(parents=True)
     shutil.copytree(EXTRAS_APP, app, ignore=shutil.ignore_patterns("__pycache__"))
     programs = environment.python.parent
-    # Nothing of the user's: no settings, no caches, no program that is not of the system or the environment.
+    # Without the user's settings, caches and programs.
     own = {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{os.defpath}", "SCALABLE_WEBHOOK_HOME": str(aws)}
     own |= {"LANG": "C.UTF-8", "TMPDIR": str(work)}
     for program in ("scalable-webhook", "cdk", "node"):
         if shutil.which(program, path=own["PATH"]) != str(programs / program):
-            raise Refused(f"the extras bring no {program}")
+            raise Rejected(f"the extras must have {program}, and do not")
     command = programs / "scalable-webhook"
     with postgres_server.running() as server, _ended(aws, work):
         yield packed(environment, app, own, server.context())
@@ -76,42 +76,44 @@ def extras(environment: Environment) -> Iterator[str]:
         said = run([command, "local", "deploy", str(app), *context], env=own, cwd=work)
         urls = dict(re.findall(r"^(\S+)  (http\S+)$", said, re.MULTILINE))
         if urls.keys() != {"Extras/DynamoDB", "Extras/Postgres", "Extras/MySQL"}:
-            raise Refused(f"scalable-webhook local deploy said\n{said}")
+            raise Rejected(f"scalable-webhook local deploy said\n{said}")
         yield f"its own scalable-webhook, Node and CDK CLI deployed {', '.join(sorted(urls))}"
         emulator = emulators.find(aws)
         if emulator is None:
-            raise Refused("scalable-webhook local up has started nothing that answers")
+            raise Rejected("scalable-webhook local up must start a local AWS that answers, and did not")
         yield stored(ObservedWebhook(emulator, "Extras", "DynamoDB"), send(urls["Extras/DynamoDB"]))
         yield in_postgres(server, send(urls["Extras/Postgres"]))
         run([command, "burst", urls["Extras/DynamoDB"], "--count", "20"], env=own, cwd=work)
         run([command, "local", "down"], env=own, cwd=work)
         if left := _processes(work):
-            raise Refused(f"scalable-webhook local down has left {', '.join(map(str, left))}")
+            raise Rejected(f"scalable-webhook local down has left {', '.join(map(str, left))}")
         yield "its burst of 20 was accepted, and its local down left no process"
 
 
 def packed(environment: Environment, app: Path, own: dict[str, str], context: list[str]) -> str:
-    """The app is synthesised without the CDK CLI, and its functions have the drivers in them."""
+    """Synthesise the app without the CDK CLI, and check that its functions have the drivers."""
     out = app / "cdk.out"
     given = {"CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": json.dumps(dict(pair.split("=", 1) for pair in context))}
     run([environment.python, "app.py"], cwd=app, env=own | given)
     found = {path.name for path in out.glob("asset.*/*") if path.name in DRIVERS}
     if found != DRIVERS:
-        raise Refused(f"of {', '.join(sorted(DRIVERS))} its functions have {', '.join(sorted(found)) or 'none'}")
+        raise Rejected(
+            f"the functions must have {', '.join(sorted(DRIVERS))}, got {', '.join(sorted(found)) or 'none'}"
+        )
     return f"an app with every sink's extra is synthesised, with {' and '.join(sorted(found))} in its functions"
 
 
 def send(url: str) -> str:
-    """Send the payload. Returns the webhook's id."""
+    """Send the payload, and return the webhook's id."""
     headers = {"Content-Type": "application/octet-stream"}
     answer = httpx.post(url, content=PAYLOAD, headers=headers, timeout=SECONDS, trust_env=False)
     if answer.status_code != 202:
-        raise Refused(f"the door answered {answer.status_code} {answer.text}")
+        raise Rejected(f"the endpoint answered {answer.status_code} {answer.text}")
     return str(answer.json()["id"])
 
 
 def stored(webhook: ObservedWebhook, id: str) -> str:
-    """The webhook of this id is in the table, once, with the bytes that were sent."""
+    """Check that the table has the webhook with this id once, with the bytes that were sent."""
 
     def payloads() -> list[object]:
         return [item["payload"] for item in webhook.items() if item["delivery_id"] == id]
@@ -120,7 +122,7 @@ def stored(webhook: ObservedWebhook, id: str) -> str:
 
 
 def in_postgres(server: postgres_server.PostgresServer, id: str) -> str:
-    """The same in Postgres, whose table the function makes."""
+    """Check the same in Postgres, whose table the function creates."""
 
     def payloads() -> list[object]:
         ((made,),) = server.query("SELECT to_regclass('webhooks') IS NOT NULL")
@@ -131,17 +133,17 @@ def in_postgres(server: postgres_server.PostgresServer, id: str) -> str:
 
 
 def stored_once(name: str, payloads: Callable[[], list[object]]) -> str:
-    """Wait for it, and look again: there is one, and it has the bytes that were sent."""
+    """Wait for the webhook, and look again: there must be one, with the bytes that were sent."""
     wait_for(lambda: bool(payloads()), SECONDS)
     found = payloads()
     if found != [PAYLOAD]:
-        raise Refused(f"{name} stored {found or 'nothing'} after {SECONDS} seconds, and was sent {PAYLOAD!r}")
+        raise Rejected(f"{name} stored {found or 'nothing'} after {SECONDS} seconds, and was sent {PAYLOAD!r}")
     return f"a webhook of {len(PAYLOAD)} bytes to {name} is answered 202 and stored once, byte for byte"
 
 
 @contextmanager
 def _ended(aws: Path, work: Path) -> Iterator[None]:
-    """Whatever happens, what was started in this folder ends."""
+    """End all processes that were started in this folder, also after an error."""
     try:
         yield
     finally:
@@ -150,7 +152,7 @@ def _ended(aws: Path, work: Path) -> Iterator[None]:
 
 
 def _processes(work: Path) -> list[int]:
-    """Those that run from this folder."""
+    """Return the processes of this folder."""
     give_up, found = time.monotonic() + 5, [0]
     while found and time.monotonic() < give_up:
         found = [process.pid for process in psutil.process_iter() if _is_of(process, work)]

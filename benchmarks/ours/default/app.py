@@ -1,4 +1,4 @@
-"""Ours, as it comes: one statement."""
+"""Ours with its defaults: one statement."""
 
 from aws_cdk import App, Stack
 

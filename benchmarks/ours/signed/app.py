@@ -1,4 +1,4 @@
-"""Ours with a function at the door, which verifies GitHub's signature."""
+"""Ours with a publisher, which verifies GitHub's signature."""
 
 from aws_cdk import App, SecretValue, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager

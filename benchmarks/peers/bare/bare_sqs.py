@@ -1,4 +1,4 @@
-"""One client, and one call of it: no function that uses boto3 can start sooner."""
+"""One client with one call: no function with boto3 can start sooner."""
 
 from typing import Any
 

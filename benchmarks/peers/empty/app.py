@@ -1,4 +1,4 @@
-"""Nothing but the CDK: what every app waits for, whatever it makes."""
+"""An app without resources: the time that every CDK app needs."""
 
 from aws_cdk import App, Stack
 

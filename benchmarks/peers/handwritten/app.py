@@ -1,5 +1,5 @@
-"""What one writes by hand with the CDK's own constructs, to get the resources that `ScalableWebhook(stack, "Webhook")`
-makes: the same kinds, each as often, with the same settings."""
+"""The resources of `ScalableWebhook(stack, "Webhook")` by hand with the CDK's own constructs: the same kinds and
+numbers, with the same settings."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ table = dynamodb.Table(
 
 
 def function(name: str, handler: str, timeout: Duration, environment: dict[str, str]) -> lambda_.Function:
-    """A function with a log group and a role of its own."""
+    """Create a function with a log group and a role of its own."""
     log_group = logs.LogGroup(stack, f"{name}Logs", retention=logs.RetentionDays.ONE_MONTH)
     role = iam.Role(stack, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)

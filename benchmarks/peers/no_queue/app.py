@@ -1,7 +1,7 @@
-"""What examples/postgres is there to avoid, for comparison: API Gateway calls a function that writes to Postgres by
-itself. Every request that arrives meanwhile has a function of its own, and each function its own connection.
+"""The opposite of examples/postgres, for comparison: API Gateway calls a function that writes to Postgres. Each
+request at the same time has a function of its own, and each function a connection of its own.
 
-It is for the local AWS, where the function finds its driver installed.
+It is for the local AWS, where the driver of the function is installed.
 """
 
 from pathlib import Path

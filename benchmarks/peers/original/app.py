@@ -1,5 +1,5 @@
-"""The original pattern, in Python, as its published description has it: any URL goes to a publisher, which sends it to
-a queue, and a subscriber with reserved concurrency takes it from there and inserts it into DynamoDB.
+"""The original pattern in Python, by its published description: any URL goes to a publisher, which sends it to a queue.
+A subscriber with reserved concurrency receives it from there and inserts it into DynamoDB.
 
 No MaximumConcurrency, no partial answers, no dead-letter queue, one put a record.
 """

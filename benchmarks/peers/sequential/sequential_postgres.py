@@ -1,5 +1,5 @@
-"""The pattern with a Postgres server: the function behind the queue stores each record of the batch by a statement of
-its own, over one connection that it keeps, prepared once. It stores the same columns as ``Sink.postgres()``."""
+"""The pattern with a Postgres server: the function behind the queue stores each record of the batch by one statement,
+prepared once, over one connection that it keeps. It stores the same columns as ``Sink.postgres()``."""
 
 import json
 import os

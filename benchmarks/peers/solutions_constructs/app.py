@@ -1,7 +1,7 @@
 """AWS Solutions Constructs, composed for the same job: API Gateway writes to a queue, a function takes it from there
 and inserts it into DynamoDB.
 
-Their door is one method, POST on the root, and their defaults stay as they are wherever the job leaves a choice.
+Their endpoint is one method, POST on the root. Their defaults stay, unless the job needs another value.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ endpoint = ApiGatewayToSqs(
     deploy_dead_letter_queue=True,
     max_receive_count=5,
     create_usage_plan=False,
-    # Theirs asks for requests signed by IAM, which no provider of webhooks can send.
+    # Their default requires requests signed by IAM, which no webhook provider can send.
     api_gateway_props={"defaultMethodOptions": {"authorizationType": "NONE"}},
 )
 sink = LambdaToDynamoDB(

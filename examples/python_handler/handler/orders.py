@@ -1,4 +1,4 @@
-"""Stores the total of each order."""
+"""Store the total of each order."""
 
 import os
 from decimal import Decimal, InvalidOperation
@@ -12,7 +12,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 
 def handle(webhook: Webhook) -> None:
-    """Called with each webhook; once is not promised, so an order that is there stays as it is."""
+    """Store one order. A webhook may arrive twice, so an order that is stored already stays as it is."""
     item = {"id": webhook.key, "total": total(webhook), "received_at": webhook.received_at.isoformat()}
     try:
         table.put_item(Item=item, ConditionExpression="attribute_not_exists(id)")
@@ -23,7 +23,7 @@ def handle(webhook: Webhook) -> None:
 
 
 def total(webhook: Webhook) -> Decimal:
-    """What all items of the order cost. An order that has no prices will have none tomorrow."""
+    """Add up the items of an order. A retry cannot help an order without prices, so the error is permanent."""
     try:
         items = webhook.json()["items"]
         return sum((Decimal(str(item["price"])) * int(item["quantity"]) for item in items), Decimal(0))

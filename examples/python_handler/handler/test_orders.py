@@ -1,4 +1,4 @@
-"""The handler, tried without AWS: a webhook is one line."""
+"""Test the handler without AWS: a webhook is one line."""
 
 import os
 from decimal import Decimal
@@ -18,6 +18,6 @@ def test_the_total_is_that_of_all_items() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b'{"items": [{"price": "a lot", "quantity": 1}]}'])
-def test_an_order_without_prices_is_hopeless(body: bytes) -> None:
+def test_an_order_without_prices_is_a_permanent_failure(body: bytes) -> None:
     with pytest.raises(Permanent, match="price and quantity"):
         orders.total(webhook(body))

@@ -1,4 +1,4 @@
-"""Checks of what the CDK made: a place in the tree, an environment, a struct."""
+"""Checks of objects of the CDK: a place in the tree, an environment, a struct."""
 
 import inspect
 import re
@@ -16,12 +16,12 @@ _MAX_ID = 190
 
 
 def require_place(scope: Construct, id: str) -> None:
-    """A place in the tree where a construct can be."""
+    """Reject a place in the tree where a construct cannot be."""
     if "${Token[" in id or not id or not id.isprintable():
         raise ValueError(f"id must be printable and known at synth, got {brief(id)}; for example 'Webhook'")
     if scope.node.try_find_child(id) is not None:
         raise ValueError(
-            f"id must be new in {scope.node.path!r}, got {brief(id)}, which is there already; take {_free(scope, id)!r}"
+            f"id must be new in {scope.node.path!r}, got {brief(id)}, which exists already; take {_free(scope, id)!r}"
         )
     try:
         Stack.of(scope)
@@ -29,7 +29,7 @@ def require_place(scope: Construct, id: str) -> None:
         raise ValueError(
             f"scope must be a Stack, or a construct in one, got {scope.node.path!r}, which is in none; pass a Stack"
         ) from None
-    # The CDK makes names and descriptions of it, with more around it, which AWS limits to 255.
+    # The CDK builds names and descriptions from it, which AWS limits to 255 characters.
     size = len(re.sub("[^A-Za-z0-9]", "", scope.node.path + id))
     if size > _MAX_ID:
         raise ValueError(
@@ -42,8 +42,8 @@ def _free(scope: Construct, id: str) -> str:
 
 
 def require_same_environment(scope: Construct, **things: object) -> None:
-    """What was made in this app for another account or region: the CDK would say so at the end of the synth, and not
-    which argument it was. What is imported is where its ARN says, which may be another account."""
+    """Reject constructs of this app of another account or region: the CDK would fail at the end of the synth, without
+    naming the argument. An imported resource may be of another account."""
     own = Stack.of(scope)
     for argument, thing in things.items():
         is_here = isinstance(thing, CfnResource) or (isinstance(thing, Construct) and Resource.is_owned_resource(thing))
@@ -54,7 +54,7 @@ def require_same_environment(scope: Construct, **things: object) -> None:
         other = Stack.of(thing)
         if other.environment != own.environment:
             remedy = "give both stacks the same env"
-            # SQS moves messages within an account.
+            # SQS moves messages to a dead-letter queue within an account only.
             if argument != "dead_letter_queue" and (other.region == own.region or Token.is_unresolved(other.region)):
                 remedy += ", or import it by a method from_…() of its class"
             raise ValueError(
@@ -64,13 +64,13 @@ def require_same_environment(scope: Construct, **things: object) -> None:
 
 
 def _same_region(own: Stack, argument: str, imported: Any) -> None:
-    """Functions ask in their own region for what they are given, and Lambda polls no queue of another. The region is
-    known where the CDK reads it in an ARN.
+    """Reject an imported resource of another region: functions call services in their own region, and Lambda polls no
+    queue of another. The region is known if the CDK reads it from an ARN.
 
     https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
     """
     region = getattr(getattr(imported, "env", None), "region", None)
-    # Of a certificate the CDK does not look into the ARN.
+    # The CDK does not read the region from the ARN of a certificate.
     arn = getattr(imported, "certificate_arn", None)
     if arn is not None and not Token.is_unresolved(arn):
         region = arn.split(":")[3]
@@ -83,13 +83,13 @@ def _same_region(own: Stack, argument: str, imported: Any) -> None:
 
 
 def of_alias(key: Any) -> tuple[Any, str | None]:
-    """The key that an alias is of, or the key itself; and the name of an alias of which nothing else is known."""
+    """Return the key of an alias, or the key itself; and the name of an alias whose key is not known."""
     alias = getattr(key, "alias_name", None)
     if alias is None:
         return key, None
     try:
         return key.alias_target_key, None
-    except RuntimeError:  # the CDK's, of one that was imported
+    except RuntimeError:  # the CDK's, for an imported alias
         return key, alias
 
 
@@ -98,15 +98,15 @@ def _env(stack: Stack) -> str:
 
 
 def properties(struct: object) -> dict[str, Any]:
-    """The properties of a struct of the CDK's, to be passed as keywords."""
+    """Return the properties of a struct of the CDK, to pass as keywords."""
     return {name: getattr(struct, name) for name in inspect.signature(type(struct)).parameters}
 
 
 @contextmanager
 def taken_by_the_cdk(argument: str) -> Iterator[None]:
-    """The CDK checks what is handed on to it, and refuses it with a trace of JavaScript's."""
+    """Turn an error of the CDK about an argument, which has a JavaScript trace, into a ValueError."""
     try:
         yield
-    except RuntimeError as refusal:
-        said = " ".join(str(refusal).split())
-        raise ValueError(f"{argument} must be what the CDK takes, got one of which it says: {said}") from None
+    except RuntimeError as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"{argument} must be accepted by the CDK, got one of which it says: {said}") from None

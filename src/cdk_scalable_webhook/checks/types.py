@@ -1,9 +1,9 @@
-"""An argument is what its type hint says, or a ValueError says what it is instead.
+"""Check arguments against their type hints, and raise a ValueError for a wrong one.
 
-mypy says so too, to those who run it. Unchecked, a text for a ``Duration`` is an AttributeError far from its cause, an
-ARN for an ``IQueue`` a stack trace of JavaScript's, and NaN the end of the CDK's process. typeguard, by which jsii
-checks its own arguments, takes any object for an interface of jsii's and True for a whole number, and cannot read hints
-whose module nobody has imported.
+It depends on internals of jsii; tests/synth/test_arguments.py notices a change. Without this check, a text for a
+``Duration`` is an AttributeError far from its cause. An ARN for an ``IQueue`` is a JavaScript stack trace, and NaN ends
+the process of the CDK. typeguard, which jsii uses, is no replacement: it accepts any object for an interface of jsii,
+and True for a whole number. It cannot read hints whose module is not imported.
 """
 
 import builtins
@@ -21,17 +21,17 @@ from aws_cdk import Duration, Token
 
 _T = TypeVar("_T", bound=type)
 
-# JavaScript counts no further.
+# JavaScript's largest safe integer.
 MAX_NUMBER = 2**53
 _MAX_SHOWN = 100
 
-# Control characters, lone surrogates and what is no character at all: a template is YAML, even where it is JSON.
+# Control characters, lone surrogates and noncharacters: a template has to be YAML, even if it is written as JSON.
 # https://yaml.org/spec/1.2.2/#51-character-set
 _IN_NO_TEMPLATE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def typed(kind: _T) -> _T:
-    """Check what the constructor and the public methods of a class are given, by their type hints."""
+    """Check the arguments of the constructor and the public methods of a class by their type hints."""
     for name, member in list(vars(kind).items()):
         is_factory = isinstance(member, staticmethod | classmethod)
         function = member.__func__ if is_factory else member
@@ -42,16 +42,16 @@ def typed(kind: _T) -> _T:
 
 
 def brief(value: object) -> str:
-    """A value for a person: never long, and no address in memory."""
+    """Return a value for a message: never long, and without a memory address."""
     name = type(value).__name__
-    # What the kernel hands out for an interface alone, as the methods from_…() do.
+    # jsii returns such a proxy for an interface, as from methods from_…().
     if (imported := re.fullmatch(r"_I?(\w+?)(Base)?Proxy", name)) is not None:
         return f"an imported {imported[1]}"
     if inspect.isfunction(value):
         return value.__qualname__
     try:
         text = "" if type(value).__repr__ is object.__repr__ else repr(value)
-    except Exception:  # it is somebody's own, or a number with too many digits to write
+    except Exception:  # a __repr__ of the user's, or a number with too many digits
         text = ""
     if not text:
         return f"{_article(name)} {name}"
@@ -59,12 +59,12 @@ def brief(value: object) -> str:
 
 
 def is_text(value: str) -> bool:
-    """Whether a template can hold all of a text."""
+    """Check whether a template can hold a text."""
     return not _IN_NO_TEMPLATE.search(value)
 
 
 class _Wrong(NamedTuple):
-    """An argument, or an element of one, that is not what its hint says."""
+    """An argument, or an element of one, that does not match its hint."""
 
     argument: str
     value: object
@@ -81,7 +81,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
             wrong = _mismatch(name, value, hints[name]) if name in hints else None
             if wrong is not None:
                 default = inspect.signature(function).parameters[name].default
-                _refuse(wrong, optional=default is not inspect.Parameter.empty)
+                _reject(wrong, optional=default is not inspect.Parameter.empty)
         return function(*args, **kwargs)
 
     return checked
@@ -89,7 +89,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @functools.cache
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The hints of the arguments. Those in quotes name modules that only a type checker has imported."""
+    """Return the hints of the arguments. Those in quotes name modules that only type checkers import."""
     names = _Names(function.__globals__)
     return {
         name: eval(hint, {}, names) if isinstance(hint, str) else hint  # noqa: S307 (our own signatures)
@@ -99,8 +99,8 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 class _Names(dict[str, Any]):
-    """What a hint may name: what its module has, Python's own, and modules of the CDK by the names that we import them
-    by, since importing them costs every synth."""
+    """The names in a hint: those of its module, of Python, and of CDK modules, without importing these: that slows each
+    synth."""
 
     def __missing__(self, name: str) -> Any:
         return getattr(builtins, name, None) or _Module(f"aws-cdk-lib.aws_{name.rstrip('_')}")
@@ -122,7 +122,7 @@ def _mismatch(argument: str, value: object, hint: Any) -> _Wrong | None:
             return None
         if origin is None or not isinstance(value, origin) or isinstance(value, str | bytes):
             continue
-        # The last argument of the hint: that of a sequence, or of a mapping's values, whose keys are texts.
+        # The last argument of the hint is that of the elements of a sequence, or of the values of a mapping.
         element = get_args(option)[-1]
         keys = value.keys() if isinstance(value, Mapping) else range(len(value))
         if origin is Mapping and not all(_is(key, str) for key in keys):
@@ -140,7 +140,7 @@ def _options(hint: Any) -> tuple[Any, ...]:
 
 
 def _is(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type, or of one of several."""
+    """Check whether a value is of a type, or of one of several."""
     if isinstance(hint, UnionType):
         return any(_is(value, option) for option in _options(hint))
     if hint in (None, NoneType):
@@ -154,7 +154,7 @@ def _is(value: Any, hint: Any) -> bool:
     name = getattr(hint, "__jsii_type__", None)
     if name is None:
         return isinstance(value, hint)
-    # What the kernel hands out is, at times, one proxy for each interface.
+    # jsii may return one object with a proxy for each interface.
     objects = getattr(value, "__dict__", {}).get("_delegates", [value])
     return any(name in _jsii_types(each.__class__) for each in objects)
 
@@ -164,32 +164,32 @@ def _is_number(value: Any, kind: type) -> bool:
         return False
     if isinstance(value, kind | int) and abs(value) <= MAX_NUMBER:
         return True
-    # One that only deployment knows is a float as well, and far beyond.
+    # A token is a float far outside that range.
     return isinstance(value, float) and math.isfinite(value) and Token.is_unresolved(value)
 
 
 @functools.cache
 def _jsii_types(kind: type) -> frozenset[str]:
-    """The names of the classes, interfaces, structs or enums of jsii's that a class is."""
+    """Return the jsii names of a class: of its base classes, interfaces, structs and enums."""
     interfaces = [each for base in kind.__mro__ for each in vars(base).get("__jsii_ifaces__", ())]
     bases = [base for each in (kind, *interfaces) for base in each.__mro__]
     return frozenset(vars(base).get("__jsii_type__") or "" for base in bases)
 
 
-def _refuse(wrong: _Wrong, *, optional: bool) -> None:
+def _reject(wrong: _Wrong, *, optional: bool) -> None:
     options = [option for option in _options(wrong.hint) if option is not NoneType]
     interfaces = {option.__name__ for option in options if isinstance(option, type)}
-    # A hint names a class beside its interface where pyright takes the one for no other (decisions/0015).
+    # A hint has both a class and its interface if pyright does not accept the class for the interface (decisions/0015).
     options = [option for option in options if f"I{getattr(option, '__name__', '')}" not in interfaces]
     kinds = " or ".join(dict.fromkeys(_described(option, wrong.value) for option in options))
-    # A dict is meant for options, where there are some.
+    # A dict is probably meant for options.
     options.sort(key=lambda option: not is_dataclass(option))
     remedies = [_remedy(option, wrong.value) for option in options]
     remedy = next(filter(None, remedies), f"pass {kinds}")
     if optional:
         remedy += f", or leave {wrong.argument.partition('[')[0]} out"
     kind = type(wrong.value).__name__
-    # Somebody has put the secret itself there, and an error ends in a log.
+    # The value may be the secret itself, and errors end up in logs.
     got = f"{_article(kind)} {kind}" if "ISecret" in interfaces else brief(wrong.value)
     got = got if got.endswith(kind) or kind.endswith("Proxy") else f"{got} ({kind})"
     raise ValueError(f"{wrong.argument} must be {kinds}, got {got}; {remedy}")
@@ -211,7 +211,7 @@ def _described(option: Any, value: object) -> str:
 
 
 def _remedy(option: Any, value: object) -> str:
-    """What to do, where that can be said."""
+    """Return the remedy, or an empty text if there is none in particular."""
     if isinstance(option, type) and is_dataclass(option) and isinstance(value, Mapping):
         return f"write {option.__name__}(…)"
     if inspect.isfunction(value):
@@ -226,7 +226,7 @@ def _remedy(option: Any, value: object) -> str:
     if name in _REASONS:
         return _REASONS[name]
     if re.match(r"I[A-Z][a-z]", name) and isinstance(value, str):
-        return "what exists already is imported, by a method from_…() of its class"
+        return "import an existing one by a method from_…() of its class"
     if name in ("IGrantable", "IPrincipal"):
         return "pass a role, a user or a function"
     if re.match(r"I[A-Z][a-z]", name):
@@ -249,7 +249,7 @@ _REMEDIES = {
     str: "write it in quotes",
 }
 
-# By the names of the classes, whose modules import this one, or take time to import.
+# By the names of classes, since their modules import this one, or are slow to import.
 _EXAMPLES = {
     "Acknowledgement": "Acknowledgement(200)",
     "ISecret": "secretsmanager.Secret.from_secret_name_v2(scope, id, name)",
@@ -260,18 +260,17 @@ _EXAMPLES = {
     "Source": "Source.github(secret)",
 }
 
-# What is wanted where something like it is there, and why that is not enough.
+# Remedies for a value that is similar, with the reason why it is not enough.
 _REASONS = {
     "CfnWebACL": (
-        "one of which you have the ARN alone is put before webhook.api.deployment_stage by a "
-        "wafv2.CfnWebACLAssociation of yours"
+        "if you only have an ARN, associate it with webhook.api.deployment_stage by your own wafv2.CfnWebACLAssociation"
     ),
     "Function": (
         "pass one that this app makes, since it gets permissions and its timeout is read: an imported one, a version "
-        "and an alias have neither. Else put the ScalableWebhook into the app of the function"
+        "and an alias have neither. Otherwise put the ScalableWebhook into the app of the function"
     ),
     "RestApi": (
         "pass one that this app makes: the stage of an imported one would not be deployed again, and neither an HTTP "
-        "API nor an OpenAPI document takes the methods of an endpoint"
+        "API nor an OpenAPI document accepts the methods of an endpoint"
     ),
 }

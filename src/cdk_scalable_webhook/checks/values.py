@@ -12,13 +12,13 @@ from cdk_scalable_webhook.checks.types import brief
 from webhook_runtime.contract.headers import ADDED, NEVER_ARRIVE
 
 _Check = TypeVar("_Check", bound=Callable[..., None])
-# What the CDK gives for a parameter of SSM that it has not looked up yet.
+# The CDK's text for an SSM parameter that it has not looked up yet.
 _DUMMY = "dummy-value-for-"
 
 
 def once_looked_up(check: _Check) -> _Check:
-    """Refuse no text that stands for what is still looked up: the CDK synthesises with a dummy, looks up, and
-    synthesises anew.
+    """Skip a check for a text that is still being looked up: the CDK synthesises with a dummy, looks the value up, and
+    synthesises again.
 
     https://docs.aws.amazon.com/cdk/v2/guide/get-context-var.html
     """
@@ -32,13 +32,13 @@ def once_looked_up(check: _Check) -> _Check:
 
 
 def is_dummy(value: object) -> bool:
-    """Whether it is, or holds, a text that the CDK is still looking up."""
+    """Check whether a value is, or has, a text that the CDK is still looking up."""
     values = [value] if isinstance(value, str) else value if isinstance(value, Sequence) else []
     return any(isinstance(each, str) and _DUMMY in each for each in values)
 
 
 def require_number(argument: str, value: float | None, low: float, high: float, remedy: str = "") -> None:
-    """Refuse a number outside its limits. ``remedy`` is for one that is too low, where that is not to raise it."""
+    """Reject a number outside its limits. ``remedy`` replaces "raise it" for a number that is too low."""
     if value is None or Token.is_unresolved(value) or low <= value <= high:
         return
     remedy = "lower it" if value > high else remedy or "raise it"
@@ -46,10 +46,10 @@ def require_number(argument: str, value: float | None, low: float, high: float, 
 
 
 def require_duration(argument: str, value: Duration | None, low: Duration, high: Duration) -> None:
-    """Refuse a duration outside its limits, or of less than whole seconds, which neither SQS nor Lambda counts."""
+    """Reject a duration outside its limits, or not in whole seconds, which SQS and Lambda require."""
     if value is not None and value.is_unresolved() and not _is_in_seconds(value):
         raise ValueError(
-            f"{argument} must be in seconds where only deployment knows it, got another unit; say Duration.seconds(…)"
+            f"{argument} must be in seconds if only deployment knows it, got another unit; take Duration.seconds(…)"
         )
     seconds = known_seconds(value)
     if seconds is None:
@@ -63,35 +63,35 @@ def require_duration(argument: str, value: Duration | None, low: Duration, high:
 
 
 def _is_in_seconds(value: Duration) -> bool:
-    """Whether a duration that only deployment knows can be counted in seconds: nobody multiplies it there."""
+    """Check whether a token's unit is seconds: CloudFormation cannot convert units."""
     try:
         return bool(value.to_seconds())
     except RuntimeError:  # the CDK's
         return False
 
 
-def require_unset(brought: str, remedy: str = "", /, **settings: object) -> None:
-    """Refuse settings that would shape a thing which was brought, and which nobody would apply. The remedy is for those
-    that the thing does not have either; ``{them}`` in it is how to speak of the settings."""
+def require_unset(existing: str, remedy: str = "", /, **settings: object) -> None:
+    """Reject settings that do not apply to an existing resource. ``remedy`` is for settings that the resource itself
+    does not have either; ``{them}`` in it becomes "it" or "them"."""
     given = [name for name, value in settings.items() if value is not None]
     if given:
         them = "it" if len(given) == 1 else "them"
-        if not remedy and brought.startswith("no "):
-            remedy = f"pass {brought.removeprefix('no ')} as well, or leave {{them}} out"
-        remedy = remedy or f"set {{them}} on what you pass as {brought}, or leave {brought} out"
+        if not remedy and existing.startswith("no "):
+            remedy = f"pass {existing.removeprefix('no ')} as well, or leave {{them}} out"
+        remedy = remedy or f"set {{them}} on what you pass as {existing}, or leave {existing} out"
         raise ValueError(
-            f"{' and '.join(given)} must not be set together with {brought}, got {', '.join(given)}; "
+            f"{' and '.join(given)} must not be set together with {existing}, got {', '.join(given)}; "
             f"{remedy.replace('{them}', them)}"
         )
 
 
 @once_looked_up
 def require_header_name(argument: str, value: str | None) -> None:
-    """A header's name, as it goes into a mapping template and an environment variable."""
+    """Reject a header name that cannot be in a mapping template or an environment variable."""
     if value is not None and value.lower() in NEVER_ARRIVE:
         raise ValueError(
-            f"{argument} must be a header that API Gateway hands on, got {brief(value)}, which it drops; "
-            "name another header that the sender writes"
+            f"{argument} must be a header that API Gateway passes on, got {brief(value)}, which it drops; "
+            "name another header of the provider"
         )
     if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", value):
         raise ValueError(
@@ -102,18 +102,18 @@ def require_header_name(argument: str, value: str | None) -> None:
 
 @once_looked_up
 def require_header_of_provider(argument: str, value: str | None) -> None:
-    """A header that the sender writes, and nobody else on the way: the others are the same in many requests, and
-    webhooks of one id are stored once."""
+    """Reject a header that is not the provider's: its value may be the same in many requests, and webhooks with one id
+    are stored once."""
     require_header_name(argument, value)
     if value is not None and value.lower() in ADDED:
         raise ValueError(
-            f"{argument} must be a header that the sender writes, got {brief(value)}, which API Gateway does; "
+            f"{argument} must be a header of the provider, got {brief(value)}, which API Gateway writes; "
             "name another header"
         )
 
 
 def require_at_most_one(**settings: object) -> None:
-    """Refuse two answers to one question."""
+    """Reject two settings of which only one can apply."""
     given = [name for name, value in settings.items() if value is not None]
     if len(given) > 1:
         raise ValueError(
@@ -122,7 +122,7 @@ def require_at_most_one(**settings: object) -> None:
 
 
 def require_one_of(**things: object) -> None:
-    """Exactly one of several arguments."""
+    """Require exactly one of several arguments."""
     given = [name for name, value in things.items() if value is not None]
     if len(given) != 1:
         raise ValueError(
@@ -133,7 +133,7 @@ def require_one_of(**things: object) -> None:
 
 @once_looked_up
 def require_text(argument: str, value: str | None, high: int, example: str) -> None:
-    """A text that is neither empty nor longer than what it names can be."""
+    """Reject a text that is empty, too long or not printable."""
     if value is None or Token.is_unresolved(value):
         return
     if not (1 <= len(value) <= high and value.isprintable()):
@@ -143,7 +143,7 @@ def require_text(argument: str, value: str | None, high: int, example: str) -> N
 
 
 def is_there(look: Callable[[], bool]) -> bool:
-    """Whether something is there, which a name that is too long for the file system never is."""
+    """Check whether a path exists. A name that is too long for the file system does not."""
     try:
         return look()
     except OSError:
@@ -152,25 +152,25 @@ def is_there(look: Callable[[], bool]) -> bool:
 
 @once_looked_up
 def require_choice(argument: str, value: str, among: tuple[str, ...]) -> None:
-    """One of a few words."""
+    """Require one of a few words."""
     if value not in among:
         raise ValueError(
-            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; take the one that the sender uses"
+            f"{argument} must be one of {', '.join(among)}, got {brief(value)}; take the one that the provider uses"
         )
 
 
 def require_file(argument: str, value: str | Path | None) -> Path | None:
-    """A file that is there."""
+    """Require an existing file, and return its path."""
     if value is not None and not is_there(Path(value).is_file):
         raise ValueError(
-            f"{argument} must be a file, got {brief(str(value))}, which is none: a path counts from where cdk runs; "
-            "take Path(__file__).parent / …, which counts from the file that says it"
+            f"{argument} must be a file, got {brief(str(value))}, which is none: a path is relative to where cdk runs; "
+            "take Path(__file__).parent / …, which is relative to your own file"
         )
     return None if value is None else Path(value)
 
 
 def require_known(argument: str, value: Duration | None) -> Duration | None:
-    """A duration that is counted with at synth."""
+    """Require a duration that is known at synth."""
     if value is not None and value.is_unresolved():
         raise ValueError(
             f"{argument} must be known at synth, got a value that only deployment knows; write it out, for example "
@@ -180,15 +180,15 @@ def require_known(argument: str, value: Duration | None) -> Duration | None:
 
 
 def known_seconds(value: Duration | None) -> float | None:
-    """The seconds of a duration, or None where it is absent or a token."""
+    """Return the seconds of a duration, or None if it is absent or a token."""
     return None if value is None or value.is_unresolved() else in_seconds(value)
 
 
 def in_seconds(value: Duration) -> float:
-    """The seconds of a duration that is no token."""
+    """Return the seconds of a duration that is no token."""
     return value.to_seconds(integral=False)
 
 
 def show(value: Duration | None) -> str:
-    """A duration for a person."""
+    """Return a duration for a message."""
     return "no duration" if value is None else value.to_human_string()

@@ -1,4 +1,4 @@
-"""Access control: who may call an endpoint, by what API Gateway and WAF check before any code runs."""
+"""Access control: the checks of a caller by API Gateway and WAF, before any code runs."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ from cdk_scalable_webhook.checks.cdk import properties, taken_by_the_cdk
 from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
 from cdk_scalable_webhook.stack import named_after
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_wafv2 as wafv2
 
-# AWS's managed rules that suit a webhook, and those of them that only count. What looks into a payload, or limits it,
-# must not refuse it: a payload is data that is stored and never interpreted here, so that an issue with ${jndi:…} in
-# its title would be a webhook lost, and a limit of 8 KB many. A sender may have no User-Agent. The list of anonymous
-# and hosting addresses is not among them, since that is where senders live.
+# AWS's managed rules that suit a webhook, and those of them that only count. A rule about the payload must not block,
+# since payloads are stored and never interpreted here. Else an issue with ${jndi:…} in its title would be lost, and so
+# would every payload above 8 KB. A provider may send no User-Agent. The group for anonymous and hosting addresses is
+# left out, since providers send from there.
 # See: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 _MANAGED_RULES = {
     "AWSManagedRulesAmazonIpReputationList": [],
@@ -39,7 +39,7 @@ _MANAGED_RULES = {
 
 @dataclass(frozen=True)
 class Access:
-    """What API Gateway asks of a caller of one endpoint: the options of its API, and CORS of the endpoint itself."""
+    """The access control of one endpoint: the options of its API, and CORS of the endpoint itself."""
 
     options: ApiOptions
     cors: apigateway.CorsOptions | None
@@ -49,8 +49,8 @@ class Access:
         _require_cors(self.cors)
 
     def at(self, mount: apigateway.IResource) -> "Access":
-        """The same at a resource of an API, which may have preflights by default: it answers them by itself, and the
-        answers of the endpoint say the same."""
+        """Return the access control at a resource of an API. If the API has preflights by default, the answers of the
+        endpoint get the same CORS headers."""
         preflight = mount.default_cors_preflight_options
         if preflight is None:
             return self
@@ -60,19 +60,18 @@ class Access:
         if len(preflight.allow_origins) != 1 or Token.is_unresolved(preflight.allow_origins):
             Annotations.of(mount).add_warning_v2(
                 "cdk-scalable-webhook:corsOrigins",
-                "cors should name one origin, got an api whose preflight has another number of them: no answer of the "
-                "endpoint says which page may read it, so that a page takes each webhook for failed, and may send it "
-                "again.",
+                "cors should name one origin, got an api whose preflight has another number of them. No answer of the "
+                "endpoint has CORS headers, so a page reads each webhook as failed, and may send it again.",
             )
             return self
         return replace(self, cors=preflight)
 
     def resource_policy(self, mount: str) -> iam.PolicyDocument | None:
-        """Who may call from where. ``mount`` is where the endpoint is that ``cors`` is for.
+        """Return the resource policy of the API. ``mount`` is the path of the endpoint that ``cors`` is for.
 
-        Without a policy API Gateway lets everybody in, with one nobody who is not allowed. With IAM authorization it is
-        the caller's own policy that allows: within an account either of the two suffices, so an Allow for everybody
-        here would let in whoever can sign. A browser's preflight is never signed.
+        Without a policy API Gateway lets every caller in, with one only those that it allows. With IAM authorization
+        the caller's own policy allows. Within an account one of the two is enough, so a policy that allows every caller
+        would let in anyone who can sign. A browser's preflight is never signed.
 
         See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
         """
@@ -88,7 +87,7 @@ class Access:
         return iam.PolicyDocument(statements=statements) if statements else None
 
     def method_options(self) -> dict[str, Any]:
-        """What each method of the endpoint asks for."""
+        """Return the options of each method of the endpoint."""
         options: dict[str, Any] = {}
         if self.options.iam_authorization:
             options["authorization_type"] = apigateway.AuthorizationType.IAM
@@ -97,7 +96,7 @@ class Access:
         return options
 
     def response_headers(self) -> dict[str, str]:
-        """What a browser must find on an answer before it shows it to its page."""
+        """Return the headers that an answer needs before a browser shows it to its page."""
         if self.cors is None:
             return {}
         (origin,) = self.cors.allow_origins
@@ -112,7 +111,7 @@ class Access:
 
 
 def add_preflights(resources: Sequence[apigateway.IResource], access: Access) -> None:
-    """The answers to a browser that asks before it sends: ours, or those that an API of the user's has by default."""
+    """Add answers to a browser's preflights, unless an existing API has its own by default."""
     for resource in resources:
         preflight = resource.node.try_find_child("OPTIONS") if resource.default_cors_preflight_options else None
         if preflight is None and access.cors is not None:
@@ -120,12 +119,12 @@ def add_preflights(resources: Sequence[apigateway.IResource], access: Access) ->
                 preflight = resource.add_cors_preflight(**properties(access.cors))
         method = preflight.node.default_child if preflight is not None else None
         if isinstance(method, apigateway.CfnMethod):
-            # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+            # If every media type is binary, API Gateway otherwise fails on the mock's own template with 500.
             method.add_property_override("Integration.ContentHandling", "CONVERT_TO_TEXT")
 
 
 def add_gateway_responses(api: apigateway.RestApi, access: Access) -> None:
-    """What API Gateway answers by itself is shown to a page as well."""
+    """Add the CORS headers to the errors of API Gateway itself, so that a page can read them."""
     headers = quoted(access.response_headers())
     if headers:
         api.add_gateway_response("Refused", type=apigateway.ResponseType.DEFAULT_4_XX, response_headers=headers)
@@ -135,7 +134,7 @@ def add_gateway_responses(api: apigateway.RestApi, access: Access) -> None:
 def usage_plan(
     scope: Construct, api: apigateway.RestApi, options: ApiOptions, throttle: Throttle
 ) -> tuple[apigateway.IApiKey | None, apigateway.UsagePlan | None]:
-    """The key that a request needs, and the plan by which it opens the API's stage."""
+    """Return the key that a request needs, and the usage plan that connects it to the stage of the API."""
     if not options.api_key:
         return None, None
     key = options.api_key if not isinstance(options.api_key, bool) else apigateway.ApiKey(scope, "ApiKey")
@@ -150,7 +149,7 @@ def usage_plan(
 
 
 def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, options: ApiOptions) -> "wafv2.CfnWebACL | None":
-    """The web ACL of the API's stage."""
+    """Add a web ACL to the stage of the API."""
     if not options.web_acl:
         return None
     from aws_cdk import aws_wafv2 as wafv2
@@ -163,12 +162,12 @@ def web_acl_of_stage(scope: Construct, api: apigateway.RestApi, options: ApiOpti
 
 
 def quoted(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers as the literals of a parameter mapping."""
+    """Return headers as the literals of a parameter mapping."""
     return {name: f"'{value}'" for name, value in headers.items()}
 
 
 def paths(mount: str) -> list[str]:
-    """All that an endpoint is, as a policy has it: its mount, and every path below."""
+    """Return the paths of an endpoint as a policy has them: its own, and every path below."""
     return ["/*"] if mount == "/" else [mount, f"{mount}/*"]
 
 
@@ -177,7 +176,7 @@ def _statement(effect: iam.Effect, *resources: str, **properties: Any) -> iam.Po
         effect=effect,
         principals=[iam.StarPrincipal()],
         actions=["execute-api:Invoke"],
-        # API Gateway puts its own ARN before it, which the API's template cannot name yet.
+        # API Gateway adds the ARN of the API in front, which the template of the API cannot name yet.
         resources=list(resources),
         **properties,
     )
@@ -217,13 +216,13 @@ def _managed_rules(scope: Construct) -> "wafv2.CfnWebACL":
 
 
 def _require_cors(value: apigateway.CorsOptions | None) -> None:
-    """One origin, since the answers of the endpoint say it without having seen the request."""
+    """Require one origin, since the answers of the endpoint name it without looking at the request."""
     if value is None:
         return
     if Token.is_unresolved(value.allow_origins) or Token.is_unresolved(value.expose_headers):
         raise ValueError(
             "cors must have lists of allow_origins and expose_headers that are known at synth, got one that only "
-            "deployment knows; write the list out: an element of it may be such a value"
+            "deployment knows; write out the list: its elements may be such values"
         )
     if len(value.allow_origins) != 1:
         raise ValueError(
@@ -233,12 +232,12 @@ def _require_cors(value: apigateway.CorsOptions | None) -> None:
     (origin,) = value.allow_origins
     if value.allow_credentials and origin == "*":
         raise ValueError(
-            "cors must name the origin where allow_credentials is True, got '*'; "
-            "name it, or leave allow_credentials out: no browser takes the two together"
+            "cors must name the origin if allow_credentials is True, got '*'; "
+            "name it, or leave allow_credentials out: no browser accepts the two together"
         )
     if not Token.is_unresolved(origin) and (origin != origin.lower() or origin.endswith("/")):
         raise ValueError(
-            f"cors must have its origin as browsers write it, got {origin!r}; write it in small letters and without a "
+            f"cors must have its origin as browsers write it, got {origin!r}; write it in lower case and without a "
             "path, for example 'https://example.com'"
         )
     lists = (each for each in (value.allow_headers, value.allow_methods) if each and not Token.is_unresolved(each))
@@ -251,7 +250,7 @@ def _require_cors(value: apigateway.CorsOptions | None) -> None:
 
 
 def _require_cors_of_preflight(value: apigateway.CorsOptions, preflight: apigateway.CorsOptions) -> None:
-    """A browser asks the preflight of the API first, and the endpoint then."""
+    """Reject an origin that the preflight of the API does not allow: a browser sends that first."""
     (origin,) = value.allow_origins
     if Token.is_unresolved(preflight.allow_origins) or not {origin, "*"}.isdisjoint(preflight.allow_origins):
         return

@@ -1,4 +1,4 @@
-"""The REST API that takes the requests, and the methods that hand them to the ingress."""
+"""The REST API that takes the requests, and the methods that pass them to the ingress."""
 
 import json
 import re
@@ -23,10 +23,10 @@ from cdk_scalable_webhook.endpoint.ingress import RestApiIngress, RestApiIngress
 from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
 from cdk_scalable_webhook.stack import log_account, named_after
 
-# One line a request, without payload, headers or query. request_id is in the lines of every later stage
-# too: API Gateway's own, since the other one, requestId, a sender may choose. error is the type of a refusal, whose
-# message may quote the Authorization header. Nothing in it is a sender's to write, since AWS does not say that what it
-# fills in is escaped: the path is the resource's, and the sender's is in the lines of the later stages.
+# One line a request, without payload, headers or query. request_id is in the lines of the functions too. It is the
+# extended id, since a client may choose the other one, requestId. error is the type of a rejection, whose message may
+# quote the Authorization header. A client must not control any value, since AWS does not document that values are
+# escaped. So the path is that of the resource, and the lines of the functions have the client's.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 _ACCESS_LOG = {
     "request_id": "$context.extendedRequestId",
@@ -44,7 +44,8 @@ _ACCESS_LOG = {
 def create_api(
     scope: Construct, access: Access, throttle: Throttle, *, ingress: RestApiIngress, mount: str, common: CommonOptions
 ) -> apigateway.RestApi:
-    """A regional REST API with access logs. ``mount`` and ``ingress`` are those of the webhook's own endpoint."""
+    """Create a regional REST API with access logs. ``mount`` and ``ingress`` are those of the webhook's own
+    endpoint."""
     options = access.options
     require_same_environment(
         scope,
@@ -62,8 +63,8 @@ def create_api(
         endpoint_types=[apigateway.EndpointType.REGIONAL],
         binary_media_types=list(ingress.binary_media_types) or None,
         policy=access.resource_policy(mount),
-        # Mutual TLS must not be bypassed by API Gateway's own name. Always set: CloudFormation keeps the value of a
-        # property that is removed, and an API that loses its domain would have no name at all.
+        # A client must not bypass mutual TLS by API Gateway's own host name. Always set: CloudFormation keeps the value
+        # of a property that is removed, and an API that loses its domain would have no host name at all.
         disable_execute_api_endpoint=options.domain_name is not None,
         cloud_watch_role=False,
         deploy_options=apigateway.StageOptions(
@@ -75,7 +76,7 @@ def create_api(
         ),
     )
     api.deployment_stage.node.add_dependency(log_account(api))
-    # The construct's own output has the path of the mount as well.
+    # The output of our construct has the path of the endpoint as well.
     api.node.try_remove_child("Endpoint")
     add_gateway_responses(api, access)
     if options.domain_name is not None:
@@ -102,10 +103,9 @@ def _acknowledge(api: apigateway.RestApi, options: ApiOptions, common: CommonOpt
 
 
 def existing_api(scope: Construct, api: apigateway.RestApi, ingress: RestApiIngress) -> apigateway.RestApi:
-    """An API of the user's, unless it cannot be in the stack of the webhook, or would hand over other bytes than it
-    got."""
+    """Return an existing API. Reject one of another stack, or one that would pass on other bytes than it got."""
     if Stack.of(api) is not Stack.of(scope):
-        # The API's methods name the function or the role of the endpoint, whose permission names the API.
+        # The methods of the API refer to the function or role of the endpoint, whose permission refers to the API.
         raise ValueError(
             f"api must be in the stack of the ScalableWebhook, got {api.node.path} for {scope.node.path}; "
             "put the ScalableWebhook into the stack of the API, and pass queue or sink from another"
@@ -115,20 +115,20 @@ def existing_api(scope: Construct, api: apigateway.RestApi, ingress: RestApiIngr
 
 
 def require_ingress(api: apigateway.RestApi, ingress: RestApiIngress) -> None:
-    """Refuse an ingress whose integration would get other bytes than the API did."""
+    """Reject an ingress whose integration would get other bytes than the API did."""
     resource = api.node.default_child
     declared = resource.binary_media_types if isinstance(resource, apigateway.CfnRestApi) else None
     if not Token.is_unresolved(declared):
-        # CloudFormation takes the slash in the spelling of JSON Pointer, too.
+        # CloudFormation accepts the slash in the spelling of JSON Pointer, too.
         ingress.check_api(api, binary_media_types=[each.replace("~1", "/") for each in declared or []])
 
 
 def place(api: apigateway.RestApi, path: str) -> apigateway.IResource:
-    """The resource of a mount, which nothing else serves."""
+    """Return the resource of a path. Reject a path that something else serves."""
     with taken_by_the_cdk("api"):
         mount = api.root.resource_for_path(path) if path != "/" else api.root
     _require_free_path(path, mount.get_resource("{proxy+}"))
-    # API Gateway prefers a method that is named to ANY: a POST that is there would get the webhooks.
+    # API Gateway prefers a named method to ANY, so an existing POST would get the webhooks.
     _require_free(path, mount, "ANY", "POST")
     return mount
 
@@ -148,12 +148,12 @@ def open_endpoint(
     verified: bool,
     after: Sequence[IDependable],
 ) -> str:
-    """Add any method on the mount and on every path below it. ``verified`` is whether there is a source, ``after`` what
-    has to be there before the first request, whatever the ingress.
+    """Add the methods of an endpoint, at its path and at every path below it. ``verified`` tells whether there is a
+    source. ``after`` has the resources that must exist before the first request, for any ingress.
 
     Returns:
-        What API Gateway asks of a caller by itself, such as ``AWS_IAM``, by the options or the API's defaults; ``MTLS``
-        for a certificate.
+        The authorization that API Gateway requires, such as ``AWS_IAM``, by the options or the API's defaults; ``MTLS``
+        for a client certificate.
     """
     asked = "MTLS" if _is_certified(mount.api) else "NONE"
     preflight = ["OPTIONS"] if access.cors and not mount.default_cors_preflight_options else []
@@ -179,7 +179,7 @@ def open_endpoint(
 
 @jsii.implements(IValidation)
 class _StillFree:
-    """The CDK asks it once everything is made: a later method may have taken a part of the mount."""
+    """The check of an endpoint once the app is complete: a later method may have taken a part of it."""
 
     def __init__(self, mount: apigateway.IResource) -> None:
         self._mount = mount
@@ -187,20 +187,20 @@ class _StillFree:
     def validate(self) -> list[str]:
         try:
             _require_free(self._mount.path, self._mount, "POST")
-        except ValueError as refusal:
-            return [str(refusal)]
+        except ValueError as error:
+            return [str(error)]
         return []
 
 
 def _asked(method: apigateway.Method) -> str | None:
-    """The authorization of a method. One that an API has by default is not among our own arguments."""
+    """Return the authorization of a method: it may be a default of the API, which our own arguments do not show."""
     resource = method.node.default_child
     told = resource.authorization_type if isinstance(resource, apigateway.CfnMethod) else None
     return None if told == "NONE" else told
 
 
 def _is_certified(api: apigateway.IRestApi) -> bool:
-    """Whether there is no other way into an API than a domain that asks for a certificate."""
+    """Check whether the only way into an API is a domain that requires a client certificate."""
     domain = api.domain_name.node.default_child if isinstance(api, apigateway.RestApi) and api.domain_name else None
     asks = isinstance(domain, apigateway.CfnDomainName) and domain.mutual_tls_authentication is not None
     return asks and is_closed(api)
@@ -211,11 +211,11 @@ def _who_may_send(asked: str, options: ApiOptions, *, verified: bool) -> list[fi
         return []
     if verified:
         return [findings.SIGNED]
-    return [findings.CERTIFIED if asked == "MTLS" or options.proves_sender else findings.OPEN]
+    return [findings.CERTIFIED if asked == "MTLS" or options.proves_caller else findings.OPEN]
 
 
 def _require_free_path(path: str, taken: Any) -> None:
-    """Refuse a place in an API that something else serves."""
+    """Reject a path of an API that something else serves."""
     if taken is None:
         return
     remedy = "take another path"
@@ -225,7 +225,7 @@ def _require_free_path(path: str, taken: Any) -> None:
 
 
 def _require_no_cache(path: str, stage: apigateway.Stage | None) -> None:
-    """A webhook that is answered from a cache is not stored.
+    """Reject a stage that caches an endpoint: a webhook that is answered from a cache is not stored.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-caching.html
     """
@@ -237,13 +237,13 @@ def _require_no_cache(path: str, stage: apigateway.Stage | None) -> None:
         if each.get("cachingEnabled") is True and where in of_endpoint:
             raise ValueError(
                 f"api must not answer an endpoint from a cache, got a stage with caching_enabled for {where}, and with "
-                f"it for {path}; leave it out of the stage, and switch it on by method_options for the methods that "
-                "want it"
+                f"it for {path}; leave it out of the stage, and turn it on by method_options for the methods that "
+                "need it"
             )
 
 
 def _require_no_variable_below(path: str, mount: apigateway.IResource) -> None:
-    """API Gateway takes one variable at a place, and an endpoint is every path below it.
+    """Reject a path with a variable below it: API Gateway allows one in a place, and an endpoint needs ``{proxy+}``.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-settings-method-request.html
     """
@@ -252,19 +252,19 @@ def _require_no_variable_below(path: str, mount: apigateway.IResource) -> None:
         if re.search(r"/{[^/+]+\+?}$", below) and not below.endswith("/{proxy+}"):
             raise ValueError(
                 f"path must have no variable below it in api, got {path!r}, which has {below}; take another path: "
-                "API Gateway takes one variable at a place, and the endpoint needs {proxy+} there"
+                "API Gateway allows one variable in a place, and the endpoint needs {proxy+} there"
             )
 
 
 def mount_of(path: str) -> str:
-    """The path of an endpoint in its API: fixed segments, since the endpoint is every path below as well."""
+    """Return the path of an endpoint in its API: fixed segments, since the endpoint serves every path below as well."""
     _require_path(path)
     return "/" + path.strip("/")
 
 
 @once_looked_up
 def _require_path(value: str) -> None:
-    """API Gateway keeps two paths for itself at the root of a custom domain, which an API may get at any time.
+    """Reject what is no path of fixed segments, and the two paths that API Gateway reserves under a custom domain.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
     """
@@ -278,5 +278,5 @@ def _require_path(value: str) -> None:
         return
     remedy = "start it with a slash, and write letters, digits and . _ : - between single slashes"
     if "{" in value:
-        remedy = "leave {parameters} out: every path below the mount comes in, and is stored with the webhook"
+        remedy = "leave {parameters} out: the endpoint serves every path below it, and stores it with the webhook"
     raise ValueError(f"path must be '/' or fixed segments such as '/hooks/github', got {brief(value)}; {remedy}")

@@ -1,5 +1,5 @@
-"""What API Gateway asked a sender for: an API key, a signature of IAM's, a token for an authorizer. Whoever reads the
-table or runs the service behind a sink could send by it, so it is no part of the webhook."""
+"""The credentials of a request for API Gateway: an API key, a signature of IAM, a token for an authorizer. Anyone who
+reads the table, or runs the service behind a sink, could send with them, so they are no part of the webhook."""
 
 import re
 from typing import NamedTuple
@@ -21,14 +21,14 @@ _IDENTITY = re.compile(r"method\.request\.(header|querystring)\.([^,\s]+)")
 
 
 class Credentials(NamedTuple):
-    """Names in lower case: of headers, and of parameters of the query."""
+    """The names of headers and of query parameters, in lower case."""
 
     headers: frozenset[str]
     parameters: frozenset[str]
 
     @classmethod
     def asked_at(cls, mount: apigateway.IResource, options: ApiOptions) -> "Credentials":
-        """What is asked for at an endpoint, by the options of its API, or by the defaults of an existing one."""
+        """Return the credentials at an endpoint, by the options of its API, or by the defaults of an existing one."""
         defaults = mount.default_method_options
         authorizer = None if defaults is None or options.iam_authorization else defaults.authorizer
         headers, parameters = _identity(authorizer) if authorizer else (set(), set())
@@ -41,23 +41,23 @@ class Credentials(NamedTuple):
         return cls(frozenset(headers), frozenset(parameters))
 
     def but_for(self, source: Source | None) -> "Credentials":
-        """Those that the source need not see: it takes its own secret out by itself, once it has verified."""
+        """Return the credentials without those of the source, which removes its own secret after it has verified."""
         return self if source is None else Credentials(self.headers - source.headers, self.parameters)
 
     def require_unused(
         self, delivery_id_header: str | None, filters: EventFilters | None, source: Source | None, *, verifies: bool
     ) -> None:
-        """``verifies`` is whether the ingress does.
+        """Reject a use of credentials as a part of the webhook. ``verifies`` tells whether the ingress does.
 
         Raises:
-            ValueError: What is no part of the webhook is to make it unique, to tell whether it is wanted, or to be
-                verified where nobody can take it out afterwards.
+            ValueError: A credential is to make a webhook unique, or to filter it; or it is in a signed URL behind an
+                ingress that cannot remove it.
         """
         if self.parameters and source is not None and source.signs_url and not verifies:
             raise ValueError(
-                "ingress must be Ingress.lambda_integration() for a source that signs the URL where API Gateway looks "
-                f"for {min(self.parameters)} in it, got one that cannot take that out of what was verified; take that "
-                "ingress, or another source"
+                "ingress must be Ingress.lambda_integration() for a source that signs a URL with the credential "
+                f"{min(self.parameters)} of API Gateway in it, got one that cannot remove that after the check; take "
+                "that ingress, or another source"
             )
         used = {
             "id_header": source.id_headers if source else set(),
@@ -67,13 +67,13 @@ class Credentials(NamedTuple):
         for argument, names in used.items():
             if clash := sorted(self.headers & names):
                 raise ValueError(
-                    f"{argument} must name a header of the webhook, got {clash[0]!r}, by which API Gateway lets a "
-                    "sender in and which is not handed on; name another header"
+                    f"{argument} must name a header of the webhook, got {clash[0]!r}, a credential for API Gateway, "
+                    "which is not passed on; name another header"
                 )
 
 
 def _identity(authorizer: apigateway.IAuthorizer) -> tuple[set[str], set[str]]:
-    """Where an authorizer finds who sends: of one that nobody can look into, and of most, in one header."""
+    """Return the headers and parameters that an authorizer reads: the Authorization header if they are not known."""
     resource = authorizer.node.default_child if isinstance(authorizer, apigateway.Authorizer) else None
     told = resource.identity_source if isinstance(resource, apigateway.CfnAuthorizer) else None
     found = [] if told is None or Token.is_unresolved(told) else _IDENTITY.findall(told.lower())
@@ -83,6 +83,6 @@ def _identity(authorizer: apigateway.IAuthorizer) -> tuple[set[str], set[str]]:
 
 
 def _is_authorizers_key(api: apigateway.IRestApi) -> bool:
-    """Whether an API has its keys from an authorizer and not from a header."""
+    """Check whether an API gets its keys from an authorizer instead of a header."""
     resource = api.node.default_child
     return isinstance(resource, apigateway.CfnRestApi) and resource.api_key_source_type == "AUTHORIZER"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 _PUBLISHER_TIMEOUT = Duration.seconds(20)
-# The largest event takes it to 137 MiB (decisions/0013).
+# The largest event needs 137 MiB (decisions/0013).
 _PUBLISHER_MEMORY = 256
 
 
@@ -45,17 +45,16 @@ class IngressOptions:
         delivery_id_header: The header whose value makes a delivery unique, in lower case; None: API Gateway's request
             id.
         mount: The path of the endpoint.
-        source: Who sends; None: anyone. Where the ingress does not verify, the consumer does.
-        event_filters: The webhooks that are wanted, for an ingress that filters; None: all, or the queue's consumer
-            filters.
+        source: The provider; None: anyone may send. If the ingress does not verify it, the consumer does.
+        event_filters: The webhooks to keep, for an ingress that filters; None: all, or the consumer filters.
         payload_bucket: The bucket for payloads larger than a message; None: they are rejected.
         common: The settings that every part of the webhook shares, such as tracing.
-        acknowledgement: The answer to an accepted webhook. Default: the one that the provider takes for accepted, or
-            202 and the webhook's id.
+        acknowledgement: The answer to an accepted webhook. Default: the one that the provider expects, or 202 and the
+            webhook's id.
         response_headers: The headers of every answer for browsers. Default: none, as without CORS.
-        credential_headers: Headers by which API Gateway has let the caller in, in lower case: they are no part of the
-            webhook, and go no further. Default: none.
-        credential_parameters: The same of the query. Default: none.
+        credential_headers: The headers with credentials for API Gateway, in lower case: they are no part of the
+            webhook, and must not be passed on. Default: none.
+        credential_parameters: The same for query parameters. Default: none.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-integration-types.html
     """
@@ -77,7 +76,7 @@ class IngressOptions:
         """Choose the answer to an accepted webhook.
 
         Returns:
-            The user's, or else the one that the provider takes for accepted; None: 202 and the id.
+            The user's, or else the one that the provider expects; None: 202 and the id.
         """
         if self.acknowledgement is None and self.source is not None:
             return self.source.acknowledgement
@@ -86,12 +85,12 @@ class IngressOptions:
 
 @dataclass(frozen=True)
 class IngressConfig:
-    """What an ingress has made for an endpoint.
+    """The result of an ingress for an endpoint.
 
     Attributes:
-        after: What has to be there before the first request, such as a permission that nothing refers to. Default:
-            nothing.
-        publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: there is none.
+        after: The resources that must exist before the first request, such as a permission that nothing refers to.
+            Default: none.
+        publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: none.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
     """
@@ -102,14 +101,14 @@ class IngressConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RestApiIngressConfig(IngressConfig):
-    """What an ingress of a REST API has made for an endpoint.
+    """The result of an ingress of a REST API for an endpoint.
 
     Attributes:
         after: What has to be there before the first request, as in ``IngressConfig``. Default: nothing.
         publisher: The function that sends to the queue, as in ``IngressConfig``. Default: there is none.
         integration: The integration of every method of the endpoint.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
-        methods: HTTP methods that have an integration of their own instead. Default: none has.
+        methods: The HTTP methods that have an integration of their own instead. Default: none.
 
     See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-integration-settings.html
     """
@@ -123,16 +122,17 @@ class RestApiIngressConfig(IngressConfig):
 class Ingress(ABC):
     """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
 
-    Both accept any method, any path below the mount and any content type, answer 202 only once SQS has the message, and
-    write the same message format, so that the same consumer serves both. Subclass ``RestApiIngress`` for an ingress of
-    your own.
+    Both accept any method, any path below that of the endpoint, and any content type. Both answer 202 only once SQS has
+    the message. They write the same message format, so the same consumer serves both. Subclass ``RestApiIngress`` for
+    an ingress of your own.
     """
 
     @staticmethod
     def lambda_integration() -> "RestApiIngress":
         """Put a publisher Lambda between API Gateway and SQS.
 
-        Byte-exact for any payload, and the place for what needs code before the queue. Costs one invocation a webhook.
+        It is byte-exact for any payload, and can verify, filter and use S3 before the queue. It costs one invocation a
+        webhook.
 
         Returns:
             The ingress, for ``ScalableWebhook(ingress=…)``.
@@ -143,12 +143,12 @@ class Ingress(ABC):
 
     @staticmethod
     def direct_integration(*, binary: bool = False) -> "RestApiIngress":
-        """Let API Gateway write to SQS by itself: no function between, so less latency and less cost.
+        """Let API Gateway write to SQS by itself: without a function, so with less latency and cost.
 
         Args:
             binary: Whether payloads may be any bytes. They then travel as base64, which any consumer that knows the
-                message format decodes, and which takes a third more of the 1 MiB that a message holds. Default:
-                payloads are text, and one that is not XML-legal UTF-8 is answered with 400.
+                message format decodes. Base64 takes a third more of the 1 MiB of a message. Default: payloads are text,
+                and one that is not XML-legal UTF-8 is answered with 400.
 
         Returns:
             The ingress, for ``ScalableWebhook(ingress=…)``.
@@ -181,14 +181,14 @@ class Ingress(ABC):
 
     @abstractmethod
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        """Create what the ingress needs below ``scope``, with the permission to send to the queue.
+        """Create the resources of the ingress below ``scope``, with the permission to send to the queue.
 
         Args:
             scope: The ``ScalableWebhook``, or its construct of a further endpoint.
             options: The queue and the settings of the endpoint.
 
         Returns:
-            What was made.
+            The result for the endpoint.
         """
 
 
@@ -206,15 +206,15 @@ class RestApiIngress(Ingress):
 
     @property
     def as_text(self) -> bool:
-        """Whether each payload is in the queue as text: where the API takes no type for binary."""
+        """Whether each payload is in the queue as text: if no media type of the API is binary."""
         return not self.binary_media_types
 
     def check_api(self, api: apigateway.RestApi, *, binary_media_types: Sequence[str]) -> None:
-        """Reject an existing API that would hand other bytes to the integration than it got.
+        """Reject an existing API that would pass other bytes to the integration than it got.
 
         Args:
             api: The API, for annotations.
-            binary_media_types: The media types that are binary in it; every type is where ``*/*`` is among them.
+            binary_media_types: The media types that are binary in it; ``*/*`` is every type.
 
         Raises:
             ValueError: The ingress cannot work in such an API. The base class rejects none.
@@ -222,7 +222,7 @@ class RestApiIngress(Ingress):
 
     @abstractmethod
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
-        """Create what the integration needs below ``scope``, with the permission to send to the queue.
+        """Create the resources of the integration below ``scope``, with the permission to send to the queue.
 
         Args:
             scope: The ``ScalableWebhook``, or its construct of a further endpoint.
@@ -254,8 +254,8 @@ class _LambdaIntegration(RestApiIngress):
         if "*/*" not in binary_media_types:
             Annotations.of(api).add_warning_v2(
                 "cdk-scalable-webhook:binaryMediaTypes",
-                'api should have binary_media_types=["*/*"], got an api without: payloads of other types that are not '
-                "UTF-8 are answered with 400.",
+                'api should have binary_media_types=["*/*"], got an api without it: payloads of other types that are '
+                "not UTF-8 are answered with 400.",
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
@@ -294,16 +294,16 @@ class _LambdaIntegration(RestApiIngress):
             count_dropped(publisher, options.queue)
         if options.payload_bucket is not None:
             grant_put(options.payload_bucket, publisher)
-        # One permission for the whole API instead of one a method, so for every stage that the API has or gets.
+        # One permission for the whole API instead of one a method also covers every later stage.
         integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
         return RestApiIngressConfig(integration=integration, publisher=publisher)
 
 
 def _credentials(options: IngressOptions) -> Mapping[str, list[str]] | None:
-    """The names of what API Gateway has let the sender in by, if it has."""
+    """Return the names of the credentials that the publisher has to remove."""
     if not options.credential_headers and not options.credential_parameters:
         return None
-    # A signature of the URL is of all of its query.
+    # A signed URL includes its whole query, so the parameters are removed after the check only.
     parameters = "signed_parameters" if options.source is not None and options.source.signs_url else "parameters"
     return {"headers": sorted(options.credential_headers), parameters: sorted(options.credential_parameters)}
 
@@ -321,28 +321,28 @@ class _DirectIntegration(RestApiIngress):
         if binary_media_types and not binary:
             raise ValueError(
                 f"ingress must be Ingress.lambda_integration() for an api with {', '.join(binary_media_types)} as its "
-                "binary_media_types, got Ingress.direct_integration(), whose template API Gateway makes of text alone: "
-                "a webhook of that type would be answered 500; take Ingress.lambda_integration(), or an api without"
+                "binary_media_types, got Ingress.direct_integration(), which would answer 500 to such a type; take "
+                "Ingress.lambda_integration(), or an api without"
             )
         if binary and not self._binary:
             raise ValueError(
                 'ingress must be Ingress.direct_integration(binary=True) for an api with binary_media_types=["*/*"], '
-                "got binary=False; take that one: API Gateway would hand over base64 as if it were text"
+                "got binary=False; take that one: API Gateway would pass on base64 as if it were text"
             )
         if self._binary and not binary:
             raise ValueError(
                 'ingress must be Ingress.direct_integration() for an api without binary_media_types=["*/*"], got '
-                "binary=True; take that one: API Gateway would hand over text as if it were base64"
+                "binary=True; take that one: API Gateway would pass on text as if it were base64"
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
         queue, handshakes = options.queue, options.source.handshakes if options.source else []
         if coded := [each for each in handshakes if each not in ANSWERED_BY_API_GATEWAY]:
             raise ValueError(
-                "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that takes code, "
+                "ingress must be Ingress.lambda_integration() for a source with a handshake or probe that needs code, "
                 f"got Ingress.direct_integration() and {coded[-1]!r}; take Ingress.lambda_integration() for this source"
             )
-        # One for all endpoints, but for one that asks SQS for more.
+        # All endpoints share a role, except one that needs another permission.
         role = _role(scope if "microsoft_graph" in handshakes else options.webhook, queue)
         header = options.delivery_id_header or ""
         request = mapping_template(
@@ -352,7 +352,7 @@ class _DirectIntegration(RestApiIngress):
             MOUNT=quote(options.mount, safe=""),
             CREDENTIAL_HEADERS=encoded(options.credential_headers),
             CREDENTIAL_PARAMETERS=encoded(options.credential_parameters),
-            # Every request is its own message: two equal payloads are two webhooks unless their ids say otherwise.
+            # Every request is a message of its own: two equal payloads are two webhooks unless their ids are the same.
             FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
             if queue.fifo
             else "",
@@ -362,11 +362,11 @@ class _DirectIntegration(RestApiIngress):
             status, accepted = str(acknowledgement.status), literal(acknowledgement.body)
             accepted_headers = {"Content-Type": acknowledgement.content_type}
         if "microsoft_graph" in handshakes:
-            queue.grant(role, "sqs:GetQueueAttributes")  # what the template asks of SQS instead of sending
+            queue.grant(role, "sqs:GetQueueAttributes")  # the template calls it instead of sending
             request = mapping_template("validation_request", REQUEST=request)
             accepted = mapping_template("validation_accepted", ACCEPTED=accepted)
         answers = [
-            # The one without a pattern is for everything unforeseen, so it must not be the one that accepts.
+            # The answer without a pattern is for everything unexpected, so it must not be the one that accepts.
             Answer("503", mapping_template("unavailable")),
             Answer(status, accepted, "200", accepted_headers),
             Answer("400", mapping_template("rejected"), "4\\d{2}"),
@@ -381,19 +381,19 @@ class _DirectIntegration(RestApiIngress):
                 credentials_role=role,
                 content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT if self._binary else None,
                 request_parameters={"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
-                # $default stands for every content type without a template of its own; without a template nothing may
-                # reach SQS, since the raw payload would then be the call itself.
+                # $default stands for every content type without a template of its own. Nothing may reach SQS without a
+                # template, since the raw payload would then be the call itself.
                 request_templates={"application/json": request, "$default": request},
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
                 integration_responses=[answer.integration_response(headers) for answer in answers],
             ),
         )
-        # Those that a template says instead of the status of its answer.
+        # Statuses that a template sets instead of that of its answer.
         overrides = [Answer("200", ""), Answer("413", "")]
         declared = {answer.status: answer.method_response(headers) for answer in [*overrides, *answers]}
         methods = {"GET": _okta()} if "okta" in handshakes else {}
-        # The methods refer to the role and not to its policy: a changed endpoint would be open before it may send.
-        # A role that is made elsewhere (iam.Role.customize_roles) has its policy there.
+        # The methods refer to the role and not to its policy, so the endpoint could open before it may send.
+        # A role that is created elsewhere (iam.Role.customize_roles) has its policy there.
         policy = role.node.try_find_child("DefaultPolicy")
         after = [policy] if policy else []
         responses = [declared[status] for status in sorted(declared)]
@@ -401,7 +401,7 @@ class _DirectIntegration(RestApiIngress):
 
 
 def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
-    """The role by which API Gateway sends."""
+    """Return the role with which API Gateway sends."""
     role = scope.node.try_find_child("IngressRole")
     if not isinstance(role, iam.Role):
         role = iam.Role(scope, "IngressRole", assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"))
@@ -410,10 +410,10 @@ def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:
 
 
 def _okta() -> RestApiIngressConfig:
-    """A mock integration that says what it was asked to say."""
+    """Return a mock integration that answers Okta's endpoint verification."""
     answer = Answer("200", mapping_template("okta"))
     integration = apigateway.MockIntegration(
-        # Where every media type is binary, API Gateway else fails on the mock's own template with 500.
+        # If every media type is binary, API Gateway otherwise fails on the mock's own template with 500.
         content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
         request_templates={"application/json": '{"statusCode": 200}', "$default": '{"statusCode": 200}'},
         passthrough_behavior=apigateway.PassthroughBehavior.NEVER,

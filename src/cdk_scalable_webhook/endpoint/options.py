@@ -1,4 +1,4 @@
-"""The settings of a new REST API: its throttle, and the access control that API Gateway and WAF do."""
+"""The settings of a new REST API: its throttle, and its access control by API Gateway and WAF."""
 
 import re
 from collections.abc import Sequence
@@ -12,43 +12,43 @@ from aws_cdk import aws_apigateway as apigateway
 from cdk_scalable_webhook.checks.types import brief, typed
 from cdk_scalable_webhook.checks.values import is_dummy, once_looked_up, require_number
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_wafv2 as wafv2
 
 
 @typed
 @dataclass(frozen=True, kw_only=True)
 class ApiOptions:
-    """The settings of a new REST API, for ``ScalableWebhook(api=…)``. They guard every endpoint of the API.
+    """The settings of a new REST API, for ``ScalableWebhook(api=…)``. They apply to every endpoint of the API.
 
     Attributes:
-        throttling_rate_limit: Requests a second that the API accepts before it answers 429: 1 to 100,000, of each
-            method of its stage: the mount, and all paths below it. A limit above the account's has no effect. Default:
-            1,000, a tenth of what all APIs of an account share in a region; 300 in front of a FIFO queue, which takes
-            no more.
+        throttling_rate_limit: The requests a second that the API accepts before it answers 429: 1 to 100,000. It
+            applies to each method of the stage: the path of an endpoint, and all paths below it. A limit above the
+            account's has no effect. Default: 1,000, a tenth of the limit that all APIs of an account share in a region;
+            300 in front of a FIFO queue, which takes no more.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
-        throttling_burst_limit: Requests at once that the API accepts before it answers 429: 1 to 100,000, of each
-            method of its stage. Default: 2,000; 300 in front of a FIFO queue.
+        throttling_burst_limit: The requests at once that the API accepts before it answers 429: 1 to 100,000, for each
+            method of the stage. Default: 2,000; 300 in front of a FIFO queue.
         api_key: Whether a request needs an ``x-api-key``, else 403: True for a new key, or an existing key. It
-            identifies a caller and meters its requests, by a usage plan with the throttle of the API. AWS says not to
-            rely on it for authentication. It is no part of the webhook: it is neither stored nor handed on. Default: no
+            identifies a caller and meters its requests, by a usage plan with the throttle of the API. AWS advises
+            against it for authentication. It is no part of the webhook: it is neither stored nor passed on. Default: no
             key.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
-        allowed_ip_ranges: CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``; other addresses
-            get 403. To remove them later say ``["0.0.0.0/0", "::/0"]``, since CloudFormation leaves the policy of an
-            API that had one. Default: any address.
+        allowed_ip_ranges: The CIDR ranges of IPv4 or IPv6 that may call, such as ``["203.0.113.0/24"]``. Other
+            addresses get 403. To remove them later, set ``["0.0.0.0/0", "::/0"]``, since CloudFormation keeps the
+            policy of an API that had one. Default: any address.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
         iam_authorization: Whether a request must be signed with AWS Signature Version 4 by a principal that has
             ``grant_invoke()``; else 403. The signature is no part of the webhook. Default: no.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
-        web_acl: A web ACL of WAF in front of the API: an existing one of the scope REGIONAL, or True for a new one with
-            the AWS managed rules that suit a webhook. Rules that look into a payload, or limit it, only count there.
-            Default: none.
+        web_acl: A web ACL of WAF in front of the API: True for a new one with the AWS managed rules that suit a
+            webhook, or an existing one of the scope REGIONAL. The rules of a new one that look into a payload, or limit
+            it, only count. Default: none.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html
-        domain_name: A domain of yours with its certificate, and with ``mtls`` the certificate authorities whose clients
-            may call: their file has to be in its bucket before. The API then has no other name. TLS 1.2 at least where
-            it says nothing. Make the DNS record yourself, to ``webhook.api.domain_name``. Default: API Gateway's own
-            name.
+        domain_name: Your own domain with its certificate. With ``mtls`` it has the certificate authorities whose
+            clients may call; upload their file before you deploy. The API then has no other host name. The minimum is
+            TLS 1.2 unless ``security_policy`` is set. Create the DNS record yourself, to ``webhook.api.domain_name``.
+            Default: API Gateway's own host name.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html
 
     Raises:
@@ -74,13 +74,14 @@ class ApiOptions:
         _require_domain_name(self.domain_name)
 
     @property
-    def proves_sender(self) -> bool:
-        """Whether a caller has to prove its identity: by a signature of IAM's, or by a certificate."""
+    def proves_caller(self) -> bool:
+        """Whether a caller has to prove its identity, by a signature of IAM or by a certificate."""
         return self.iam_authorization or (self.domain_name is not None and self.domain_name.mtls is not None)
 
     @property
     def certificate(self) -> object | None:
-        """The certificate of a domain that is in the region of its API. One at the edge has its own in us-east-1.
+        """The certificate of the domain, if it has to be in the region of the API. An edge-optimized domain has its
+        certificate in us-east-1.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains-prerequisites.html
         """
@@ -90,16 +91,15 @@ class ApiOptions:
 
 
 class Throttle(NamedTuple):
-    """What each method of the stage accepts: requests a second, and at once."""
+    """The limits of each method of the stage: requests a second, and requests at once."""
 
     rate_limit: float
     burst_limit: int
 
     @classmethod
     def of(cls, options: ApiOptions, *, fifo: bool) -> Self:
-        """The limits that the options set, each of the two by itself. Else the burst that webhooks need, and of what
-        all APIs of the account share in a region a tenth for each of the two methods of an endpoint, so that none takes
-        it all; in front of a FIFO queue what that takes.
+        """Return the limits of the options, or the default of each. The default rate is a tenth of the limit that all
+        APIs of the account share in a region, so that no endpoint uses it up. A FIFO queue takes less.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -113,20 +113,20 @@ class Throttle(NamedTuple):
 
 @once_looked_up
 def _require_ip_ranges(argument: str, values: Sequence[str] | None) -> None:
-    """CIDR ranges of IPv4 or IPv6."""
+    """Reject values that are no CIDR ranges of IPv4 or IPv6."""
     if values is None or Token.is_unresolved(list(values)):
         return
     if not values:
         raise ValueError(
             f"{argument} must be a list of one CIDR range or more, got {values!r}; "
-            "for example ['203.0.113.0/24'], or leave it out: anybody may call"
+            "for example ['203.0.113.0/24'], or leave it out: any address may call"
         )
     for value in values:
         if Token.is_unresolved(value):
             continue
         try:
             ip_network(value)
-            if not re.fullmatch(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?", value):  # Python reads masks and zones, too
+            if not re.fullmatch(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?", value):  # Python accepts masks and zones, too
                 raise ValueError("it is not written as a CIDR range")
         except ValueError as error:
             raise ValueError(
@@ -136,7 +136,7 @@ def _require_ip_ranges(argument: str, values: Sequence[str] | None) -> None:
 
 
 def _require_web_acl(value: Any) -> None:
-    """A stage of a REST API takes a web ACL of its region."""
+    """Reject a web ACL that a stage of a REST API cannot have."""
     scope = getattr(value, "scope", None)
     if scope is not None and not Token.is_unresolved(scope) and scope != "REGIONAL":
         raise ValueError(
@@ -145,7 +145,7 @@ def _require_web_acl(value: Any) -> None:
 
 
 def _require_domain_name(value: apigateway.DomainNameOptions | None) -> None:
-    """A domain as DNS and a certificate have it, and no URL. Capitals the CDK refuses."""
+    """Reject a URL and anything else that is no domain name. The CDK rejects capitals."""
     name = "" if value is None else value.domain_name
     label = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
     if value is None or Token.is_unresolved(name) or is_dummy(name):

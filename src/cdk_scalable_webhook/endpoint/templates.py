@@ -13,7 +13,7 @@ _MAPPING = Path(__file__).parent / "mapping"
 
 
 def mapping_template(name: str, **placeholders: str) -> str:
-    """A template of ``mapping/`` as API Gateway gets it: comments and layout removed, placeholders filled."""
+    """Return a template of ``mapping/`` as API Gateway gets it: comments and layout removed, placeholders filled."""
     lines = (_MAPPING / f"{name}.vtl").read_text().splitlines()
     template = "".join(line.strip() for line in lines if not line.startswith("##"))
     for placeholder, value in placeholders.items():
@@ -22,12 +22,12 @@ def mapping_template(name: str, **placeholders: str) -> str:
 
 
 def encoded(names: Collection[str]) -> str:
-    """Names as $util.urlEncode writes them, with blanks between, which no name then has."""
+    """Return names as $util.urlEncode writes them, separated by blanks, which no encoded name has."""
     return " ".join(quote_plus(name, safe="*").replace("~", "%7E") for name in sorted(names))
 
 
 def literal(text: str) -> str:
-    """A template of this text, whatever it would mean to Velocity."""
+    """Return a template that writes this text, even if the text has a meaning in Velocity."""
     return f'$util.urlDecode("{quote(text, safe="")}")'
 
 
@@ -41,20 +41,20 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def integration_response(self, headers: Mapping[str, str]) -> apigateway.IntegrationResponse:
-        """The answer as the integration gives it, with these headers beside its own."""
+        """Return the answer of the integration, with these headers in addition to its own."""
         values = quoted(_responded({**self.headers, **headers}))
         return apigateway.IntegrationResponse(
             status_code=self.status,
             selection_pattern=self.pattern,
-            # Where every media type is binary, the reply is bytes as well, of which no template can be rendered: each
-            # answer would be a 500, that to an accepted webhook too.
+            # If every media type is binary, so is the reply of SQS, and no template can be rendered from bytes: even an
+            # accepted webhook would be answered with 500.
             content_handling=apigateway.ContentHandling.CONVERT_TO_TEXT,
             response_templates={"application/json": self.template},
             response_parameters=values or None,
         )
 
     def method_response(self, headers: Mapping[str, str]) -> apigateway.MethodResponse:
-        """The answer as the method declares it."""
+        """Return the answer as the method declares it."""
         names = dict.fromkeys(_responded({**self.headers, **headers}), True)
         return apigateway.MethodResponse(status_code=self.status, response_parameters=names or None)
 

@@ -1,1 +1,1 @@
-"""What a function runs: its code, its packages, and the function itself."""
+"""The functions: their code, their packages, and the functions themselves."""

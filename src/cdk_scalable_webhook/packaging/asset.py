@@ -1,6 +1,6 @@
-"""What a function runs: ``webhook_runtime``, and beside it the packages and the code that its sink adds.
+"""The asset of a function: ``webhook_runtime``, and the packages and the code that its sink adds.
 
-All of it is copied from what is installed where the app is synthesised: no Docker, and no network.
+All files are copied from the environment of the app, without Docker and without network.
 """
 
 import shutil
@@ -19,10 +19,10 @@ from cdk_scalable_webhook.packaging import distributions, folders
 
 _RUNTIME = Path(__file__).parents[2] / "webhook_runtime"
 
-# For the developer, of what is ours.
+# Files of webhook_runtime that only developers need.
 _NOT_RUN = ("testing.py", "py.typed")
 
-# By its name in the archive: what is there, or what is written there.
+# The files of an asset by their names: each is a path or the content.
 _Files = dict[str, Path | bytes]
 
 
@@ -35,18 +35,18 @@ def packed(
     *,
     root: str = "",
 ) -> Iterator[lambda_.Code]:
-    """The code of a function or a layer, for as long as it takes to make one: the CDK stages it at once.
+    """Pack the code of a function or a layer into a temporary folder, which the CDK copies at once.
 
     Args:
-        scope: Where the function will be.
-        packages: Distributions that go in with all that they require, from where they are imported.
-        code: Code of the user's: folders, without what is never code of a function, and single files.
-        files: Files of the user's, by their name in the archive.
+        scope: The scope of the function.
+        packages: The packages to add with all that they require, from where they are imported.
+        code: The user's code: folders, without files that are never code of a function, and single files.
+        files: The user's files, by their names in the archive.
         root: The folder of the archive that Python imports from.
 
     Raises:
         ValueError: A package cannot run in Lambda as it is installed here, two pieces of code have the same names, or
-            something is no file that can be read.
+            a file cannot be read.
     """
     archive = _files(scope, packages, code, files or {})
     folder = tempfile.mkdtemp()
@@ -62,7 +62,7 @@ def packed(
 
 @typed
 class RuntimeLayer(lambda_.LayerVersion):
-    """A Lambda layer with ``webhook_runtime``, for a function of your own that is brought as ``consumer``.
+    """A Lambda layer with ``webhook_runtime``, for an existing function that you pass as ``consumer``.
 
     In the function, ``from webhook_runtime import read`` makes a ``Webhook`` of each record of the event.
 
@@ -96,49 +96,49 @@ class RuntimeLayer(lambda_.LayerVersion):
 
 
 def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], files: Mapping[str, Path]) -> _Files:
-    """All that is in the archive. Nothing in it is replaced by anything else."""
+    """Return all files of the archive. Two files with one name are an error."""
     archive: _Files = {
         f"{_RUNTIME.name}/{name}": path
         for name, path in folders.files("webhook_runtime", _RUNTIME)
         if path.name not in _NOT_RUN
     }
-    # The CDK writes there what was packed before.
+    # The output of the CDK has everything that was packed before.
     output = [Path(outdir)] if (outdir := getattr(scope.node.root, "outdir", None)) else []
-    # A file keeps its own name where it is a link: it is imported by that.
+    # A link to a file keeps its own name, since it is imported by that.
     places = (path.resolve() if path.is_dir() else path.parent.resolve() / path.name for path in code)
     for own in dict.fromkeys(places):
         added = dict(folders.files("code", own, without=output))
         if taken := sorted(name for name in _roots(added) if _module(name) in map(_module, _roots(archive))):
             raise ValueError(
-                f"code must have names of its own, got {', '.join(taken)} in {own.name} and in what is packed beside "
-                "it; rename it, or put both into one folder and name that twice"
+                f"code must have names of its own, got {', '.join(taken)} in {own.name} and in another part of the "
+                "function; rename it, or put both into one folder and name that twice"
             )
         archive |= added
     archive |= _of_packages(packages, archive)
     for name, path in files.items():
         if name in archive:
-            raise ValueError(f"code must not hold {name}, got one, which is packed beside your modules; rename it")
+            raise ValueError(f"code must not have {name}, got one, which is packed with your modules; rename it")
         archive[name] = path
     return archive
 
 
-def _of_packages(packages: Iterable[str], beside: _Files) -> _Files:
-    taken = {_module(name): name for name in _roots(beside)}
+def _of_packages(packages: Iterable[str], others: _Files) -> _Files:
+    taken = {_module(name): name for name in _roots(others)}
     found: _Files = {}
     for distribution in distributions.resolve(packages):
         added = dict(distributions.files(distribution))
         for root in _roots(added):
             own = taken.get(_module(root))
-            if own is not None and not (_is_namespace(root, added) and _is_namespace(own, beside)):
+            if own is not None and not (_is_namespace(root, added) and _is_namespace(own, others)):
                 raise ValueError(
-                    f"packages must have names of their own, got {root} of {distribution.name} and {own} of what is "
-                    "packed beside it; rename yours, or leave the package out"
+                    f"packages must have names of their own, got {root} of {distribution.name} and {own} in another "
+                    "part of the function; rename your own, or leave the package out"
                 )
         for name, source in added.items():
-            if name in beside or (name in found and not _is_same(found[name], source)):
+            if name in others or (name in found and not _is_same(found[name], source)):
                 raise ValueError(
-                    f"packages must have names of their own, got {name} of {distribution.name}, which is there already "
-                    "and is another; leave one out"
+                    f"packages must have names of their own, got {name} of {distribution.name}, which another one has "
+                    "with other content; leave one out"
                 )
         found |= added
     return found
@@ -149,12 +149,15 @@ def _roots(names: Iterable[str]) -> list[str]:
 
 
 def _module(root: str) -> str:
-    """What it is imported as: of a module and a package of one name Python would take one, and not tell."""
+    """Return the name for an import: of a module and a package with one name, Python would silently take one."""
     return root.removesuffix(".py")
 
 
 def _is_namespace(root: str, files: _Files) -> bool:
-    """Several have parts in it: https://docs.python.org/3/glossary.html#term-namespace-package"""
+    """Check whether several packages may have parts in it.
+
+    https://docs.python.org/3/glossary.html#term-namespace-package
+    """
     return root not in files and f"{root}/__init__.py" not in files
 
 
@@ -167,8 +170,8 @@ def _read(source: Path | bytes) -> bytes:
 
 
 def _write(target: Path, source: Path | bytes) -> None:
-    """Lambda runs it as a user of its own, who could read nothing of what was installed here by somebody with a strict
-    umask: the CDK packs files with the modes that they have."""
+    """Write a file that every user can read. Lambda runs functions as another user, and the CDK keeps the modes of
+    files, which a strict umask here would have closed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         is_program = isinstance(source, Path) and source.stat().st_mode & stat.S_IXUSR

@@ -1,4 +1,4 @@
-"""Installed distributions: what they require, and the files that are imported, wherever these are."""
+"""Installed packages: their requirements, and their files that are imported, wherever these are."""
 
 import ast
 import importlib.util
@@ -14,8 +14,8 @@ from webhook_runtime.contract import lambda_python
 
 _NATIVE = re.compile(r"\.(so(\.\d+)*|pyd|dylib)$")
 
-# What lies beside the modules in the root of a project, and is never installed. Build backends leave it out too.
-_BESIDE = frozenset(
+# Modules in the root of a project that are never installed. Build backends leave them out too.
+_NOT_INSTALLED = frozenset(
     {
         *("benchmarks", "build", "conftest", "dist", "doc", "docs", "examples", "fabfile", "noxfile", "scripts"),
         *("setup", "tasks", "test", "tests", "tools", "versioneer"),
@@ -23,17 +23,17 @@ _BESIDE = frozenset(
 )
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 
-# By which some build backends make an editable installation work, and which nothing else needs.
+# The package that some build backends need for an editable installation, and that nothing else needs.
 _EDITABLES = "editables"
 
 
 def is_installed(package: str) -> bool:
-    """Whether a distribution is there to be packed."""
+    """Check whether a package is installed here."""
     return _find(package) is not None
 
 
 def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
-    """These distributions and all that they require where a function runs, each once.
+    """Return these packages and all that they require in Lambda, each once.
 
     Raises:
         ValueError: One is not a name, or not installed, or has no such extra.
@@ -41,7 +41,7 @@ def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
     found: dict[str, metadata.Distribution] = {}
     seen: set[Requirement] = set()
     waiting = [(_asked(package), "") for package in packages]
-    for requirement, by in waiting:  # which grows meanwhile
+    for requirement, by in waiting:  # the list grows meanwhile
         if requirement in seen:
             continue
         seen.add(requirement)
@@ -62,10 +62,10 @@ def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
 
 
 def _required(distribution: metadata.Distribution, extras: frozenset[str]) -> list[Requirement]:
-    """What a distribution with these extras requires where a function runs.
+    """Return the requirements of a package with these extras in Lambda.
 
     Raises:
-        ValueError: What it says of that cannot be read.
+        ValueError: They cannot be read.
     """
     found = []
     for text in distribution.requires or ():
@@ -74,7 +74,7 @@ def _required(distribution: metadata.Distribution, extras: frozenset[str]) -> li
             holds = needed.holds(lambda_python.MARKERS, extras)
         except ValueError:
             raise ValueError(
-                f"packages must say in the standard way what they require, got {text!r} of {distribution.name}; "
+                f"packages must have requirements in the standard form, got {text!r} of {distribution.name}; "
                 "install another version of it"
             ) from None
         if holds and not (needed.name == _EDITABLES and _is_editable(distribution)):
@@ -83,16 +83,16 @@ def _required(distribution: metadata.Distribution, extras: frozenset[str]) -> li
 
 
 def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | bytes]]:
-    """Each file of a distribution by its name where it is imported from: what is there, or what is written there.
+    """Yield each file of a package by the name under which it is imported, as a path or its content.
 
     Raises:
-        ValueError: It cannot be told what belongs to it, or it cannot run in Lambda as it is installed here.
+        ValueError: Its files are not known, or it cannot run in Lambda as it is installed here.
     """
     for name, source in _imported(distribution):
         if _NATIVE.search(name):
             raise ValueError(
                 f"packages must be pure Python, got {distribution.name}, which has the native {name}; "
-                "bring your own function with consumer=, built for Lambda"
+                "pass your own function as consumer=, built for Lambda"
             )
         if name.endswith(".pyc"):
             raise ValueError(
@@ -100,8 +100,8 @@ def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | byt
                 "another Python than Lambda's; install it with its source"
             )
         yield name, source
-    # Of what describes a distribution, its version and its plugins are read at run time. All else tells how, and by
-    # whom, it was installed.
+    # Of the metadata, only the version and the plugins are read at run time. The rest describes the installation, and
+    # differs between machines.
     folder = f"{normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
     described = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
     if _is_editable(distribution):
@@ -114,9 +114,9 @@ def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | byt
 def _find(name: str) -> metadata.Distribution | None:
     try:
         distribution = metadata.distribution(name)
-    except (metadata.PackageNotFoundError, ValueError):  # the latter is for no name at all
+    except (metadata.PackageNotFoundError, ValueError):  # the latter for an empty name
         return None
-    # What is left of an installation that was interrupted has none.
+    # The rest of an interrupted installation has no name.
     return distribution if "Name" in distribution.metadata else None
 
 
@@ -124,8 +124,8 @@ def _asked(package: str) -> Requirement:
     requirement = requirements.read_name(package)
     if requirement is None:
         raise ValueError(
-            f"packages must be names of distributions, got {package[:100]!r}; for example 'httpx' or 'httpx[http2]', "
-            "without a version: what is packed is what is installed"
+            f"packages must be names of Python packages, got {package[:100]!r}; for example 'httpx' or 'httpx[http2]', "
+            "without a version: the installed version is packed"
         )
     return requirement
 
@@ -134,16 +134,16 @@ def _has_extras(distribution: metadata.Distribution, requirement: Requirement) -
     there = {normal(extra) for extra in distribution.metadata.get_all("Provides-Extra") or ()}
     if unknown := sorted(requirement.extras - there):
         raise ValueError(
-            f"packages must have the extras that are asked for, got {', '.join(unknown)} of {distribution.name}, which "
+            f"packages must have the extras that are named, got {', '.join(unknown)} of {distribution.name}, which "
             f"has {', '.join(sorted(there)) or 'none'}; name one of these"
         )
 
 
 def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]:
-    """The files that are imported: those that are listed, or else those of the modules that it is known to have.
+    """Yield the files that are imported: those that are listed, or else those of the known modules.
 
     Raises:
-        ValueError: It cannot be told which these are.
+        ValueError: They are not known.
     """
     home = Path(str(distribution.locate_file("")))
     if not home.is_dir():
@@ -168,7 +168,7 @@ def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]
         if not _is_of_the_installer(name, names) and not (is_editable and name.removesuffix(".py") in hooks.imported)
     ]
     for name, path in own:
-        if path.is_dir():  # a link to the sources, as flit makes it
+        if path.is_dir():  # a link to the sources, by flit
             yield from _below(name, path)
         elif path.exists():
             yield name, path
@@ -177,31 +177,31 @@ def _imported(distribution: metadata.Distribution) -> Iterator[tuple[str, Path]]
 
 
 def _is_of_the_installer(name: str, among: set[str]) -> bool:
-    """Bytecode that it compiled, what it puts before the import system, with paths of this machine, and what a build
-    backend forgot."""
+    """Check whether a file belongs to the installer: bytecode that it compiled, hooks of the import system with paths
+    of this machine, and hidden files of a build backend."""
     is_compiled = "__pycache__" in name.split("/") or (name.endswith(".pyc") and name[:-1] in among)
     return is_compiled or ("/" not in name and (name.endswith(".pth") or name.startswith(".")))
 
 
 def _unlisted(distribution: metadata.Distribution, home: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a distribution that lists none: Debian's, one in its own sources, and what setup.py installed. What
-    else lists files there lists those of the sources, tests and all."""
+    """Yield the files of a package that lists none: by Debian, in its own sources, or installed by setup.py. Lists of
+    another format there have the files of the sources, with tests."""
     if distribution.read_text("top_level.txt") is None:
         raise _untold(distribution)
     modules = _named(distribution, [home])
     is_shared = len([*home.glob("*.dist-info"), *home.glob("*.egg-info")]) > 1
     if is_shared and any(path.is_dir() and not (path / "__init__.py").exists() for path in modules.values()):
-        raise _untold(distribution)  # others are in this namespace as well
+        raise _untold(distribution)  # other packages are in this namespace as well
     yield from _of_modules(distribution, modules)
 
 
 class _Hooks:
-    """What an installer has put before the import system, so that it finds modules elsewhere.
+    """The hooks of an installer in the import system, so that it finds modules elsewhere.
 
     Attributes:
-        folders: Where else modules are looked for.
-        imported: Modules that do what they do when Python starts.
-        modules: Where these say that modules are.
+        folders: The other folders in which Python looks for modules.
+        imported: The modules that Python imports when it starts.
+        modules: The paths of modules that these define.
     """
 
     def __init__(self, home: Path, paths: Iterable[Path]) -> None:
@@ -217,8 +217,8 @@ class _Hooks:
 
 
 def _mapped(finder: Path) -> dict[str, Path]:
-    """Where a finder finds modules: that of setuptools in its ``MAPPING``, that of the library ``editables`` by
-    ``map_module``."""
+    """Return the modules of a finder: that of setuptools has them in ``MAPPING``, that of the library ``editables``
+    calls ``map_module``."""
     modules: dict[str, Path] = {}
     for node in ast.walk(ast.parse(finder.read_bytes())):
         match node:
@@ -234,14 +234,17 @@ def _mapped(finder: Path) -> dict[str, Path]:
 
 
 def _is_editable(distribution: metadata.Distribution) -> bool:
-    """https://packaging.python.org/en/latest/specifications/direct-url-data-structure/"""
+    """Check whether an installation is editable.
+
+    https://packaging.python.org/en/latest/specifications/direct-url-data-structure/
+    """
     said = json.loads(distribution.read_text("direct_url.json") or "{}")
     return bool(said.get("dir_info", {}).get("editable"))
 
 
 def _named(distribution: metadata.Distribution, among: list[Path]) -> dict[str, Path]:
-    """The modules of a distribution by their names: setuptools tells them, and of others all in a folder of sources
-    are theirs."""
+    """Return the modules of a package by their names: setuptools lists them, otherwise they are all modules of its
+    source folders."""
     told = distribution.read_text("top_level.txt")
     if told is None:
         return {name: path for folder in among for name, path in _modules_in(distribution, folder).items()}
@@ -260,7 +263,7 @@ def _place(distribution: metadata.Distribution, name: str, among: list[Path]) ->
 
 
 def _module(path: Path) -> Path | None:
-    """A module by its path without a suffix."""
+    """Return the file or folder of a module by its path without a suffix."""
     if path.is_dir() or path.is_file():
         return path
     return next((found for found in sorted(path.parent.glob(f"{path.name}.*")) if _is_module(found)), None)
@@ -276,8 +279,7 @@ def _is_package(path: Path) -> bool:
 
 
 def _modules_in(distribution: metadata.Distribution, folder: Path) -> dict[str, Path]:
-    """All modules of a folder of sources. In the root of a project are others as well: one is left, or it is not told
-    which."""
+    """Return all modules of a source folder. The root of a project has others as well: only one may be left."""
     if not folder.is_dir():
         raise _untold(distribution)
     modules = {
@@ -286,7 +288,7 @@ def _modules_in(distribution: metadata.Distribution, folder: Path) -> dict[str, 
         if not folders.is_left_out(path) and (_is_module(path) or _is_package(path))
     }
     if any((folder / name).exists() for name in _PROJECT):
-        modules = {name: path for name, path in modules.items() if name not in _BESIDE}
+        modules = {name: path for name, path in modules.items() if name not in _NOT_INSTALLED}
         regular = {name: path for name, path in modules.items() if path.is_file() or (path / "__init__.py").exists()}
         modules = regular or modules
         if len(modules) > 1:
@@ -295,7 +297,7 @@ def _modules_in(distribution: metadata.Distribution, folder: Path) -> dict[str, 
 
 
 def _of_modules(distribution: metadata.Distribution, modules: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    """The files of modules, of which some may be told."""
+    """Yield the files of these modules."""
     if not modules and distribution.read_text("top_level.txt") is None:
         raise _untold(distribution)
     for name, path in modules.items():
@@ -315,6 +317,6 @@ def _below(name: str, folder: Path) -> Iterator[tuple[str, Path]]:
 
 def _untold(distribution: metadata.Distribution) -> ValueError:
     return ValueError(
-        f"packages must tell which modules they have, got {distribution.name}, which does not as it is installed here; "
+        f"packages must list their modules, got {distribution.name}, which does not as it is installed here; "
         "install it with pip, and not editable"
     )

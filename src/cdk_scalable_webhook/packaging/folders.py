@@ -5,36 +5,36 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-# What is never code of a function, and changes by itself: with it in the asset, the same code would be deployed anew.
+# Files that are never code of a function. Many change by themselves, and would deploy the same code again.
 _LEFT_OUT = (
-    ".*",  # version control, caches, environments and what editors keep; and .env, whose secrets belong nowhere
+    ".*",  # version control, caches, environments and files of editors; and .env, which may have secrets
     "__pycache__",  # bytecode, which differs from machine to machine
     "*.py[co]",
-    "*.egg-info",  # what an installer noted
-    "node_modules",  # JavaScript: the CDK's
-    "cdk.json",  # what the CDK reads, writes and makes
+    "*.egg-info",  # notes of an installer
+    "node_modules",  # JavaScript of the CDK
+    "cdk.json",  # files of the CDK
     "cdk.context.json",
     "cdk.out",
 )
-# What marks a folder as one of these, whatever its name is.
+# A folder with one of these is left out too.
 _MARKS = (
     "pyvenv.cfg",  # a virtual environment
-    "conda-meta",  # one of conda's
+    "conda-meta",  # a virtual environment of conda
     "CACHEDIR.TAG",  # a cache: https://bford.info/cachedir/
-    "cdk.out",  # a cloud assembly, by which the CDK knows one too
+    "cdk.out",  # a cloud assembly
 )
 
 
 def files(argument: str, root: Path, *, without: Collection[Path] = ()) -> Iterator[tuple[str, Path]]:
-    """Name and place of each file, in an order that is the same everywhere. A link counts as what it points to.
+    """Yield name and path of each file, in the same order on every machine. A link counts as its target.
 
     Args:
-        argument: What the user calls it.
-        root: A folder; or a file, which is all there is then.
-        without: Folders that are left out, beside what never belongs to a function.
+        argument: The name of the user's argument, for errors.
+        root: A folder, or a single file.
+        without: Further folders to leave out.
 
     Raises:
-        ValueError: There is a link that points nowhere, or something that is no file.
+        ValueError: There is a broken link, or something that is neither a file nor a folder.
     """
     if root.is_dir():
         yield from _below(argument, root, root, [root.resolve()], {path.resolve() for path in without})
@@ -43,7 +43,7 @@ def files(argument: str, root: Path, *, without: Collection[Path] = ()) -> Itera
 
 
 def is_left_out(path: Path) -> bool:
-    """Whether it never belongs to a function."""
+    """Check whether a file or folder never belongs to a function."""
     return any(fnmatch(path.name, pattern) for pattern in _LEFT_OUT) or any((path / mark).exists() for mark in _MARKS)
 
 
@@ -55,14 +55,14 @@ def _below(
             continue
         name = path.relative_to(root).as_posix()
         if not name.isprintable() and any(0xD800 <= ord(character) <= 0xDFFF for character in name):
-            raise ValueError(f"{argument} must have files whose names are Unicode, got {name!r}; rename it")
+            raise ValueError(f"{argument} must have files with Unicode names, got {name!r}; rename it")
         mode = _mode(argument, path, name)
         if stat.S_ISREG(mode):
             yield name, path
             continue
         if not stat.S_ISDIR(mode):
             raise ValueError(
-                f"{argument} must hold files and folders only, got {name}, which is a socket, pipe or device; "
+                f"{argument} must have files and folders only, got {name}, which is a socket, pipe or device; "
                 "move it elsewhere"
             )
         real = path.resolve()
@@ -91,10 +91,10 @@ def _mode(argument: str, path: Path, name: str) -> int:
 
 def _wrong_link(argument: str, name: str, to: str) -> ValueError:
     return ValueError(
-        f"{argument} must have links to files and folders that are there, got {name}, which points to {to}; remove it"
+        f"{argument} must have links to existing files and folders, got {name}, which points to {to}; remove it"
     )
 
 
 def unreadable(argument: str, name: str, error: OSError) -> ValueError:
-    """Something that is there, and cannot be packed."""
-    return ValueError(f"{argument} must be readable, got {name}: {error.strerror}; mend it, or move it elsewhere")
+    """Return the error for a file that exists and cannot be packed."""
+    return ValueError(f"{argument} must be readable, got {name}: {error.strerror}; fix it, or move it elsewhere")

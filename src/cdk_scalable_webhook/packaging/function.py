@@ -1,4 +1,4 @@
-"""The Lambda functions of this library: one way to make them."""
+"""The Lambda functions of this library."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,11 @@ def runtime_function(
     reserved_concurrent_executions: float | None = None,
     **place: Any,
 ) -> lambda_.Function:
-    """A function that runs a handler of ``webhook_runtime``, with a log group and a role of its own.
+    """Create a function that runs a handler of ``webhook_runtime``, with a log group and a role of its own.
 
-    The role may write to that log group and nothing else; the CDK's default role may write to any. ``place`` is where
-    it runs: ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``. ``accepted`` is what checkers
-    find in this function alone.
+    The role may write to that log group only, while the CDK's default role may write to any. ``place`` is its network:
+    ``vpc``, ``vpc_subnets`` and ``security_groups`` of ``lambda_.Function``. ``accepted`` has the findings of checkers
+    in this function alone.
     """
     require_room(environment)
     log_group = logs.LogGroup(scope, f"{id}Logs", retention=common.log_retention, removal_policy=common.removal_policy)
@@ -67,7 +67,7 @@ def runtime_function(
     everywhere = [findings.SYNCHRONOUS, findings.NO_SECRETS, findings.AFTER_ITS_ROLE]
     findings.acknowledge(function, *everywhere, *accepted, *([] if place else [findings.NO_VPC]))
     if place:
-        # At the role itself, not at the policies beside it, to which you may add what a checker should tell.
+        # At the role itself and not at its other policies, in which a checker should report the user's own statements.
         findings.acknowledge(role, findings.NETWORK_INTERFACES)
     if common.tracing in (lambda_.Tracing.ACTIVE, lambda_.Tracing.PASS_THROUGH):
         of_flag = function.node.try_find_child("inlinePolicyAddedToExecutionRole-0")
@@ -78,7 +78,7 @@ def runtime_function(
 
 
 def _network_interfaces() -> iam.PolicyDocument:
-    """Lambda makes them by the function's own role. AWS's managed policy would let it write to any log group as well.
+    """Permit Lambda to create network interfaces. AWS's managed policy also permits writing to any log group.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
     """
@@ -94,24 +94,23 @@ def _network_interfaces() -> iam.PolicyDocument:
 
 
 def number_text(number: float) -> str:
-    """A number as the value of an environment variable, also where only deployment knows it."""
+    """Return a number as the value of an environment variable, also if only deployment knows it."""
     return Tokenization.stringify_number(number) if Token.is_unresolved(number) else str(int(number))
 
 
 _TOKEN_LENGTH = 100
 
 
-def require_room(values: Mapping[str, str], *, beside: int = 0, remedy: str = "give less of them") -> None:
-    """All variables of a function together hold 4 KB; only sources and filters can come near. ``beside`` is what others
-    take.
+def require_room(values: Mapping[str, str], *, others: int = 0, remedy: str = "shorten them") -> None:
+    """Require that all variables of a function fit into 4 KB together. ``others`` is the size of other variables.
 
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
-    # What only deployment knows is a name or an ARN, mostly shorter than this.
+    # A token is a name or an ARN, mostly shorter than this.
     texts = [re.sub(r"\$\{Token\[[^]]+\]\}", "x" * _TOKEN_LENGTH, text) for pair in values.items() for text in pair]
-    size = beside + sum(len(text.encode()) for text in texts)
+    size = others + sum(len(text.encode()) for text in texts)
     if size > MAX_ENVIRONMENT_BYTES:
         raise ValueError(
-            "source, event_filters, acknowledgement and what is given to sink must fit into the "
+            "source, event_filters, acknowledgement and the arguments of sink must fit into the "
             f"{MAX_ENVIRONMENT_BYTES:,} bytes of a function's environment together, got about {size:,}; {remedy}"
         )

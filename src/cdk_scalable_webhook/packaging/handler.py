@@ -1,4 +1,4 @@
-"""The handler of a Python function of the user's, and the packages that it imports."""
+"""The handler of the user's Python function, and the packages that it imports."""
 
 import ast
 from collections.abc import Sequence
@@ -10,16 +10,14 @@ from cdk_scalable_webhook.packaging import distributions
 
 
 def require_handler(code: Path, handler: str) -> None:
-    """A function that is there to be called."""
+    """Require a handler that is defined in the code."""
     if not is_there(code.exists):
         raise ValueError(
-            f"code must exist, got {brief(str(code))}, which does not: a path counts from where cdk runs; take "
-            "Path(__file__).parent / …, which counts from the file that says it"
+            f"code must exist, got {brief(str(code))}, which does not: a path is relative to where cdk runs; take "
+            "Path(__file__).parent / …, which is relative to your own file"
         )
     if not is_there(code.is_dir) and code.suffix != ".py":
-        raise ValueError(
-            f"code must be a folder or a .py file, got {brief(str(code))}; name one that holds your modules"
-        )
+        raise ValueError(f"code must be a folder or a .py file, got {brief(str(code))}; name one that has your modules")
     module, _, function = handler.rpartition(".")
     if not (module and all(part.isidentifier() for part in [*module.split("."), function])):
         raise ValueError(f"handler must be 'module.function', got {brief(handler)}; for example 'orders.handle'")
@@ -32,16 +30,16 @@ def require_handler(code: Path, handler: str) -> None:
             "name a module that it has, or add that one"
         )
     if (root if code.is_dir() else code).joinpath("webhook_runtime").exists():
-        raise ValueError("code must not hold a webhook_runtime, got one; take it out: it is packed beside your modules")
-    mend = f"correct it until python -m py_compile {file.name} says nothing"
+        raise ValueError("code must not have a webhook_runtime, got one; remove it: it is packed with your modules")
+    remedy = f"fix it until python -m py_compile {file.name} prints nothing"
     try:
         tree = ast.parse(file.read_bytes())
     except SyntaxError as error:
         raise ValueError(
-            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; {mend}"
+            f"code must be Python, got {file.name} with {error.msg} in line {error.lineno or 1}; {remedy}"
         ) from None
-    except (ValueError, RecursionError, MemoryError) as error:  # a NUL in it, or brackets without end
-        raise ValueError(f"code must be Python, got {file.name} with {error}; {mend}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # for a NUL character, or endless brackets
+        raise ValueError(f"code must be Python, got {file.name} with {error}; {remedy}") from None
     if any(isinstance(node, ast.AsyncFunctionDef) and node.name == function for node in tree.body):
         raise ValueError(
             f"handler must be an ordinary function, got {function!r} of {file.name}, which is async; "
@@ -56,7 +54,7 @@ def require_handler(code: Path, handler: str) -> None:
 
 
 def require_packages(names: Sequence[str]) -> None:
-    """Distributions that are there to be packed, with all that they require."""
+    """Require that these packages are installed, with all that they require."""
     distributions.resolve(names)
 
 

@@ -1,7 +1,7 @@
-"""What a distribution requires, and whether a function in Lambda has to have it.
+"""The requirements of a package, and whether a function in Lambda needs them.
 
-This is https://packaging.python.org/en/latest/specifications/dependency-specifiers/ without the versions: what is
-packed is what is installed. The library ``packaging`` knows more, but none of what an app needs brings it.
+This is https://packaging.python.org/en/latest/specifications/dependency-specifiers/ without the versions, since the
+installed version is packed. The library ``packaging`` can do more, but it would be a further dependency.
 """
 
 import ast
@@ -28,14 +28,14 @@ _OPERATORS: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Requirement:
-    """A distribution that is asked for, some of its extras, and when: ``httpx[http2]; python_version >= "3.9"``."""
+    """The name of a package, some of its extras, and a condition: ``httpx[http2]; python_version >= "3.9"``."""
 
     name: str
     extras: frozenset[str]
     marker: str = ""
 
     def holds(self, environment: Mapping[str, str], extras: frozenset[str]) -> bool:
-        """Whether it is required there, by a distribution that is asked for with these extras.
+        """Check whether it is required in an environment, by a package with these extras.
 
         Raises:
             ValueError: The marker cannot be read.
@@ -47,7 +47,7 @@ class Requirement:
 
 
 def read(text: str) -> Requirement:
-    """What a distribution says that it requires.
+    """Read a requirement in the metadata of a package.
 
     Raises:
         ValueError: It cannot be read.
@@ -56,19 +56,19 @@ def read(text: str) -> Requirement:
     if named is None:
         raise ValueError("no name")
     rest = text.strip()[named.end() :]
-    # An address may have a semicolon of its own.
+    # A URL may have a semicolon too.
     _, _, marker = re.sub(r"^\s*@\s*\S+", "", rest).partition(";")
     return Requirement(normal(named[1]), _extras(named[2]), marker.strip())
 
 
 def read_name(text: str) -> Requirement | None:
-    """What somebody asks for: a name, with extras if he wants, and nothing else."""
+    """Read a name with or without extras, and nothing else."""
     named = _NAMED.fullmatch(text)
     return Requirement(normal(named[1]), _extras(named[2])) if named else None
 
 
 def normal(name: str) -> str:
-    """https://packaging.python.org/en/latest/specifications/name-normalization/"""
+    """Normalise a name: https://packaging.python.org/en/latest/specifications/name-normalization/"""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -77,7 +77,7 @@ def _extras(listed: str | None) -> frozenset[str]:
 
 
 def _tree(marker: str) -> ast.expr:
-    """A marker is an expression of Python's, but for two operators."""
+    """Parse a marker: except for two operators, it is a Python expression."""
     try:
         return ast.parse(marker.replace("===", "==").replace("~=", "@"), mode="eval").body
     except (SyntaxError, RecursionError, MemoryError) as error:
@@ -104,7 +104,7 @@ def _holds(node: ast.expr, environment: Mapping[str, str]) -> bool:
 def _value(node: ast.expr, environment: Mapping[str, str]) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    name = ast.unparse(node).replace(".", "_")  # os.name, as it once was written
+    name = ast.unparse(node).replace(".", "_")  # os.name, as in old markers
     name = _OLD_NAMES.get(name, name)
     if name not in environment:
         raise ValueError(f"no variable {name}")

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
 
 _TIMEOUT = Duration.seconds(30)
-# A payload of 5 MB, of which there is one at a time, takes it to 109 MiB at most (decisions/0013).
+# A payload of 5 MB, one at a time, needs 109 MiB at most (decisions/0013).
 _MEMORY_SIZE = 256
 
-# What Lambda gives a function that says nothing.
+# Lambda's default.
 _LAMBDA_DEFAULT_TIMEOUT = Duration.seconds(3)
 
 
@@ -45,11 +45,11 @@ class ConsumerOptions:
     """The settings of the function that comes with a sink, for ``ScalableWebhook(consumer=…)``.
 
     Attributes:
-        timeout: How long the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
+        timeout: The time that the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
         memory_size: The memory in MiB: 128 to 10,240. Default: 256.
         reserved_concurrent_executions: The concurrency reserved for the consumer: ``max_concurrency`` or more, so at
-            least 2. The account has to keep 100 for functions without. Default: none; ``max_concurrency`` throttles
-            without it.
+            least 2. The account has to keep 100 for functions without a reservation. Default: none, since
+            ``max_concurrency`` throttles without it.
 
     Raises:
         ValueError: A value is out of its limits.
@@ -68,7 +68,7 @@ class ConsumerOptions:
 
 
 def timeout_of(consumer: lambda_.Function | ConsumerOptions) -> Duration:
-    """How long a batch may take: the queue must hide its messages for longer."""
+    """Return the time that a batch may take. The queue must hide its messages for longer."""
     if isinstance(consumer, ConsumerOptions):
         return consumer.timeout or _TIMEOUT
     return consumer.timeout or _LAMBDA_DEFAULT_TIMEOUT
@@ -77,12 +77,12 @@ def timeout_of(consumer: lambda_.Function | ConsumerOptions) -> Duration:
 def require_consumer(
     scope: Construct, consumer: lambda_.Function | ConsumerOptions, queue: sqs.IQueue | None, max_concurrency: int
 ) -> None:
-    """Refuse a consumer that the queue could not be delivered to. ``queue`` is None where a new one is made."""
+    """Reject a consumer that the queue cannot be delivered to. ``queue`` is None for a new one."""
     if isinstance(consumer, ConsumerOptions):
         _require_reserved(consumer.reserved_concurrent_executions, max_concurrency)
         return
     _require_stack(scope, consumer, queue)
-    # A FIFO queue has one batch at a time, whatever the maximum says.
+    # A FIFO queue has one batch at a time, even with a higher maximum.
     if queue is None or not queue.fifo:
         resource = consumer.node.default_child
         reserved = resource.reserved_concurrent_executions if isinstance(resource, lambda_.CfnFunction) else None
@@ -102,8 +102,8 @@ def create_consumer(
     payload_bucket: "s3.IBucket | None",
     common: CommonOptions,
 ) -> lambda_.Function:
-    """The function that comes with a sink, permitted to write to it and to the dead-letter queue. ``event_filters`` has
-    those that it applies, by mount."""
+    """Create the function that comes with a sink, and permit it to write to the sink and the dead-letter queue.
+    ``event_filters`` has the filters that it applies, by path."""
     timeout = timeout_of(options)
     config = sink.bind(scope, SinkOptions(timeout=timeout, common=common, payload_bucket=payload_bucket))
     sources = unverified(endpoints)
@@ -147,10 +147,9 @@ def create_consumer(
 
 def _connect(consumer: lambda_.Function, network: SinkNetwork) -> None:
     for connectable in network.reaches:
-        # A rule for outgoing traffic adds nothing where all of it is allowed: true, and not the user's affair.
+        # The CDK warns that an egress rule adds nothing if all traffic is allowed. The user cannot change that.
         Annotations.of(consumer).acknowledge_warning("@aws-cdk/aws-ec2:ipv4IgnoreEgressRule")
-        # From this side, so that the rule is of this stack: a database is often of another, on which this one depends
-        # already.
+        # From this side, so that the rule is in this stack: the stack of a database must not depend on this one.
         consumer.connections.allow_to_default_port(connectable, "Webhook consumer")
 
 
@@ -163,13 +162,13 @@ def take_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, qu
 
 
 def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch.Metric":
-    """The count of webhooks of this queue that fail verification."""
+    """Return the count of webhooks of this queue that fail verification."""
     return counted("Unverified", queue, period)
 
 
 def _environment(queues: Queues, retry: Retry, payload_bucket: "s3.IBucket | None") -> dict[str, str]:
-    """What every consumer knows of its queue, to send back and to dead-letter what failed; and where large payloads
-    are, and from which age on a missing one has expired."""
+    """Return the settings of a consumer: its queue, its retries, and large payloads with the age at which they
+    expire."""
     count = queues.max_receive_count
     settings = ConsumerSettings(
         queue_url=queues.queue.queue_url,
@@ -194,8 +193,8 @@ def _place(network: SinkNetwork | None) -> dict[str, Any]:
 
 
 def _require_stack(scope: Construct, consumer: lambda_.Function, queue: sqs.IQueue | None) -> None:
-    """The consumer's permissions name the queue, and the event source mapping names the consumer: neither of two stacks
-    could be deployed before the other."""
+    """Reject a consumer of another stack than the queue. Its permissions refer to the queue, and the event source
+    mapping refers to the consumer, so neither stack could be deployed first."""
     is_here = queue is None or (queue.node.default_child is not None and Stack.of(queue) is Stack.of(scope))
     if is_here and Stack.of(consumer) is not Stack.of(scope):
         raise ValueError(
@@ -219,8 +218,8 @@ def _require_reserved(
     argument: str = "reserved_concurrent_executions",
     remedy: str = "leave it out",
 ) -> None:
-    """Reserved concurrency below the mapping's maximum throttles the function, and Lambda's throttled tries use up the
-    receives of good messages."""
+    """Reject reserved concurrency below the maximum of the mapping: each throttled delivery counts as a try of a good
+    message."""
     if reserved is None or Token.is_unresolved(reserved) or Token.is_unresolved(max_concurrency):
         return
     if reserved < max_concurrency:

@@ -1,4 +1,4 @@
-"""Queues of the user's: what can be known of them, and what a queue has to be for its place."""
+"""Existing queues: their known properties, and the checks for each use."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ _QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
 
 
 def require_visibility(queue: sqs.IQueue, timeout: Duration | None, window: Duration | None) -> None:
-    """A message must stay hidden while the consumer works on it, retries of throttled batches included."""
+    """Require that a message stays hidden while the consumer works on it, retries of throttled batches included."""
     visible, busy = _property(queue, "visibility_timeout", _QUEUE_DEFAULT_VISIBILITY), known_seconds(timeout)
     needed = None if busy is None else 6 * busy + (known_seconds(window) or 0)
     if visible is not None and needed is not None and visible < needed:
@@ -36,30 +36,30 @@ def require_dead_letter_queue(
     retention: float | None,
     size: float | None,
 ) -> None:
-    """What a dead-letter queue has to be for its queue, which is None where it is about to be made."""
+    """Reject a dead-letter queue that does not fit its queue, which is None for a new one."""
     require_same_environment(scope, dead_letter_queue=dead_letter_queue)
     _require_account(scope, dead_letter_queue)
     _require_same_kind(fifo, dead_letter_queue)
     _require_let_in(dead_letter_queue, queue)
     _require_retention(dead_letter_queue, retention)
-    _require_size_of_dead_letters(dead_letter_queue, size)
+    _require_dead_letter_size(dead_letter_queue, size)
 
 
 def _require_account(scope: Construct, dead_letter_queue: sqs.IQueue) -> None:
-    """SQS moves messages within an account.
+    """Reject a dead-letter queue of another account: SQS moves messages within an account.
 
     https://docs.aws.amazon.com/sdk-for-java/v1/developer-guide/examples-sqs-dead-letter-queues.html
     """
     own, other = Stack.of(scope).account, dead_letter_queue.env.account
     if not Token.is_unresolved(own) and not Token.is_unresolved(other) and own != other:
         raise ValueError(
-            f"dead_letter_queue must be of the account of the ScalableWebhook, {own}, got "
+            f"dead_letter_queue must be in the account of the ScalableWebhook, {own}, got "
             f"{dead_letter_queue.node.path} of {other}; pass one of this account, or leave it out"
         )
 
 
 def arns(queue: sqs.IQueue) -> set[str]:
-    """Every ARN by which a queue is known here. One that only deployment knows says nothing to another stack."""
+    """Return every ARN that a queue has in this app. Another stack cannot compare an ARN that only deployment knows."""
     stack, resource = Stack.of(queue), queue.node.default_child
     arns = [queue.queue_arn]
     if isinstance(resource, sqs.CfnQueue) and (name := stack.resolve(resource.queue_name)) is not None:
@@ -68,8 +68,8 @@ def arns(queue: sqs.IQueue) -> set[str]:
 
 
 def _spelled(stack: Stack, text: str) -> str:
-    """Service, region, account and name of an ARN: the same text for the same thing, however it was written."""
-    # What is of another stack is named by that, and an export by its account and region, where these are known.
+    """Return service, region, account and name of an ARN: the same text for the same resource."""
+    # A reference belongs to the stack of its resource, and an export to its account and region, if they are known.
     for token in Tokenization.reverse_string(text).tokens:
         if Reference.is_reference(token):
             stack = Stack.of(cast(Reference, token).target)
@@ -84,8 +84,8 @@ def _spelled(stack: Stack, text: str) -> str:
 
 
 def _require_retention(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
-    """A message keeps its age when it moves: with a shorter retention than its queue's, in seconds, it would be deleted
-    on arrival."""
+    """Reject a shorter retention than that of the queue, in seconds. A message keeps its age when it moves, so it could
+    be deleted on arrival."""
     kept = retention_of(dead_letter_queue)
     if kept is not None and needed is not None and kept < needed:
         raise ValueError(
@@ -95,8 +95,8 @@ def _require_retention(dead_letter_queue: sqs.IQueue, needed: float | None) -> N
 
 
 def _require_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None) -> None:
-    """SQS refuses a redrive policy that the dead-letter queue does not allow. ``queue`` is None for one that is about
-    to be made, which no list can have in it.
+    """Reject a dead-letter queue that does not allow the queue. ``queue`` is None for a new one, which no list of
+    allowed queues can have in it.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
     """
@@ -110,15 +110,15 @@ def _require_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None) -> 
         return
     if queue is not None and not arns(queue).isdisjoint(_spelled(stack, arn) for arn in allowed):
         return
-    got = "nobody" if permission == "denyAll" else f"{len(allowed)} others"
+    got = "no queue" if permission == "denyAll" else f"{len(allowed)} others"
     raise ValueError(
-        f"the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in {got}; create the "
+        f"the redrive-allow policy of dead_letter_queue must allow the queue, got one that allows {got}; create the "
         "dead-letter queue without redrive_allow_policy, or with sqs.RedrivePermission.ALLOW_ALL in it"
     )
 
 
 def _require_same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -> None:
-    """SQS wants the dead-letter queue of a FIFO queue to be FIFO, and of a standard queue to be standard."""
+    """Reject a dead-letter queue of another kind: SQS requires a FIFO one for a FIFO queue, else a standard one."""
     if dead_letter_queue is None or dead_letter_queue.fifo == queue_fifo:
         return
     kinds = {True: "FIFO", False: "standard"}
@@ -129,26 +129,26 @@ def _require_same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -
 
 
 def retention_of(queue: sqs.IQueue) -> float | None:
-    """The seconds for which an existing queue keeps messages, None where that cannot be known."""
+    """Return the seconds for which an existing queue keeps messages, or None if that is not known."""
     return _property(queue, "message_retention_period", _QUEUE_DEFAULT_RETENTION)
 
 
 def message_size_of(queue: sqs.IQueue) -> float | None:
-    """The bytes that a message of an existing queue may have, None where that cannot be known: SQS's default
-    differs from account to account."""
+    """Return the maximum bytes of a message of an existing queue, or None if that is not known: SQS's default differs
+    from account to account."""
     return _property(queue, "maximum_message_size", None)
 
 
-def _require_size_of_dead_letters(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
-    """What does not fit into the dead-letter queue would come back until it is deleted."""
+def _require_dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
+    """Reject a dead-letter queue for smaller messages: a larger one would be retried until it is deleted."""
     _require_size(needed, "dead-letter queue", dead_letter_queue=dead_letter_queue)
 
 
 def require_unverified_queue(
     scope: Construct, unverified_queue: sqs.IQueue, dead_letter_queue: sqs.IQueue | None, needed: float
 ) -> None:
-    """A queue that no consumer empties, which would store its messages, and that is no dead-letter queue, where they
-    would hide. ``dead_letter_queue`` is None where a new one is made; ``needed`` is the size of a message in bytes."""
+    """Reject a queue with a consumer, which would store the unverified webhooks, and a dead-letter queue, which would
+    hide them. ``dead_letter_queue`` is None for a new one; ``needed`` is the size of a message in bytes."""
     require_same_environment(scope, unverified_queue=unverified_queue)
     if unverified_queue.fifo:
         raise ValueError(
@@ -163,27 +163,27 @@ def require_unverified_queue(
     if is_consumed(scope, names):
         raise ValueError(
             f"unverified_queue must have no consumer, got {unverified_queue.node.path}, which another ScalableWebhook "
-            "empties; pass another one, or leave it out"
+            "consumes; pass another one, or leave it out"
         )
     _require_size(needed, "queue", unverified_queue=unverified_queue)
 
 
-# The child of an app that knows which queues have a consumer.
+# The child of an app that lists the queues with a consumer.
 _CONSUMED = "ScalableWebhook Queues"
 
 
 def is_consumed(scope: IConstruct, names: Iterable[str]) -> bool:
-    """Whether a webhook of this app consumes the queue with one of these ARNs."""
+    """Check whether a webhook of this app consumes the queue with one of these ARNs."""
     consumed = cast(Construct, scope.node.root).node.try_find_child(_CONSUMED)
     return consumed is not None and any(cast(Construct, consumed).node.try_find_child(name) for name in names)
 
 
 def consume(queue: sqs.IQueue) -> None:
-    """Note that the queue has a consumer: two would take each other's messages. One queue may have several names here:
+    """Record that the queue has a consumer: two would take each other's messages. A queue may have several ARNs here:
     that of its own stack, and those of imports.
 
     Raises:
-        ValueError: It has one already.
+        ValueError: The queue has a consumer already.
     """
     names = sorted(arns(queue))
     if is_consumed(queue, names):
@@ -208,7 +208,7 @@ def _require_size(needed: float | None, kind: str, **queues: sqs.IQueue) -> None
 
 
 def _property(queue: sqs.IQueue, name: str, default: float | None) -> float | None:
-    """A property of a queue made in this app, the default where it is not set, None where it cannot be known."""
+    """Return a property of a queue: the default if this app does not set it, None if it is not known."""
     resource = queue.node.default_child
     if not isinstance(resource, sqs.CfnQueue):
         return None

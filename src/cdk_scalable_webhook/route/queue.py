@@ -19,15 +19,15 @@ from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 
 _MAX_RECEIVE_COUNT = 5
 
-# In seconds. Anything is restarted now and then.
+# In seconds: any sink is restarted now and then.
 _SHORTEST_OUTAGE = 60
 
 _RETENTION = Duration.days(4)
 
-# As long as SQS keeps anything: a message's age does not start anew when it moves.
+# SQS's maximum: a message keeps its age when it moves.
 _DEAD_LETTER_RETENTION = Duration.days(14)
 
-# Long enough for a weekend with a wrong secret. A stranger's requests are not worth more.
+# Long enough to notice a wrong secret after a weekend.
 _UNVERIFIED_RETENTION = Duration.days(4)
 
 
@@ -43,12 +43,12 @@ class QueueOptions:
         unverified_queue: An existing queue for webhooks that fail verification behind an ingress that does not verify,
             with the reason as an attribute: a standard queue. It is used only where there is such an endpoint, one of
             ``add_source()`` included. Default: a new queue, where it is used, that keeps them for 4 days.
-        max_receive_count: How often a message may fail before it moves to the dead-letter queue: 1 to 1000; below 5
+        max_receive_count: The number of tries before a message moves to the dead-letter queue: 1 to 1000; below 5
             gives a warning. Default: 5.
-        retention_period: How long the queue keeps a message: 1 minute to 14 days. A shorter one than before deletes
-            the messages that are older. Default: 4 days.
-        visibility_timeout: How long a message stays hidden while the consumer works on it, at least 6 x ``timeout`` of
-            the consumer + ``max_batching_window``, up to 12 hours. Default: exactly that minimum.
+        retention_period: The time for which the queue keeps a message: 1 minute to 14 days. If you shorten it, SQS
+            deletes the messages that are older. Default: 4 days.
+        visibility_timeout: The time for which a message stays hidden while the consumer works on it: at least 6 x
+            ``timeout`` of the consumer + ``max_batching_window``, up to 12 hours. Default: that minimum.
 
     Raises:
         ValueError: A value is out of its limits.
@@ -71,7 +71,7 @@ class QueueOptions:
 
 @dataclass(frozen=True)
 class Queues:
-    """The queue; and the dead-letter queue with its ``max_receive_count``, where they are known."""
+    """The queue; and the dead-letter queue with its ``max_receive_count``, if they are known."""
 
     queue: sqs.IQueue
     dead_letter_queue: sqs.IQueue | None
@@ -79,17 +79,17 @@ class Queues:
 
     @property
     def days(self) -> int:
-        """For how many days a webhook may be in flight: in the queue, in the dead-letter queue, and after a redrive in
-        the queue again. SQS's maximum where only deployment knows. A day more, since nothing ends on the second."""
+        """The days for which a webhook may be in flight: in the queue, in the dead-letter queue, and in the queue again
+        after a redrive. An unknown retention counts as SQS's maximum. One day is added, since nothing ends exactly."""
         longest = in_seconds(_DEAD_LETTER_RETENTION)
         in_queue = existing_queue.retention_of(self.queue) or longest
-        in_dead_letters = (self.dead_letter_queue and existing_queue.retention_of(self.dead_letter_queue)) or longest
-        return math.ceil((in_queue + in_dead_letters + in_queue) / (24 * 3600)) + 1
+        dead_lettered = (self.dead_letter_queue and existing_queue.retention_of(self.dead_letter_queue)) or longest
+        return math.ceil((in_queue + dead_lettered + in_queue) / (24 * 3600)) + 1
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long the consumer keeps a message. ``retry`` is None with a consumer of the user's, which retries itself."""
+    """The times that the consumer needs. ``retry`` is None for an existing consumer, which does its own retries."""
 
     timeout: Duration
     max_batching_window: Duration | None
@@ -97,7 +97,7 @@ class Timing:
 
 
 def create_queues(scope: Construct, options: QueueOptions, timing: Timing, common: CommonOptions) -> Queues:
-    """A standard queue with a dead-letter queue."""
+    """Create a standard queue with a dead-letter queue."""
     _require_visibility(options.visibility_timeout, timing)
     retention = known_seconds(options.retention_period or _RETENTION)
     tries = options.max_receive_count or _MAX_RECEIVE_COUNT
@@ -110,7 +110,7 @@ def create_queues(scope: Construct, options: QueueOptions, timing: Timing, commo
             scope, options.unverified_queue, options.dead_letter_queue, MAX_MESSAGE_BYTES
         )
     _check_tries(scope, timing.retry, tries, retention)
-    dead_letters = options.dead_letter_queue or _queue(
+    dead_letter_queue = options.dead_letter_queue or _queue(
         scope, "DeadLetterQueue", common, retention_period=_DEAD_LETTER_RETENTION
     )
     visibility = options.visibility_timeout or _visibility_timeout(timing)
@@ -120,13 +120,13 @@ def create_queues(scope: Construct, options: QueueOptions, timing: Timing, commo
         common,
         retention_period=options.retention_period,
         visibility_timeout=visibility,
-        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=tries),
     )
-    return Queues(queue, dead_letters, tries)
+    return Queues(queue, dead_letter_queue, tries)
 
 
 def create_unverified_queue(scope: Construct, common: CommonOptions) -> sqs.IQueue:
-    """A standard queue, also beside a FIFO one: the order of a stranger's requests does not matter."""
+    """Create a standard queue, also next to a FIFO queue: the order of unverified webhooks does not matter."""
     return _queue(
         scope,
         "UnverifiedQueue",
@@ -144,7 +144,7 @@ def _queue(
     accepted: Sequence[findings.Finding] = (),
     **properties: Any,
 ) -> sqs.Queue:
-    """A standard queue, encrypted, and closed to anything but TLS."""
+    """Create a standard queue, encrypted and for TLS only."""
     key = common.encryption_key
     queue = sqs.Queue(
         scope,
@@ -152,7 +152,7 @@ def _queue(
         encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
         encryption_master_key=key,
         enforce_ssl=True,
-        # Set, since defaults differ from account to account and region to region.
+        # Always set, since the default differs from account to account and region to region.
         max_message_size_bytes=MAX_MESSAGE_BYTES,
         removal_policy=common.removal_policy,
         **properties,
@@ -162,13 +162,13 @@ def _queue(
 
 
 def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queues:
-    """An existing queue, with its dead-letter queue where this app creates it."""
+    """Return an existing queue, with its dead-letter queue if this app creates it."""
     existing_queue.require_visibility(queue, timing.timeout, timing.max_batching_window)
     if not queue.fifo and Token.is_unresolved(queue.queue_name) and not Resource.is_owned_resource(queue):
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:queueKind",
-            "queue should say whether it is FIFO, got an imported one whose name only deployment knows: it is taken "
-            "for a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
+            "queue should tell whether it is FIFO, got an imported one whose name only deployment knows: it counts as "
+            "a standard queue. Import a FIFO queue by from_queue_attributes(fifo=True, …); else acknowledge this.",
         )
     holds = existing_queue.message_size_of(queue)
     if holds is not None and holds < MAX_MESSAGE_BYTES:
@@ -183,7 +183,7 @@ def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queu
             "cdk-scalable-webhook:noDeadLetterQueue",
             "queue should have a dead-letter queue, and none is known: a webhook that cannot be stored is retried "
             "until its retention period ends, and is then lost. Create the queue in this app with dead_letter_queue=; "
-            "where an imported one has one, acknowledge this.",
+            "if an imported one has one, acknowledge this.",
         )
         return Queues(queue, None, None)
     retention, size = existing_queue.retention_of(queue), existing_queue.message_size_of(queue)
@@ -195,8 +195,8 @@ def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queu
 
 
 def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention: float | None) -> None:
-    """How long the sink may be down before good webhooks go to the dead-letter queue: not too short, and never longer
-    than the queue keeps them."""
+    """Check the time that the sink may be down before good webhooks move to the dead-letter queue: not too short, and
+    never longer than the queue keeps them."""
     if Token.is_unresolved(tries):
         return
     if tries < _MAX_RECEIVE_COUNT:
@@ -223,14 +223,14 @@ def _visibility_timeout(timing: Timing) -> Duration:
     window = timing.max_batching_window or Duration.seconds(0)
     if timing.timeout.is_unresolved() or window.is_unresolved():
         raise ValueError(
-            "visibility_timeout must be given where the consumer's timeout or max_batching_window is known only at "
+            "visibility_timeout must be given if the consumer's timeout or max_batching_window is known only at "
             "deployment, got none; set it to at least 6 x timeout + max_batching_window"
         )
     return Duration.seconds(6 * in_seconds(timing.timeout)).plus(window)
 
 
 def _require_visibility(value: Duration | None, timing: Timing) -> None:
-    """A message must stay invisible while it is worked on, retries of throttled batches included."""
+    """Require that a message stays hidden while the consumer works on it, retries of throttled batches included."""
     visible, busy = known_seconds(value), known_seconds(timing.timeout)
     waiting = known_seconds(timing.max_batching_window) or 0
     if visible is None or busy is None:
@@ -248,7 +248,7 @@ def _require_visibility(value: Duration | None, timing: Timing) -> None:
 
 
 def _require_retries(tries: int, longest: Duration, retention: float | None) -> None:
-    """What waits longer than the queue keeps it is deleted, and nobody would know."""
+    """Reject retries that take longer than the queue keeps a message: SQS would delete it silently."""
     if retention is not None and in_seconds(longest) >= retention:
         raise ValueError(
             f"retention_period must be longer than the {show(longest)} that max_receive_count ({tries:,}) and retry "

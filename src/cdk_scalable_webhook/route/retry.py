@@ -1,4 +1,4 @@
-"""When a webhook that failed is tried again."""
+"""The delays of retries."""
 
 from aws_cdk import Duration
 
@@ -15,14 +15,15 @@ _MAXIMUM = Duration.minutes(15)
 
 @typed
 class Retry:
-    """How long a webhook that failed waits before it is tried again: exponentially longer, with full jitter.
+    """The delay before a failed webhook is retried: exponential backoff with full jitter.
 
-    After its n-th failure it waits for anything up to ``initial`` x 2^(n - 1), never above ``maximum``. How often it is
-    tried is ``max_receive_count``. A sink that says when it wants to be asked again is asked then.
+    After the n-th failure the delay is random, up to ``initial`` x 2^(n - 1), never above ``maximum``.
+    ``max_receive_count`` is the number of tries. If a sink tells when to retry, as by ``Retry-After``, that is the
+    delay.
 
     See: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
 
-    The wait is the visibility timeout of the message.
+    The delay is the visibility timeout of the message.
 
     See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
     """
@@ -32,8 +33,8 @@ class Retry:
 
         Args:
             initial: The longest delay after the first failure: 1 second to 11 hours. Default: 30 seconds.
-            maximum: The longest delay of all: ``initial`` to 11 hours. Default: 15 minutes, or ``initial`` where that
-                is more.
+            maximum: The longest delay of all: ``initial`` to 11 hours. Default: 15 minutes, or ``initial`` if that is
+                more.
 
         Raises:
             ValueError: A delay is out of its limits, or is known only at deployment.
@@ -45,10 +46,10 @@ class Retry:
         require_duration("retry maximum", self.maximum, self.initial, _LONGEST)
 
     def longest(self, max_receive_count: int) -> Duration:
-        """How long all the delays of a webhook take together that is tried so often, if each is as long as it may be.
+        """Return the longest time that all delays of a webhook can take together.
 
         Args:
-            max_receive_count: How often it is tried: 1 to 1000.
+            max_receive_count: The number of tries: 1 to 1000.
 
         Returns:
             The sum of the longest delays.
@@ -56,10 +57,10 @@ class Retry:
         return Duration.seconds(round(self._backoff.longest(max_receive_count)))
 
     def average(self, max_receive_count: int) -> Duration:
-        """How long they take on average, and so how long an outage of the sink is survived.
+        """Return the time that all delays take on average, and so the outage of the sink that a webhook survives.
 
         Args:
-            max_receive_count: How often it is tried: 1 to 1000.
+            max_receive_count: The number of tries: 1 to 1000.
 
         Returns:
             Half of ``longest``.

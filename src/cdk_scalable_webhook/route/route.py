@@ -34,16 +34,16 @@ from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
 from cdk_scalable_webhook.sources.source import count_mismatched, environment
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_s3 as s3
 
-# Bytes of a consumer's environment for its other variables, whatever the sink.
+# The bytes reserved for the other variables of a consumer, with any sink.
 _OTHER_VARIABLES = 1000
 
 
 class Route(Construct):
     """A queue with its consumer and sink. The arguments are those of ``ScalableWebhook``; ``endpoints`` has the first
-    endpoint, by its mount."""
+    endpoint, by its path."""
 
     def __init__(
         self,
@@ -121,18 +121,18 @@ class Route(Construct):
 
     @property
     def outage_tolerance(self) -> Duration | None:
-        """How long the sink may be down, on average; None where only the consumer or deployment knows."""
+        """The time that the sink may be down, on average; None if only the consumer or deployment knows it."""
         if self.retry is None or self._max_receive_count is None or Token.is_unresolved(self._max_receive_count):
             return None
         return self.retry.average(int(self._max_receive_count))
 
     @property
     def filters(self) -> bool:
-        """Whether an endpoint has filters."""
+        """Whether one of the endpoints has filters."""
         return any(each.filters for each in self._endpoints.values())
 
     def filtering_mapping(self) -> lambda_.EventSourceMapping | None:
-        """The event source mapping where it is the one that drops, which it then has to be for good."""
+        """Return the event source mapping if it drops. From then on no other part may drop, since the metric is its."""
         self._is_counted_by_mapping = self._drops.mapping is not None
         return self._mapping if self._is_counted_by_mapping else None
 
@@ -140,7 +140,8 @@ class Route(Construct):
         """Check whether the queue can take the webhooks of one more endpoint.
 
         Returns:
-            What has to change before the endpoint opens: a mapping that drops by the filters of other endpoints.
+            The resources that have to change before the endpoint opens: a mapping that drops by the filters of other
+            endpoints.
 
         Raises:
             ValueError: The consumer cannot verify or filter them.
@@ -149,24 +150,24 @@ class Route(Construct):
         drops = dropping(endpoints, own_consumer=self.sink is None)
         if self._is_counted_by_mapping and drops.mapping is None:
             raise ValueError(
-                "metric_dropped() must be called after add_source() where event_filters then differ between "
-                "endpoints, got it before, so that it counts in another place; move it behind the last add_source()"
+                "metric_dropped() must be called after add_source() if event_filters then differ between "
+                "endpoints, got it before, so it counts in another place; move it behind the last add_source()"
             )
-        remedy = "give less of them"
+        remedy = "shorten them"
         if endpoint.source is not None:
-            remedy = f"take Ingress.lambda_integration(), whose function knows its own source alone, or {remedy}"
-        require_room(_told(endpoints, drops), beside=_OTHER_VARIABLES, remedy=remedy)
+            remedy = f"take Ingress.lambda_integration(), whose function has its own source alone, or {remedy}"
+        require_room(_environment(endpoints, drops), others=_OTHER_VARIABLES, remedy=remedy)
         return [self._mapping] if self._drops.mapping and drops.mapping is None else []
 
     def add_endpoint(self, mount: str, endpoint: Endpoint) -> None:
-        """Take the webhooks of one more endpoint."""
+        """Add the webhooks of one more endpoint."""
         endpoints = {**self._endpoints, mount: endpoint}
         drops = dropping(endpoints, own_consumer=self.sink is None)
         if endpoint.source is not None:
             endpoint.source.grant_read(self.consumer)
             count_mismatched(self.consumer, self.queue, [endpoint.source])
             self._take_unverified_aside()
-        for name, value in _told(endpoints, drops).items():
+        for name, value in _environment(endpoints, drops).items():
             self.consumer.add_environment(name, value)
         if drops.consumer and not self._drops.consumer:
             count_dropped(self.consumer, self.queue)
@@ -175,12 +176,12 @@ class Route(Construct):
         self._endpoints, self._drops = endpoints, drops
 
     def _take_unverified_aside(self) -> None:
-        """Verify in the consumer what no ingress verifies."""
+        """Let the consumer move webhooks that fail verification to their queue."""
         if self.unverified_queue is None:
             self.unverified_queue = self._given_unverified_queue or create_unverified_queue(self, self._common)
             take_unverified_aside(self.consumer, self.unverified_queue, self.queue)
 
 
-def _told(endpoints: Mapping[str, Endpoint], drops: Dropping) -> dict[str, str]:
-    """The environment by which the consumer verifies and filters for these endpoints."""
+def _environment(endpoints: Mapping[str, Endpoint], drops: Dropping) -> dict[str, str]:
+    """Return the environment by which the consumer verifies and filters for these endpoints."""
     return environment(unverified(endpoints)) | filter_environment(drops.consumer)

@@ -1,4 +1,4 @@
-"""Where a webhook ends."""
+"""The sinks: destinations of webhooks, and the interface for one of your own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from constructs import Construct
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.common import CommonOptions
 
-if TYPE_CHECKING:  # importing them costs every synth, and most need none of them
+if TYPE_CHECKING:  # importing them slows each synth, and most need none of them
     from aws_cdk import aws_dynamodb as dynamodb
     from aws_cdk import aws_ec2 as ec2
     from aws_cdk import aws_rds as rds
@@ -29,12 +29,13 @@ if TYPE_CHECKING:  # importing them costs every synth, and most need none of the
 
 @dataclass(frozen=True)
 class SinkOptions:
-    """What a sink is given to work with.
+    """The settings that a sink gets.
 
     Attributes:
-        timeout: How long the consumer may work on one batch: 1 second to 15 minutes.
-        common: The settings for everything that the sink creates, such as the encryption key.
-        payload_bucket: Where a sink may keep, below ``stored/``, payloads that it cannot hold; None: nowhere.
+        timeout: The time that the consumer may work on one batch: 1 second to 15 minutes.
+        common: The settings for every resource that the sink creates, such as the encryption key.
+        payload_bucket: The bucket in which a sink may keep payloads that it cannot hold, below ``stored/``; None:
+            there is none.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
@@ -46,13 +47,14 @@ class SinkOptions:
 
 @dataclass(frozen=True)
 class SinkNetwork:
-    """Where the consumer function has to be, to reach a sink.
+    """The network in which the consumer function reaches a sink.
 
     Attributes:
         vpc: The VPC.
-        vpc_subnets: Which of its subnets. Default: those that are private with a way out.
-        security_groups: Those of the function. Default: a new one.
-        reaches: What the function connects to, on its default port. Default: nothing, so no security group changes.
+        vpc_subnets: The subnets of the function. Default: the private ones with egress.
+        security_groups: The security groups of the function. Default: a new one.
+        reaches: The resources that the function connects to, on their default port. Default: none, so no security group
+            changes.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """
@@ -65,15 +67,15 @@ class SinkNetwork:
 
 @dataclass(frozen=True)
 class SinkConfig:
-    """What a sink asks of the consumer function.
+    """The consumer function that a sink needs.
 
     Attributes:
         handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
         environment: The environment variables that it reads.
-        packages: The distributions that it imports beside boto3, as ``Sink.python()`` takes them. Default: none.
-        code: A folder whose content goes into the asset as well, or a file, as in ``Sink.python()``. Default: none.
+        packages: The packages that it imports in addition to boto3, as for ``Sink.python()``. Default: none.
+        code: A folder whose content goes into the asset as well, or a file, as for ``Sink.python()``. Default: none.
         files: Files that go into the asset as well, by their name there. Default: none.
-        network: Where the function has to be. Default: outside of any VPC.
+        network: The network of the function. Default: outside of any VPC.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
     """
@@ -88,22 +90,26 @@ class SinkConfig:
 
 @typed
 class Sink(ABC):
-    """Where a webhook ends. One sink serves one ``ScalableWebhook``."""
+    """The destination of webhooks. One sink serves one ``ScalableWebhook``."""
 
     @staticmethod
     def dynamodb(table: "dynamodb.ITable | None" = None) -> "DynamoDBSink":
-        """A DynamoDB table, one item a webhook, written in one round trip for up to 25 of them.
+        """Store each webhook as an item of a DynamoDB table, up to 25 of them in one round trip.
 
-        Each item is written only if its ``id`` is new, so what is delivered twice is stored once. That ``id`` is the
-        webhook's key: the path of the endpoint, ``#`` and the sender's id, such as ``/stripe#evt_1``. The other
-        attributes: ``delivery_id`` (the sender's id by itself), ``mount`` (the path of the endpoint), ``request_id``,
-        ``received_at`` (ISO 8601, UTC), ``method``, ``path``, ``query``, ``headers`` (a map, names in lower case),
-        ``payload`` (a string where it is UTF-8, else binary) and ``source_ip``. A webhook that no item can hold
-        (400 KB) goes to the dead-letter queue with the reason; with ``large_payloads`` a payload above 350 KiB stays in
-        that bucket, below ``stored/``, and its item has ``payload_object``, the ``s3://`` URI, instead of ``payload``.
+        Each item is written only if its ``id`` is new, so a webhook that is delivered twice is stored once. The ``id``
+        is the webhook's key: the path of the endpoint, ``#`` and the provider's event id, such as ``/stripe#evt_1``.
+
+        The other attributes are ``delivery_id``, ``mount``, ``request_id``, ``received_at``, ``method``, ``path``,
+        ``query``, ``headers``, ``payload`` and ``source_ip``. ``delivery_id`` is the event id alone, and ``mount`` the
+        path of the endpoint. ``received_at`` is a text in ISO 8601 and UTC. ``headers`` is a map with names in lower
+        case. ``payload`` is a string if it is UTF-8, else binary.
+
+        A webhook that is too large for an item (400 KB) moves to the dead-letter queue with the reason. With
+        ``large_payloads`` a payload above 350 KiB stays in that bucket, below ``stored/``, and its item has
+        ``payload_object``, the ``s3://`` URI, instead of ``payload``.
 
         Args:
-            table: A table of yours, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,
+            table: An existing table, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,
                 encryption and point-in-time recovery.
 
         Returns:
@@ -135,42 +141,44 @@ class Sink(ABC):
         tls: bool = True,
         ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
-        """A table of a Postgres server, one row a webhook, a batch in one round trip over one connection.
+        """Store each webhook as a row of a Postgres table, a batch in one round trip over one connection.
 
-        Each execution environment of the consumer keeps one connection, so the server never sees more of them than
-        ``max_concurrency``. A row is inserted only if its ``id`` is new at its endpoint, so what is delivered twice is
-        stored once. A webhook that no row can hold fails alone, and goes to the dead-letter queue with the reason;
-        where the server is down or has no connection left, the batch comes back later.
+        Each execution environment of the consumer keeps one connection, so the server has at most ``max_concurrency``
+        busy ones. A row is inserted only if its ``id`` is new at its endpoint, so a webhook that is delivered twice is
+        stored once. A webhook that does not fit into a row fails alone, and moves to the dead-letter queue with the
+        reason. If the server is down or has no connection left, the batch is retried.
 
-        Needs ``pip install "cdk-scalable-webhook[postgres]"`` where the app is synthesised: the driver, pg8000, goes
-        into the function's asset from there. In the VPC the function also has to reach SQS and Secrets Manager, through
+        It needs ``pip install "cdk-scalable-webhook[postgres]"`` in the environment of the app: the driver, pg8000, is
+        packed into the function from there. In the VPC the function also has to reach SQS and Secrets Manager, through
         a NAT gateway or interface endpoints.
 
         Args:
             database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server
-                that is not in the CDK: say ``host``.
+                that is not in the CDK: set ``host``.
             database_name: The name of the database on the server.
-            table_name: The table, with a schema before it where it is not in the search path: ``orders.webhooks``.
-                Letters, digits and underscores; case counts. Default: ``webhooks``. Its columns are those of
+            table_name: The table, with its schema if that is not in the search path: ``orders.webhooks``. Letters,
+                digits and underscores; case matters. Default: ``webhooks``. Its columns are those of
                 ``create_table_statement``, its primary key is ``id`` and ``mount``; the user needs INSERT, and SELECT
                 on these two.
-            create_table: Whether the consumer makes the table where there is none. The user then needs CREATE on the
+            create_table: Whether the consumer creates the table if it does not exist. The user then needs CREATE on the
                 schema. Default: no; run ``create_table_statement`` yourself.
-            host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
+            host: The server's host name or address, if it is not in the CDK. Default: that of ``database``.
             port: The server's port, 1 to 65,535, with ``host``. Default: 5432.
-            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
-                read again. Default: that of ``database``.
-            iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
+            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. After a rotation it is read
+                again. Default: that of ``database``.
+            iam_user: A user of the database who signs in by IAM, without a secret. Default: none.
                 See: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
             vpc: The VPC of the function. Default: that of ``database``; for a ``host`` outside of any VPC, none.
-            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
-                the isolated ones.
-            security_groups: The function's. Default: a new one. Either way those of ``database`` let it in.
-            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
-                unencrypted connection is never fallen back to.
-            ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. RDS needs
-                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: for an
-                endpoint of RDS Amazon's authorities for RDS, for any other host those that the Lambda runtime trusts.
+            vpc_subnets: The subnets of the function. Default: the private ones with egress; if the VPC has none, the
+                isolated ones.
+            security_groups: The security groups of the function. Default: a new one. In both cases those of
+                ``database`` let the function in.
+            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes,
+                without a fallback to an unencrypted connection.
+            ca_certificates: A PEM file with the certificate authorities of your own server, trusted instead of
+                Amazon's. RDS needs it in China, GovCloud and the newest regions: AWS has a bundle for each region.
+                Default: for an endpoint of RDS Amazon's certificate authorities for RDS, for any other host those that
+                the Lambda runtime trusts.
                 See: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 
         Returns:
@@ -215,33 +223,35 @@ class Sink(ABC):
         tls: bool = True,
         ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
-        """A table of a MySQL or MariaDB server, one row a webhook, a batch in one round trip over one connection.
+        """Store each webhook as a row of a MySQL or MariaDB table, a batch in one round trip over one connection.
 
-        As ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The user
-        needs INSERT, SELECT on ``id`` and ``mount``, and UPDATE on ``id``.
+        It works as ``Sink.postgres()``, with ``pip install "cdk-scalable-webhook[mysql]"`` and the driver PyMySQL. The
+        user needs INSERT, SELECT on ``id`` and ``mount``, and UPDATE on ``id``.
 
         Args:
             database: A database of RDS or Aurora, or a proxy, of this app or imported. Default: none, for a server
-                that is not in the CDK: say ``host``.
+                that is not in the CDK: set ``host``.
             database_name: The name of the database on the server.
             table_name: The table. Letters, digits and underscores. Default: ``webhooks``. Its columns are those of
                 ``create_table_statement``, its primary key is ``id`` and ``mount``.
-            create_table: Whether the consumer makes the table where there is none. The user then needs CREATE.
+            create_table: Whether the consumer creates the table if it does not exist. The user then needs CREATE.
                 Default: no; run ``create_table_statement`` yourself.
-            host: The server's host name or address, where it is not in the CDK. Default: that of ``database``.
+            host: The server's host name or address, if it is not in the CDK. Default: that of ``database``.
             port: The server's port, 1 to 65,535, with ``host``. Default: 3306.
-            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. When it was rotated it is
-                read again. Default: that of ``database``.
-            iam_user: A user of the database's who signs in by IAM, without a secret. Default: none.
+            secret: A secret with ``username`` and ``password``, in JSON as RDS writes it. After a rotation it is read
+                again. Default: that of ``database``.
+            iam_user: A user of the database who signs in by IAM, without a secret. Default: none.
             vpc: The VPC of the function. Default: that of ``database``; for a ``host`` outside of any VPC, none.
-            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
-                the isolated ones.
-            security_groups: The function's. Default: a new one. Either way those of ``database`` let it in.
-            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes; an
-                unencrypted connection is never fallen back to.
-            ca_certificates: A PEM file with the authorities of your own server, trusted instead of Amazon's. RDS needs
-                it in China, GovCloud and the newest regions: AWS has a bundle for each region. Default: for an
-                endpoint of RDS Amazon's authorities for RDS, for any other host those that the Lambda runtime trusts.
+            vpc_subnets: The subnets of the function. Default: the private ones with egress; if the VPC has none, the
+                isolated ones.
+            security_groups: The security groups of the function. Default: a new one. In both cases those of
+                ``database`` let the function in.
+            tls: Whether the connection is encrypted, and the server's certificate and name verified. Default: yes,
+                without a fallback to an unencrypted connection.
+            ca_certificates: A PEM file with the certificate authorities of your own server, trusted instead of
+                Amazon's. RDS needs it in China, GovCloud and the newest regions: AWS has a bundle for each region.
+                Default: for an endpoint of RDS Amazon's certificate authorities for RDS, for any other host those that
+                the Lambda runtime trusts.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.
@@ -277,18 +287,19 @@ class Sink(ABC):
         create_table: bool = False,
         secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
     ) -> "DataApiSink":
-        """A table of an Aurora cluster, Postgres or MySQL, by the RDS Data API: without VPC, driver or connection.
+        """Store each webhook in a table of an Aurora cluster, Postgres or MySQL, by the RDS Data API: without a VPC, a
+        driver or a connection.
 
-        The table and its guarantees are those of ``Sink.postgres()`` and ``Sink.mysql()``. A cluster that has paused
-        is waited for: its webhooks come back later.
+        The table and its guarantees are those of ``Sink.postgres()`` and ``Sink.mysql()``. If the cluster is paused,
+        webhooks are retried until it has resumed.
 
         Args:
             cluster: The cluster, with ``enable_data_api``; an imported one has to tell its ``engine``.
             database_name: The name of the database in the cluster.
             table_name: The table. Default: ``webhooks``.
-            create_table: Whether the consumer makes the table where there is none. Default: no; run
+            create_table: Whether the consumer creates the table if it does not exist. Default: no; run
                 ``create_table_statement`` yourself.
-            secret: The secret by which the Data API signs in. Default: that of ``cluster``.
+            secret: The secret with which the Data API signs in. Default: that of ``cluster``.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``; its ``create_table_statement`` is the SQL of the table.
@@ -316,41 +327,42 @@ class Sink(ABC):
         ca_certificates: str | Path | None = None,
         forward_headers: Sequence[str] = (),
     ) -> "HttpSink":
-        """An HTTP service, one POST a webhook, over a connection that is kept.
+        """Forward each webhook to an HTTP service by a POST, over a connection that is kept.
 
-        The service gets payload and headers as they came, and ``Idempotency-Key``, ``X-Original-Method``,
-        ``X-Original-URI`` and, with the sender's address, ``X-Forwarded-For``. Headers of another connection are left
-        out, and those by which a proxy tells a service whom it serves, since any sender can write them. The key is that
-        of the webhook, of the path of its endpoint and its sender's id, such as ``/stripe#evt_1``. It is the same at
-        every try: a service that stores each key once stores each webhook once. 2xx is done; 4xx goes to the
-        dead-letter queue, but for 408, 409, 425 and 429; everything else comes back alone. Where the service answers
-        429 or 503, or not at all, to two webhooks in a row, the rest of the batch comes back as well, as it does where
-        no connection is made. ``Retry-After`` is honoured. Redirections are not followed.
+        The service gets payload and headers unchanged, and ``Idempotency-Key``, ``X-Original-Method``,
+        ``X-Original-URI`` and ``X-Forwarded-For``, with the address of the client. Headers that belong to a connection
+        are left out, and so are headers that services trust from a proxy, since any client can write them.
+
+        The idempotency key is the webhook's key: the path of its endpoint, ``#`` and the provider's event id, such as
+        ``/stripe#evt_1``. It is the same at every try, so a service that stores each key once stores each webhook once.
+
+        2xx is done. 4xx moves the webhook to the dead-letter queue, except 408, 409, 425 and 429. For any other answer
+        this webhook alone is retried. The rest of the batch is retried too without a connection, and after two webhooks
+        in a row with the answer 429 or 503, or none. ``Retry-After`` is honoured. Redirects are not followed.
 
         Args:
-            url: Where to post.
-            timeout: How long one answer may take: 1 second to 15 minutes, and below the consumer's ``timeout``.
+            url: The URL to post to.
+            timeout: The time that one answer may take: 1 second to 15 minutes, and below the consumer's ``timeout``.
                 Default: 10 seconds.
-            signing_secret: A secret, as plain text ``whsec_…`` or base64, by which every request is signed as Standard
-                Webhooks has it: ``webhook-id``, ``webhook-timestamp``, ``webhook-signature``. Default: not signed.
+            signing_secret: A secret, as plain text ``whsec_…`` or base64, with which every request is signed by
+                Standard Webhooks: ``webhook-id``, ``webhook-timestamp``, ``webhook-signature``. Default: not signed.
                 See: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
             vpc: The VPC of the function, for a service that is reached from there only. Default: none.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
-                the isolated ones.
-            security_groups: The function's. Default: a new one.
-            ca_certificates: A PEM file with the authorities of your own service, trusted instead of the public ones.
-                Default: those that the Lambda runtime trusts.
-            forward_headers: Headers that are handed on although a service might believe them, such as
-                ``X-Forwarded-Host`` or ``X-HTTP-Method-Override``: whoever may send a webhook chooses what they say.
-                Default: none of these.
+            vpc_subnets: The subnets of the function. Default: the private ones with egress; if the VPC has none, the
+                isolated ones.
+            security_groups: The security groups of the function. Default: a new one.
+            ca_certificates: A PEM file with the certificate authorities of your own service, trusted instead of the
+                public ones. Default: those that the Lambda runtime trusts.
+            forward_headers: Headers to forward although a service might trust them, such as ``X-Forwarded-Host`` or
+                ``X-HTTP-Method-Override``: anyone who may send a webhook chooses their values. Default: none of these.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``.
 
         Raises:
-            ValueError: ``url`` is none, ``timeout`` is out of its limits, or one of ``forward_headers`` goes on anyway
-                or never.
+            ValueError: ``url`` is no URL, ``timeout`` is out of its limits, or one of ``forward_headers`` is always or
+                never forwarded.
         """
         from cdk_scalable_webhook.route.sinks.http import HttpSink
 
@@ -377,40 +389,40 @@ class Sink(ABC):
         vpc_subnets: "ec2.SubnetSelection | None" = None,
         security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
     ) -> "PythonSink":
-        """A Python function of yours, called with each webhook.
+        """Call your own Python function with each webhook.
 
-        It is ``def handle(webhook: Webhook) -> None``, with ``from webhook_runtime import Webhook``. When it returns,
-        the webhook is done. When it raises, the webhook is tried again later; ``Permanent("why")`` sends it to the
-        dead-letter queue now, ``RetryAfter(seconds)`` sets the delay, ``SinkDown("why")`` lets the rest of the batch
-        wait as well. It may be called again with a webhook that it has had: store by ``webhook.key``. Permissions:
-        ``table.grant_write_data(webhook)``, since the ``ScalableWebhook`` is an ``IGrantable``. For its tests there is
-        ``webhook_runtime.testing.webhook()``. What an exception says is logged: no payload in it.
+        It is ``def handle(webhook: Webhook) -> None``, with ``from webhook_runtime import Webhook``. If it returns, the
+        webhook is done. If it raises, the webhook is retried. ``Permanent("why")`` moves it to the dead-letter queue at
+        once, ``RetryAfter(seconds)`` sets the delay, and ``SinkDown("why")`` lets the rest of the batch wait as well.
+
+        Make it idempotent, since it may be called again with the same webhook: store by ``webhook.key``. The
+        ``ScalableWebhook`` is an ``IGrantable``, so give it permissions by ``table.grant_write_data(webhook)``. Test it
+        with ``webhook_runtime.testing.webhook()``. The text of an exception is logged, so put no payload into it.
 
         Args:
-            code: A folder with your modules, or one ``.py`` file. Of a folder everything goes into the function, and a
-                link as what it points to, but for what is never code of it and changes by itself: names that begin
-                with a dot, bytecode, virtual environments, ``node_modules``, ``*.egg-info``, folders with a
-                ``CACHEDIR.TAG``, and the CDK's own files and output.
+            code: A folder with your modules, or one ``.py`` file. A folder is packed as a whole, and a link as its
+                target. Some files are left out: names that begin with a dot, bytecode, virtual environments,
+                ``node_modules``, ``*.egg-info``, folders with a ``CACHEDIR.TAG``, and the CDK's own files and output.
             handler: The function, as ``module.function``.
-            batch: Whether the function takes a list of webhooks. When it raises, each is handed to it alone. Default:
-                one webhook a call.
-            packages: Distributions that it imports, by name, with extras as in ``"httpx[http2]"``. They are taken from
+            batch: Whether the function takes a list of webhooks. If it raises, it is called with each webhook alone.
+                Default: one webhook a call.
+            packages: The packages that it imports, by name, with extras as in ``"httpx[http2]"``. They are copied from
                 where they are installed, editable ones from their sources, with all that they require on Lambda's
-                Python; pure Python only. boto3 is there already. Default: none.
-            environment: Environment variables for it. Default: none.
+                Python. Pure Python only. boto3 is there already. Default: none.
+            environment: Environment variables of the function. Default: none.
             vpc: The VPC of the function. Default: none.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-            vpc_subnets: The function's subnets. Default: those that are private with a way out; where the VPC has none,
-                the isolated ones.
-            security_groups: The function's. Default: a new one.
+            vpc_subnets: The subnets of the function. Default: the private ones with egress; if the VPC has none, the
+                isolated ones.
+            security_groups: The security groups of the function. Default: a new one.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``.
 
         Raises:
             ValueError: There is no such code or function; or a package, or one that it requires, is not installed. The
-                ``ScalableWebhook`` raises it where a package is not pure Python, where two files have one name, or
-                where something in ``code`` is no file, or a link to nothing.
+                ``ScalableWebhook`` raises it if a package is not pure Python, if two files have one name, or if
+                ``code`` has something that is no file, or a broken link.
         """
         from cdk_scalable_webhook.route.sinks.python import PythonSink
 
@@ -427,19 +439,19 @@ class Sink(ABC):
 
     @abstractmethod
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
-        """Create what the sink needs below ``scope``.
+        """Create the resources of the sink below ``scope``.
 
         Args:
             scope: The ``ScalableWebhook``.
             options: The settings that apply to every sink.
 
         Returns:
-            What the consumer function needs to write to it.
+            The consumer function that the sink needs.
         """
 
     @abstractmethod
     def grant_write(self, grantee: iam.IGrantable) -> None:
-        """Permit writing webhooks, and nothing else.
+        """Permit writing webhooks, and no other action.
 
         Args:
             grantee: The consumer function.

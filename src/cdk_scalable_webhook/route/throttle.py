@@ -19,13 +19,13 @@ _MAX_WINDOW = Duration.minutes(5)
 
 
 def require_max_concurrency(value: int) -> None:
-    """The limits of the event source mapping."""
-    remedy = "for one at a time leave it out and pass a FIFO queue: an endpoint sends all in one message group"
+    """Require a concurrency that the event source mapping accepts."""
+    remedy = "for one batch at a time leave it out and pass a FIFO queue: an endpoint sends all in one message group"
     require_number("max_concurrency", value, 2, 1000, remedy)
 
 
 def require_batching(batch_size: int, window: Duration | None, *, fifo: bool) -> None:
-    """Batch size and window, which depend on each other and on the kind of queue."""
+    """Check batch size and window, which depend on each other and on the kind of queue."""
     if fifo and window is not None and known_seconds(window) != 0:
         raise ValueError(
             f"max_batching_window must not be set for a FIFO queue, got {show(window)}; "
@@ -54,8 +54,7 @@ def throttle(
     max_batching_window: Duration | None,
     event_filters: EventFilters | None,
 ) -> lambda_.EventSourceMapping:
-    """Deliver to the consumer, never more than ``max_concurrency`` batches at a time, the messages that
-    ``event_filters`` match."""
+    """Deliver messages that match ``event_filters`` to the consumer, at most ``max_concurrency`` batches at a time."""
     existing_queue.consume(queue)
     grants.consume(queue, consumer)
     return lambda_.EventSourceMapping(
@@ -68,7 +67,7 @@ def throttle(
         max_concurrency=max_concurrency,
         report_batch_item_failures=True,
         filters=event_filters.criteria() if event_filters is not None else None,
-        # Lambda counts what it drops only where it is asked to.
+        # Lambda counts dropped messages only if it is configured to.
         metrics_config=lambda_.MetricsConfig(metrics=[lambda_.MetricType.EVENT_COUNT]) if event_filters else None,
     )
 

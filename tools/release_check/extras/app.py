@@ -1,4 +1,4 @@
-"""An app that needs every extra: a webhook for each driver, and the smallest beside them, which the local AWS takes."""
+"""An app that needs every extra: a webhook for each driver, and the smallest one, which the local AWS can run."""
 
 import json
 
@@ -22,7 +22,7 @@ ScalableWebhook(
         host=host, port=int(port), database_name="postgres", create_table=True, secret=secret, tls=False
     ),
 )
-# No server of its kind comes from PyPI. That it stores is tried in tests/sinks; here, that its driver is packed.
+# PyPI has no server for it. tests/sinks tests that it stores; this tests that its driver is packed.
 ScalableWebhook(stack, "MySQL", sink=Sink.mysql(host=host, database_name="orders", secret=secret))
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

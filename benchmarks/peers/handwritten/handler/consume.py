@@ -1,4 +1,4 @@
-"""Stores each message once, and names those that failed."""
+"""Store each message once, and report those that failed."""
 
 import json
 import os
@@ -10,7 +10,7 @@ duplicate = table.meta.client.exceptions.ConditionalCheckFailedException
 
 
 def handler(event, _context):
-    """One conditional put a record."""
+    """Make one conditional put a record."""
     failed = []
     for record in event["Records"]:
         try:

@@ -1,4 +1,4 @@
-"""Queues each request."""
+"""Queue each request."""
 
 import json
 import os
@@ -9,7 +9,7 @@ sqs = boto3.client("sqs")
 
 
 def handler(event, _context):
-    """One request, one message."""
+    """Send one message for a request."""
     id = event["requestContext"]["requestId"]
     message = {"id": id, "path": event["path"], "body": event["body"]}
     sqs.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(message))

@@ -1,4 +1,4 @@
-"""One request, one row."""
+"""Store each request as a row."""
 
 import json
 import os
@@ -9,7 +9,7 @@ connection = None
 
 
 def handler(event, _context):
-    """Open a connection where this environment has none, and insert."""
+    """Insert a row, over a connection that the environment keeps."""
     global connection
     if connection is None:
         connection = pg8000.native.Connection(

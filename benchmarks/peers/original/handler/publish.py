@@ -1,4 +1,4 @@
-"""The pattern as it is published: the function behind API Gateway queues a message for each request."""
+"""The pattern as published: the function behind API Gateway queues a message for each request."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The pattern as it is published: the function behind the queue stores each record of the batch by a call of its own,
+"""The pattern as published: the function behind the queue stores each record of the batch by a call of its own,
 under the id that the publisher generated."""
 
 import json

@@ -1,4 +1,4 @@
-"""Stores each message, and names those that failed."""
+"""Store each message, and report those that failed."""
 
 import os
 
@@ -8,7 +8,7 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE_NAME"])
 
 
 def handler(event, _context):
-    """One put a record."""
+    """Make one put a record."""
     failed = []
     for record in event["Records"]:
         try:

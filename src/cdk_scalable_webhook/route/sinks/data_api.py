@@ -1,4 +1,4 @@
-"""A table of an Aurora cluster, by the RDS Data API."""
+"""The sink for a table of an Aurora cluster, by the RDS Data API."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class DataApiSink(Sink):
 
     @property
     def create_table_statement(self) -> str:
-        """The SQL of the table that the consumer stores into: run it once, or let ``create_table=True`` do so."""
+        """The SQL of the table that the consumer stores into. Run it once, or set ``create_table=True``."""
         return create_table(self._engine, self._table_name)
 
     def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
@@ -71,16 +71,16 @@ class DataApiSink(Sink):
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``."""
-        # The cluster's own grant has transactions and single statements as well.
+        # The CDK's own grant also permits transactions and single statements.
         actions = ["rds-data:BatchExecuteStatement", *(["rds-data:ExecuteStatement"] if self._create_table else [])]
         iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=[self._cluster.cluster_arn])
         grants.read_secret(self._secret, grantee)
 
 
 def _require_data_api(cluster: Any) -> None:
-    """The Data API is off unless somebody turned it on, and speaks two languages."""
+    """Reject a cluster whose Data API is off, or whose engine the Data API does not support."""
     resource = resource_of(cluster, "DBCluster")
-    # The CDK decides late: what stands there is a token that can be resolved.
+    # The CDK sets it late: until then it is a token that can be resolved.
     if resource is not None and not Stack.of(cluster).resolve(resource.enable_http_endpoint):
         raise ValueError(
             "cluster must have the Data API, got one without; create it with enable_data_api=True, "
@@ -89,7 +89,7 @@ def _require_data_api(cluster: Any) -> None:
     family = engine_family(cluster)
     if family not in ("POSTGRESQL", "MYSQL"):
         raise ValueError(
-            f"cluster must say that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; import it by "
+            f"cluster must tell that it is Aurora Postgres or Aurora MySQL, got {family or 'no engine'}; import it by "
             "from_database_cluster_attributes(engine=rds.DatabaseClusterEngine.aurora_postgres(version=…), …), since "
             "from_lookup() does not tell it"
         )

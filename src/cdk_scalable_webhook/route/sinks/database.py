@@ -1,4 +1,4 @@
-"""A table of a Postgres or MySQL server."""
+"""The sink for a table of a Postgres or MySQL server."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,13 +31,13 @@ from webhook_runtime.contract.settings import DatabaseSettings, to_environment
 from webhook_runtime.contract.table import create_table
 
 _PORTS = {"postgres": 5432, "mysql": 3306}
-# In seconds: when the consumer has given a statement up, it has to tell SQS.
+# In seconds: after giving up a statement, the consumer still needs time to tell SQS.
 _LEAST_TIMEOUT = SOCKET_SECONDS + 5
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
-# What an instance has, and a cluster; a proxy has another.
+# The attributes of an instance and of a cluster; that of a proxy is another.
 _ENDPOINTS = ("instance_endpoint", "cluster_endpoint")
-# Those that make the certificates of RDS's databases.
-_AUTHORITIES = Path(__file__).parents[3] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
+# The certificate authorities of RDS's databases.
+_CERTIFICATE_AUTHORITIES = Path(__file__).parents[3] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
 
 
 class DatabaseSink(Sink):
@@ -123,19 +123,19 @@ class DatabaseSink(Sink):
 
     @property
     def create_table_statement(self) -> str:
-        """The SQL of the table that the consumer stores into: run it once, or let ``create_table=True`` do so."""
+        """The SQL of the table that the consumer stores into. Run it once, or set ``create_table=True``."""
         return create_table(self._engine, self._table_name)
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         require_same_environment(scope, database=self._database, secret=self._secret)
         if self._tls and self._ca_certificates is None and _is_certified_by_rds(self._database):
-            _require_authorities(_AUTHORITIES, Stack.of(scope).region)
+            _require_certificate_authority(_CERTIFICATE_AUTHORITIES, Stack.of(scope).region)
         if (timeout := known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",
                 f"timeout should be at least {_LEAST_TIMEOUT} seconds with a database, got {timeout:g}: Lambda would "
-                "end the consumer while the server is still at its statement, and the next opens a connection beside.",
+                "stop the consumer during a statement, and the next invocation would open an extra connection.",
             )
         trusted, files = trust(self._ca_certificates)
         settings = DatabaseSettings(
@@ -160,15 +160,15 @@ class DatabaseSink(Sink):
     def _reaches(self) -> list[ec2.IConnectable]:
         connections: ec2.Connections | None = getattr(self._database, "connections", None)
         if connections is None:
-            return []  # of an imported proxy, say, whose security groups are the user's to open
+            return []  # such as an imported proxy, whose security groups the user has to open
         if connections.default_port is not None:
             return [connections]
-        # A proxy does not tell its port, which is that of its engine.
+        # A proxy does not tell its port: it is that of its engine.
         port = ec2.Port.tcp(self._port)
         return [ec2.Connections(security_groups=connections.security_groups, default_port=port)]
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
-        """See ``Sink.grant_write``. What the user may do in the database is the database's own to say."""
+        """See ``Sink.grant_write``. The permissions of the database user are set in the database."""
         grants.read_secret(self._secret, grantee)
         if self._iam_user is not None:
             with taken_by_the_cdk("database"):
@@ -176,12 +176,12 @@ class DatabaseSink(Sink):
 
 
 def _is_certified_by_rds(database: Any) -> bool:
-    """Whether it is an instance or a cluster. A proxy has a certificate that everybody knows."""
+    """Check whether a database is an instance or a cluster. A proxy has a publicly trusted certificate."""
     return any(hasattr(database, name) for name in _ENDPOINTS)
 
 
 def _endpoint(database: Any, default_port: int) -> tuple[str, float]:
-    """Host and port of an instance, a cluster's writer, or a proxy, which listens where its engine does."""
+    """Return host and port of an instance, a cluster's writer, or a proxy, which has the port of its engine."""
     for name in _ENDPOINTS:
         if (endpoint := getattr(database, name, None)) is not None:
             return endpoint.hostname, endpoint.port
@@ -192,15 +192,14 @@ _FAMILIES = {"postgres": ("POSTGRES",), "mysql": ("MYSQL", "MARIADB")}
 
 
 def _require_iam_login(database: Any) -> None:
-    """Whether a database takes a token of IAM's instead of a password: switched on where nobody has said so, as the CDK
-    does for an instance.
+    """Require a database that accepts tokens of IAM instead of a password. Turn them on if the user has not set it, as
+    the CDK does for an instance.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
     """
     if not hasattr(database, "grant_connect"):
         raise ValueError(
-            f"iam_user needs a database that IAM can let somebody into, got {brief(database)}; leave iam_user out, and "
-            "pass secret="
+            f"iam_user needs a database with logins by IAM, got {brief(database)}; leave iam_user out, and pass secret="
         )
     resource = resource_of(database, "DBInstance") or resource_of(database, "DBCluster")
     if resource is not None and resource.enable_iam_database_authentication is None:
@@ -209,50 +208,50 @@ def _require_iam_login(database: Any) -> None:
     if off or _of_proxy(database, "iamAuth") == {"DISABLED"}:
         name = "iam_auth" if resource is None else "iam_authentication"
         raise ValueError(
-            f"iam_user needs a database that takes tokens of IAM, got {database.node.path}, where that is off; create "
-            f"it with {name}=True, or pass secret= instead of iam_user="
+            f"iam_user needs a database that accepts tokens of IAM, got {database.node.path}, where that is off; "
+            f"create it with {name}=True, or pass secret= instead of iam_user="
         )
 
 
 def _require_password_login(database: Any, *, tls: bool) -> None:
-    """What a proxy asks of a client that comes with a password.
+    """Reject a proxy that does not accept a password, or not without TLS.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy-iam-setup.html
     """
     if "REQUIRED" in _of_proxy(database, "iamAuth"):
         raise ValueError(
-            f"iam_user must be given for a proxy that takes tokens of IAM only, got {database.node.path} and a secret; "
-            "pass iam_user= instead, or create the proxy with iam_auth=False"
+            f"iam_user must be given for a proxy that accepts tokens of IAM only, got {database.node.path} and a "
+            "secret; pass iam_user= instead, or create the proxy with iam_auth=False"
         )
     proxy = resource_of(database, "DBProxy")
     if proxy is not None and proxy.require_tls is True and not tls:
         raise ValueError(
-            f"tls must be True for a proxy that asks for it, got False for {database.node.path}; leave tls out, or "
+            f"tls must be True for a proxy that requires it, got False for {database.node.path}; leave tls out, or "
             "create the proxy with require_tls=False"
         )
 
 
 def _of_proxy(database: Any, name: str) -> set[Any]:
-    """The values that the logins of a proxy have for something. Nothing where it is no proxy, or imported."""
+    """Return the values of a property in the logins of a proxy. None if it is no proxy, or an imported one."""
     proxy = resource_of(database, "DBProxy")
     logins = Stack.of(database).resolve(proxy.auth) if proxy is not None else None
     return {each.get(name) for each in logins or []}
 
 
 def _require_engine(kind: str, database: Any) -> None:
-    """A database that does not speak the sink's protocol."""
+    """Reject a database that does not speak the sink's protocol."""
     family = engine_family(database)
     if family and not family.startswith(_FAMILIES[kind]):
         other = {"postgres": "mysql", "mysql": "postgres"}[kind]
         remedy = f"take Sink.{other}(), or " if family.startswith(_FAMILIES[other]) else "take "
         raise ValueError(
             f"database must be one that Sink.{kind}() can talk to, got one of the engine {family}; "
-            f"{remedy}Sink.python() with a driver of yours"
+            f"{remedy}Sink.python() with your own driver"
         )
 
 
-def _require_authorities(bundle: Path, region: str) -> None:
-    """RDS certifies a database by an authority of its region; those of some regions are packed nowhere but at AWS.
+def _require_certificate_authority(bundle: Path, region: str) -> None:
+    """Require the certificate authority of a region for RDS: those of some regions are only in bundles of their own.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
     """
@@ -260,5 +259,5 @@ def _require_authorities(bundle: Path, region: str) -> None:
         return
     raise ValueError(
         f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region and "
-        "pass its path, since no authority of it is packed here"
+        "pass its path, since its CA certificate is not bundled"
     )

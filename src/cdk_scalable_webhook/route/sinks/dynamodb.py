@@ -1,4 +1,4 @@
-"""A DynamoDB table."""
+"""The sink for a DynamoDB table."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ class DynamoDBSink(Sink):
     def __init__(self, table: dynamodb.ITable | None) -> None:
         if table is not None:
             _require_key(table)
-        self._brought = table
+        self._existing = table
         self._table = table
         self._payload_bucket: s3.IBucket | None = None
 
@@ -51,7 +51,7 @@ class DynamoDBSink(Sink):
 
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
-        if self._brought is None:
+        if self._existing is None:
             if self._table is not None:
                 served = self._table.node.path.rpartition("/")[0].removesuffix("/Default")
                 raise ValueError(
@@ -59,16 +59,16 @@ class DynamoDBSink(Sink):
                     "use one Sink.dynamodb() each, or Sink.dynamodb(table) for a table that they share"
                 )
             self._table = _table(scope, options)
-        require_same_environment(scope, table=self._brought)
+        require_same_environment(scope, table=self._existing)
         self._payload_bucket = options.payload_bucket
         bucket = options.payload_bucket.bucket_name if options.payload_bucket is not None else None
         return SinkConfig("dynamodb", to_environment(DynamoDBSettings(self.table.table_name, bucket)))
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``."""
-        # No ready-made grant has PartiQL's insert without a right to read, overwrite or delete.
+        # Each grant of the CDK with PartiQL's insert also permits reading, overwriting or deleting.
         self.table.grant(grantee, "dynamodb:PartiQLInsert")
-        # What DynamoDB asks for, without the wildcards of the key's own grant.
+        # The actions that DynamoDB documents, without the wildcards of the CDK's own grant of a key.
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
         grants.use_key(self.table.encryption_key, grantee, *_KEY_ACTIONS)
         if self._payload_bucket is not None:
@@ -81,7 +81,7 @@ def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
         "Table",
         partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
         billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-        # DEFAULT is encrypted as well, with a key that AWS owns and that costs nothing a request.
+        # DEFAULT is encrypted as well, with a key that AWS owns and that costs nothing.
         encryption=(
             dynamodb.TableEncryption.CUSTOMER_MANAGED
             if options.common.encryption_key
@@ -99,16 +99,16 @@ def _table(scope: Construct, options: SinkOptions) -> dynamodb.Table:
 
 
 _KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
-# What an item has, as a text that is never empty. Of a query, headers and a payload no index can be made: they may be
-# empty, another type, or too long for a key.
+# The attributes that are texts and never empty. A query, headers and a payload cannot be indexed: they may be empty, of
+# another type, or too long for a key.
 _INDEXED = ("id", "delivery_id", "mount", "request_id", "received_at", "method", "path", "source_ip")
 _NOT_INDEXED = ("query", "headers", "payload")
 
 
 def _require_key(table: "dynamodb.ITable") -> None:
-    """The table's key is the webhook's, or an insert cannot be conditional on it."""
+    """Require the webhook's key as the table's key: otherwise an insert cannot be conditional on it."""
     resource: Any = table.node.default_child
-    if not hasattr(resource, "key_schema"):  # neither a table nor one of the second kind, but imported
+    if not hasattr(resource, "key_schema"):  # an imported table
         return
     stack = Stack.of(table)
     schema, attributes = stack.resolve(resource.key_schema), stack.resolve(resource.attribute_definitions)
@@ -126,7 +126,7 @@ def _require_key(table: "dynamodb.ITable") -> None:
 
 
 def _require_indices(types: Mapping[str, str]) -> None:
-    """DynamoDB refuses an item whose attribute is of another type than an index on it.
+    """Reject an index that does not fit every item: DynamoDB rejects an item whose attribute has another type.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
     """

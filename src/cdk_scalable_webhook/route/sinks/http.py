@@ -1,4 +1,4 @@
-"""An HTTP service."""
+"""The sink for an HTTP service."""
 
 import re
 from collections.abc import Sequence
@@ -67,7 +67,8 @@ class HttpSink(Sink):
         if not Token.is_unresolved(self._url) and urlsplit(self._url).scheme == "http":
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:plainHttp",
-                "url should be https, got http: payloads and headers travel unencrypted, and nobody is verified.",
+                "url should be https, got http: payloads and headers travel unencrypted, and the service is not "
+                "verified.",
             )
         trusted, files = trust(self._ca_certificates)
         settings = HttpSettings(
@@ -85,44 +86,41 @@ class HttpSink(Sink):
         )
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
-        """See ``Sink.grant_write``. The service itself knows nothing of AWS's permissions."""
+        """See ``Sink.grant_write``. The service itself needs no AWS permissions."""
         grants.read_secret(self._signing_secret, grantee)
 
 
-# What the sink itself says, in place of whatever a sender wrote.
+# The headers that the sink itself writes, instead of those of a client.
 _OURS = {"idempotency-key", "x-forwarded-for", "x-original-method", "x-original-uri"}
 
 
 def _require_left_out(name: str) -> None:
-    """
-    Raises:
-        ValueError: It is no header that ``forward_headers`` could make a difference to.
-    """
+    """Reject a header that is always or never forwarded, so that ``forward_headers`` cannot change it."""
     require_header_name("forward_headers", name)
     compared = plain(name)
     if compared in _OURS or compared in OF_THE_CONNECTION:
         whose = "the connection's" if compared in OF_THE_CONNECTION else "the sink's own"
         raise ValueError(
-            f"forward_headers must name headers of a sender, got {brief(name)}, which is {whose}; leave it out"
+            f"forward_headers must name headers of a provider, got {brief(name)}, which is {whose}; leave it out"
         )
     if not is_trusted(compared):
         raise ValueError(
-            "forward_headers must name headers that are left out unless it does, got "
-            f"{brief(name)}, which goes on anyway; leave it out"
+            "forward_headers must name headers that are left out by default, got "
+            f"{brief(name)}, which is forwarded anyway; leave it out"
         )
 
 
 @once_looked_up
 def _require_url(argument: str, value: str) -> None:
-    """An absolute URL of HTTP's."""
+    """Require an absolute http or https URL."""
     if Token.is_unresolved(value):
         return
     try:
         parts = urlsplit(value)
         is_absolute = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # of a port or an IPv6 address that is none
+    except ValueError:  # for an invalid port or IPv6 address
         is_absolute = False
-    # A password in it would be in the template, and in the environment.
+    # A password in it would be in the template and the environment.
     if not is_absolute or "@" in parts.netloc or not re.fullmatch(r"[\x21-\x7e]{1,2048}", value):
         raise ValueError(
             f"{argument} must be an absolute http or https URL without user and password, got {brief(value)}; "
@@ -131,7 +129,7 @@ def _require_url(argument: str, value: str) -> None:
 
 
 def _require_timeout(value: Duration, consumer_timeout: Duration) -> None:
-    """One answer must be given up before Lambda gives up the batch."""
+    """Require that an answer times out before the consumer does."""
     limit = known_seconds(consumer_timeout)
     require_duration("timeout of Sink.http()", value, Duration.seconds(1), Duration.minutes(15))
     if limit is not None and in_seconds(value) >= limit:

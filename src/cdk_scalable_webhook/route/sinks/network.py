@@ -1,4 +1,4 @@
-"""How the consumer function reaches a sink: from which network, and whom it trusts there."""
+"""The network from which the consumer function reaches a sink, and the certificates that it trusts."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from cdk_scalable_webhook.checks.cdk import properties, require_same_environment
 from cdk_scalable_webhook.checks.values import require_unset
 from cdk_scalable_webhook.route.sink import SinkNetwork
 
-if TYPE_CHECKING:  # importing it costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_ec2 as ec2
 
 _CA_CERTIFICATES = "ca-certificates.pem"
@@ -24,7 +24,7 @@ def network(
     security_groups: "Sequence[ec2.ISecurityGroup] | None",
     reaches: "Sequence[ec2.IConnectable]" = (),
 ) -> SinkNetwork | None:
-    """The place in the VPC, or None where there is none."""
+    """Return the network of the function, or None without a VPC."""
     if vpc is None:
         require_unset("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
         return None
@@ -45,18 +45,18 @@ def network(
 
 
 def trust(ca_certificates: Path | None) -> tuple[str | None, Mapping[str, Path]]:
-    """The name and the files by which the function finds the user's authorities."""
+    """Return the name and the files by which the function finds the user's certificate authorities."""
     if ca_certificates is None:
         return None, {}
     return _CA_CERTIFICATES, {_CA_CERTIFICATES: ca_certificates}
 
 
 def _require_subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
-    """Subnets that there are, and that a function can be in."""
+    """Reject subnets that do not exist, or that a function cannot use."""
     argument = "vpc" if vpc_subnets is None else "vpc_subnets"
     with taken_by_the_cdk(argument):
         selected = vpc.select_subnets(**(properties(vpc_subnets) if vpc_subnets is not None else {}))
-    # The CDK synthesises with a dummy first, looks the VPC up, and synthesises anew.
+    # The CDK synthesises with a dummy first, looks the VPC up, and synthesises again.
     if selected.is_pending_lookup:
         return
     if selected.has_public or not selected.subnets:

@@ -1,4 +1,4 @@
-"""A Python function of the user's."""
+"""The sink for a Python function of the user."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PythonSink(Sink):
-    """A Python function of yours as the sink. Made by ``Sink.python()``."""
+    """Your own Python function as the sink. Made by ``Sink.python()``."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class PythonSink(Sink):
         )
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
-        """See ``Sink.grant_write``. What the function needs is granted by whoever wrote it."""
+        """See ``Sink.grant_write``. The user grants the permissions that the function needs."""
 
 
 def _require_environment(values: Mapping[str, str]) -> None:
-    """Names that Lambda does not take, or that are the construct's own.
+    """Reject names that Lambda does not accept, or that are the construct's own.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """

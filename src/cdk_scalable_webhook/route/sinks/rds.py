@@ -1,4 +1,4 @@
-"""Databases of RDS: what can be known of them at synth."""
+"""Databases of RDS: their properties that are known at synth."""
 
 import re
 from typing import Any
@@ -11,21 +11,22 @@ from cdk_scalable_webhook.checks.values import once_looked_up
 
 @once_looked_up
 def require_table_name(value: str) -> None:
-    """A name that can stand in a statement, with a schema or not."""
+    """Reject a table name that cannot be in a statement. It may have a schema."""
     if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}", value):
         raise ValueError(
-            f"table_name must be letters, digits and underscores, 63 at most, with a schema and a dot before or not, "
+            "table_name must be up to 63 letters, digits and underscores, with or without a schema and a dot in front, "
             f"got {brief(value)}; for example 'webhooks' or 'orders.webhooks'"
         )
 
 
 def engine_family(database: Any) -> str:
-    """POSTGRESQL, MYSQL, MARIADB, …, or nothing where the CDK does not know."""
+    """Return the family, such as ``POSTGRESQL``, ``MYSQL`` or ``MARIADB``, or an empty text if the CDK does not know
+    it."""
     engine, resource = getattr(database, "engine", None), database.node.default_child
     told = (
         getattr(engine, "engine_family", None),
         getattr(engine, "engine_type", None),
-        # Of a proxy, and of what is older than the CDK's engines.
+        # For a proxy, and for resources without an engine of the CDK.
         getattr(resource, "engine_family", None),
         getattr(resource, "engine", None),
     )
@@ -34,13 +35,13 @@ def engine_family(database: Any) -> str:
 
 
 def resource_of(database: Any, type: str) -> Any:
-    """The resource of a database that is made in this app, where it is of this type; else None."""
+    """Return the resource of a database of this app, if it is of this type; else None."""
     resource = database.node.default_child
     return resource if getattr(resource, "cfn_resource_type", None) == f"AWS::RDS::{type}" else None
 
 
 def require_writable(database: Any) -> None:
-    """A replica takes no row."""
+    """Reject a replica, which is read-only."""
     instance, cluster = resource_of(database, "DBInstance"), resource_of(database, "DBCluster")
     sources = [
         *((instance.source_db_instance_identifier, instance.source_db_cluster_identifier) if instance else ()),

@@ -1,4 +1,4 @@
-"""What every step shares: a refusal, and commands whose failure is one."""
+"""The parts that all checks share: the error of a failed check, and commands that raise it."""
 
 import os
 import subprocess
@@ -7,29 +7,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# What of our own environment must not reach another: its packages would be ours, and the folder a checkout.
+# Variables that must not reach another environment, which would get our packages and our checkout.
 _OURS = {"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
 
 
 _LAST_LINES = 30
 
 
-class Refused(Exception):
-    """What is wrong with a release, for who makes it."""
+class Rejected(Exception):
+    """The reason why a release must not be published."""
 
 
 def inherited() -> dict[str, str]:
-    """The user's environment, as a program sees it that knows nothing of ours."""
+    """Return the environment variables of the user, without those of our own environment."""
     return {name: value for name, value in os.environ.items() if name not in _OURS}
 
 
 def run(
     command: Sequence[str | Path], *, cwd: Path = ROOT, env: Mapping[str, str] | None = None, umask: int = -1
 ) -> str:
-    """What a command prints.
+    """Return the output of a command.
 
     Raises:
-        Refused: It failed; the message has what it said.
+        Rejected: It failed; the message has its output.
     """
     words = [str(word) for word in command]
     done = subprocess.run(
@@ -44,5 +44,5 @@ def run(
     )
     if done.returncode:
         said = [line for line in f"{done.stdout}{done.stderr}".splitlines() if not line.startswith("WARNING")]
-        raise Refused("\n".join([f"{' '.join(words)} ended with {done.returncode}", *said[-_LAST_LINES:]]))
+        raise Rejected("\n".join([f"{' '.join(words)} ended with {done.returncode}", *said[-_LAST_LINES:]]))
     return done.stdout

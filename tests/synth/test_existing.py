@@ -348,7 +348,7 @@ TABLE: dict[str, dict[str, Cell]] = {
     "the dead-letter queue lets the queue in": {
         "made": OUR_OWN,
         "brought": Refused(
-            "the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in nobody; create",
+            "the redrive-allow policy of dead_letter_queue must allow the queue, got one that allows no queue; create",
             lambda stack: {"dead_letter_queue": letters(stack, redrive_allow_policy=nobody())},
             lambda stack: {
                 "dead_letter_queue": letters(
@@ -359,7 +359,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         ),
         "imported": UNKNOWN,
         "proxied": Refused(
-            "the redrive-allow policy of dead_letter_queue must let the queue in, got one that lets in 1 others",
+            "the redrive-allow policy of dead_letter_queue must allow the queue, got one that allows 1 others",
             lambda stack: {
                 "queue": queue(
                     stack, dead_letter_queue=dead(stack, redrive_allow_policy=only(sqs.Queue(stack, "Other")))
@@ -509,7 +509,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         ),
         "imported": "an imported API is refused",
         "proxied": Refused(
-            "api must be what the CDK takes, got one of which it says: ",
+            "api must be accepted by the CDK, got one of which it says: ",
             lambda stack: {
                 "api": apigateway.LambdaRestApi(stack, "Brought", handler=function(stack)),
                 "path": "/hooks",
@@ -687,15 +687,15 @@ TABLE: dict[str, dict[str, Cell]] = {
     "a database takes the token of a user of IAM's": {
         "made": NOT_MADE,
         "brought": Refused(
-            "iam_user needs a database that takes tokens of IAM, got Stack/Cluster, where that is off; create it with "
-            "iam_authentication=True, or pass secret=",
+            "iam_user needs a database that accepts tokens of IAM, got Stack/Cluster, where that is off; "
+            "create it with iam_authentication=True, or pass secret=",
             lambda stack: postgres(cluster(stack, iam_authentication=False), stack, iam_user="app"),
             lambda stack: postgres(cluster(stack, iam_authentication=True), stack, iam_user="app"),
             lambda stack: postgres(cluster(stack, iam_authentication=False), stack),
         ),
         "imported": UNKNOWN,
         "proxied": Refused(
-            "iam_user needs a database that takes tokens of IAM, got Stack/Instance/Proxy, where that is off; create "
+            "iam_user needs a database that accepts tokens of IAM, got Stack/Instance/Proxy, where that is off; create "
             "it with iam_auth=True, or pass secret=",
             lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack), iam_user="app"),
             lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack), iam_user="app"),
@@ -717,7 +717,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         "brought": "every one does, a user of IAM's apart",
         "imported": UNKNOWN,
         "proxied": Refused(
-            "iam_user must be given for a proxy that takes tokens of IAM only, got Stack/Instance/Proxy and a secret",
+            "iam_user must be given for a proxy that accepts tokens of IAM only, got Stack/Instance/Proxy and a secret",
             lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack)),
             lambda stack: postgres(proxy(stack, iam_auth=True), stack, vpc=vpc_of(stack), iam_user="app"),
             lambda stack: postgres(proxy(stack, iam_auth=False), stack, vpc=vpc_of(stack)),
@@ -728,7 +728,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         "brought": "its parameter group says so, which has many names; a login without TLS is tried again, and told",
         "imported": UNKNOWN,
         "proxied": Refused(
-            "tls must be True for a proxy that asks for it, got False for Stack/Instance/Proxy; leave tls out",
+            "tls must be True for a proxy that requires it, got False for Stack/Instance/Proxy; leave tls out",
             lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack), tls=False),
             lambda stack: postgres(proxy(stack), stack, vpc=vpc_of(stack)),
             lambda stack: postgres(proxy(stack, require_tls=False), stack, vpc=vpc_of(stack), tls=False),
@@ -768,7 +768,7 @@ TABLE: dict[str, dict[str, Cell]] = {
         ),
         "imported": UNKNOWN,
         "proxied": Refused(
-            "encryption_key must be a key of yours, got alias/aws/sqs, which AWS manages for one of its services",
+            "encryption_key must be your own key, got alias/aws/sqs, which AWS manages for one of its services",
             lambda stack: {"encryption_key": kms.Alias.from_alias_name(stack, "Key", "alias/aws/sqs")},
             lambda stack: {"encryption_key": kms.Alias.from_alias_name(stack, "Key", "alias/orders")},
             lambda stack: {},

@@ -1,6 +1,6 @@
-"""How long a sender waits for the answer, one request after the other, and what a million webhooks cost.
+"""The time of an answer, one request after the other, and the cost of a million webhooks.
 
-Nothing is let out of the queues while the doors are timed, so that only doors are: sink and consumer come after.
+The queues deliver nothing during these requests, so the time is that of the endpoint alone.
 """
 
 import hmac
@@ -22,7 +22,7 @@ _SIGNATURE = "sha256=" + hmac.new(b"shh", _BODY, "sha256").hexdigest()
 
 
 def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> Iterator[Figure]:
-    """What a sender waits, and then what the webhooks have cost."""
+    """Measure the time of an answer, and then the cost of the webhooks."""
     sides = {
         "direct": side(emulator, OURS / "direct"),
         "lambda": side(emulator, OURS / "signed"),
@@ -47,7 +47,7 @@ def measure(emulator: Emulator, rounds: int = 5, requests: int = REQUESTS) -> It
 
 
 def _timing(each: Side, requests: int) -> Callable[[], float]:
-    """Milliseconds of the median request, over one kept connection."""
+    """Return the milliseconds of the median request, over one connection."""
 
     def p50() -> float:
         seconds = []
