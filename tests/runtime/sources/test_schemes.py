@@ -74,7 +74,7 @@ def test_the_published_vector_of_github_is_known() -> None:
     scheme = Hmac(header="X-Hub-Signature-256", prefix="sha256=", id_header="X-GitHub-Delivery")
     signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     headers = [("x-hub-signature-256", signature), ("X-GitHub-Delivery", "72d3162e")]
-    assert admitted(source(scheme, "It's a Secret to Everyone"), headers, b"Hello, World!") == "72d3162e"
+    assert admitted(source(scheme, "It's a Secret to Everybody"), headers, b"Hello, World!") == "72d3162e"
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256", "sha384", "sha512"])
