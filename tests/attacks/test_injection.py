@@ -84,7 +84,7 @@ def mutations() -> list[dict[str, Any]]:
     return made
 
 
-def test_a_message_of_another_users_is_read_or_rejected_and_nothing_else(attempts: Attempts) -> None:
+def test_a_foreign_message_is_read_or_rejected_and_nothing_else(attempts: Attempts) -> None:
     made = mutations()
 
     def is_held(each: dict[str, Any]) -> bool:

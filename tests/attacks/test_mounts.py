@@ -114,7 +114,7 @@ def test_a_signature_for_one_provider_is_rejected_at_every_other_endpoint(
     attempts("signatures of another endpoint", 3 * len(others), through)
 
 
-def test_an_endpoint_that_no_one_knows_lets_no_one_in(sources: Sources, attempts: Attempts) -> None:
+def test_an_endpoint_that_no_one_knows_accepts_no_request(sources: Sources, attempts: Attempts) -> None:
     mounts = ["", "/", "/GITHUB", "/github/", "/github/x", "github", "/github\0", "None", "/\u200bgithub", "//github"]
     headers = SIGNERS["github"].sign(BODY, NOW, URL)
     through = []

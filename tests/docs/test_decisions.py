@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parents[2] / "decisions"
 FILES = sorted(file for file in FOLDER.glob("*.md") if file.name != "README.md")
 HEAD = re.compile(
     r"# (?P<number>\d+)\. (?P<title>.+)\n\n"
-    r"Date: (?P<date>[\d-]+)(, afixed (?P<afixed>[\d-]+))?\. Status: (?P<status>accepted|superseded by .+?)"
+    r"Date: (?P<date>[\d-]+)(, amended (?P<amended>[\d-]+))?\. Status: (?P<status>accepted|superseded by .+?)"
     r"(; .+)?\.\n"
 )
 
@@ -19,7 +19,7 @@ def test_each_has_the_number_of_its_name_a_date_and_a_status() -> None:
         head = HEAD.match(file.read_text())
         assert head is not None, file.name
         assert int(head["number"]) == number == int(file.name[:4]), file.name
-        assert date.fromisoformat(head["date"]) <= date.fromisoformat(head["afixed"] or head["date"]), file.name
+        assert date.fromisoformat(head["date"]) <= date.fromisoformat(head["amended"] or head["date"]), file.name
 
 
 def test_the_index_has_each_in_its_order() -> None:

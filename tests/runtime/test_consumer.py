@@ -401,7 +401,7 @@ class TestFifo:
         assert list(delays) == ["handle-message-b", "handle-message-c", "handle-message-d"]
         assert len(set(delays.values())) == 1
 
-    def test_a_hopeless_message_stops_no_one_once_it_is_dead_lettered(self) -> None:
+    def test_a_hopeless_message_stops_no_other_once_it_is_dead_lettered(self) -> None:
         sink, dead_letters = Memory(b=HOPELESS), Sqs()
         records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records, dead_letters=dead_letters) == []
@@ -737,7 +737,7 @@ class TestUnverified:
         assert dead_letters == []
         assert [attributes(each)["error"] for each in aside] == ["Handshake"]
 
-    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_no_one(self) -> None:
+    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_no_other(self) -> None:
         stored, aside, _, _ = self.consume(self.record("a"), self.record("b", "1"), fifo=True)
         assert stored == ["b"]
         assert not {"MessageGroupId", "MessageDeduplicationId"} & set(aside[0])
@@ -762,7 +762,7 @@ class TestUnverified:
             *_, sqs = self.consume(record, source=Unsigned(after=6.2))
             assert list(sqs.delays().values()) == [7]
 
-    def test_in_a_fifo_queue_that_is_waited_for_once_and_holds_no_one(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_a_fifo_queue_that_is_waited_for_once_and_delays_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
         source, waits = Unsigned(after=0.7), []
 
         def sleep(seconds: float) -> None:
