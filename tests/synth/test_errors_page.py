@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "src" / "webhook_runtime"
-MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "mapping"
+MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "endpoint" / "mapping"
 TOLD = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
 
 # Which argument of a call is the text, or the error's name.
@@ -71,4 +71,7 @@ def test_every_error_of_a_dead_letter_is_told(error: str) -> None:
 def test_there_are_some() -> None:
     """Or nothing would be held to anything."""
     assert len(set(texts())) > 20
+    assert "The webhook could not be queued: try again." in re.findall(
+        r'"message":"([^"]+)"', "".join(map(Path.read_text, MAPPING.glob("*.vtl")))
+    )
     assert {"Unverified", "MalformedMessage", "TooLarge", "PayloadExpired"} <= set(errors())
