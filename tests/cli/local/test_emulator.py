@@ -93,7 +93,7 @@ def test_no_one_else_reads_the_key_also_where_the_folder_was_open_before(home: P
 def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     home.chmod(0o1777)  # as /tmp, whose mode must not change
-    with pytest.raises(CliError, match="must be a folder of yours alone, got"):
+    with pytest.raises(CliError, match="must be a folder of your own, got"):
         emulators.up(home)
     assert mode(home) == 0o1777
     home.chmod(0o755)
@@ -164,7 +164,7 @@ def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
     monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_name=group, gr_mem=members))
     home.mkdir()
     home.chmod(0o775)
-    with nullcontext() if is_home else pytest.raises(CliError, match="must be a folder of yours alone, got"):
+    with nullcontext() if is_home else pytest.raises(CliError, match="must be a folder of your own, got"):
         emulators._make(home)
     assert mode(home) == (0o700 if is_home else 0o775)
 
