@@ -110,5 +110,5 @@ def test_the_app_is_the_first_of_the_page() -> None:
         use.first_code("# A\n\n```sh\npip\n```\n\n```python\none\n\nmore\n```\n```python\ntwo\n```\n")
         == "one\n\nmore\n"
     )
-    with pytest.raises(Rejected, match="shows no app"):
+    with pytest.raises(Rejected, match="must have an app, got none"):
         use.first_code("# A\n")

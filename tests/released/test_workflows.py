@@ -41,7 +41,7 @@ RUNS = {
         "gh auth setup-git",
         "git push --force origin HEAD:refs/heads/upgrade",
         "gh pr view upgrade --json state --jq .state | grep --quiet OPEN ||",
-        '  gh pr create --head upgrade --fill --body "By make lock, and tried by .ci/run."',
+        '  gh pr create --head upgrade --fill --body "By make lock, and tested by .ci/run."',
     ],
 }
 CACHES = re.compile(r"\bcache\b")
