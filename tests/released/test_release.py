@@ -73,7 +73,7 @@ def test_the_version_follows_from_what_changed(text: str, before_one: str, after
     for made, expected in (("0.2.0", before_one), ("1.2.0", after_one)):
         release.VERSION.write_text(f'__version__ = "{made}"\n')
         release.CHANGELOG.write_text(release.CHANGELOG.read_text().replace("[0.2.0]", f"[{made}]"))
-        with pytest.raises(release.ReleaseError, match=f"makes version {expected}, got 9.9.9"):
+        with pytest.raises(release.ReleaseError, match=f"make version {expected}, got 9.9.9"):
             release.prepare("9.9.9")
 
 

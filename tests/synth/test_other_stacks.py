@@ -322,8 +322,8 @@ def test_a_list_that_only_deployment_knows_is_a_list() -> None:
 
 
 DOCUMENTED = re.search(
-    r"a webhook takes (\d+), with a direct ingress (\d+), and the first of a stack (\d+) more; a further endpoint of "
-    r"`add_source\(\)` takes (\d+), a direct one (\d+), and the first of these with a source (\d+) more",
+    r"a webhook takes (\d+), with a direct ingress (\d+)\. The first of a stack takes (\d+) more\. A further endpoint "
+    r"of `add_source\(\)` takes (\d+), a direct one (\d+), and the first of these with a source (\d+) more",
     (Path(__file__).parents[2] / "docs" / "limits-and-costs.md").read_text(),
 )
 

@@ -29,7 +29,7 @@ from webhook_runtime.testing import webhook
 
 def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, bucket: s3.Bucket) -> None:
     ScalableWebhook(stack)  # mypy: call-arg; pyright: reportCallIssue
-    ScalableWebhook(stack, "W", Ingress.direct_integration())  # mypy: call-arg; pyright: reportCallIssue
+    ScalableWebhook(stack, "W", Ingress.direct_integration())  # mypy: call-arg, arg-type; pyright: reportCallIssue
     ScalableWebhook(stack, "W", concurrency=5)  # mypy: call-arg; pyright: reportCallIssue
     ScalableWebhook(stack, "W", ingress="direct")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", source="github")  # mypy: arg-type; pyright: reportArgumentType
