@@ -37,8 +37,8 @@ def new_app(folder: Path, code: str, python: Path) -> None:
 
 
 def first_code(page: str) -> str:
-    """Return the first app of the page at PyPI."""
-    found = re.search(r'^```python(?: title="app\.py")?\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
+    """Return the app of the page at PyPI that a reader tries first: a file with a name."""
+    found = re.search(r'^```python title="app\.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
     if found is None:
         raise Rejected("the page at PyPI must have an app, got none")
     return found[1]
@@ -51,7 +51,7 @@ def base(environment: Environment, page: str) -> Iterator[str]:
     new_app(app, first_code(page), environment.python)
     with emulators.running() as emulator:
         (webhook,) = deploy(emulator, app)
-        yield f"the page's first app is synthesised by it and deployed as {webhook.name}"
+        yield f"the page's app to try is synthesised by it and deployed as {webhook.name}"
         yield stored(ObservedWebhook(emulator, *webhook.name.split("/")), send(webhook.url))
 
 
