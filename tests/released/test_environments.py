@@ -105,10 +105,8 @@ def test_a_stored_webhook_must_equal_the_sent_one_and_be_stored_once(monkeypatch
             use.stored_once("Here", partial(list, found))
 
 
-def test_the_app_is_the_first_of_the_page() -> None:
-    assert (
-        use.first_code("# A\n\n```sh\npip\n```\n\n```python\none\n\nmore\n```\n```python\ntwo\n```\n")
-        == "one\n\nmore\n"
-    )
+def test_the_app_is_the_first_of_the_page_with_a_name() -> None:
+    page = '```python\nzero\n```\n\n```python title="app.py"\none\n\nmore\n```\n```python title="app.py"\ntwo\n```\n'
+    assert use.first_code(page) == "one\n\nmore\n"
     with pytest.raises(Rejected, match="must have an app, got none"):
         use.first_code("# A\n")
