@@ -4,21 +4,20 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from aws_cdk import Duration, Reference, Stack, Token, Tokenization
+from aws_cdk import Reference, Stack, Token, Tokenization
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
 from cdk_scalable_webhook.checks.cdk import require_same_environment
-from cdk_scalable_webhook.checks.values import known_seconds
 
-_QUEUE_DEFAULT_VISIBILITY = 30
-_QUEUE_DEFAULT_RETENTION = 4 * 24 * 3600
+# SQS's, in seconds.
+_DEFAULT_VISIBILITY = 30
+DEFAULT_RETENTION = 4 * 24 * 3600
 
 
-def require_visibility(queue: sqs.IQueue, timeout: Duration | None, window: Duration | None) -> None:
-    """Require that a message stays hidden while the consumer works on it, retries of throttled batches included."""
-    visible, busy = _property(queue, "visibility_timeout", _QUEUE_DEFAULT_VISIBILITY), known_seconds(timeout)
-    needed = None if busy is None else 6 * busy + (known_seconds(window) or 0)
+def require_visibility(queue: sqs.IQueue, needed: float | None) -> None:
+    """Require that a message stays hidden while the consumer works on it. ``needed`` is in seconds, None if unknown."""
+    visible = _property(queue, "visibility_timeout", _DEFAULT_VISIBILITY)
     if visible is not None and needed is not None and visible < needed:
         raise ValueError(
             "the visibility timeout of queue must be at least 6 x timeout + max_batching_window, here "
@@ -42,7 +41,8 @@ def require_dead_letter_queue(
     _require_same_kind(fifo, dead_letter_queue)
     _require_let_in(dead_letter_queue, queue)
     _require_retention(dead_letter_queue, retention)
-    _require_dead_letter_size(dead_letter_queue, size)
+    # A larger message would be retried until it is deleted.
+    _require_size(size, "dead-letter queue", dead_letter_queue=dead_letter_queue)
 
 
 def _require_account(scope: Construct, dead_letter_queue: sqs.IQueue) -> None:
@@ -117,9 +117,9 @@ def _require_let_in(dead_letter_queue: sqs.IQueue, queue: sqs.IQueue | None) -> 
     )
 
 
-def _require_same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -> None:
+def _require_same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue) -> None:
     """Reject a dead-letter queue of another kind: SQS requires a FIFO one for a FIFO queue, else a standard one."""
-    if dead_letter_queue is None or dead_letter_queue.fifo == queue_fifo:
+    if dead_letter_queue.fifo == queue_fifo:
         return
     kinds = {True: "FIFO", False: "standard"}
     raise ValueError(
@@ -130,18 +130,13 @@ def _require_same_kind(queue_fifo: bool, dead_letter_queue: sqs.IQueue | None) -
 
 def retention_of(queue: sqs.IQueue) -> float | None:
     """Return the seconds for which an existing queue keeps messages, or None if that is not known."""
-    return _property(queue, "message_retention_period", _QUEUE_DEFAULT_RETENTION)
+    return _property(queue, "message_retention_period", DEFAULT_RETENTION)
 
 
 def message_size_of(queue: sqs.IQueue) -> float | None:
     """Return the maximum bytes of a message of an existing queue, or None if that is not known: SQS's default differs
     from account to account."""
     return _property(queue, "maximum_message_size", None)
-
-
-def _require_dead_letter_size(dead_letter_queue: sqs.IQueue, needed: float | None) -> None:
-    """Reject a dead-letter queue for smaller messages: a larger one would be retried until it is deleted."""
-    _require_size(needed, "dead-letter queue", dead_letter_queue=dead_letter_queue)
 
 
 def require_unverified_queue(

@@ -22,8 +22,6 @@ _MAX_RECEIVE_COUNT = 5
 # In seconds: any sink is restarted now and then.
 _SHORTEST_OUTAGE = 60
 
-_RETENTION = Duration.days(4)
-
 # SQS's maximum: a message keeps its age when it moves.
 _DEAD_LETTER_RETENTION = Duration.days(14)
 
@@ -95,11 +93,22 @@ class Timing:
     max_batching_window: Duration | None
     retry: Retry | None
 
+    @property
+    def visibility(self) -> float | None:
+        """The least seconds for which a message has to stay hidden, retries of throttled batches included. None if the
+        timeout is known only at deployment.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        """
+        busy = known_seconds(self.timeout)
+        return None if busy is None else 6 * busy + (known_seconds(self.max_batching_window) or 0)
+
 
 def create_queues(scope: Construct, options: QueueOptions, timing: Timing, common: CommonOptions) -> Queues:
     """Create a standard queue with a dead-letter queue."""
     _require_visibility(options.visibility_timeout, timing)
-    retention = known_seconds(options.retention_period or _RETENTION)
+    kept = options.retention_period
+    retention = existing_queue.DEFAULT_RETENTION if kept is None else known_seconds(kept)
     tries = options.max_receive_count or _MAX_RECEIVE_COUNT
     if options.dead_letter_queue is not None:
         existing_queue.require_dead_letter_queue(
@@ -118,7 +127,7 @@ def create_queues(scope: Construct, options: QueueOptions, timing: Timing, commo
         scope,
         "Queue",
         common,
-        retention_period=options.retention_period,
+        retention_period=kept,
         visibility_timeout=visibility,
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=tries),
     )
@@ -163,7 +172,7 @@ def _queue(
 
 def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queues:
     """Return an existing queue, with its dead-letter queue if this app creates it."""
-    existing_queue.require_visibility(queue, timing.timeout, timing.max_batching_window)
+    existing_queue.require_visibility(queue, timing.visibility)
     if not queue.fifo and Token.is_unresolved(queue.queue_name) and not Resource.is_owned_resource(queue):
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:queueKind",
@@ -219,31 +228,30 @@ def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention:
 
 
 def _visibility_timeout(timing: Timing) -> Duration:
-    """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    window = timing.max_batching_window or Duration.seconds(0)
-    if timing.timeout.is_unresolved() or window.is_unresolved():
+    """Return the default of a new queue."""
+    window = timing.max_batching_window
+    if timing.visibility is None or (window is not None and window.is_unresolved()):
         raise ValueError(
             "visibility_timeout must be given if the consumer's timeout or max_batching_window is known only at "
             "deployment, got none; set it to at least 6 x timeout + max_batching_window"
         )
-    return Duration.seconds(6 * in_seconds(timing.timeout)).plus(window)
+    return Duration.seconds(timing.visibility)
 
 
 def _require_visibility(value: Duration | None, timing: Timing) -> None:
-    """Require that a message stays hidden while the consumer works on it, retries of throttled batches included."""
-    visible, busy = known_seconds(value), known_seconds(timing.timeout)
-    waiting = known_seconds(timing.max_batching_window) or 0
-    if visible is None or busy is None:
+    """Require that a message stays hidden while the consumer works on it."""
+    visible, needed = known_seconds(value), timing.visibility
+    if visible is None or needed is None:
         return
-    if visible < busy:
+    if visible < in_seconds(timing.timeout):
         raise ValueError(
             f"visibility_timeout must not be shorter than the consumer's timeout of {show(timing.timeout)}, "
             f"got {show(value)}; leave it out: 6 x timeout + max_batching_window is right"
         )
-    if visible < 6 * busy + waiting:
+    if visible < needed:
         raise ValueError(
             "visibility_timeout must be at least 6 x timeout + max_batching_window, "
-            f"here {6 * busy + waiting:.0f} seconds, got {show(value)}; leave it out, or shorten timeout"
+            f"here {needed:.0f} seconds, got {show(value)}; leave it out, or shorten timeout"
         )
 
 
