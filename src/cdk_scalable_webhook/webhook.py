@@ -178,13 +178,12 @@ class ScalableWebhook(Construct):
         self._path = mount_of(path)
         self._source = source
         delivery_id_header = _delivery_id_header(delivery_id_header, source)
-        own_consumer = None if consumer is None or isinstance(consumer, ConsumerOptions) else consumer
+        api, consumer = api or ApiOptions(), consumer or ConsumerOptions()
+        own_consumer = not isinstance(consumer, ConsumerOptions)
         if source is not None:
-            _require_verifier(self._ingress, own_consumer)
+            _require_verifier(self._ingress, own_consumer=own_consumer)
         if large_payloads:
-            require_code_at_both_ends(
-                ingress_takes_them=self._ingress.takes_large_payloads, own_consumer=own_consumer is not None
-            )
+            require_code_at_both_ends(ingress_takes_them=self._ingress.takes_large_payloads, own_consumer=own_consumer)
         endpoint = _endpoint(self._ingress, source, event_filters)
         # A child called Default does not change the logical ids of its own children.
         self._route = Route(
@@ -192,7 +191,7 @@ class ScalableWebhook(Construct):
             "Default",
             endpoints={self._path: endpoint},
             queue=queue or QueueOptions(),
-            consumer=consumer or ConsumerOptions(),
+            consumer=consumer,
             sink=sink,
             retry=retry,
             large_payloads=large_payloads,
@@ -202,7 +201,6 @@ class ScalableWebhook(Construct):
             common=common,
         )
 
-        own_api = None if api is None or isinstance(api, ApiOptions) else api
         # An existing API has its own throttle and access control.
         options = api if isinstance(api, ApiOptions) else ApiOptions()
         access = Access(options, cors)
@@ -210,8 +208,8 @@ class ScalableWebhook(Construct):
         throttle = Throttle.of(options, fifo=self._route.queue.fifo)
         self._api = (
             create_api(self, access, throttle, ingress=self._ingress, mount=self._path, common=common)
-            if own_api is None
-            else existing_api(self, own_api, self._ingress)
+            if isinstance(api, ApiOptions)
+            else existing_api(self, api, self._ingress)
         )
         # The options that all endpoints share.
         self._options = partial(
@@ -294,7 +292,7 @@ class ScalableWebhook(Construct):
                 )
             ingress = _rest_api_ingress(ingress or self._ingress)
             delivery_id_header = _delivery_id_header(delivery_id_header, source)
-            _require_verifier(ingress, None if self.sink else self.consumer)
+            _require_verifier(ingress, own_consumer=self.sink is None)
             require_ingress(self._api, ingress)
             if not ingress.verifies and (source.code or source.packages):
                 raise ValueError(
@@ -302,7 +300,7 @@ class ScalableWebhook(Construct):
                     "take ingress=Ingress.lambda_integration(), or give it to the ScalableWebhook itself"
                 )
             endpoint = _endpoint(ingress, source, event_filters)
-            changed = self._route.require_room(mount, endpoint)
+            addition = self._route.plan(mount, endpoint)
             options = self._options(
                 mount=mount,
                 source=source,
@@ -311,8 +309,8 @@ class ScalableWebhook(Construct):
                 acknowledgement=acknowledgement,
             )
             access = Access(self._api_options, cors=None)
-            self._open(Construct(self, id), ingress, options, access, endpoint, after=changed)
-            self._route.add_endpoint(mount, endpoint)
+            self._open(Construct(self, id), ingress, options, access, endpoint, after=addition.stops)
+            self._route.add(addition)
         self._mounts.append(mount)
         return self._url_of(mount)
 
@@ -609,9 +607,9 @@ def _delivery_id_header(given: str | None, source: Source | None) -> str | None:
     return header and header.lower()
 
 
-def _require_verifier(ingress: Ingress, consumer: lambda_.IFunction | None) -> None:
+def _require_verifier(ingress: Ingress, *, own_consumer: bool) -> None:
     """Require that either the ingress or our consumer verifies the source."""
-    if consumer is not None and not ingress.verifies:
+    if own_consumer and not ingress.verifies:
         raise ValueError(
             "source must not be set together with consumer if the ingress does not verify, got both; take "
             "Ingress.lambda_integration(), which does, or verify in your function"

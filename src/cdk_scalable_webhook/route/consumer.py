@@ -106,8 +106,7 @@ def create_consumer(
     ``event_filters`` has the filters that it applies, by path."""
     timeout = timeout_of(options)
     config = sink.bind(scope, SinkOptions(timeout=timeout, common=common, payload_bucket=payload_bucket))
-    sources = unverified(endpoints)
-    verified = [source for source in sources.values() if source is not None]
+    verified = [source for source in unverified(endpoints).values() if source is not None]
     packages = [*config.packages, *(package for source in verified for package in source.packages)]
     own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]
     with packed(scope, packages, own, config.files) as code:
@@ -120,8 +119,7 @@ def create_consumer(
             environment={
                 **config.environment,
                 **_environment(queues, retry, payload_bucket),
-                **environment(sources),
-                **filter_environment(event_filters),
+                **environment_of(endpoints, event_filters),
             },
             timeout=timeout,
             memory_size=options.memory_size or _MEMORY_SIZE,
@@ -143,6 +141,11 @@ def create_consumer(
     if config.network is not None:
         _connect(consumer, config.network)
     return consumer
+
+
+def environment_of(endpoints: Mapping[str, Endpoint], event_filters: Mapping[str, EventFilters]) -> dict[str, str]:
+    """Return the environment by which the consumer verifies and filters for these endpoints."""
+    return environment(unverified(endpoints)) | filter_environment(event_filters)
 
 
 def _connect(consumer: lambda_.Function, network: SinkNetwork) -> None:

@@ -1,23 +1,25 @@
 """The route of a message: queue, consumer and sink, with the throttle between queue and consumer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.values import require_unset
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoints import Dropping, Endpoint, dropping, unverified
-from cdk_scalable_webhook.filters import count_dropped, filter_environment
+from cdk_scalable_webhook.filters import count_dropped
 from cdk_scalable_webhook.packaging.function import require_room
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.route.consumer import (
     ConsumerOptions,
     create_consumer,
+    environment_of,
     require_consumer,
     take_unverified_aside,
     timeout_of,
@@ -32,7 +34,7 @@ from cdk_scalable_webhook.route.queue import (
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
-from cdk_scalable_webhook.sources.source import count_mismatched, environment
+from cdk_scalable_webhook.sources.source import Source, count_mismatched
 
 if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_s3 as s3
@@ -64,20 +66,21 @@ class Route(Construct):
         super().__init__(scope, id)
         self._endpoints = dict(endpoints)
         existing = None if isinstance(queue, QueueOptions) else queue
-        own_consumer = None if isinstance(consumer, ConsumerOptions) else consumer
-        self._drops = dropping(endpoints, own_consumer=own_consumer is not None)
+        own_consumer = not isinstance(consumer, ConsumerOptions)
+        self._drops = dropping(endpoints, own_consumer=own_consumer)
         require_max_concurrency(max_concurrency)
         require_batching(batch_size, max_batching_window, fifo=existing is not None and existing.fifo)
         require_consumer(self, consumer, existing, max_concurrency)
         require_same_environment(self, queue=existing, large_payloads=large_payloads)
-        if own_consumer is not None:
+        if own_consumer:
             require_unset("consumer", "leave {them} out, or leave consumer out", sink=sink, retry=retry)
             if isinstance(queue, QueueOptions):
                 require_unset("consumer", "leave {them} out", unverified_queue=queue.unverified_queue)
             else:
                 require_unset("queue and consumer", encryption_key=common.encryption_key)
 
-        self.retry: Retry | None = None if own_consumer else retry or Retry()
+        retry = retry or Retry()
+        self.retry: Retry | None = None if own_consumer else retry
         timing = Timing(timeout_of(consumer), max_batching_window, self.retry)
         if isinstance(queue, QueueOptions):
             queues = create_queues(self, queue, timing, common)
@@ -96,7 +99,7 @@ class Route(Construct):
                 consumer,
                 queues=queues,
                 sink=self.sink,
-                retry=self.retry or Retry(),
+                retry=retry,
                 endpoints=endpoints,
                 event_filters=self._drops.consumer,
                 payload_bucket=self.payload_bucket,
@@ -136,12 +139,8 @@ class Route(Construct):
         self._is_counted_by_mapping = self._drops.mapping is not None
         return self._mapping if self._is_counted_by_mapping else None
 
-    def require_room(self, mount: str, endpoint: Endpoint) -> list[IDependable]:
-        """Check whether the queue can take the webhooks of one more endpoint.
-
-        Returns:
-            The resources that have to change before the endpoint opens: a mapping that drops by the filters of other
-            endpoints.
+    def plan(self, mount: str, endpoint: Endpoint) -> "Addition":
+        """Plan to take the webhooks of one more endpoint.
 
         Raises:
             ValueError: The consumer cannot verify or filter them.
@@ -153,27 +152,27 @@ class Route(Construct):
                 "metric_dropped() must be called after add_source() if event_filters then differ between "
                 "endpoints, got it before, so it counts in another place; move it behind the last add_source()"
             )
+        variables = environment_of(endpoints, drops.consumer)
         remedy = "shorten them"
         if endpoint.source is not None:
             remedy = f"take Ingress.lambda_integration(), whose function has its own source alone, or {remedy}"
-        require_room(_environment(endpoints, drops), others=_OTHER_VARIABLES, remedy=remedy)
-        return [self._mapping] if self._drops.mapping and drops.mapping is None else []
+        require_room(variables, others=_OTHER_VARIABLES, remedy=remedy)
+        stops = [self._mapping] if self._drops.mapping and drops.mapping is None else []
+        return Addition(endpoint.source, endpoints, drops, variables, stops)
 
-    def add_endpoint(self, mount: str, endpoint: Endpoint) -> None:
-        """Add the webhooks of one more endpoint."""
-        endpoints = {**self._endpoints, mount: endpoint}
-        drops = dropping(endpoints, own_consumer=self.sink is None)
-        if endpoint.source is not None:
-            endpoint.source.grant_read(self.consumer)
-            count_mismatched(self.consumer, self.queue, [endpoint.source])
+    def add(self, addition: "Addition") -> None:
+        """Take the webhooks of a planned endpoint."""
+        if addition.source is not None:
+            addition.source.grant_read(self.consumer)
+            count_mismatched(self.consumer, self.queue, [addition.source])
             self._take_unverified_aside()
-        for name, value in _environment(endpoints, drops).items():
+        for name, value in addition.variables.items():
             self.consumer.add_environment(name, value)
-        if drops.consumer and not self._drops.consumer:
+        if addition.drops.consumer and not self._drops.consumer:
             count_dropped(self.consumer, self.queue)
-        if self._drops.mapping and drops.mapping is None:
-            stop_filtering(self._mapping)
-        self._endpoints, self._drops = endpoints, drops
+        for mapping in addition.stops:
+            stop_filtering(mapping)
+        self._endpoints, self._drops = addition.endpoints, addition.drops
 
     def _take_unverified_aside(self) -> None:
         """Let the consumer move webhooks that fail verification to their queue."""
@@ -182,6 +181,20 @@ class Route(Construct):
             take_unverified_aside(self.consumer, self.unverified_queue, self.queue)
 
 
-def _environment(endpoints: Mapping[str, Endpoint], drops: Dropping) -> dict[str, str]:
-    """Return the environment by which the consumer verifies and filters for these endpoints."""
-    return environment(unverified(endpoints)) | filter_environment(drops.consumer)
+@dataclass(frozen=True)
+class Addition:
+    """One more endpoint of a queue.
+
+    Attributes:
+        source: The source that the consumer has to verify; None if there is none.
+        endpoints: All endpoints then.
+        drops: The filters of mapping and consumer then.
+        variables: The environment of the consumer then.
+        stops: Mappings that drop by the filters of other endpoints, and have to stop before this one opens.
+    """
+
+    source: Source | None
+    endpoints: dict[str, Endpoint]
+    drops: Dropping
+    variables: Mapping[str, str]
+    stops: Sequence[lambda_.EventSourceMapping]
