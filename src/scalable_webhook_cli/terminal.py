@@ -24,8 +24,7 @@ R = TypeVar("R")
 class _Output(Console):
     """The output of a command.
 
-    If its reader stops early, as in ``… logs
-    head``, the command goes on silently.
+    If its reader stops early, as in ``… logs | head``, the command goes on silently.
     """
 
     def on_broken_pipe(self) -> None:
