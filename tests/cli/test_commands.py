@@ -18,6 +18,7 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import commands
 from scalable_webhook_cli.local.deploy import DeployedWebhook
 from scalable_webhook_cli.local.emulator import Emulator
+from suite.patience import SECONDS
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_env_unsets_variables_that_would_override_it(
     program = "import boto3; print(boto3.client('sqs').meta.endpoint_url)"
     script = f'{printed}\n"$0" -c "$1"; echo "$OTHER"; ls'
     shell = ["sh", "-euc", script, sys.executable, program]
-    run = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True)
     assert run.stdout.split() == ["http://[::1]", "true"]
 
 
@@ -297,6 +298,11 @@ app({arguments})
     os.close(reader)
     with os.fdopen(writer, "wb") as closed:
         run = subprocess.run(
-            [sys.executable, "-c", program], stdout=closed, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+            [sys.executable, "-c", program],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
     assert (run.returncode, run.stderr) == (0, "")

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from scalable_webhook_cli.observe import peak, sampled, steps, wait_for
+from suite.patience import SECONDS
 
 
 def batch(started: int, ended: int) -> dict[str, object]:
@@ -31,7 +32,7 @@ def test_a_sampler_looks_until_its_block_ends_and_skips_errors() -> None:
         return seen
 
     with sampled(look, every=0.001, unanswered=(ConnectionError,)) as samples:
-        assert wait_for(lambda: len(samples.points) > 2, 30)
+        assert wait_for(lambda: len(samples.points) > 2, SECONDS)
     assert [value for _, value in samples.points[:3]] == [1, 3, 2]
     assert samples.highest == 3
     moments = [moment for moment, _ in samples.points]

@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
 
 ingresses = pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
-SECONDS = 60
 
 
 def payloads(webhook: ObservedWebhook) -> list[str]:

@@ -8,15 +8,14 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from deployed.patient import http
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 
 # The publishers drop webhooks of a Lambda integration. Behind a direct integration the consumer does, since only it can
 # tell the endpoints apart.
 WEBHOOKS = ["Filtered/Lambda", "Filtered/Binary", "Filtered/Apart"]
-SECONDS = 60
 
 # The first endpoint wants the order, and the partner's the return.
 PAYLOADS = {
@@ -29,7 +28,7 @@ def send(url: str, body: bytes, key: str, partner_id: str) -> httpx.Response:
     """Send a request that has the headers of both endpoints."""
     signature = hmac.new(b"shared", body, hashlib.sha256).hexdigest()
     headers = {"Idempotency-Key": key, "X-Partner-Id": partner_id, "X-Signature": signature}
-    return http.post(f"{url}/in", content=body, headers=headers, timeout=30)
+    return http.post(f"{url}/in", content=body, headers=headers)
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deployed.patient import http
 from scalable_webhook_cli.local.deploy import deploy, destroy, webhooks
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACKS = {"hello": "Hello", "direct": "Direct"}
@@ -49,7 +49,7 @@ def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: 
     answer = http.post(f"{webhook.url.rstrip('/')}/hello", content=b"hello", headers={"Idempotency-Key": "one"})
     assert (answer.status_code, answer.json()) == (202, {"id": "one"})
     observed = ObservedWebhook(emulator, stack, "Webhook")
-    assert wait_for(lambda: [item["payload"] for item in observed.items(TABLES[example])] == ["hello"], 60)
+    assert wait_for(lambda: [item["payload"] for item in observed.items(TABLES[example])] == ["hello"], SECONDS)
 
     cdk(emulator, example, tmp_path, "destroy", "--force")
     assert stack not in {webhook.stack for webhook in webhooks(emulator)}

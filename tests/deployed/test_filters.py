@@ -12,15 +12,14 @@ from typing import Any
 
 import pytest
 
-from deployed.patient import http
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
 
 LINES = {"Filtered/Lambda": "PublisherLogs", "Filtered/Direct": "ConsumerLogs", "Filtered/Binary": "ConsumerLogs"}
 INGRESSES = [*LINES, "Filtered/Mapping"]
-SECONDS = 60
 
 ORDER = {"kind": "order", "total": 10, "by": {"name": "Zoë"}}
 WANTED = [ORDER, ORDER | {"kind": None}, ORDER | {"total": 10.5, "more": [{}]}]
@@ -38,7 +37,7 @@ UNWANTED = [
 
 def send(url: str, payload: bytes, **headers: str) -> str:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    answer = http.post(f"{url}/in", content=payload, headers=names, timeout=30)
+    answer = http.post(f"{url}/in", content=payload, headers=names)
     assert answer.status_code == 202
     return str(answer.json()["id"])
 

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from scalable_webhook_cli.observe import ObservedWebhook
+from suite.patience import SECONDS
 
 Observe = Callable[[str], ObservedWebhook]
 
 SEED = 20261123
 REQUESTS = {"Fuzzed/Lambda": 4000, "Fuzzed/Direct": 3000, "Fuzzed/Binary": 3000}
-SECONDS = 300
 
 METHODS = ["GET", "HEAD", "POST", "POST", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"]
 SEGMENTS = [
@@ -105,7 +105,7 @@ class Signer(threading.local):
     """A connection for each thread."""
 
     def __init__(self, host: str) -> None:
-        self._connection = HTTPConnection(host, timeout=60)
+        self._connection = HTTPConnection(host, timeout=SECONDS)
 
     def send(self, request: Sent) -> Answered:
         connection = self._connection

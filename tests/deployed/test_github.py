@@ -20,6 +20,7 @@ from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook
 from signers import SECRET, SIGNERS
+from suite.patience import SECONDS
 
 APP = Path(__file__).parent / "github"
 EXAMPLES = Path(sys.prefix) / "npm" / "node_modules" / "@octokit" / "webhooks-examples"
@@ -30,7 +31,6 @@ WRITTEN: list[dict[str, Any]] = [
 ]
 # An item holds 400 KB, and all but the payload takes less than 50 KB.
 DYNAMODB_HOLDS = 350_000
-SECONDS = 180
 
 # The name of an event, and a payload.
 Event = tuple[str, bytes]

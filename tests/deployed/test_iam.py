@@ -17,10 +17,10 @@ import pytest
 from postgres_server import PostgresServer
 
 import apps
-from deployed.patient import http
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import http
 
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"

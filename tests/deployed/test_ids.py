@@ -11,14 +11,13 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from signers import SIGNERS
+from suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 
-SECONDS = 60
 # The endpoints are those of test_providers.py, which counts their webhooks.
 BELOW = "/ids"
 PARTNERS = "that of the partner"
@@ -36,12 +35,12 @@ def secrets(urls: dict[str, str], emulator: Emulator) -> None:
 def as_partner(url: str, id: str) -> httpx.Response:
     """Send a webhook with a valid signature and any id."""
     mac = hmac.new(PARTNERS.encode(), HELLO.encode(), hashlib.sha256).hexdigest()
-    return http.post(f"{url}{BELOW}", content=HELLO, headers={"X-Signature": mac, "X-Id": id}, timeout=30)
+    return http.post(f"{url}{BELOW}", content=HELLO, headers={"X-Signature": mac, "X-Id": id})
 
 
 def as_stripe(url: str, event: str) -> httpx.Response:
     headers = SIGNERS["stripe"].sign(event.encode(), time.time(), url)
-    return http.post(f"{url}{BELOW}", content=event, headers=headers, timeout=30)
+    return http.post(f"{url}{BELOW}", content=event, headers=headers)
 
 
 @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])

@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from deployed.dead_letters import each_once
-from deployed.patient import http
 from scalable_webhook_cli.burst import Request, send
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import http
 from webhook_runtime import message
 
 Observe = Callable[[str], ObservedWebhook]

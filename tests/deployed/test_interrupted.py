@@ -14,6 +14,7 @@ from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, processes_in
 from suite import shell
+from suite.patience import SECONDS
 
 PYTHON = [sys.executable]
 PROGRAMS = {
@@ -24,7 +25,6 @@ PROGRAMS = {
     "bench": [*PYTHON, "benchmarks/bench.py", "--rounds", "1"],
     "local deploy": [*PYTHON, "-m", "scalable_webhook_cli", "local", "deploy", "examples/hello"],
 }
-SECONDS = 60
 
 
 @pytest.mark.slow(4)

@@ -10,15 +10,14 @@ import httpx
 import pytest
 
 from deployed.dead_letters import each_once
-from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 from webhook_runtime.contract import limits
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]
 
-SECONDS = 90
 TEXT = ("Zoë: 5,000,000 bytes of text. " * 200_000).encode()[:5_000_000]
 BYTES = random.Random(13).randbytes(4_400_000)
 
@@ -40,7 +39,7 @@ class Bucket:
 
 
 def post(url: str, payload: bytes, **headers: str) -> httpx.Response:
-    return http.post(url, content=payload, headers=headers, timeout=60)
+    return http.post(url, content=payload, headers=headers)
 
 
 def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[str, Any]:

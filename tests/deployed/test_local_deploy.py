@@ -12,7 +12,6 @@ import pytest
 from mariadb_server import MariaDbServer
 from postgres_server import DATABASE, USER, PostgresServer
 
-from deployed.patient import http
 from docs.pages import ROOT, fences
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.databases import Server
@@ -20,9 +19,8 @@ from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import wait_for
 from signers import BODY, KEY, stripes
+from suite.patience import SECONDS, http
 from webhook_runtime.contract.table import create_table
-
-SECONDS = 180
 
 
 @pytest.fixture(scope="module")

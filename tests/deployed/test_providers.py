@@ -12,10 +12,10 @@ import pytest
 
 from cdk_scalable_webhook.sources.providers import PROVIDERS
 from deployed.dead_letters import each_once
-from deployed.patient import http
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from signers import BODY, SECRET, SIGNERS, Signed
+from suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 
@@ -26,7 +26,6 @@ INGRESSES = [("Lambda", name) for name in (*ANY_INGRESS, *LAMBDA_INGRESS)]
 TOGETHER = 7
 INGRESSES += [(ingress, name) for ingress in ("Direct", "Binary") for name in ANY_INGRESS[:TOGETHER]]
 INGRESSES += [(f"Direct{n // TOGETHER * TOGETHER}", name) for n, name in enumerate(ANY_INGRESS) if n >= TOGETHER]
-SECONDS = 60
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +52,7 @@ def post(url: str, name: str, body: bytes = BODY, signed: Signed | None = None) 
     headers = provider.sign(body, time.time(), called(url)) if signed is None else signed
     query = provider.query(body)
     target = f"{url}?{query}" if query else url
-    return http.post(target, content=body, headers={"Content-Type": "application/json"} | headers, timeout=30)
+    return http.post(target, content=body, headers={"Content-Type": "application/json"} | headers)
 
 
 def stored(webhook: ObservedWebhook, path: str, text: str = "") -> list[str]:
@@ -110,7 +109,7 @@ def test_a_signature_for_one_endpoint_is_rejected_at_another(
     webhook = observe(f"Providers/{ingress}")
     take_unverified(webhook, ingress)
     signed = SIGNERS["github"].sign(BODY, time.time(), "")
-    answer = http.post(url_of(urls, ingress, "shopify"), content=BODY, headers=signed, timeout=30)
+    answer = http.post(url_of(urls, ingress, "shopify"), content=BODY, headers=signed)
     if ingress == "Lambda":
         assert answer.status_code in (401, 503)
     else:
@@ -123,7 +122,7 @@ class TestHandshakes:
         webhook = observe(f"Providers/{ingress}")
         token = "Validation: Testing <b>client</b> reachability +1 Zoë"
         before = len(webhook.items())
-        answer = http.post(url_of(urls, ingress, "microsoft_graph"), params={"validationToken": token}, timeout=30)
+        answer = http.post(url_of(urls, ingress, "microsoft_graph"), params={"validationToken": token})
         assert (answer.status_code, answer.text) == (200, token)
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -133,13 +132,13 @@ class TestHandshakes:
     @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
     def test_okta(self, ingress: str, urls: dict[str, str]) -> None:
         headers = {"X-Okta-Verification-Challenge": "Me_rShK8\"<b>'", "Authorization": SECRET}
-        answer = http.get(url_of(urls, ingress, "okta"), headers=headers, timeout=30)
+        answer = http.get(url_of(urls, ingress, "okta"), headers=headers)
         assert (answer.status_code, answer.json()) == (200, {"verification": "Me_rShK8\"<b>'"})
         assert answer.headers["content-type"] == "application/json"
 
     def test_okta_has_no_other_get(self, urls: dict[str, str]) -> None:
-        assert http.get(url_of(urls, "Lambda", "okta"), timeout=30).status_code == 401
-        answer = http.get(url_of(urls, "Direct", "okta"), timeout=30)
+        assert http.get(url_of(urls, "Lambda", "okta")).status_code == 401
+        answer = http.get(url_of(urls, "Direct", "okta"))
         assert answer.status_code == 400
         assert "X-Okta-Verification-Challenge" in answer.json()["message"]
 
@@ -150,9 +149,9 @@ class TestHandshakes:
 
     def test_meta(self, urls: dict[str, str]) -> None:
         url, query = url_of(urls, "Lambda", "meta"), {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
-        answer = http.get(url, params=query | {"hub.verify_token": "t"}, timeout=30)
+        answer = http.get(url, params=query | {"hub.verify_token": "t"})
         assert (answer.status_code, answer.text) == (200, "1158201444")
-        assert http.get(url, params=query | {"hub.verify_token": "guess"}, timeout=30).status_code == 401
+        assert http.get(url, params=query | {"hub.verify_token": "guess"}).status_code == 401
 
     def test_zoom(self, urls: dict[str, str]) -> None:
         body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8"}}'
@@ -161,7 +160,7 @@ class TestHandshakes:
         assert (answer.status_code, answer.json()) == (200, {"plainToken": "qgg8", "encryptedToken": encrypted})
 
     def test_x(self, urls: dict[str, str]) -> None:
-        answer = http.get(url_of(urls, "Lambda", "x"), params={"crc_token": "MzIy"}, timeout=30)
+        answer = http.get(url_of(urls, "Lambda", "x"), params={"crc_token": "MzIy"})
         assert answer.status_code == 200
         assert answer.json()["response_token"].startswith("sha256=")
 
@@ -181,13 +180,13 @@ class TestCustom:
         take_unverified(webhook, ingress)
         for seal in ("red wax", "red wax", "candle"):
             headers = {"X-Seal": seal, "X-Transfer": f"transfer-{len(seal)}"}
-            http.post(url, content=b"{}", headers=headers, timeout=30)
+            http.post(url, content=b"{}", headers=headers)
         assert wait_for(lambda: stored(webhook, "/bank") == ["transfer-7"], SECONDS)
         if ingress != "Lambda":
             assert wait_for(lambda: webhook.unverified() >= 1, SECONDS)
 
     def test_it_answers_at_the_ingress(self, urls: dict[str, str]) -> None:
-        answer = http.options(urls["Providers/Lambda"], timeout=30)
+        answer = http.options(urls["Providers/Lambda"])
         assert (answer.status_code, answer.text) == (200, "here")
 
 

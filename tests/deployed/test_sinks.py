@@ -11,14 +11,14 @@ import pytest
 from postgres_server import PostgresServer
 
 from deployed.dead_letters import each_once
-from deployed.patient import http
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import SECONDS, http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS, SECONDS = 2000, 64, 5, 8, 180
+WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS = 2000, 64, 5, 8
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ import httpx
 import pytest
 
 from deployed.dead_letters import each_once
-from deployed.patient import http
 from docs.pages import ROOT, write_files
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from suite.patience import http
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 Observe = Callable[[str], ObservedWebhook]

@@ -27,11 +27,11 @@ from docs.commands import check, shown
 from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 from scalable_webhook_cli.local.emulator import Emulator, down, running
 from scalable_webhook_cli.observe import wait_for
+from suite.patience import SECONDS
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
 # A page takes 15 seconds on an idle machine.
-SECONDS = 240
 
 
 def each(fences: list[Fence]) -> pytest.MarkDecorator:
@@ -193,7 +193,7 @@ scalable-webhook() {
         signed.call(self._emulator.key, "POST", f"{self._emulator.endpoint}/_ministack/reset").raise_for_status()
         if self._toolkit:
             self._cloudformation.create_stack(StackName="CDKToolkit", TemplateBody=self._toolkit)
-            assert wait_for(lambda: self._status() == "CREATE_COMPLETE", 60), self._status()
+            assert wait_for(lambda: self._status() == "CREATE_COMPLETE", SECONDS), self._status()
 
     def _status(self) -> str:
         return str(self._cloudformation.describe_stacks(StackName="CDKToolkit")["Stacks"][0]["StackStatus"])

@@ -23,6 +23,7 @@ from runtime.doubles import Invocation, Sqs
 from runtime.events import record, request
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
+from suite.patience import SECONDS
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -33,7 +34,6 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
 
-SECONDS = 30
 GROUP = ["foo", "bar", "baz"]
 
 

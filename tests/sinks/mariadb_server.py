@@ -12,6 +12,7 @@ from typing import Any
 import pymysql
 
 from scalable_webhook_cli.processes import free_port
+from suite.patience import SECONDS
 
 NAMES = ("mariadbd", "mariadb-install-db")
 USER = "webhooks"
@@ -61,7 +62,7 @@ class MariaDbServer:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + SECONDS
         while True:
             try:
                 self.query("SELECT 1")
@@ -76,13 +77,13 @@ class MariaDbServer:
         """Stop it, and end every connection."""
         assert self._process
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(SECONDS)
 
     def crash(self) -> None:
         """Kill it, like a power failure: it recovers at the next start."""
         assert self._process
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(SECONDS)
 
     def connections(self) -> int:
         """Return the number of connections, without those of the administrator."""

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Rejected
 
+from suite.patience import SECONDS
 from webhook_runtime import tls
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.tls import tls_context
@@ -122,7 +123,7 @@ def connects(host: str, authority: trustme.CA, ca_certificates: str | None = Non
     authority.issue_cert((named or host).lower()).configure_cert(serving)
     context = tls_context(tls.rds_authorities(host), ca_certificates)
     ours, theirs = socket.socketpair()
-    ours.settimeout(30)
+    ours.settimeout(SECONDS)
     server = threading.Thread(target=serve, args=(serving, theirs))
     server.start()
     try:
@@ -136,7 +137,7 @@ def connects(host: str, authority: trustme.CA, ca_certificates: str | None = Non
 
 
 def serve(context: ssl.SSLContext, wire: socket.socket) -> None:
-    wire.settimeout(30)
+    wire.settimeout(SECONDS)
     with suppress(OSError), closing(context.wrap_socket(wire, server_side=True)) as tls_wire:
         tls_wire.recv(1)
 

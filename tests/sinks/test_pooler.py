@@ -14,6 +14,7 @@ from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
 from storing import down, kinds
 
+from suite.patience import SECONDS
 from webhook_runtime.outcome import Kind
 from webhook_runtime.sinks import postgres
 from webhook_runtime.testing import webhook
@@ -66,7 +67,7 @@ def test_any_number_of_environments_share_the_pool(harness: PooledHarness) -> No
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(SECONDS)
     assert outcomes == {S: 300}
     for table in tables:
         ids = stored(harness, table)

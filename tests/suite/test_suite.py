@@ -14,6 +14,7 @@ import pytest
 from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
 from suite import shell
+from suite.patience import SECONDS
 
 # Variables that a user may have set for other reasons.
 HOSTILE = {
@@ -81,7 +82,7 @@ def test_a_test_that_leaves_a_process_fails_the_run_and_the_process_is_ended(
     options: list[str], tmp_path: Path
 ) -> None:
     run = pytest_of(tmp_path, LEAVES_A_PROCESS, *options)
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=SECONDS)
     assert run.returncode == 1
     assert "1 passed" in said
     (line,) = [line for line in said.splitlines() if "time.sleep(60)" in line]
@@ -111,12 +112,12 @@ def test_whatever_ends_a_run_early_it_leaves_nothing(
     ending: signal.Signals, options: list[str], tmp_path: Path
 ) -> None:
     run = pytest_of(tmp_path, STARTS_A_LOCAL_AWS, *options)
-    assert wait_for(lambda: (tmp_path / "ready").exists(), 60)
+    assert wait_for(lambda: (tmp_path / "ready").exists(), SECONDS)
     family = psutil.Process(run.pid).children(recursive=True)
     assert len(family) >= 4
     run.send_signal(ending)
     run.send_signal(ending)  # as some do that cancel a job
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=SECONDS)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, said
     assert [process for process in family if process.is_running()] == []
     assert list((tmp_path / "tmp").iterdir()) == []
@@ -144,7 +145,7 @@ def test_ci_runs_the_part_that_is_named_and_says_how_long_it_took(
     ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     run = ci("exit 0", "check")
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=SECONDS)
     assert (run.returncode, (tmp_path / "asked").read_text().split()) == (0, ["environment", "check"])
     assert re.search(r"^\d+ s check$", said, re.MULTILINE)
 
@@ -153,7 +154,7 @@ def test_ci_fails_where_a_part_does_and_goes_on_with_the_others(
     ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     run = ci('[ "$1" != check ]', "check", "release-check")
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=SECONDS)
     assert run.returncode == 1
     assert said.splitlines()[-1] == "failed: check"
     assert (tmp_path / "asked").read_text().split()[-1] == "release-check"
@@ -161,7 +162,7 @@ def test_ci_fails_where_a_part_does_and_goes_on_with_the_others(
 
 def test_ci_knows_no_other_part(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
     run = ci("exit 0", "check", "everything")
-    said, _ = run.communicate(timeout=60)
+    said, _ = run.communicate(timeout=SECONDS)
     assert run.returncode == 2
     assert "there is no part everything" in said
     assert not (tmp_path / "asked").exists()
@@ -169,10 +170,10 @@ def test_ci_knows_no_other_part(ci: Callable[..., "subprocess.Popen[str]"], tmp_
 
 def test_a_canceled_job_of_ci_ends_what_it_started(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
     run = ci("exec sleep 60", "check")
-    assert wait_for(lambda: (tmp_path / "asked").exists(), 60)
+    assert wait_for(lambda: (tmp_path / "asked").exists(), SECONDS)
     family = psutil.Process(run.pid).children(recursive=True)
     run.terminate()
-    run.communicate(timeout=60)
+    run.communicate(timeout=SECONDS)
     assert run.returncode == 128 + signal.SIGTERM
     assert family
     assert not any(process.is_running() for process in family)
@@ -198,7 +199,7 @@ def test_long_and_marked():
 
 
 def test_a_run_reports_its_time_and_slow_tests_without_a_mark(tmp_path: Path) -> None:
-    said, _ = pytest_of(tmp_path, TAKES_LONG, "--durations=3").communicate(timeout=60)
+    said, _ = pytest_of(tmp_path, TAKES_LONG, "--durations=3").communicate(timeout=SECONDS)
     told = said.partition("where the time went")[2].partition("slowest 3 durations")[0]
     assert "3 tests  test_it.py" in told
     assert [line.split()[-1] for line in told.partition("not marked slow")[2].splitlines()[1:2]] == [
@@ -220,5 +221,5 @@ def test_the_files_that_take_longest_come_first(tmp_path: Path) -> None:
     for name, seconds in {"a": 10, "b": 30, "c": 20}.items():
         (tmp_path / f"test_{name}.py").write_text(IN_ORDER.format(name=name, seconds=seconds))
     files = [f"test_{name}.py" for name in "abc"]
-    said, _ = pytest_of(tmp_path, "def test_it(): pass", "--collect-only", "-q", *files).communicate(timeout=60)
+    said, _ = pytest_of(tmp_path, "def test_it(): pass", "--collect-only", "-q", *files).communicate(timeout=SECONDS)
     assert [line[5:6] for line in said.splitlines() if "::" in line] == ["b", "c", "a", "i"]

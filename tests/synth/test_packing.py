@@ -21,6 +21,7 @@ from packaging.requirements import Requirement as PackagingRequirement
 from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source
 from cdk_scalable_webhook.packaging import requirements
 from cdk_scalable_webhook.packaging.asset import packed
+from suite.patience import SECONDS
 from webhook_runtime.contract import lambda_python
 
 FILES = {
@@ -60,7 +61,9 @@ def install(
 
 def by_pip(site: Path, project: Path, *options: str) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", str(site), *options, str(project)], check=True, capture_output=True, timeout=60)
+    subprocess.run(
+        [*pip, "--target", str(site), *options, str(project)], check=True, capture_output=True, timeout=SECONDS
+    )
     return site
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from suite.patience import SECONDS
+
 JARS = [Path("/usr/share/java") / f"{name}.jar" for name in ("velocity", "commons-collections3", "commons-lang")]
 
 
@@ -54,7 +56,7 @@ class Velocity:
         """End the process."""
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=SECONDS)
 
 
 def _flat(context: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -6,12 +6,12 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from scalable_webhook_cli.gateway.permission import _allows
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
+from suite.patience import SECONDS, http
 
 CALL = "arn:aws:execute-api:us-east-1:000000000000:a1b2/prod/POST/hooks/in"
 OF_GATEWAY: dict[str, Any] = {
@@ -120,19 +120,19 @@ def test_a_function_is_called_only_where_its_policy_lets_api_gateway(
     emulator: Emulator, api: str, call: str, status: int
 ) -> None:
     verb, path = call.split()
-    answer = httpx.request(verb, f"{emulator.endpoint}/_aws/execute-api/{api}/{path}", timeout=60)
+    answer = http.request(verb, f"{emulator.endpoint}/_aws/execute-api/{api}/{path}")
     assert answer.status_code == status
     assert answer.text == "ok" if status == 200 else answer.json() == {"message": "Internal server error"}
 
 
 def test_the_access_log_says_why_it_is_not(emulator: Emulator, api: str) -> None:
-    httpx.post(f"{emulator.endpoint}/_aws/execute-api/{api}/green/hooks/in", timeout=60)
+    http.post(f"{emulator.endpoint}/_aws/execute-api/{api}/green/hooks/in")
     logs = emulator.client("logs")
 
     def told() -> list[dict[str, str]]:
         events = logs.filter_log_events(logGroupName="access")["events"]
         return [line for line in map(json.loads, (event["message"] for event in events)) if line["stage"] == "green"]
 
-    assert wait_for(lambda: bool(told()), 30)
+    assert wait_for(lambda: bool(told()), SECONDS)
     said = {"stage": "green", "why": "Invalid permissions on Lambda function", "type": "INTEGRATION_FAILURE"}
     assert said in told()

@@ -17,6 +17,7 @@ from scalable_webhook_cli.gateway.access_log import fill
 from scalable_webhook_cli.gateway.server import create_app
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
+from suite.patience import SECONDS, http
 
 JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}
@@ -140,7 +141,7 @@ def one(api: Api) -> str:
 
 
 def test_a_request_becomes_what_its_template_says(api: Api) -> None:
-    answer = httpx.put(f"{api.url}/a/b%20c?x=1&y=2&x=3", content="Zoë", headers=[("X-Odd", "1"), ("X-Odd", "2")])
+    answer = http.put(f"{api.url}/a/b%20c?x=1&y=2&x=3", content="Zoë", headers=[("X-Odd", "1"), ("X-Odd", "2")])
     assert answer.status_code == 202
     seen = one(api)
     assert "method: PUT, path: /prod/a/b%20c, resource: /{proxy+}," in seen
@@ -169,7 +170,7 @@ def test_a_host_header_does_not_change_where_a_request_goes(api: Api) -> None:
 
 
 def test_api_gateway_adds_headers_of_its_own(api: Api) -> None:
-    httpx.post(f"{api.url}/own")
+    http.post(f"{api.url}/own")
     trace, rest = one(api).split(" ", 1)
     assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", trace)
     assert rest == "127.0.0.1 443 https"
@@ -180,37 +181,37 @@ def test_a_clients_own_headers_of_these_names_are_kept_or_replaced(api: Api) -> 
         *(("X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"), ("x-forwarded-for", "10.0.0.1")),
         *(("X-Forwarded-For", "10.0.0.2, 10.0.0.3"), ("X-Forwarded-Port", "80"), ("X-Forwarded-Proto", "http")),
     ]
-    httpx.post(f"{api.url}/own", headers=says)
+    http.post(f"{api.url}/own", headers=says)
     trace, rest = one(api).split(" ", 1)
     assert trace == says[0][1]
     assert rest == "10.0.0.1, 10.0.0.2, 10.0.0.3, 127.0.0.1 443 https"
 
 
 def test_a_fixed_path_comes_before_a_greedy_one(api: Api) -> None:
-    httpx.post(f"{api.url}/fixed/")
+    http.post(f"{api.url}/fixed/")
     assert "resource: /fixed," in one(api)
-    httpx.post(f"{api.url}/fixed/more")
+    http.post(f"{api.url}/fixed/more")
     assert "resource: /{proxy+}," in one(api)
 
 
 @pytest.mark.parametrize("target", ["", "/"])
 def test_a_path_without_a_method_is_forbidden_as_on_aws(api: Api, target: str) -> None:
-    answer = httpx.post(f"{api.url}{target}")
+    answer = http.post(f"{api.url}{target}")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
 def test_a_verb_that_no_api_has_is_forbidden_in_json(api: Api) -> None:
-    answer = httpx.request("PROPFIND", f"{api.url}/a")
+    answer = http.request("PROPFIND", f"{api.url}/a")
     assert (answer.status_code, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
 def test_an_absent_body_is_an_empty_object_to_a_template(api: Api) -> None:
-    httpx.post(f"{api.url}/a")
+    http.post(f"{api.url}/a")
     assert one(api).endswith("body: {}}")
 
 
 def test_bytes_that_are_no_text_are_replaced_without_a_word(api: Api) -> None:
-    assert httpx.post(f"{api.url}/a", content=b"a\xffb").status_code == 202
+    assert http.post(f"{api.url}/a", content=b"a\xffb").status_code == 202
     assert one(api).endswith("body: a\ufffdb}")
 
 
@@ -220,7 +221,7 @@ def test_bytes_that_are_no_text_are_replaced_without_a_word(api: Api) -> None:
 )
 def test_a_content_type_without_a_template_is_rejected(api: Api, content_type: str | None, status: int) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
-    answer = httpx.post(f"{api.url}/json", content=b"{}", headers=headers)
+    answer = http.post(f"{api.url}/json", content=b"{}", headers=headers)
     assert answer.status_code == status
     assert len(api.messages()) == (status == 202)
     if status == 415:
@@ -229,24 +230,24 @@ def test_a_content_type_without_a_template_is_rejected(api: Api, content_type: s
 
 def test_a_payload_passes_through_where_the_integration_says_so(api: Api) -> None:
     call = b"Action=SendMessage&Version=2012-11-05&MessageBody=as+it+came"
-    assert httpx.post(f"{api.url}/through", content=call, headers={"Content-Type": "text/plain"}).status_code == 202
+    assert http.post(f"{api.url}/through", content=call, headers={"Content-Type": "text/plain"}).status_code == 202
     assert one(api) == "as it came"
 
 
 def test_a_template_that_fails_is_an_error_of_ours_and_in_the_log(api: Api) -> None:
-    answer = httpx.post(f"{api.url}/broken", content=b"{}")
+    answer = http.post(f"{api.url}/broken", content=b"{}")
     assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})
     assert "$..no" in (api.emulator.home / "gateway.log").read_text()
 
 
 def test_the_answers_template_has_the_last_word_on_a_rejection_of_sqs(api: Api) -> None:
-    answer = httpx.post(f"{api.url}/rejected", content=b"x")
+    answer = http.post(f"{api.url}/rejected", content=b"x")
     assert (answer.status_code, answer.headers["hint"]) == (418, "short")
     assert answer.text.strip() == "MissingParameter"
 
 
 def test_an_answer_that_no_response_foresees_is_an_error(api: Api) -> None:
-    answer = httpx.post(f"{api.url}/unforeseen", content=b"x")
+    answer = http.post(f"{api.url}/unforeseen", content=b"x")
     assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})
 
 
@@ -255,7 +256,7 @@ def test_an_answer_that_no_response_foresees_is_an_error(api: Api) -> None:
     [("text/plain", "text/plain"), ("*/*", "application/json"), ("image/png", "application/json")],
 )
 def test_the_answer_has_the_type_that_was_asked_for(api: Api, accept: str, content_type: str) -> None:
-    answer = httpx.post(f"{api.url}/answers", content=b"x", headers={"Accept": accept})
+    answer = http.post(f"{api.url}/answers", content=b"x", headers={"Accept": accept})
     api.messages()
     assert (answer.status_code, answer.headers["content-type"]) == (200, content_type)
     assert answer.headers["x-fixed"] == "yes"
@@ -263,7 +264,7 @@ def test_the_answer_has_the_type_that_was_asked_for(api: Api, accept: str, conte
 
 
 def test_ten_megabytes_are_the_most(api: Api) -> None:
-    answer = httpx.post(f"{api.url}/a", content=b"x" * (10 * 1024 * 1024 + 1), timeout=30)
+    answer = http.post(f"{api.url}/a", content=b"x" * (10 * 1024 * 1024 + 1))
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
     assert api.messages() == []
 
@@ -272,7 +273,7 @@ def test_a_client_that_hangs_up_is_no_error_and_no_message(api: Api) -> None:
     parts = urlsplit(api.url)
     with socket.create_connection((parts.hostname, parts.port)) as connection:
         connection.sendall(f"POST {parts.path}/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf".encode())
-    assert httpx.post(f"{api.url}/fixed").status_code == 202
+    assert http.post(f"{api.url}/fixed").status_code == 202
     assert "resource: /fixed," in one(api)
     assert "ClientDisconnect" not in (api.emulator.home / "gateway.log").read_text()
 
@@ -290,7 +291,7 @@ def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emula
     target = "AmazonSQS.SendMessage"
     places = {"header": "/a", "querystring": f"/a?target={target}", "path": f"/{target}"}
     headers = {"X-Target": target} if source.startswith("header") else {}
-    httpx.post(made.url + places[source.partition(".")[0]], headers=headers)
+    http.post(made.url + places[source.partition(".")[0]], headers=headers)
     assert one(made) == "as JSON"
 
 
@@ -315,7 +316,7 @@ def test_a_binary_type_is_base64_to_a_template(emulator: Emulator, content_type:
     echo = "Action=SendMessage&Version=2012-11-05&MessageBody=$util.urlEncode($util.base64Encode($input.body))"
     made.add("/{proxy+}", contentHandling="CONVERT_TO_TEXT", requestTemplates={"$default": echo})
     made.deploy()
-    httpx.post(f"{made.url}/a", content=b"\x00\xff", headers={"Content-Type": content_type})
+    http.post(f"{made.url}/a", content=b"\x00\xff", headers={"Content-Type": content_type})
     assert base64.b64decode(one(made)).decode() == body
 
 
@@ -324,13 +325,13 @@ def test_no_template_takes_the_bytes_of_a_declared_type(emulator: Emulator) -> N
     made.add("/{proxy+}")
     made.deploy()
     types = ["multipart/form-data; boundary=x", "image/png", "text/plain", "multipart/mixed"]
-    answers = [httpx.post(f"{made.url}/a", content=b"x", headers={"Content-Type": type}) for type in types]
+    answers = [http.post(f"{made.url}/a", content=b"x", headers={"Content-Type": type}) for type in types]
     assert [answer.status_code for answer in answers] == [500, 500, 202, 202]
     assert answers[0].json() == {"message": "Internal server error"}
     every = make(emulator, "every", binaryMediaTypes=["*~1*"])
     every.add("/{proxy+}")
     every.deploy()
-    assert httpx.post(f"{every.url}/a", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 500
+    assert http.post(f"{every.url}/a", content=b"x", headers={"Content-Type": "text/plain"}).status_code == 500
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,7 @@ def test_a_reply_is_as_binary_as_a_request_and_no_template_takes_bytes(
     answer = ACCEPTED | handling | {"responseTemplates": {JSON: "$util.base64Decode($input.body)"}}
     made.add("/{proxy+}", contentHandling="CONVERT_TO_TEXT", responses={"200": answer})
     made.deploy()
-    answered = httpx.post(f"{made.url}/a", content=b"x")
+    answered = http.post(f"{made.url}/a", content=b"x")
     assert (answered.status_code, reply in answered.text) == (status, True)
 
 
@@ -352,17 +353,17 @@ def test_a_new_deployment_is_seen_soon(emulator: Emulator) -> None:
     made = make(emulator, "again")
     made.add("/old")
     made.deploy()
-    assert httpx.post(f"{made.url}/new").status_code == 403
+    assert http.post(f"{made.url}/new").status_code == 403
     made.add("/new")
     made.deploy()
-    assert wait_for(lambda: httpx.post(f"{made.url}/new").status_code == 202, 10)
+    assert wait_for(lambda: http.post(f"{made.url}/new").status_code == 202, SECONDS)
 
 
 def test_a_stage_accepts_as_much_as_its_throttle_allows(emulator: Emulator) -> None:
     made = make(emulator, "throttled")
     made.add("/{proxy+}")
     made.deploy(**{"/*/*/throttling/rateLimit": "0.01", "/*/*/throttling/burstLimit": "2"})
-    answers = [httpx.post(f"{made.url}/a") for _ in range(4)]
+    answers = [http.post(f"{made.url}/a") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 429, 429]
     assert answers[-1].json() == {"message": "Too Many Requests"}
     assert len(made.messages()) == 2
@@ -379,12 +380,12 @@ def test_each_request_is_a_line_in_the_access_log_of_its_stage(emulator: Emulato
             "/accessLogSettings/format": "$context.requestId $context.status $context.error.responseType $context.odd",
         }
     )
-    taken, rejected = (httpx.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
+    taken, rejected = (http.post(f"{made.url}/a", headers={"Content-Type": kind}) for kind in (JSON, "text/plain"))
 
     def lines() -> list[str]:
         return [event["message"] for event in logs.filter_log_events(logGroupName="access")["events"]]
 
-    assert wait_for(lambda: len(lines()) == 2, 10)
+    assert wait_for(lambda: len(lines()) == 2, SECONDS)
     assert lines() == [
         f"{taken.headers['x-amzn-requestid']} 202 - -",
         f"{rejected.headers['x-amzn-requestid']} 415 UNSUPPORTED_MEDIA_TYPE -",
@@ -424,12 +425,12 @@ def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
         }
     )
     path = "q%22,%22status%22:%22418%22%0a%1b%5b2J;/%2e%2e/%e2%80%ae"
-    httpx.post(f"{made.url}/{path}", headers={b"User-Agent": b'\xe9","status":"418'})
+    http.post(f"{made.url}/{path}", headers={b"User-Agent": b'\xe9","status":"418'})
 
     def lines() -> list[str]:
         return [event["message"] for event in logs.filter_log_events(logGroupName="paths")["events"]]
 
-    assert wait_for(lambda: len(lines()) == 1, 10)
+    assert wait_for(lambda: len(lines()) == 1, SECONDS)
     (line,) = lines()
     assert json.loads(line) == {"path": f"/prod/{path}", "agent": 'é","status":"418'}
 
@@ -446,7 +447,7 @@ def test_a_method_that_is_not_run_is_rejected_and_says_why(emulator: Emulator, k
         change = {"op": "replace", "path": "/authorizationType", "value": "CUSTOM"}
         gateway.update_method(restApiId=made.id, resourceId=resource["id"], httpMethod="POST", patchOperations=[change])
     made.deploy()
-    answer = httpx.post(f"{made.url}/x", content=b"x")
+    answer = http.post(f"{made.url}/x", content=b"x")
     assert answer.status_code == 403
     said = "HTTP with http://127.0.0.1:9/elsewhere" if kind == "HTTP" else "got the authorization CUSTOM"
     assert said in answer.json()["message"]
@@ -467,7 +468,7 @@ def test_everything_else_passes_untouched(emulator: Emulator) -> None:
 def raw(api: Api, line: str, host: str = "localhost") -> int:
     """Send a raw request, and return the status."""
     parts = urlsplit(api.url)
-    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=SECONDS) as connection:
         head = f"{line} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         connection.sendall(head.encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))

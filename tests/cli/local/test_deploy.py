@@ -13,6 +13,7 @@ import pytest
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local.emulator import Emulator
+from suite.patience import SECONDS
 
 
 @pytest.fixture
@@ -250,12 +251,12 @@ deploy.deploy(Emulator(home=Path(), endpoint="http://127.0.0.1:9", processes=())
 """
     deploying = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     started: list[psutil.Process] = []
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + SECONDS
     while not any(process.name() == "sleep" for process in started) and time.monotonic() < give_up:
         started = psutil.Process(deploying.pid).children(recursive=True)
         time.sleep(0.01)
     deploying.send_signal(signal.SIGINT)
-    _, said = deploying.communicate(timeout=60)
+    _, said = deploying.communicate(timeout=SECONDS)
     assert "KeyboardInterrupt" in said
     assert len(started) >= 2
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)

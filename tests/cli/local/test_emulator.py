@@ -19,7 +19,6 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 import pytest
 
@@ -30,6 +29,7 @@ from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.target import require_loopback
+from suite.patience import SECONDS, http
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def command(home: Path, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200", **more}
     line = [sys.executable, "-m", "scalable_webhook_cli", *arguments]
-    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS)
 
 
 def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(home: Path) -> None:
@@ -62,7 +62,9 @@ def test_one_emulator_runs_however_often_it_is_started_and_nothing_of_it_stays(h
 def test_it_listens_on_loopback_only(home: Path) -> None:
     emulator = emulators.up(home)
     # Ports of other services open after that of the health check.
-    assert wait_for(lambda: signed.call(emulator.key, "GET", f"{emulator.endpoint}/_ministack/ready").is_success, 60)
+    assert wait_for(
+        lambda: signed.call(emulator.key, "GET", f"{emulator.endpoint}/_ministack/ready").is_success, SECONDS
+    )
     listening = {
         connection.laddr.ip
         for known in emulator.processes
@@ -204,7 +206,7 @@ def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], k
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=SECONDS,
     )
     assert result.returncode == 1
     assert result.stderr == (
@@ -223,8 +225,8 @@ def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: P
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        assert wait_for(lambda: emulators._answers(f"{url}/_ministack/health"), 60)
-        assert httpx.get(f"{url}/2015-03-31/functions/").status_code == 403
+        assert wait_for(lambda: emulators._answers(f"{url}/_ministack/health"), SECONDS)
+        assert http.get(f"{url}/2015-03-31/functions/").status_code == 403
         listening = [each.laddr.ip for each in psutil.Process(started.pid).net_connections() if each.status == "LISTEN"]
         assert listening == ["127.0.0.1"]
     finally:
@@ -260,12 +262,12 @@ def test_a_start_that_is_interrupted_leaves_no_process(home: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + SECONDS
     while not (home / "gateway.log").exists() and time.monotonic() < give_up:
         time.sleep(0.01)
     started = psutil.Process(starting.pid).children(recursive=True)
     starting.send_signal(signal.SIGINT)
-    starting.wait(60)
+    starting.wait(SECONDS)
     assert started
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
     assert not (home / "state.json").exists()
@@ -358,7 +360,7 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
 @pytest.mark.slow(6)
 def test_a_connection_that_rested_is_still_good(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
-    kept = HTTPConnection(address.netloc, timeout=30)
+    kept = HTTPConnection(address.netloc)
     for pause in (0, 6):  # servers end an idle connection after 5 seconds by default
         time.sleep(pause)
         kept.request("GET", "/_ministack/health")
@@ -423,7 +425,7 @@ def test_the_commands_print_their_result_and_the_next_command(home: Path) -> Non
     endpoint = up.stdout.split()[3]
     shell = subprocess.run(["sh", "-c", f"{env}\necho $AWS_ENDPOINT_URL"], capture_output=True, text=True, check=True)
     assert shell.stdout.strip() == endpoint
-    assert httpx.get(f"{endpoint}/_ministack/health").status_code == 200
+    assert http.get(f"{endpoint}/_ministack/health").status_code == 200
 
     assert command(home, "local", "down").stdout == "local AWS stopped\n"
     assert command(home, "local", "down").stdout == "no local AWS was running\n"
@@ -452,7 +454,7 @@ def test_without_the_extra_the_command_names_it(home: Path) -> None:
 
 
 def _first_child(pid: int) -> psutil.Process:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + SECONDS
     while time.monotonic() < give_up:
         for child in psutil.Process(pid).children():
             if "worker.py" in " ".join(child.cmdline()):
