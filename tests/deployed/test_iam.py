@@ -20,11 +20,10 @@ import apps
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import http
+from suite.patience import SECONDS, http
 
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
-SECONDS = 20
 
 # The emulator requires an action with the name of the call and, if a call names no resource, for any resource. AWS has
 # none of these actions: it requires the other one, for the queue or table.
@@ -155,7 +154,7 @@ class Deployed:
         found["ingress"] = self.send(id) == 202
         if not found["ingress"]:
             return found
-        found["sink"] = self.stores(id, SECONDS)
+        found["sink"] = self.stores(id)
         if not found["sink"]:
             return found
         found["dead letters"] = self.buries()
@@ -168,9 +167,9 @@ class Deployed:
             found["redelivery"] = not [line for line in self.lines_since(id) if line["message"] == "not postponed"]
         return found
 
-    def stores(self, id: str, seconds: float) -> bool:
+    def stores(self, id: str) -> bool:
         """Tell whether the webhook is stored in the end. Do not wait after the consumer has logged a failure."""
-        wait_for(lambda: id in self.sink.ids() or self.said(id, "failed", "dead-lettered"), seconds)
+        wait_for(lambda: id in self.sink.ids() or self.said(id, "failed", "dead-lettered"), SECONDS)
         return id in self.sink.ids()
 
     def said(self, id: str, *messages: str) -> bool:
@@ -182,7 +181,7 @@ class Deployed:
         self.webhook.take_dead_letters()
         sqs = self.webhook.target.client("sqs")
         id = sqs.send_message(QueueUrl=self.webhook.queue_url, MessageBody="hello")["MessageId"]
-        wait_for(lambda: self.webhook.dead_letters() > 0 or self.said(id, "failed"), SECONDS / 4)
+        wait_for(lambda: self.webhook.dead_letters() > 0 or self.said(id, "failed"), SECONDS)
         dead_letters = self.webhook.take_dead_letters()
         return bool(dead_letters) and all(
             "reason" in dead_letter.get("MessageAttributes", {}) for dead_letter in dead_letters
@@ -193,10 +192,11 @@ class Deployed:
         if self.bucket is None:
             return True
         id, s3 = str(uuid.uuid4()), self.webhook.target.client("s3")
-        if self.send(id, b"x" * 1_200_000) != 202 or not self.stores(id, SECONDS / 2):
+        if self.send(id, b"x" * 1_200_000) != 202 or not self.stores(id):
             return False
-        on_its_way = {"Bucket": self.bucket, "Prefix": "queued/"}
-        return wait_for(lambda: not s3.list_objects_v2(**on_its_way).get("Contents"), SECONDS / 4)
+        # It is deleted before the batch ends.
+        assert wait_for(lambda: any(line["message"] == "batch" for line in self.lines_since(id)), SECONDS)
+        return not s3.list_objects_v2(Bucket=self.bucket, Prefix="queued/").get("Contents")
 
     def restart(self) -> None:
         """Start new execution environments, which have no secret cached."""
@@ -214,7 +214,7 @@ class Deployed:
     def send(self, id: str, body: bytes = b'{"items": [{"price": 1, "quantity": 1}]}') -> int:
         signature = hmac.new(b"shh", body, "sha256").hexdigest()
         headers = {"Idempotency-Key": id, "Content-Type": "application/json", "X-Signature": signature}
-        return http.post(self.url, content=body, headers=headers, timeout=30).status_code
+        return http.post(self.url, content=body, headers=headers).status_code
 
 
 def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
@@ -315,9 +315,9 @@ def test_a_direct_integration_may_make_the_calls_of_its_handshake(strict: Emulat
     (tmp_path / "app.py").write_text(GRAPH)
     (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
     (webhook,) = deploy(strict, tmp_path)
-    asked = http.post(webhook.url, params={"validationToken": "a token"}, timeout=30)
+    asked = http.post(webhook.url, params={"validationToken": "a token"})
     assert (asked.status_code, asked.text) == (200, "a token")
-    assert http.post(webhook.url, json={"value": []}, timeout=30).status_code == 202
+    assert http.post(webhook.url, json={"value": []}).status_code == 202
 
 
 def test_each_example_is_among_them() -> None:

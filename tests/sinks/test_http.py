@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +24,7 @@ from link import Link
 from queue_harness import Countdown, Queue
 from storing import down, down_after, kinds, store
 
+from webhook_runtime import deadline as deadlines
 from webhook_runtime.contract.settings import HttpSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind, SinkDown
@@ -40,6 +41,19 @@ BODIES_CUT_SHORT = {
     "two lengths": ("Content-Length: 4\r\nContent-Length: 10\r\n\r\nhalf", True),
     "half a chunk": ("Transfer-Encoding: chunked\r\n\r\n10\r\nhalf", True),
 }
+
+
+class Left:
+    """The time that a function has left, and its clock. A test sets it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return round(self.seconds * 1000)
+
+    def monotonic(self) -> float:
+        return -self.seconds
 
 
 @pytest.fixture
@@ -125,10 +139,20 @@ class TestConnection:
             with pytest.raises(SinkDown):
                 store(sink(harness), webhook(), seconds=seconds)
 
-    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(self, harness: HttpHarness) -> None:
-        harness.service.answers = [lambda handler: answer_after(0.2, handler)] * 20
+    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(
+        self, harness: HttpHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By a clock that only an answer moves."""
+        remaining = Left(1.7)
+        monkeypatch.setattr(deadlines, "time", remaining)
+        monkeypatch.setattr(deadlines, "_ended_after", nullcontext)
+
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            remaining.seconds -= 0.2
+            answer_after(0, handler)
+
+        harness.service.answers = [answer] * 20
         done: list[Kind] = []
-        remaining = Countdown(1.7)
 
         with pytest.raises(SinkDown) as stopped:
             done.extend(
@@ -136,7 +160,7 @@ class TestConnection:
             )
         assert stopped.value.error == "OutOfTime"
         assert stopped.value.retry_after == 0
-        assert remaining.get_remaining_time_in_millis() > 300
+        assert remaining.seconds > 0.3
         assert len(harness.service.requests) < 8
 
     @pytest.mark.parametrize("status", [200, 500])
