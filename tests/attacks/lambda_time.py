@@ -3,9 +3,11 @@
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 """
 
+import gc
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -47,7 +49,17 @@ class _Time:
     monotonic = staticmethod(now)
 
 
-def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the deadline of a batch use that time."""
-    monkeypatch.setattr(deadline, "signal", _Signal)
-    monkeypatch.setattr(deadline, "time", _Time)
+@contextmanager
+def used() -> Iterator[None]:
+    """Let the deadline of a batch use that time.
+
+    The objects of other tests are not collected in it: a function's process has none of them.
+    """
+    gc.freeze()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deadline, "signal", _Signal)
+            patch.setattr(deadline, "time", _Time)
+            yield
+    finally:
+        gc.unfreeze()

@@ -50,8 +50,9 @@ NOW = float(int(time.time()) - 2)
 
 
 @pytest.fixture(autouse=True)
-def _lambda_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    lambda_time.patch(monkeypatch)
+def _lambda_time() -> Iterator[None]:
+    with lambda_time.used():
+        yield
 
 
 class Sink:
@@ -197,7 +198,6 @@ def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.Monk
         # The secret itself may be JSON, and is parsed once.
         assert work.parsed <= 2**20 + len(provider.secret)
         monkeypatch.undo()
-        lambda_time.patch(monkeypatch)
 
 
 def test_filters_search_up_to_a_limit_and_keep_webhooks_above_it(attempts: Attempts) -> None:

@@ -121,9 +121,8 @@ def test_a_check_without_end_takes_no_time_of_its_neighbours(for_ever: str) -> N
     assert sink.stored == ["b", "c"]
 
 
-def test_a_flood_of_slow_webhooks_is_cut_when_the_time_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_flood_of_slow_webhooks_is_cut_when_the_time_ends() -> None:
     """By the time of a function's processor. At first each webhook has 75 milliseconds, and the last ones have more."""
-    lambda_time.patch(monkeypatch)
 
     def check(_: Webhook, __: list[str]) -> None:
         done = lambda_time.now() + 0.15
@@ -133,8 +132,9 @@ def test_a_flood_of_slow_webhooks_is_cut_when_the_time_ends(monkeypatch: pytest.
     queue, sink = Queue(), Memory()
     consumer = checked(queue, sink, check)
     queue.send(*(webhook(id=str(number)) for number in range(60)))
-    invocation = lambda_time.Invocation(10)
-    failed = queue.deliver(consumer.handle, 60, context=invocation)
+    with lambda_time.used():
+        invocation = lambda_time.Invocation(10)
+        failed = queue.deliver(consumer.handle, 60, context=invocation)
     assert invocation.get_remaining_time_in_millis() > 0
     # Verified webhooks are stored as well, and the others say so.
     assert 0 < len(sink.stored) < 60
