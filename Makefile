@@ -70,7 +70,7 @@ pictures: $(READY)
 	@$(BIN)/python examples/demo.py --pictures docs/pictures
 
 faults: $(READY)
-	@$(BIN)/python faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(WEBHOOKS),--webhooks $(WEBHOOKS))
 
 # All that the tests need, in a target of its own, so that it does not count as their time.
 environment: $(READY) $(CHECKOV) $(LAMBDA)/.ready $(NPM)/.ready
@@ -86,7 +86,7 @@ test-all: environment
 check: $(READY) $(NPM)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy src tests tools faults hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
+	$(BIN)/mypy src tests tools hatch_build.py .projenrc.py projenrc $(wildcard examples/*.py) $(wildcard benchmarks/*.py)
 	$(BIN)/pyright --pythonpath $(BIN)/python tests/typing/app
 	$(BIN)/lint-imports --no-cache
 	PYTHONPATH=tools $(BIN)/python -m prose
@@ -101,7 +101,7 @@ bench: $(BENCH)/.ready
 	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 hostile: $(READY)
-	@PYTHONPATH=tests $(BIN)/python benchmarks/hostile.py
+	@PYTHONPATH=. $(BIN)/python benchmarks/hostile.py
 
 docs: $(READY)
 	@$(BIN)/python tools/docs_site.py

@@ -13,10 +13,10 @@ import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued, sources
-from attacks.lambda_time import VCPU, Invocation
-from runtime.doubles import SecretsManager, Sqs
-from signers import Signer
+from tests.attacks.hostile import ALL, BATCH, MOUNT, REQUEST, Hostile, hostile, queued, sources
+from tests.attacks.lambda_time import VCPU, Invocation
+from tests.runtime.doubles import SecretsManager, Sqs
+from tests.signers import Signer
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings

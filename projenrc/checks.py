@@ -9,7 +9,7 @@ from projenrc.package import CLI, MODULE, PYTHONS, RUNTIME
 RUFF = {
     "line-length": 120,
     "target-version": f"py{PYTHONS[0].replace('.', '')}",
-    "src": ["src", "tests", "benchmarks"],
+    "src": ["src", ".", "benchmarks"],
     "lint": {
         "select": [
             "E",
@@ -50,7 +50,6 @@ RUFF = {
             "tests/synth/test_remedies.py": ["E501"],
             "tests/typing/wrong.py": ["E501", "B018"],
             "examples/**": ["D"],
-            "faults/**": ["D"],
             "benchmarks/peers/**": ["D"],  # written as in their own documentation
             "tools/**": ["D"],
             "tools/provider_vectors/**": ["S"],  # its secrets are for tests
@@ -63,11 +62,10 @@ RUFF = {
 MYPY = {
     "strict": True,
     "python_version": PYTHONS[0],
-    "mypy_path": "src:tests:tests/sinks:examples:benchmarks:faults:tools:tools/publish",
+    "mypy_path": "src:.:examples:benchmarks:tools:tools/publish",
     "explicit_package_bases": True,
     "exclude": [
         r"tests/typing/wrong\.py$",  # test_typing.py has the errors that mypy must find there
-        r"^tests/conftest\.py$",  # mypy finds the same module name in tests/sinks
     ],
     "overrides": [
         {
@@ -91,7 +89,7 @@ MYPY = {
 PYTEST = {
     "testpaths": ["tests"],
     "addopts": "-ra --strict-markers --import-mode=importlib",
-    "pythonpath": ["tests", "tests/sinks", "examples", "benchmarks", "faults", "tools", "tools/publish"],
+    "pythonpath": [".", "examples", "benchmarks", "tools", "tools/publish"],
     "filterwarnings": ["ignore::DeprecationWarning"],
     "markers": [
         "processes: needs processes or threads, which WebAssembly does not have: see tests/lambda_python",

@@ -5,7 +5,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from suite.patience import http
+from .suite.patience import http
 
 
 def headers(key: str, method: str, url: str, content: bytes = b"", service: str = "sts", **more: str) -> dict[str, str]:

@@ -16,13 +16,14 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Source as Described
-from runtime.doubles import SecretsManager
-from runtime.events import record, request
-from signers import BODY, SIGNERS, WAYS, Signer
 from webhook_runtime import message
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.sources.source import Source, Sources
+
+from ..runtime.doubles import SecretsManager
+from ..runtime.events import record, request
+from ..signers import BODY, SIGNERS, WAYS, Signer
 
 ALL: Mapping[str, Signer] = {**SIGNERS, **WAYS}
 # As the publisher takes it from an event.

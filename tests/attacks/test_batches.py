@@ -11,22 +11,6 @@ from typing import Any
 
 import pytest
 
-from attacks import lambda_time
-from attacks.hostile import (
-    ALL,
-    BATCH,
-    MOUNT,
-    REQUEST,
-    Hostile,
-    description,
-    genuine,
-    hostile,
-    queued,
-    sources,
-)
-from attacks.lambda_time import Invocation
-from runtime.doubles import SecretsManager, Sqs
-from suite.attacks import Attempts
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -42,6 +26,23 @@ from webhook_runtime.sources import schemes
 from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.sources.verification import Unverified
+
+from ..runtime.doubles import SecretsManager, Sqs
+from ..suite.attacks import Attempts
+from . import lambda_time
+from .hostile import (
+    ALL,
+    BATCH,
+    MOUNT,
+    REQUEST,
+    Hostile,
+    description,
+    genuine,
+    hostile,
+    queued,
+    sources,
+)
+from .lambda_time import Invocation
 
 # The seconds of a consumer, and of a publisher.
 TIMEOUT = {"consumer": 30, "publisher": 20}

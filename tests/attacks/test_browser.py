@@ -24,12 +24,13 @@ import boto3
 import httpx
 import pytest
 
-from attacks.test_local_aws import LocalAws, zipped
 from scalable_webhook_cli.local.emulator import running
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, free_port
-from suite.attacks import Attempts
-from suite.patience import SECONDS, http
+
+from ..suite.attacks import Attempts
+from ..suite.patience import SECONDS, http
+from .test_local_aws import LocalAws, zipped
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [

@@ -11,18 +11,19 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from harnesses import HttpHarness
-from storing import store
 
-from attacks.probes import ALL
-from runtime.doubles import Invocation
-from suite.attacks import Attempts
 from webhook_runtime.contract.settings import HttpSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.sinks.http import HttpSink
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import Invocation
+from ..sinks.harnesses import HttpHarness
+from ..sinks.storing import store
+from ..suite.attacks import Attempts
+from .probes import ALL
 
 TEXTS = [text for text in ALL if "\ud800" not in text]
 PLACES: dict[str, Callable[[str], Webhook]] = {

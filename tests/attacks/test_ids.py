@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import S3, Invocation, Sqs
-from runtime.events import record
-from suite.attacks import Attempts
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -22,6 +19,10 @@ from webhook_runtime.sinks import data_api, mysql
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import sqs_event, webhook
+
+from ..runtime.doubles import S3, Invocation, Sqs
+from ..runtime.events import record
+from ..suite.attacks import Attempts
 
 VICTIMS = [webhook(b"{}", mount=mount, id=id) for mount in ("/stripe", "/") for id in ("evt_1", "Zoë", "1.2", "a#b")]
 MOUNTS = ["/", "/stripe", "/partner", "/stripe/eu", "/Stripe", "/stripe.", "/stripe:", "/stripe-evt_1"]

@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from attacks.probes import ALL
-from runtime.events import REQUEST_ID, record
-from suite.attacks import Attempts
-from synth.test_one_message_format import through_direct, through_lambda
 from webhook_runtime import message
 from webhook_runtime.message import MalformedMessage, Webhook
+
+from ..runtime.events import REQUEST_ID, record
+from ..suite.attacks import Attempts
+from ..synth.test_one_message_format import through_direct, through_lambda
+from .probes import ALL
 
 BODY = '{"order": 1}'
 Sent = tuple[dict[str, str], dict[str, str], str, str]

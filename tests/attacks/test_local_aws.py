@@ -30,13 +30,14 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-import signed
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
-from suite.attacks import Attempts
-from suite.patience import SECONDS, http
+
+from .. import signed
+from ..suite.attacks import Attempts
+from ..suite.patience import SECONDS, http
 
 MINISTACKS_KEY = "test"
 FUNCTIONS = "/2015-03-31/functions"

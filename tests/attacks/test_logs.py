@@ -9,11 +9,6 @@ from typing import Any
 
 import pytest
 
-from attacks.probes import ALL
-from runtime.doubles import Invocation, Sqs
-from runtime.events import record, request
-from runtime.test_consumer import Memory
-from suite.attacks import Attempts
 from webhook_runtime import Permanent, RetryAfter, SinkDown, Unverified, logs, message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -23,6 +18,12 @@ from webhook_runtime.outcome import Kind, Outcome
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import Invocation, Sqs
+from ..runtime.events import record, request
+from ..runtime.test_consumer import Memory
+from ..suite.attacks import Attempts
+from .probes import ALL
 
 # With a blank, which no random id has.
 SECRET = "hush hush"

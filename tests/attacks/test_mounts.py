@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from attacks.hostile import description
-from runtime.doubles import SecretsManager, Sqs
-from runtime.events import request
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
-from signers import BODY, SIGNERS
-from suite.attacks import Attempts
 from webhook_runtime import Unverified
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import SecretsManager, Sqs
+from ..runtime.events import request
+from ..signers import BODY, SIGNERS
+from ..suite.attacks import Attempts
+from .hostile import description
 
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/hooks"

@@ -7,14 +7,7 @@ from typing import Any
 
 import pytest
 
-from attacks.bombs import BOMBS
-from attacks.hostile import description
 from cdk_scalable_webhook.filters import EventFilters as Written
-from runtime.doubles import Invocation, SecretsManager, Sqs
-from runtime.events import record, request
-from runtime.test_consumer import Memory
-from signers import SIGNERS
-from suite.attacks import Attempts
 from webhook_runtime import Answer, Unverified, Webhook, message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -26,6 +19,14 @@ from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.source import Source
 from webhook_runtime.sources.verification import Unverifiable
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import Invocation, SecretsManager, Sqs
+from ..runtime.events import record, request
+from ..runtime.test_consumer import Memory
+from ..signers import SIGNERS
+from ..suite.attacks import Attempts
+from .bombs import BOMBS
+from .hostile import description
 
 NOW = float(int(time.time()))
 FILTERS: list[list[dict[str, Any]]] = [

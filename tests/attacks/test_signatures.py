@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from attacks.forging import Rejected, Request, Scheme, forgeries
-from attacks.hostile import description
-from providers.test_providers import PROVIDERS, VECTORS
-from runtime.doubles import SecretsManager
-from signers import BODY, SIGNERS, WAYS
-from suite.attacks import Attempts
 from webhook_runtime import Unverified, Webhook
 from webhook_runtime.sources.source import Source
 from webhook_runtime.testing import webhook
+
+from ..providers.test_providers import PROVIDERS, VECTORS
+from ..runtime.doubles import SecretsManager
+from ..signers import BODY, SIGNERS, WAYS
+from ..suite.attacks import Attempts
+from .forging import Rejected, Request, Scheme, forgeries
+from .hostile import description
 
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
 NOW = float(int(time.time()))

@@ -4,14 +4,15 @@ from itertools import product
 
 import pytest
 
-from runtime.doubles import S3, Sqs
-from runtime.events import record, request
-from suite.attacks import Attempts
 from webhook_runtime import message
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
+
+from ..runtime.doubles import S3, Sqs
+from ..runtime.events import record, request
+from ..suite.attacks import Attempts
 
 # The limits of SQS and of Lambda's event with base64, and sizes around them.
 SIZES = [

@@ -18,7 +18,8 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import commands
 from scalable_webhook_cli.local.deploy import DeployedWebhook
 from scalable_webhook_cli.local.emulator import Emulator
-from suite.patience import SECONDS
+
+from ..suite.patience import SECONDS
 
 
 @pytest.mark.parametrize(

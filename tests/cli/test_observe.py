@@ -3,7 +3,8 @@ from collections.abc import Iterator
 import pytest
 
 from scalable_webhook_cli.observe import peak, sampled, steps, wait_for
-from suite.patience import SECONDS
+
+from ..suite.patience import SECONDS
 
 
 def batch(started: int, ended: int) -> dict[str, object]:

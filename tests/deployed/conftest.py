@@ -9,7 +9,8 @@ from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook
-from suite.shared import local_aws, once
+
+from ..suite.shared import local_aws, once
 
 APP = Path(__file__).parent / "app"
 

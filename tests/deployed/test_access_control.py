@@ -8,7 +8,8 @@ import pytest
 
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 

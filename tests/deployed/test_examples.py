@@ -10,7 +10,8 @@ import pytest
 from scalable_webhook_cli.local.deploy import deploy, destroy, webhooks
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..suite.patience import SECONDS, http
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACKS = {"hello": "Hello", "direct": "Direct"}

@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from effects import ConsumerLog, Effect
-from plan import INGRESSES, POISONS, Fault, Plan
-from run import Run, run, show
-from verdict import DeadLetter, Row, Tally, Verdict
-from weak_link import NEVER, WeakLink
 
 from scalable_webhook_cli.processes import processes_in
 
-FAULTS = Path(__file__).parents[2] / "faults"
+from ..faults.effects import ConsumerLog, Effect
+from ..faults.plan import INGRESSES, POISONS, Fault, Plan
+from ..faults.run import Run, run, show
+from ..faults.verdict import DeadLetter, Row, Tally, Verdict
+from ..faults.weak_link import NEVER, WeakLink
+
 # Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.
 SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
 
@@ -47,7 +47,7 @@ def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_wi
 def test_ctrl_c_in_the_middle_of_the_faults_leaves_no_process() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.Popen(
-            [sys.executable, str(FAULTS), "--seed", str(SEED), "--webhooks", str(WEBHOOKS)],
+            [sys.executable, "-m", "tests.faults", "--seed", str(SEED), "--webhooks", str(WEBHOOKS)],
             env={**os.environ, "TMPDIR": folder},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from scalable_webhook_cli.observe import ObservedWebhook
-from suite.patience import SECONDS
+
+from ..suite.patience import SECONDS
 
 Observe = Callable[[str], ObservedWebhook]
 

@@ -19,8 +19,9 @@ from scalable_webhook_cli.burst import Request, send
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook
-from signers import SECRET, SIGNERS
-from suite.patience import SECONDS
+
+from ..signers import SECRET, SIGNERS
+from ..suite.patience import SECONDS
 
 APP = Path(__file__).parent / "github"
 EXAMPLES = Path(sys.prefix) / "npm" / "node_modules" / "@octokit" / "webhooks-examples"

@@ -16,11 +16,12 @@ import postgres_server
 import pytest
 from postgres_server import PostgresServer
 
-import apps
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from .. import apps
+from ..suite.patience import SECONDS, http
 
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"

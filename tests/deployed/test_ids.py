@@ -13,8 +13,9 @@ import pytest
 
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from signers import SIGNERS
-from suite.patience import SECONDS, http
+
+from ..signers import SIGNERS
+from ..suite.patience import SECONDS, http
 
 Observe = Callable[[str], ObservedWebhook]
 

@@ -13,12 +13,13 @@ from typing import Any
 import psutil
 import pytest
 
-from deployed.dead_letters import each_once
 from scalable_webhook_cli.burst import Request, send
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
 from webhook_runtime import message
+
+from ..suite.patience import SECONDS, http
+from .dead_letters import each_once
 
 Observe = Callable[[str], ObservedWebhook]
 Urls = dict[str, str]

@@ -10,18 +10,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, processes_in
-from suite import shell
-from suite.patience import SECONDS
+
+from ..apps import ROOT
+from ..suite import shell
+from ..suite.patience import SECONDS
 
 PYTHON = [sys.executable]
 PROGRAMS = {
     # A canceled job gets its signal in make. The environment exists, so it is not created again.
     "make demo": ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.ready", "demo"],
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
-    "faults": [*PYTHON, "faults", "--seed", "1", "--webhooks", "600"],
+    "faults": [*PYTHON, "-m", "tests.faults", "--seed", "1", "--webhooks", "600"],
     "bench": [*PYTHON, "benchmarks/bench.py", "--rounds", "1"],
     "local deploy": [*PYTHON, "-m", "scalable_webhook_cli", "local", "deploy", "examples/hello"],
 }

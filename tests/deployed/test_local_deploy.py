@@ -6,21 +6,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import mariadb_server
 import postgres_server
 import pytest
-from mariadb_server import MariaDbServer
 from postgres_server import DATABASE, USER, PostgresServer
 
-from docs.pages import ROOT, fences
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.databases import Server
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import wait_for
-from signers import BODY, KEY, stripes
-from suite.patience import SECONDS, http
 from webhook_runtime.contract.table import create_table
+
+from ..docs.pages import ROOT, fences
+from ..signers import BODY, KEY, stripes
+from ..sinks import mariadb_server
+from ..sinks.mariadb_server import MariaDbServer
+from ..suite.patience import SECONDS, http
 
 
 @pytest.fixture(scope="module")

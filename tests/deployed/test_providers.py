@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from cdk_scalable_webhook.sources.providers import PROVIDERS
-from deployed.dead_letters import each_once
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from signers import BODY, SECRET, SIGNERS, Signed
-from suite.patience import SECONDS, http
+
+from ..signers import BODY, SECRET, SIGNERS, Signed
+from ..suite.patience import SECONDS, http
+from .dead_letters import each_once
 
 Observe = Callable[[str], ObservedWebhook]
 

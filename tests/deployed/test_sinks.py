@@ -10,12 +10,13 @@ import postgres_server
 import pytest
 from postgres_server import PostgresServer
 
-from deployed.dead_letters import each_once
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..suite.patience import SECONDS, http
+from .dead_letters import each_once
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS = 2000, 64, 5, 8

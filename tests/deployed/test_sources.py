@@ -16,11 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from deployed.dead_letters import each_once
-from docs.pages import ROOT, write_files
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
-from suite.patience import SECONDS, http
+
+from ..docs.pages import ROOT, write_files
+from ..suite.patience import SECONDS, http
+from .dead_letters import each_once
 
 OPERATIONS = ROOT / "docs" / "operations.md"
 Observe = Callable[[str], ObservedWebhook]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs.commands import Wrong, check, shown
+from .commands import Wrong, check, shown
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 
 from cdk_scalable_webhook.endpoint.api import _ACCESS_LOG
-from runtime.doubles import Invocation, Sqs
-from runtime.events import request
 from webhook_runtime import logs
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -24,6 +22,9 @@ from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
+
+from ..runtime.doubles import Invocation, Sqs
+from ..runtime.events import request
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 QUERIES = [text for text in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL) if re.match(r"fields|filter|stats", text)]

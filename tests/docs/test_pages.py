@@ -21,13 +21,14 @@ from aws_cdk.cx_api import CloudAssembly, CloudFormationStackArtifact
 from platformdirs import user_cache_path
 from postgres_server import DATABASE, USER, PostgresServer
 
-import signed
 from cdk_scalable_webhook import Sink
-from docs.commands import check, shown
-from docs.pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 from scalable_webhook_cli.local.emulator import Emulator, down, running
 from scalable_webhook_cli.observe import wait_for
-from suite.patience import SECONDS
+
+from .. import signed
+from ..suite.patience import SECONDS
+from .commands import check, shown
+from .pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}

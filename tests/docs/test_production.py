@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from docs.pages import ROOT, fences
-from runtime.doubles import Invocation, SecretsManager, Sqs
-from signers import SIGNERS
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.dead_letters import DeadLetters
@@ -21,6 +18,10 @@ from webhook_runtime.outcome import STORED, Outcome
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
+
+from ..runtime.doubles import Invocation, SecretsManager, Sqs
+from ..signers import SIGNERS
+from .pages import ROOT, fences
 
 SIGNER = SIGNERS["stripe"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import ROOT
+from .pages import ROOT
 
 NPM = ROOT / ".venv" / "npm"
 pytestmark = pytest.mark.skipif(not (NPM / ".ready").exists(), reason="make environment installs textlint")

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import docs_site
 import pytest
 
-from docs.pages import ROOT
+from .pages import ROOT
 
 # Attributes whose URLs a browser fetches by itself.
 LOADED = {

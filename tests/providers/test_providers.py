@@ -20,11 +20,12 @@ from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, ScalableWebhoo
 from cdk_scalable_webhook.sources.providers import BY_METHOD
 from cdk_scalable_webhook.sources.providers import PROVIDERS as RECORDS
 from cdk_scalable_webhook.sources.providers import Provider as Record
-from runtime.doubles import SecretsManager
-from signers import OF_CASES
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import SecretsManager
+from ..signers import OF_CASES
 
 TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "sources" / "providers.md"

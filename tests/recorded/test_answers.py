@@ -12,10 +12,11 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from recorded.facts import FACTS, of
 from scalable_webhook_cli.gateway import answers, mapping, server
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
 from scalable_webhook_cli.target import Target
+
+from .facts import FACTS, of
 
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 FUNCTION = {"type": "AWS_PROXY", "uri": f"arn:aws:apigateway:us-east-1:lambda:path/x/functions/{ARN}/invocations"}

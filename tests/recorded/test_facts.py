@@ -16,9 +16,6 @@ from starlette.responses import Response
 import cdk_scalable_webhook
 from cdk_scalable_webhook.filters import EventFilters as AtSynth
 from cdk_scalable_webhook.filters import filter_environment
-from recorded.facts import FACTS, of
-from runtime.doubles import too_long
-from runtime.events import REQUEST_ID
 from scalable_webhook_cli.gateway import mapping, proxy, server
 from scalable_webhook_cli.gateway.answers import GatewayResponse
 from scalable_webhook_cli.gateway.call import Call, context_of
@@ -29,6 +26,10 @@ from webhook_runtime.contract.settings import FilterSettings, PublisherSettings,
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import too_long
+from ..runtime.events import REQUEST_ID
+from .facts import FACTS, of
 
 
 def test_each_fact_says_who_recorded_it_and_when() -> None:

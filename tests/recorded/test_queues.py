@@ -18,12 +18,8 @@ from urllib.parse import parse_qs
 import pytest
 from botocore.exceptions import ClientError
 
-from recorded.facts import FACTS
-from runtime.doubles import Invocation, Sqs
-from runtime.events import record, request
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
-from suite.patience import SECONDS
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -33,6 +29,11 @@ from webhook_runtime.outcome import STORED, Kind, Outcome
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
+
+from ..runtime.doubles import Invocation, Sqs
+from ..runtime.events import record, request
+from ..suite.patience import SECONDS
+from .facts import FACTS
 
 GROUP = ["foo", "bar", "baz"]
 

@@ -9,8 +9,6 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from runtime.doubles import REJECTED, Invocation, Sqs
-from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -25,6 +23,9 @@ from webhook_runtime.sources.source import Sources
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
+
+from .doubles import REJECTED, Invocation, Sqs
+from .events import record
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:Queue"
 FIFO: dict[str, Any] = {"queue": f"{ARN}.fifo", "group": "webhook"}

@@ -5,13 +5,14 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from runtime.doubles import Invocation
 from webhook_runtime import deadline as deadlines
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.testing import webhook
+
+from .doubles import Invocation
 
 
 class Time:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import Invocation, Sqs
-from runtime.events import REQUEST_ID, record, request
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
@@ -24,6 +22,9 @@ from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.schemes import Hmac
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
+
+from .doubles import Invocation, Sqs
+from .events import REQUEST_ID, record, request
 
 FILTERS = EventFilters({"/": [{"headers": {"x-event": ["push"]}, "body": {"ref": [{"prefix": "refs/heads/"}]}}]})
 PUSH = ("X-Event", "push")

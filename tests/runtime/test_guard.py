@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.doubles import Invocation, Sqs
 from webhook_runtime import Answer, Permanent, RetryAfter, SinkDown, Unverified, Webhook, logs
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -23,6 +22,8 @@ from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.sources.schemes import Custom, SourceFailed
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import sqs_event, webhook
+
+from .doubles import Invocation, Sqs
 
 
 class Text(str):

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.events import record
 from webhook_runtime import message
 from webhook_runtime.message import Headers, MalformedMessage, Webhook
 from webhook_runtime.testing import webhook as a_webhook
+
+from .events import record
 
 header_names = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"]))

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
-from runtime.doubles import REJECTED, S3, Invocation, Sqs, client_error
-from runtime.events import record, request
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime import consumer as consumers
 from webhook_runtime.batch import Batch
@@ -30,6 +28,9 @@ from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.verification import Unverified
 from webhook_runtime.testing import webhook as a_webhook
+
+from .doubles import REJECTED, S3, Invocation, Sqs, client_error
+from .events import record, request
 
 LARGE = b"x" * 1_100_000
 TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
@@ -245,7 +246,7 @@ class TestTheConsumer:
         assert (sink.calls, s3.calls) == ([["a"]], [])
 
     @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
-    def test_an_s3_that_fails_lets_large_ones_are_retried_and_small_ones_pass(
+    def test_when_s3_fails_large_payloads_are_retried_and_small_ones_pass(
         self, error: Exception, caplog: pytest.LogCaptureFixture
     ) -> None:
         s3, sink, dead_letters = S3(error), Memory(), Sqs()

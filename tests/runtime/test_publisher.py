@@ -8,8 +8,6 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.doubles import SecretsManager
-from runtime.events import REQUEST_ID, record, request
 from webhook_runtime import message
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
@@ -17,6 +15,9 @@ from webhook_runtime.sources.handshakes import Slack
 from webhook_runtime.sources.schemes import Hmac
 from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source, Sources
+
+from .doubles import SecretsManager
+from .events import REQUEST_ID, record, request
 
 
 class Queue:

@@ -2,11 +2,12 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import REJECTED, Invocation, Sqs
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.redelivery import Redelivery
+
+from .doubles import REJECTED, Invocation, Sqs
 
 
 def postpone(sqs: Sqs, count: int, *seconds: float) -> None:

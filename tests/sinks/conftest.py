@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pgbouncer
 import postgres_server
 import pytest
-from harnesses import (
+from postgres_server import PostgresServer
+
+from scalable_webhook_cli.local.emulator import Emulator, running
+
+from ..faults import pgbouncer
+from ..faults.pgbouncer import PgBouncer
+from .harnesses import (
     DataApiHarness,
     DynamoDBHarness,
     EncodedHarness,
@@ -17,11 +22,7 @@ from harnesses import (
     PostgresHarness,
     PythonHarness,
 )
-from mariadb_server import MariaDbServer, missing
-from pgbouncer import PgBouncer
-from postgres_server import PostgresServer
-
-from scalable_webhook_cli.local.emulator import Emulator, running
+from .mariadb_server import MariaDbServer, missing
 
 
 @pytest.fixture(scope="session")

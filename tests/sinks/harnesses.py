@@ -14,13 +14,6 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from data_api_stub import DataApiStub
-from http_service import HttpService
-from link import Link
-from mariadb_server import DATABASE as MARIADB_DATABASE
-from mariadb_server import USER as MARIADB_USER
-from mariadb_server import MariaDbServer
-from pgbouncer import PgBouncer
 from postgres_server import DATABASE, USER, PostgresServer
 
 from scalable_webhook_cli.local.emulator import Emulator
@@ -36,6 +29,14 @@ from webhook_runtime.sinks.mysql import MySqlDriver
 from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
+
+from ..faults.pgbouncer import PgBouncer
+from .data_api_stub import DataApiStub
+from .http_service import HttpService
+from .link import Link
+from .mariadb_server import DATABASE as MARIADB_DATABASE
+from .mariadb_server import USER as MARIADB_USER
+from .mariadb_server import MariaDbServer
 
 
 class Harness(ABC):

@@ -12,7 +12,8 @@ from typing import Any
 import pymysql
 
 from scalable_webhook_cli.processes import free_port
-from suite.patience import SECONDS
+
+from ..suite.patience import SECONDS
 
 NAMES = ("mariadbd", "mariadb-install-db")
 USER = "webhooks"

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from queue_harness import Invocation
 
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome, SinkDown
 from webhook_runtime.sinks import Sink
+
+from .queue_harness import Invocation
 
 
 def store(sink: Sink, *webhooks: Webhook, seconds: float = 30) -> list[Outcome]:

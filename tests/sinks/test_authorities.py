@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Rejected
 
-from suite.patience import SECONDS
 from webhook_runtime import tls
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.tls import tls_context
+
+from ..suite.patience import SECONDS
 
 AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())
 

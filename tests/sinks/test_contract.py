@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import pytest
-from harnesses import Harness
-from queue_harness import Countdown, Queue, reason
 
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome
 from webhook_runtime.sinks import Sink
 from webhook_runtime.testing import webhook
+
+from .harnesses import Harness
+from .queue_harness import Countdown, Queue, reason
 
 PAYLOADS = {
     "empty": b"",

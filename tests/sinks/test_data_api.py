@@ -10,17 +10,18 @@ import boto3
 import pymysql
 import pytest
 from botocore.config import Config
-from harnesses import CREDENTIALS, DataApiHarness
-from mariadb_server import DATABASE, MariaDbServer
 from postgres_server import PostgresServer
-from queue_harness import Queue
-from storing import down, kinds, store
 
 from webhook_runtime.contract.settings import DataApiSettings
 from webhook_runtime.contract.table import create_table
 from webhook_runtime.outcome import STORED, Kind
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.testing import webhook
+
+from .harnesses import CREDENTIALS, DataApiHarness
+from .mariadb_server import DATABASE, MariaDbServer
+from .queue_harness import Queue
+from .storing import down, kinds, store
 
 S, P = Kind.STORED, Kind.PERMANENT
 BATCH, EXECUTE = "BatchExecuteStatement", "ExecuteStatement"

@@ -17,12 +17,6 @@ from urllib.parse import unquote
 import pytest
 import standardwebhooks
 import trustme
-from certificates import UNTRUSTED, presented
-from harnesses import HttpHarness, Secrets
-from http_service import HttpService, Request, Script, utf8
-from link import Link
-from queue_harness import Countdown, Queue
-from storing import down, down_after, kinds, store
 
 from webhook_runtime import deadline as deadlines
 from webhook_runtime.contract.settings import HttpSettings
@@ -30,6 +24,13 @@ from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind, SinkDown
 from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.testing import webhook
+
+from .certificates import UNTRUSTED, presented
+from .harnesses import HttpHarness, Secrets
+from .http_service import HttpService, Request, Script, utf8
+from .link import Link
+from .queue_harness import Countdown, Queue
+from .storing import down, down_after, kinds, store
 
 S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
 # The part after the status, and whether the service then closes the connection.

@@ -5,13 +5,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
-from harnesses import CREDENTIALS, PostgresHarness
 from postgres_server import PostgresServer
-from queue_harness import Queue
 
 from webhook_runtime.sinks.database import Credentials, DatabaseSink
 from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.testing import webhook
+
+from .harnesses import CREDENTIALS, PostgresHarness
+from .queue_harness import Queue
 
 
 def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anyone(postgres: PostgresServer) -> None:

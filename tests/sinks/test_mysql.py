@@ -11,11 +11,6 @@ from pathlib import Path
 import pymysql
 import pytest
 import trustme
-from certificates import UNTRUSTED, presented
-from harnesses import MySqlHarness, Secrets, login
-from mariadb_server import DATABASE, USER, MariaDbServer, missing
-from queue_harness import Queue
-from storing import down, kinds, store, wait_until
 
 from webhook_runtime.contract import limits
 from webhook_runtime.message import Webhook
@@ -23,6 +18,12 @@ from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, mysql
 from webhook_runtime.sinks.database import DatabaseSink
 from webhook_runtime.testing import webhook
+
+from .certificates import UNTRUSTED, presented
+from .harnesses import MySqlHarness, Secrets, login
+from .mariadb_server import DATABASE, USER, MariaDbServer, missing
+from .queue_harness import Queue
+from .storing import down, kinds, store, wait_until
 
 S, P = Kind.STORED, Kind.PERMANENT
 

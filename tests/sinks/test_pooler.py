@@ -7,17 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pgbouncer
 import pytest
-from harnesses import PooledHarness
-from pgbouncer import PgBouncer
 from postgres_server import PostgresServer
-from storing import down, kinds
 
-from suite.patience import SECONDS
 from webhook_runtime.outcome import Kind
 from webhook_runtime.sinks import postgres
 from webhook_runtime.testing import webhook
+
+from ..faults import pgbouncer
+from ..faults.pgbouncer import PgBouncer
+from ..suite.patience import SECONDS
+from .harnesses import PooledHarness
+from .storing import down, kinds
 
 S = Kind.STORED
 

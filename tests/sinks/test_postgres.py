@@ -16,12 +16,7 @@ from typing import Any
 import pg8000.native
 import pytest
 import trustme
-from certificates import UNTRUSTED, presented
-from harnesses import PostgresHarness, Secrets, login
-from link import Link, postgres_tls
 from postgres_server import DATABASE, USER, PostgresServer
-from queue_harness import Queue
-from storing import down, kinds, store, wait_until
 
 from webhook_runtime import tls
 from webhook_runtime.contract import limits
@@ -31,6 +26,12 @@ from webhook_runtime.sinks import database, postgres
 from webhook_runtime.sinks.database import Credentials, DatabaseSink
 from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.testing import webhook
+
+from .certificates import UNTRUSTED, presented
+from .harnesses import PostgresHarness, Secrets, login
+from .link import Link, postgres_tls
+from .queue_harness import Queue
+from .storing import down, kinds, store, wait_until
 
 S, P = Kind.STORED, Kind.PERMANENT
 

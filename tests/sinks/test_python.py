@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from queue_harness import Countdown, Queue, reason
-from storing import kinds, store
 
 from webhook_runtime import Permanent, RetryAfter, SinkDown, Webhook
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
+
+from .queue_harness import Countdown, Queue, reason
+from .storing import kinds, store
 
 S, P, R = Kind.STORED, Kind.PERMANENT, Kind.RETRY
 
@@ -156,7 +157,7 @@ class TestBatch:
         assert [outcome.kind for outcome in outcomes] == [S, P, S, R, S]
         assert handler.given == [list("abcde"), ["a"], ["b"], ["c"], ["d"], ["e"]]
 
-    def test_when_it_may_are_retried_holds_for_all_of_it(self) -> None:
+    def test_a_retry_after_of_one_holds_for_the_whole_batch(self) -> None:
         handler = Handler(c=RetryAfter(45))
         outcomes = store(PythonSink(handler.several, batch=True), *CUSTOMERS)
         assert [(outcome.kind, outcome.retry_after) for outcome in outcomes] == [(R, 45)] * 5

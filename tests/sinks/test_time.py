@@ -9,10 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from http_service import HttpService
-from queue_harness import Countdown, Queue
 
-from attacks import lambda_time
 from webhook_runtime import Webhook
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
@@ -26,6 +23,10 @@ from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.sources.schemes import Custom
 from webhook_runtime.sources.source import Source, Sources
 from webhook_runtime.testing import webhook
+
+from ..attacks import lambda_time
+from .http_service import HttpService
+from .queue_harness import Countdown, Queue
 
 
 def busy(*_: object) -> None:

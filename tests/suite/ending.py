@@ -18,7 +18,8 @@ import pytest
 from scalable_webhook_cli.local.emulator import down
 from scalable_webhook_cli.processes import end, processes_in
 from scalable_webhook_cli.signals import interrupt_on_termination
-from suite.shared import folder, local_aws
+
+from .shared import folder, local_aws
 
 _JSII, _JSII_PROGRAM = "/bin/jsii-runtime.js", "/lib/program.js"
 _LEFT = pytest.StashKey[list[str]]()

@@ -11,10 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from apps import ROOT
 from scalable_webhook_cli.observe import wait_for
-from suite import shell
-from suite.patience import SECONDS
+
+from ..apps import ROOT
+from . import shell
+from .patience import SECONDS
 
 # Variables that a user may have set for other reasons.
 HOSTILE = {
@@ -57,11 +58,11 @@ def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]"
     (folder / "test_it.py").write_text(test)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow(seconds)\n")
     (folder / "tmp").mkdir()
-    plugins = [word for name in ("ending", "order", "timing") for word in ("-p", f"suite.{name}")]
+    plugins = [word for name in ("ending", "order", "timing") for word in ("-p", f"tests.suite.{name}")]
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugins, *options, "test_it.py"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "tests"), "TMPDIR": str(folder / "tmp")},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "tmp")},
         preexec_fn=shell.ignore_no_signal,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -94,7 +95,7 @@ STARTS_A_LOCAL_AWS = """
 import time
 from pathlib import Path
 from scalable_webhook_cli.local.emulator import running, up
-from suite.shared import local_aws
+from tests.suite.shared import local_aws
 
 def test_that_is_interrupted():
     with running():
@@ -182,7 +183,7 @@ def test_a_canceled_job_of_ci_ends_what_it_started(ci: Callable[..., "subprocess
 TAKES_LONG = """
 import time
 import pytest
-from suite import timing
+from tests.suite import timing
 
 timing.SECONDS = 0.1
 

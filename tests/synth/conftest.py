@@ -6,9 +6,10 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 from constructs import Construct
 
-from apps import INIT_FLAGS
 from cdk_scalable_webhook import ScalableWebhook
-from synth.grouped import grouped
+
+from ..apps import INIT_FLAGS
+from .grouped import grouped
 
 
 @pytest.fixture(params=[{}, INIT_FLAGS], ids=["no feature flags", "flags of cdk init"])

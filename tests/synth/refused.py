@@ -10,7 +10,8 @@ from aws_cdk import App, Environment, Stack
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import ScalableWebhook
-from synth.grouped import grouped
+
+from .grouped import grouped
 
 Make = Callable[[Stack], Any]
 

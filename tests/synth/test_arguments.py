@@ -27,9 +27,10 @@ from cdk_scalable_webhook import (
     Source,
 )
 from cdk_scalable_webhook.checks.types import typed
-from synth import strategies
-from synth.refused import OUT, Row, assert_followed, message_of
-from synth.strategies import parameter, security_group
+
+from . import strategies
+from .refused import OUT, Row, assert_followed, message_of
+from .strategies import parameter, security_group
 
 ARN = "arn:aws:sqs:us-east-1:111111111111:q"
 

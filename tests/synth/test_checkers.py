@@ -23,9 +23,10 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 from constructs import IConstruct
 
-import apps
 from cdk_scalable_webhook import ScalableWebhook, Sink, findings
 from cdk_scalable_webhook.findings import Finding
+
+from .. import apps
 
 CHECKOV = Path(sys.prefix) / "checkov" / "bin" / "checkov"
 DOCUMENTATION = (apps.ROOT / "docs" / "checkers.md").read_text()

@@ -36,9 +36,10 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from synth import test_existing
-from synth.grouped import grouped
-from synth.refused import OUT, Make, Refusal, Row, assert_followed
+
+from . import test_existing
+from .grouped import grouped
+from .refused import OUT, Make, Refusal, Row, assert_followed
 
 # Code that is packed, which has to be there until the tests end.
 FOLDER = tempfile.TemporaryDirectory()

@@ -14,12 +14,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import ApiOptions, Ingress, ScalableWebhook, Source
-from runtime.doubles import Sqs
-from runtime.events import request
-from synth.grouped import grouped
 from webhook_runtime import Webhook
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
+
+from ..runtime.doubles import Sqs
+from ..runtime.events import request
+from .grouped import grouped
 
 Names = tuple[list[str], list[str]]
 Api = Callable[[Stack], apigateway.RestApi]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import apps
+from .. import apps
 
 PARTS = ("src", "examples", "tests/synth/everything.py", "tests/synth/maximal.py")
 

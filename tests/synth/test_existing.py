@@ -26,8 +26,9 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
-from synth.grouped import grouped
-from synth.refused import Refusal, assert_followed
+
+from .grouped import grouped
+from .refused import Refusal, assert_followed
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 QUEUE = "arn:aws:sqs:eu-west-1:111111111111:orders"

@@ -13,9 +13,10 @@ from aws_cdk.assertions import Match, Template
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
 from cdk_scalable_webhook.endpoints import Dropping, Endpoint, dropping
 from cdk_scalable_webhook.filters import EventFilters, filter_environment
-from synth.refused import OUT, Row, assert_followed, message_of
 from webhook_runtime.filters import EventFilters as Matcher
 from webhook_runtime.testing import webhook
+
+from .refused import OUT, Row, assert_followed, message_of
 
 Synth = Callable[..., Template]
 

@@ -30,10 +30,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 import cdk_scalable_webhook
-from apps import INIT_FLAGS
 from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhook, Sink, Source
 from cdk_scalable_webhook.sources.providers import Providers
-from synth.strategies import (
+
+from ..apps import INIT_FLAGS
+from .strategies import (
     ARGUMENTS,
     AURORA_POSTGRES,
     FOLDER,

@@ -13,9 +13,10 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
-from synth.grouped import grouped
-from synth.policies import listed, of_role
-from synth.test_existing import cluster
+
+from .grouped import grouped
+from .policies import listed, of_role
+from .test_existing import cluster
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 KEY = "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-000000000000"

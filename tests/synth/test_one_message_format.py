@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from cdk_scalable_webhook.endpoint.api import mount_of
 from cdk_scalable_webhook.endpoint.templates import mapping_template
-from runtime.doubles import Sqs
-from runtime.events import REQUEST_ID, record, request
 from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
+
+from ..runtime.doubles import Sqs
+from ..runtime.events import REQUEST_ID, record, request
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))

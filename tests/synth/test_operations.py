@@ -17,8 +17,8 @@ import botocore.session
 import pytest
 from aws_cdk import App
 
-import apps
-from synth.policies import listed, of_role
+from .. import apps
+from .policies import listed, of_role
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "webhook_runtime.handlers."
@@ -141,9 +141,9 @@ def recorded(handler: str, variables: str) -> frozenset[str]:
     environment.pop("WEBHOOK_EVENT_FILTERS", None)  # nothing may be dropped
     aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
-    python = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")]), "PATH": os.environ["PATH"]}
+    python = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PATH": os.environ["PATH"]}
     run = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("operations.py")), handler],
+        [sys.executable, "-m", "tests.synth.operations", handler],
         env={**environment, **aws, **keys, **python},
         capture_output=True,
         text=True,

@@ -35,8 +35,9 @@ from aws_cdk.assertions import Match, Template
 from constructs import Construct, IConstruct
 
 from cdk_scalable_webhook import ApiOptions, Ingress, ScalableWebhook, Sink, Source
-from synth.grouped import grouped
-from synth.policies import listed
+
+from .grouped import grouped
+from .policies import listed
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 

@@ -21,8 +21,9 @@ from packaging.requirements import Requirement as PackagingRequirement
 from cdk_scalable_webhook import RuntimeLayer, ScalableWebhook, Sink, Source
 from cdk_scalable_webhook.packaging import requirements
 from cdk_scalable_webhook.packaging.asset import packed
-from suite.patience import SECONDS
 from webhook_runtime.contract import lambda_python
+
+from ..suite.patience import SECONDS
 
 FILES = {
     "companylib/__init__.py": "from companylib.prices import PRICE\n",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aws_cdk import App
 
-import apps
-from synth.policies import Statement, listed, statements
+from .. import apps
+from .policies import Statement, listed, statements
 
 # Actions, the resource as it is written, and where AWS says that it has to be so.
 FORCED = {

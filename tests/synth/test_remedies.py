@@ -44,11 +44,12 @@ from cdk_scalable_webhook import (
 )
 from cdk_scalable_webhook.endpoint.address import _LaterUrl
 from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
-from synth import strategies, test_arguments, test_checks, test_existing, test_filters, test_packing
-from synth.grouped import grouped
-from synth.refused import Make, Refusal, assert_followed
-from synth.test_checks import table
-from synth.test_existing import api, cluster, function, queue, vpc
+
+from . import strategies, test_arguments, test_checks, test_existing, test_filters, test_packing
+from .grouped import grouped
+from .refused import Make, Refusal, assert_followed
+from .test_checks import table
+from .test_existing import api, cluster, function, queue, vpc
 
 SOURCES = Path(cdk_scalable_webhook.__file__).parent
 # What requirements.py raises says that it could not read something, to who asked it.

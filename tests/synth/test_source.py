@@ -32,12 +32,13 @@ from cdk_scalable_webhook import (
     Source,
 )
 from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
-from runtime.doubles import SecretsManager
-from signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_others, of_token
 from webhook_runtime import Answer, Unverified, Webhook
 from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
+
+from ..runtime.doubles import SecretsManager
+from ..signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_others, of_token
 
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import apps
-from suite import shared
+from .. import apps
+from ..suite import shared
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-import apps
 from cdk_scalable_webhook.sources.providers import PROVIDERS
+
+from .. import apps
 
 HERE = Path(__file__).parent
 APP = sorted((HERE / "app").glob("*.py"))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalable_webhook_cli.gateway.velocity import render
-from velocity.engine import Velocity, why_not
+
+from .engine import Velocity, why_not
 
 by_property = settings(max_examples=60)
 words = st.text("aAbB,.;$#\\'\"/ \t\n\x1fäßİ\u2028\uffff😀", max_size=12)

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_scalable_webhook.endpoint.templates import literal, mapping_template
-from runtime.events import record
 from scalable_webhook_cli.gateway.velocity import render
-from velocity.engine import Velocity, why_not
 from webhook_runtime import message
+
+from ..runtime.events import record
+from .engine import Velocity, why_not
 
 FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
 CONTEXT = {
@@ -272,7 +273,7 @@ class TestHandshakes:
 
     # SharePoint writes the name in lower case.
     @pytest.mark.parametrize("name", ["validationToken", "validationtoken"])
-    def test_the_token_of_microsoft_graph_is_retried_and_is_no_message(self, velocity: Velocity, name: str) -> None:
+    def test_the_token_of_microsoft_graph_is_echoed_and_is_no_message(self, velocity: Velocity, name: str) -> None:
         request = mapping_template("validation_request", REQUEST=request_template())
         call, _ = both(velocity, request, body="{}", querystring={"other": "x", name: self.token})
         assert call == "Action=GetQueueAttributes&Version=2012-11-05&AttributeName.1=QueueArn"
@@ -283,7 +284,7 @@ class TestHandshakes:
         assert context["responseOverride"]["header"]["Content-Type"] == "text/plain"
 
     @pytest.mark.parametrize("name", ["X-Okta-Verification-Challenge", "x-okta-verification-challenge"])
-    def test_the_challenge_of_okta_is_retried(self, velocity: Velocity, name: str) -> None:
+    def test_the_challenge_of_okta_is_echoed(self, velocity: Velocity, name: str) -> None:
         answer, context = both(velocity, mapping_template("okta"), header={name: "Me'\"<b>\\", "Other": "x"})
         assert json.loads(answer) == {"verification": "Me'\"<b>\\"}
         assert context["responseOverride"] == {"header": {}}

@@ -11,7 +11,8 @@ import pytest
 from scalable_webhook_cli.gateway.permission import _allows
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
-from suite.patience import SECONDS, http
+
+from ...suite.patience import SECONDS, http
 
 CALL = "arn:aws:execute-api:us-east-1:000000000000:a1b2/prod/POST/hooks/in"
 OF_GATEWAY: dict[str, Any] = {

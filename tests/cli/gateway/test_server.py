@@ -17,7 +17,8 @@ from scalable_webhook_cli.gateway.access_log import fill
 from scalable_webhook_cli.gateway.server import create_app
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
-from suite.patience import SECONDS, http
+
+from ...suite.patience import SECONDS, http
 
 JSON = "application/json"
 FORM = {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"}

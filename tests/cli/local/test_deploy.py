@@ -13,7 +13,8 @@ import pytest
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local.emulator import Emulator
-from suite.patience import SECONDS
+
+from ...suite.patience import SECONDS
 
 
 @pytest.fixture

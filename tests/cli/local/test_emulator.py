@@ -22,14 +22,15 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-import signed
 from scalable_webhook_cli import processes
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.guard import new_key
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.target import require_loopback
-from suite.patience import SECONDS, http
+
+from ... import signed
+from ...suite.patience import SECONDS, http
 
 
 @pytest.fixture

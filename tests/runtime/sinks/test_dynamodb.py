@@ -8,13 +8,14 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
-from runtime.doubles import S3, Invocation, client_error
 from webhook_runtime.contract.settings import DynamoDBSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
+
+from ..doubles import S3, Invocation, client_error
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from runtime.doubles import SecretsManager
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.sources.handshakes import KINDS
 from webhook_runtime.sources.schemes import ClientState, Hmac, Token
@@ -18,6 +17,8 @@ from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source
 from webhook_runtime.sources.verification import Answer, Unverified
 from webhook_runtime.testing import webhook
+
+from ..doubles import SecretsManager
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SECONDS = str(int(NOW.timestamp()))
@@ -58,7 +59,7 @@ def let_in(by: Source, request: Webhook) -> bool:
 class TestSlack:
     BODY = b'{"token": "Jhj5dZrVaK7ZwHHjRyZWjbDl", "challenge": "3eZbrw1aBm2r", "type": "url_verification"}'
 
-    def test_the_challenge_is_retried_as_text(self) -> None:
+    def test_the_challenge_is_echoed_as_text(self) -> None:
         assert answered(source("slack", SIGNED), signed(self.BODY)) == Answer("3eZbrw1aBm2r", "text/plain")
 
     def test_one_that_no_answer_can_hold_is_rejected(self) -> None:
@@ -88,7 +89,7 @@ class TestZoom:
     BODY = b'{"payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}, "event": "endpoint.url_validation"}'
 
     @pytest.mark.parametrize("key", ["new", "old"])
-    def test_the_token_is_retried_signed_by_the_secret_that_asked(self, key: str) -> None:
+    def test_the_token_is_echoed_signed_by_the_secret_that_asked(self, key: str) -> None:
         answer = answered(source("zoom", SIGNED), signed(self.BODY, key))
         encrypted = hmac.new(key.encode(), b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
         assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": encrypted}
@@ -117,7 +118,7 @@ class TestZoom:
 class TestOkta:
     HEADERS = {"X-Okta-Verification-Challenge": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg", "Authorization": "new"}
 
-    def test_the_challenge_is_retried_as_json(self) -> None:
+    def test_the_challenge_is_echoed_as_json(self) -> None:
         answer = answered(source("okta", Token(header="Authorization")), webhook(method="GET", headers=self.HEADERS))
         assert json.loads(answer.body) == {"verification": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}
         assert answer.content_type == "application/json"
@@ -155,7 +156,7 @@ class TestMeta:
 
 
 class TestMicrosoftGraph:
-    def test_the_token_is_retried_decoded_as_text(self) -> None:
+    def test_the_token_is_echoed_decoded_as_text(self) -> None:
         asked = webhook(query={"validationToken": "Validation: Testing client +1 <b>"})
         assert answered(source("microsoft_graph", ClientState()), asked) == Answer("Validation: Testing client +1 <b>")
 

@@ -16,13 +16,14 @@ from urllib.parse import urlencode
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
-from runtime.doubles import SecretsManager, client_error
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources.schemes import AnyOf, Claim, ClientState, Custom, Fits, Hmac, Scheme, Twilio, _urls
 from webhook_runtime.sources.secrets import NoSecret, Secrets
 from webhook_runtime.sources.source import Source
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.testing import webhook
+
+from ..doubles import SecretsManager, client_error
 
 NOW = 1_763_000_000.0
 # Errors of Secrets Manager.

@@ -11,10 +11,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-import pgbouncer
-from database import Database
-from pgbouncer import PgBouncer
-from weak_link import WeakLink
 
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import emulator as emulators
@@ -24,6 +20,11 @@ from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, free_port, processes_in
 from scalable_webhook_cli.terminal import say
 from webhook_runtime.contract.table import create_table
+
+from . import pgbouncer
+from .database import Database
+from .pgbouncer import PgBouncer
+from .weak_link import WeakLink
 
 _START_SECONDS = 60
 # Fewer connections than consumers. A waiting client is rejected early, and a restarted server is found soon.

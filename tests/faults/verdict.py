@@ -8,7 +8,7 @@ from operator import add
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
-from plan import INGRESSES, POISONS, Plan, Planned
+from .plan import INGRESSES, POISONS, Plan, Planned
 
 
 @dataclass(frozen=True)

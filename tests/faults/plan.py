@@ -92,7 +92,7 @@ class Plan:
 
     def __init__(self, seed: int, webhooks: int, *, pooler: bool = True) -> None:
         self.seed = seed
-        chance = Random(f"plan {seed}")  # noqa: S311 (no secret)
+        chance = Random(f"plan {seed}")
         self.twice = set(chance.sample(range(webhooks), webhooks * TWICE_PERCENT // 100))
         # At once or a little later, so that both are in one batch, in two concurrent batches, or far apart.
         again = [(number + chance.choice([0.5, chance.uniform(1, 200)]), number) for number in self.twice]
@@ -111,7 +111,7 @@ class Plan:
 
     def _webhook(self, number: int) -> Planned:
         poison = self.poison.get(number)
-        chance = Random(f"{self.seed} {number}")  # noqa: S311 (no secret)
+        chance = Random(f"{self.seed} {number}")
         kind, body = _payload(chance, number, poison)
         return Planned(
             number=number,

@@ -10,14 +10,15 @@ from math import inf
 from random import Random
 
 import psutil
-from pgbouncer import PgBouncer
-from plan import INGRESSES, Fault, Ingress, Plan, Strike
-from sender import Sender
-from system import System
-from weak_link import NEVER
 
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import say
+
+from .pgbouncer import PgBouncer
+from .plan import INGRESSES, Fault, Ingress, Plan, Strike
+from .sender import Sender
+from .system import System
+from .weak_link import NEVER
 
 # The functions' boto3 clients wait for a response of SQS for 5 seconds, twice.
 SQS_PATIENCE = 5
@@ -104,7 +105,7 @@ class Strikes:
             raise
 
     def _run(self, name: str, strikes: list[Strike]) -> None:
-        chance = Random(f"{name} {self._plan.seed}")  # noqa: S311 (no secret)
+        chance = Random(f"{name} {self._plan.seed}")
         # The sender waits for a fault that lasts, but not for a kill: a function needs something to do.
         ats = [*(strike.at for strike in strikes[1:]), inf]
         limits = [at if strike.seconds else inf for strike, at in zip(strikes, ats, strict=True)]

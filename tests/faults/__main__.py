@@ -16,15 +16,15 @@ import secrets
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "examples"))  # the Postgres is there
-
-from run import run, show, write
+sys.path.append(str(Path(__file__).parents[2] / "examples"))  # the Postgres is there
 
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.signals import interrupt_on_termination
 from scalable_webhook_cli.terminal import say
 
-FIGURES = Path(__file__).parents[1] / "build" / "faults.json"
+from .run import run, show, write
+
+FIGURES = Path(__file__).parents[2] / "build" / "faults.json"
 
 
 def main() -> int:

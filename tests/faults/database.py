@@ -16,7 +16,7 @@ _DEAD_SECONDS = 30
 # Some of them may be flushed early, with another commit.
 _PROBES = 10
 
-_AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"  # noqa: S608
+_AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"
 
 # Waits for so many seconds, and returns whether the run is over.
 Wait = Callable[[float], bool]

@@ -8,7 +8,8 @@ from math import inf
 from random import Random
 
 import httpx
-from plan import Ingress, Plan, Planned
+
+from .plan import Ingress, Plan, Planned
 
 CONCURRENCY = 12
 # Its tries, and its timeouts: shorter or longer than a publisher waits for SQS.
@@ -34,7 +35,7 @@ class Sender:
         self.limits: dict[str, float] = {}
         self._urls = urls
         self._plan = plan
-        self._chance = Random(f"sender {plan.seed}")  # noqa: S311 (no secret)
+        self._chance = Random(f"sender {plan.seed}")
 
     def run(self, on_through: Callable[[], object] = lambda: None) -> None:
         """Send all, and call ``on_through`` after each."""

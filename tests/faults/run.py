@@ -8,19 +8,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import system as systems
-from database import SLOW_COMMIT, Database
-from effects import ConsumerLog, Effect, of_errors
-from plan import INGRESSES, Fault, Ingress, Plan
 from rich.table import Table
-from sender import Sender
-from strikes import SQS_PATIENCE, Strikes
-from system import System
-from verdict import DeadLetter, Row, Verdict
 
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import console, progress, say
+
+from . import system as systems
+from .database import SLOW_COMMIT, Database
+from .effects import ConsumerLog, Effect, of_errors
+from .plan import INGRESSES, Fault, Ingress, Plan
+from .sender import Sender
+from .strikes import SQS_PATIENCE, Strikes
+from .system import System
+from .verdict import DeadLetter, Row, Verdict
 
 APP = Path(__file__).parent / "app"
 DRAIN_SECONDS = 600
