@@ -16,7 +16,7 @@ from webhook_runtime.message import MalformedMessage, Webhook
 
 from ..runtime.events import REQUEST_ID, record
 from ..suite.attacks import Attempts
-from ..synth.test_one_message_format import through_direct, through_lambda
+from ..synth.endpoint.test_ingress import through_direct, through_lambda
 from .probes import ALL
 
 BODY = '{"order": 1}'

@@ -45,8 +45,10 @@ from cdk_scalable_webhook import (
 from cdk_scalable_webhook.endpoint.address import _LaterUrl
 from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
 
-from . import strategies, test_arguments, test_checks, test_existing, test_filters, test_packing
+from . import strategies, test_checks, test_existing, test_filters
+from .checks import test_types
 from .grouped import grouped
+from .packaging import test_asset
 from .refused import Make, Refusal, assert_followed
 from .test_checks import table
 from .test_existing import api, cluster, function, queue, vpc
@@ -225,14 +227,14 @@ def installed(*distributions: Mapping[str, Any], egg: bool = False) -> Iterator[
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for number, each in enumerate(distributions):
             site = Path(folder, f"site{number}")
-            test_packing.install(site, **{"files": {"companylib/__init__.py": ""}, **each})
+            test_asset.install(site, **{"files": {"companylib/__init__.py": ""}, **each})
             patch.syspath_prepend(str(site))
         if egg:
             archive = Path(folder, "companylib-1.0-py3.11.egg")
             with zipfile.ZipFile(archive, "w") as made:
                 made.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n")
             patch.syspath_prepend(str(archive))
-        yield test_packing.write(Path(folder, "code"), {"orders.py": HANDLE})
+        yield test_asset.write(Path(folder, "code"), {"orders.py": HANDLE})
 
 
 def packing(
@@ -246,7 +248,7 @@ def packing(
 
     def make(stack: Stack) -> None:
         with installed(*distributions, egg=egg) as code:
-            test_packing.write(code, own or {})
+            test_asset.write(code, own or {})
             if pipe:
                 os.mkfifo(code / "pipe")
             webhook(stack, sink=Sink.python(code, "orders.handle", packages=packages))
@@ -259,7 +261,7 @@ def with_authorities(name: str) -> Make:
 
     def make(stack: Stack) -> None:
         with installed() as code:
-            test_packing.write(code, {name: "own", "bank.py": "def verify(webhook, secrets): ...\n"})
+            test_asset.write(code, {name: "own", "bank.py": "def verify(webhook, secrets): ...\n"})
             sink = Sink.http("https://orders.example.com", ca_certificates=code / name)
             webhook(stack, source=Source.custom(code, "bank.verify"), sink=sink, ingress=DIRECT)
 
@@ -560,7 +562,7 @@ def test_a_remedy_was_followed_to_its_end(refusal: Refusal) -> None:
 
 def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
     """Whatever is refused in a table whose remedies are followed."""
-    for row in [*test_checks.ROWS, *test_arguments.ROWS, *test_filters.ROWS]:
+    for row in [*test_checks.ROWS, *test_types.ROWS, *test_filters.ROWS]:
         yield row.refusal().make, None
     for refusal in REFUSALS:
         yield refusal.make, refusal.env

@@ -1,6 +1,6 @@
 """Check arguments against their type hints, and raise a ValueError for a wrong one.
 
-It depends on internals of jsii; tests/synth/test_arguments.py notices a change. Without this check, a text for a
+It depends on internals of jsii; tests/synth/checks/test_types.py notices a change. Without this check, a text for a
 ``Duration`` is an AttributeError far from its cause. An ARN for an ``IQueue`` is a JavaScript stack trace, and NaN ends
 the process of the CDK. typeguard, which jsii uses, is no replacement: it accepts any object for an interface of jsii,
 and True for a whole number. It cannot read hints whose module is not imported.

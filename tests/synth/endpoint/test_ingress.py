@@ -15,8 +15,8 @@ from webhook_runtime import message
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
 
-from ..runtime.doubles import Sqs
-from ..runtime.events import REQUEST_ID, record, request
+from ...runtime.doubles import Sqs
+from ...runtime.events import REQUEST_ID, record, request
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))

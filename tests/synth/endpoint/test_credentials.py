@@ -18,9 +18,9 @@ from webhook_runtime import Webhook
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
 
-from ..runtime.doubles import Sqs
-from ..runtime.events import request
-from .grouped import grouped
+from ...runtime.doubles import Sqs
+from ...runtime.events import request
+from ..grouped import grouped
 
 Names = tuple[list[str], list[str]]
 Api = Callable[[Stack], apigateway.RestApi]

@@ -23,7 +23,7 @@ from cdk_scalable_webhook.packaging import requirements
 from cdk_scalable_webhook.packaging.asset import packed
 from webhook_runtime.contract import lambda_python
 
-from ..suite.patience import SECONDS
+from ...suite.patience import SECONDS
 
 FILES = {
     "companylib/__init__.py": "from companylib.prices import PRICE\n",

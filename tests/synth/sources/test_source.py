@@ -37,8 +37,8 @@ from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
 
-from ..runtime.doubles import SecretsManager
-from ..signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_others, of_token
+from ...runtime.doubles import SecretsManager
+from ...signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_others, of_token
 
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"

@@ -19,8 +19,8 @@ from aws_cdk.assertions import Annotations, Match, Template
 from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, ScalableWebhook, Source
 from cdk_scalable_webhook.endpoint.templates import literal
 
-from .grouped import grouped
-from .test_webhook import logical_id, resources
+from ..grouped import grouped
+from ..test_webhook import logical_id, resources
 
 Synth = Callable[..., Template]
 

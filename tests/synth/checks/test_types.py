@@ -28,9 +28,9 @@ from cdk_scalable_webhook import (
 )
 from cdk_scalable_webhook.checks.types import typed
 
-from . import strategies
-from .refused import OUT, Row, assert_followed, message_of
-from .strategies import parameter, security_group
+from .. import strategies
+from ..refused import OUT, Row, assert_followed, message_of
+from ..strategies import parameter, security_group
 
 ARN = "arn:aws:sqs:us-east-1:111111111111:q"
 
