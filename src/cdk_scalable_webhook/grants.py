@@ -5,19 +5,17 @@ key, which may be in another stack, and its grant of an imported alias is droppe
 alone.
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.cdk import of_alias
-
-if TYPE_CHECKING:  # importing it slows each synth
-    from aws_cdk import aws_secretsmanager as secretsmanager
 
 
 def send(queue: sqs.IQueue, sender: iam.IGrantable) -> None:
@@ -39,7 +37,7 @@ def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
     use_key(queue.encryption_master_key, consumer, "kms:Decrypt")
 
 
-def read_secret(secret: "secretsmanager.ISecret | None", reader: iam.IGrantable) -> None:
+def read_secret(secret: secretsmanager.ISecret | None, reader: iam.IGrantable) -> None:
     """Permit reading the value of a secret, if there is one.
 
     https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html

@@ -14,6 +14,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct, IDependable
 
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -42,8 +43,6 @@ from cdk_scalable_webhook.stack import watch
 if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
-    from aws_cdk import aws_wafv2 as wafv2
-
 # The local AWS finds the URL of a webhook among the outputs of a stack by this text.
 _URL_DESCRIPTION = "Webhook URL"
 
@@ -375,7 +374,7 @@ class ScalableWebhook(Construct):
         return self._usage_plan
 
     @property
-    def web_acl(self) -> "wafv2.CfnWebACL | None":
+    def web_acl(self) -> wafv2.CfnWebACL | None:
         """The web ACL in front of the API. None if it has none."""
         return self._web_acl
 

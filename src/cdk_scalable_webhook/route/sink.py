@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.types import typed
@@ -15,10 +17,8 @@ from cdk_scalable_webhook.common import CommonOptions
 
 if TYPE_CHECKING:  # importing them slows each synth, and most need none of them
     from aws_cdk import aws_dynamodb as dynamodb
-    from aws_cdk import aws_ec2 as ec2
     from aws_cdk import aws_rds as rds
     from aws_cdk import aws_s3 as s3
-    from aws_cdk import aws_secretsmanager as secretsmanager
 
     from cdk_scalable_webhook.route.sinks.data_api import DataApiSink
     from cdk_scalable_webhook.route.sinks.database import DatabaseSink
@@ -59,10 +59,10 @@ class SinkNetwork:
     See: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     """
 
-    vpc: "ec2.IVpc"
-    vpc_subnets: "ec2.SubnetSelection | None" = None
-    security_groups: "Sequence[ec2.ISecurityGroup] | None" = None
-    reaches: "Sequence[ec2.IConnectable]" = ()
+    vpc: ec2.IVpc
+    vpc_subnets: ec2.SubnetSelection | None = None
+    security_groups: Sequence[ec2.ISecurityGroup] | None = None
+    reaches: Sequence[ec2.IConnectable] = ()
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,11 @@ class Sink(ABC):
         create_table: bool = False,
         host: str | None = None,
         port: int | None = None,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
+        secret: secretsmanager.ISecret | secretsmanager.Secret | None = None,
         iam_user: str | None = None,
-        vpc: "ec2.IVpc | None" = None,
-        vpc_subnets: "ec2.SubnetSelection | None" = None,
-        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         tls: bool = True,
         ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
@@ -215,11 +215,11 @@ class Sink(ABC):
         create_table: bool = False,
         host: str | None = None,
         port: int | None = None,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
+        secret: secretsmanager.ISecret | secretsmanager.Secret | None = None,
         iam_user: str | None = None,
-        vpc: "ec2.IVpc | None" = None,
-        vpc_subnets: "ec2.SubnetSelection | None" = None,
-        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         tls: bool = True,
         ca_certificates: str | Path | None = None,
     ) -> "DatabaseSink":
@@ -285,7 +285,7 @@ class Sink(ABC):
         database_name: str,
         table_name: str = "webhooks",
         create_table: bool = False,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
+        secret: secretsmanager.ISecret | secretsmanager.Secret | None = None,
     ) -> "DataApiSink":
         """Store each webhook in a table of an Aurora cluster, Postgres or MySQL, by the RDS Data API: without a VPC, a
         driver or a connection.
@@ -320,10 +320,10 @@ class Sink(ABC):
         url: str,
         *,
         timeout: Duration | None = None,
-        signing_secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
-        vpc: "ec2.IVpc | None" = None,
-        vpc_subnets: "ec2.SubnetSelection | None" = None,
-        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        signing_secret: secretsmanager.ISecret | secretsmanager.Secret | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
         ca_certificates: str | Path | None = None,
         forward_headers: Sequence[str] = (),
     ) -> "HttpSink":
@@ -385,9 +385,9 @@ class Sink(ABC):
         batch: bool = False,
         packages: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        vpc: "ec2.IVpc | None" = None,
-        vpc_subnets: "ec2.SubnetSelection | None" = None,
-        security_groups: "Sequence[ec2.ISecurityGroup] | None" = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
     ) -> "PythonSink":
         """Call your own Python function with each webhook.
 

@@ -7,15 +7,13 @@ records. The table and the navigation of the site, and the lists of the tests, c
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from aws_cdk import Duration
+from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.checks.types import typed
-
-if TYPE_CHECKING:  # importing it costs every synth
-    from aws_cdk import aws_secretsmanager as secretsmanager
 
 # The handshakes that API Gateway can answer itself. Every other one needs code.
 ANSWERED_BY_API_GATEWAY = ("okta", "microsoft_graph")
@@ -382,7 +380,7 @@ class _Made(ABC):
     def _of(
         cls,
         method: str,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         secret_field: str | None,
         tolerance: Duration | None = None,
     ) -> Self:
@@ -397,9 +395,7 @@ class Providers(_Made):
     """The methods of ``Source``, one for each provider."""
 
     @classmethod
-    def github(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> Self:
+    def github(cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None) -> Self:
         """GitHub: ``X-Hub-Signature-256``, and ``X-GitHub-Delivery`` as the delivery's id. A ``ping`` is stored like
         any event.
 
@@ -420,7 +416,7 @@ class Providers(_Made):
     @classmethod
     def stripe(
         cls,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str | None = None,
         tolerance: Duration | None = None,
@@ -446,7 +442,7 @@ class Providers(_Made):
     @classmethod
     def slack(
         cls,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str | None = None,
         tolerance: Duration | None = None,
@@ -475,7 +471,7 @@ class Providers(_Made):
 
     @classmethod
     def shopify(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+        cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None
     ) -> Self:
         """Shopify: ``X-Shopify-Hmac-Sha256``, and ``X-Shopify-Webhook-Id`` as the delivery's id. Shopify's Events, the
         newer kind, have the same headers without the ``X-``.
@@ -495,9 +491,7 @@ class Providers(_Made):
         return cls._of("shopify", secret, secret_field)
 
     @classmethod
-    def twilio(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> Self:
+    def twilio(cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None) -> Self:
         """Twilio: ``X-Twilio-Signature`` of URL and payload, and ``I-Twilio-Idempotency-Token`` as the delivery's id.
 
         Twilio signs the URL that you enter there. Put no proxy in front of it that changes the URL, and leave out a
@@ -521,7 +515,7 @@ class Providers(_Made):
 
     @classmethod
     def microsoft_graph(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+        cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None
     ) -> Self:
         """Microsoft Graph: the ``clientState`` of each notification. The ``validationToken`` is answered.
 
@@ -547,7 +541,7 @@ class Providers(_Made):
     @classmethod
     def zoom(
         cls,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str | None = None,
         tolerance: Duration | None = None,
@@ -575,7 +569,7 @@ class Providers(_Made):
         return cls._of("zoom", secret, secret_field, tolerance)
 
     @classmethod
-    def x(cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None) -> Self:
+    def x(cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None) -> Self:
         """X: ``x-twitter-webhooks-signature``, or ``X-Twitter-Webhooks-Signature-OAuth2``. The challenge-response check
         is answered.
 
@@ -599,9 +593,7 @@ class Providers(_Made):
         return cls._of("x", secret, secret_field)
 
     @classmethod
-    def linear(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> Self:
+    def linear(cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None) -> Self:
         """Linear: ``Linear-Signature``, and ``Linear-Delivery`` as the delivery's id.
 
         An accepted webhook gets a 200, as Linear requires. The time of sending is in the payload, as
@@ -623,7 +615,7 @@ class Providers(_Made):
 
     @classmethod
     def pagerduty(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+        cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None
     ) -> Self:
         """PagerDuty: ``X-PagerDuty-Signature``, and ``X-Webhook-Id`` as the delivery's id.
 
@@ -645,9 +637,7 @@ class Providers(_Made):
         return cls._of("pagerduty", secret, secret_field)
 
     @classmethod
-    def square(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
-    ) -> Self:
+    def square(cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None) -> Self:
         """Square: ``x-square-hmacsha256-signature`` of URL and payload, and the payload's ``event_id`` as the
         delivery's id.
 
@@ -671,7 +661,7 @@ class Providers(_Made):
     @classmethod
     def hubspot(
         cls,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str | None = None,
         tolerance: Duration | None = None,
@@ -702,7 +692,7 @@ class Providers(_Made):
     @classmethod
     def paddle(
         cls,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str | None = None,
         tolerance: Duration | None = None,
@@ -729,7 +719,7 @@ class Providers(_Made):
 
     @classmethod
     def razorpay(
-        cls, secret: "secretsmanager.ISecret | secretsmanager.Secret", *, secret_field: str | None = None
+        cls, secret: secretsmanager.ISecret | secretsmanager.Secret, *, secret_field: str | None = None
     ) -> Self:
         """Razorpay: ``X-Razorpay-Signature``, and ``X-Razorpay-Event-Id`` as the delivery's id.
 

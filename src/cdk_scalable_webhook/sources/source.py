@@ -8,6 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -34,8 +35,6 @@ from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing them costs every synth
     from aws_cdk import aws_cloudwatch as cloudwatch
-    from aws_cdk import aws_secretsmanager as secretsmanager
-
 _TOLERANCE = Duration.minutes(5)
 
 
@@ -62,7 +61,7 @@ class Source(Providers):
         self,
         kind: str,
         scheme: Mapping[str, object],
-        secret: "secretsmanager.ISecret | secretsmanager.Secret | None",
+        secret: secretsmanager.ISecret | secretsmanager.Secret | None,
         secret_field: str | None = None,
         *,
         handshakes: Sequence[Sequence[str]] = (),
@@ -102,7 +101,7 @@ class Source(Providers):
 
     @staticmethod
     def standard_webhooks(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         key_encoding: str = "base64",
         secret_field: str | None = None,
@@ -133,7 +132,7 @@ class Source(Providers):
 
     @staticmethod
     def meta(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         secret_field: str = "app_secret",  # noqa: S107 (a key, as the next)
         verify_token_field: str = "verify_token",  # noqa: S107
@@ -160,7 +159,7 @@ class Source(Providers):
 
     @staticmethod
     def okta(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         header: str = "Authorization",
         secret_field: str | None = None,
@@ -190,7 +189,7 @@ class Source(Providers):
 
     @staticmethod
     def hmac(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         header: str | Sequence[str],
         algorithm: str = "sha256",
@@ -299,7 +298,7 @@ class Source(Providers):
 
     @staticmethod
     def token(
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         *,
         header: str,
         prefix: str = "",
@@ -346,7 +345,7 @@ class Source(Providers):
         code: str | Path,
         handler: str,
         *,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret | None" = None,
+        secret: secretsmanager.ISecret | secretsmanager.Secret | None = None,
         secret_field: str | None = None,
         packages: Sequence[str] = (),
     ) -> "Source":
@@ -389,7 +388,7 @@ class Source(Providers):
     def _of(
         cls,
         method: str,
-        secret: "secretsmanager.ISecret | secretsmanager.Secret",
+        secret: secretsmanager.ISecret | secretsmanager.Secret,
         secret_field: str | None,
         tolerance: Duration | None = None,
         token_field: str | None = None,
@@ -519,7 +518,7 @@ def _any_of(kind: str, ways: Sequence[Mapping[str, object]]) -> tuple[str, Mappi
     return (kind, ways[0]) if len(ways) == 1 else ("any_of", {"ways": ways})
 
 
-def _secret(secret: "secretsmanager.ISecret | secretsmanager.Secret", field: str | None) -> dict[str, str]:
+def _secret(secret: secretsmanager.ISecret | secretsmanager.Secret, field: str | None) -> dict[str, str]:
     return {"arn": secret.secret_arn} | ({"field": field} if field else {})
 
 

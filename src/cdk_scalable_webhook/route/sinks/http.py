@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aws_cdk import Annotations, Duration, Token
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_scalable_webhook import grants
@@ -28,10 +29,6 @@ from cdk_scalable_webhook.route.sinks.network import network, trust
 from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
 from webhook_runtime.contract.settings import HttpSettings, to_environment
 
-if TYPE_CHECKING:
-    from aws_cdk import aws_ec2 as ec2
-    from aws_cdk import aws_secretsmanager as secretsmanager
-
 
 class HttpSink(Sink):
     """An HTTP service as the sink. Made by ``Sink.http()``."""
@@ -41,10 +38,10 @@ class HttpSink(Sink):
         url: str,
         *,
         timeout: Duration | None,
-        signing_secret: "secretsmanager.ISecret | None",
-        vpc: "ec2.IVpc | None",
-        vpc_subnets: "ec2.SubnetSelection | None",
-        security_groups: "Sequence[ec2.ISecurityGroup] | None",
+        signing_secret: secretsmanager.ISecret | None,
+        vpc: ec2.IVpc | None,
+        vpc_subnets: ec2.SubnetSelection | None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None,
         ca_certificates: str | Path | None,
         forward_headers: Sequence[str],
     ) -> None:

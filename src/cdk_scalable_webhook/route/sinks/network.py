@@ -2,35 +2,30 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations
+from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import properties, require_same_environment, taken_by_the_cdk
 from cdk_scalable_webhook.checks.values import require_unset
 from cdk_scalable_webhook.route.sink import SinkNetwork
 
-if TYPE_CHECKING:  # importing it slows each synth
-    from aws_cdk import aws_ec2 as ec2
-
 _CA_CERTIFICATES = "ca-certificates.pem"
 
 
 def network(
     scope: Construct,
-    vpc: "ec2.IVpc | None",
-    vpc_subnets: "ec2.SubnetSelection | None",
-    security_groups: "Sequence[ec2.ISecurityGroup] | None",
-    reaches: "Sequence[ec2.IConnectable]" = (),
+    vpc: ec2.IVpc | None,
+    vpc_subnets: ec2.SubnetSelection | None,
+    security_groups: Sequence[ec2.ISecurityGroup] | None,
+    reaches: Sequence[ec2.IConnectable] = (),
 ) -> SinkNetwork | None:
     """Return the network of the function, or None without a VPC."""
     if vpc is None:
         require_unset("no vpc", vpc_subnets=vpc_subnets, security_groups=security_groups)
         return None
     require_same_environment(scope, vpc=vpc)
-    from aws_cdk import aws_ec2 as ec2
-
     isolated = ec2.SubnetType.PRIVATE_ISOLATED
     if vpc_subnets is None and not vpc.private_subnets and vpc.isolated_subnets:
         vpc_subnets = ec2.SubnetSelection(subnet_type=isolated)
@@ -51,7 +46,7 @@ def trust(ca_certificates: Path | None) -> tuple[str | None, Mapping[str, Path]]
     return _CA_CERTIFICATES, {_CA_CERTIFICATES: ca_certificates}
 
 
-def _require_subnets(vpc: "ec2.IVpc", vpc_subnets: "ec2.SubnetSelection | None") -> None:
+def _require_subnets(vpc: ec2.IVpc, vpc_subnets: ec2.SubnetSelection | None) -> None:
     """Reject subnets that do not exist, or that a function cannot use."""
     argument = "vpc" if vpc_subnets is None else "vpc_subnets"
     with taken_by_the_cdk(argument):

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -13,9 +13,6 @@ from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network
 from webhook_runtime.contract import variables
 from webhook_runtime.contract.settings import PythonSettings, to_environment
-
-if TYPE_CHECKING:
-    from aws_cdk import aws_ec2 as ec2
 
 
 class PythonSink(Sink):
@@ -29,9 +26,9 @@ class PythonSink(Sink):
         batch: bool,
         packages: Sequence[str],
         environment: Mapping[str, str],
-        vpc: "ec2.IVpc | None",
-        vpc_subnets: "ec2.SubnetSelection | None",
-        security_groups: "Sequence[ec2.ISecurityGroup] | None",
+        vpc: ec2.IVpc | None,
+        vpc_subnets: ec2.SubnetSelection | None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None,
     ) -> None:
         self._code = Path(code)
         require_handler(self._code, handler)
