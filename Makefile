@@ -52,7 +52,7 @@ help:
 	@echo "make hostile   the processor time and memory that a stranger's requests cost, for each kind of signature"
 	@echo "make docs      build the site, and print how to open it"
 	@echo "make format    fix the format"
-	@echo "make generate  write the files of projen, the methods of the providers, and API.md"
+	@echo "make generate  write the files of projen, the methods and lists of providers and sinks, and API.md"
 	@echo "make lock      pin the newest development packages, by hashes"
 	@echo "make authorities  fetch the certificates of Amazon's certificate authorities for RDS"
 	@echo "make vectors   ask the libraries of the providers again which webhooks they accept"
@@ -94,6 +94,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
 	$(BIN)/python tools/provider_methods.py --check
+	$(BIN)/python tools/lists.py --check
 	$(BIN)/python tools/api_md.py --check
 	$(BIN)/python tools/generated.py --check
 
@@ -113,6 +114,7 @@ format: $(READY)
 generate: $(READY)
 	$(BIN)/python tools/generated.py
 	$(BIN)/python tools/provider_methods.py
+	$(BIN)/python tools/lists.py
 	$(BIN)/python tools/api_md.py
 
 lock: $(READY)

@@ -11,17 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
-
 ROOT = Path(__file__).parents[1]
 PAGES, SITE = ROOT / "build" / "docs", ROOT / "build" / "site"
 CONFIGURATION = ROOT / "build" / "zensical.toml"
 ELSEWHERE = ["API.md", "CHANGELOG.md", "CONTRIBUTING.md", "benchmarks/README.md", "decisions/*.md"]
 
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)(?P<file>[^)#\s]+)")
-# The places for lists that are made from the records of the providers.
-IN_NAVIGATION = re.compile(r"^ +# PROVIDERS: .*\n", re.MULTILINE)
-IN_PAGE = re.compile(r"^<!-- PROVIDERS: .*-->\n", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -34,9 +29,8 @@ def stage() -> None:
         _copy(source)
     sources += (ROOT / "docs").rglob("*.md")
     for source in sources:
-        _place(source).write_text(_mended(source))
+        _place(source).write_text(_translated(source))
     _index_of_decisions()
-    _table_of_providers(PAGES / "sources" / "index.md")
     CONFIGURATION.write_text(configuration())
     _one_title(PAGES / "API.md")
 
@@ -55,10 +49,10 @@ def _copy(source: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _mended(page: Path) -> str:
+def _translated(page: Path) -> str:
     """Return the text of a page, with each link translated to the place of its target among the pages."""
 
-    def mend(link: re.Match[str]) -> str:
+    def translated(link: re.Match[str]) -> str:
         target = (page.parent / link["file"]).resolve()
         place = _place(target) / "index.md" if target.is_dir() else _place(target)
         if target.is_file() and not place.exists():
@@ -68,9 +62,9 @@ def _mended(page: Path) -> str:
     parts, text = [], page.read_text()
     end = 0
     for fence in FENCE.finditer(text):  # code stays as it is
-        parts += [LINK.sub(mend, text[end : fence.start()]), fence[0]]
+        parts += [LINK.sub(translated, text[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join([*parts, LINK.sub(mend, text[end:])])
+    return "".join([*parts, LINK.sub(translated, text[end:])])
 
 
 def _index_of_decisions() -> None:
@@ -79,40 +73,8 @@ def _index_of_decisions() -> None:
 
 
 def configuration() -> str:
-    """Return zensical.toml for build/, with the providers in the navigation."""
-    lines = [f'    {{ "{provider.name}" = "sources/{provider.page}" }},\n' for provider in PROVIDERS]
-    text, found = IN_NAVIGATION.subn("".join(lines), (ROOT / "zensical.toml").read_text())
-    assert found == 1, "zensical.toml has no place for the providers"
-    return re.sub(r'^(\w+_dir = ")build/', r"\1", text, flags=re.MULTILINE)
-
-
-def table() -> str:
-    """Return a table with a row for each provider."""
-    return "\n".join(
-        [
-            "| provider | signature | idempotency key | endpoint verification | ingress |",
-            "| --- | --- | --- | --- | --- |",
-            *map(_row, PROVIDERS),
-            "",
-        ]
-    )
-
-
-def _row(provider: Provider) -> str:
-    told = [
-        f"[{provider.name}]({provider.page}){provider.also}",
-        f"{provider.what_is_signed}{', with its time' if provider.signs_time else ''}",
-        provider.what_is_unique if provider.id_of_delivery else "each request",
-        provider.endpoint_verification,
-        "Lambda integration" if provider.takes_code else "both",
-    ]
-    return f"| {' | '.join(told).replace('``', '`')} |"
-
-
-def _table_of_providers(page: Path) -> None:
-    text, found = IN_PAGE.subn(table(), page.read_text())
-    assert found == 1, f"{page.name} has no place for the providers"
-    page.write_text(text)
+    """Return zensical.toml for build/."""
+    return re.sub(r'^(\w+_dir = ")build/', r"\1", (ROOT / "zensical.toml").read_text(), flags=re.MULTILINE)
 
 
 def _one_title(page: Path) -> None:

@@ -17,7 +17,7 @@ CLASS = '''
 class Providers(_Made):
     """The methods of ``Source``, one for each provider."""
 '''
-SECRETS = 'secretsmanager.ISecret | secretsmanager.Secret'
+SECRETS = "secretsmanager.ISecret | secretsmanager.Secret"
 WIDTH = 120 - len("        ")
 
 

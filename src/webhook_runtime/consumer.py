@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from webhook_runtime import deployed, logs
@@ -23,8 +23,6 @@ from webhook_runtime.storing import Storing
 if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.sources.source import Sources
-
-Handler = Callable[[Mapping[str, Any], Context], dict[str, Any]]
 
 
 class Consumer:
@@ -129,12 +127,6 @@ class Consumer:
         keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in ENDED_WELL]
         if self._payloads and (named := [key for key in keys if key]):
             self._payloads.delete(named, batch.deadline)
-
-
-def handler_of(sink: Callable[[], Sink]) -> Handler:
-    """Create the handler of a deployed function with this sink."""
-    logs.configure()
-    return Consumer.from_environment(sink()).handle
 
 
 def _report(batch: Batch, failed: list[Message], started: float) -> None:

@@ -79,7 +79,7 @@ def test_a_built_release_is_accepted(wheel: Path, sdist: Path, source: dict[str,
     [
         (adding("webhook_runtime/__pycache__/tls.cpython-311.pyc"), r"must not have .*tls.cpython-311.pyc"),
         (adding("tests/test_it.py"), r"must not have tests/test_it.py"),
-        (without("webhook_runtime/handlers/dynamodb.py"), r"lacks webhook_runtime/handlers/dynamodb.py"),
+        (without("webhook_runtime/sinks/dynamodb.py"), r"lacks webhook_runtime/sinks/dynamodb.py"),
         (
             without("cdk_scalable_webhook/endpoint/mapping/request.vtl"),
             r"lacks cdk_scalable_webhook/endpoint/mapping/request.vtl",
@@ -101,7 +101,7 @@ def test_a_wheel_that_is_not_the_source_is_rejected(
         (".vtl", r"lacks cdk_scalable_webhook/endpoint/mapping/\*.vtl"),
         (".sql", r"lacks webhook_runtime/contract/\*.sql"),
         (".pem", r"lacks webhook_runtime/sinks/\*.pem"),
-        ("webhook_runtime/handlers/", r"lacks webhook_runtime/handlers/\[!_\]\*.py"),
+        ("webhook_runtime/sinks/", r"lacks webhook_runtime/sinks/\[!_\]\*.py"),
     ],
 )
 def test_a_wheel_without_files_that_only_users_need_is_rejected(

@@ -5,12 +5,7 @@ import pytest
 
 import webhook_runtime
 
-# A handler is created when its module is imported, from the environment of its function.
-MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(webhook_runtime.__path__, "webhook_runtime.")
-    if not module.name.startswith("webhook_runtime.handlers.")
-]
+MODULES = [module.name for module in pkgutil.walk_packages(webhook_runtime.__path__, "webhook_runtime.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -13,7 +13,7 @@ import pytest
 from webhook_runtime import Permanent, RetryAfter, SinkDown, Webhook
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import STORED, Kind
-from webhook_runtime.sinks.python import PythonSink
+from webhook_runtime.sinks.python import PythonSink, deployed
 from webhook_runtime.testing import webhook
 
 from .queue_harness import Countdown, Queue, reason
@@ -235,7 +235,7 @@ class TestLoading:
         def load(handler: str, batch: str = "false") -> PythonSink:
             monkeypatch.setenv("WEBHOOK_HANDLER", handler)
             monkeypatch.setenv("WEBHOOK_HANDLER_BATCH", batch)
-            return PythonSink.from_environment()
+            return deployed()
 
         return load
 

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from webhook_runtime import clients, message
+from webhook_runtime import clients, handlers, message
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources import schemes, source
 from webhook_runtime.sources.verification import Unverifiable, Unverified
@@ -136,7 +135,8 @@ if __name__ == "__main__":
     kinds: list[Any] = [schemes.Scheme, *schemes.KINDS.values()]
     for kind in kinds:
         kind.claim = claim
-    module = import_module(sys.argv[1].rpartition(".")[0])
-    for event in requests() if module.__name__.endswith("publisher") else batches():
-        module.handler(event, Context())
+    name = sys.argv[1].rpartition(".")[2]
+    handler = getattr(handlers, name)
+    for event in requests() if name == "publisher" else batches():
+        handler(event, Context())
     print("\n" + json.dumps(sorted(asked)))

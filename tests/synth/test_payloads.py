@@ -37,7 +37,7 @@ def days(template: Template) -> int:
 
 def environment(template: Template, handler: str) -> dict[str, Any]:
     (function,) = template.find_resources(
-        "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
+        "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}"}}
     ).values()
     variables = function["Properties"]["Environment"]["Variables"]
     return {name: value for name, value in variables.items() if "PAYLOAD" in name}

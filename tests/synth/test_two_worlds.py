@@ -118,7 +118,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
         )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(
-        "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}.handler"}}
+        "AWS::Lambda::Function", {"Properties": {"Handler": f"webhook_runtime.handlers.{handler}"}}
     )
     assert functions
     return {name for function in functions.values() for name in function["Properties"]["Environment"]["Variables"]}
@@ -147,7 +147,7 @@ def test_what_a_function_reads_is_what_the_construct_writes(handler: str, tmp_pa
 
 @pytest.mark.parametrize("handler", SETTINGS)
 def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str) -> None:
-    code = f"import webhook_runtime.handlers.{handler} as module; print(callable(module.handler))"
+    code = f"from webhook_runtime.handlers import {handler} as handler; print(callable(handler))"
     names = VARIABLES[handler] - {"WEBHOOK_CA_CERTIFICATES"}
     result = run(code, **{name: VALUES.get(name, "1") for name in names})
     assert result.stdout.strip() == "True", result.stderr
@@ -165,7 +165,7 @@ def create_client(session, service, *arguments, **settings):
     made.append(service)
     return make(session, service, *arguments, **settings)
 botocore.session.Session.create_client = create_client
-import webhook_runtime.handlers.{handler}
+from webhook_runtime.handlers import {handler}
 of_sources = {{f"webhook_runtime.sources.{{name}}" for name in ("source", "secrets", "schemes", "handshakes")}}
 print(*made, {{"boto3", "webhook_runtime.filters", *of_sources}} & {{*sys.modules}})
 """

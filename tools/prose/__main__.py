@@ -11,7 +11,8 @@ from prose.lint import ROOT, lint
 
 FILES = [
     *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/**/*.md"),
-    *("src/**/*.py", "examples/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "tools/**/*.py", "projenrc/*.py", "*.py"),
+    *("src/**/*.py", "examples/**/*.py", "tests/**/*.py", "benchmarks/**/*.py", "tools/**/*.py"),
+    *("projenrc/*.py", "*.py"),
 ]
 
 

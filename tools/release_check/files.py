@@ -21,7 +21,7 @@ from release_check.rejected import ROOT, Rejected, inherited, run
 _BIN = Path(sys.executable).parent
 # Files without which it installs but does not work, by their names in the output.
 _NEEDED = {
-    "handlers": "webhook_runtime/handlers/[!_]*.py",
+    "sinks": "webhook_runtime/sinks/[!_]*.py",
     "templates of the direct integration": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
     "tables": "webhook_runtime/contract/*.sql",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",

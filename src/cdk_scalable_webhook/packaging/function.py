@@ -53,7 +53,7 @@ def runtime_function(
         runtime=lambda_.Runtime.PYTHON_3_14,
         architecture=lambda_.Architecture.ARM_64,
         code=code,
-        handler=f"webhook_runtime.handlers.{handler}.handler",
+        handler=f"webhook_runtime.handlers.{handler}",
         environment=dict(environment),
         timeout=timeout,
         memory_size=memory_size,

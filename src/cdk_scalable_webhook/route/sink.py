@@ -70,7 +70,7 @@ class SinkConfig:
     """The consumer function that a sink needs.
 
     Attributes:
-        handler: The module of ``webhook_runtime.handlers`` that writes to the sink.
+        handler: The module of ``webhook_runtime.sinks`` that writes to the sink.
         environment: The environment variables that it reads.
         packages: The packages that it imports in addition to boto3, as for ``Sink.python()``. Default: none.
         code: A folder whose content goes into the asset as well, or a file, as for ``Sink.python()``. Default: none.

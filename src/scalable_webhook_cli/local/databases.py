@@ -17,7 +17,7 @@ from scalable_webhook_cli.local.assembly import Template, path_of, resources_of
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.target import is_loopback
 
-_HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)\.handler")
+_HANDLER = re.compile(r"webhook_runtime\.handlers\.(?P<engine>postgres|mysql)")
 _NAMES = {"postgres": "Postgres", "mysql": "MySQL"}
 _PORTS = {"postgres": 5432, "mysql": 3306}
 # The environment variables of each engine's own programs.

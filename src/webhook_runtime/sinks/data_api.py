@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 from webhook_runtime import logs
 from webhook_runtime.clients import AwsRejected, AwsUnreachable, client, code_of, message_of
@@ -51,12 +51,6 @@ class DataApiSink:
             f"{_INSERT[engine]} INTO {quoted(engine, settings.table_name)} ({', '.join(COLUMNS)}) "
             f"VALUES ({', '.join(values)}) {UNLESS_THERE[engine]}"
         )
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Create the sink of a deployed function."""
-        # The Data API gives a statement 45 seconds. Do not send it again while it may still run.
-        return cls(from_environment(DataApiSettings), client("rds-data", read_timeout=SOCKET_SECONDS, attempts=1))
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         return insert_each(webhooks, self._insert, deadline)
@@ -134,3 +128,9 @@ def _size(parameters: list[dict[str, Any]]) -> int:
     """Return an upper bound of their size as JSON: text is escaped, and bytes are base64."""
     values = [value for parameter in parameters for value in parameter["value"].values()]
     return sum(len(json.dumps(value)) if isinstance(value, str) else 4 * len(value) // 3 + 4 for value in values) + 512
+
+
+def deployed() -> DataApiSink:
+    """Return the sink of a deployed function."""
+    # The Data API gives a statement 45 seconds. Do not send it again while it may still run.
+    return DataApiSink(from_environment(DataApiSettings), client("rds-data", read_timeout=SOCKET_SECONDS, attempts=1))

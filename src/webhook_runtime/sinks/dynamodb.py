@@ -1,7 +1,7 @@
 """Store into a DynamoDB table: up to 25 webhooks in one round trip, each only if its key is new."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from webhook_runtime.clients import AWS_FAILED, client, code_of
 from webhook_runtime.contract.settings import DynamoDBSettings, from_environment
@@ -34,12 +34,6 @@ class DynamoDBSink:
         self._table_name = settings.table_name
         self._dynamodb = dynamodb
         self._payloads = payloads
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Create the sink of a deployed function."""
-        settings = from_environment(DynamoDBSettings)
-        return cls(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
@@ -102,3 +96,9 @@ def _outcome(response: dict[str, Any]) -> Outcome:
         return DUPLICATE
     kind = Kind.PERMANENT if error["Code"] in _BAD_ITEM else Kind.RETRY
     return Outcome(kind, error["Code"], error.get("Message", ""))
+
+
+def deployed() -> DynamoDBSink:
+    """Return the sink of a deployed function."""
+    settings = from_environment(DynamoDBSettings)
+    return DynamoDBSink(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))

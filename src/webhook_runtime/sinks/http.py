@@ -191,13 +191,6 @@ class HttpSink:
         )
         self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
-    @classmethod
-    def from_environment(cls) -> "HttpSink":
-        """Create the sink of a deployed function."""
-        settings = from_environment(HttpSettings)
-        arn = settings.signing_secret_arn
-        return cls(settings, Signer(client("secretsmanager"), arn) if arn else None)
-
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         for webhook in webhooks:
             try:
@@ -325,3 +318,10 @@ def _seconds(retry_after: str | None) -> float | None:
         return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0)
     except (ValueError, OverflowError):
         return None
+
+
+def deployed() -> HttpSink:
+    """Return the sink of a deployed function."""
+    settings = from_environment(HttpSettings)
+    arn = settings.signing_secret_arn
+    return HttpSink(settings, Signer(client("secretsmanager"), arn) if arn else None)

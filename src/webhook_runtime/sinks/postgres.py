@@ -19,7 +19,7 @@ from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, quoted
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.sinks import sqlstate
-from webhook_runtime.sinks.database import IDLE_SECONDS, Fault, Meaning, without_values
+from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink, Fault, Meaning, without_values
 from webhook_runtime.sinks.rows import headers, received_at
 
 # A setting of the connection, which lets the server end idle ones. Poolers reject it, and so do servers before Postgres
@@ -200,3 +200,8 @@ def _array(elements: Iterable[str]) -> str:
     character by character.
     """
     return "{" + ",".join(elements) + "}"
+
+
+def deployed() -> DatabaseSink:
+    """Return the sink of a deployed function."""
+    return DatabaseSink.from_environment(PostgresDriver)

@@ -21,13 +21,6 @@ class PythonSink:
         self._handler = handler
         self._batch = batch
 
-    @classmethod
-    def from_environment(cls) -> "PythonSink":
-        """Create the sink of a deployed function. An error of the user's module shows when it is loaded."""
-        settings = from_environment(PythonSettings)
-        module, _, name = settings.handler.rpartition(".")
-        return cls(getattr(importlib.import_module(module), name), batch=settings.handler_batch)
-
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         if self._batch and len(webhooks) > 1:
             with deadline.step():
@@ -52,3 +45,10 @@ class PythonSink:
         except BaseException as error:  # SystemExit too: it would end the function, and lose what is stored
             return guard.outcome(error)
         return STORED
+
+
+def deployed() -> PythonSink:
+    """Return the sink of a deployed function. An error of the user's module shows when it is loaded."""
+    settings = from_environment(PythonSettings)
+    module, _, name = settings.handler.rpartition(".")
+    return PythonSink(getattr(importlib.import_module(module), name), batch=settings.handler_batch)

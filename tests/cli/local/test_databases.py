@@ -64,7 +64,7 @@ def consumer(engine: str = "postgres", host: Any = RDS, **variables: Any) -> dic
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {
-            "Handler": f"webhook_runtime.handlers.{engine}.handler",
+            "Handler": f"webhook_runtime.handlers.{engine}",
             "VpcConfig": {"SubnetIds": []},
             "Environment": {"Variables": own | variables},
         },
