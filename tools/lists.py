@@ -1,5 +1,6 @@
 """Write the lists of providers and sinks into the pages and the navigation; with --check, fail if they are stale."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-# Each page of a sink begins with these facts.
+# The rows that the page of each sink has.
 FACTS = ("deduplicates by", "a batch is", "payloads")
 
 
@@ -47,12 +48,11 @@ def page_of(sink: str) -> Path:
 
 
 def facts(page: Path) -> list[str]:
-    """Return the cells of the first table of a sink's page."""
-    head = f"| {' | '.join(FACTS)} |\n|{' --- |' * len(FACTS)}\n| "
-    _, found, rest = page.read_text().partition(head)
-    if not found:
-        sys.exit(f"{page.relative_to(ROOT)} lacks its table, which begins: {head.splitlines()[0]}")
-    return rest.partition(" |\n")[0].split(" | ")
+    """Return the facts of a sink from the table of its page."""
+    told = dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", page.read_text(), re.MULTILINE))
+    if missing := [fact for fact in FACTS if fact not in told]:
+        sys.exit(f"{page.relative_to(ROOT)} lacks the rows of a sink: {', '.join(missing)}")
+    return [told[fact] for fact in FACTS]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
