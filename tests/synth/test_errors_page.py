@@ -1,4 +1,4 @@
-"""docs/errors.md has every rejection: each text that the code rejects with is in its tables."""
+"""docs/errors.md lists the text of each rejection, and each error of a message in the dead-letter queue."""
 
 import ast
 import re
@@ -10,15 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "src" / "webhook_runtime"
 MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "endpoint" / "mapping"
-TOLD = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
+PAGE = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
 
-# Which argument of a call is the text, or the error's name.
+# The position of the text, or of the error's name, among the arguments of a call.
 TEXTS = {"Unverified": 0, "_Rejected": 1, "NoSecret": 0}
 ERRORS = {"Outcome": 1, "BadWebhook": 0}
 
 
 def text_of(node: ast.expr) -> str | None:
-    """A literal, with … for what is put into it."""
+    """Return a literal, with … for each value in it."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -37,7 +37,7 @@ def texts() -> Iterator[str]:
                 assert isinstance(node, ast.Call)
                 text = text_of(node.args[TEXTS[called(node)]])
                 yield from [text] if text else []
-            # What a scheme says of a signature that no secret bears out.
+            # The reason of a scheme for a signature that no secret matches.
             if isinstance(node, ast.FunctionDef) and node.name == "mismatch":
                 yield from (text for each in ast.walk(node) if isinstance(each, ast.Return) and each.value
                             for text in [text_of(each.value)] if text)  # fmt: skip
@@ -58,18 +58,18 @@ def errors() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("text", sorted(set(filter(None, texts()))))
-def test_every_text_is_told(text: str) -> None:
-    assert text in TOLD
+def test_every_text_of_a_rejection_is_on_the_page(text: str) -> None:
+    assert text in PAGE
 
 
 @pytest.mark.parametrize("error", sorted(set(errors())))
-def test_every_error_of_a_dead_letter_is_told(error: str) -> None:
-    rows = [line.split(" | ")[0].removeprefix("| ") for line in TOLD.splitlines() if line.startswith("| ")]
+def test_every_error_of_a_dead_letter_is_on_the_page(error: str) -> None:
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in PAGE.splitlines() if line.startswith("| ")]
     assert any(error.replace("HTTP …", "HTTP 4…") in row for row in rows)
 
 
-def test_there_are_some() -> None:
-    """Or nothing would be held to anything."""
+def test_the_texts_and_errors_are_found() -> None:
+    """Without texts the other tests check nothing."""
     assert len(set(texts())) > 20
     assert "The webhook could not be queued: try again." in re.findall(
         r'"message":"([^"]+)"', "".join(map(Path.read_text, MAPPING.glob("*.vtl")))

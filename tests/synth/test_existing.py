@@ -28,7 +28,7 @@ from aws_cdk.assertions import Annotations, Match, Template
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Sink, Source
 
 from .grouped import grouped
-from .refused import Refusal, assert_followed
+from .rejections import Rejection, assert_remedies_work
 
 ENV = Environment(account="1" * 12, region="eu-west-1")
 QUEUE = "arn:aws:sqs:eu-west-1:111111111111:orders"
@@ -259,7 +259,7 @@ def there(stack: Stack, region: str) -> Mapping[str, Any]:
 
 
 def python() -> Sink:
-    return Sink.python(Path(__file__).parent / "refused.py", "refused.message_of")
+    return Sink.python(Path(__file__).parent / "rejections.py", "rejections.message_of")
 
 
 CELLS = ("made", "brought", "imported", "proxied")
@@ -860,7 +860,7 @@ def test_a_cell_of_the_table(case: Cell) -> None:
     match case:
         case Refused():
             remedies = [in_a_stack(each) for each in (case.remedy, case.or_else) if each is not None]
-            assert_followed(Refusal(case.message, case.message, in_a_stack(case.make), remedies, ENV))
+            assert_remedies_work(Rejection(case.message, case.message, in_a_stack(case.make), remedies, ENV))
         case Warned():
             assert is_warned(synthesised(case.make)[0], case.id)
             assert not is_warned(synthesised(case.remedy)[0], case.id)

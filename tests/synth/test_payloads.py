@@ -1,4 +1,4 @@
-"""``large_payloads``: the bucket, who may do what with it, and what is refused."""
+"""``large_payloads``: the bucket, the permissions on it, and the rejected arguments."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ Synth = Callable[..., Template]
 
 
 def statements(template: Template, role: str) -> list[tuple[list[str], str]]:
-    """Actions and resources of what a role may do with S3 and KMS."""
+    """Return the actions of S3 and KMS that a role may call, each with its resource."""
     policies = template.find_resources(
         "AWS::IAM::Policy", {"Properties": {"Roles": [{"Ref": Match.string_like_regexp(role)}]}}
     )
@@ -44,7 +44,7 @@ def environment(template: Template, handler: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("off", [{}, {"large_payloads": False}])
-def test_without_it_there_is_no_bucket_and_no_right(stack: Stack, off: dict[str, Any]) -> None:
+def test_without_large_payloads_there_is_no_bucket_and_no_permission(stack: Stack, off: dict[str, Any]) -> None:
     webhook = ScalableWebhook(stack, "Webhook", **off)
     template = Template.from_stack(stack)
     template.resource_count_is("AWS::S3::Bucket", 0)
@@ -67,7 +67,7 @@ def test_the_bucket_is_encrypted_private_and_owned_by_the_account(synth: Synth) 
     )
 
 
-def test_the_bucket_is_for_tls_1_2_only(synth: Synth) -> None:
+def test_the_bucket_denies_requests_without_tls_1_2(synth: Synth) -> None:
     template = synth(large_payloads=True)
     for condition in ({"Bool": {"aws:SecureTransport": "false"}}, {"NumericLessThan": {"s3:TlsVersion": 1.2}}):
         denied = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "Condition": condition}
@@ -77,7 +77,7 @@ def test_the_bucket_is_for_tls_1_2_only(synth: Synth) -> None:
         )
 
 
-def test_only_what_is_on_its_way_expires(synth: Synth) -> None:
+def test_only_queued_payloads_expire(synth: Synth) -> None:
     synth(large_payloads=True).has_resource_properties(
         "AWS::S3::Bucket",
         {
@@ -95,30 +95,32 @@ def test_only_what_is_on_its_way_expires(synth: Synth) -> None:
     ("retention", "expected"),
     [(Duration.minutes(1), 16), (Duration.hours(36), 18), (Duration.days(4), 23), (Duration.days(14), 43)],
 )
-def test_it_expires_when_no_message_can_ask_for_it_any_more(synth: Synth, retention: Duration, expected: int) -> None:
-    # Long enough for the retries.
+def test_a_queued_payload_expires_after_every_message_that_can_name_it(
+    synth: Synth, retention: Duration, expected: int
+) -> None:
+    # A queue must keep a message longer than its retries take.
     more: dict[str, Any] = {"max_receive_count": 1} if retention.to_minutes() < 60 else {}
     assert days(synth(large_payloads=True, retention_period=retention, **more)) == expected
 
 
-def test_queues_that_were_brought_count(stack: Stack, synth: Synth) -> None:
-    letters = sqs.Queue(stack, "Letters", retention_period=Duration.days(7))
+def test_the_retention_of_existing_queues_counts(stack: Stack, synth: Synth) -> None:
+    dead_letters = sqs.Queue(stack, "DeadLetters", retention_period=Duration.days(7))
     queue = sqs.Queue(
         stack,
         "Queue",
         visibility_timeout=Duration.minutes(3),
         retention_period=Duration.days(2),
-        dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=5),
     )
     assert days(synth(large_payloads=True, queue=queue)) == 2 + 7 + 2 + 1
 
 
-def test_of_a_queue_that_is_not_known_the_longest_is_assumed(stack: Stack, synth: Synth) -> None:
+def test_an_imported_queue_counts_with_the_longest_retention(stack: Stack, synth: Synth) -> None:
     queue = sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:us-east-1:123456789012:orders")
     assert days(synth(large_payloads=True, queue=queue)) == 43
 
 
-def test_the_functions_know_the_bucket_and_the_consumer_how_long_it_keeps(synth: Synth) -> None:
+def test_both_functions_know_the_bucket_and_the_consumer_knows_its_expiry(synth: Synth) -> None:
     template = synth(large_payloads=True)
     bucket = {"Ref": Match.string_like_regexp("WebhookPayloads")}
     known = environment(template, "publisher")
@@ -133,35 +135,36 @@ def test_the_functions_know_the_bucket_and_the_consumer_how_long_it_keeps(synth:
     )
 
 
-def test_the_publisher_may_put_and_nothing_else(synth: Synth) -> None:
+def test_the_publisher_may_only_put_queued_payloads(synth: Synth) -> None:
     ((actions, resource),) = statements(synth(large_payloads=True), "PublisherRole")
     assert actions == ["s3:PutObject"]
     assert "/queued/*" in resource
 
 
-def test_the_consumer_may_fetch_and_delete_what_is_on_its_way_and_see_what_is_missing(synth: Synth) -> None:
-    take, see = statements(synth(large_payloads=True, sink=Sink.http("https://example.com")), "ConsumerRole")
-    assert sorted(take[0]) == ["s3:DeleteObject", "s3:GetObject"]
-    assert "/queued/*" in take[1]
-    # Without a condition: GetObject has no prefix, and 403 would be the answer again.
-    assert see[0] == ["s3:ListBucket"]
-    assert "/" not in see[1]
+def test_the_consumer_may_get_and_delete_queued_payloads_and_list_the_bucket(synth: Synth) -> None:
+    objects, listing = statements(synth(large_payloads=True, sink=Sink.http("https://example.com")), "ConsumerRole")
+    assert sorted(objects[0]) == ["s3:DeleteObject", "s3:GetObject"]
+    assert "/queued/*" in objects[1]
+    # The right to list turns the 403 for a missing object into a 404.
+    assert listing[0] == ["s3:ListBucket"]
+    assert "/" not in listing[1]
 
 
-def test_listing_has_no_condition(synth: Synth) -> None:
+def test_the_permission_to_list_has_no_condition(synth: Synth) -> None:
+    # GetObject has no prefix: a condition on one never holds.
     policies = synth(large_payloads=True).find_resources("AWS::IAM::Policy")
     found = [each for policy in policies.values() for each in policy["Properties"]["PolicyDocument"]["Statement"]]
     (listing,) = [each for each in found if each["Action"] == "s3:ListBucket"]
     assert "Condition" not in listing
 
 
-def test_a_dynamodb_sink_may_keep_what_no_item_holds(synth: Synth) -> None:
-    (_, _, keep) = sorted(statements(synth(large_payloads=True), "ConsumerRole"), key=lambda each: each[0][0])
-    assert keep[0] == ["s3:PutObject"]
-    assert "/stored/*" in keep[1]
+def test_a_dynamodb_sink_may_put_stored_payloads(synth: Synth) -> None:
+    (_, _, stored) = sorted(statements(synth(large_payloads=True), "ConsumerRole"), key=lambda each: each[0][0])
+    assert stored[0] == ["s3:PutObject"]
+    assert "/stored/*" in stored[1]
 
 
-def test_a_key_of_ones_own_encrypts_the_bucket_and_each_may_do_its_part(stack: Stack, synth: Synth) -> None:
+def test_an_existing_key_encrypts_the_bucket_and_both_functions_may_use_it(stack: Stack, synth: Synth) -> None:
     template = synth(large_payloads=True, encryption_key=kms.Key(stack, "Key"), sink=Sink.http("https://example.com"))
     template.has_resource_properties(
         "AWS::S3::Bucket",
@@ -175,20 +178,20 @@ def test_a_key_of_ones_own_encrypts_the_bucket_and_each_may_do_its_part(stack: S
     )
     publisher = {action for actions, _ in statements(template, "PublisherRole") for action in actions}
     consumer = {action for actions, _ in statements(template, "ConsumerRole") for action in actions}
-    of_queue = {"kms:Decrypt", "kms:GenerateDataKey"}
-    assert {action for action in publisher if action.startswith("kms:")} == of_queue
-    assert {action for action in consumer if action.startswith("kms:")} == of_queue
+    queue_actions = {"kms:Decrypt", "kms:GenerateDataKey"}
+    assert {action for action in publisher if action.startswith("kms:")} == queue_actions
+    assert {action for action in consumer if action.startswith("kms:")} == queue_actions
 
 
 @pytest.mark.parametrize(("policy", "kept"), [(None, "Retain"), (RemovalPolicy.DESTROY, "Delete")])
-def test_what_becomes_of_the_bucket_with_the_stack(synth: Synth, policy: RemovalPolicy | None, kept: str) -> None:
+def test_the_bucket_has_the_removal_policy(synth: Synth, policy: RemovalPolicy | None, kept: str) -> None:
     template = synth(large_payloads=True, removal_policy=policy)
     template.has_resource("AWS::S3::Bucket", {"DeletionPolicy": kept})
-    # Emptying it would bring a function of the CDK's that may delete anything in it.
+    # To empty it, the CDK adds a function that may delete every object.
     template.resource_count_is("Custom::S3AutoDeleteObjects", 0)
 
 
-def test_a_bucket_of_ones_own_is_used_as_it_is(stack: Stack, synth: Synth) -> None:
+def test_an_existing_bucket_is_used_unchanged(stack: Stack, synth: Synth) -> None:
     bucket = s3.Bucket.from_bucket_name(stack, "Bucket", "orders-payloads")
     webhook = ScalableWebhook(stack, "Webhook", large_payloads=bucket)
     template = Template.from_stack(stack)
@@ -204,15 +207,15 @@ def test_a_bucket_of_ones_own_is_used_as_it_is(stack: Stack, synth: Synth) -> No
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_a_door_without_code_is_refused(synth: Synth, binary: bool) -> None:
+def test_a_direct_integration_is_rejected(synth: Synth, binary: bool) -> None:
     with pytest.raises(ValueError, match=r"large_payloads must not .* Ingress.lambda_integration"):
         synth(large_payloads=True, ingress=Ingress.direct_integration(binary=binary))
 
 
-def test_a_consumer_of_ones_own_is_refused(stack: Stack, synth: Synth) -> None:
+def test_an_existing_consumer_is_rejected(stack: Stack, synth: Synth) -> None:
     consumer = lambda_.Function(
         stack,
-        "Own",
+        "Existing",
         runtime=lambda_.Runtime.PYTHON_3_14,
         handler="index.handler",
         code=lambda_.Code.from_inline("def handler(event, context): ..."),

@@ -1,5 +1,7 @@
-"""A remedy that a refusal names was followed to its end, whatever the refusal: those that take more than arguments are
-here, and every ``raise ValueError`` of the synth side is held against what the tables of refusals provoke."""
+"""Each remedy of an error at synth works. The cases here need more than arguments.
+
+Two tests look for gaps: a ``raise ValueError`` of the library that no table provokes, and a warning that has no row.
+"""
 
 import ast
 import os
@@ -49,12 +51,12 @@ from . import strategies, test_checks, test_existing, test_filters
 from .checks import test_types
 from .grouped import grouped
 from .packaging import test_asset
-from .refused import Make, Refusal, assert_followed
+from .rejections import Make, Rejection, assert_remedies_work
 from .test_checks import table
 from .test_existing import api, cluster, function, queue, vpc
 
 SOURCES = Path(cdk_scalable_webhook.__file__).parent
-# What requirements.py raises says that it could not read something, to who asked it.
+# Callers of requirements.py catch its errors.
 SYNTH = [path for path in SOURCES.rglob("*.py") if path.name != "requirements.py"]
 DIRECT, LAMBDA = Ingress.direct_integration(), Ingress.lambda_integration()
 BODY = [{"body": {"a": ["x"]}}]
@@ -75,7 +77,7 @@ def hmac(**arguments: Any) -> Make:
 
 
 def host(**arguments: Any) -> Make:
-    """A sink on a host. None leaves out what it else has."""
+    """Return a webhook with a sink on a host. None leaves a default argument out."""
 
     def make(stack: Stack) -> ScalableWebhook:
         given = {"host": "h", "database_name": "d", "secret": secret(stack), **arguments}
@@ -108,8 +110,8 @@ def python(module: str, where: Path) -> Sink:
 HANDLE = "def handle(webhook): ..."
 
 
-def behind_many(last: Ingress) -> Make:
-    """As many endpoints as a consumer can know the sources of, and one more."""
+def after_many(last: Ingress) -> Make:
+    """Return as many endpoints as fit into the environment of the consumer, and one more."""
 
     def make(stack: Stack) -> None:
         made = webhook(stack, path="/0", source=Source.stripe(secret(stack)), ingress=DIRECT)
@@ -120,8 +122,8 @@ def behind_many(last: Ingress) -> Make:
     return make
 
 
-def added(*, first: Any, second: Any, through: Ingress | None = None) -> Make:
-    """An endpoint with filters beside another that has bytes."""
+def two_filtered(*, first: Any, second: Any, through: Ingress | None = None) -> Make:
+    """Return a webhook with two endpoints with filters, the first a direct integration for bytes."""
 
     def make(stack: Stack) -> None:
         made = webhook(stack, path="/a", ingress=Ingress.direct_integration(binary=True), event_filters=first)
@@ -143,7 +145,7 @@ def dropped(stack: Stack, *, before: bool) -> None:
 
 
 def url(stack: Stack, *, known: bool) -> None:
-    """A closed API whose domain it knows, or one that the app maps."""
+    """Output the URL of an API without its default URL: of a domain that it knows, or of one that the app maps."""
     own = api(stack, disable_execute_api_endpoint=True)
     made, options = webhook(stack, api=own, path="/hooks"), test_existing.domain(stack)
     if known:
@@ -157,7 +159,7 @@ def url(stack: Stack, *, known: bool) -> None:
 
 
 def authorized(**options: Any) -> Make:
-    """An API by default with an authorizer."""
+    """Return a webhook on an API with an authorizer by default."""
 
     def make(stack: Stack) -> None:
         defaults = apigateway.MethodOptions(authorizer=test_existing.authorizer(stack), **options)
@@ -168,10 +170,10 @@ def authorized(**options: Any) -> Make:
 
 @jsii.implements(rds.IDatabaseCluster)
 class Cluster(Construct):
-    """A cluster of somebody's own, which cannot grant."""
+    """A custom cluster, which cannot grant."""
 
     def __init__(self, scope: Construct) -> None:
-        super().__init__(scope, "Own")
+        super().__init__(scope, "Custom")
         within = Stack.of(scope)
         self.vpc, self._cluster = vpc(within), test_existing.imported_cluster(within)
 
@@ -184,8 +186,8 @@ class Cluster(Construct):
         return self._cluster.connections
 
 
-def period(metric: str) -> Refusal:
-    def asked(period: Duration) -> Make:
+def period(metric: str) -> Rejection:
+    def with_period(period: Duration) -> Make:
         def make(stack: Stack) -> None:
             made = webhook(stack, source=Source.github(secret(stack)), event_filters=BODY)
             made.add_source("/direct", Source.github(secret(stack)), ingress=Ingress.direct_integration(binary=True))
@@ -194,17 +196,19 @@ def period(metric: str) -> Refusal:
         return make
 
     message = "period must be in whole minutes, got 90 seconds; take Duration.minutes(1): there is one point a minute"
-    return Refusal(f"period of {metric}", message, asked(Duration.seconds(90)), [asked(Duration.minutes(1))])
+    return Rejection(
+        f"period of {metric}", message, with_period(Duration.seconds(90)), [with_period(Duration.minutes(1))]
+    )
 
 
-def text_of(source: Callable[..., Source], argument: str, right: str, low: int = 256, **beside: Any) -> Refusal:
-    """An argument that is too long, and one that is as the message has it."""
+def too_long(source: Callable[..., Source], argument: str, right: str, most: int = 256, **others: Any) -> Rejection:
+    """Return a case with an argument that is too long, and with the right one as the remedy."""
 
     def given(value: str) -> Make:
-        return lambda stack: webhook(stack, source=source(secret(stack), **beside, **{argument: value}))
+        return lambda stack: webhook(stack, source=source(secret(stack), **others, **{argument: value}))
 
-    message = f"{argument} must be 1 to {low} printable characters, got "
-    return Refusal(f"{argument} of {source.__name__}", message, given("x" * (low + 1)), [given(right)])
+    message = f"{argument} must be 1 to {most} printable characters, got "
+    return Rejection(f"{argument} of {source.__name__}", message, given("x" * (most + 1)), [given(right)])
 
 
 def region(stack: Stack, **arguments: Any) -> ScalableWebhook:
@@ -223,7 +227,7 @@ def large(**arguments: Any) -> Make:
 
 @contextmanager
 def installed(*distributions: Mapping[str, Any], egg: bool = False) -> Iterator[Path]:
-    """A folder, and distributions as an installer leaves them, each in a place of its own."""
+    """Yield a folder of code, with each package installed in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for number, each in enumerate(distributions):
             site = Path(folder, f"site{number}")
@@ -244,7 +248,7 @@ def packing(
     egg: bool = False,
     pipe: bool = False,
 ) -> Make:
-    """A function of the user's, with what else is in its folder, and packages."""
+    """Return a webhook with a Python sink: its code, other files of its folder, and packages."""
 
     def make(stack: Stack) -> None:
         with installed(*distributions, egg=egg) as code:
@@ -257,7 +261,7 @@ def packing(
 
 
 def with_authorities(name: str) -> Make:
-    """A function that verifies, which has a file of ours beside it."""
+    """Return a webhook with a verifier, and with a file of certificate authorities in the folder of its code."""
 
     def make(stack: Stack) -> None:
         with installed() as code:
@@ -268,8 +272,8 @@ def with_authorities(name: str) -> Make:
     return make
 
 
-def beside(code: Path) -> Make:
-    """The code of a sink beside that of a source, in one function."""
+def next_to_verifier(code: Path) -> Make:
+    """Return a webhook whose consumer has the code of a sink and that of a verifier."""
     return lambda stack: webhook(stack, source=custom(), sink=python("bank", code), ingress=DIRECT)
 
 
@@ -285,8 +289,8 @@ def of_origins(origins: Callable[[Stack], list[str]]) -> Make:
     return lambda stack: webhook(stack, cors=apigateway.CorsOptions(allow_origins=origins(stack)))
 
 
-def mounted(**arguments: Any) -> Make:
-    """A second endpoint."""
+def at_second_endpoint(**arguments: Any) -> Make:
+    """Return a webhook with a second endpoint of these arguments."""
 
     def make(stack: Stack) -> None:
         given = {"path": "/b", "source": Source.github(secret(stack)), **arguments}
@@ -295,13 +299,11 @@ def mounted(**arguments: Any) -> Make:
     return make
 
 
-def letters(where: Environment | None) -> Make:
+def with_dead_letter_queue(where: Environment | None) -> Make:
     def make(stack: Stack) -> None:
-        arn = f"arn:aws:sqs:us-east-1:{where.account}:letters" if where else ""
-        webhook(
-            stack,
-            queue=QueueOptions(dead_letter_queue=sqs.Queue.from_queue_arn(stack, "Letters", arn) if where else None),
-        )
+        arn = f"arn:aws:sqs:us-east-1:{where.account}:dead-letters" if where else ""
+        dead_letter_queue = sqs.Queue.from_queue_arn(stack, "DeadLetters", arn) if where else None
+        webhook(stack, queue=QueueOptions(dead_letter_queue=dead_letter_queue))
 
     return make
 
@@ -317,13 +319,13 @@ def long_filters(filters: Any) -> Make:
     return lambda stack: webhook(stack, ingress=DIRECT, event_filters=filters)
 
 
-def mismatched(stack: Stack, source: Source | None, asked: Source | None = None, *, ask: bool = True) -> None:
+def mismatched(stack: Stack, source: Source | None, counted: Source | None = None, *, count: bool = True) -> None:
     made = webhook(stack, source=source)
-    if ask:
-        made.metric_mismatched(asked)
+    if count:
+        made.metric_mismatched(counted)
 
 
-def letters_metric(*, queue_of: Make, call: bool) -> Make:
+def dead_letters_metric(*, queue_of: Make, call: bool) -> Make:
     def make(stack: Stack) -> None:
         made = webhook(stack, queue=queue_of(stack))
         if call:
@@ -364,7 +366,7 @@ def one_sink(stack: Stack) -> None:
 
 
 def produced(stack: Stack) -> None:
-    """What the CDK asks, without jsii between, by which the class of the error is lost."""
+    """Produce the URL as the CDK does. Through jsii, the class of the error is lost."""
     own = api(stack, disable_execute_api_endpoint=True)
     _LaterUrl(own, "/hooks").produce(cast(Any, None))
 
@@ -391,18 +393,18 @@ def sourced(make: Callable[[Stack], Source]) -> Make:
 
 
 def given(arguments: Callable[[Stack], Mapping[str, Any]], *, elsewhere: bool = False) -> Make:
-    """A webhook with arguments that are made in its stack, or in one of another region."""
+    """Return a webhook with arguments that are created in its stack, or in a stack of another region."""
 
     def make(stack: Stack) -> None:
         there = Environment(account="1" * 12, region="eu-west-1")
-        made_in = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
-        webhook(stack, **arguments(made_in))
+        other = Stack(cast(App, stack.node.root), "Other", env=there) if elsewhere else stack
+        webhook(stack, **arguments(other))
 
     return make
 
 
 def there(make: Make) -> Make:
-    """The same in a stack of the other region."""
+    """Return the same in a stack of another region."""
     env = Environment(account="1" * 12, region="eu-west-1")
     return lambda stack: make(Stack(cast(App, stack.node.root), "There", env=env))
 
@@ -421,20 +423,20 @@ def certified(region: str) -> Make:
     return make
 
 
-def lettered(region: str, account: str = "1" * 12) -> Make:
+def with_queue_and_dead_letters(region: str, account: str = "1" * 12) -> Make:
     def make(stack: Stack) -> None:
-        letters = sqs.Queue.from_queue_arn(stack, "Letters", f"arn:aws:sqs:{region}:{account}:letters")
-        policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
+        dead_letters = sqs.Queue.from_queue_arn(stack, "DeadLetters", f"arn:aws:sqs:{region}:{account}:dead-letters")
+        policy = sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=5)
         webhook(stack, queue=queue(stack, dead_letter_queue=policy))
 
     return make
 
 
-def with_role(whose: str) -> Make:
+def with_role(origin: str) -> Make:
     def make(stack: Stack) -> None:
-        made_in = stack if whose == "Stack" else Stack(cast(App, stack.node.root), "Other", env=HERE)
-        role: iam.IRole = iam.Role(made_in, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        if whose == "imported":
+        own = stack if origin == "Stack" else Stack(cast(App, stack.node.root), "Other", env=HERE)
+        role: iam.IRole = iam.Role(own, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        if origin == "imported":
             role = iam.Role.from_role_arn(stack, "Imported", "arn:aws:iam::111111111111:role/consumer")
         webhook(stack, consumer=function(stack, role=role))
 
@@ -465,112 +467,112 @@ LATER = Duration.seconds(Token.as_number({"Ref": "X"}))
 MANY = [{"body": {"a": ["x" * 1000] * 5}}]
 HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
 
-REFUSALS = [
-    Refusal("visibility that nobody can count", "visibility_timeout must be given if", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER)), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER), queue=QueueOptions(visibility_timeout=Duration.minutes(30)))]),
-    Refusal("dead-letter queue of another account", "dead_letter_queue must be in the account of", letters(Environment(account="2" * 12)), [letters(HERE), letters(None)], HERE),
-    Refusal("key that is off", "encryption_key must be enabled, got Stack/Key, which is not; leave enabled out", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key", enabled=False)), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key"))]),
-    Refusal("large payloads without code", "large_payloads must not be set for an ingress without code", large(ingress=DIRECT), [large(ingress=LAMBDA)]),
-    Refusal("large payloads of somebody's consumer", "large_payloads must not be set together with consumer", lambda stack: large(consumer=function(stack))(stack), [large(sink=python("orders", folder("orders", orders=HANDLE)))]),
-    Refusal("origins that nobody knows", "cors must have lists of allow_origins and expose_headers that are known", of_origins(tokens), [of_origins(lambda stack: [Token.as_string({"Ref": "Origin"})])]),
-    Refusal("cluster that cannot grant", "iam_user needs a database with logins by IAM, got a Cluster; leave", lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", iam_user="u")), [lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", secret=secret(stack)))]),
-    Refusal("host without a secret", "secret must be given for a host, got none; pass secret=", host(secret=None), [host()]),
-    Refusal("host that is too long", "host must be 1 to 253 printable characters", host(host="h" * 254), [host(host="db.example.com")]),
-    Refusal("user that is too long", "iam_user must be 1 to 63 printable characters", lambda stack: region(stack, iam_user="u" * 64), [lambda stack: region(stack, iam_user="webhooks")]),
-    Refusal("region without an authority", "ca_certificates must be given for a database in mx-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="mx-central-1")),
-    Refusal("no driver", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
-    Refusal("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with your own driver", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
-    Refusal("certificate of another region", "the certificate of domain_name must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),
-    Refusal("web ACL of another region", "web_acl must be of the account and the region of the ScalableWebhook, 111111111111/us-east-1, got Other/Acl", given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")}, elsewhere=True), [given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")})], HERE),
-    Refusal("dead-letter queue of a queue, of another region", "dead_letter_queue must be of the region of the ScalableWebhook, us-east-1, got Stack/Letters of eu-west-1; put", lettered("eu-west-1"), [there(lettered("eu-west-1")), lettered("us-east-1")], HERE),
-    Refusal("dead-letter queue of a queue, of another account", "dead_letter_queue must be in the account of the ScalableWebhook, 111111111111, got Stack/Letters of 222222222222; pass", lettered("us-east-1", "2" * 12), [lettered("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
-    Refusal("role of another stack", "consumer must have a role of the stack of the queue, got Other/Role for a queue of Stack; give", with_role("Other"), [with_role("Stack"), with_role("imported")], HERE),
-    Refusal("answers from a cache", "api must not answer an endpoint from a cache, got a stage with caching_enabled for /*, and with it for /hooks; leave it out", cached(caching_enabled=True), [cached(), cached(method_options={"/other/GET": apigateway.MethodDeploymentOptions(caching_enabled=True)})]),
-    Refusal("index of another type", "table must have indices that every item of a webhook fits, got one on received_at (NUMBER); index", indexed("received_at", dynamodb.AttributeType.NUMBER), [indexed("received_at", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
-    Refusal("index of what may be empty", "got one on query (STRING); index one of id,", indexed("query", dynamodb.AttributeType.STRING), [indexed("path", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
-    Refusal("range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/255.0.0.0"])), [lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/8"]))]),
-    Refusal("minutes that only deployment knows", "timeout must be in seconds if only deployment knows it, got another unit; take Duration.seconds(…)", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.minutes(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2)))]),
-    Refusal("origin that no browser writes", "cors must have its origin as browsers write it, got 'https://Shop.example.com/'; write", lambda stack: webhook(stack, cors=test_checks.cors("https://Shop.example.com/")), [lambda stack: webhook(stack, cors=test_checks.cors("https://shop.example.com"))]),
-    Refusal("alias of a key that cannot encrypt", "encryption_key must be symmetric and for encryption, got RSA_2048; create", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Rsa", key_spec=kms.KeySpec.RSA_2048).add_alias("x")), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key").add_alias("x"))]),
-    Refusal("filters that only deployment knows", "event_filters must be known at synth, got a value that only deployment knows; write", lambda stack: webhook(stack, event_filters=[{"body": {"a": Token.as_list({"Ref": "List"})}}]), [lambda stack: webhook(stack, event_filters=BODY)]),
-    Refusal("code with a file of ours", "code must not have ca-certificates.pem, got one, which is packed with your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
-    Refusal("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib in another part of the function; rename your own", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
-    Refusal("packages that differ", "packages must have names of their own, got tests/__init__.py of two, which another one has with other content; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
-    Refusal("an extra that is not there", "packages must have the extras that are named, got fast of companylib, which has slow; name one of these", packing({"extras": ["slow"]}, packages=["companylib[fast]"]), [packing({"extras": ["slow"]}, packages=["companylib[slow]"])]),
-    Refusal("a package in an archive", "packages must be installed as files, got companylib, which is in the archive companylib-1.0-py3.11.egg; install it with pip", packing(egg=True), [packing({})]),
-    Refusal("a package without its source", "packages must have their source, got companylib, which has the bytecode companylib/a.pyc alone", packing({"files": {"companylib/a.pyc": ""}}), [packing({"files": {"companylib/a.py": ""}})]),
-    Refusal("a package that says nothing that is understood", "packages must have requirements in the standard form, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
-    Refusal("a package of a package that is not there", "got 'gone', which companylib requires and which is not; install it there by pip", packing({"requires": ["gone"]}), [packing({"requires": ["gone"]}, {"name": "gone", "files": {"gone.py": ""}})]),
-    Refusal("code with a name of no text", "code must have files with Unicode names, got '\\udcff.txt'; rename it", packing({}, own={"\udcff.txt": ""}), [packing({}, own={"ÿ.txt": ""})]),
-    Refusal("code with a pipe in it", "code must have files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
-    Refusal("code with a runtime of its own", "code must not have a webhook_runtime, got one; remove it", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
-    Refusal("code that is too deep", "code must be Python, got orders.py with", lambda stack: webhook(stack, sink=python("orders", folder("deep", orders="x = a" + ".a" * 200_000))), [lambda stack: webhook(stack, sink=python("orders", folder("flat", orders=HANDLE)))]),
-    Refusal("environment that is too large", "must fit into the 4,096 bytes of a function's environment together, got", sized(4000), [sized(1000)]),
-    Refusal("more sources than a consumer can know", "got about 4,", behind_many(DIRECT), [behind_many(LAMBDA), mounted()]),
-    Refusal("filters longer than a mapping takes", "event_filters[0] must be at most 4,096 characters as JSON, got 5,", long_filters(MANY), [long_filters(HALVES)]),
-    Refusal("filters of bytes before one's own consumer", "event_filters of / must be on payloads that are text", filtered(ingress=Ingress.direct_integration(binary=True)), [filtered(ingress=LAMBDA), lambda stack: webhook(stack, consumer=function(stack), ingress=Ingress.direct_integration(binary=True))]),
-    Refusal("long filters of two endpoints", "event_filters of /a and /b together must be at most 3,000", added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}]), [added(first=[{"body": {"a": ["x" * 900]}}], second=BODY), added(first=[{"body": {"a": [{"prefix": "x"}]}}], second=BODY), added(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}], through=LAMBDA)]),
-    Refusal("direct endpoint beside a function of yours", "endpoint /b: source must not be set together with consumer if the ingress does not verify, got both; take Ingress.lambda_integration()", lambda stack: unverified_by_function(stack, DIRECT), [lambda stack: unverified_by_function(stack, LAMBDA), lambda stack: unverified_by_function(stack, LAMBDA)]),
-    Refusal("count before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
-    Refusal("count of nothing", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
+REJECTIONS = [
+    Rejection("visibility timeout that depends on an unknown timeout", "visibility_timeout must be given if", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER)), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=LATER), queue=QueueOptions(visibility_timeout=Duration.minutes(30)))]),
+    Rejection("dead-letter queue of another account", "dead_letter_queue must be in the account of", with_dead_letter_queue(Environment(account="2" * 12)), [with_dead_letter_queue(HERE), with_dead_letter_queue(None)], HERE),
+    Rejection("disabled encryption key", "encryption_key must be enabled, got Stack/Key, which is not; leave enabled out", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key", enabled=False)), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key"))]),
+    Rejection("large payloads behind a direct integration", "large_payloads must not be set for an ingress without code", large(ingress=DIRECT), [large(ingress=LAMBDA)]),
+    Rejection("large payloads with an existing consumer", "large_payloads must not be set together with consumer", lambda stack: large(consumer=function(stack))(stack), [large(sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Rejection("origins that only deployment knows", "cors must have lists of allow_origins and expose_headers that are known", of_origins(tokens), [of_origins(lambda stack: [Token.as_string({"Ref": "Origin"})])]),
+    Rejection("cluster that cannot grant", "iam_user needs a database with logins by IAM, got a Cluster; leave", lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", iam_user="u")), [lambda stack: webhook(stack, sink=Sink.postgres(cast(Any, Cluster(stack)), database_name="d", secret=secret(stack)))]),
+    Rejection("host without a secret", "secret must be given for a host, got none; pass secret=", host(secret=None), [host()]),
+    Rejection("host that is too long", "host must be 1 to 253 printable characters", host(host="h" * 254), [host(host="db.example.com")]),
+    Rejection("user that is too long", "iam_user must be 1 to 63 printable characters", lambda stack: region(stack, iam_user="u" * 64), [lambda stack: region(stack, iam_user="webhooks")]),
+    Rejection("region without certificate authorities", "ca_certificates must be given for a database in mx-central-1, got none; download", region, [lambda stack: region(stack, ca_certificates=__file__)], Environment(account="1" * 12, region="mx-central-1")),
+    Rejection("driver that is not installed", "Sink.postgres() needs pg8000 where the app is synthesised", without_driver, [host()]),
+    Rejection("engine without a sink", "got one of the engine ORACLE-SE2; take Sink.python() with your own driver", lambda stack: webhook(stack, sink=Sink.postgres(strategies.instance(stack, strategies.ORACLE), database_name="d")), [lambda stack: webhook(stack, sink=python("orders", folder("orders", orders=HANDLE)))]),
+    Rejection("certificate of another region", "the certificate of domain_name must be of the region of the ScalableWebhook, us-east-1, got Stack/Certificate of eu-west-1; put", certified("eu-west-1"), [there(certified("eu-west-1")), certified("us-east-1")], HERE),
+    Rejection("web ACL of another region", "web_acl must be of the account and the region of the ScalableWebhook, 111111111111/us-east-1, got Other/Acl", given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")}, elsewhere=True), [given(lambda stack: {"web_acl": test_checks.web_acl(stack, "REGIONAL")})], HERE),
+    Rejection("dead-letter queue of an existing queue, in another region", "dead_letter_queue must be of the region of the ScalableWebhook, us-east-1, got Stack/DeadLetters of eu-west-1; put", with_queue_and_dead_letters("eu-west-1"), [there(with_queue_and_dead_letters("eu-west-1")), with_queue_and_dead_letters("us-east-1")], HERE),
+    Rejection("dead-letter queue of an existing queue, in another account", "dead_letter_queue must be in the account of the ScalableWebhook, 111111111111, got Stack/DeadLetters of 222222222222; pass", with_queue_and_dead_letters("us-east-1", "2" * 12), [with_queue_and_dead_letters("us-east-1"), lambda stack: webhook(stack, queue=queue(stack))], HERE),
+    Rejection("role of another stack", "consumer must have a role of the stack of the queue, got Other/Role for a queue of Stack; give", with_role("Other"), [with_role("Stack"), with_role("imported")], HERE),
+    Rejection("stage with a cache", "api must not answer an endpoint from a cache, got a stage with caching_enabled for /*, and with it for /hooks; leave it out", cached(caching_enabled=True), [cached(), cached(method_options={"/other/GET": apigateway.MethodDeploymentOptions(caching_enabled=True)})]),
+    Rejection("index on a field of another type", "table must have indices that every item of a webhook fits, got one on received_at (NUMBER); index", indexed("received_at", dynamodb.AttributeType.NUMBER), [indexed("received_at", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
+    Rejection("index on a field that may be empty", "got one on query (STRING); index one of id,", indexed("query", dynamodb.AttributeType.STRING), [indexed("path", dynamodb.AttributeType.STRING), lambda stack: webhook(stack, sink=python("orders", folder("index", orders=HANDLE)))]),
+    Rejection("IP range with a mask", "got '10.0.0.0/255.0.0.0': it is not written as a CIDR range; for example", lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/255.0.0.0"])), [lambda stack: webhook(stack, api=ApiOptions(allowed_ip_ranges=["10.0.0.0/8"]))]),
+    Rejection("minutes that only deployment knows", "timeout must be in seconds if only deployment knows it, got another unit; take Duration.seconds(…)", lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.minutes(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2))), [lambda stack: webhook(stack, consumer=ConsumerOptions(timeout=Duration.seconds(later())), queue=QueueOptions(visibility_timeout=Duration.hours(2)))]),
+    Rejection("origin that no browser writes", "cors must have its origin as browsers write it, got 'https://Shop.example.com/'; write", lambda stack: webhook(stack, cors=test_checks.cors("https://Shop.example.com/")), [lambda stack: webhook(stack, cors=test_checks.cors("https://shop.example.com"))]),
+    Rejection("alias of a key that cannot encrypt", "encryption_key must be symmetric and for encryption, got RSA_2048; create", lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Rsa", key_spec=kms.KeySpec.RSA_2048).add_alias("x")), [lambda stack: webhook(stack, encryption_key=kms.Key(stack, "Key").add_alias("x"))]),
+    Rejection("filters that only deployment knows", "event_filters must be known at synth, got a value that only deployment knows; write", lambda stack: webhook(stack, event_filters=[{"body": {"a": Token.as_list({"Ref": "List"})}}]), [lambda stack: webhook(stack, event_filters=BODY)]),
+    Rejection("code with a file of certificate authorities", "code must not have ca-certificates.pem, got one, which is packed with your modules; rename it", with_authorities("ca-certificates.pem"), [with_authorities("bank.pem")]),
+    Rejection("code with the name of a package", "packages must have names of their own, got companylib of companylib and companylib in another part of the function; rename your own", packing({}, own={"companylib/more.py": ""}), [packing({}, own={"more.py": ""}), packing({}, own={"companylib/more.py": ""}, packages=[])]),
+    Rejection("packages with one file of different content", "packages must have names of their own, got tests/__init__.py of two, which another one has with other content; leave one out", packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one", "two"]), [packing({"name": "one", "files": {"tests/__init__.py": "1"}}, {"name": "two", "files": {"tests/__init__.py": "2"}}, packages=["one"])]),
+    Rejection("extra that the package does not have", "packages must have the extras that are named, got fast of companylib, which has slow; name one of these", packing({"extras": ["slow"]}, packages=["companylib[fast]"]), [packing({"extras": ["slow"]}, packages=["companylib[slow]"])]),
+    Rejection("package in an archive", "packages must be installed as files, got companylib, which is in the archive companylib-1.0-py3.11.egg; install it with pip", packing(egg=True), [packing({})]),
+    Rejection("package without its source", "packages must have their source, got companylib, which has the bytecode companylib/a.pyc alone", packing({"files": {"companylib/a.pyc": ""}}), [packing({"files": {"companylib/a.py": ""}})]),
+    Rejection("package with a malformed requirement", "packages must have requirements in the standard form, got", packing({"requires": ["other; python_version"]}), [packing({"requires": ["pg8000 ~= 1.31"]})]),
+    Rejection("requirement of a package that is not installed", "got 'gone', which companylib requires and which is not; install it there by pip", packing({"requires": ["gone"]}), [packing({"requires": ["gone"]}, {"name": "gone", "files": {"gone.py": ""}})]),
+    Rejection("code with a file name that is not Unicode", "code must have files with Unicode names, got '\\udcff.txt'; rename it", packing({}, own={"\udcff.txt": ""}), [packing({}, own={"ÿ.txt": ""})]),
+    Rejection("code with a pipe in it", "code must have files and folders only, got pipe, which is a socket, pipe or device; move it elsewhere", packing({}, pipe=True), [packing({})]),
+    Rejection("code with a webhook_runtime", "code must not have a webhook_runtime, got one; remove it", lambda stack: webhook(stack, sink=python("orders", with_runtime())), [lambda stack: webhook(stack, sink=python("orders", folder("free", orders=HANDLE)))]),
+    Rejection("code that nests too deep", "code must be Python, got orders.py with", lambda stack: webhook(stack, sink=python("orders", folder("deep", orders="x = a" + ".a" * 200_000))), [lambda stack: webhook(stack, sink=python("orders", folder("flat", orders=HANDLE)))]),
+    Rejection("environment that is too large", "must fit into the 4,096 bytes of a function's environment together, got", sized(4000), [sized(1000)]),
+    Rejection("more sources than fit into the consumer's environment", "got about 4,", after_many(DIRECT), [after_many(LAMBDA), at_second_endpoint()]),
+    Rejection("filters longer than a mapping accepts", "event_filters[0] must be at most 4,096 characters as JSON, got 5,", long_filters(MANY), [long_filters(HALVES)]),
+    Rejection("filters on bytes with an existing consumer", "event_filters of / must be on payloads that are text", filtered(ingress=Ingress.direct_integration(binary=True)), [filtered(ingress=LAMBDA), lambda stack: webhook(stack, consumer=function(stack), ingress=Ingress.direct_integration(binary=True))]),
+    Rejection("long filters of two endpoints", "event_filters of /a and /b together must be at most 3,000", two_filtered(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}]), [two_filtered(first=[{"body": {"a": ["x" * 900]}}], second=BODY), two_filtered(first=[{"body": {"a": [{"prefix": "x"}]}}], second=BODY), two_filtered(first=[{"body": {"a": ["x" * 2000]}}], second=[{"body": {"a": ["x" * 1500]}}], through=LAMBDA)]),
+    Rejection("further direct endpoint with an existing consumer", "endpoint /b: source must not be set together with consumer if the ingress does not verify, got both; take Ingress.lambda_integration()", lambda stack: unverified_by_function(stack, DIRECT), [lambda stack: unverified_by_function(stack, LAMBDA), lambda stack: unverified_by_function(stack, LAMBDA)]),
+    Rejection("metric_dropped before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
+    Rejection("metric_dropped without filters", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
     *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
-    Refusal("count of what no consumer verifies", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
-    Refusal("count of no secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, ask=False)]),
-    Refusal("no known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", letters_metric(queue_of=queue, call=True), [letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.dead(stack)), call=True), letters_metric(queue_of=queue, call=False)]),
-    Refusal("grant without a signature", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
-    Refusal("verifier behind a further endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", mounted(source=custom()), [mounted(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
-    Refusal("further path with a variable", "path must be '/' or fixed segments", mounted(path="/{tenant}"), [mounted(path="/tenants")]),
-    Refusal("path that another source has", "endpoint /a: path must be free in api, got '/a', which has {proxy+} already; take", mounted(path="/a"), [mounted(path="/b")]),
-    Refusal("URL of a closed API", "url needs a domain that api knows", produced, [lambda stack: url(stack, known=True), lambda stack: url(stack, known=False)]),
-    Refusal("proxy of the CDK's", "which has {proxy+} already; create the LambdaRestApi with proxy=False", lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack))), [lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack), proxy=False))]),
-    Refusal("authorization that is not the authorizer's", "api must be accepted by the CDK, got one of which it says: ", authorized(authorization_type=apigateway.AuthorizationType.IAM), [authorized()]),
-    Refusal("table before it is there", "the sink has no table yet, got None; pass the sink", lambda stack: table_of(stack, passed=False), [lambda stack: table_of(stack, passed=True)]),
-    Refusal("table of two", "sink must serve one ScalableWebhook, got one that serves Stack/One; use one", one_sink, [lambda stack: tables(stack, Sink.dynamodb(), Sink.dynamodb()), shared]),
-    Refusal("layer of no name", "id must be printable and known at synth, got ''", layer(""), [layer("Webhook")]),
-    Refusal("code of the same name", "code must have names of its own, got bank.py", beside(folder("two", bank=HANDLE)), [lambda stack: webhook(stack, source=custom(), sink=python("orders", folder("renamed", orders=HANDLE)), ingress=DIRECT), lambda stack: webhook(stack, source=Source.custom(folder("both", bank="def verify(webhook, secrets): ...\n" + HANDLE), "bank.verify"), sink=python("bank", folder("both")), ingress=DIRECT)]),
-    Refusal("package that is not pure", "packages must be pure Python, got psutil, which has the native", lambda stack: webhook(stack, sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", packages=["psutil"])), [lambda stack: webhook(stack, consumer=function(stack))]),
-    Refusal("database of the Data API without a name", "database_name must be 1 to 64 printable characters", data_api(database_name=""), [data_api(database_name="orders")]),
-    Refusal("table of the Data API with a quote", "table_name must be up to 63 letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
-    Refusal("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
-    Refusal("authorities of a service that are not there", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
-    Refusal("timeout that nobody knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
-    Refusal("retry without a known end", "retry maximum must be known at synth", lambda stack: webhook(stack, retry=Retry(maximum=LATER)), [lambda stack: webhook(stack, retry=Retry(maximum=Duration.minutes(1)))]),
-    Refusal("tolerance that nobody knows", "tolerance must be known at synth", sourced(lambda stack: Source.slack(secret(stack), tolerance=LATER)), [sourced(lambda stack: Source.slack(secret(stack), tolerance=Duration.minutes(1)))]),
-    Refusal("form without a field", "field must be 1 to 256 printable characters, got ''", lambda stack: hmac(probe=Probe.form(""))(stack), [hmac(probe=Probe.form("webhook_id"))]),
-    Refusal("name of an id that is not signed", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}.{body}"), [hmac(signed_content="{id}.{body}", id_header="I"), hmac()]),
-    Refusal("id that nothing follows", "signed_content must have a text between {id} and the next part towards {body}, or one signature fits several ids, got '{id}{timestamp}{body}'; write", hmac(signed_content="{id}{timestamp}{body}", id_header="I", timestamp_header="T"), [hmac(signed_content="{id}.{timestamp}.{body}", id_header="I", timestamp_header="T")]),
-    Refusal("id that follows the payload", "signed_content must have a text between {id}", hmac(signed_content="{body}{id}", id_header="I"), [hmac(signed_content="{body}.{id}", id_header="I")]),
-    Refusal("URL that something else follows", "signed_content must have {url} next to {body}, or a character that no URL has", hmac(signed_content="{url}.{timestamp}.{body}", timestamp_header="T"), [hmac(signed_content="{url}|{timestamp}|{body}", timestamp_header="T"), hmac(signed_content="{timestamp}{url}{body}", timestamp_header="T")]),
-    Refusal("URL behind something else", "signed_content must have {url} next to {body}", hmac(signed_content="{body}.{id}{url}", id_header="I"), [hmac(signed_content="{body}{url}.{id}", id_header="I")]),
-    text_of(Source.hmac, "prefix", "sha256=", header="X"),
-    text_of(Source.hmac, "timestamp_prefix", "t=", header="X", separator=",", signed_content="{timestamp}.{body}"),
-    text_of(Source.hmac, "signed_content", "{timestamp}.{body}", header="X", timestamp_header="T"),
-    text_of(Source.hmac, "id_field", "id", header="X"),
-    text_of(Source.token, "prefix", "Bearer ", header="X"),
-    text_of(Source.token, "id_field", "id", header="X"),
-    text_of(Source.meta, "verify_token_field", "verify_token"),
-    Refusal("address in a header of API Gateway's", "header must be a header of the provider", sourced(lambda stack: Source.okta(secret(stack), header="X-Forwarded-Port")), [sourced(lambda stack: Source.okta(secret(stack), header="X-Okta"))]),
-    Refusal("verifier that is not there", "handler must name a function of bank.py", sourced(lambda stack: Source.custom(folder("verify", bank="def verify(webhook, secrets): ..."), "bank.other")), [sourced(lambda stack: Source.custom(folder("defined", bank="def other(webhook, secrets): ..."), "bank.other")), sourced(lambda stack: custom())]),
-    Refusal("package of a verifier that is not there", "packages must be installed", sourced(lambda stack: custom(packages=["no-such-package"])), [sourced(lambda stack: custom()), sourced(lambda stack: custom(packages=["scramp"]))]),
-    Refusal("field of no secret", "secret_field must not be set together with no secret, got secret_field; pass secret", sourced(lambda stack: custom(secret_field="key")), [sourced(lambda stack: custom(secret_field="key", secret=secret(stack))), sourced(lambda stack: custom())]),
+    Rejection("metric_unverified without a direct integration", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
+    Rejection("metric_mismatched without a secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, count=False)]),
+    Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.dead(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),
+    Rejection("grant_invoke without IAM authorization", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
+    Rejection("verifier at a further direct endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", at_second_endpoint(source=custom()), [at_second_endpoint(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
+    Rejection("further path with a variable", "path must be '/' or fixed segments", at_second_endpoint(path="/{tenant}"), [at_second_endpoint(path="/tenants")]),
+    Rejection("path that another source has", "endpoint /a: path must be free in api, got '/a', which has {proxy+} already; take", at_second_endpoint(path="/a"), [at_second_endpoint(path="/b")]),
+    Rejection("URL of an API without a known domain", "url needs a domain that api knows", produced, [lambda stack: url(stack, known=True), lambda stack: url(stack, known=False)]),
+    Rejection("LambdaRestApi with its proxy", "which has {proxy+} already; create the LambdaRestApi with proxy=False", lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack))), [lambda stack: webhook(stack, api=apigateway.LambdaRestApi(stack, "Api", handler=function(stack), proxy=False))]),
+    Rejection("authorization type that contradicts the authorizer", "api must be accepted by the CDK, got one of which it says: ", authorized(authorization_type=apigateway.AuthorizationType.IAM), [authorized()]),
+    Rejection("table that is not created yet", "the sink has no table yet, got None; pass the sink", lambda stack: table_of(stack, passed=False), [lambda stack: table_of(stack, passed=True)]),
+    Rejection("one sink of two webhooks", "sink must serve one ScalableWebhook, got one that serves Stack/One; use one", one_sink, [lambda stack: tables(stack, Sink.dynamodb(), Sink.dynamodb()), shared]),
+    Rejection("layer with an empty id", "id must be printable and known at synth, got ''", layer(""), [layer("Webhook")]),
+    Rejection("two modules of one name", "code must have names of its own, got bank.py", next_to_verifier(folder("two", bank=HANDLE)), [lambda stack: webhook(stack, source=custom(), sink=python("orders", folder("renamed", orders=HANDLE)), ingress=DIRECT), lambda stack: webhook(stack, source=Source.custom(folder("both", bank="def verify(webhook, secrets): ...\n" + HANDLE), "bank.verify"), sink=python("bank", folder("both")), ingress=DIRECT)]),
+    Rejection("package with native code", "packages must be pure Python, got psutil, which has the native", lambda stack: webhook(stack, sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", packages=["psutil"])), [lambda stack: webhook(stack, consumer=function(stack))]),
+    Rejection("empty database name of the Data API", "database_name must be 1 to 64 printable characters", data_api(database_name=""), [data_api(database_name="orders")]),
+    Rejection("table of the Data API with a quote", "table_name must be up to 63 letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
+    Rejection("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
+    Rejection("missing file of a service's certificate authorities", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
+    Rejection("timeout of the HTTP sink that only deployment knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
+    Rejection("maximum retry that only deployment knows", "retry maximum must be known at synth", lambda stack: webhook(stack, retry=Retry(maximum=LATER)), [lambda stack: webhook(stack, retry=Retry(maximum=Duration.minutes(1)))]),
+    Rejection("tolerance that only deployment knows", "tolerance must be known at synth", sourced(lambda stack: Source.slack(secret(stack), tolerance=LATER)), [sourced(lambda stack: Source.slack(secret(stack), tolerance=Duration.minutes(1)))]),
+    Rejection("form probe without a field", "field must be 1 to 256 printable characters, got ''", lambda stack: hmac(probe=Probe.form(""))(stack), [hmac(probe=Probe.form("webhook_id"))]),
+    Rejection("signed id without a header", "id_header must be given for a signed_content with {id}, got none; pass id_header", hmac(signed_content="{id}.{body}"), [hmac(signed_content="{id}.{body}", id_header="I"), hmac()]),
+    Rejection("signed id without a text behind it", "signed_content must have a text between {id} and the next part towards {body}, or one signature fits several ids, got '{id}{timestamp}{body}'; write", hmac(signed_content="{id}{timestamp}{body}", id_header="I", timestamp_header="T"), [hmac(signed_content="{id}.{timestamp}.{body}", id_header="I", timestamp_header="T")]),
+    Rejection("signed id right behind the payload", "signed_content must have a text between {id}", hmac(signed_content="{body}{id}", id_header="I"), [hmac(signed_content="{body}.{id}", id_header="I")]),
+    Rejection("signed URL before another part", "signed_content must have {url} next to {body}, or a character that no URL has", hmac(signed_content="{url}.{timestamp}.{body}", timestamp_header="T"), [hmac(signed_content="{url}|{timestamp}|{body}", timestamp_header="T"), hmac(signed_content="{timestamp}{url}{body}", timestamp_header="T")]),
+    Rejection("signed URL behind another part", "signed_content must have {url} next to {body}", hmac(signed_content="{body}.{id}{url}", id_header="I"), [hmac(signed_content="{body}{url}.{id}", id_header="I")]),
+    too_long(Source.hmac, "prefix", "sha256=", header="X"),
+    too_long(Source.hmac, "timestamp_prefix", "t=", header="X", separator=",", signed_content="{timestamp}.{body}"),
+    too_long(Source.hmac, "signed_content", "{timestamp}.{body}", header="X", timestamp_header="T"),
+    too_long(Source.hmac, "id_field", "id", header="X"),
+    too_long(Source.token, "prefix", "Bearer ", header="X"),
+    too_long(Source.token, "id_field", "id", header="X"),
+    too_long(Source.meta, "verify_token_field", "verify_token"),
+    Rejection("token in a header that API Gateway writes", "header must be a header of the provider", sourced(lambda stack: Source.okta(secret(stack), header="X-Forwarded-Port")), [sourced(lambda stack: Source.okta(secret(stack), header="X-Okta"))]),
+    Rejection("verifier that the code does not define", "handler must name a function of bank.py", sourced(lambda stack: Source.custom(folder("verify", bank="def verify(webhook, secrets): ..."), "bank.other")), [sourced(lambda stack: Source.custom(folder("defined", bank="def other(webhook, secrets): ..."), "bank.other")), sourced(lambda stack: custom())]),
+    Rejection("package of a verifier that is not installed", "packages must be installed", sourced(lambda stack: custom(packages=["no-such-package"])), [sourced(lambda stack: custom()), sourced(lambda stack: custom(packages=["scramp"]))]),
+    Rejection("secret field without a secret", "secret_field must not be set together with no secret, got secret_field; pass secret", sourced(lambda stack: custom(secret_field="key")), [sourced(lambda stack: custom(secret_field="key", secret=secret(stack))), sourced(lambda stack: custom())]),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
-def test_a_remedy_was_followed_to_its_end(refusal: Refusal) -> None:
-    assert_followed(refusal)
+@pytest.mark.parametrize("rejection", REJECTIONS, ids=lambda rejection: rejection.name)
+def test_each_remedy_of_an_error_works(rejection: Rejection) -> None:
+    assert_remedies_work(rejection)
 
 
-def of_the_tables() -> Iterator[tuple[Make, Environment | None]]:
-    """Whatever is refused in a table whose remedies are followed."""
+def of_all_tables() -> Iterator[tuple[Make, Environment | None]]:
+    """Yield each case of each table that follows the remedies."""
     for row in [*test_checks.ROWS, *test_types.ROWS, *test_filters.ROWS]:
-        yield row.refusal().make, None
-    for refusal in REFUSALS:
-        yield refusal.make, refusal.env
+        yield row.rejection().make, None
+    for rejection in REJECTIONS:
+        yield rejection.make, rejection.env
     for *_, case in test_existing.CASES:
         if isinstance(case, test_existing.Refused):
             yield test_existing.in_a_stack(case.make), test_existing.ENV
-    for brought in test_checks.BROUGHT.values():
-        yield given(brought, elsewhere=True), test_checks.HERE
+    for existing in test_checks.EXISTING.values():
+        yield given(existing, elsewhere=True), test_checks.HERE
     for imported in test_checks.IMPORTED.values():
         yield given(imported), test_checks.HERE
 
@@ -579,47 +581,47 @@ Line = tuple[Path, int]
 
 
 def lines_of(error: BaseException | None) -> Iterator[Line]:
-    """The lines of the synth side by which an error came about, and those that it came instead of."""
+    """Yield the lines through which an error was raised, and those of the errors in its context."""
     while error is not None:
         for frame in traceback.extract_tb(error.__traceback__):
             yield Path(frame.filename), frame.lineno or 0
         error = error.__context__
 
 
-def refusing_lines() -> Iterator[tuple[str, set[Line]]]:
-    """Each statement that refuses, and each call of a check, with its lines."""
+def rejecting_lines() -> Iterator[tuple[str, set[Line]]]:
+    """Yield each statement that rejects, and each call of a check, with its lines."""
     trees = {path: ast.parse(path.read_text()) for path in SYNTH}
     functions = (node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
     checks = (each for each in functions if each.name.removeprefix("_").startswith("require"))
-    refusing = {each.name for each in checks if any(isinstance(node, ast.Raise) for node in ast.walk(each))}
+    rejecting = {each.name for each in checks if any(isinstance(node, ast.Raise) for node in ast.walk(each))}
     for path, tree in trees.items():
         for node in ast.walk(tree):
-            refuses = isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
+            rejects = isinstance(node, ast.Raise) and "ValueError" in ast.unparse(node)
             called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
-            if refuses or called == "_refuse" or called.rpartition(".")[2] in refusing:
+            if rejects or called == "_refuse" or called.rpartition(".")[2] in rejecting:
                 assert isinstance(node, ast.Raise | ast.Call)
                 lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)
                 yield f"{path.name}:{node.lineno}: {ast.unparse(node)[:90]}", {(path, line) for line in lines}
 
 
 @pytest.mark.slow(30)
-def test_nothing_is_refused_whose_remedy_nobody_followed() -> None:
-    """A refusal is new, and no row of a table provokes it: add one, with what the user does then."""
+def test_each_error_has_a_row_in_a_table() -> None:
+    """If it fails, an error is new, and no row of a table provokes it: add one, with its remedies."""
     provoked: set[Line] = set()
-    for make, env in of_the_tables():
+    for make, env in of_all_tables():
         try:
             make(Stack(App(), "Stack", env=env))
-        except ValueError as refusal:
-            provoked.update(lines_of(refusal))
-    refusing = dict(refusing_lines())
-    assert len(refusing) > 150
-    missing = [told for told, lines in refusing.items() if lines.isdisjoint(provoked)]
+        except ValueError as error:
+            provoked.update(lines_of(error))
+    rejecting = dict(rejecting_lines())
+    assert len(rejecting) > 150
+    missing = [statement for statement, lines in rejecting.items() if lines.isdisjoint(provoked)]
     assert missing == [], "\n".join(missing)
 
 
 @dataclass
 class Warned:
-    """What is warned of by this id, and each remedy that the warning names, followed."""
+    """A case with a warning of this id, and each remedy that the warning names."""
 
     id: str
     make: Make
@@ -633,7 +635,7 @@ def acknowledged(id: str, make: Make) -> Make:
     return quiet
 
 
-def brought(make: Callable[..., sqs.IQueue], **properties: Any) -> Make:
+def on_existing(make: Callable[..., sqs.IQueue], **properties: Any) -> Make:
     return lambda stack: webhook(stack, queue=make(stack, **properties))
 
 
@@ -663,9 +665,9 @@ def on_api(*types: str) -> Make:
 
 SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
 WARNINGS = [
-    Warned("queueKind", brought(of_parameter), [brought(of_parameter, fifo=True), acknowledged("queueKind", brought(of_parameter))]),
-    Warned("maxMessageSize", brought(queue, max_message_size_bytes=65_536), [brought(queue, max_message_size_bytes=1_048_576)]),
-    Warned("noDeadLetterQueue", brought(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_existing.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_existing.QUEUE)))]),
+    Warned("queueKind", on_existing(of_parameter), [on_existing(of_parameter, fifo=True), acknowledged("queueKind", on_existing(of_parameter))]),
+    Warned("maxMessageSize", on_existing(queue, max_message_size_bytes=65_536), [on_existing(queue, max_message_size_bytes=1_048_576)]),
+    Warned("noDeadLetterQueue", on_existing(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_existing.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_existing.QUEUE)))]),
     Warned("maxReceiveCount", lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=4)), [lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=5))]),
     Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, queue=QueueOptions(max_receive_count=200)), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
     Warned("missingSource", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("missingSource", webhook)]),
@@ -686,12 +688,12 @@ def warned_of(make: Make) -> list[str]:
 
 
 @pytest.mark.parametrize("warned", WARNINGS, ids=lambda warned: warned.id)
-def test_a_warning_is_gone_once_its_remedy_is_followed(warned: Warned) -> None:
+def test_a_warning_disappears_with_its_remedy(warned: Warned) -> None:
     assert warned.id in warned_of(warned.make)
     for remedy in warned.remedies:
         assert warned.id not in warned_of(remedy)
 
 
-def test_every_warning_has_its_remedy_followed() -> None:
+def test_each_warning_has_a_row_in_the_table() -> None:
     ids = {id for path in SYNTH for id in re.findall(r'"cdk-scalable-webhook:(\w+)"', path.read_text())}
     assert ids == {warned.id for warned in WARNINGS}

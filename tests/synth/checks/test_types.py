@@ -1,4 +1,4 @@
-"""Type hints hold at synth: what is of another type is refused, and what is of the right one never is."""
+"""Each argument is checked against its type hint at synth. Another type is rejected, and the right one accepted."""
 
 import inspect
 import math
@@ -29,7 +29,7 @@ from cdk_scalable_webhook import (
 from cdk_scalable_webhook.checks.types import typed
 
 from .. import strategies
-from ..refused import OUT, Row, assert_followed, message_of
+from ..rejections import OMITTED, Row, assert_remedies_work, message_of
 from ..strategies import parameter, security_group
 
 ARN = "arn:aws:sqs:us-east-1:111111111111:q"
@@ -41,37 +41,37 @@ def stack() -> Stack:
 
 
 ROWS = [
-    Row("number for a duration", "timeout must be a Duration, got 30 (int); for example Duration.seconds(30), or leave timeout out", {"timeout": 30}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OUT}]),
-    Row("text for a duration", "timeout must be a Duration, got '30 s' (str); for example Duration.seconds(30)", {"timeout": "30 s"}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OUT}]),
-    Row("None for a number", "batch_size must be a whole number, got None (NoneType); write one without quotes and fraction, or leave", {"batch_size": None}, {}, [{"batch_size": 10}, {"batch_size": OUT}]),
-    Row("text for a number", "max_concurrency must be a whole number, got '5' (str); write one without quotes and fraction", {"max_concurrency": "5"}, {}, [{"max_concurrency": 5}, {"max_concurrency": OUT}]),
-    Row("truth for a number", "max_concurrency must be a whole number, got True (bool); write one", {"max_concurrency": True}, {}, [{"max_concurrency": 2}, {"max_concurrency": OUT}]),
-    Row("fraction for a whole number", "max_concurrency must be a whole number, got 2.0 (float); write one without quotes and fraction", {"max_concurrency": 2.0}, {}, [{"max_concurrency": 2}, {"max_concurrency": OUT}]),
-    Row("no number", "throttling_rate_limit must be a number, got nan (float); write one without quotes", {"throttling_rate_limit": math.nan}, {}, [{"throttling_rate_limit": 1.5}, {"throttling_rate_limit": OUT}]),
-    Row("number without end", "memory_size must be a whole number between -2^53 and 2^53, got an int; write", {"memory_size": 10**5000}, {}, [{"memory_size": 1024}, {"memory_size": OUT}]),
-    Row("number for a truth", "iam_authorization must be True or False, got 1 (int); pass True or False, or leave", {"iam_authorization": 1}, {}, [{"iam_authorization": True}, {"iam_authorization": OUT}]),
-    Row("ARN for a queue", f"queue must be an IQueue or a QueueOptions, got '{ARN}' (str); import an existing one by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OUT}]),
-    Row("text for a door", "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out", {"ingress": "direct"}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
-    Row("factory that nobody called", "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out", {"ingress": Ingress.direct_integration}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OUT}]),
-    Row("retry as a number", "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out", {"retry": 3}, {}, [{"retry": Retry(initial=Duration.seconds(10))}, {"retry": OUT}]),
-    Row("dict for a struct", "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)", {"domain_name": {"domain_name": "x"}}, {}, [{"domain_name": strategies.DOMAINS["plain"]}, {"domain_name": OUT}]),
-    Row("dict for options", "api must be a RestApi or an ApiOptions, got {'api_key': True} (dict); write ApiOptions(…), or leave api out", {"api": {"api_key": True}}, {}, [{"api": ApiOptions(api_key=True)}, {"api": OUT}]),
-    Row("text for an enum", "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY", {"log_retention": "ONE_WEEK"}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
-    Row("another enum", "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)", {"log_retention": RemovalPolicy.RETAIN}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OUT}]),
-    Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); import an existing one", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OUT}]),
-    Row("number in a list", "allowed_ip_ranges[1] must be a text, got 10 (int); write it in quotes, or leave allowed_ip_ranges out", {"allowed_ip_ranges": ["10.0.0.0/8", 10]}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8", "10.0.0.0/16"]}, {"allowed_ip_ranges": OUT}]),
-    Row("set for a list", "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)", {"allowed_ip_ranges": {"10.0.0.0/8"}}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8"]}, {"allowed_ip_ranges": OUT}]),
-    Row("text that no template holds", "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); leave those characters out", {"id": "a\ud800"}, {}, [{"id": "a"}]),
+    Row("number for a duration", "timeout must be a Duration, got 30 (int); for example Duration.seconds(30), or leave timeout out", {"timeout": 30}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OMITTED}]),
+    Row("text for a duration", "timeout must be a Duration, got '30 s' (str); for example Duration.seconds(30)", {"timeout": "30 s"}, {}, [{"timeout": Duration.seconds(30)}, {"timeout": OMITTED}]),
+    Row("None for a number", "batch_size must be a whole number, got None (NoneType); write one without quotes and fraction, or leave", {"batch_size": None}, {}, [{"batch_size": 10}, {"batch_size": OMITTED}]),
+    Row("text for a number", "max_concurrency must be a whole number, got '5' (str); write one without quotes and fraction", {"max_concurrency": "5"}, {}, [{"max_concurrency": 5}, {"max_concurrency": OMITTED}]),
+    Row("boolean for a number", "max_concurrency must be a whole number, got True (bool); write one", {"max_concurrency": True}, {}, [{"max_concurrency": 2}, {"max_concurrency": OMITTED}]),
+    Row("fraction for a whole number", "max_concurrency must be a whole number, got 2.0 (float); write one without quotes and fraction", {"max_concurrency": 2.0}, {}, [{"max_concurrency": 2}, {"max_concurrency": OMITTED}]),
+    Row("NaN for a number", "throttling_rate_limit must be a number, got nan (float); write one without quotes", {"throttling_rate_limit": math.nan}, {}, [{"throttling_rate_limit": 1.5}, {"throttling_rate_limit": OMITTED}]),
+    Row("number above 2^53", "memory_size must be a whole number between -2^53 and 2^53, got an int; write", {"memory_size": 10**5000}, {}, [{"memory_size": 1024}, {"memory_size": OMITTED}]),
+    Row("number for a boolean", "iam_authorization must be True or False, got 1 (int); pass True or False, or leave", {"iam_authorization": 1}, {}, [{"iam_authorization": True}, {"iam_authorization": OMITTED}]),
+    Row("ARN for a queue", f"queue must be an IQueue or a QueueOptions, got '{ARN}' (str); import an existing one by a method from_…() of its class", {"queue": ARN}, {}, [{"queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Q", ARN)}, {"queue": OMITTED}]),
+    Row("text for an ingress", "ingress must be an Ingress, got 'direct' (str); for example Ingress.direct_integration(), or leave ingress out", {"ingress": "direct"}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OMITTED}]),
+    Row("factory that is not called", "ingress must be an Ingress, got Ingress.direct_integration (function); call it: Ingress.direct_integration(), or leave ingress out", {"ingress": Ingress.direct_integration}, {}, [{"ingress": Ingress.direct_integration()}, {"ingress": OMITTED}]),
+    Row("retry as a number", "retry must be a Retry, got 3 (int); for example Retry(initial=Duration.seconds(10)), or leave retry out", {"retry": 3}, {}, [{"retry": Retry(initial=Duration.seconds(10))}, {"retry": OMITTED}]),
+    Row("dict for a struct", "domain_name must be a DomainNameOptions, got {'domain_name': 'x'} (dict)", {"domain_name": {"domain_name": "x"}}, {}, [{"domain_name": strategies.DOMAINS["plain"]}, {"domain_name": OMITTED}]),
+    Row("dict for options", "api must be a RestApi or an ApiOptions, got {'api_key': True} (dict); write ApiOptions(…), or leave api out", {"api": {"api_key": True}}, {}, [{"api": ApiOptions(api_key=True)}, {"api": OMITTED}]),
+    Row("text for an enum", "log_retention must be a RetentionDays, got 'ONE_WEEK' (str); for example RetentionDays.ONE_DAY", {"log_retention": "ONE_WEEK"}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OMITTED}]),
+    Row("another enum", "log_retention must be a RetentionDays, got <RemovalPolicy.RETAIN: 'RETAIN'> (RemovalPolicy)", {"log_retention": RemovalPolicy.RETAIN}, {}, [{"log_retention": logs.RetentionDays.ONE_DAY}, {"log_retention": OMITTED}]),
+    Row("text for a bucket", "large_payloads must be True or False or an IBucket, got 'yes' (str); import an existing one", {"large_payloads": "yes"}, {}, [{"large_payloads": lambda stack: s3.Bucket.from_bucket_name(stack, "B", "yes")}, {"large_payloads": OMITTED}]),
+    Row("number in a list", "allowed_ip_ranges[1] must be a text, got 10 (int); write it in quotes, or leave allowed_ip_ranges out", {"allowed_ip_ranges": ["10.0.0.0/8", 10]}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8", "10.0.0.0/16"]}, {"allowed_ip_ranges": OMITTED}]),
+    Row("set for a list", "allowed_ip_ranges must be a list, each a text, got {'10.0.0.0/8'} (set)", {"allowed_ip_ranges": {"10.0.0.0/8"}}, {}, [{"allowed_ip_ranges": ["10.0.0.0/8"]}, {"allowed_ip_ranges": OMITTED}]),
+    Row("text that no template can have", "id must be a text without control characters and lone surrogates, got 'a\\ud800' (str); leave those characters out", {"id": "a\ud800"}, {}, [{"id": "a"}]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_refusal_says_argument_type_value_and_remedies_that_work(row: Row) -> None:
-    assert message_of(row.refusal()).startswith(row.message)
-    assert_followed(row.refusal())
+def test_an_error_names_the_argument_the_type_the_value_and_remedies_that_work(row: Row) -> None:
+    assert message_of(row.rejection()).startswith(row.message)
+    assert_remedies_work(row.rejection())
 
 
-def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack: Stack) -> None:
+def test_a_construct_of_another_kind_is_rejected(stack: Stack) -> None:
     wrong: Any = s3.Bucket(stack, "Bucket")
     with pytest.raises(
         ValueError, match=r"^queue must be an IQueue or a QueueOptions, got a Bucket; pass a Queue, or leave queue out$"
@@ -79,14 +79,14 @@ def test_a_construct_of_another_kind_is_refused_though_both_are_constructs(stack
         ScalableWebhook(stack, "Webhook", queue=wrong)
 
 
-def test_a_secret_that_is_given_as_text_is_in_no_error() -> None:
+def test_a_secret_as_text_is_rejected_and_is_not_in_the_error() -> None:
     wrong: Any = "whsec_1"
-    with pytest.raises(ValueError, match=r"^secret must be an ISecret, got a str; for example secretsm") as refusal:
+    with pytest.raises(ValueError, match=r"^secret must be an ISecret, got a str; for example secretsm") as error:
         Source.stripe(wrong)
-    assert wrong not in str(refusal.value)
+    assert wrong not in str(error.value)
 
 
-def test_elements_of_a_dict_are_checked_by_their_key() -> None:
+def test_the_error_of_an_element_of_a_dict_names_its_key() -> None:
     wrong: Any = {"STAGE": 1}
     with pytest.raises(
         ValueError, match=r"^environment\['STAGE'\] must be a text, got 1 \(int\); write it in quotes, or leave envi"
@@ -94,18 +94,17 @@ def test_elements_of_a_dict_are_checked_by_their_key() -> None:
         Sink.python("code", "orders.handle", environment=wrong)
 
 
-def taken(function: Callable[..., Any], argument: str) -> Callable[[Any], Any]:
-    """What takes anything that an argument of a function may be, and gives it back."""
-
-    take = FunctionType((lambda value: value).__code__, inspect.unwrap(function).__globals__)
-    take.__annotations__ = {"value": function.__annotations__[argument]}
-    probe: Any = typed(type("Probe", (), {"take": staticmethod(take)}))
-    return probe.take  # type: ignore[no-any-return]
+def checked(function: Callable[..., Any], argument: str) -> Callable[[Any], Any]:
+    """Return a function of one value that checks it like the argument, and returns it."""
+    unchecked = FunctionType((lambda value: value).__code__, inspect.unwrap(function).__globals__)
+    unchecked.__annotations__ = {"value": function.__annotations__[argument]}
+    probe: Any = typed(type("Probe", (), {"check": staticmethod(unchecked)}))
+    return probe.check  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class Right:
-    """Values of the right type for an argument, each made in a stack."""
+    """Values of the right type for an argument. A recipe creates each in a stack."""
 
     function: Callable[..., Any]
     argument: str
@@ -158,14 +157,14 @@ RIGHT = [
 
 
 @pytest.mark.parametrize("right", RIGHT, ids=lambda right: right.argument)
-def test_what_is_of_the_right_type_passes(stack: Stack, right: Right) -> None:
-    take = taken(right.function, right.argument)
+def test_a_value_of_the_right_type_is_accepted_unchanged(stack: Stack, right: Right) -> None:
+    check = checked(right.function, right.argument)
     for make in right.recipes.values():
         value = make(stack)
-        assert take(value) is value
+        assert check(value) is value
 
 
-def test_a_class_of_ones_own_that_implements_an_interface_passes(stack: Stack) -> None:
+def test_a_custom_class_that_implements_an_interface_is_accepted(stack: Stack) -> None:
     @jsii.implements(iam.IGrantable)
     class Caller:
         @property
@@ -179,13 +178,13 @@ def test_a_class_of_ones_own_that_implements_an_interface_passes(stack: Stack) -
         stack,
         "Webhook",
         api=ApiOptions(iam_authorization=True),
-        queue=QueueOptions(dead_letter_queue=Queue(stack, "Letters")),
+        queue=QueueOptions(dead_letter_queue=Queue(stack, "DeadLetters")),
     )
     assert webhook.grant_invoke(Caller()).success
     assert webhook.grant_invoke(webhook).success
 
 
-def test_a_checked_function_looks_as_it_is_written() -> None:
+def test_a_checked_function_keeps_its_signature_and_docstring() -> None:
     parameters = inspect.signature(MAKE).parameters
     assert (parameters["max_concurrency"].default, parameters["max_concurrency"].kind) == (
         2,
