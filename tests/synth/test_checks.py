@@ -14,7 +14,6 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
@@ -166,10 +165,6 @@ def code(handler: str, name: str = "orders.py", text: str = "def handle(webhook)
     return make
 
 
-def imported(id: str) -> Make:
-    return lambda stack: sqs.Queue.from_queue_arn(stack, id, "arn:aws:sqs:us-east-1:111111111111:orders")
-
-
 def fifo_with_dead_letters(**properties: Any) -> Make:
     def make(stack: Stack) -> sqs.Queue:
         dead_letters = sqs.Queue(stack, "DeadLetters", **properties)
@@ -212,27 +207,6 @@ def compiled(text: str) -> str:
     file.write_text(text)
     py_compile.compile(str(file), doraise=True)
     return text
-
-
-def guarded_api(stack: Stack) -> None:
-    """Create a webhook on an existing API with its own access control."""
-    options = apigateway.MethodOptions(api_key_required=True, authorization_type=apigateway.AuthorizationType.IAM)
-    elsewhere = {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/8"]}}
-    deny = iam.PolicyStatement(
-        effect=iam.Effect.DENY,
-        principals=[iam.StarPrincipal()],
-        actions=["execute-api:Invoke"],
-        resources=["execute-api:/*"],
-        conditions=elsewhere,
-    )
-    own = api(default_method_options=options, policy=iam.PolicyDocument(statements=[deny]))(stack)
-    wafv2.CfnWebACLAssociation(
-        stack,
-        "Association",
-        resource_arn=own.deployment_stage.stage_arn,
-        web_acl_arn=web_acl(stack, "REGIONAL").attr_arn,
-    )
-    ScalableWebhook(stack, "Webhook", path="/free", api=own)
 
 
 PYTHON: Make = lambda stack: Sink.python(Path(__file__).parent / "test_checks.py", "test_checks.number")  # noqa: E731
@@ -329,7 +303,7 @@ ROWS = [
     Row("timeout of the HTTP sink above the consumer's", "the timeout of Sink.http() must be shorter than the consumer's of 5 seconds, got 10 seconds; shorten it", {"timeout": seconds(5)}, {"sink": lambda stack: Sink.http("https://h")}, remedies=[{"sink": lambda stack: Sink.http("https://h", timeout=seconds(4))}, {"timeout": seconds(11)}]),
     Row("timeout of the HTTP sink too short", "timeout of Sink.http() must be between 1 second and 15 minutes, got 0 seconds", {}, {"sink": lambda stack: Sink.http("https://h", timeout=seconds(0))}, remedies=[{"sink": lambda stack: Sink.http("https://h", timeout=seconds(1))}]),
     Row("code that does not exist", "code must exist, got '/none.py', which does not", {}, {"sink": lambda stack: Sink.python("/none.py", "none.handle")}, remedies=[{"sink": PYTHON}]),
-    Row("code that is not a Python file", "code must be a folder or a .py file, got '/etc/hostname'", {}, {"sink": lambda stack: Sink.python("/etc/hostname", "a.b")}, remedies=[{"sink": PYTHON}, {"sink": lambda stack: Sink.python(Path(__file__).parent / "test_checks.py", "test_checks.number")}]),
+    Row("code that is not a Python file", "code must be a folder or a .py file, got '/etc/hostname'", {}, {"sink": lambda stack: Sink.python("/etc/hostname", "a.b")}, remedies=[{"sink": PYTHON}, {"sink": lambda stack: Sink.python(Path(__file__).parent, "test_checks.number")}]),
     Row("handler without a module", "handler must be 'module.function', got 'handle'", {}, {"sink": code("handle")}, remedies=[{"sink": code("orders.handle")}]),
     Row("handler in another module", "handler must be in code, got 'other.handle', and", {}, {"sink": code("other.handle")}, remedies=[{"sink": code("orders.handle")}, {"sink": code("other.handle", "other.py")}]),
     Row("handler that the code does not define", "handler must name a function of orders.py, got 'other', which it does not define", {}, {"sink": code("orders.other")}, remedies=[{"sink": code("orders.other", text="def other(webhook): ...")}, {"sink": code("orders.handle")}]),

@@ -65,11 +65,13 @@ def test_the_first_part_that_can_apply_the_filters_drops(
     assert dropping_parts(synth(ingress=ingress, event_filters=filters)) == {part}
 
 
-@pytest.mark.parametrize(("ingress", "filters"), [(LAMBDA, HEADERS), (TEXT, BODY)])
+@pytest.mark.parametrize(
+    ("ingress", "filters", "part"), [(LAMBDA, HEADERS, "Publisher"), (TEXT, BODY, "EventSourceMapping")]
+)
 def test_another_part_drops_for_an_existing_consumer(
-    synth: Synth, stack: Stack, ingress: Ingress, filters: Any
+    synth: Synth, stack: Stack, ingress: Ingress, filters: Any, part: str
 ) -> None:
-    assert dropping_parts(synth(ingress=ingress, event_filters=filters, consumer=existing_function(stack)))
+    assert dropping_parts(synth(ingress=ingress, event_filters=filters, consumer=existing_function(stack))) == {part}
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_a_dynamodb_sink_may_put_stored_payloads(synth: Synth) -> None:
     assert "/stored/*" in stored[1]
 
 
-def test_an_existing_key_encrypts_the_bucket_and_both_functions_may_use_it(stack: Stack, synth: Synth) -> None:
+def test_an_existing_key_encrypts_the_bucket(stack: Stack, synth: Synth) -> None:
     template = synth(large_payloads=True, encryption_key=kms.Key(stack, "Key"), sink=Sink.http("https://example.com"))
     template.has_resource_properties(
         "AWS::S3::Bucket",
@@ -176,11 +176,21 @@ def test_an_existing_key_encrypts_the_bucket_and_both_functions_may_use_it(stack
             }
         },
     )
-    publisher = {action for actions, _ in statements(template, "PublisherRole") for action in actions}
-    consumer = {action for actions, _ in statements(template, "ConsumerRole") for action in actions}
-    queue_actions = {"kms:Decrypt", "kms:GenerateDataKey"}
-    assert {action for action in publisher if action.startswith("kms:")} == queue_actions
-    assert {action for action in consumer if action.startswith("kms:")} == queue_actions
+
+
+def test_both_functions_may_use_the_key_of_the_bucket(stack: Stack, synth: Synth) -> None:
+    """Besides the key's use for the queue, which is an existing one here and has none."""
+    dead_letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "DeadLetters"), max_receive_count=4)
+    queue = sqs.Queue(stack, "Existing", visibility_timeout=Duration.minutes(3), dead_letter_queue=dead_letters)
+    template = synth(
+        large_payloads=True,
+        encryption_key=kms.Key(stack, "Key"),
+        queue=queue,
+        sink=Sink.http("https://example.com"),
+    )
+    for role, needed in {"PublisherRole": "kms:GenerateDataKey", "ConsumerRole": "kms:Decrypt"}.items():
+        actions = {action for actions, _ in statements(template, role) for action in actions}
+        assert {action for action in actions if action.startswith("kms:")} == {needed}
 
 
 @pytest.mark.parametrize(("policy", "kept"), [(None, "Retain"), (RemovalPolicy.DESTROY, "Delete")])
