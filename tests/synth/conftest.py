@@ -14,13 +14,13 @@ from .grouped import grouped
 
 @pytest.fixture(params=[{}, INIT_FLAGS], ids=["no feature flags", "flags of cdk init"])
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """A stack of its own for each test: a tree must not change once it is synthesised."""
+    """Return a new stack for each test: a tree must not change once it is synthesised."""
     return Stack(App(context=request.param), "Stack")
 
 
 @pytest.fixture
 def synth(stack: Stack) -> Callable[..., Template]:
-    """Makes a ScalableWebhook with the given arguments and returns the template."""
+    """Return a function that creates a ScalableWebhook with its arguments, and returns the template."""
 
     def make(scope: Construct = stack, **arguments: Any) -> Template:
         ScalableWebhook(scope, "Webhook", **grouped(arguments))

@@ -1,4 +1,4 @@
-"""Settings by their names alone, for tables: each goes into the options class that has it."""
+"""Settings by their names alone, for tables: each belongs to the options class that has it."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,11 +10,11 @@ _OPTIONS = {"api": ApiOptions, "queue": QueueOptions, "consumer": ConsumerOption
 
 
 def grouped(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a ``ScalableWebhook`` that has these settings."""
+    """Return the arguments of a ``ScalableWebhook`` with these settings."""
     left = dict(settings)
     for argument, options in _OPTIONS.items():
         given = {field.name: left.pop(field.name) for field in fields(options) if field.name in left}
         if given:
-            assert argument not in left, f"{', '.join(given)} beside {argument}"
+            assert argument not in left, f"{', '.join(given)} next to {argument}"
             left[argument] = options(**given)
     return left

@@ -1,6 +1,6 @@
-"""Run by itself, with the environment of a function: it takes down what the function asks of AWS in the worst of cases.
+"""Record the operations that a function calls in the worst case. Run this module with the environment of the function.
 
-Nothing is sent: each call is answered here. What it is asked for is printed as JSON, ``service:Operation``.
+It answers each call itself and sends nothing. It prints the operations as JSON, each as ``service:Operation``.
 """
 
 import json
@@ -20,7 +20,7 @@ from webhook_runtime.sources.verification import Unverifiable, Unverified
 from webhook_runtime.testing import sqs_event, webhook
 
 asked: set[str] = set()
-# What the services say, where nothing is said.
+# Responses of the services. The others are empty.
 ANSWERS: dict[str, dict[str, Any]] = {
     "sqs:SendMessage": {"MessageId": "1"},
     "sqs:ChangeMessageVisibilityBatch": {"Successful": []},
@@ -29,7 +29,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "dynamodb:BatchExecuteStatement": {"Responses": [{}]},
 }
-# What comes then is seen as well: a first time, or always.
+# Errors of the services, once or always, so that the calls after an error are recorded too.
 ONCE = {"dynamodb:BatchExecuteStatement": ("ThrottlingException", "too many")}
 ALWAYS = {
     "rds-data:BatchExecuteStatement": ("DatabaseErrorException", 'relation "webhooks" does not exist; SQLState: 42P01')
@@ -42,41 +42,41 @@ class Body:
 
 
 def called(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-    """In place of the network."""
+    """Answer a call in place of the network."""
     name = f"{model.service_model.service_name}:{model.name}"
     asked.add(name)
     if failure := ONCE.pop(name, None) or ALWAYS.get(name):
         code, text = failure
-        refused = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-        return AWSResponse("", 400, {}, None), refused
+        error = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        return AWSResponse("", 400, {}, None), error
     answer = {"Body": Body()} if name == "s3:GetObject" else ANSWERS.get(name, {})
     return AWSResponse("", 200, {}, None), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
 
 def signed(operation_name: str, **_: Any) -> None:
-    """A token by which to sign in takes no call."""
+    """Record a login with a token, which makes no call."""
     if operation_name == "connect":
         asked.add("rds:connect")
 
 
 def admitted(self: source.Sources, arrived: Webhook, queued_at: float = 0) -> Webhook:
-    """As if it were of its sender, once it has been verified as ever."""
+    """Admit a webhook after its verification, whatever the result."""
     with suppress(Unverified, Unverifiable):
         by_source(self, arrived, queued_at)
     return arrived
 
 
 def claim(_: schemes.Scheme, __: Webhook) -> Any:
-    """What only a secret could mend, whatever the sender."""
+    """Return a check that no secret passes, so that the secret is read again."""
 
     def fits(_: Sequence[str]) -> None:
-        raise Unverified("it fits none", sure=False)
+        raise Unverified("no secret fits", sure=False)
 
     return fits
 
 
 def requests() -> Sequence[dict[str, Any]]:
-    """What reaches a publisher: at each mount that is verified, small, and larger than a message."""
+    """Return a publisher's requests: for each endpoint, a small one and one that is larger than a message."""
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
     return [
         {
@@ -100,15 +100,19 @@ def requests() -> Sequence[dict[str, Any]]:
 
 
 def headers() -> dict[str, list[str]]:
-    """One of each that a source reads, so that it goes on to its secret."""
+    """Return each header that a source reads, so that the verification reaches the secret."""
     sources = [each for each in json.loads(os.environ.get("WEBHOOK_SOURCES", "{}")).values() if each]
     names = [way.get("header") for each in sources for way in each["scheme"].get("ways", [each["scheme"]])]
     return {name: ["sha256=00"] for name in [*names, "X-Twilio-Signature"] if name}
 
 
 def batches() -> Sequence[dict[str, Any]]:
-    """What reaches a consumer: small, at each mount, nothing of an ingress, more than an item holds, for the last time;
-    and what is in S3, alone, since a sink that is down is not asked for it."""
+    """Return a consumer's batches.
+
+    The first has a message of no ingress, a small message for each endpoint, one that is larger than a DynamoDB item,
+    and one at its last try. The second has a payload in S3: it is alone, since the consumer reads no payload for a sink
+    that is down.
+    """
     mounts = json.loads(os.environ.get("WEBHOOK_SOURCES", '{"/": null}'))
     pairs = [(name, value) for name, values in headers().items() for value in values]
     arrived = [replace(webhook("x", headers=pairs), mount=mount) for mount in mounts]

@@ -1,4 +1,4 @@
-"""The policies of a template, read."""
+"""Read the policies of a template."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ Statement = dict[str, Any]
 
 
 def statements(value: Any) -> Iterator[Statement]:
-    """Every statement of every policy document, wherever in a resource it is."""
+    """Yield each statement of each policy document, anywhere in a resource."""
     if isinstance(value, dict):
         if isinstance(value.get("Statement"), list):
             yield from value["Statement"]
@@ -19,7 +19,7 @@ def statements(value: Any) -> Iterator[Statement]:
 
 
 def of_role(resources: Mapping[str, Any], role: str) -> Iterator[Statement]:
-    """What a role may do, by policies of its own and by those that are attached to it."""
+    """Yield the statements for a role, from its inline policies and from those attached to it."""
     documents = [
         each["Properties"]["PolicyDocument"]
         for each in resources.values()
@@ -33,5 +33,5 @@ def of_role(resources: Mapping[str, Any], role: str) -> Iterator[Statement]:
 
 
 def listed(value: Any) -> list[Any]:
-    """A value that may stand alone, as IAM and CloudFormation have it."""
+    """Return a value as a list. IAM and CloudFormation write a single value without one."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""Every role has what the run time asks for of what it uses, wherever that is from; and no other policy is changed."""
+"""Each role has the permissions that the run time needs, for resources of any origin, and no other policy changes."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,23 +23,23 @@ KEY = "arn:aws:kms:eu-west-1:111111111111:key/00000000-0000-0000-0000-0000000000
 SECRET = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:stripe"
 VIA = {"StringLike": {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com*"}}
 
-# Where a key is from: what it is, made by the webhook's stack and another one.
+# A key by its origin, from the stack of the webhook and another one.
 KEYS: dict[str, Callable[[Stack, Stack], kms.IKey | None]] = {
-    "AWS's": lambda here, there: None,
-    "made here": lambda here, there: kms.Key(here, "Key"),
-    "made elsewhere": lambda here, there: kms.Key(there, "Key"),
+    "AWS managed": lambda here, there: None,
+    "created here": lambda here, there: kms.Key(here, "Key"),
+    "created elsewhere": lambda here, there: kms.Key(there, "Key"),
     "imported": lambda here, there: kms.Key.from_key_arn(here, "Key", KEY),
-    "an alias made here": lambda here, there: kms.Key(here, "Key").add_alias("alias/orders"),
-    "an alias made elsewhere": lambda here, there: kms.Key(there, "Key").add_alias("alias/orders"),
+    "an alias created here": lambda here, there: kms.Key(here, "Key").add_alias("alias/orders"),
+    "an alias created elsewhere": lambda here, there: kms.Key(there, "Key").add_alias("alias/orders"),
     "an alias from elsewhere": lambda here, there: kms.Alias.from_alias_name(here, "Key", "alias/orders"),
-    "an alias that deployment knows": lambda here, there: kms.Alias.from_alias_name(
+    "an alias known at deployment": lambda here, there: kms.Alias.from_alias_name(
         here, "Key", CfnParameter(here, "Alias").value_as_string
     ),
 }
 
 SECRETS: dict[str, Callable[[Stack, Stack, kms.IKey | None], secretsmanager.ISecret]] = {
-    "made here": lambda here, there, key: secretsmanager.Secret(here, "Secret", encryption_key=key),
-    "made elsewhere": lambda here, there, key: secretsmanager.Secret(there, "Secret", encryption_key=key),
+    "created here": lambda here, there, key: secretsmanager.Secret(here, "Secret", encryption_key=key),
+    "created elsewhere": lambda here, there, key: secretsmanager.Secret(there, "Secret", encryption_key=key),
     "imported": lambda here, there, key: secretsmanager.Secret.from_secret_attributes(
         here, "Secret", secret_complete_arn=f"{SECRET}-AbCdEf", encryption_key=key
     ),
@@ -54,7 +54,7 @@ def host(secret: secretsmanager.ISecret) -> dict[str, Any]:
     return {"sink": Sink.postgres(host="h", database_name="d", secret=secret)}
 
 
-# Who reads a secret: the role, and the arguments by which it does.
+# A reader of a secret: its role, and the arguments that let it read the secret.
 READERS: dict[str, tuple[str, Callable[[Stack, secretsmanager.ISecret], dict[str, Any]]]] = {
     "a publisher": ("Publisher", lambda stack, secret: {"source": Source.stripe(secret)}),
     "a consumer that verifies": (
@@ -87,7 +87,7 @@ def templates(stack: Stack) -> dict[str, Any]:
 
 
 def allowed(template: dict[str, Any], role: str) -> Iterator[tuple[str, str, Any]]:
-    """What a role of the webhook may do, to what, and when."""
+    """Yield each permission of a role of the webhook: its action, resource and condition."""
     resources = template["Resources"]
     (id,) = [each for each in resources if each.startswith(f"Webhook{role}Role") and "Policy" not in each]
     for statement in of_role(resources, id):
@@ -96,8 +96,8 @@ def allowed(template: dict[str, Any], role: str) -> Iterator[tuple[str, str, Any
                 yield action, json.dumps(resource), statement.get("Condition")
 
 
-def key_as_iam_knows_it(key: kms.IKey, stack: Stack) -> tuple[str, dict[str, Any]]:
-    """The ARN of a key in a policy of this stack, and the condition where only its alias is known."""
+def key_in_policy(key: kms.IKey, stack: Stack) -> tuple[str, dict[str, Any]]:
+    """Return the ARN of a key in a policy of this stack, and the condition if only its alias is known."""
     alias = getattr(key, "alias_name", None)
     if alias is None:
         return json.dumps(stack.resolve(key.key_arn)), {}
@@ -108,27 +108,27 @@ def key_as_iam_knows_it(key: kms.IKey, stack: Stack) -> tuple[str, dict[str, Any
         return json.dumps(any_key), {"ForAnyValue:StringEquals": {"kms:ResourceAliases": stack.resolve(alias)}}
 
 
-def only_their_own(templates: dict[str, Any]) -> None:
-    """No policy of a key, a secret, a table or a bucket names a role."""
+def assert_no_resource_policy_names_a_role(templates: dict[str, Any]) -> None:
+    """Assert that no policy of a key, a secret or a bucket names a role."""
     for template in templates.values():
         for id, resource in template.get("Resources", {}).items():
             if resource["Type"] in ("AWS::KMS::Key", "AWS::SecretsManager::ResourcePolicy", "AWS::S3::BucketPolicy"):
                 assert "Role" not in json.dumps(resource), id
 
 
-# The other stack would depend on this one, and this on it.
-def is_a_cycle(elsewhere: bool, whose: str) -> bool:
-    return elsewhere and ("here" in whose or "deployment" in whose)
+def is_a_cycle(elsewhere: bool, key_from: str) -> bool:
+    """Tell whether the two stacks would depend on each other."""
+    return elsewhere and ("here" in key_from or "deployment" in key_from)
 
 
 @pytest.mark.parametrize(
-    ("secret_from", "whose"),
-    [(each, key) for each in SECRETS for key in KEYS if not is_a_cycle(each == "made elsewhere", key)],
+    ("secret_from", "key_from"),
+    [(each, key) for each in SECRETS for key in KEYS if not is_a_cycle(each == "created elsewhere", key)],
 )
 @pytest.mark.parametrize("reader", READERS)
-def test_who_reads_a_secret_may_read_it_and_use_its_key(reader: str, secret_from: str, whose: str) -> None:
+def test_a_reader_of_a_secret_may_read_it_and_use_its_key(reader: str, secret_from: str, key_from: str) -> None:
     here, there = stacks()
-    key = KEYS[whose](here, there)
+    key = KEYS[key_from](here, there)
     secret = SECRETS[secret_from](here, there, key)
     role, arguments = READERS[reader]
     ScalableWebhook(here, "Webhook", **grouped(arguments(here, secret)))
@@ -141,19 +141,19 @@ def test_who_reads_a_secret_may_read_it_and_use_its_key(reader: str, secret_from
     if secret.encryption_key is None:
         assert decrypting == []
     else:
-        named, condition = key_as_iam_knows_it(secret.encryption_key, here)
+        named, condition = key_in_policy(secret.encryption_key, here)
         assert decrypting == [(named, {**VIA, **condition})]
-    only_their_own(synthesised)
+    assert_no_resource_policy_names_a_role(synthesised)
 
 
 def queue(stack: Stack, key: kms.IKey | None) -> sqs.Queue:
-    letters = sqs.DeadLetterQueue(queue=dead_letter_queue(stack, key), max_receive_count=5)
+    policy = sqs.DeadLetterQueue(queue=dead_letter_queue(stack, key), max_receive_count=5)
     visible = Duration.minutes(3)
-    return sqs.Queue(stack, "Queue", encryption_master_key=key, dead_letter_queue=letters, visibility_timeout=visible)
+    return sqs.Queue(stack, "Queue", encryption_master_key=key, dead_letter_queue=policy, visibility_timeout=visible)
 
 
 def dead_letter_queue(stack: Stack, key: kms.IKey | None) -> sqs.Queue:
-    return sqs.Queue(stack, "Letters", encryption_master_key=key, retention_period=Duration.days(14))
+    return sqs.Queue(stack, "DeadLetterQueue", encryption_master_key=key, retention_period=Duration.days(14))
 
 
 def table(stack: Stack, key: kms.IKey | None) -> dynamodb.Table:
@@ -182,7 +182,7 @@ WRITE = {
     *("kms:ReEncryptFrom", "kms:ReEncryptTo"),
 }
 
-# What is encrypted by a key: the arguments, and what each role needs of the key.
+# An encrypted resource: the arguments, and the actions on its key that each role needs.
 ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], dict[str, set[str]]]] = {
     "a queue": (lambda stack, key: {"queue": queue(stack, key)}, {"Publisher": SEND, "Consumer": {*SEND, *RECEIVE}}),
     "a queue without a publisher": (
@@ -193,7 +193,7 @@ ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], d
         lambda stack, key: {"dead_letter_queue": dead_letter_queue(stack, key)},
         {"Publisher": set(), "Consumer": SEND},
     ),
-    "a queue for what is unverified": (
+    "an unverified queue": (
         lambda stack, key: {
             "unverified_queue": sqs.Queue(stack, "Unverified", encryption_master_key=key),
             **verified_by_the_consumer(stack),
@@ -201,7 +201,7 @@ ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], d
         {"Consumer": SEND},
     ),
     "a table": (lambda stack, key: {"sink": Sink.dynamodb(table(stack, key))}, {"Publisher": set(), "Consumer": WRITE}),
-    "a table of the second kind": (
+    "a TableV2": (
         lambda stack, key: {"sink": Sink.dynamodb(table_v2(stack, key))},
         {"Publisher": set(), "Consumer": WRITE},
     ),
@@ -209,7 +209,7 @@ ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], d
         lambda stack, key: {"large_payloads": bucket(stack, key)},
         {"Publisher": {"kms:GenerateDataKey"}, "Consumer": {"kms:Decrypt", "kms:GenerateDataKey"}},
     ),
-    "all that is made": (
+    "each created resource": (
         lambda stack, key: {"encryption_key": key, "large_payloads": True},
         {"Publisher": SEND, "Consumer": WRITE},
     ),
@@ -217,21 +217,21 @@ ENCRYPTED: dict[str, tuple[Callable[[Stack, kms.IKey | None], dict[str, Any]], d
 
 
 @pytest.mark.parametrize(
-    ("what", "elsewhere", "whose"),
+    ("encrypted", "elsewhere", "key_from"),
     [
-        pytest.param(what, elsewhere, key, id=f"{what} made {'elsewhere' if elsewhere else 'here'}, {key}")
-        for what in ENCRYPTED
+        pytest.param(encrypted, elsewhere, key, id=f"{encrypted} created {'elsewhere' if elsewhere else 'here'}, {key}")
+        for encrypted in ENCRYPTED
         for elsewhere in (False, True)
         for key in KEYS
-        if not is_a_cycle(elsewhere, key) and not (elsewhere and what == "all that is made")
+        if not is_a_cycle(elsewhere, key) and not (elsewhere and encrypted == "each created resource")
     ],
 )
-def test_who_uses_what_is_encrypted_may_use_its_key(what: str, whose: str, elsewhere: bool) -> None:
+def test_a_role_that_uses_an_encrypted_resource_may_use_its_key(encrypted: str, key_from: str, elsewhere: bool) -> None:
     here, there = stacks()
-    key = KEYS[whose](here, there)
-    if elsewhere and whose == "an alias from elsewhere":
-        key = KEYS[whose](there, here)
-    make, needs = ENCRYPTED[what]
+    key = KEYS[key_from](here, there)
+    if elsewhere and key_from == "an alias from elsewhere":
+        key = KEYS[key_from](there, here)
+    make, needs = ENCRYPTED[encrypted]
     ScalableWebhook(here, "Webhook", **grouped(make(there if elsewhere else here, key)))
 
     synthesised = templates(here)
@@ -240,96 +240,96 @@ def test_who_uses_what_is_encrypted_may_use_its_key(what: str, whose: str, elsew
         if key is None:
             assert may == []
             continue
-        named, condition = key_as_iam_knows_it(key, here)
+        named, condition = key_in_policy(key, here)
         assert {action for action, *_ in may} == actions
         assert {resource for _, resource, _ in may} <= {named}
         assert all((found or {}) == condition for *_, found in may)
-    only_their_own(synthesised)
+    assert_no_resource_policy_names_a_role(synthesised)
 
 
 QUEUE = "arn:aws:sqs:eu-west-1:111111111111:orders"
 ID = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
 
-# Where something is from, and what it is then: what the webhook's stack makes, another one, or an import.
-FROM: dict[str, dict[str, Callable[[Stack, Stack], Any]]] = {
+# A resource by its kind and origin: created in the stack of the webhook or in another one, or imported.
+ORIGINS: dict[str, dict[str, Callable[[Stack, Stack], Any]]] = {
     "queue": {
-        "made here": lambda here, there: queue(here, None),
-        "made elsewhere": lambda here, there: queue(there, None),
+        "created here": lambda here, there: queue(here, None),
+        "created elsewhere": lambda here, there: queue(there, None),
         "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Queue", QUEUE),
-        "imported, as deployment knows": lambda here, there: sqs.Queue.from_queue_arn(
+        "imported, known at deployment": lambda here, there: sqs.Queue.from_queue_arn(
             here, "Queue", CfnParameter(here, "Arn").value_as_string
         ),
     },
     "dead_letter_queue": {
-        "made here": lambda here, there: dead_letter_queue(here, None),
-        "made elsewhere": lambda here, there: dead_letter_queue(there, None),
-        "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Letters", f"{QUEUE}-letters"),
+        "created here": lambda here, there: dead_letter_queue(here, None),
+        "created elsewhere": lambda here, there: dead_letter_queue(there, None),
+        "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "DeadLetterQueue", f"{QUEUE}-dlq"),
     },
     "unverified_queue": {
-        "made here": lambda here, there: sqs.Queue(here, "Unverified"),
-        "made elsewhere": lambda here, there: sqs.Queue(there, "Unverified"),
+        "created here": lambda here, there: sqs.Queue(here, "Unverified"),
+        "created elsewhere": lambda here, there: sqs.Queue(there, "Unverified"),
         "imported": lambda here, there: sqs.Queue.from_queue_arn(here, "Unverified", f"{QUEUE}-unverified"),
     },
     "table": {
-        "made here": lambda here, there: table(here, None),
-        "made elsewhere": lambda here, there: table(there, None),
-        "of the second kind": lambda here, there: table_v2(here, None),
-        "of the second kind, elsewhere": lambda here, there: table_v2(there, None),
+        "created here": lambda here, there: table(here, None),
+        "created elsewhere": lambda here, there: table(there, None),
+        "TableV2 created here": lambda here, there: table_v2(here, None),
+        "TableV2 created elsewhere": lambda here, there: table_v2(there, None),
         "imported": lambda here, there: dynamodb.Table.from_table_name(here, "Table", "orders"),
-        "imported, of the second kind": lambda here, there: dynamodb.TableV2.from_table_name(here, "Table", "orders"),
+        "TableV2 imported": lambda here, there: dynamodb.TableV2.from_table_name(here, "Table", "orders"),
     },
     "bucket": {
-        "made here": lambda here, there: bucket(here, None),
-        "made elsewhere": lambda here, there: bucket(there, None),
+        "created here": lambda here, there: bucket(here, None),
+        "created elsewhere": lambda here, there: bucket(there, None),
         "imported": lambda here, there: s3.Bucket.from_bucket_name(here, "Bucket", "payloads"),
     },
 }
 POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
-# By what is brought: its argument, and for each role the actions and of what, by the thing itself.
+# Each kind of resource: its argument, and the actions and ARNs that each role needs.
 NEEDS: dict[str, tuple[Callable[[Any], dict[str, Any]], Callable[[Any], dict[str, list[tuple[str, str]]]]]] = {
     "queue": (
-        lambda thing: {"queue": thing},
-        lambda thing: {
-            "Publisher": [("sqs:SendMessage", thing.queue_arn)],
-            "Consumer": [(action, thing.queue_arn) for action in POLLS],
+        lambda resource: {"queue": resource},
+        lambda resource: {
+            "Publisher": [("sqs:SendMessage", resource.queue_arn)],
+            "Consumer": [(action, resource.queue_arn) for action in POLLS],
         },
     ),
     "dead_letter_queue": (
-        lambda thing: {"dead_letter_queue": thing},
-        lambda thing: {"Consumer": [("sqs:SendMessage", thing.queue_arn)]},
+        lambda resource: {"dead_letter_queue": resource},
+        lambda resource: {"Consumer": [("sqs:SendMessage", resource.queue_arn)]},
     ),
     "unverified_queue": (
-        lambda thing: {"unverified_queue": thing, **verified_by_the_consumer(Stack.of(thing))},
-        lambda thing: {"Consumer": [("sqs:SendMessage", thing.queue_arn)]},
+        lambda resource: {"unverified_queue": resource, **verified_by_the_consumer(Stack.of(resource))},
+        lambda resource: {"Consumer": [("sqs:SendMessage", resource.queue_arn)]},
     ),
     "table": (
-        lambda thing: {"sink": Sink.dynamodb(thing)},
-        lambda thing: {"Consumer": [("dynamodb:PartiQLInsert", thing.table_arn)]},
+        lambda resource: {"sink": Sink.dynamodb(resource)},
+        lambda resource: {"Consumer": [("dynamodb:PartiQLInsert", resource.table_arn)]},
     ),
     "bucket": (
-        lambda thing: {"large_payloads": thing},
-        lambda thing: {
-            "Publisher": [("s3:PutObject", thing.arn_for_objects("queued/*"))],
+        lambda resource: {"large_payloads": resource},
+        lambda resource: {
+            "Publisher": [("s3:PutObject", resource.arn_for_objects("queued/*"))],
             "Consumer": [
-                ("s3:GetObject", thing.arn_for_objects("queued/*")),
-                ("s3:DeleteObject", thing.arn_for_objects("queued/*")),
-                ("s3:ListBucket", thing.bucket_arn),
-                ("s3:PutObject", thing.arn_for_objects("stored/*")),
+                ("s3:GetObject", resource.arn_for_objects("queued/*")),
+                ("s3:DeleteObject", resource.arn_for_objects("queued/*")),
+                ("s3:ListBucket", resource.bucket_arn),
+                ("s3:PutObject", resource.arn_for_objects("stored/*")),
             ],
         },
     ),
 }
 
 
-@pytest.mark.parametrize(("what", "origin"), [(what, origin) for what in FROM for origin in FROM[what]])
-def test_who_uses_something_may_do_what_the_run_time_does(what: str, origin: str) -> None:
+@pytest.mark.parametrize(("kind", "origin"), [(kind, origin) for kind in ORIGINS for origin in ORIGINS[kind]])
+def test_a_role_may_do_all_that_the_run_time_does_with_a_resource(kind: str, origin: str) -> None:
     here, there = stacks()
-    thing = FROM[what][origin](here, there)
-    brought, needs = NEEDS[what]
-    ScalableWebhook(here, "Webhook", **grouped(brought(thing)))
+    resource = ORIGINS[kind][origin](here, there)
+    arguments, needs = NEEDS[kind]
+    ScalableWebhook(here, "Webhook", **grouped(arguments(resource)))
     synthesised = templates(here)
-    for role, permissions in needs(thing).items():
+    for role, permissions in needs(resource).items():
         may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], role)}
         for action, arn in permissions:
             assert (action, json.dumps(here.resolve(arn))) in may
-    only_their_own(synthesised)
+    assert_no_resource_policy_names_a_role(synthesised)

@@ -1,5 +1,7 @@
-"""Least privilege, to the action: what a role may do is what its function was recorded to ask for, and what AWS does by
-that role. Neither more nor less, for every function of every app of the tests."""
+"""Least privilege: a role has the actions that its function calls, and those that AWS performs with the role.
+
+It has no more and no fewer. This holds for each function of each app of the tests.
+"""
 
 import json
 import os
@@ -22,9 +24,9 @@ from .policies import listed, of_role
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "webhook_runtime.handlers."
-MORE = {"strict": apps.STRICT, "everything": ROOT / "tests/synth/everything.py"}
+MORE_APPS = {"strict": apps.STRICT, "everything": ROOT / "tests/synth/everything.py"}
 
-# By which actions AWS lets a call through, where they are not its own name.
+# The actions that authorize a call, if its own name is not the action.
 # https://docs.aws.amazon.com/dynamodb/latest/developerguide/ql-iam.html
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 # https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/data-api.access.html
@@ -37,7 +39,7 @@ ACTIONS = {
     "s3:GetObject": {"s3:GetObject", "s3:ListBucket"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
 }
-# What a call asks of a key, where somebody brought one.
+# The actions on an existing key that a call needs.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
 KEYS = {
@@ -51,7 +53,7 @@ KEYS = {
     "s3:PutObject": {"kms:Decrypt", "kms:GenerateDataKey"},
     "s3:GetObject": {"kms:Decrypt"},
 }
-# What AWS does in the name of a role: it writes logs and traces, makes network interfaces, and takes a batch.
+# AWS uses a role too: it writes logs and traces, creates network interfaces, and receives batches.
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRACES = {"xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 NETWORK = {
@@ -61,7 +63,7 @@ NETWORK = {
 MAPPING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
 
 
-# What the example grants to its own handler, which is not run here.
+# An example grants this to its own handler, which does not run here.
 BY_THE_APP = {"dynamodb:PutItem"}
 
 
@@ -77,7 +79,7 @@ class Function:
 def apps_by_name() -> Iterator[tuple[str, App]]:
     for name in apps.APPS:
         yield name, apps.run(name)
-    for name, path in MORE.items():
+    for name, path in MORE_APPS.items():
         yield name, runpy.run_path(str(path))["app"]
 
 
@@ -114,7 +116,7 @@ def by_aws(resources: Mapping[str, Any], id: str, properties: Mapping[str, Any])
 
 
 def known(value: Any) -> str:
-    """A value of an environment, with something for each reference in it."""
+    """Return a value of an environment, with a queue URL for each reference."""
     if isinstance(value, str):
         return value
     if "Fn::Join" in value:
@@ -125,20 +127,20 @@ def known(value: Any) -> str:
 
 @cache
 def recorded(handler: str, variables: str) -> frozenset[str]:
-    """What a function asks of AWS, in a process of its own."""
+    """Return the operations that a function calls, in a process of its own."""
     environment: dict[str, str] = json.loads(variables)
     environment |= {"WEBHOOK_DATABASE_HOST": "127.0.0.1", "WEBHOOK_DATABASE_PORT": "9"}
     environment |= {name: "bucket" for name in environment if name.endswith("_BUCKET")}
     environment.pop("WEBHOOK_CA_CERTIFICATES", None)
     if "WEBHOOK_URL" in environment:
         environment["WEBHOOK_URL"] = "http://127.0.0.1:9/"
-    if "WEBHOOK_HANDLER" in environment:  # the user's own is not here
+    if "WEBHOOK_HANDLER" in environment:  # the user's handler is not available
         environment |= {"WEBHOOK_HANDLER": "operator.neg", "WEBHOOK_HANDLER_BATCH": "false"}
     if "WEBHOOK_SOURCES" in environment:
         environment["WEBHOOK_SOURCES"] = re.sub(
             r'"handler": ?"[^"]+"', '"handler": "operator.is_"', environment["WEBHOOK_SOURCES"]
         )
-    environment.pop("WEBHOOK_EVENT_FILTERS", None)  # nothing may be dropped
+    environment.pop("WEBHOOK_EVENT_FILTERS", None)  # no message may be dropped
     aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
     keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
     python = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PATH": os.environ["PATH"]}
@@ -157,26 +159,26 @@ def actions(operations: frozenset[str]) -> set[str]:
 
 
 @pytest.mark.slow(40)
-def test_each_role_may_do_what_its_function_asks_for_and_nothing_else() -> None:
+def test_each_role_has_the_permissions_that_its_function_needs_and_no_others() -> None:
     wrong: dict[str, Any] = {}
-    all_of_them: set[str] = set()
+    every_operation: set[str] = set()
     for each in functions():
         variables = {name: known(value) for name, value in each.variables.items()}
         operations = recorded(each.handler, json.dumps(variables, sort_keys=True))
-        all_of_them |= operations
-        asked = actions(operations) | each.by_aws
-        of_keys = set().union(*(KEYS.get(action, set()) for action in asked))
-        superfluous = each.granted - asked - of_keys - BY_THE_APP
-        missing = asked - each.granted
+        every_operation |= operations
+        needed = actions(operations) | each.by_aws
+        on_keys = set().union(*(KEYS.get(action, set()) for action in needed))
+        superfluous = each.granted - needed - on_keys - BY_THE_APP
+        missing = needed - each.granted
         if superfluous or missing:
             wrong[each.name] = {"superfluous": sorted(superfluous), "missing": sorted(missing)}
     assert wrong == {}
-    # Whatever the run time calls was among it.
-    assert {operation.partition(":")[2] for operation in all_of_them if operation != "rds:connect"} == called()
+    # Together the functions called each operation of the run time.
+    assert {operation.partition(":")[2] for operation in every_operation if operation != "rds:connect"} == called()
 
 
 def called() -> set[str]:
-    """The operations that the run time's source names."""
+    """Return the operations that the source code of the run time names."""
     code = "\n".join(path.read_text() for path in (ROOT / "src" / "webhook_runtime").rglob("*.py"))
     names = re.findall(r"self\._(?:sqs|s3|client|secrets|dynamodb|rds_data)\.([a-z_]+)\(", code)
     names += re.findall(r'_call\(\s*"([a-z_]+)"', code)

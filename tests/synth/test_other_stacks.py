@@ -1,5 +1,4 @@
-"""Stacks of other people: roles that are made elsewhere, what an Aspect or an injector changes, nesting, a stack that
-is full, a stack that moves."""
+"""Unusual stacks: precreated roles, Aspects, property injectors, nested stacks, full stacks and stacks that move."""
 
 import json
 import re
@@ -46,11 +45,11 @@ def secret(stack: Construct) -> secretsmanager.ISecret:
     return secretsmanager.Secret.from_secret_name_v2(stack, "Stripe", "stripe")
 
 
-# What makes most of what has a child that somebody could look for.
+# These arguments together create most kinds of resources.
 EVERYTHING: dict[str, Callable[[Construct], Mapping[str, Any]]] = {
-    "the default": lambda scope: {},
+    "default": lambda scope: {},
     "no publisher": lambda scope: {"ingress": Ingress.direct_integration(), "source": Source.stripe(secret(scope))},
-    "the rest": lambda scope: {
+    "many options": lambda scope: {
         "source": Source.stripe(secret(scope)),
         "large_payloads": True,
         "encryption_key": kms.Key(scope, "Key"),
@@ -65,15 +64,17 @@ EVERYTHING: dict[str, Callable[[Construct], Mapping[str, Any]]] = {
 
 
 @pytest.mark.parametrize("arguments", EVERYTHING.values(), ids=list(EVERYTHING))
-@pytest.mark.parametrize("are_there", [True, False], ids=["there already", "not there yet"])
-def test_roles_that_are_made_elsewhere(arguments: Callable[[Construct], Mapping[str, Any]], *, are_there: bool) -> None:
+@pytest.mark.parametrize("precreated", [True, False], ids=["precreated", "not created yet"])
+def test_precreated_roles_replace_the_roles_of_the_template(
+    arguments: Callable[[Construct], Mapping[str, Any]], *, precreated: bool
+) -> None:
     """https://docs.aws.amazon.com/cdk/v2/guide/define-iam-l2.html#define-iam-l2-roles"""
     app = App()
     ids = ("PublisherRole", "Default/ConsumerRole", "IngressRole")
-    roles = {f"Stack/Webhook/{id}": f"made-elsewhere-{id.rpartition('/')[2]}" for id in ids} | {
-        "Stack/ScalableWebhook Logs/Role": "made-elsewhere-logs"
+    roles = {f"Stack/Webhook/{id}": f"precreated-{id.rpartition('/')[2]}" for id in ids} | {
+        "Stack/ScalableWebhook Logs/Role": "precreated-logs"
     }
-    if are_there:
+    if precreated:
         iam.Role.customize_roles(app, use_precreated_roles=roles)
     else:
         iam.Role.customize_roles(app)
@@ -81,12 +82,12 @@ def test_roles_that_are_made_elsewhere(arguments: Callable[[Construct], Mapping[
     ScalableWebhook(stack, "Webhook", **grouped(arguments(stack)))
     template = app.synth().get_stack_by_name("Stack").template
     assert not [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
-    assert ("made-elsewhere-ConsumerRole" in json.dumps(template)) == are_there
+    assert ("precreated-ConsumerRole" in json.dumps(template)) == precreated
 
 
 @jsii.implements(IAspect)
 class Company:
-    """What a company's platform team does to every stack."""
+    """Change every stack as a company's platform team does."""
 
     def visit(self, node: IConstruct) -> None:
         if isinstance(node, lambda_.CfnFunction):
@@ -99,11 +100,11 @@ class Company:
             node.kms_key_id = "arn:aws:kms:eu-west-1:111111111111:key/company"
         if isinstance(node, CfnResource) and node.cfn_resource_type == "AWS::ApiGateway::Account":
             assert node.node.scope
-            node.node.scope.node.try_remove_child(node.node.id)  # the company has set it
+            node.node.scope.node.try_remove_child(node.node.id)  # the company sets it elsewhere
 
 
 @pytest.mark.parametrize("arguments", EVERYTHING.values(), ids=list(EVERYTHING))
-def test_an_aspect_changes_what_it_likes(arguments: Callable[[Construct], Mapping[str, Any]]) -> None:
+def test_an_aspect_may_change_any_resource(arguments: Callable[[Construct], Mapping[str, Any]]) -> None:
     stack = Stack(App(), "Stack", env=ENV)
     webhook = ScalableWebhook(stack, "Webhook", **grouped(arguments(stack)))
     Aspects.of(stack).add(Company())
@@ -115,8 +116,8 @@ def test_an_aspect_changes_what_it_likes(arguments: Callable[[Construct], Mappin
 
 
 @jsii.implements(IPropertyInjector)
-class Own:
-    """Properties that a company sets for every queue."""
+class CompanyQueues:
+    """Set a company's properties for every queue."""
 
     @property
     def construct_unique_id(self) -> str:
@@ -126,28 +127,28 @@ class Own:
         return {**original_props, "enforceSSL": True, "removalPolicy": "retain"}
 
 
-def test_an_injector_changes_what_it_likes() -> None:
+def test_a_property_injector_may_change_every_queue() -> None:
     stack = Stack(App(), "Stack", env=ENV)
-    PropertyInjectors.of(stack).add(Own())
+    PropertyInjectors.of(stack).add(CompanyQueues())
     ScalableWebhook(stack, "Webhook")
     Template.from_stack(stack).all_resources("AWS::SQS::Queue", {"DeletionPolicy": "Retain"})
 
 
 def accounts(app: App) -> dict[str, int]:
-    """How often each stack and each template that is nested in one sets the account's role."""
+    """Return how often each stack and each nested stack sets the role of the account."""
     found = {}
     for each in app.node.find_all():
         if isinstance(each, Stack):
-            is_account = [
+            in_template = [
                 child
                 for child in each.node.find_all()
                 if isinstance(child, apigateway.CfnAccount) and Stack.of(child) is each
             ]
-            found[each.node.path] = len(is_account)
+            found[each.node.path] = len(in_template)
     return found
 
 
-def test_one_role_for_logs_of_a_stack_and_what_is_nested_in_it() -> None:
+def test_a_stack_and_its_nested_stacks_share_one_role_for_logs() -> None:
     app = App()
     stack = Stack(app, "Stack", env=ENV)
     nested = [NestedStack(stack, f"Nested{each}") for each in range(3)]
@@ -162,13 +163,13 @@ def test_one_role_for_logs_of_a_stack_and_what_is_nested_in_it() -> None:
     waiting = {id: each["DependsOn"] for id, each in template.items() if each["Type"] == "AWS::CloudFormation::Stack"}
     assert len(waiting) == 3
     assert all(account in listed(waits) for waits in waiting.values())
-    # An account that never had an API needs something of API Gateway's before it.
+    # An account without any API needs another resource of API Gateway first.
     (before,) = listed(template[account]["DependsOn"])
     assert template[before]["Type"] == "AWS::ApiGateway::ApiKey"
     assert template[before]["Properties"]["Enabled"] is False
 
 
-def test_an_api_of_the_users_that_has_set_the_role_is_enough() -> None:
+def test_the_construct_uses_the_role_for_logs_of_an_existing_api() -> None:
     app = App()
     stack = Stack(app, "Stack", env=ENV)
     apigateway.RestApi(stack, "Theirs", cloud_watch_role=True).root.add_method("GET")
@@ -178,7 +179,7 @@ def test_an_api_of_the_users_that_has_set_the_role_is_enough() -> None:
     Template.from_stack(stack).has_resource("AWS::ApiGateway::Stage", stage)
 
 
-def test_an_api_that_sets_the_role_after_ours_waits_for_it() -> None:
+def test_a_later_api_sets_its_role_for_logs_after_the_construct() -> None:
     app = App()
     stack = Stack(app, "Stack", env=ENV)
     ScalableWebhook(stack, "Webhook")
@@ -187,18 +188,18 @@ def test_an_api_that_sets_the_role_after_ours_waits_for_it() -> None:
     Template.from_stack(stack).has_resource("AWS::ApiGateway::Account", theirs)
 
 
-def test_a_stack_that_is_full_says_so_in_our_words() -> None:
+def test_a_stack_with_too_many_resources_is_rejected_with_a_remedy() -> None:
     stack = Stack(App(), "Stack", env=ENV)
     for each in range(24):
         ScalableWebhook(stack, f"Webhook{each}")
-    with pytest.raises(RuntimeError) as refusal:
+    with pytest.raises(RuntimeError) as error:
         Template.from_stack(stack)
-    said = str(refusal.value)
-    assert "stack must have 500 resources at most, which is CloudFormation's limit, got " in said
-    assert "in Stack, 528 of them of 24 ScalableWebhooks; put a ScalableWebhook into another stack" in said
+    message = str(error.value)
+    assert "stack must have 500 resources at most, which is CloudFormation's limit, got " in message
+    assert "in Stack, 528 of them of 24 ScalableWebhooks; put a ScalableWebhook into another stack" in message
 
 
-def test_endpoints_of_one_webhook_fit_in_where_webhooks_do_not() -> None:
+def test_thirty_endpoints_of_one_webhook_fit_into_a_stack() -> None:
     stack = Stack(App(), "Stack", env=ENV)
     webhook = ScalableWebhook(stack, "Webhook", source=Source.stripe(secret(stack)))
     for each in range(30):
@@ -208,15 +209,15 @@ def test_endpoints_of_one_webhook_fit_in_where_webhooks_do_not() -> None:
     assert len(template) <= 25 + 30 * 10 + 1
 
 
-def test_a_limit_that_was_taken_off_is_none_of_ours() -> None:
+def test_a_stack_without_a_resource_limit_may_have_more_than_500_resources() -> None:
     stack = Stack(App(context={"@aws-cdk/core:stackResourceLimit": 0}), "Stack", env=ENV)
     for each in range(24):
         ScalableWebhook(stack, f"Webhook{each}")
     assert len(Template.from_stack(stack).to_json()["Resources"]) > 500
 
 
-def test_a_stack_that_moves_into_a_stage_keeps_what_aws_takes_once() -> None:
-    """API Gateway has a key in a plan once: a second name of the pair would be made before the first goes."""
+def test_a_stack_that_moves_into_a_stage_keeps_the_resources_that_must_be_unique() -> None:
+    """A usage plan accepts a key once, and CloudFormation creates the new resource before it deletes the old one."""
 
     def of(scope: Construct) -> set[str]:
         stack = Stack(scope, "Stack", env=ENV, stack_name="Orders")
@@ -228,12 +229,12 @@ def test_a_stack_that_moves_into_a_stage_keeps_what_aws_takes_once() -> None:
 
     before, after = of(App()), of(Stage(App(), "Prod"))
     moved = {each.partition(" ")[0] for each in before ^ after}
-    # A function takes a permission twice, and a deployment is made anew at any change.
+    # A function accepts a permission twice, and any change creates a new deployment.
     assert moved <= {"AWS::ApiGateway::Deployment", "AWS::Lambda::Permission"}
 
 
-def test_two_webhooks_of_one_stage_and_of_another() -> None:
-    """The same queue is another in another account."""
+def test_webhooks_of_two_stages_may_use_queues_of_the_same_name() -> None:
+    """The same name means another queue in another account."""
     app = App()
     for name, account in (("Beta", "1" * 12), ("Prod", "2" * 12)):
         stack = Stack(Stage(app, name, env=Environment(account=account, region="eu-west-1")), "Stack")
@@ -248,7 +249,7 @@ def test_two_webhooks_of_one_stage_and_of_another() -> None:
     assert agnostic.synth()
 
 
-def test_a_function_of_the_users_gets_at_the_publisher() -> None:
+def test_the_app_has_access_to_each_publisher() -> None:
     stack = Stack(App(), "Stack", env=ENV)
     webhook = ScalableWebhook(stack, "Webhook", source=Source.stripe(secret(stack)))
     webhook.add_source("/github", Source.github(secret(Construct(stack, "Of"))))
@@ -263,19 +264,19 @@ def test_a_function_of_the_users_gets_at_the_publisher() -> None:
     assert ScalableWebhook(stack, "Direct", ingress=Ingress.direct_integration()).publisher is None
 
 
-def test_who_is_asked_by_the_api_itself_may_be_let_in() -> None:
+def test_grant_invoke_works_with_an_api_that_uses_iam_authorization_by_default() -> None:
     stack = Stack(App(), "Stack", env=ENV)
-    asked = apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.IAM)
-    api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], default_method_options=asked)
+    options = apigateway.MethodOptions(authorization_type=apigateway.AuthorizationType.IAM)
+    api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], default_method_options=options)
     webhook = ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
-    user = iam.User(stack, "Sender")
+    user = iam.User(stack, "Client")
     webhook.grant_invoke(user)
     allowed = {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": Match.any_value()}
     policy = {"PolicyDocument": {"Statement": Match.array_with([allowed])}}
     Template.from_stack(stack).has_resource_properties("AWS::IAM::Policy", policy)
 
 
-def test_a_closed_api_has_the_url_of_a_domain_that_comes_later_or_says_so() -> None:
+def test_the_url_of_an_api_with_neither_endpoint_nor_domain_is_rejected() -> None:
     stack = Stack(App(), "Stack", env=ENV)
     api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], disable_execute_api_endpoint=True)
     webhook = ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
@@ -284,8 +285,8 @@ def test_a_closed_api_has_the_url_of_a_domain_that_comes_later_or_says_so() -> N
         stack.resolve(webhook.url)
 
 
-def test_a_lookup_of_a_parameter_that_is_not_there_yet_refuses_nothing() -> None:
-    """The CDK synthesises with a dummy, looks up, and synthesises anew."""
+def test_the_dummy_of_a_pending_parameter_lookup_is_accepted() -> None:
+    """The CDK synthesises with a dummy, looks the value up, and synthesises again."""
     from aws_cdk import aws_ssm as ssm
 
     stack = Stack(App(), "Stack", env=ENV)
@@ -312,7 +313,7 @@ def test_a_lookup_of_a_parameter_that_is_not_there_yet_refuses_nothing() -> None
     assert Template.from_stack(stack)
 
 
-def test_a_list_that_only_deployment_knows_is_a_list() -> None:
+def test_a_list_known_only_at_deployment_remains_a_list() -> None:
     from aws_cdk import CfnParameter
 
     stack = Stack(App(), "Stack", env=ENV)
@@ -329,7 +330,7 @@ DOCUMENTED = re.search(
 )
 
 
-def test_the_documentation_knows_how_many_resources_a_webhook_takes() -> None:
+def test_the_documented_number_of_resources_of_a_webhook_is_right() -> None:
     def size(webhooks: int, endpoints: int, ingress: Callable[[], Ingress]) -> int:
         stack = Stack(App(), "Stack", env=ENV)
         for each in range(webhooks):
@@ -338,13 +339,13 @@ def test_the_documentation_knows_how_many_resources_a_webhook_takes() -> None:
             webhook.add_source(f"/{each}", Source.stripe(secret(Construct(stack, f"Of{each}"))))
         return len(Template.from_stack(stack).to_json()["Resources"])
 
-    by_function, direct = Ingress.lambda_integration, Ingress.direct_integration
+    lambda_integration, direct = Ingress.lambda_integration, Ingress.direct_integration
     assert DOCUMENTED
     webhook, webhook_direct, once, endpoint, endpoint_direct, verified = map(int, DOCUMENTED.groups())
-    assert size(2, 0, by_function) - size(1, 0, by_function) == webhook
-    assert size(1, 0, by_function) == webhook + once
+    assert size(2, 0, lambda_integration) - size(1, 0, lambda_integration) == webhook
+    assert size(1, 0, lambda_integration) == webhook + once
     assert size(2, 0, direct) - size(1, 0, direct) == webhook_direct
-    assert size(1, 2, by_function) - size(1, 1, by_function) == endpoint
+    assert size(1, 2, lambda_integration) - size(1, 1, lambda_integration) == endpoint
     assert size(1, 2, direct) - size(1, 1, direct) == endpoint_direct
     assert size(1, 1, direct) - size(1, 0, direct) == endpoint_direct + verified
 
@@ -360,7 +361,7 @@ LATER: dict[str, Callable[[apigateway.IResource], object]] = {
 
 
 @pytest.mark.parametrize("message", LATER)
-def test_what_takes_an_endpoint_later_is_refused_too(message: str) -> None:
+def test_a_method_or_variable_that_is_added_to_an_endpoint_later_is_rejected(message: str) -> None:
     stack = Stack(App(), "Stack", env=ENV)
     api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"])
     ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
@@ -373,7 +374,7 @@ def test_what_takes_an_endpoint_later_is_refused_too(message: str) -> None:
 
 
 @pytest.mark.parametrize("cached", ["/other/GET", "/hooks2/GET", "/hooks/health/GET"])
-def test_what_is_cached_beside_an_endpoint_is_none_of_its_affair(cached: str) -> None:
+def test_a_cache_for_another_path_is_accepted(cached: str) -> None:
     stack = Stack(App(), "Stack", env=ENV)
     options = {cached: apigateway.MethodDeploymentOptions(caching_enabled=True)}
     stage = apigateway.StageOptions(method_options=options)
@@ -384,7 +385,7 @@ def test_what_is_cached_beside_an_endpoint_is_none_of_its_affair(cached: str) ->
 
 
 @pytest.mark.parametrize("cached", ["/hooks/*", "/hooks/{proxy+}/*"])
-def test_what_is_cached_of_an_endpoint_is_refused(cached: str) -> None:
+def test_a_cache_for_an_endpoint_is_rejected(cached: str) -> None:
     stack = Stack(App(), "Stack", env=ENV)
     options = {cached: apigateway.MethodDeploymentOptions(caching_enabled=True)}
     stage = apigateway.StageOptions(method_options=options)
@@ -394,12 +395,14 @@ def test_what_is_cached_of_an_endpoint_is_refused(cached: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["orders", "other"])
-def test_a_dead_letter_queue_may_name_its_queue_by_another_spelling(name: str) -> None:
+def test_a_redrive_allow_policy_may_name_the_queue_by_its_arn(name: str) -> None:
     stack = Stack(App(), "Stack", env=ENV)
     named = sqs.Queue.from_queue_arn(stack, "Named", f"arn:aws:sqs:eu-west-1:111111111111:{name}")
     allow = sqs.RedriveAllowPolicy(redrive_permission=sqs.RedrivePermission.BY_QUEUE, source_queues=[named])
-    letters = sqs.Queue(stack, "Letters", retention_period=Duration.days(14), redrive_allow_policy=allow)
-    policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=5)
+    dead_letter_queue = sqs.Queue(
+        stack, "DeadLetterQueue", retention_period=Duration.days(14), redrive_allow_policy=allow
+    )
+    policy = sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=5)
     visible = Duration.minutes(3)
     queue = sqs.Queue(stack, "Queue", queue_name="orders", visibility_timeout=visible, dead_letter_queue=policy)
     if name == "other":

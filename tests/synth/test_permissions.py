@@ -1,5 +1,7 @@
-"""No permission has a wildcard but those that AWS forces: every policy of every example, of the maximal app, and of the
-app that asks for the most."""
+"""No permission has a wildcard unless AWS requires it.
+
+The tests read every policy of every example, of the maximal app, and of the app with the most permissions.
+"""
 
 import json
 import re
@@ -13,9 +15,9 @@ from aws_cdk import App
 from .. import apps
 from .policies import Statement, listed, statements
 
-# Actions, the resource as it is written, and where AWS says that it has to be so.
-FORCED = {
-    # Some of the six take no other, as docs/checkers.md says.
+# The actions, the resource in the template, and the page on which AWS requires the wildcard.
+REQUIRED = {
+    # Some of the six accept no other resource: see docs/checkers.md.
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
     (
         "ec2:AssignPrivateIpAddresses ec2:CreateNetworkInterface ec2:DeleteNetworkInterface "
@@ -24,24 +26,24 @@ FORCED = {
     ),
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html
     ("xray:PutTelemetryRecords xray:PutTraceSegments", "*"),
-    # An object is named by its key.
+    # The ARN of an object ends with its key, which is unknown at synth.
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/security_iam_service-with-iam.html
     ("s3:DeleteObject s3:GetObject", "<bucket>/queued/*"),
     ("s3:PutObject", "<bucket>/queued/*"),
     ("s3:PutObject", "<bucket>/stored/*"),
-    # Of a key its alias is known alone, which a condition asks for; of a secret its name.
+    # Only the alias of the key is known, so a condition requires it. Only the name of the secret is known.
     # https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
     # https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html
     ("kms:Decrypt", "arn:<reference>:kms:<reference>:<reference>:key/*"),
     ("secretsmanager:GetSecretValue", "arn:<reference>:secretsmanager:<reference>:<reference>:secret:theirs-??????"),
-    # The API of which it is the policy: its ARN comes before it.
+    # The resource is relative: API Gateway adds the ARN of the API that has the policy.
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-examples.html
     ("execute-api:Invoke", "execute-api:/*/OPTIONS/hooks"),
     ("execute-api:Invoke", "execute-api:/*/OPTIONS/hooks/*"),
     ("execute-api:Invoke", "execute-api:/*"),
 }
-# A policy of a key names the key itself so, and lets its account administer it: the user's key, which was brought.
-OF_KEYS = "AWS::KMS::Key"
+# The key policy of an existing key has "*" for the key itself, and lets the account administer it.
+KEY = "AWS::KMS::Key"
 
 
 def synthesised() -> Iterator[tuple[str, App]]:
@@ -52,7 +54,7 @@ def synthesised() -> Iterator[tuple[str, App]]:
 
 
 def written(resource: Any) -> str:
-    """A resource with its references left out, and a bucket named as one."""
+    """Return a resource as text, without the names of its references. A bucket becomes ``<bucket>``."""
     text = json.dumps(resource)
     text = re.sub(r'\{"Fn::(GetAtt|ImportValue)": (\[[^]]*\]|"[^"]*")\}|\{"Ref": "[^"]*"\}', '"<reference>"', text)
     parts = json.loads(text)
@@ -63,13 +65,13 @@ def written(resource: Any) -> str:
 
 @pytest.fixture(scope="module")
 def allowed() -> list[tuple[str, Statement]]:
-    """What is allowed, and where."""
+    """Return each statement that allows something, with its place."""
     return [
         (f"{name}: {id}", statement)
         for name, app in synthesised()
         for stack in app.synth().stacks
         for id, resource in stack.template["Resources"].items()
-        if resource["Type"] != OF_KEYS
+        if resource["Type"] != KEY
         for statement in statements(resource.get("Properties", {}))
         if statement["Effect"] == "Allow"
     ]
@@ -83,18 +85,18 @@ def test_no_action_has_a_wildcard(allowed: list[tuple[str, Statement]]) -> None:
     assert not [where for where, each in allowed if "NotAction" in each or "NotResource" in each]
 
 
-def test_no_resource_has_one_but_where_aws_forces_it(allowed: list[tuple[str, Statement]]) -> None:
+def test_no_resource_has_a_wildcard_unless_aws_requires_it(allowed: list[tuple[str, Statement]]) -> None:
     found = {
         (" ".join(sorted(listed(each["Action"]))), named)
         for _, each in allowed
         for named in map(written, listed(each.get("Resource", [])))
         if re.search(r"[*?]", named)
     }
-    # None that is not forced, and none on the list that is not needed.
-    assert found == FORCED
+    # AWS requires each wildcard, and each entry of the list is needed.
+    assert found == REQUIRED
 
 
-def test_no_role_has_a_managed_policy_but_that_by_which_api_gateway_logs() -> None:
+def test_the_role_for_logs_is_the_only_one_of_the_construct_with_a_managed_policy() -> None:
     managed = {
         (re.sub(r"[0-9A-F]{8}$", "", id), written(arn).rpartition("/")[2])
         for name in apps.APPS
@@ -103,13 +105,13 @@ def test_no_role_has_a_managed_policy_but_that_by_which_api_gateway_logs() -> No
         if resource["Type"] == "AWS::IAM::Role"
         for arn in resource["Properties"].get("ManagedPolicyArns", [])
     }
-    of_ours = {policy for role, policy in managed if role == "ScalableWebhookLogsRole"}
-    assert of_ours == {"AmazonAPIGatewayPushToCloudWatchLogs"}
-    # An API and a function that were brought have the CDK's own roles.
+    of_construct = {policy for role, policy in managed if role == "ScalableWebhookLogsRole"}
+    assert of_construct == {"AmazonAPIGatewayPushToCloudWatchLogs"}
+    # An existing API and an existing function have roles that the CDK creates.
     assert {role for role, _ in managed} == {"ScalableWebhookLogsRole", "ApiCloudWatchRole", "ConsumerServiceRole"}
 
 
-def test_a_statement_of_each_kind_is_among_them(allowed: list[tuple[str, Statement]]) -> None:
+def test_the_apps_have_a_statement_of_each_kind(allowed: list[tuple[str, Statement]]) -> None:
     actions = {action for _, each in allowed for action in listed(each["Action"])}
     assert {
         *("sqs:SendMessage", "sqs:ReceiveMessage", "dynamodb:PartiQLInsert", "dynamodb:PutItem"),

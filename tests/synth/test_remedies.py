@@ -521,7 +521,7 @@ REJECTIONS = [
     *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
     Rejection("metric_unverified without a direct integration", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Rejection("metric_mismatched without a secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, count=False)]),
-    Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.dead(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),
+    Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),
     Rejection("grant_invoke without IAM authorization", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
     Rejection("verifier at a further direct endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", at_second_endpoint(source=custom()), [at_second_endpoint(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
     Rejection("further path with a variable", "path must be '/' or fixed segments", at_second_endpoint(path="/{tenant}"), [at_second_endpoint(path="/tenants")]),
@@ -573,7 +573,7 @@ def of_all_tables() -> Iterator[tuple[Make, Environment | None]]:
     for rejection in REJECTIONS:
         yield rejection.make, rejection.env
     for *_, case in test_existing.CASES:
-        if isinstance(case, test_existing.Refused):
+        if isinstance(case, test_existing.Rejected):
             yield test_existing.in_a_stack(case.make), test_existing.ENV
     for existing in test_checks.EXISTING.values():
         yield given(existing, elsewhere=True), test_checks.HERE
@@ -678,7 +678,7 @@ SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
 WARNINGS = [
     Warned("queueKind", on_existing(of_parameter), [on_existing(of_parameter, fifo=True), acknowledged("queueKind", on_existing(of_parameter))]),
     Warned("maxMessageSize", on_existing(queue, max_message_size_bytes=65_536), [on_existing(queue, max_message_size_bytes=1_048_576)]),
-    Warned("noDeadLetterQueue", on_existing(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_existing.dead(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_existing.QUEUE)))]),
+    Warned("noDeadLetterQueue", on_existing(queue), [lambda stack: webhook(stack, queue=queue(stack, dead_letter_queue=test_existing.redrive_policy(stack))), acknowledged("noDeadLetterQueue", lambda stack: webhook(stack, queue=sqs.Queue.from_queue_arn(stack, "Q", test_existing.QUEUE)))]),
     Warned("maxReceiveCount", lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=4)), [lambda stack: webhook(stack, queue=QueueOptions(max_receive_count=5))]),
     Warned("outage", lambda stack: webhook(stack, retry=SHORT), [lambda stack: webhook(stack, retry=SHORT, queue=QueueOptions(max_receive_count=200)), lambda stack: webhook(stack, retry=Retry(initial=Duration.seconds(30)))]),
     Warned("missingSource", webhook, [lambda stack: webhook(stack, source=Source.github(secret(stack))), acknowledged("missingSource", webhook)]),

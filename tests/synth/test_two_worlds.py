@@ -1,4 +1,4 @@
-"""Synth time and run time meet in the settings of ``webhook_runtime.contract`` alone, and each is written."""
+"""Synth time and run time share the settings of ``webhook_runtime.contract`` alone, and synth time writes each one."""
 
 import ast
 import os
@@ -45,7 +45,7 @@ VARIABLES = {
     handler: {f"WEBHOOK_{field.upper()}" for kind in kinds for field in kind._fields}
     for handler, kinds in SETTINGS.items()
 }
-# With which a handler loads, where "1" will not do.
+# Values with which a handler loads, if "1" is not valid.
 VALUES = {
     "WEBHOOK_HANDLER": "json.loads",
     "WEBHOOK_DATABASE_ENGINE": "mysql",
@@ -58,7 +58,7 @@ VALUES = {
 
 
 def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
-    """Sinks whose consumer has this handler, with every setting in use in one of them or another."""
+    """Return sinks whose consumer has this handler. Together they use every setting."""
     pem, module = folder / "ca.pem", folder / "orders.py"
     pem.write_text("")
     module.write_text("def handle(webhook): ...")
@@ -90,8 +90,8 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
 
 
 def written(handler: str, folder: Path) -> set[str]:
-    """The variables that the construct gives the function with this handler, with every setting in use."""
-    # Large payloads want the Lambda door, behind which no consumer verifies.
+    """Return the variables of the function with this handler, with every setting in use."""
+    # Large payloads need a Lambda integration, with which no consumer verifies.
     return _written(handler, folder, large_payloads=False) | _written(handler, folder, large_payloads=True)
 
 
@@ -99,9 +99,9 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
     stack = Stack(App(), "Stack")
     secret = secretsmanager.Secret(stack, "Shared")
     source = Source.github(secret, secret_field="key")
-    # Who verifies and drops has the variables for it: the publisher, or the consumer behind a door without one.
-    at_the_door = handler == "publisher" or large_payloads
-    ingress = Ingress.lambda_integration() if at_the_door else Ingress.direct_integration()
+    # The publisher has the variables for verification and filters, or the consumer of a direct integration.
+    by_publisher = handler == "publisher" or large_payloads
+    ingress = Ingress.lambda_integration() if by_publisher else Ingress.direct_integration()
     for number, sink in enumerate(sinks(handler, stack, folder)):
         ScalableWebhook(
             stack,
@@ -125,7 +125,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
 
 
 def run(code: str, **environment: str) -> Any:
-    """Python code in a process where the synth-time world cannot be imported."""
+    """Run Python code in a process that cannot import the modules of synth time."""
     block = (
         "import sys; sys.modules.update({n: None for n in ('aws_cdk', 'constructs', 'jsii', 'cdk_scalable_webhook')})\n"
     )
@@ -141,12 +141,12 @@ def run(code: str, **environment: str) -> Any:
 
 
 @pytest.mark.parametrize("handler", SETTINGS)
-def test_what_a_function_reads_is_what_the_construct_writes(handler: str, tmp_path: Path) -> None:
+def test_the_construct_writes_the_variables_that_a_function_reads(handler: str, tmp_path: Path) -> None:
     assert written(handler, tmp_path) == VARIABLES[handler]
 
 
 @pytest.mark.parametrize("handler", SETTINGS)
-def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str) -> None:
+def test_a_handler_loads_with_its_variables_and_without_aws_cdk(handler: str) -> None:
     code = f"from webhook_runtime.handlers import {handler} as handler; print(callable(handler))"
     names = VARIABLES[handler] - {"WEBHOOK_CA_CERTIFICATES"}
     result = run(code, **{name: VALUES.get(name, "1") for name in names})
@@ -154,9 +154,7 @@ def test_a_handler_loads_with_what_it_is_given_and_without_aws_cdk(handler: str)
 
 
 @pytest.mark.parametrize(("handler", "service"), [("dynamodb", "dynamodb"), ("publisher", "sqs")])
-def test_a_cold_start_makes_the_one_client_that_it_needs_and_loads_neither_sources_nor_filters(
-    handler: str, service: str
-) -> None:
+def test_a_cold_start_creates_one_client_and_loads_neither_sources_nor_filters(handler: str, service: str) -> None:
     code = f"""
 import sys
 import botocore.session
@@ -174,16 +172,16 @@ print(*made, {{"boto3", "webhook_runtime.filters", *of_sources}} & {{*sys.module
     assert result.stdout.split() == [service, "set()"], result.stderr
 
 
-def test_the_run_time_imports_the_standard_library_boto3_and_a_sinks_own_driver_only() -> None:
+def test_the_run_time_imports_only_the_standard_library_boto3_and_the_driver_of_a_sink() -> None:
     allowed = sys.stdlib_module_names | {"boto3", "botocore", "webhook_runtime"}
-    # Its driver comes into the asset with the sink; urllib3 is what botocore itself sends with.
-    beside = {"postgres.py": {"pg8000"}, "mysql.py": {"pymysql"}, "http.py": {"urllib3"}}
+    # The asset has the driver of its sink. urllib3 is botocore's own HTTP client.
+    drivers = {"postgres.py": {"pg8000"}, "mysql.py": {"pymysql"}, "http.py": {"urllib3"}}
     foreign = {
         f"{path.relative_to(SRC)}: {name}"
         for path in (SRC / "webhook_runtime").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         for name in _imported(node)
-        if name.split(".")[0] not in allowed | (beside.get(path.name, set()) if path.parent.name == "sinks" else set())
+        if name.split(".")[0] not in allowed | (drivers.get(path.name, set()) if path.parent.name == "sinks" else set())
     }
     assert foreign == set()
 
@@ -198,7 +196,7 @@ def _imported(node: ast.AST) -> list[str]:
 
 @pytest.mark.slow(6)
 @pytest.mark.smoke
-def test_every_run_time_test_passes_where_aws_cdk_cannot_be_imported() -> None:
+def test_every_run_time_test_passes_without_aws_cdk() -> None:
     tests = Path(__file__).parents[1] / "runtime"
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:suite.ending", str(tests)]
     code = f"import pytest; sys.exit(pytest.main({options}))"
@@ -207,7 +205,7 @@ def test_every_run_time_test_passes_where_aws_cdk_cannot_be_imported() -> None:
     assert " passed" in result.stdout
 
 
-def test_an_app_is_synthesised_where_there_is_no_boto3() -> None:
+def test_the_construct_is_imported_without_boto3() -> None:
     code = """
 import sys
 sys.modules.update(boto3=None, botocore=None)
