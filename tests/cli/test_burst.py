@@ -95,7 +95,7 @@ def test_a_request_has_its_own_method_path_headers_and_content(server: Server) -
     assert (method, path, headers["X-One"], body) == ("PUT", "/prod/hello?a=%26", "1", b"\x00")
 
 
-def test_no_one_there_is_no_answer() -> None:
+def test_a_server_that_is_not_there_gives_no_answer() -> None:
     report = send("http://127.0.0.1:9/", uniform(2), concurrency=2)
     assert (report.accepted, dict(report.unanswered)) == (0, {"ConnectError": 2})
     assert len(report.failed_at) == 2
@@ -124,7 +124,7 @@ def test_an_acknowledgement_of_any_kind_is_an_acceptance(server: Server, status:
     assert report.failed_at == []
 
 
-def test_an_answer_without_an_end_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_answer_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(burst, "_TIMEOUT", 0.5)
     server.is_endless = True
     report = send(server.url, uniform(1), concurrency=1)

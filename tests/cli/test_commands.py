@@ -123,7 +123,7 @@ def test_a_name_has_no_effect_in_a_status_line(sent: str, monkeypatch: pytest.Mo
     assert " ".join(f"deploying {SENT[sent]} here …".split()) in " ".join(written.split())
 
 
-def test_only_a_program_ends_a_line(run: Any) -> None:
+def test_only_a_line_feed_ends_a_line(run: Any) -> None:
     assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\r\ntwo\u2028three")])).split("\n")[:-1]] == [
         "a: one",
         r"a: two\u2028three",
@@ -167,7 +167,7 @@ def test_the_logs_of_one_stack_are_those_of_its_groups(run: Any, monkeypatch: py
     assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["first", "second"]
 
 
-def test_a_mistake_of_the_aws_client_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def reject() -> None:
         raise PermissionError(13, "Permission denied", "state.json")
 
@@ -226,7 +226,7 @@ def test_env_unsets_variables_that_would_override_it(
     assert run.stdout.split() == ["http://[::1]", "true"]
 
 
-def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None:
+def test_one_of_several_webhooks_has_to_be_named(deployed: Callable[..., None]) -> None:
     deployed("One/Webhook", "Two/Webhook")
     named = CliRunner().invoke(app, ["local", "url", "Two/Webhook"])
     assert named.stdout == "http://127.0.0.1:9/Two/Webhook\n"
@@ -240,7 +240,7 @@ def test_of_several_webhooks_one_is_named(deployed: Callable[..., None]) -> None
         (["A/W"], ["B/W"], "no webhook is called B/W, only A/W"),
     ],
 )
-def test_without_one_webhook_to_choose_its_url_is_not_guessed(
+def test_an_ambiguous_webhook_is_not_guessed(
     deployed: Callable[..., None], there: list[str], arguments: list[str], said: str
 ) -> None:
     deployed(*there)

@@ -12,7 +12,7 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
 
 
-def test_neither_profile_nor_proxy_of_the_user_is_between_us_and_the_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_aws_is_called_without_profile_and_proxy_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "does-not-exist")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -71,7 +71,7 @@ def test_a_region_that_is_named_comes_before_that_of_the_profile() -> None:
 
 
 @pytest.mark.usefixtures("profiles")
-def test_a_profile_or_region_that_no_one_knows_is_rejected() -> None:
+def test_an_unknown_profile_and_a_missing_region_are_rejected() -> None:
     with pytest.raises(ProfileNotFound):
         Target(profile="three").client("sqs")
     with pytest.raises(NoRegionError):
@@ -79,7 +79,7 @@ def test_a_profile_or_region_that_no_one_knows_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1:4566", "127.0.0.1:4566"])
-def test_an_endpoint_is_on_this_machine(endpoint: str) -> None:
+def test_an_endpoint_on_another_machine_is_rejected(endpoint: str) -> None:
     with pytest.raises(CliError, match="must be on a loopback address"):
         Target(endpoint=endpoint)
 

@@ -64,7 +64,7 @@ def test_a_rejected_request_is_not_acknowledged(ingress: str, urls: Urls) -> Non
 
 
 @ingresses
-def test_a_key_opens_its_own_ingress_and_no_other(ingress: str, urls: Urls, emulator: Emulator) -> None:
+def test_an_api_key_is_accepted_at_its_own_ingress_only(ingress: str, urls: Urls, emulator: Emulator) -> None:
     others = [key(emulator, other) for other in ("Lambda", "Direct", "Binary") if other != ingress]
     for headers in ({}, {"x-api-key": ""}, {"x-api-key": "wrong"}, *({"x-api-key": other} for other in others)):
         answer = http.post(urls[f"AccessControl/{ingress}Keyed"], content=b"x", headers=headers)
@@ -74,7 +74,7 @@ def test_a_key_opens_its_own_ingress_and_no_other(ingress: str, urls: Urls, emul
 
 
 @ingresses
-def test_a_key_is_no_part_of_the_webhook(ingress: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
+def test_an_api_key_is_not_in_the_webhook(ingress: str, urls: Urls, emulator: Emulator, observe: Observe) -> None:
     own, mark = key(emulator, ingress), uuid.uuid4().hex
     http.post(
         urls[f"AccessControl/{ingress}Keyed"], params={"X-Amz-Date": "kept"}, content=mark, headers={"x-Api-KEY": own}
@@ -85,7 +85,7 @@ def test_a_key_is_no_part_of_the_webhook(ingress: str, urls: Urls, emulator: Emu
     assert stored["query"] == "X-Amz-Date=kept"
 
 
-def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
+def test_a_signature_of_iam_is_not_in_the_webhook(urls: Urls, observe: Observe) -> None:
     mark = uuid.uuid4().hex
     headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=a-secret", "X-Amz-Security-Token": "a-secret"}
     query = {"X-Amz-Security-Token": "a-secret", "X-Amz-Signature": "a-secret", "X-Amz-Date": "kept"}
@@ -97,7 +97,7 @@ def test_nor_is_a_signature(urls: Urls, observe: Observe) -> None:
 
 @pytest.mark.parametrize("path", ["", "/below"])
 @pytest.mark.parametrize("ingress", ["Lambda", "Binary"])
-def test_a_browser_may_send_into_an_api_of_another_users_at_its_domain(ingress: str, path: str, urls: Urls) -> None:
+def test_a_browser_may_send_to_an_existing_api_at_its_domain(ingress: str, path: str, urls: Urls) -> None:
     url = urls[f"AccessControl/{ingress}Theirs"] + path
     origin = {"Origin": "https://example.com"}
     preflight = http.options(url, headers=origin | {"Access-Control-Request-Method": "POST"})
@@ -110,9 +110,7 @@ def test_a_browser_may_send_into_an_api_of_another_users_at_its_domain(ingress: 
 
 @ingresses
 @pytest.mark.parametrize("path", ["", "/below"])
-def test_a_browser_may_send_from_the_origin_that_was_named(
-    ingress: str, path: str, urls: Urls, emulator: Emulator
-) -> None:
+def test_a_browser_may_send_from_a_named_origin(ingress: str, path: str, urls: Urls, emulator: Emulator) -> None:
     url = urls[f"AccessControl/{ingress}Keyed"] + path
     origin = {"Origin": "https://example.com"}
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-api-key"}

@@ -84,7 +84,9 @@ def outcome(**differences: Any) -> Any:
         ({"report": Report(sent=3, accepted_ids=["a", "b"])}, False),
     ],
 )
-def test_anything_lost_stored_twice_overrun_or_rejected_is_a_failure(differences: dict[str, Any], ok: bool) -> None:
+def test_a_lost_duplicate_or_rejected_webhook_or_an_overrun_fails_the_demo(
+    differences: dict[str, Any], ok: bool
+) -> None:
     assert outcome(**differences).ok is ok
 
 

@@ -33,7 +33,9 @@ def send(url: str, body: bytes, key: str, partner_id: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("name", WEBHOOKS)
-def test_each_answers_and_names_and_drops_by_itself(name: str, urls: dict[str, str], observe: Observe) -> None:
+def test_each_endpoint_has_its_own_acknowledgement_id_header_and_filters(
+    name: str, urls: dict[str, str], observe: Observe
+) -> None:
     webhook, run = observe(name), f" of {uuid.uuid4()}"
     for kind, body in PAYLOADS.items():
         for _ in range(2):

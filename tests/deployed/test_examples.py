@@ -37,7 +37,7 @@ def cdk(emulator: Emulator, example: str, output: Path, *arguments: str) -> str:
 @pytest.mark.usefixtures("urls")  # it has bootstrapped
 @pytest.mark.parametrize("example", STACKS)
 @pytest.mark.slow(12)
-def test_an_example_lives_its_life_by_the_plain_cdk_cli(example: str, emulator: Emulator, tmp_path: Path) -> None:
+def test_the_plain_cdk_cli_deploys_and_destroys_an_example(example: str, emulator: Emulator, tmp_path: Path) -> None:
     stack = STACKS[example]
     assert cdk(emulator, example, tmp_path, "ls").splitlines() == [stack]
     assert "AWS::SQS::Queue" in cdk(emulator, example, tmp_path, "synth")

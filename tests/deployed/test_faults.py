@@ -31,7 +31,7 @@ SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
 
 
 @pytest.mark.slow(75)
-def test_whatever_fails_each_accepted_webhook_is_stored_once_or_dead_lettered_with_its_reason() -> None:
+def test_during_all_faults_each_webhook_is_stored_once_or_dead_lettered_with_its_reason() -> None:
     outcome = run(SEED, WEBHOOKS)
     show(outcome)
     assert dict(outcome.verdict.problems) == {}
@@ -166,7 +166,7 @@ def test_a_dead_letter_is_parsed_as_it_was_sent() -> None:
     assert DeadLetter.read(message("-", "encoding=empty&id=7-3")) == DeadLetter("7-3", None, b"", "", "")
 
 
-def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
+def test_the_same_seed_makes_the_same_plan_and_another_seed_another() -> None:
     one, again, other = Plan(1, 300), Plan(1, 300), Plan(2, 300)
     for part in ("webhooks", "deliveries", "lanes"):
         assert getattr(one, part) == getattr(again, part)
@@ -174,7 +174,7 @@ def test_the_same_seed_is_the_same_plan_and_another_is_another() -> None:
 
 
 @pytest.mark.parametrize("webhooks", [WEBHOOKS, 10_000])
-def test_a_plan_has_every_fault_and_some_poison_and_sends_some_twice(webhooks: int) -> None:
+def test_a_plan_has_every_fault_poison_and_duplicates(webhooks: int) -> None:
     plan = Plan(SEED, webhooks)
     faults = {strike.fault for lane in plan.lanes.values() for strike in lane}
     assert faults == set(get_args(Fault))
@@ -186,7 +186,7 @@ def test_a_plan_has_every_fault_and_some_poison_and_sends_some_twice(webhooks: i
     assert len({webhook.body for webhook in plan.webhooks}) > webhooks * 0.9
 
 
-def test_without_a_pooler_the_same_seed_is_the_same_but_for_its_faults() -> None:
+def test_without_a_pooler_a_plan_lacks_only_the_faults_of_the_pooler() -> None:
     plan, other = Plan(SEED, WEBHOOKS), Plan(SEED, WEBHOOKS, pooler=False)
     assert other.webhooks == plan.webhooks
     assert other.lanes == {name: strikes for name, strikes in plan.lanes.items() if name != "pooler"}

@@ -67,7 +67,7 @@ def test_only_webhooks_with_a_match_are_stored_and_all_get_the_same_answer(
 
 
 @pytest.mark.parametrize("ingress", LINES)
-def test_a_header_is_enough_and_in_any_case(ingress: str, urls: Urls, observe: Observe) -> None:
+def test_a_header_matches_a_filter_in_any_case(ingress: str, urls: Urls, observe: Observe) -> None:
     wanted = [send(urls[ingress], b"plain", **{name: "push"}) for name in ("X_Event", "x_event", "X_EVENT")]
     unwanted = [
         send(urls[ingress], b"plain", X_Event="Push"),
@@ -78,13 +78,13 @@ def test_a_header_is_enough_and_in_any_case(ingress: str, urls: Urls, observe: O
 
 
 @pytest.mark.parametrize("ingress", ["Filtered/Lambda", "Filtered/Binary"])
-def test_bytes_that_are_no_text_are_wanted_by_their_headers_only(ingress: str, urls: Urls, observe: Observe) -> None:
+def test_bytes_that_are_no_text_match_by_their_headers_only(ingress: str, urls: Urls, observe: Observe) -> None:
     payload = bytes(range(256))
     stored(observe(ingress), [send(urls[ingress], payload, X_Event="push")], [send(urls[ingress], payload)])
 
 
 @pytest.mark.parametrize(("ingress", "stage"), LINES.items())
-def test_each_that_is_dropped_is_one_line_without_its_payload(
+def test_each_dropped_webhook_is_one_log_line_without_its_payload(
     ingress: str, stage: str, urls: Urls, observe: Observe
 ) -> None:
     payload = json.dumps({"kind": f"refund-{uuid.uuid4()}"}).encode()

@@ -93,7 +93,7 @@ def test_the_examples_cover_every_kind_of_payload(events: list[Event]) -> None:
 @pytest.mark.parametrize("sink", ["Postgres", "DynamoDB"])
 @pytest.mark.parametrize("ingress", ["Lambda", "Direct"])
 @pytest.mark.slow(8)
-def test_each_is_stored_once_as_it_was_sent(
+def test_each_example_is_stored_once_as_it_was_sent(
     ingress: str,
     sink: str,
     events: list[Event],

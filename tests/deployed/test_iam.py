@@ -149,7 +149,7 @@ class Deployed:
 
     def works(self) -> dict[str, bool]:
         """Return which parts work: ingress, sink, dead-letter queue, redelivery, and S3 if there is a bucket."""
-        found = {"ingress": False, "sink": False, "dead letters": False, "redelivery": False, "S3": False}
+        found = {"ingress": False, "sink": False, "dead-letter queue": False, "redelivery": False, "S3": False}
         self.restart()
         id = str(uuid.uuid4())
         found["ingress"] = self.send(id) == 202
@@ -158,8 +158,8 @@ class Deployed:
         found["sink"] = self.stores(id)
         if not found["sink"]:
             return found
-        found["dead letters"] = self.buries()
-        found["S3"] = self.takes_large_ones()
+        found["dead-letter queue"] = self.dead_letters()
+        found["S3"] = self.stores_large_payloads()
         with self.sink.trouble():
             id = str(uuid.uuid4())
             self.send(id)
@@ -177,7 +177,7 @@ class Deployed:
         lines = [line for line in self.webhook.log("ConsumerLogs") if line.get("id") == id]
         return any(line["message"] in messages for line in lines)
 
-    def buries(self) -> bool:
+    def dead_letters(self) -> bool:
         """Tell whether a foreign message is in the dead-letter queue, with the reason."""
         self.webhook.take_dead_letters()
         sqs = self.webhook.target.client("sqs")
@@ -188,7 +188,7 @@ class Deployed:
             "reason" in dead_letter.get("MessageAttributes", {}) for dead_letter in dead_letters
         )
 
-    def takes_large_ones(self) -> bool:
+    def stores_large_payloads(self) -> bool:
         """Tell whether a large payload is stored, and deleted from its temporary place."""
         if self.bucket is None:
             return True
@@ -292,7 +292,7 @@ def test_no_action_is_missing_and_none_is_superfluous(app_dir: Path, table: str,
 
 
 @pytest.mark.slow(30)
-def test_nor_is_any_with_a_database(strict: Emulator) -> None:
+def test_no_action_is_missing_and_none_is_superfluous_with_a_database(strict: Emulator) -> None:
     with postgres_server.running() as server:
         app = deployed(strict, EXAMPLES / "postgres", server.context())
         app.sink = in_server(server)
@@ -321,6 +321,6 @@ def test_a_direct_integration_may_make_the_calls_of_its_handshake(strict: Emulat
     assert http.post(webhook.url, json={"value": []}).status_code == 202
 
 
-def test_each_example_is_among_them() -> None:
+def test_each_example_is_checked() -> None:
     deployed_here = {"hello", "direct", "python_handler", "postgres"}
     assert {folder.name for folder in apps.EXAMPLES} == deployed_here

@@ -45,7 +45,7 @@ def as_stripe(url: str, event: str) -> httpx.Response:
 
 
 @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
-def test_a_partner_that_sends_anothers_id_first_takes_nothing_away(
+def test_a_partner_that_uses_an_id_of_another_provider_first_replaces_nothing(
     ingress: str, urls: dict[str, str], observe: Observe
 ) -> None:
     webhook, id = observe(f"Providers/{ingress}"), f"evt_{uuid.uuid4().hex}"

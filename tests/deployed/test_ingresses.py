@@ -67,14 +67,16 @@ def test_any_method_on_any_path_is_stored_with_all_that_it_had(
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_the_patterns_own_hello_is_stored_with_its_path(ingress: str, urls: Urls, observe: Observe) -> None:
+def test_a_get_of_hello_is_stored_with_its_path(ingress: str, urls: Urls, observe: Observe) -> None:
     id = http.get(f"{urls[ingress]}/hello").json()["id"]
     (item,) = stored(observe(ingress), id)
     assert (item["path"], item["payload"], item["query"]) == ("/hello", "", "")
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_the_mount_itself_is_a_path_too(ingress: str, urls: Urls, observe: Observe) -> None:
+def test_a_request_to_the_endpoint_itself_is_stored_with_the_root_path(
+    ingress: str, urls: Urls, observe: Observe
+) -> None:
     (item,) = stored(observe(ingress), http.post(urls[ingress], content=b"x").json()["id"])
     assert item["path"] == "/"
 
@@ -113,7 +115,7 @@ def test_requests_above_the_rate_limit_are_rejected(ingress: str, urls: Urls) ->
 
 
 @pytest.mark.parametrize("ingress", ["Ingresses/BrokenLambda", "Ingresses/BrokenDirect"])
-def test_a_queue_that_fails_is_told_and_never_a_success(
+def test_if_the_queue_fails_the_response_is_an_error(
     ingress: str, urls: Urls, observe: Observe, emulator: Emulator
 ) -> None:
     emulator.client("sqs").delete_queue(QueueUrl=observe(ingress).queue_url)
@@ -138,9 +140,7 @@ def test_one_delivery_sent_twice_is_stored_once(ingress: str, urls: Urls, observ
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_a_provider_cannot_make_two_webhooks_one_by_choosing_the_id_of_the_request(
-    ingress: str, urls: Urls, observe: Observe
-) -> None:
+def test_two_webhooks_with_the_same_request_id_are_both_stored(ingress: str, urls: Urls, observe: Observe) -> None:
     headers = {"X-Amzn-RequestId": "chosen"}
     answers = [http.post(urls[ingress], content=body, headers=headers) for body in (b"one", b"another")]
     assert [answer.headers["x-amzn-requestid"] for answer in answers] == ["chosen"] * 2
@@ -260,7 +260,7 @@ def test_a_fifo_queue_keeps_the_order(ingress: str, urls: Urls, observe: Observe
     assert [line["id"] for line in observe(ingress).log("ConsumerLogs") if line["message"] == "stored"] == ids
 
 
-class TestAConsumerOfOnesOwn:
+class TestAnExistingConsumer:
     def records(self, webhook: ObservedWebhook) -> list[dict[str, Any]]:
         return [json.loads(item["record"]) for item in webhook.items(f"{webhook.id}Records")]
 

@@ -186,7 +186,7 @@ class TestCustom:
         if ingress != "Lambda":
             assert wait_for(lambda: webhook.unverified() >= 1, SECONDS)
 
-    def test_it_answers_at_the_ingress(self, urls: dict[str, str]) -> None:
+    def test_a_custom_source_answers_at_the_endpoint(self, urls: dict[str, str]) -> None:
         answer = http.options(urls["Providers/Lambda"])
         assert (answer.status_code, answer.text) == (200, "here")
 

@@ -90,7 +90,7 @@ def test_a_database_that_is_down_for_a_while_costs_no_webhook(
     assert all(1 <= line["retry_in"] <= 10 for line in failures)
 
 
-def test_the_example_of_a_handler_stores_totals_and_dead_letters_orders_without_items(emulator: Emulator) -> None:
+def test_the_example_of_a_handler_stores_totals_and_dead_letters_invalid_orders(emulator: Emulator) -> None:
     (webhook,) = deploy(emulator, EXAMPLES / "python_handler")
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     items = [{"price": "12.50", "quantity": 2}, {"price": 3, "quantity": 1}]
@@ -109,7 +109,7 @@ def test_the_example_of_a_handler_stores_totals_and_dead_letters_orders_without_
     )
 
 
-def test_a_consumer_of_ones_own_reads_webhooks_with_the_layer(
+def test_an_existing_consumer_reads_webhooks_with_the_layer(
     urls: dict[str, str], observe: Callable[[str], ObservedWebhook]
 ) -> None:
     answer = http.post(f"{urls['Layered/Webhook']}/in", json={"total": 7})

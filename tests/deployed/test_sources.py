@@ -92,7 +92,9 @@ def test_no_stage_logs_payload_secret_or_signature(ingress: str, urls: dict[str,
 
 
 @pytest.mark.parametrize("ingress", ["Signed/RotatedLambda", "Signed/RotatedDirect"])
-def test_a_rotation_rejects_no_one(ingress: str, urls: dict[str, str], observe: Observe, emulator: Emulator) -> None:
+def test_no_webhook_is_rejected_during_a_rotation(
+    ingress: str, urls: dict[str, str], observe: Observe, emulator: Emulator
+) -> None:
     """Send before, during and after the provider changes its secret, with some requests in flight with the old one."""
     secrets, webhook = emulator.client("secretsmanager"), observe(ingress)
     key = webhook.physical("AWS::SecretsManager::Secret", ingress.removeprefix("Signed/"))
@@ -108,7 +110,7 @@ def test_a_rotation_rejects_no_one(ingress: str, urls: dict[str, str], observe: 
 
 
 def stripes(body: bytes, secret: str) -> dict[str, str]:
-    at = math.ceil(time.time())  # up, which leaves its way here all of the tolerance
+    at = math.ceil(time.time())  # rounded up, so that the request has the whole tolerance
     return {"Stripe-Signature": f"t={at},v1={hmac.new(secret.encode(), b'%d.%s' % (at, body), 'sha256').hexdigest()}"}
 
 
@@ -143,13 +145,13 @@ def test_an_unverified_webhook_is_redriven_after_the_secret_is_fixed(
     assert dead_letters("redrive", "Unverified").startswith("redrive 2 Unverified")
     assert wait_for(lambda: stored(webhook, id), SECONDS)
     assert [item["delivery_id"] for item in webhook.items()] == [id]
-    # Forged webhooks return for good, though the script may have seen them again, and hidden them for ten seconds.
+    # Forged webhooks stay unverified. The script may have received them again, which hides them for ten seconds.
     left: list[dict[str, Any]] = []
 
-    def has_are_retried() -> bool:
+    def has_forged() -> bool:
         left.extend(webhook.take_unverified())
         return bool(left)
 
-    assert wait_for(has_are_retried, SECONDS)
+    assert wait_for(has_forged, SECONDS)
     (message,) = each_once(left)
     assert json.loads(message["Body"]) == json.loads(forged)

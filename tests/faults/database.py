@@ -38,13 +38,13 @@ class Database(PostgresServer):
         """Create the sink's table, with a constraint and a trigger of its owner."""
         for step in (
             statement,
-            "ALTER TABLE webhooks ADD CONSTRAINT not_refused CHECK (payload NOT LIKE 'REFUSED%'::bytea)",
+            "ALTER TABLE webhooks ADD CONSTRAINT not_rejected CHECK (payload NOT LIKE 'REJECTED%'::bytea)",
             "ALTER TABLE webhooks ADD CONSTRAINT is_text CHECK "
             "(CASE WHEN path LIKE '%/as-text' THEN convert_from(payload, 'UTF8') IS NOT NULL ELSE true END)",
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION 'this customer has no account'; END $$",
             "CREATE TRIGGER no_account BEFORE INSERT ON webhooks FOR EACH ROW "
-            """WHEN (position('"refused": "a trigger"'::bytea in NEW.payload) > 0) EXECUTE FUNCTION refuse()""",
+            """WHEN (position('"rejected": "a trigger"'::bytea in NEW.payload) > 0) EXECUTE FUNCTION reject()""",
             f"GRANT SELECT, INSERT ON webhooks TO {USER}",
             "CREATE TABLE probe (n int)",
         ):

@@ -136,9 +136,9 @@ def _poisons(chance: Random, webhooks: int, meanwhile: set[int]) -> list[int]:
 
 def _payload(chance: Random, number: int, poison: str | None) -> tuple[str, bytes]:
     """Return content type and bytes of a payload: one that SQS carries as text or not, an empty one, or a large one."""
-    order = {"order": number, "customer": chance.choice(["Zoë", "世界", "O'Neil", "😀"]), "refused": poison}
+    order = {"order": number, "customer": chance.choice(["Zoë", "世界", "O'Neil", "😀"]), "rejected": poison}
     if poison == "a constraint":
-        return "text/plain", b"REFUSED " + chance.randbytes(chance.randrange(100)).hex().encode()
+        return "text/plain", b"REJECTED " + chance.randbytes(chance.randrange(100)).hex().encode()
     if poison == "no text":
         return "application/octet-stream", b"\xff\xfe" + json.dumps(order).encode()
     kinds = {"json": 50, "form": 20, "binary": 20, "empty": 5, "large": 5}

@@ -15,10 +15,10 @@ from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import console, progress, say
 
 from . import system as systems
+from .client import Client
 from .database import SLOW_COMMIT, Database
 from .effects import ConsumerLog, Effect, of_errors
 from .plan import INGRESSES, Fault, Ingress, Plan
-from .sender import Sender
 from .strikes import SQS_PATIENCE, Strikes
 from .system import System
 from .verdict import DeadLetter, Row, Verdict
@@ -89,15 +89,15 @@ def run(seed: int, webhooks: int) -> Run:
             each.name.rpartition("/")[2]: each.url for each in deploy(system.emulator, APP, context=system.context())
         }
         observed = {ingress: ObservedWebhook(system.emulator, "Faults", ingress) for ingress in INGRESSES}
-        sender = Sender({ingress: system.url(urls[ingress]) for ingress in INGRESSES}, plan)
-        strikes = Strikes(plan, sender, system, observed)
+        client = Client({ingress: system.url(urls[ingress]) for ingress in INGRESSES}, plan)
+        strikes = Strikes(plan, client, system, observed)
         with progress("sending", len(plan.deliveries)) as advance, strikes.running():
-            sender.run(advance)
+            client.run(advance)
         say("waiting until the queues are empty")
         for webhook in observed.values():
             webhook.wait_until_drained(DRAIN_SECONDS)
         dead_letters = [DeadLetter.read(each) for webhook in observed.values() for each in webhook.take_dead_letters()]
-        verdict = Verdict(plan, sender.accepted, _rows(system.database), dead_letters)
+        verdict = Verdict(plan, client.accepted, _rows(system.database), dead_letters)
         seconds = time.monotonic() - started
         say("reading the logs")
         logs = {
@@ -106,12 +106,12 @@ def run(seed: int, webhooks: int) -> Run:
         return Run(
             plan,
             verdict,
-            list(_effects(plan, sender, strikes, system, logs, verdict)),
-            requests=sender.requests,
+            list(_effects(plan, client, strikes, system, logs, verdict)),
+            requests=client.requests,
             seconds=seconds,
-            sending_seconds=sender.seconds,
+            sending_seconds=client.seconds,
             unreported={ingress: log.stored_unreported() for ingress, log in logs.items()},
-            taken_twice=_taken_twice(plan, sender, logs),
+            taken_twice=_taken_twice(plan, client, logs),
         )
 
 
@@ -120,15 +120,15 @@ def _rows(database: Database) -> list[Row]:
     return [Row(*row) for row in rows]
 
 
-def _taken_twice(plan: Plan, sender: Sender, logs: Mapping[Ingress, ConsumerLog]) -> int:
+def _taken_twice(plan: Plan, client: Client, logs: Mapping[Ingress, ConsumerLog]) -> int:
     numbers = {webhook.id: webhook.number for webhook in plan.webhooks}
     messages = sum((log.messages_of_each() for log in logs.values()), Counter[str]())
-    return sum(max(0, count - sender.accepted[numbers[id]]) for id, count in messages.items() if id in numbers)
+    return sum(max(0, count - client.accepted[numbers[id]]) for id, count in messages.items() if id in numbers)
 
 
 def _effects(
     plan: Plan,
-    sender: Sender,
+    client: Client,
     strikes: Strikes,
     system: System,
     logs: Mapping[Ingress, ConsumerLog],
@@ -153,7 +153,7 @@ def _effects(
     yield effect(
         "publisher killed",
         "answers 502",
-        {"processes": struck.publishers_killed, "answers 502": sender.rejected[502]},
+        {"processes": struck.publishers_killed, "answers 502": client.rejected[502]},
     )
     yield effect(
         "database killed",
@@ -199,7 +199,7 @@ def _effects(
         {
             "answers late": len(system.sqs.delays),
             "answers after the timeout": sum(delay > SQS_PATIENCE for delay in system.sqs.delays),
-            "tries without an answer in time": sender.unanswered["ReadTimeout"],
+            "tries without an answer in time": client.unanswered["ReadTimeout"],
             "batches not postponed": sum(len(log.lines("not postponed")) for log in logs.values()),
             "dead-letter messages not taken": sum("dead_letter_queue_error" in line for line in of_all),
         },
@@ -210,12 +210,12 @@ def _effects(
         "answers 500",
         {
             "calls rejected": system.sqs.rejected,
-            "answers 500": sender.rejected[500],
-            "answers 503": sender.rejected[503],
+            "answers 500": client.rejected[500],
+            "answers 503": client.rejected[503],
         },
     )
     yield effect("providers cut off", "acceptances lost", {"acceptances lost": system.providers.cut})
-    twice = sum(count > 1 for count in sender.accepted.values())
+    twice = sum(count > 1 for count in client.accepted.values())
     yield Effect("sent twice", len(plan.twice), "accepted twice", {"accepted twice": twice})
     dead = verdict.total.dead_lettered
     yield Effect("poison", len(plan.poison), "dead-lettered", {"dead-lettered": dead})

@@ -14,9 +14,9 @@ import psutil
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import say
 
+from .client import Client
 from .pgbouncer import PgBouncer
 from .plan import INGRESSES, Fault, Ingress, Plan, Strike
-from .sender import Sender
 from .system import System
 from .weak_link import NEVER
 
@@ -51,18 +51,18 @@ class Struck:
 
 
 class Strikes:
-    """Strikes as planned, each lane in a thread, while the sender makes progress."""
+    """Strikes as planned, each lane in a thread, while the client makes progress."""
 
     def __init__(
         self,
         plan: Plan,
-        sender: Sender,
+        client: Client,
         system: System,
         webhooks: Mapping[Ingress, ObservedWebhook],
     ) -> None:
         self.struck = Struck()
         self._plan = plan
-        self._sender = sender
+        self._client = client
         self._emulator = system.emulator
         self._database = system.database
         self._pooler = system.pooler
@@ -106,23 +106,23 @@ class Strikes:
 
     def _run(self, name: str, strikes: list[Strike]) -> None:
         chance = Random(f"{name} {self._plan.seed}")
-        # The sender waits for a fault that lasts, but not for a kill: a function needs something to do.
+        # The client waits for a fault that lasts, but not for a kill: a function needs something to do.
         ats = [*(strike.at for strike in strikes[1:]), inf]
         limits = [at if strike.seconds else inf for strike, at in zip(strikes, ats, strict=True)]
         try:
             for strike, limit in zip(strikes, limits, strict=True):
-                self._sender.limits[name] = limit
-                while self._sender.through < strike.at:
+                self._client.limits[name] = limit
+                while self._client.through < strike.at:
                     if self._over.wait(0.05):
                         return
-                say(f"  {self._sender.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
+                say(f"  {self._client.through:>6} sent: {strike.fault}" + _lasting(strike.seconds))
                 self._strike(strike, chance)
                 self.struck.times[strike.fault] += 1
         except BaseException as error:
             self._errors.append(error)
             self._over.set()
         finally:
-            self._sender.limits[name] = inf
+            self._client.limits[name] = inf
 
     def _strike(self, strike: Strike, chance: Random) -> None:
         match strike.fault:
@@ -134,7 +134,7 @@ class Strikes:
                 )
             case "publisher killed":
                 self.struck.publishers_killed += self._kill(
-                    self._publisher, self._sqs.port, lambda: self._sender.rejected[502], chance
+                    self._publisher, self._sqs.port, lambda: self._client.rejected[502], chance
                 )
             case "database killed":
                 with self._at_work():
@@ -161,7 +161,7 @@ class Strikes:
                 self._slow_sqs(strike.seconds, chance)
             case "SQS rejects":
                 with self._sqs.rejecting(lambda: chance.choice(_REJECTIONS)):
-                    self._lasts(strike.seconds, lambda: self._sender.rejected[500])
+                    self._lasts(strike.seconds, lambda: self._client.rejected[500])
             case "providers cut off":
                 self._cut_off(strike.seconds, chance)
 

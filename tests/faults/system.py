@@ -36,7 +36,7 @@ _POOLER_SETTINGS = "query_wait_timeout = 5\nserver_login_retry = 1"
 class System:
     """The parts of the system.
 
-    ``providers`` is the link from the sender to API Gateway, ``sqs`` the one from all to SQS. Without PgBouncer,
+    ``providers`` is the link from the client to API Gateway, ``sqs`` the one from all to SQS. Without PgBouncer,
     ``pooler`` is None, and all use Postgres itself.
     """
 
@@ -52,7 +52,7 @@ class System:
         return [*self.database.context(), f"pooler=127.0.0.1:{pooler}", f"sqs=http://127.0.0.1:{self.sqs.port}"]
 
     def url(self, url: str) -> str:
-        """Return the URL for the sender in place of the emulator's."""
+        """Return the URL for the client in place of the emulator's."""
         return f"http://127.0.0.1:{self.providers.port}{url.removeprefix(self.emulator.endpoint)}"
 
 

@@ -13,7 +13,7 @@ from .plan import INGRESSES, POISONS, Plan, Planned
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table. ``number`` is the one that the sender gave it, whatever its id."""
+    """A row of the table. ``number`` is the one that the client gave it, whatever its id."""
 
     id: str
     number: str | None

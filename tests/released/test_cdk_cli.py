@@ -30,7 +30,7 @@ def repacked(**changes: bytes) -> dict[str, bytes]:
     return LAUNCHER | {f"{INSIDE}{name}": data for name, data in (OWN | changes).items()}
 
 
-def test_the_same_files_are_taken() -> None:
+def test_the_same_files_are_accepted() -> None:
     assert compare(files(archive(repacked())), files(archive(OWN))).startswith("all 2 files")
     assert compare(files(archive(repacked(**{"metadata.json": b"{}"}))), files(archive(OWN)))
 
@@ -45,12 +45,12 @@ def test_the_same_files_are_taken() -> None:
         (repacked(), {f"{INSIDE}lib/link.js": "/etc/passwd"}, "in addition to AWS's files, .*lib/link.js"),
     ],
 )
-def test_one_that_is_another_is_told(content: dict[str, bytes], links: dict[str, str], told: str) -> None:
+def test_another_file_is_rejected(content: dict[str, bytes], links: dict[str, str], told: str) -> None:
     with pytest.raises(Differs, match=told):
         compare(files(archive(content, links)), files(archive(OWN)))
 
 
-def test_a_package_of_aws_without_files_proves_nothing() -> None:
+def test_a_package_of_aws_without_files_is_rejected() -> None:
     with pytest.raises(Differs, match="must have files"):
         compare(files(archive(repacked())), {})
 

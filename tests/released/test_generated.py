@@ -18,7 +18,7 @@ WRITTEN = [
 
 
 @pytest.mark.skipif(not TRACKED, reason="this is no checkout of git")
-def test_no_lock_file_and_no_generated_file_has_an_address_in_it() -> None:
+def test_no_lock_file_and_no_generated_file_has_an_address() -> None:
     assert {"requirements/dev.txt", "pyproject.toml", ".github/workflows/release.yml"} <= set(WRITTEN)
     addresses = {name: re.findall(r"\w+://\S+|\S*index-url\S*", (ROOT / name).read_text()) for name in WRITTEN}
     assert {name: found for name, found in addresses.items() if found} == {}
@@ -29,7 +29,7 @@ PACKAGES = [name for name in TRACKED if name.endswith("package-lock.json")]
 
 
 @pytest.mark.parametrize("name", REQUIREMENTS)
-def test_whatever_is_locked_from_pypi_has_its_hashes(name: str) -> None:
+def test_packages_locked_from_pypi_have_hashes(name: str) -> None:
     lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
     assert lines
     hashed = re.compile(r"[\w.-]+==[^ ]+( ;.*?)?( +--hash=sha256:[0-9a-f]{64})+")
@@ -37,7 +37,7 @@ def test_whatever_is_locked_from_pypi_has_its_hashes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_whatever_is_locked_from_npm_has_its_hash_and_no_address(name: str) -> None:
+def test_packages_locked_from_npm_have_a_hash_and_no_address(name: str) -> None:
     (_, *packages) = json.loads((ROOT / name).read_text())["packages"].values()
     assert packages
     for package in packages:
@@ -46,7 +46,7 @@ def test_whatever_is_locked_from_npm_has_its_hash_and_no_address(name: str) -> N
         assert "hasInstallScript" not in package or package.get("optional"), "it would not be run: npm ci is told so"
 
 
-def test_every_lock_is_one_that_is_installed_from() -> None:
+def test_the_lock_files_are_those_listed_here() -> None:
     assert sorted(REQUIREMENTS) == [
         "benchmarks/requirements.txt",
         "requirements/build.txt",
@@ -61,7 +61,7 @@ def test_every_lock_is_one_that_is_installed_from() -> None:
     ]
 
 
-def test_nothing_is_installed_but_by_a_lock() -> None:
+def test_packages_are_installed_from_lock_files_only() -> None:
     written = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     installs = [line for line in written.splitlines() if re.search(r"pip install|npm (ci|install|update)", line)]
     locked = re.compile(r"--require-hashes|npm ci\b|--package-lock-only|--editable \.")
@@ -69,7 +69,7 @@ def test_nothing_is_installed_but_by_a_lock() -> None:
     assert [line for line in installs if not locked.search(line)] == []
 
 
-def test_a_release_is_built_with_the_tools_of_development() -> None:
+def test_a_release_is_built_with_the_versions_used_in_development() -> None:
     alone, among = (versions(f"requirements/{name}.txt") for name in ("build", "dev"))
     assert alone.items() <= among.items()
     assert "hatchling" in alone

@@ -47,7 +47,7 @@ def test_the_resources_of_the_last_release_stay_unless_the_changelog_says_otherw
     assert untrue == set(), "the changelog tells of changes that there are not"
 
 
-def test_a_queue_with_another_logical_id_is_replaced_and_that_has_to_be_told(today: Resources) -> None:
+def test_a_queue_with_another_logical_id_is_replaced_and_must_be_in_the_changelog(today: Resources) -> None:
     id = today["/Own/Webhook/Queue/Resource"]["LogicalId"]
     before: Resources = json.loads(json.dumps(today).replace(f'"{id}"', '"AnotherQueue"'))
     del before["/Own/Webhook/EventSourceMapping/Resource"]
@@ -90,7 +90,7 @@ def test_a_reference_changes_only_if_it_refers_to_another_resource() -> None:
     assert differences(one | mapping("Q"), one | mapping("D")) == {"Mapping": "replaced"}
 
 
-def test_a_name_stands_for_all_below_it_and_wrong_entries_are_found() -> None:
+def test_an_entry_covers_all_constructs_below_it_and_a_wrong_one_is_found() -> None:
     changed = {"Consumer/Role/DefaultPolicy": "changed", "Consumer": "changed", "ConsumerLogs": "added"}
     assert told(changed, {"Consumer": "changed", "ConsumerLogs": "added"}) == ({}, set())
     assert told(changed, {"Consumer": "changed", "Queue": "changed"}) == ({"ConsumerLogs": "added"}, {"Queue"})

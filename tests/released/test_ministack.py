@@ -32,7 +32,7 @@ def test_the_extra_asks_for_the_boto3_of_its_ministack_and_no_other() -> None:
     assert botocore in of_boto3.specifier
 
 
-def test_both_are_moved_in_one_place() -> None:
+def test_both_versions_are_changed_in_one_place() -> None:
     source = tool.PACKAGE.read_text()
     now = {requirement: next(iter(asked_for(requirement).specifier)).version for requirement in ("ministack", "boto3")}
     assert tool.moved(source, now["ministack"], now["boto3"]) == source
@@ -43,6 +43,6 @@ def test_both_are_moved_in_one_place() -> None:
 
 
 @pytest.mark.parametrize("requirements", [[], ["botocore>=1.43"], ['botocore==1.43.106; extra == "full"']])
-def test_a_ministack_that_pins_no_botocore_is_told(requirements: list[str]) -> None:
+def test_a_ministack_that_does_not_pin_botocore_is_rejected(requirements: list[str]) -> None:
     with pytest.raises(ValueError, match="MiniStack must pin botocore"):
         tool.pinned_botocore(requirements)

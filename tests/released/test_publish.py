@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class TestDigests:
-    def test_one_job_tells_another_in_one_line(self, folder: Path) -> None:
+    def test_a_job_passes_the_digests_in_one_line(self, folder: Path) -> None:
         said = subprocess.check_output([sys.executable, PUBLISH / "digests.py", folder], text=True)
         assert said == f"{WHEEL}={sha(b'a wheel')} {SDIST}={sha(b'an sdist')}\n"
         digests.hold(folder, said, said)
@@ -47,7 +47,7 @@ class TestDigests:
             digests.hold(folder, told)
 
     @pytest.mark.parametrize("at", [0, 1])
-    def test_both_have_to_have_said_the_same(self, folder: Path, at: int) -> None:
+    def test_the_digests_of_both_jobs_must_agree(self, folder: Path, at: int) -> None:
         told = [digests.text(digests.digests(folder))] * 2
         for other in ("", "\n", f"{WHEEL}={sha(b'another')} {SDIST}={sha(b'an sdist')}"):
             told[at] = other
@@ -78,13 +78,13 @@ class TestPublished:
         with pytest.raises(Mismatch, match=f"no {WHEEL} that can be fetched\nERROR: No matching"):
             published.published(self.BUILT, tries=2, seconds=0)
 
-    def test_other_bytes_are_told_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_other_bytes_are_reported_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         said = iter(["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE."])
         monkeypatch.setattr(published, "fetch", lambda name, digest: next(said))
         with pytest.raises(Mismatch, match=f"another {WHEEL} than was built"):
             published.published(self.BUILT, tries=3, seconds=0)
 
-    def test_nothing_built_is_nothing_published(self) -> None:
+    def test_missing_digests_are_rejected(self) -> None:
         with pytest.raises(Mismatch, match="the digests of the files must be given"):
             published.published("")
 

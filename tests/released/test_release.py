@@ -50,7 +50,7 @@ def test_the_unreleased_section_gets_version_and_date_and_the_next_starts_empty(
     assert release.notes("v0.2.1") == "### Fixed\n\n- A fault.\n"
 
 
-def test_nothing_is_released_twice() -> None:
+def test_a_release_without_changes_is_rejected() -> None:
     release.prepare("0.2.1")
     with pytest.raises(release.ReleaseError, match="nothing under"):
         release.prepare("0.2.2")
@@ -77,7 +77,7 @@ def test_the_version_follows_from_what_changed(text: str, before_one: str, after
             release.prepare("9.9.9")
 
 
-def test_a_first_release_has_the_version_that_is_there() -> None:
+def test_a_first_release_has_the_current_version() -> None:
     release.VERSION.write_text('__version__ = "0.9.0"\n')
     release.prepare("0.9.0")
     assert release.notes("v0.9.0")
@@ -100,9 +100,9 @@ def test_the_workflow_needs_nothing_but_python(tmp_path: Path) -> None:
     run = [sys.executable, "-S", "-I", str(tool), "--tag", tag, "--notes", str(notes)]
     subprocess.run(run, check=True)
     assert notes.read_text().startswith("### ")
-    refused = subprocess.run([*run[:4], "--tag", "v9.9.9"], capture_output=True, text=True, check=False)
-    assert refused.returncode == 1
-    assert "Traceback" not in refused.stderr
+    rejected = subprocess.run([*run[:4], "--tag", "v9.9.9"], capture_output=True, text=True, check=False)
+    assert rejected.returncode == 1
+    assert "Traceback" not in rejected.stderr
 
 
 def _here() -> str:

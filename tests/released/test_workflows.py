@@ -56,7 +56,7 @@ def writes(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_by_itself_may_nothing(name: str) -> None:
+def test_a_workflow_itself_has_no_permissions(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
 
 
@@ -65,7 +65,7 @@ def test_a_job_has_the_permissions_listed_here() -> None:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_an_action_is_of_one_commit(name: str) -> None:
+def test_an_action_is_pinned_to_a_commit(name: str) -> None:
     used = [step["uses"] for step in steps(JOBS[name]) if "uses" in step]
     assert used
     assert [each for each in used if not re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", each)] == []
@@ -73,7 +73,7 @@ def test_an_action_is_of_one_commit(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_no_script_has_text_of_others_in_it(name: str) -> None:
+def test_no_script_has_text_of_a_third_party(name: str) -> None:
     """GitHub does not quote its expressions, so each is passed in the environment, or is one of these."""
     scripts = "\n".join(step.get("run", "") for step in steps(JOBS[name]))
     assert set(re.findall(r"\$\{\{\s*(.*?)\s*\}\}", scripts)) <= {"matrix.part"}
@@ -136,11 +136,11 @@ class TestPublishing:
         uploads = {name for name, job in JOBS.items() if any("upload" in step.get("uses", "") for step in steps(job))}
         assert uploads == {"release/build", "upgrade/upgrade"}
 
-    def test_of_an_artifact_nothing_is_used_that_no_digest_is_known_of(self) -> None:
+    def test_only_files_of_the_artifact_with_a_known_digest_are_used(self) -> None:
         scripts = "\n".join(step.get("run", "") for step in steps(JOBS["release/pypi"]) + steps(JOBS["release/notes"]))
         assert set(re.findall(r"dist/\S+", scripts)) == {"dist/python", "dist/python/*"}
 
-    def test_its_script_installs_by_locks_alone(self) -> None:
+    def test_its_script_installs_from_lock_files_only(self) -> None:
         script = (ROOT / "tools" / "publish" / "publish.sh").read_text().replace("\\\n", " ")
         lines = [line for line in script.splitlines() if not line.startswith("#")]
         (npm,) = (line for line in lines if re.match(r"\s*npm\b", line))
@@ -151,7 +151,7 @@ class TestPublishing:
         assert "PIP_NO_INDEX=1" in script
         assert not re.search(r"\b(npx|uvx|pipx|curl|wget|eval)\b", "\n".join(lines))
 
-    def test_the_last_before_the_upload_is_the_comparison(self) -> None:
+    def test_the_files_are_compared_immediately_before_the_upload(self) -> None:
         *_, last, upload = (ROOT / "tools" / "publish" / "publish.sh").read_text().splitlines()
         assert last == 'hold "$1"'
         assert upload.endswith('/publib-pypi" "$1"')

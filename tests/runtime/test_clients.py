@@ -36,7 +36,7 @@ def test_a_client_gives_up_well_before_its_function() -> None:
     assert config.retries == {"mode": "standard", "total_max_attempts": 2}
 
 
-class _Refuses(BaseHTTPRequestHandler):
+class _Rejecting(BaseHTTPRequestHandler):
     agents: list[str] = []
 
     def do_POST(self) -> None:
@@ -50,16 +50,16 @@ class _Refuses(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def agents(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    server = HTTPServer(("127.0.0.1", 0), _Refuses)
+    server = HTTPServer(("127.0.0.1", 0), _Rejecting)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-    yield _Refuses.agents
+    yield _Rejecting.agents
     server.shutdown()
     server.server_close()
 
 
 @pytest.mark.processes
-def test_a_call_says_whose_it_is(agents: list[str]) -> None:
+def test_the_user_agent_of_a_call_names_this_library(agents: list[str]) -> None:
     sqs = client("sqs")
     with pytest.raises(sqs.exceptions.ClientError):
         sqs.send_message(QueueUrl="http://sqs/Queue", MessageBody="-")

@@ -59,7 +59,7 @@ class Memory:
 
 
 BUSY = Outcome(Kind.RETRY, "Throttled", "too many at once")
-HOPELESS = Outcome(Kind.PERMANENT, "TooLarge", "the item is too large")
+POISON = Outcome(Kind.PERMANENT, "TooLarge", "the item is too large")
 DOWN = SinkDown("no connection", error="ConnectionError")
 
 
@@ -135,10 +135,10 @@ def test_two_providers_that_choose_one_id_are_two_webhooks() -> None:
     assert sink.keys == {"/stripe#a", "/partner#a", "/#a", "/another#a"}
 
 
-def test_the_trouble_of_one_provider_is_not_told_of_another_with_its_id() -> None:
+def test_an_error_of_one_provider_is_not_reported_for_the_same_id_of_another() -> None:
     class OneIsBad(Memory):
         def _store(self, webhook: Webhook) -> Outcome:
-            return HOPELESS if webhook.mount == "/partner" else super()._store(webhook)
+            return POISON if webhook.mount == "/partner" else super()._store(webhook)
 
     sink, dead_letters = OneIsBad(), Sqs()
     batch = [sqs_record("a", mount[1:], mount=mount) for mount in ("/partner", "/stripe")]
@@ -155,7 +155,7 @@ def test_two_deliveries_of_one_id_are_retried_together_when_the_first_fails() ->
 def test_two_deliveries_of_one_id_are_dead_lettered_together() -> None:
     dead_letters = Sqs()
     records = [sqs_record("a", "first"), sqs_record("b"), sqs_record("a", "second")]
-    assert consume(Memory(a=HOPELESS), *records, dead_letters=dead_letters) == []
+    assert consume(Memory(a=POISON), *records, dead_letters=dead_letters) == []
     assert [attributes(dead_letter)["error"] for dead_letter in dead_letters.sent] == ["TooLarge", "TooLarge"]
 
 
@@ -165,7 +165,7 @@ def test_only_the_messages_that_failed_are_retried() -> None:
     assert list(sqs.delays()) == ["handle-message-b"]
 
 
-def test_where_nothing_failed_sqs_is_asked_nothing() -> None:
+def test_if_nothing_failed_sqs_is_not_called() -> None:
     sqs = Sqs()
     assert consume(Memory(), sqs_record("a"), sqs=sqs) == []
     assert sqs.postponed == []
@@ -193,13 +193,13 @@ def test_a_message_waits_longer_with_each_attempt() -> None:
 
 
 @pytest.mark.parametrize("trouble", [Outcome(Kind.RETRY, "E", "why", 77), SinkDown("why", retry_after=77)])
-def test_a_message_waits_as_long_as_was_asked_for(trouble: Outcome | Exception) -> None:
+def test_a_message_waits_as_long_as_the_sink_asks(trouble: Outcome | Exception) -> None:
     sqs = Sqs()
     assert consume(Memory(a=trouble), sqs_record("a"), sqs=sqs) == ["message-a"]
     assert sqs.delays() == {"handle-message-a": 77}
 
 
-def test_that_sqs_does_not_postpone_fails_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_that_sqs_does_not_postpone_fails_no_other(caplog: pytest.LogCaptureFixture) -> None:
     records = [sqs_record("a"), sqs_record("b"), sqs_record("c")]
     for sqs in (Sqs(error=REJECTED), Sqs(failed=("handle-message-b",))):
         sink = Memory(b=BUSY)
@@ -209,10 +209,10 @@ def test_that_sqs_does_not_postpone_fails_nothing_else(caplog: pytest.LogCapture
     assert errors == [str(REJECTED), "ReceiptHandleIsInvalid"]
 
 
-def test_a_hopeless_message_goes_to_the_dead_letter_queue_at_once_with_its_reason() -> None:
+def test_a_poison_message_goes_to_the_dead_letter_queue_at_once_with_its_reason() -> None:
     dead_letters = Sqs()
 
-    failed = consume(Memory(b=HOPELESS), sqs_record("a"), sqs_record("b", body=b"\xff"), dead_letters=dead_letters)
+    failed = consume(Memory(b=POISON), sqs_record("a"), sqs_record("b", body=b"\xff"), dead_letters=dead_letters)
 
     (dead_letter,) = dead_letters.sent
     told = attributes(dead_letter)
@@ -231,7 +231,7 @@ def test_a_hopeless_message_goes_to_the_dead_letter_queue_at_once_with_its_reaso
     ],
     ids=["characters that SQS rejects", "too long", "empty"],
 )
-def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None:
+def test_a_reason_is_changed_so_that_sqs_accepts_it(reason: str, told: str) -> None:
     dead_letters = Sqs()
     trouble = Outcome(Kind.PERMANENT, "TooLarge", reason)
     assert consume(Memory(a=trouble), sqs_record("a"), dead_letters=dead_letters) == []
@@ -248,11 +248,11 @@ def test_a_reason_is_made_such_that_sqs_takes_it(reason: str, told: str) -> None
         (0, {}),
     ],
 )
-def test_as_much_of_the_reason_as_a_message_holds_goes_with_it(room: int, told: dict[str, str]) -> None:
+def test_a_dead_letter_has_as_much_of_its_reason_as_a_message_holds(room: int, told: dict[str, str]) -> None:
     fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
     body = b"x" * (MAX_MESSAGE_BYTES - fixed - room)
     dead_letters = Sqs()
-    assert consume(Memory(a=HOPELESS), sqs_record("a", body=body), dead_letters=dead_letters) == []
+    assert consume(Memory(a=POISON), sqs_record("a", body=body), dead_letters=dead_letters) == []
     (dead_letter,) = dead_letters.sent
     written = attributes(dead_letter)
     assert message.read(record(dead_letter["MessageBody"], written.pop("webhook"))).body == body
@@ -269,21 +269,19 @@ def test_a_message_that_was_dead_lettered_before_gets_its_new_reason() -> None:
         "raw": {"binaryValue": "AA==", "dataType": "Binary"},
     }
     dead_letters = Sqs()
-    assert consume(Memory(a=HOPELESS), again, dead_letters=dead_letters) == []
+    assert consume(Memory(a=POISON), again, dead_letters=dead_letters) == []
     told = attributes(dead_letters.sent[0])
     assert (told["error"], told["reason"], told["trace"]) == ("TooLarge", "the item is too large", "kept")
     assert dead_letters.sent[0]["MessageAttributes"]["raw"] == {"DataType": "Binary", "BinaryValue": b"\0"}
 
 
 @pytest.mark.parametrize(("own", "names"), [(7, {"error", "reason"}), (8, {"error"}), (9, set())])
-def test_a_dead_letter_keeps_its_own_attributes_and_has_as_much_of_its_reason_as_sqs_takes(
-    own: int, names: set[str]
-) -> None:
+def test_a_dead_letter_keeps_its_attributes_and_has_its_reason_if_sqs_has_room(own: int, names: set[str]) -> None:
     record = sqs_record("a")
     more = {f"own-{number}": {"stringValue": "x", "dataType": "String"} for number in range(own)}
     record["messageAttributes"] |= more
     dead_letters = Sqs()
-    assert consume(Memory(a=HOPELESS), record, dead_letters=dead_letters) == []
+    assert consume(Memory(a=POISON), record, dead_letters=dead_letters) == []
     sent = set(dead_letters.sent[0]["MessageAttributes"])
     assert sent == more.keys() | {"webhook"} | names
 
@@ -292,7 +290,7 @@ def test_a_dead_letter_queue_of_smaller_messages_gets_as_much_of_the_reason_as_i
     fixed = message.size("", sqs_record("a")["messageAttributes"]["webhook"]["stringValue"])
     dead_letters = Sqs(holds=fixed + 131)
     consumer = Consumer(
-        Memory(a=HOPELESS), Redelivery(Sqs(), "", Backoff(1, 1)), DeadLetters(dead_letters, "dead_letters")
+        Memory(a=POISON), Redelivery(Sqs(), "", Backoff(1, 1)), DeadLetters(dead_letters, "dead_letters")
     )
     for _ in range(2):
         event = {"Records": [sqs_record("a", body=b"x" * 100)]}
@@ -303,7 +301,7 @@ def test_a_dead_letter_queue_of_smaller_messages_gets_as_much_of_the_reason_as_i
 
 def test_a_message_that_the_dead_letter_queue_does_not_hold_is_retried() -> None:
     dead_letters = Sqs(holds=10)
-    assert consume(Memory(a=HOPELESS), sqs_record("a", body=b"x" * 100), dead_letters=dead_letters) == ["message-a"]
+    assert consume(Memory(a=POISON), sqs_record("a", body=b"x" * 100), dead_letters=dead_letters) == ["message-a"]
     assert dead_letters.sent == []
 
 
@@ -316,10 +314,10 @@ def test_a_record_without_attributes_is_dead_lettered_and_an_event_without_recor
     assert consume(Memory()) == []
 
 
-def test_a_group_of_a_standard_queue_is_kept_and_nothing_else_that_only_fifo_queues_take() -> None:
+def test_a_group_of_a_standard_queue_is_kept_without_a_deduplication_id() -> None:
     """A standard queue may have groups, for fairness, but rejects a deduplication id."""
     dead_letters = Sqs()
-    assert consume(Memory(a=HOPELESS), sqs_record("a", group="tenant"), dead_letters=dead_letters) == []
+    assert consume(Memory(a=POISON), sqs_record("a", group="tenant"), dead_letters=dead_letters) == []
     assert dead_letters.sent[0]["MessageGroupId"] == "tenant"
     assert "MessageDeduplicationId" not in dead_letters.sent[0]
 
@@ -332,9 +330,9 @@ def test_a_message_that_no_ingress_wrote_goes_to_the_dead_letter_queue(body: str
     assert sink.calls == []
 
 
-def test_a_hopeless_message_is_retried_where_no_dead_letter_queue_takes_it() -> None:
-    assert consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REJECTED)) == ["message-a"]
-    assert consume(Memory(a=HOPELESS), sqs_record("a")) == ["message-a"]
+def test_a_poison_message_is_retried_if_no_dead_letter_queue_accepts_it() -> None:
+    assert consume(Memory(a=POISON), sqs_record("a"), dead_letters=Sqs(error=REJECTED)) == ["message-a"]
+    assert consume(Memory(a=POISON), sqs_record("a")) == ["message-a"]
 
 
 @pytest.mark.parametrize("trouble", [BUSY, DOWN, RuntimeError("a defect")])
@@ -353,14 +351,14 @@ def test_the_last_attempt_that_fails_ends_in_the_dead_letter_queue_with_its_reas
     assert told["reason"] in ("too many at once", "no connection", "the sink raised an unexpected error")
 
 
-def test_the_last_attempt_is_retried_where_no_dead_letter_queue_takes_it() -> None:
+def test_the_last_attempt_is_retried_if_no_dead_letter_queue_accepts_it() -> None:
     for dead_letters in (None, Sqs(error=REJECTED)):
         last = sqs_record("a", attempt=3)
         assert consume(Memory(a=BUSY), last, dead_letters=dead_letters, max_receive_count=3) == ["message-a"]
 
 
 def test_a_sink_that_is_down_is_left_alone_and_outcomes_stay() -> None:
-    sink, dead_letters = Memory(b=HOPELESS, c=DOWN), Sqs()
+    sink, dead_letters = Memory(b=POISON, c=DOWN), Sqs()
     failed = consume(sink, *(sqs_record(id) for id in "abcde"), dead_letters=dead_letters)
     assert failed == ["message-c", "message-d", "message-e"]
     assert list(sink.stored) == ["a"]
@@ -394,7 +392,7 @@ class TestFifo:
         assert consume(sink, *records) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
-    def test_those_behind_a_message_that_is_retried_wait_as_long_as_it(self) -> None:
+    def test_messages_behind_one_that_is_retried_wait_as_long(self) -> None:
         sqs = Sqs()
         records = [sqs_record(id, **FIFO, attempt=attempt) for id, attempt in zip("abcd", [1, 4, 1, 9], strict=True)]
         consume(Memory(b=BUSY), *records, sqs=sqs, initial=100)
@@ -402,21 +400,21 @@ class TestFifo:
         assert list(delays) == ["handle-message-b", "handle-message-c", "handle-message-d"]
         assert len(set(delays.values())) == 1
 
-    def test_a_hopeless_message_stops_no_other_once_it_is_dead_lettered(self) -> None:
-        sink, dead_letters = Memory(b=HOPELESS), Sqs()
+    def test_a_poison_message_stops_no_other_once_it_is_dead_lettered(self) -> None:
+        sink, dead_letters = Memory(b=POISON), Sqs()
         records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records, dead_letters=dead_letters) == []
         assert list(sink.stored) == ["a", "c"]
         assert dead_letters.sent[0]["MessageGroupId"] == "webhook"
         assert dead_letters.sent[0]["MessageDeduplicationId"] == "message-b"
 
-    def test_a_hopeless_message_stops_the_others_where_no_dead_letter_queue_takes_it(self) -> None:
-        sink = Memory(b=HOPELESS)
+    def test_a_poison_message_stops_the_others_if_no_dead_letter_queue_accepts_it(self) -> None:
+        sink = Memory(b=POISON)
         records = [sqs_record(id, **FIFO) for id in "abc"]
         assert consume(sink, *records, dead_letters=Sqs(error=REJECTED)) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
-    def test_the_last_attempt_leaves_and_those_behind_it_have_their_turn(self) -> None:
+    def test_messages_behind_a_last_attempt_that_is_dead_lettered_are_stored(self) -> None:
         sink, dead_letters = Memory(b=BUSY), Sqs()
         records = [sqs_record(id, **FIFO, attempt=3) for id in "abc"]
         assert consume(sink, *records, dead_letters=dead_letters, max_receive_count=3) == []
@@ -428,7 +426,7 @@ class TestFifo:
         assert consume(sink, *(sqs_record(id, **FIFO) for id in "abc")) == ["message-b", "message-c"]
         assert sink.calls == [["a"], ["b"]]
 
-    def test_a_sink_that_is_down_is_not_called_again_after_a_message_that_leaves(self) -> None:
+    def test_a_sink_that_is_down_is_not_called_again_after_a_dead_lettered_message(self) -> None:
         """The last try and a foreign message are dead-lettered, so it goes on; the sink is still down."""
         sink, dead_letters = Memory(a=DOWN), Sqs()
         malformed = record("hello", None, **FIFO)
@@ -444,7 +442,7 @@ class TestFifo:
 
 def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    sink = Memory(b=BUSY, c=HOPELESS)
+    sink = Memory(b=BUSY, c=POISON)
 
     records = [sqs_record(id, body=b"secret") for id in "abc"]
     consume(sink, sqs_record("a", "again"), *records, dead_letters=Sqs())
@@ -469,16 +467,16 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
     assert not any("secret" in str(vars(line)) for line in caplog.records)
 
 
-def test_that_the_dead_letter_queue_did_not_take_a_message_is_in_its_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    consume(Memory(a=HOPELESS), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
+def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(caplog: pytest.LogCaptureFixture) -> None:
+    consume(Memory(a=POISON), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
     (line,) = [line for line in caplog.records if line.message == "failed"]
     assert vars(line)["dead_letter_queue_error"] == str(REJECTED)
     assert vars(line)["error"] == "TooLarge"
 
 
 @pytest.mark.parametrize(("error", "asked"), [(ReadTimeoutError(endpoint_url="http://sqs"), 1), (REJECTED, 3)])
-def test_a_dead_letter_queue_that_does_not_answer_is_asked_once_a_batch(error: Exception, asked: int) -> None:
-    sink, dead_letters = Memory(a=HOPELESS, b=HOPELESS, c=HOPELESS), Sqs(error=error)
+def test_a_dead_letter_queue_that_does_not_answer_is_called_once_a_batch(error: Exception, asked: int) -> None:
+    sink, dead_letters = Memory(a=POISON, b=POISON, c=POISON), Sqs(error=error)
     records = [sqs_record(id) for id in ("a", "b", "c")]
     assert consume(sink, *records, dead_letters=dead_letters) == ["message-a", "message-b", "message-c"]
     assert len(dead_letters.sent) == asked
@@ -499,7 +497,7 @@ def test_a_batch_with_too_many_dead_letters_for_its_time_reports_its_outcomes() 
 
     dead_letters, sqs = Slow(), Sqs()
     consumer = Consumer(
-        Memory(**dict.fromkeys("abcdef", HOPELESS)),
+        Memory(**dict.fromkeys("abcdef", POISON)),
         Redelivery(sqs, "queue", Backoff(10, 900)),
         DeadLetters(dead_letters, "dead_letters"),
     )
@@ -511,7 +509,11 @@ def test_a_batch_with_too_many_dead_letters_for_its_time_reports_its_outcomes() 
 @pytest.mark.parametrize(
     ("size", "late", "failed", "looks"),
     [(100, {7}, [], 201), (100, set(range(1, 102)), list(range(100)), 100), (10, {7}, [3], 19)],
-    ids=["in a large batch: it has another turn", "all of it: there is no time for that", "longer than any pause"],
+    ids=[
+        "a late one in a large batch has another turn",
+        "if all are late there is no time for another turn",
+        "longer than any pause",
+    ],
 )
 def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhook(
     size: int, late: set[int], failed: list[int], looks: int, monkeypatch: pytest.MonkeyPatch
@@ -531,10 +533,10 @@ def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhoo
     assert begun == looks
 
 
-def test_a_dead_letter_queue_is_asked_again_in_the_next_batch() -> None:
+def test_a_dead_letter_queue_is_called_again_in_the_next_batch() -> None:
     dead_letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
     consumer = Consumer(
-        Memory(a=HOPELESS), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(dead_letters, "dead_letters")
+        Memory(a=POISON), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(dead_letters, "dead_letters")
     )
     for _ in range(2):
         consumer.handle({"Records": [sqs_record("a")]}, Invocation())
@@ -588,7 +590,7 @@ class TestSource:
         assert attributes(dead_letter)["error"] == "Unverified"
         assert attributes(dead_letter)["reason"] == "The header X-Signature must be there, and once."
 
-    def test_the_log_names_the_secret_that_no_signature_fits(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_log_names_the_secret_that_a_signature_does_not_match(self, caplog: pytest.LogCaptureFixture) -> None:
         class Asked(Signed):
             def admit(self, webhook: Webhook, queued_at: float) -> Webhook | Answer:
                 sure = "X-Surely" in webhook.headers
@@ -626,7 +628,7 @@ class TestSource:
         assert answer == {"batchItemFailures": []}
         assert attributes(sqs.sent[0])["reason"] == "It does not match."
 
-    def test_each_ingress_has_its_own_provider(self) -> None:
+    def test_each_endpoint_has_its_own_provider(self) -> None:
         messages = [replace(a_webhook(b"{}", id=id), mount=mount) for id, mount in [("a", "/open"), ("b", "/unheard")]]
         sink, sqs, answer = self.consume(Signed(), *sqs_event(*messages)["Records"])
         assert list(sink.stored) == ["a"]
@@ -641,7 +643,7 @@ class TestSource:
         assert answer == {"batchItemFailures": []}
         assert attributes(sqs.sent[0])["error"] == "Handshake"
 
-    def test_a_signature_by_a_secret_that_may_be_new_is_retried(self) -> None:
+    def test_a_signature_with_a_secret_that_may_be_new_is_retried(self) -> None:
         sink, sqs, answer = self.consume(Signed(), self.record("a", ("X-Signature", "of a new secret")))
         assert sink.calls == []
         assert len(answer["batchItemFailures"]) == 1
@@ -721,7 +723,7 @@ class TestUnverified:
         consumer.handle({"Records": records}, Invocation())
         return list(sink.stored), aside.sent, dead_letters.sent, sqs
 
-    def test_it_has_its_reason_next_to_it(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_unverified_webhook_goes_to_its_queue_with_the_reason(self, caplog: pytest.LogCaptureFixture) -> None:
         stored, aside, dead_letters, sqs = self.consume(
             self.record("a", "1"), self.record("b"), self.record("c", "unknown")
         )
@@ -733,18 +735,18 @@ class TestUnverified:
         assert {attributes(each)["error"] for each in aside} == {"Unverified"}
         assert [line.message for line in caplog.records if line.levelname == "WARNING"] == ["unverified"] * 2
 
-    def test_a_handshake_that_no_one_can_answer_is_of_anyone(self) -> None:
+    def test_a_handshake_that_cannot_be_answered_is_unverified(self) -> None:
         _, aside, dead_letters, _ = self.consume(self.record("a", "1", b"are you there?"))
         assert dead_letters == []
         assert [attributes(each)["error"] for each in aside] == ["Handshake"]
 
-    def test_out_of_a_fifo_queue_it_goes_into_a_standard_one_and_stops_no_other(self) -> None:
+    def test_an_unverified_message_of_a_fifo_queue_goes_to_a_standard_one_and_stops_no_other(self) -> None:
         stored, aside, _, _ = self.consume(self.record("a"), self.record("b", "1"), fifo=True)
         assert stored == ["b"]
         assert not {"MessageGroupId", "MessageDeduplicationId"} & set(aside[0])
 
     @pytest.mark.parametrize(("attempt", "dead"), [("4", 0), ("5", 1)])
-    def test_if_its_queue_does_not_answer_it_is_retried_and_dead_lettered_in_the_end(
+    def test_if_the_unverified_queue_fails_messages_are_retried_and_then_dead_lettered(
         self, attempt: str, dead: int
     ) -> None:
         record = self.record("a", ApproximateReceiveCount=attempt)
@@ -752,18 +754,20 @@ class TestUnverified:
         assert len(dead_letters) == dead
         assert len(sqs.postponed) == 1 - dead
 
-    def test_a_webhook_that_could_not_be_judged_until_its_last_try_is_not_dead_lettered(self) -> None:
+    def test_a_webhook_that_is_uncertain_at_its_last_try_goes_to_the_unverified_queue(self) -> None:
         record = self.record("a", "unknown", ApproximateReceiveCount="5")
         _, aside, dead_letters, _ = self.consume(record, source=Unsigned(after=7))
         assert (len(aside), dead_letters) == (1, [])
 
-    def test_a_webhook_that_cannot_be_judged_yet_is_retried_when_it_can_be(self) -> None:
+    def test_an_uncertain_webhook_is_retried_when_its_secret_is_certain(self) -> None:
         for attempt in ("1", "4"):
             record = self.record("a", "unknown", ApproximateReceiveCount=attempt)
             *_, sqs = self.consume(record, source=Unsigned(after=6.2))
             assert list(sqs.delays().values()) == [7]
 
-    def test_in_a_fifo_queue_that_is_waited_for_once_and_delays_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_in_a_fifo_queue_the_consumer_waits_for_certainty_once_a_batch(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         source, waits = Unsigned(after=0.7), []
 
         def sleep(seconds: float) -> None:

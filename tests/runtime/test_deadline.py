@@ -27,7 +27,7 @@ class Time:
         return round((self._left - self.now) * 1000)
 
 
-def test_a_step_is_not_begun_where_one_as_long_as_the_longest_would_not_end_in_time(
+def test_no_step_begins_if_one_like_the_longest_would_end_too_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passing = Time(30, monkeypatch)
@@ -65,7 +65,7 @@ def test_the_first_step_is_always_begun(left: float) -> None:
 
 
 @pytest.mark.parametrize(("left", "remaining"), [(30, 29), (4, 3), (2, 1.5), (1, 0.75), (0, 0), (-3, 0)])
-def test_time_for_telling_sqs_is_kept_from_the_steps(left: float, remaining: float) -> None:
+def test_the_steps_leave_time_for_a_report_to_sqs(left: float, remaining: float) -> None:
     assert Deadline(Invocation(left)).remaining() == remaining
 
 
@@ -102,7 +102,7 @@ def test_a_function_of_a_second_has_time_for_more_than_one_step(monkeypatch: pyt
         raise AssertionError("it was begun")
 
 
-def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_time(
+def test_a_batch_of_bad_webhooks_is_halved_only_while_there_is_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passing = Time(30, monkeypatch)
@@ -120,7 +120,7 @@ def test_a_batch_in_which_all_are_bad_is_not_halved_for_longer_than_there_is_tim
 
 
 @pytest.mark.processes  # WebAssembly has no timers either
-def test_a_time_that_ends_as_its_block_begins_or_ends_is_told_and_rings_no_more(
+def test_a_time_that_ends_with_its_block_is_reported_and_leaves_no_timer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = 50e-6

@@ -69,14 +69,14 @@ def test_a_key_is_the_path_of_the_endpoint_and_the_providers_id() -> None:
 
 
 @pytest.mark.parametrize("field", ["v", "encoding", "id", "mount", "time"])
-def test_a_field_that_is_there_twice_is_none(field: str) -> None:
+def test_a_repeated_field_is_malformed(field: str) -> None:
     body, attribute = message.write(a_webhook(b"{}", headers=[("X-A", "1"), ("X-A", "2")]))
     assert message.read(record(body, attribute)).headers.get_all("X-A") == ["1", "2"]
     with pytest.raises(MalformedMessage, match=f"'{field}' twice"):
         message.read(record(body, f"{attribute}&{field}=1"))
 
 
-def test_sqs_takes_the_documented_characters() -> None:
+def test_sqs_accepts_the_documented_characters() -> None:
     """#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"""
     documented = {0x9, 0xA, 0xD, *range(0x20, 0xD800), *range(0xE000, 0xFFFE), *range(0x10000, 0x110000)}
     every = (chr(code) for code in range(0x110000))

@@ -89,7 +89,7 @@ class TestThePublisher:
         assert sqs.rejected == 1
 
     @pytest.mark.parametrize("holds", [1024, 262_144, 1_000_000])
-    def test_without_s3_it_is_too_large_and_not_to_be_sent_again(self, holds: int) -> None:
+    def test_without_s3_a_large_payload_is_rejected_for_good(self, holds: int) -> None:
         sqs = Sqs(holds=holds)
         publisher = Publisher(PublisherSettings("queue", None), sqs)
         answers = [publisher.handle(request(b"x" * size), None) for size in (holds, holds - 900, holds)]
@@ -98,12 +98,12 @@ class TestThePublisher:
         assert sqs.rejected == 1
 
     @pytest.mark.parametrize("error", [DOWN, TIMED_OUT, client_error("AccessDenied")])
-    def test_where_s3_fails_nothing_is_queued_and_the_provider_is_told(self, error: Exception) -> None:
+    def test_if_s3_fails_nothing_is_queued_and_the_response_is_an_error(self, error: Exception) -> None:
         status, sqs = publish(S3(error), LARGE)
         assert (status, sqs.sent) == (503, [])
 
     @pytest.mark.parametrize("error", [REJECTED, ConnectTimeoutError(endpoint_url="https://sqs")])
-    def test_where_sqs_fails_the_payload_stays_since_the_message_may_have_been_taken(self, error: Exception) -> None:
+    def test_if_sqs_fails_the_payload_stays_since_sqs_may_have_accepted_the_message(self, error: Exception) -> None:
         s3 = S3()
         status, _ = publish(s3, LARGE, Sqs(error))
         assert (status, s3.calls) == (503, ["PutObject"])
@@ -173,13 +173,13 @@ def dead_letter(dead_letters: Sqs) -> tuple[str, str, str]:
 
 
 class TestTheConsumer:
-    def test_the_sink_gets_the_payload_and_the_object_goes_when_it_is_stored(self) -> None:
+    def test_the_sink_gets_the_payload_and_the_object_is_deleted_after_that(self) -> None:
         s3, sink = S3(), Memory()
         assert consume(sink, s3, large(s3, "a")) == []
         assert sink.stored == {"a": LARGE}
         assert s3.objects == {}
 
-    def test_large_ones_go_to_the_sink_one_at_a_time_after_the_others(self) -> None:
+    def test_large_payloads_go_to_the_sink_one_at_a_time_after_the_others(self) -> None:
         s3, sink = S3(), Memory()
         assert consume(sink, s3, large(s3, "a"), small("b"), large(s3, "c"), small("d")) == []
         assert sink.calls == [["b", "d"], ["a"], ["c"]]
@@ -207,7 +207,7 @@ class TestTheConsumer:
         consume(Memory(), s3, *(large(s3, id) for id in "abc"))
         assert s3.calls == ["GetObject"] * 3 + ["DeleteObjects"]
 
-    def test_a_batch_of_small_ones_asks_nothing_of_s3(self) -> None:
+    def test_a_batch_of_small_payloads_does_not_call_s3(self) -> None:
         s3 = S3()
         assert consume(Memory(), s3, small("a")) == []
         assert s3.calls == []
@@ -219,7 +219,7 @@ class TestTheConsumer:
         assert sink.calls == [["a"], ["b"], ["c"]]
         assert list(s3.objects) == ["queued/c"]
 
-    def test_a_duplicate_loses_its_payload_too(self) -> None:
+    def test_the_payload_of_a_duplicate_is_deleted_too(self) -> None:
         s3, sink = S3(), Memory()
         sink.stored["a"] = b"before"
         assert consume(sink, s3, large(s3, "a")) == []
@@ -240,7 +240,7 @@ class TestTheConsumer:
         assert dead_letter(dead_letters) == ("Bad", "bad", "queued/a")
         assert s3.objects == {"queued/a": LARGE}
 
-    def test_a_sink_that_is_down_is_left_alone_and_so_is_s3(self) -> None:
+    def test_if_the_sink_is_down_neither_it_nor_s3_is_called_again(self) -> None:
         s3, sink = S3(), Memory(a=SinkDown("down"))
         assert consume(sink, s3, small("a"), large(s3, "b"), large(s3, "c")) == ["a", "b", "c"]
         assert (sink.calls, s3.calls) == ([["a"]], [])
@@ -260,7 +260,7 @@ class TestTheConsumer:
         assert {line.__dict__["id"] for line in failed} == {"a", "c"}
         assert "could not be read from S3" in failed[0].__dict__["reason"]
 
-    def test_its_last_try_dead_letters_it_with_the_reason(self) -> None:
+    def test_if_s3_fails_at_the_last_try_the_message_is_dead_lettered_with_the_reason(self) -> None:
         s3, dead_letters = S3(DOWN), Sqs()
         assert consume(Memory(), s3, large(s3, "a", attempt=5), dead_letters=dead_letters, tries=5) == []
         assert dead_letter(dead_letters)[0] == "SlowDown"
@@ -273,14 +273,14 @@ class TestTheConsumer:
         assert (sink.calls, dead_letters.sent) == ([], [])
         assert [line.message for line in caplog.records][:2] == ["payload gone, so stored before", "duplicate"]
 
-    def test_a_payload_that_its_life_cycle_may_have_taken_is_a_dead_letter(self) -> None:
+    def test_a_payload_that_may_have_expired_is_dead_lettered(self) -> None:
         s3, dead_letters = S3(), Sqs()
         assert consume(Memory(), s3, large(s3, "a", days_ago=23.01, body=None), dead_letters=dead_letters) == []
         error, reason, _ = dead_letter(dead_letters)
         assert error == "PayloadExpired"
         assert "queued/a" in reason
 
-    def test_a_payload_that_is_older_and_still_there_is_stored(self) -> None:
+    def test_an_older_payload_that_still_exists_is_stored(self) -> None:
         s3, sink = S3(), Memory()
         assert consume(sink, s3, large(s3, "a", days_ago=100)) == []
         assert sink.stored == {"a": LARGE}
@@ -291,21 +291,21 @@ class TestTheConsumer:
         assert "payloads not deleted" in [line.message for line in caplog.records]
 
     def test_each_object_that_is_rejected_is_a_line_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
-        class Refusing(S3):
+        class Rejecting(S3):
             def delete_objects(self, **call: Any) -> dict[str, Any]:
                 return {"Errors": [{"Key": "queued/a", "Code": "AccessDenied"}]}
 
-        s3 = Refusing()
+        s3 = Rejecting()
         assert consume(Memory(), s3, large(s3, "a")) == []
         (line,) = [line for line in caplog.records if line.message == "payloads not deleted"]
         assert line.__dict__["error"] == "AccessDenied"
 
-    def test_one_for_which_no_time_is_left_is_retried_at_once(self) -> None:
+    def test_a_large_payload_without_time_left_is_retried_at_once(self) -> None:
         s3, sink = S3(), Memory()
         assert consume(sink, s3, large(s3, "a"), large(s3, "b"), seconds=[30, 0.5]) == ["b"]
         assert list(sink.stored) == ["a"]
 
-    def test_it_is_verified_with_its_payload(self) -> None:
+    def test_a_webhook_is_verified_with_its_payload_from_s3(self) -> None:
         seen: list[int] = []
 
         class Unknown:
@@ -320,33 +320,33 @@ class TestTheConsumer:
         assert consume(sink, s3, large(s3, "a"), dead_letters=dead_letters, sources=Unknown()) == []
         assert (seen, sink.calls, dead_letter(dead_letters)[0]) == ([len(LARGE)], [], "Unverified")
 
-    def test_one_that_no_one_wants_loses_its_payload_unseen_by_the_sink(self) -> None:
+    def test_the_payload_of_a_dropped_webhook_is_deleted_without_the_sink(self) -> None:
         s3, sink = S3(), Memory()
         filters = EventFilters({"/": [{"body": {"kind": ["order"]}}]})
         wanted = [large(s3, id, body=b'{"kind": "%s"}' % kind) for id, kind in (("a", b"order"), ("b", b"draft"))]
         assert consume(sink, s3, *wanted, event_filters=filters) == []
         assert (list(sink.stored), s3.objects) == (["a"], {})
 
-    def test_a_consumer_without_the_bucket_dead_letters_it(self) -> None:
+    def test_a_consumer_without_the_bucket_dead_letters_a_large_payload(self) -> None:
         dead_letters = Sqs()
         assert consume(Memory(), None, large(S3(), "a"), dead_letters=dead_letters) == []
         assert "large_payloads is off" in dead_letter(dead_letters)[1]
 
     @pytest.mark.parametrize("body", ["", "secret.txt", "stored/a", "s3://other/queued/a"])
-    def test_a_message_names_nothing_but_payloads_on_their_way(self, body: str) -> None:
+    def test_a_message_that_names_another_object_than_a_queued_payload_is_malformed(self, body: str) -> None:
         s3, dead_letters = S3(), Sqs()
         forged = record(body, message.write(a_webhook(), "queued/a")[1])
         assert consume(Memory(), s3, forged, dead_letters=dead_letters) == []
         assert (dead_letter(dead_letters)[0], s3.calls) == ("MalformedMessage", [])
 
 
-def test_a_function_of_ones_own_is_told_that_it_has_no_payload() -> None:
+def test_read_rejects_a_message_whose_payload_is_in_s3() -> None:
     with pytest.raises(MalformedMessage, match="the payload is in S3, at queued/a: only a consumer"):
         read(large(S3(), "a"))
 
 
 class TestWhatASinkKeeps:
-    def test_its_name_has_hashes_of_key_and_payload(self) -> None:
+    def test_the_name_of_an_object_has_hashes_of_key_and_payload(self) -> None:
         s3 = S3()
         uri = Payloads(s3, "payloads").keep(a_webhook(b"payload", id="order é", mount="/orders"))
         hashes = [hashlib.sha256(text.encode()).hexdigest() for text in ("/orders#order é", "payload")]

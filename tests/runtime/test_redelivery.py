@@ -42,14 +42,14 @@ def test_messages_are_postponed_ten_in_a_call() -> None:
     assert sqs.delays() == {f"handle-{n}": n for n in range(25)}
 
 
-def test_those_that_sqs_rejects_leave_the_others_postponed(caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_that_sqs_rejects_leave_the_others_postponed(caplog: pytest.LogCaptureFixture) -> None:
     sqs = Sqs(failed=("handle-3", "handle-4"))
     postpone(sqs, 25)
     assert [len(entries) for entries in sqs.postponed] == [10, 10, 5]
     assert [vars(line)["error"] for line in caplog.records] == ["ReceiptHandleIsInvalid"]
 
 
-def test_an_sqs_that_fails_is_not_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_sqs_that_fails_is_not_called_again(caplog: pytest.LogCaptureFixture) -> None:
     sqs = Sqs(error=REJECTED)
     postpone(sqs, 25)
     assert len(sqs.postponed) == 1

@@ -80,7 +80,7 @@ class TestWhoIsTrusted:
         assert not connects(host, public)
 
     @pytest.mark.parametrize("host", OF_OTHERS)
-    def test_a_proxy_and_every_other_host_by_those_of_the_system_alone(
+    def test_a_proxy_and_every_other_host_is_certified_by_those_of_the_system_alone(
         self, rds: trustme.CA, public: trustme.CA, host: str
     ) -> None:
         assert connects(host, public)
@@ -149,7 +149,7 @@ class TestWhatIsPacked:
         assert context.cert_store_stats()["x509_ca"] == len({fingerprint(each) for each in AUTHORITIES}) > 50
         assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"]
 
-    def test_each_is_recorded_and_agreed_by_two_makers_and_no_other_is_packed(self) -> None:
+    def test_each_is_recorded_and_in_two_packages_and_no_other_is_packed(self) -> None:
         record = json.loads(rds_authorities.RECORD.read_text())
         packed = {each["sha256"]: each for each in record["packed"]}
         assert [fingerprint(each) for each in AUTHORITIES] == list(packed)
@@ -183,11 +183,11 @@ def name(certificate: x509.Certificate) -> str:
 
 
 class TestHowTheyAreChosen:
-    """Bundles that must be rejected."""
+    """The choice of certificates, and bundles that must be rejected."""
 
     NAME = "Amazon RDS eu-west-1 Root CA RSA2048 G1"
 
-    def test_two_must_have_it(self) -> None:
+    def test_a_certificate_in_two_packages_is_chosen(self) -> None:
         one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
         texts = {"a": pem(one, other), "b": pem(one)}
         packed, left_out = rds_authorities.agreed(chosen(texts), texts)
@@ -195,19 +195,19 @@ class TestHowTheyAreChosen:
         assert [(each.sha256, each.known_to) for each in left_out] == [(fingerprint(other), ("a",))]
         assert x509.load_pem_x509_certificates(rds_authorities.bundle(packed).encode()) == [one]
 
-    def test_one_that_a_package_has_twice_is_of_one_maker(self) -> None:
+    def test_a_certificate_twice_in_one_package_is_not_chosen(self) -> None:
         one = authority(self.NAME)
         texts = {"a": pem(one, one), "b": pem(authority("Amazon RDS eu-west-2 Root CA RSA2048 G1"))}
         assert rds_authorities.agreed(chosen(texts), texts)[0] == []
 
-    def test_another_certificate_of_the_same_name_is_another_users(self) -> None:
+    def test_another_certificate_of_the_same_name_is_rejected(self) -> None:
         genuine = pem(authority(self.NAME))
         with pytest.raises(Rejected, match=r"must be one certificate, got \w+ by .*: one of them is not Amazon's"):
             chosen({"a": genuine, "b": genuine, "c": pem(authority(self.NAME))})
         with pytest.raises(Rejected, match="must be one certificate"):
             chosen({"a": genuine, "b": genuine + pem(authority(self.NAME))})
 
-    def test_certificates_that_others_agree_on_must_be_in_awss_bundle(self) -> None:
+    def test_certificates_in_two_packages_must_be_in_the_bundle_of_aws(self) -> None:
         one, other = authority(self.NAME), authority("Amazon RDS eu-west-2 Root CA RSA2048 G1")
         texts = {"AWS": pem(one), "a": pem(one, other), "b": pem(other)}
         with pytest.raises(Rejected, match="got none of Amazon RDS eu-west-2 Root CA RSA2048 G1"):
@@ -245,7 +245,7 @@ class TestHowTheyAreChosen:
         with pytest.raises(Rejected, match=told):
             chosen(dict.fromkeys("ab", pem(authority(self.NAME, **made))))
 
-    def test_a_package_that_has_moved_them_is_told(self) -> None:
+    def test_a_package_without_certificates_is_rejected(self) -> None:
         with pytest.raises(Rejected, match="b must have certificates, got none"):
             chosen({"a": pem(authority(self.NAME)), "b": ""})
 

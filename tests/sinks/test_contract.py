@@ -98,7 +98,7 @@ LOOKALIKES = (
 )
 
 
-def test_no_id_that_a_provider_chooses_is_another_providers(harness: Harness) -> None:
+def test_an_id_that_looks_like_that_of_another_provider_is_another_webhook(harness: Harness) -> None:
     """It is stored next to the other, or rejected with the reason."""
     mounts = ["/", "/b", "/b/x", "/x", "/B"]
     webhooks = [
@@ -163,7 +163,7 @@ def test_a_bad_webhook_fails_alone_and_at_once(harness: Harness, places: list[in
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_any_payload_is_stored_as_it_came(harness: Harness, payload: bytes) -> None:
+def test_any_payload_is_stored_unchanged(harness: Harness, payload: bytes) -> None:
     one = webhook(payload)
     queue = Queue()
     queue.send(one, *some(2))
@@ -219,7 +219,7 @@ def test_a_sink_that_goes_down_in_the_middle_of_a_batch_loses_nothing(harness: H
     assert max(queue.receive_counts()) <= 3
 
 
-def test_a_sink_that_is_down_is_asked_once_a_batch(harness: Harness) -> None:
+def test_a_sink_that_is_down_is_called_once_a_batch(harness: Harness) -> None:
     queue = Queue()
     queue.send(*some(10))
     consumer = queue.consumer(harness.sink())
@@ -315,7 +315,7 @@ def test_a_fifo_queue_keeps_its_order_through_an_outage(harness: Harness) -> Non
     assert queue.dead_letters == []
 
 
-def test_in_a_fifo_queue_the_bad_leaves_and_those_behind_it_go_on(harness: Harness) -> None:
+def test_in_a_fifo_queue_webhooks_behind_a_bad_one_are_stored(harness: Harness) -> None:
     webhooks = some(10)
     webhooks[3] = harness.poison()
     queue = Queue(fifo=True)

@@ -170,12 +170,12 @@ def test_without_a_table_nothing_is_dead_lettered(harness: DataApiHarness) -> No
     assert harness.stub.calls == [BATCH]
 
 
-def test_the_table_is_made_where_there_is_none(harness: DataApiHarness) -> None:
+def test_a_missing_table_is_created(harness: DataApiHarness) -> None:
     assert kinds(harness.sink(), webhook(), webhook()) == [S, S]
     assert harness.stub.calls == [BATCH, EXECUTE, BATCH]
 
 
-def test_a_table_that_someone_else_has_made_meanwhile_is_used(
+def test_a_table_that_was_created_meanwhile_is_used(
     harness: DataApiHarness, ready: DataApiSink, caplog: pytest.LogCaptureFixture
 ) -> None:
     harness.stub.errors = [
@@ -188,7 +188,7 @@ def test_a_table_that_someone_else_has_made_meanwhile_is_used(
     assert vars(line)["error"] == "SQLSTATE 42P07"
 
 
-def test_a_table_that_may_not_be_made_stops_the_batch(harness: DataApiHarness) -> None:
+def test_a_table_that_may_not_be_created_stops_the_batch(harness: DataApiHarness) -> None:
     absent = (400, "DatabaseErrorException", "ERROR: relation does not exist; SQLState: 42P01")
     rejected = (400, "DatabaseErrorException", "ERROR: permission denied for schema public; SQLState: 42501")
     harness.stub.errors = [absent, rejected] * 3
@@ -205,10 +205,8 @@ def test_a_batch_that_is_larger_than_a_request_may_be_is_split(harness: DataApiH
 
 
 @pytest.mark.parametrize("character", ["x", '"', "\x7f", "é", "😀", "\\"])
-def test_a_request_is_never_larger_than_it_was_taken_for(
-    harness: DataApiHarness, ready: DataApiSink, character: str
-) -> None:
-    """However much of a text has to be escaped."""
+def test_a_request_is_never_larger_than_the_limit(harness: DataApiHarness, ready: DataApiSink, character: str) -> None:
+    """The size depends on how much of a text has to be escaped."""
     for length in (150_000, 640_000, 680_000, 720_000):
         outcome = store(ready, webhook(path="/" + character * length))[0]
         assert outcome.kind is S or outcome.error == "TooLarge"
@@ -308,7 +306,7 @@ class TestMySql:
         assert values["received_at"]["stringValue"].count(":") == 2
         assert (calls[0]["resourceArn"], calls[0]["secretArn"], calls[0]["database"]) == ("cluster", "secret", DATABASE)
 
-    def test_mariadb_takes_one_id_of_several_providers_for_several_webhooks(self, mariadb: MariaDbServer) -> None:
+    def test_mariadb_stores_one_id_of_several_providers_as_several_webhooks(self, mariadb: MariaDbServer) -> None:
         client = Recorder()
         settings = DataApiSettings("cluster", "secret", "mysql", DATABASE, f"{DATABASE}.of_several", create_table=False)
         mounts, ids = ["/", "/b", "/B", "/b/x"], ["x", "X", "x ", "/b#x", "b#x", "#x", "é", "e\u0301", "x\0"]
@@ -335,7 +333,7 @@ class TestMySql:
         ("unique", "in_the_way"),
         [("", []), (", ADD UNIQUE (path(64))", [b"2"]), (", ADD UNIQUE (id)", [b"3"])],
     )
-    def test_mariadb_takes_it_and_no_row_that_is_there_is_changed(
+    def test_mariadb_runs_the_statement_and_changes_no_existing_row(
         self,
         mariadb: MariaDbServer,
         calls: list[dict[str, Any]],

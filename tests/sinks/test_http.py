@@ -75,7 +75,7 @@ def sink(harness: HttpHarness, *, timeout: float = 5, secrets: Any = None, **cha
 
 
 class TestConnection:
-    def test_one_connection_serves_every_post_and_is_opened_when_the_first_comes(self, harness: HttpHarness) -> None:
+    def test_one_connection_serves_every_post_and_opens_with_the_first(self, harness: HttpHarness) -> None:
         to = sink(harness)
         assert harness.link.attempts == 0
         for _ in range(5):
@@ -90,7 +90,7 @@ class TestConnection:
         store(sink(harness), *(webhook() for _ in range(6)))
         assert harness.link.attempts == 1
 
-    def test_a_service_that_has_closed_the_connection_meanwhile_costs_nothing(self, harness: HttpHarness) -> None:
+    def test_a_connection_that_the_service_has_closed_meanwhile_costs_no_webhook(self, harness: HttpHarness) -> None:
         to = sink(harness)
         for _ in range(3):
             assert kinds(to, webhook(), webhook()) == [S, S]
@@ -112,7 +112,7 @@ class TestConnection:
         assert down_after(sink(harness), [R], webhook(), webhook(), webhook()).error == "ProtocolError"
         assert len(harness.service.requests) == 7
 
-    def test_a_service_that_is_not_there_is_asked_once_a_batch(self, harness: HttpHarness) -> None:
+    def test_a_service_that_is_not_there_is_called_once_a_batch(self, harness: HttpHarness) -> None:
         port = harness.link.port
         harness.link.close()
         to = sink(harness, url=f"http://127.0.0.1:{port}/")
@@ -126,7 +126,7 @@ class TestConnection:
         assert 0.6 < time.monotonic() - before < 4
         assert len(harness.service.requests) == 2
 
-    def test_no_post_takes_longer_than_the_function_has_left_nor_do_two(self, harness: HttpHarness) -> None:
+    def test_one_post_or_two_end_in_the_time_that_the_function_has_left(self, harness: HttpHarness) -> None:
         harness.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
         before = time.monotonic()
         with pytest.raises(SinkDown):
@@ -140,10 +140,10 @@ class TestConnection:
             with pytest.raises(SinkDown):
                 store(sink(harness), webhook(), seconds=seconds)
 
-    def test_a_slow_service_is_given_no_webhook_that_it_would_not_end_in_time(
+    def test_a_slow_service_gets_no_webhook_that_it_would_not_finish_in_time(
         self, harness: HttpHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """By a clock that only an answer moves."""
+        """Only a response advances the clock."""
         remaining = Left(1.7)
         monkeypatch.setattr(deadlines, "time", remaining)
         monkeypatch.setattr(deadlines, "_ended_after", nullcontext)
@@ -173,7 +173,7 @@ class TestConnection:
         assert time.monotonic() - before < 2
         assert harness.link.attempts == 2
 
-    def test_an_answer_that_comes_piece_by_piece_is_not_waited_for(self, harness: HttpHarness) -> None:
+    def test_the_rest_of_an_answer_that_comes_piece_by_piece_is_not_awaited(self, harness: HttpHarness) -> None:
         ended = threading.Event()
 
         def drip(handler: BaseHTTPRequestHandler) -> None:
@@ -189,7 +189,7 @@ class TestConnection:
 
     @pytest.mark.parametrize("body", BODIES_CUT_SHORT, ids=list(BODIES_CUT_SHORT))
     @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P), (500, R)])
-    def test_an_answer_whose_body_is_cut_short_counts_and_its_connection_is_not_used_again(
+    def test_an_answer_with_a_cut_body_counts_and_its_connection_is_not_used_again(
         self, harness: HttpHarness, status: int, kind: Kind, body: str
     ) -> None:
         head, closes = BODIES_CUT_SHORT[body]
@@ -221,11 +221,11 @@ class TestConnection:
         assert len(harness.service.requests) == len(statuses)
         assert harness.link.attempts == 1
 
-    def test_a_service_that_says_that_it_is_at_work_without_end_is_given_up(self, harness: HttpHarness) -> None:
+    def test_a_service_that_sends_informational_responses_without_end_is_given_up(self, harness: HttpHarness) -> None:
         harness.service.answers = [lambda handler: say(handler, "HTTP/1.1 102 Processing\r\n\r\n" * 5000)] * 4
         assert down_after(sink(harness), [R], webhook(), webhook()).error == "ProtocolError"
 
-    def test_an_answer_to_nothing_that_was_asked_ends_the_connection(self, harness: HttpHarness) -> None:
+    def test_an_answer_without_a_request_ends_the_connection(self, harness: HttpHarness) -> None:
         switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 422 X\r\nContent-Length: 0\r\n\r\n"
         harness.service.answers = [lambda handler: say(handler, switch)]
         assert kinds(sink(harness), webhook(), webhook()) == [R, S]
@@ -243,7 +243,7 @@ class TestConnection:
 
     @pytest.mark.parametrize("head", ["X: y\r\n" * 150, f"X: {'y' * 70_000}\r\n"], ids=["many", "long"])
     @pytest.mark.parametrize(("status", "kind"), [(200, S), (422, P)])
-    def test_an_answer_with_more_headers_than_anyone_reads_counts(
+    def test_an_answer_with_more_headers_than_are_read_counts(
         self, harness: HttpHarness, status: int, kind: Kind, head: str
     ) -> None:
         harness.service.answers = [
@@ -319,7 +319,7 @@ class TestRequest:
         assert headers.get_all("Host") == [f"127.0.0.1:{harness.link.port}"]
         assert headers.get_all("Content-Length") == ["2"]
 
-    def test_a_content_type_that_was_not_said_is_not_invented(self, harness: HttpHarness) -> None:
+    def test_a_missing_content_type_is_not_added(self, harness: HttpHarness) -> None:
         store(sink(harness), webhook("a=b"), webhook())
         assert [request.headers["Content-Type"] for request in harness.service.requests] == [None, None]
 
@@ -333,7 +333,7 @@ class TestRequest:
 
     @pytest.mark.parametrize("separator", ["-", "_"])
     def test_a_client_cannot_set_our_headers(self, harness: HttpHarness, separator: str) -> None:
-        """Nor by names that many servers treat as equal: CGI and its successors know no hyphen."""
+        """Many servers treat a hyphen and an underscore as equal, like CGI and its successors."""
         ours = ["Idempotency-Key", "X-Forwarded-For", "X-Original-Method", "X-Original-URI"]
         ours += ["webhook-id", "webhook-timestamp", "webhook-signature"]
         spoofed = {each.replace("-", separator): "spoofed" for each in ours}
@@ -345,7 +345,7 @@ class TestRequest:
         assert request.headers["X-Other"] == "theirs"
         assert request.key == one.key
 
-    def test_a_clients_own_signature_is_forwarded_where_nothing_is_signed(self, harness: HttpHarness) -> None:
+    def test_a_signature_of_the_client_is_forwarded_if_the_sink_does_not_sign(self, harness: HttpHarness) -> None:
         store(sink(harness), webhook(headers={"webhook-id": "theirs", "webhook-signature": "v1,theirs"}))
         (request,) = harness.service.requests
         assert (request.headers["webhook-id"], request.headers["webhook-signature"]) == ("theirs", "v1,theirs")
@@ -386,7 +386,7 @@ class TestRequest:
         assert request.headers.get_all("X-A") == ["1", "2, 3", ""]
         assert request.headers.get_all("X-B") == ["only"]
 
-    def test_a_value_beyond_ascii_arrives_as_the_bytes_that_came(self, harness: HttpHarness) -> None:
+    def test_a_value_beyond_ascii_arrives_as_the_same_bytes(self, harness: HttpHarness) -> None:
         store(sink(harness), webhook(id="Zoë-😀", headers={"X-Name": "Zoë 😀"}))
         (request,) = harness.service.requests
         assert request.headers["X-Name"].encode("latin-1") == "Zoë 😀".encode()
@@ -444,7 +444,7 @@ class TestAnswer:
         assert [request.target for request in harness.service.requests] == ["/in?to=x"] * 3
 
     @pytest.mark.parametrize("status", [429, 503])
-    def test_a_service_that_has_too_much_to_do_is_left_alone(self, harness: HttpHarness, status: int) -> None:
+    def test_a_busy_service_gets_no_further_webhook_of_the_batch(self, harness: HttpHarness, status: int) -> None:
         harness.service.answers = [(200, {}), (status, {"Retry-After": "120"}), (status, {"Retry-After": "120"})]
         queue, webhooks = Queue(), [webhook(str(n)) for n in range(5)]
         queue.send(*webhooks)
@@ -454,7 +454,7 @@ class TestAnswer:
         assert queue.delays == [120] * 4
 
     @pytest.mark.parametrize("trouble", [(429, {}), (503, {}), "hangs up", "never answers"])
-    def test_one_webhook_that_troubles_it_takes_no_try_of_the_others(self, harness: HttpHarness, trouble: Any) -> None:
+    def test_one_webhook_that_fails_costs_the_others_no_try(self, harness: HttpHarness, trouble: Any) -> None:
         answers = {"hangs up": hang_up, "never answers": lambda _: time.sleep(1)}
         answer = answers[trouble] if isinstance(trouble, str) else trouble
         real = harness.service.take
@@ -471,7 +471,7 @@ class TestAnswer:
         for batch in ([bad, *others], [first, bad, *rest], [*others, bad], [bad, *others], [bad], [bad, first]):
             assert kinds(to, *batch) == [R if each is bad else S for each in batch]
 
-    def test_a_service_that_is_down_is_asked_twice_a_batch(self, harness: HttpHarness) -> None:
+    def test_a_service_that_is_down_is_called_twice_a_batch(self, harness: HttpHarness) -> None:
         to = sink(harness)
         harness.service.answers = [(503, {})] * 6
         for _ in range(3):
@@ -479,13 +479,13 @@ class TestAnswer:
         assert kinds(to, webhook(), webhook()) == [S, S]
         assert len(harness.service.requests) == 8
 
-    def test_two_webhooks_that_trouble_it_once_take_no_try_of_a_later_batch(self, harness: HttpHarness) -> None:
+    def test_two_webhooks_that_fail_cost_a_later_batch_no_try(self, harness: HttpHarness) -> None:
         to = sink(harness)
         harness.service.answers = [(503, {})] * 3
         assert down_after(to, [R], webhook("bad"), webhook("bad"), webhook()).error == "HTTP 503"
         assert kinds(to, webhook("bad"), webhook(), webhook()) == [R, S, S]
 
-    def test_one_that_gets_no_answer_leaves_the_others_their_time(self, harness: HttpHarness) -> None:
+    def test_a_webhook_without_an_answer_leaves_time_for_the_others(self, harness: HttpHarness) -> None:
         harness.service.answers = [(200, {}), lambda _: time.sleep(2), (200, {}), lambda _: time.sleep(2)]
         outcomes = sink(harness, timeout=1).store([webhook(str(n)) for n in range(6)], Deadline(Countdown(4)))
         assert [each.kind for each in outcomes] == [S, R, S, R, S, S]
@@ -524,7 +524,7 @@ class TestAnswer:
         ],
         ids=str,
     )
-    def test_when_it_wants_to_be_asked_again_counts(
+    def test_the_retry_after_of_the_service_is_used(
         self,
         harness: HttpHarness,
         status: int,
@@ -601,13 +601,15 @@ class TestSigning:
         assert is_signed_with(b"new")
 
     @pytest.mark.parametrize("secret", ["s3cr3t!", "whsec_", "", "whsec_s3cr3t!", "s3cr3"])
-    def test_a_secret_that_is_none_sends_nothing_and_is_told_to_no_one(self, harness: HttpHarness, secret: str) -> None:
+    def test_with_an_invalid_secret_nothing_is_sent_and_it_is_not_shown(
+        self, harness: HttpHarness, secret: str
+    ) -> None:
         fault = down(sink(harness, secrets=Secrets(secret)), webhook(), webhook())
         assert fault.error == "BadSecret"
         assert "s3cr3" not in fault.reason
         assert harness.link.attempts == 0
 
-    def test_a_secret_that_cannot_be_read_sends_nothing_until_it_can(self, harness: HttpHarness) -> None:
+    def test_while_the_secret_cannot_be_read_nothing_is_sent(self, harness: HttpHarness) -> None:
         secrets = Secrets(self.TEXT)
         secrets.is_down = True
         to = sink(harness, secrets=secrets)

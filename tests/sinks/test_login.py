@@ -15,7 +15,7 @@ from .harnesses import CREDENTIALS, PostgresHarness
 from .queue_harness import Queue
 
 
-def test_a_token_is_signed_for_the_host_the_port_and_the_user_without_asking_anyone(postgres: PostgresServer) -> None:
+def test_a_token_is_signed_for_host_port_and_user_without_a_call(postgres: PostgresServer) -> None:
     harness = PostgresHarness(postgres)
     settings = harness.settings(
         database_host="db.example", database_port=5433, secret_arn=None, database_user="webhook"

@@ -61,7 +61,7 @@ def create(
 
 
 class TestConnection:
-    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(self, harness: MySqlHarness) -> None:
+    def test_one_connection_serves_every_batch_and_opens_with_the_first(self, harness: MySqlHarness) -> None:
         sink = harness.sink()
         assert harness.link.attempts == 0
         for _ in range(10):
@@ -113,7 +113,7 @@ class TestConnection:
         ],
         ids=["server", "user"],
     )
-    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_is_retried(
+    def test_a_server_without_a_free_connection_is_called_once_and_the_batch_is_retried(
         self, harness: MySqlHarness, statement: str, undo: str, error: str
     ) -> None:
         queue, webhooks = Queue(), [webhook() for _ in range(10)]
@@ -172,9 +172,7 @@ class TestConnection:
         assert 1 <= most <= threads
         assert sorted(key for key, _ in harness.rows()) == sorted(each.key for each in stored)
 
-    def test_the_server_ends_a_connection_that_no_one_uses(
-        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_the_server_ends_an_idle_connection(self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch) -> None:
         patch_session(monkeypatch, f"wait_timeout = {database.IDLE_SECONDS}", "wait_timeout = 1")
         sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
@@ -200,7 +198,7 @@ class TestConnection:
         harness.link.fix()
         assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
 
-    def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
+    def test_a_server_that_stops_reading_a_large_batch_is_given_up_in_time(
         self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(mysql, "SOCKET_SECONDS", 0.5)
@@ -300,7 +298,7 @@ class TestTable:
         assert queue.dead_letters == []
 
     @pytest.mark.parametrize("time", range(3))
-    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, harness: MySqlHarness, time: int) -> None:
+    def test_sinks_that_find_no_table_at_the_same_time_create_one(self, harness: MySqlHarness, time: int) -> None:
         sinks = [harness.sink() for _ in range(6)]
         together = threading.Barrier(len(sinks))
         outcomes: list[object] = []
@@ -360,7 +358,7 @@ class TestTable:
         ((seconds,),) = harness.server.query(f"SELECT UNIX_TIMESTAMP(received_at) FROM {DATABASE}.{harness.table}")
         assert float(seconds) == at.timestamp()
 
-    def test_duplicates_can_be_told_if_nothing_is_new(self, harness: MySqlHarness) -> None:
+    def test_duplicates_are_recognized_if_nothing_is_new(self, harness: MySqlHarness) -> None:
         sink, webhooks = harness.sink(), [webhook() for _ in range(3)]
         assert store(sink, *webhooks) == [STORED] * 3
         assert store(sink, *webhooks) == [DUPLICATE] * 3
@@ -399,7 +397,9 @@ class TestTable:
         assert {float(seconds) for (seconds,) in rows} == {at.timestamp()}
 
     @pytest.mark.parametrize("other", ["Order-1", "order-1 ", "ordér-1"])
-    def test_ids_that_the_users_table_takes_for_one_are_no_duplicates(self, harness: MySqlHarness, other: str) -> None:
+    def test_ids_that_the_users_table_treats_as_equal_are_no_duplicates(
+        self, harness: MySqlHarness, other: str
+    ) -> None:
         create(harness, like="utf8mb4 COLLATE utf8mb4_general_ci")
         harness.server.query(f"ALTER TABLE {DATABASE}.{harness.table} MODIFY id varchar(191)")
         sink = harness.sink(create_table=False)
@@ -409,7 +409,7 @@ class TestTable:
 
     @pytest.mark.parametrize("sql_mode", ["", "STRICT_TRANS_TABLES"])
     @pytest.mark.parametrize("key", ["PRIMARY KEY (id)", "PRIMARY KEY (id, mount), UNIQUE (id)"])
-    def test_an_id_that_another_provider_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+    def test_with_a_key_of_id_alone_the_same_id_of_another_provider_is_no_duplicate(
         self, harness: MySqlHarness, key: str, sql_mode: str
     ) -> None:
         create(harness, key=key)
@@ -430,7 +430,7 @@ class TestTable:
         assert fault.reason.endswith("the table needs the columns of create_table_statement")
 
     @pytest.mark.parametrize("type", ["varchar(64)", "varchar(64) COLLATE utf8mb4_bin"])
-    def test_endpoints_that_the_users_table_takes_for_one_are_no_duplicates(
+    def test_endpoints_that_the_users_table_treats_as_equal_are_no_duplicates(
         self, harness: MySqlHarness, type: str
     ) -> None:
         create(harness, like="utf8mb4 COLLATE utf8mb4_general_ci")

@@ -123,7 +123,7 @@ def test_settings_of_another_client_on_the_connection_have_no_effect(harness: Po
 
 
 @pytest.mark.parametrize("size", [1, 50])
-def test_a_batch_is_one_round_trip_here_too(harness: PooledHarness, size: int) -> None:
+def test_a_batch_is_one_round_trip_behind_a_pooler(harness: PooledHarness, size: int) -> None:
     sink = harness.sink()
     assert kinds(sink, webhook()) == [S]
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_a_statement_that_has_to_wait_is_given_up_by_the_server(
     assert kinds(sink, webhook()) == [S]
 
 
-def test_why_a_pooler_ends_a_connection_is_told(postgres: PostgresServer, tmp_path: Path) -> None:
+def test_the_reason_why_a_pooler_ends_a_connection_is_reported(postgres: PostgresServer, tmp_path: Path) -> None:
     """PgBouncer sends the reason and closes the connection. The driver alone would report a network error."""
     if why := pgbouncer.missing():
         pytest.skip(why)
@@ -159,8 +159,8 @@ def test_why_a_pooler_ends_a_connection_is_told(postgres: PostgresServer, tmp_pa
     try:
         sink = harness.sink()
         assert kinds(sink, webhook()) == [S]
-        with closing(harness.pooler.connect()) as someone:
-            someone.run("BEGIN")
+        with closing(harness.pooler.connect()) as other:
+            other.run("BEGIN")
             told = down(sink, webhook())
         assert (told.error, str(told)) == ("SQLSTATE 08P01", "query_wait_timeout")
         assert kinds(sink, webhook()) == [S]

@@ -64,9 +64,7 @@ def create(
 
 
 class TestConnection:
-    def test_one_connection_serves_every_batch_and_is_opened_when_the_first_comes(
-        self, harness: PostgresHarness
-    ) -> None:
+    def test_one_connection_serves_every_batch_and_opens_with_the_first(self, harness: PostgresHarness) -> None:
         sink = harness.sink()
         assert harness.link.attempts == 0
         for _ in range(10):
@@ -76,7 +74,7 @@ class TestConnection:
         sink.close()
         wait_until(lambda: harness.server.connections() == 0)
 
-    def test_the_server_can_tell_whose_connection_it_is(self, harness: PostgresHarness) -> None:
+    def test_a_connection_names_this_library_to_the_server(self, harness: PostgresHarness) -> None:
         sink = harness.sink()
         store(sink, webhook())
         names = harness.server.query("SELECT application_name FROM pg_stat_activity WHERE usename = :user", user=USER)
@@ -120,7 +118,7 @@ class TestConnection:
         assert sorted(harness.rows()) == sorted((each.key, each.body) for each in webhooks)
         assert queue.dead_letters == []
 
-    def test_a_server_that_has_no_connection_left_is_asked_for_one_and_the_batch_is_retried(
+    def test_a_server_without_a_free_connection_is_called_once_and_the_batch_is_retried(
         self, harness: PostgresHarness
     ) -> None:
         queue, webhooks = Queue(), [webhook() for _ in range(10)]
@@ -178,7 +176,7 @@ class TestConnection:
         assert 1 <= most <= threads
         assert sorted(key for key, _ in harness.rows()) == sorted(each.key for each in stored)
 
-    def test_a_connection_that_was_quiet_for_too_long_is_opened_again(
+    def test_a_connection_that_was_idle_for_too_long_is_opened_again(
         self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         now = 0.0
@@ -190,7 +188,7 @@ class TestConnection:
             assert harness.link.attempts == attempts
         wait_until(lambda: harness.server.connections() == 1)
 
-    def test_the_server_ends_a_connection_that_no_one_uses(
+    def test_the_server_ends_an_idle_connection(
         self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert {"idle_session_timeout": f"{database.IDLE_SECONDS}s"} == postgres._OF_THE_CONNECTION
@@ -218,7 +216,7 @@ class TestConnection:
         harness.link.fix()
         assert kinds(sink, one) == [Kind.DUPLICATE]  # it had arrived
 
-    def test_a_server_that_takes_no_more_of_a_large_batch_is_given_up_in_time(
+    def test_a_server_that_stops_reading_a_large_batch_is_given_up_in_time(
         self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgres, "SOCKET_SECONDS", 1)
@@ -265,7 +263,7 @@ class TestConnection:
             assert down(sink, webhook()).error == ("TimeoutError" if hangs else "SQLSTATE 3D000")
             wait_until(lambda: harness.link.open == 0)
 
-    def test_a_server_that_knows_no_end_of_a_quiet_connection_is_asked_for_it_once(
+    def test_a_server_without_a_limit_for_idle_connections_is_asked_for_it_once(
         self, harness: PostgresHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(postgres, "_OF_THE_CONNECTION", {"no_such_setting": "6min"})
@@ -332,7 +330,7 @@ class TestCredentials:
         "secret",
         ["s3cr3t", '{"username": "s3cr3t"}', '["s3cr3t"]', '{"password": "s3cr3t', '"s3cr3t"', "null"],
     )
-    def test_a_secret_that_is_none_stops_the_batch_and_is_told_to_no_one(
+    def test_an_invalid_secret_stops_the_batch_and_is_not_shown(
         self, harness: PostgresHarness, secret: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level(logging.DEBUG)
@@ -374,7 +372,7 @@ class TestCredentials:
         assert down(sink, webhook()).error == "SQLSTATE 28P01"
         assert harness.link.attempts == 3
 
-    def test_an_error_of_a_login_trigger_is_no_webhooks_fault(self, harness: PostgresHarness) -> None:
+    def test_an_error_of_a_login_trigger_dead_letters_no_webhook(self, harness: PostgresHarness) -> None:
         """A login trigger raises the same error as a trigger of the table for a bad row."""
         harness.server.query(
             "CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
@@ -408,7 +406,7 @@ class TestTable:
         assert queue.dead_letters == []
 
     @pytest.mark.parametrize("time", range(5))
-    def test_sinks_that_find_no_table_at_the_same_time_make_one(self, harness: PostgresHarness, time: int) -> None:
+    def test_sinks_that_find_no_table_at_the_same_time_create_one(self, harness: PostgresHarness, time: int) -> None:
         sinks = [harness.sink() for _ in range(6)]
         together = threading.Barrier(len(sinks))
         outcomes: list[object] = []
@@ -429,7 +427,7 @@ class TestTable:
         assert outcomes == [STORED] * 12
         assert len(harness.rows()) == 12
 
-    def test_a_table_that_may_not_be_made_is_told(
+    def test_a_table_that_may_not_be_created_is_logged(
         self, harness: PostgresHarness, caplog: pytest.LogCaptureFixture
     ) -> None:
         sink = harness.sink(table_name="absent.webhooks")
@@ -471,7 +469,7 @@ class TestTable:
             ]
         ]
 
-    def test_new_rows_and_duplicates_can_be_told_apart(self, harness: PostgresHarness) -> None:
+    def test_new_rows_and_duplicates_are_distinguished(self, harness: PostgresHarness) -> None:
         sink, webhooks = harness.sink(), [webhook() for _ in range(4)]
         assert store(sink, webhooks[2], webhooks[0]) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, STORED, DUPLICATE, STORED]
@@ -505,13 +503,13 @@ class TestTable:
         assert {key for key, _ in harness.rows()} == {webhooks.key, other.key}
 
     @pytest.mark.parametrize("key", ["UNIQUE (id, mount)", "UNIQUE (mount, id)"])
-    def test_any_unique_key_of_id_and_mount_will_do(self, harness: PostgresHarness, key: str) -> None:
+    def test_any_unique_key_of_id_and_mount_is_accepted(self, harness: PostgresHarness, key: str) -> None:
         create(harness, key=key)
         sink, webhooks = harness.sink(create_table=False), [webhook(id="1", mount=mount) for mount in ("/a", "/b")]
         assert store(sink, *webhooks) == [STORED, STORED]
         assert store(sink, *webhooks) == [DUPLICATE, DUPLICATE]
 
-    def test_an_id_that_another_provider_has_taken_from_a_key_of_id_alone_is_no_duplicate(
+    def test_with_a_key_of_id_alone_the_same_id_of_another_provider_is_no_duplicate(
         self, harness: PostgresHarness
     ) -> None:
         create(harness, key="PRIMARY KEY (id), UNIQUE (id, mount)")
@@ -593,7 +591,7 @@ class TestTable:
         assert [outcome.kind for outcome in outcomes] == [S, P, S]
         assert outcomes[1].error in ("SQLSTATE 22021", "SQLSTATE 22P05")
 
-    def test_a_character_that_the_databases_encoding_has_not_fails_alone(self, harness: PostgresHarness) -> None:
+    def test_a_character_that_the_encoding_of_the_database_lacks_fails_alone(self, harness: PostgresHarness) -> None:
         name = f"latin_{harness.table}"
         harness.server.query(
             f"CREATE DATABASE {name} OWNER {USER} ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
@@ -689,7 +687,7 @@ class TestTls:
 
 @contextmanager
 def behind_tls(server: PostgresServer, certificate: trustme.LeafCert | None) -> Iterator[PostgresHarness]:
-    """Return a harness whose link speaks TLS with this certificate, or without one does not."""
+    """Yield a harness whose link speaks TLS with this certificate, or no TLS without one."""
     harness = PostgresHarness(server)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

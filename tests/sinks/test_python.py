@@ -139,7 +139,7 @@ def test_the_handlers_reason_may_be_of_any_type() -> None:
 
 
 @pytest.mark.parametrize("batch", [False, True])
-def test_a_handler_whose_sink_is_down_is_given_no_other_webhook(batch: bool) -> None:
+def test_a_handler_whose_sink_is_down_gets_no_other_webhook(batch: bool) -> None:
     handler = Handler(b=SinkDown("no connection", retry_after=60, error="ConnectionError"))
     sink = PythonSink(handler.several if batch else handler.one, batch=batch)
     queue = Queue()
@@ -151,7 +151,7 @@ def test_a_handler_whose_sink_is_down_is_given_no_other_webhook(batch: bool) -> 
 
 
 class TestBatch:
-    def test_one_that_raises_is_handed_over_again_one_by_one(self) -> None:
+    def test_a_batch_that_raises_is_handed_over_again_one_by_one(self) -> None:
         handler = Handler(b=Permanent("no such customer"), d=KeyError("customer"))
         outcomes = store(PythonSink(handler.several, batch=True), *CUSTOMERS)
         assert [outcome.kind for outcome in outcomes] == [S, P, S, R, S]
@@ -163,7 +163,7 @@ class TestBatch:
         assert [(outcome.kind, outcome.retry_after) for outcome in outcomes] == [(R, 45)] * 5
         assert len(handler.given) == 1
 
-    def test_at_once_is_a_time_too(self) -> None:
+    def test_a_retry_after_of_zero_is_kept(self) -> None:
         handler = Handler(c=RetryAfter(0))
         assert [each.retry_after for each in store(PythonSink(handler.several, batch=True), *CUSTOMERS)] == [0] * 5
         assert len(handler.given) == 1
@@ -262,7 +262,7 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("content", "error"), [("1 / 0", ZeroDivisionError), ("", AttributeError), (None, ModuleNotFoundError)]
     )
-    def test_an_error_of_the_module_shows_when_it_is_loaded(
+    def test_an_error_of_the_module_is_raised_when_it_is_loaded(
         self, folder: Path, load: Callable[..., PythonSink], content: str | None, error: type[Exception]
     ) -> None:
         if content is not None:

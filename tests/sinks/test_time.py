@@ -123,7 +123,7 @@ def test_a_check_without_end_takes_no_time_of_its_neighbours(for_ever: str) -> N
 
 
 def test_a_flood_of_slow_webhooks_is_cut_when_the_time_ends() -> None:
-    """By the time of a function's processor. At first each webhook has 75 milliseconds, and the last ones have more."""
+    """The clock counts processor time. At first each webhook has 75 milliseconds, and the last ones have more."""
 
     def check(_: Webhook, __: list[str]) -> None:
         done = lambda_time.now() + 0.15
@@ -184,7 +184,7 @@ class Silent:
         return asleep
 
 
-def test_an_sqs_that_does_not_answer_delays_no_report_of_failures() -> None:
+def test_an_sqs_that_does_not_answer_does_not_delay_the_report_of_failures() -> None:
     queue, down = Queue(), SinkDown("no one is there")
 
     def reject(_: Webhook) -> None:

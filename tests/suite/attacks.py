@@ -32,7 +32,7 @@ def attempts(request: pytest.FixtureRequest) -> Attempts:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run of every kind that tried less than the page says."""
+    """Fail a run of every kind of attack if one has fewer attempts than the page says."""
     terminalreporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if terminalreporter is None:  # a worker
         return

@@ -49,7 +49,7 @@ def test_only_the_variables_that_a_machine_needs_are_visible(monkeypatch: pytest
     assert {"PATH", "HOME", "PIP_CERT", "https_proxy"} <= os.environ.keys()
 
 
-def test_this_run_has_forgotten_the_shell_it_is_in() -> None:
+def test_this_run_does_not_see_the_variables_of_its_shell() -> None:
     assert not HOSTILE.keys() & os.environ.keys() - {"CDK_VALIDATION", "LANG"}
 
 
@@ -109,9 +109,7 @@ def test_that_is_interrupted():
     ("ending", "options"),
     [(signal.SIGTERM, ["-n1"]), (signal.SIGTERM, []), (signal.SIGINT, []), (signal.SIGHUP, [])],
 )
-def test_whatever_ends_a_run_early_it_leaves_nothing(
-    ending: signal.Signals, options: list[str], tmp_path: Path
-) -> None:
+def test_a_run_that_is_ended_early_leaves_nothing(ending: signal.Signals, options: list[str], tmp_path: Path) -> None:
     run = pytest_of(tmp_path, STARTS_A_LOCAL_AWS, *options)
     assert wait_for(lambda: (tmp_path / "ready").exists(), SECONDS)
     family = psutil.Process(run.pid).children(recursive=True)
@@ -142,16 +140,14 @@ def ci(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
     return run
 
 
-def test_ci_runs_the_part_that_is_named_and_says_how_long_it_took(
-    ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
-) -> None:
+def test_ci_runs_the_named_part_and_prints_its_time(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
     run = ci("exit 0", "check")
     said, _ = run.communicate(timeout=SECONDS)
     assert (run.returncode, (tmp_path / "asked").read_text().split()) == (0, ["environment", "check"])
     assert re.search(r"^\d+ s check$", said, re.MULTILINE)
 
 
-def test_ci_fails_where_a_part_does_and_goes_on_with_the_others(
+def test_ci_fails_if_a_part_fails_and_still_runs_the_others(
     ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path
 ) -> None:
     run = ci('[ "$1" != check ]', "check", "release-check")
@@ -161,7 +157,7 @@ def test_ci_fails_where_a_part_does_and_goes_on_with_the_others(
     assert (tmp_path / "asked").read_text().split()[-1] == "release-check"
 
 
-def test_ci_knows_no_other_part(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
+def test_ci_rejects_an_unknown_part(ci: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
     run = ci("exit 0", "check", "everything")
     said, _ = run.communicate(timeout=SECONDS)
     assert run.returncode == 2

@@ -1,4 +1,4 @@
-"""Synthesise the apps that are named, and print what each came to: every file of its templates and assets."""
+"""Synthesise the named apps, and print the hash of every file of their templates and assets."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ import cdk_scalable_webhook
 
 
 def contents(assembly: Path) -> dict[str, str]:
-    """What is deployed: the rest of an assembly says how it came about."""
+    """Return the hash of each file that is deployed. The rest of an assembly only tells how it was made."""
     templates = [path for kind in ("template", "assets") for path in assembly.glob(f"*.{kind}.json")]
     packed = [path for path in assembly.glob("asset.*/**/*") if path.is_file()]
-    # The modes of what is packed go to Lambda with it.
+    # Lambda gets the modes of packed files too.
     modes = {path: f"{path.stat().st_mode:o} " for path in packed}
     return {
         str(path.relative_to(assembly)): modes.get(path, "") + hashlib.sha256(path.read_bytes()).hexdigest()

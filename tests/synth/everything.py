@@ -1,7 +1,7 @@
 """An app with every argument of ScalableWebhook in use, in as many stacks as their exclusions need.
 
-It is what users may have written: public names only. `make release` keeps a copy, of which every later version has to
-make the same (tests/released).
+Like the app of a user, it has public names only. `make release` keeps a copy, and every later version has to make the
+same of it (tests/released).
 """
 
 from pathlib import Path
@@ -72,28 +72,28 @@ ScalableWebhook(
     tracing=lambda_.Tracing.ACTIVE,
 )
 
-brought = Stack(app, "Brought")
-letters = sqs.Queue(brought, "Letters", fifo=True, enforce_ssl=True)
-api = apigateway.RestApi(brought, "Api", binary_media_types=["*/*"], cloud_watch_role=True)
-bucket = s3.Bucket(brought, "Bucket", enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
+existing = Stack(app, "Brought")
+dead_letter_queue = sqs.Queue(existing, "Letters", fifo=True, enforce_ssl=True)
+api = apigateway.RestApi(existing, "Api", binary_media_types=["*/*"], cloud_watch_role=True)
+bucket = s3.Bucket(existing, "Bucket", enforce_ssl=True, block_public_access=s3.BlockPublicAccess.BLOCK_ALL)
 table = dynamodb.Table(
-    brought,
+    existing,
     "Table",
     partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
     point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
 )
 ScalableWebhook(
-    brought,
+    existing,
     "Webhook",
     api=api,
     path="/fifo",
     queue=sqs.Queue(
-        brought,
+        existing,
         "Queue",
         fifo=True,
         enforce_ssl=True,
         visibility_timeout=Duration.minutes(3),
-        dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=5),
     ),
     large_payloads=bucket,
     sink=Sink.dynamodb(table),
@@ -196,22 +196,22 @@ ScalableWebhook(large, "Owned", large_payloads=True)
 ScalableWebhook(large, "Keyed", large_payloads=True, encryption_key=key, removal_policy=RemovalPolicy.DESTROY)
 
 signed = Stack(app, "Signed")
-secret_of_sender = secretsmanager.Secret(
+secret_of_provider = secretsmanager.Secret(
     signed, "Sender", encryption_key=kms.Key(signed, "Key", enable_key_rotation=True)
 )
 webhook = ScalableWebhook(
-    signed, "Webhook", path="/github", source=Source.github(secret_of_sender), tracing=lambda_.Tracing.ACTIVE
+    signed, "Webhook", path="/github", source=Source.github(secret_of_provider), tracing=lambda_.Tracing.ACTIVE
 )
 webhook.add_source(
     "/okta",
-    Source.okta(secret_of_sender),
+    Source.okta(secret_of_provider),
     ingress=Ingress.direct_integration(binary=True),
     event_filters=[{"body": {"eventType": ["com.okta.event_hook"]}}],
     acknowledgement=Acknowledgement(204),
 )
 webhook.add_source(
     "/meta",
-    Source.meta(secret_of_sender),
+    Source.meta(secret_of_provider),
     event_filters=[{"headers": {"X-Event": ["push"]}}],
     delivery_id_header="X-Delivery",
     acknowledgement=Acknowledgement(200, "ok"),
@@ -239,7 +239,7 @@ ScalableWebhook(
     signed,
     "Aside",
     ingress=Ingress.direct_integration(),
-    source=Source.github(secret_of_sender),
+    source=Source.github(secret_of_provider),
     queue=QueueOptions(unverified_queue=sqs.Queue(signed, "Unverified", enforce_ssl=True)),
 ).metric_unverified().create_alarm(signed, "Unsigned", threshold=100, evaluation_periods=1)
 ScalableWebhook(
@@ -257,11 +257,11 @@ ScalableWebhook(
     ),
 )
 
-senders = Stack(app, "Senders")
+providers = Stack(app, "Senders")
 secret_of_each = secretsmanager.Secret(
-    senders, "Secret", encryption_key=kms.Key(senders, "Key", enable_key_rotation=True)
+    providers, "Secret", encryption_key=kms.Key(providers, "Key", enable_key_rotation=True)
 )
-webhook = ScalableWebhook(senders, "Webhook", path="/own", source=Source.hmac(secret_of_each, header="X-Signature"))
+webhook = ScalableWebhook(providers, "Webhook", path="/own", source=Source.hmac(secret_of_each, header="X-Signature"))
 for method in BY_METHOD:
     webhook.add_source(f"/{method}", getattr(Source, method)(secret_of_each))
-ScalableWebhook(senders, "Custom", source=Source.custom(__file__, f"{Path(__file__).stem}.created"))
+ScalableWebhook(providers, "Custom", source=Source.custom(__file__, f"{Path(__file__).stem}.created"))

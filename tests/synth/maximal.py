@@ -1,4 +1,4 @@
-"""The app with everything, and what checkers find in what it brings along: that is its owner's affair."""
+"""The app with everything. Checkers also report its existing resources, whose findings have a reason here."""
 
 import runpy
 from pathlib import Path
@@ -8,11 +8,11 @@ from constructs import IConstruct
 
 from cdk_scalable_webhook.findings import Finding, acknowledge
 
-# Run, not imported: each run of this is another app.
+# This is run and not imported, so that each run creates another app.
 every = runpy.run_path(str(Path(__file__).with_name("everything.py")))
 app, api, consumer, postgres, aurora = (every[name] for name in ("app", "api", "consumer", "postgres", "aurora"))
 secrets = [every["secret"], *(database.node.find_child("Secret") for database in (postgres, aurora))]
-brought_along: dict[IConstruct, tuple[str, ...]] = {
+existing: dict[IConstruct, tuple[str, ...]] = {
     api: ("AwsSolutions-APIG2",),
     api.deployment_stage: (
         *("AwsSolutions-APIG1", "AwsSolutions-APIG3", "AwsSolutions-APIG6"),
@@ -25,8 +25,8 @@ brought_along: dict[IConstruct, tuple[str, ...]] = {
     consumer.node.find_child("ServiceRole"): (
         "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
     ),
-    every["letters"]: ("CKV_AWS_27",),
-    every["brought"].node.find_child("Queue"): ("CKV_AWS_27",),
+    every["dead_letter_queue"]: ("CKV_AWS_27",),
+    every["existing"].node.find_child("Queue"): ("CKV_AWS_27",),
     every["created"].node.find_child("Letters"): ("CKV_AWS_27",),
     every["signed"].node.find_child("Unverified"): ("AwsSolutions-SQS3", "CKV_AWS_27"),
     every["table"]: ("CKV_AWS_119",),
@@ -40,11 +40,11 @@ brought_along: dict[IConstruct, tuple[str, ...]] = {
     ),
     aurora.node.find_child("Writer"): ("CKV_AWS_118",),
     **dict.fromkeys(secrets, ("AwsSolutions-SMG4", "CKV_AWS_149")),
-    every["secret_of_sender"]: ("AwsSolutions-SMG4",),
+    every["secret_of_provider"]: ("AwsSolutions-SMG4",),
     every["secret_of_each"]: ("AwsSolutions-SMG4",),
 }
-for construct, rules in brought_along.items():
-    acknowledge(construct, Finding(rules, "It was brought, and stands here for what anybody may bring."))
-# Most of them say nothing of who sends.
+for construct, rules in existing.items():
+    acknowledge(construct, Finding(rules, "It stands for any existing resource, and its owner is responsible for it."))
+# Most of the webhooks have no source.
 Annotations.of(app).acknowledge_warning("cdk-scalable-webhook:missingSource")
 app.synth()

@@ -1,6 +1,6 @@
-"""Values for every argument of what this library makes: good ones, ones just outside of what works, and junk.
+"""Values for every argument of this library's functions: good ones, and bad ones of the right type.
 
-A value is as it is, or a recipe that makes it in the stack of an example: constructs must not be shared by apps.
+A value is used as it is, or is a recipe that makes it in the stack of an example: apps must not share constructs.
 """
 
 import math
@@ -57,7 +57,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of what this library makes, with values, recipes and further calls as arguments."""
+    """A call of a function of this library, with values, recipes and further calls as arguments."""
 
     function: str
     arguments: Mapping[str, Any]
@@ -68,13 +68,13 @@ class Call:
 
 @dataclass(frozen=True)
 class Argument:
-    """What an argument may be given.
+    """The values of an argument.
 
     Attributes:
-        good: What works, at least alone.
-        bad: What is of the right type, and mostly does not work.
-        kinds: The types of junk that are the right ones here.
-        element: The same for each element, where it takes a list or a dict.
+        good: Values that work, at least alone.
+        bad: Values of the right type, most of which do not work.
+        kinds: The types of junk that are right here.
+        element: The same for each element, if it takes a list or a dict.
         required: Whether it must be given.
     """
 
@@ -85,7 +85,7 @@ class Argument:
     required: bool = False
 
     def may_be(self, value: Any) -> bool:
-        """Whether a value, whatever else is wrong with it, is of the right type."""
+        """Tell whether a value is of the right type, whatever else is wrong with it."""
         match value:
             case bool():
                 return bool in self.kinds
@@ -108,12 +108,12 @@ REGIONS = ["us-east-1", "eu-central-1"]
 
 
 def new(_: Stack) -> str:
-    """An id that is free, whatever else is made before it is used."""
-    return f"Brought{next(_numbers)}"
+    """Return an unused id."""
+    return f"Existing{next(_numbers)}"
 
 
 def built(value: Any, stack: Stack) -> Any:
-    """A value made."""
+    """Return a value after its recipes and calls have made it."""
     if isinstance(value, Made):
         return value.make(stack)
     if isinstance(value, Call):
@@ -126,7 +126,7 @@ def built(value: Any, stack: Stack) -> Any:
 
 
 def names(value: Any) -> Iterator[str]:
-    """Every argument that is given, those of calls in arguments too."""
+    """Yield every argument that is given, also those of nested calls."""
     if isinstance(value, Call):
         for name, each in value.arguments.items():
             yield name
@@ -137,7 +137,7 @@ def made(**recipes: Any) -> SearchStrategy[Made]:
     return st.sampled_from([Made(name, make) for name, make in recipes.items()])
 
 
-# Tokens: what only deployment knows, as a text, a number, and by way of a Lazy.
+# Tokens of values that only deployment knows: of texts, of numbers, and by Lazy.
 
 
 @jsii.implements(aws_cdk.IStableStringProducer)
@@ -167,7 +167,7 @@ NUMBER_TOKENS = made(
     lazy=lambda _: Lazy.number(LazyNumber()),
 )
 
-# Texts that somebody, some day, passes.
+# Texts that a user may pass one day.
 ODD_TEXTS = [
     *(
         "",
@@ -243,16 +243,16 @@ def flags() -> Argument:
     return Argument(st.booleans(), kinds=(bool,))
 
 
-# What is brought.
+# Existing resources.
 
 
 def queue(stack: Stack, **properties: Any) -> sqs.Queue:
     return sqs.Queue(stack, new(stack), **properties)
 
 
-def with_letters(stack: Stack, *, tries: float = 5, letters_fifo: bool = False, **properties: Any) -> sqs.Queue:
-    letters = queue(stack, **({"fifo": True} if letters_fifo else {}))
-    policy = sqs.DeadLetterQueue(queue=letters, max_receive_count=tries)
+def with_dead_letters(stack: Stack, *, tries: float = 5, dead_fifo: bool = False, **properties: Any) -> sqs.Queue:
+    dead_letters = queue(stack, **({"fifo": True} if dead_fifo else {}))
+    policy = sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=tries)
     return queue(stack, dead_letter_queue=policy, **properties)
 
 
@@ -261,23 +261,23 @@ def imported_queue(stack: Stack, arn: str, **attributes: Any) -> sqs.IQueue:
 
 
 def elsewhere(stack: Stack) -> Stack:
-    """Another stack of the app."""
+    """Return another stack of the app."""
     other = stack.node.root.node.try_find_child("Elsewhere")
     env = Environment(account=stack.account, region=stack.region) if stack.region in REGIONS else None
     return other if isinstance(other, Stack) else Stack(cast(App, stack.node.root), "Elsewhere", env=env)
 
 
 LONG = Duration.minutes(6)
-ARN = "arn:aws:sqs:us-east-1:111111111111:brought"
+ARN = "arn:aws:sqs:us-east-1:111111111111:existing"
 QUEUES = {
     "standard": lambda stack: queue(stack, visibility_timeout=LONG),
     "FIFO": lambda stack: queue(stack, visibility_timeout=LONG, fifo=True),
-    "with dead-letter queue": lambda stack: with_letters(stack, visibility_timeout=LONG),
-    "FIFO with dead-letter queue": lambda stack: with_letters(
-        stack, letters_fifo=True, visibility_timeout=LONG, fifo=True
+    "with dead-letter queue": lambda stack: with_dead_letters(stack, visibility_timeout=LONG),
+    "FIFO with dead-letter queue": lambda stack: with_dead_letters(
+        stack, dead_fifo=True, visibility_timeout=LONG, fifo=True
     ),
-    "of one try": lambda stack: with_letters(stack, tries=1, visibility_timeout=LONG),
-    "of tries that only deployment knows": lambda stack: with_letters(
+    "with one try": lambda stack: with_dead_letters(stack, tries=1, visibility_timeout=LONG),
+    "with tries that only deployment knows": lambda stack: with_dead_letters(
         stack, tries=parameter(stack, "Number").value_as_number, visibility_timeout=LONG
     ),
     "encrypted": lambda stack: queue(
@@ -288,17 +288,17 @@ QUEUES = {
     "imported by a token": lambda stack: imported_queue(stack, Fn.import_value("queue"), fifo=False),
     "imported with a key": lambda stack: imported_queue(stack, ARN, key_arn="arn:aws:kms:us-east-1:111111111111:key/x"),
     "of another stack": lambda stack: queue(elsewhere(stack), visibility_timeout=LONG),
-    "of a time that only deployment knows": lambda stack: queue(
+    "with a timeout that only deployment knows": lambda stack: queue(
         stack, visibility_timeout=Duration.seconds(parameter(stack, "Number").value_as_number)
     ),
 }
 BAD_QUEUES = {
     "with the default visibility": queue,
-    "of little retention": lambda stack: queue(stack, visibility_timeout=LONG, retention_period=Duration.minutes(1)),
-    "that shows at once": lambda stack: queue(stack, visibility_timeout=Duration.seconds(0)),
+    "with short retention": lambda stack: queue(stack, visibility_timeout=LONG, retention_period=Duration.minutes(1)),
+    "with no visibility timeout": lambda stack: queue(stack, visibility_timeout=Duration.seconds(0)),
 }
-LETTERS = {
-    "of 14 days": lambda stack: queue(stack, retention_period=Duration.days(14)),
+DEAD_LETTER_QUEUES = {
+    "with retention of 14 days": lambda stack: queue(stack, retention_period=Duration.days(14)),
     "imported": QUEUES["imported"],
     "of another stack": lambda stack: queue(elsewhere(stack), retention_period=Duration.days(14)),
 }
@@ -306,9 +306,9 @@ UNVERIFIED = {name: QUEUES[name] for name in ("standard", "encrypted", "imported
 BAD_UNVERIFIED = {
     "FIFO": QUEUES["FIFO"],
     "imported FIFO": QUEUES["imported FIFO"],
-    "of small messages": lambda stack: queue(stack, max_message_size_bytes=65_536),
+    "with small messages": lambda stack: queue(stack, max_message_size_bytes=65_536),
 }
-BAD_LETTERS = {"FIFO": QUEUES["FIFO"], "imported FIFO": QUEUES["imported FIFO"], **BAD_QUEUES}
+BAD_DEAD_LETTER_QUEUES = {"FIFO": QUEUES["FIFO"], "imported FIFO": QUEUES["imported FIFO"], **BAD_QUEUES}
 
 
 def table(
@@ -323,20 +323,20 @@ TABLES = {
     "with a key": lambda stack: table(
         stack, encryption_key=kms.Key(stack, new(stack)), encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED
     ),
-    "imported": lambda stack: dynamodb.Table.from_table_name(stack, new(stack), "brought"),
+    "imported": lambda stack: dynamodb.Table.from_table_name(stack, new(stack), "existing"),
     "imported by a token": lambda stack: dynamodb.Table.from_table_arn(stack, new(stack), Fn.import_value("table")),
     "global": lambda stack: dynamodb.TableV2(
         stack, new(stack), partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
     ),
-    "global, imported": lambda stack: dynamodb.TableV2.from_table_name(stack, new(stack), "brought"),
+    "global, imported": lambda stack: dynamodb.TableV2.from_table_name(stack, new(stack), "existing"),
 }
 BAD_TABLES = {
-    "of another key": lambda stack: table(stack, "pk"),
-    "of a number": lambda stack: table(stack, type=dynamodb.AttributeType.NUMBER),
+    "with another key": lambda stack: table(stack, "pk"),
+    "with a number as key": lambda stack: table(stack, type=dynamodb.AttributeType.NUMBER),
     "with a sort key": lambda stack: table(
         stack, sort_key=dynamodb.Attribute(name="at", type=dynamodb.AttributeType.STRING)
     ),
-    "global, of another key": lambda stack: dynamodb.TableV2(
+    "global, with another key": lambda stack: dynamodb.TableV2(
         stack, new(stack), partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
     ),
 }
@@ -381,7 +381,7 @@ CONSUMERS = {
     "own": function,
     "slow": lambda stack: function(stack, timeout=Duration.minutes(1)),
     "of another stack": lambda stack: function(elsewhere(stack)),
-    "of a time that only deployment knows": lambda stack: function(
+    "with a timeout that only deployment knows": lambda stack: function(
         stack, timeout=Duration.seconds(parameter(stack, "Number").value_as_number)
     ),
     "in a VPC": lambda stack: function(stack, vpc=vpc(stack)),
@@ -446,9 +446,9 @@ SECRETS = {
     "own": secret,
     "with a key": lambda stack: secretsmanager.Secret(stack, new(stack), encryption_key=kms.Key(stack, new(stack))),
     "of another stack": lambda stack: secret(elsewhere(stack)),
-    "imported by name": lambda stack: secretsmanager.Secret.from_secret_name_v2(stack, new(stack), "brought"),
+    "imported by name": lambda stack: secretsmanager.Secret.from_secret_name_v2(stack, new(stack), "existing"),
     "imported by ARN": lambda stack: secretsmanager.Secret.from_secret_complete_arn(
-        stack, new(stack), "arn:aws:secretsmanager:us-east-1:111111111111:secret:brought-AbCdEf"
+        stack, new(stack), "arn:aws:secretsmanager:us-east-1:111111111111:secret:existing-AbCdEf"
     ),
     "imported by a token": lambda stack: secretsmanager.Secret.from_secret_complete_arn(
         stack, new(stack), Fn.import_value("secret")
@@ -492,7 +492,7 @@ def imported_instance(stack: Stack, **attributes: Any) -> rds.IDatabaseInstance:
 
 def imported_cluster(stack: Stack, **attributes: Any) -> rds.IDatabaseCluster:
     return rds.DatabaseCluster.from_database_cluster_attributes(
-        stack, new(stack), cluster_identifier="brought", **attributes
+        stack, new(stack), cluster_identifier="existing", **attributes
     )
 
 
@@ -501,7 +501,7 @@ def imported_proxy(stack: Stack) -> rds.IDatabaseProxy:
         stack,
         new(stack),
         db_proxy_arn="arn:aws:rds:us-east-1:111111111111:db-proxy:prx-0123456789abcdef0",
-        db_proxy_name="brought",
+        db_proxy_name="existing",
         endpoint="proxy.example.com",
         security_groups=[],
     )
@@ -518,7 +518,7 @@ def databases(instance_engine: rds.IInstanceEngine, cluster_engine: rds.ICluster
         "cluster with IAM": lambda stack: cluster(stack, cluster_engine, iam_authentication=True),
         "proxy": lambda stack: proxy(stack, instance_engine),
         "instance of another stack": lambda stack: instance(elsewhere(stack), instance_engine),
-        "instance of an own port": lambda stack: instance(stack, instance_engine, port=4444),
+        "instance with another port": lambda stack: instance(stack, instance_engine, port=4444),
     }
 
 
@@ -558,29 +558,29 @@ KEYS = {
     "own": key,
     "of another stack": lambda stack: key(elsewhere(stack)),
     "imported": lambda stack: kms.Key.from_key_arn(stack, new(stack), "arn:aws:kms:us-east-1:111111111111:key/x"),
-    "alias": lambda stack: kms.Alias(stack, new(stack), alias_name="alias/brought", target_key=key(stack)),
-    "alias by name": lambda stack: kms.Alias.from_alias_name(stack, new(stack), "alias/brought"),
+    "alias": lambda stack: kms.Alias(stack, new(stack), alias_name="alias/existing", target_key=key(stack)),
+    "alias by name": lambda stack: kms.Alias.from_alias_name(stack, new(stack), "alias/existing"),
 }
 BUCKETS = {
     "own": lambda stack: s3.Bucket(stack, new(stack)),
     "with a key": lambda stack: s3.Bucket(stack, new(stack), encryption=s3.BucketEncryption.KMS),
     "of another stack": lambda stack: s3.Bucket(elsewhere(stack), new(stack)),
-    "imported": lambda stack: s3.Bucket.from_bucket_name(stack, new(stack), "brought"),
+    "imported": lambda stack: s3.Bucket.from_bucket_name(stack, new(stack), "existing"),
     "imported by a token": lambda stack: s3.Bucket.from_bucket_arn(stack, new(stack), Fn.import_value("bucket")),
 }
 
 
 API_KEYS: dict[str, Any] = {
     "own": lambda stack: apigateway.ApiKey(stack, new(stack)),
-    "imported": lambda stack: apigateway.ApiKey.from_api_key_id(stack, new(stack), "brought"),
+    "imported": lambda stack: apigateway.ApiKey.from_api_key_id(stack, new(stack), "existing"),
 }
 GRANTEES: dict[str, Any] = {
     "role": lambda stack: iam.Role(stack, new(stack), assumed_by=iam.AccountRootPrincipal()),
     "user": lambda stack: iam.User(stack, new(stack)),
     "function": function,
-    "imported": lambda stack: iam.Role.from_role_arn(stack, new(stack), "arn:aws:iam::222222222222:role/brought"),
+    "imported": lambda stack: iam.Role.from_role_arn(stack, new(stack), "arn:aws:iam::222222222222:role/existing"),
     "account": lambda _: iam.AccountPrincipal("222222222222"),
-    "anybody": lambda _: iam.AnyPrincipal(),
+    "any principal": lambda _: iam.AnyPrincipal(),
 }
 
 
@@ -609,7 +609,7 @@ DOMAINS: dict[str, Any] = {
     "with mutual TLS": lambda stack: domain(stack, mtls=mtls(stack)),
     "regional": lambda stack: domain(stack, endpoint_type=apigateway.EndpointType.REGIONAL),
     "of TLS 1.2": lambda stack: domain(stack, security_policy=apigateway.SecurityPolicy.TLS_1_2),
-    "only deployment knows": lambda stack: domain(stack, parameter(stack, "String").value_as_string),
+    "name that only deployment knows": lambda stack: domain(stack, parameter(stack, "String").value_as_string),
     "wildcard": lambda stack: domain(stack, "*.example.com"),
 }
 BAD_DOMAINS: dict[str, Any] = {
@@ -754,7 +754,7 @@ DATABASE = {
     "ca_certificates": AUTHORITIES,
 }
 
-# Every argument of everything that makes or shapes a webhook. test_fuzz.py holds it to the signatures.
+# Every argument of every function that makes or changes a webhook. test_fuzz.py compares them with the signatures.
 ARGUMENTS: dict[str, dict[str, Argument]] = {
     "Ingress.lambda_integration": {},
     "Ingress.direct_integration": {"binary": flags()},
@@ -860,7 +860,7 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 }
 
 
-# What is refused beside an existing thing: mostly left out, or hardly any call would be more than that refusal.
+# Arguments that an existing resource excludes. They are mostly left out: otherwise most calls would test only that.
 _SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
 APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
@@ -876,7 +876,7 @@ APART: dict[str, Mapping[str, Sequence[str]]] = {
 
 
 def _together(function: str, given: list[str]) -> list[str]:
-    """Those of the arguments that may be given together, and for a server those that have to be."""
+    """Return the arguments that may be given together, with those that a server requires."""
     if function in ("Sink.postgres", "Sink.mysql") and "database" not in given:
         given = [*dict.fromkeys([*given, "host", "secret"])]
     if "vpc" not in given:
@@ -885,7 +885,7 @@ def _together(function: str, given: list[str]) -> list[str]:
 
 
 def _apart(function: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The arguments without those that an existing thing among them excludes."""
+    """Return the arguments without those that an existing resource among them excludes."""
     for existing, others in APART.get(function, {}).items():
         value = values.get(existing)
         if value is not None and not (isinstance(value, Call) and value.function.endswith("Options")):
@@ -895,8 +895,7 @@ def _apart(function: str, values: dict[str, Any]) -> dict[str, Any]:
 
 @st.composite
 def calls(draw: DrawFn, function: str, *, bad: bool = True, rich: int = 4) -> Call:
-    """A call with some of its arguments, of which at most one is bad. ``rich`` in ten of those are given that may be
-    left out."""
+    """Draw a call with some of its arguments, of which at most one is bad. Of ten optional ones, ``rich`` are given."""
     arguments = ARGUMENTS[function]
     given = [name for name, each in arguments.items() if each.required or draw(st.integers(0, 9)) >= 10 - rich]
     sensible = draw(st.integers(0, 9)) < 9
@@ -909,7 +908,7 @@ def calls(draw: DrawFn, function: str, *, bad: bool = True, rich: int = 4) -> Ca
 
 @st.composite
 def one_bad(draw: DrawFn, function: str) -> Call:
-    """A call with what must be given, and one argument that is bad."""
+    """Draw a call with the required arguments, and one argument that is bad."""
     arguments = ARGUMENTS[function]
     wrong = draw(st.sampled_from([name for name, each in arguments.items() if not each.bad.is_empty]))
     given = [name for name, each in arguments.items() if each.required or name == wrong]
@@ -921,7 +920,7 @@ def _value(argument: Argument, *, bad: bool) -> SearchStrategy[Any]:
 
 
 def one_call(*prefixes: str) -> SearchStrategy[Call]:
-    """A call of one of those that start so."""
+    """Draw a call of a function whose name starts with one of these prefixes."""
     return st.sampled_from([name for name in ARGUMENTS if name.startswith(prefixes)]).flatmap(
         lambda name: calls(name, rich=3)
     )
@@ -932,7 +931,7 @@ for _name in ("Source.hmac", "Source.token"):
 
 
 def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
-    """The same with nothing but what must be given, and one argument that is bad."""
+    """Draw such a call with the required arguments only, and one argument that is bad."""
     may_be_bad = [
         name for name, each in ARGUMENTS.items() if not all(argument.bad.is_empty for argument in each.values())
     ]
@@ -966,7 +965,7 @@ ARGUMENTS["ApiOptions"] = {
     "domain_name": Argument(made(**DOMAINS), made(**BAD_DOMAINS)),
 }
 ARGUMENTS["QueueOptions"] = {
-    "dead_letter_queue": Argument(made(**LETTERS), made(**BAD_LETTERS), (sqs.QueueBase,)),
+    "dead_letter_queue": Argument(made(**DEAD_LETTER_QUEUES), made(**BAD_DEAD_LETTER_QUEUES), (sqs.QueueBase,)),
     "unverified_queue": Argument(made(**UNVERIFIED), made(**BAD_UNVERIFIED), (sqs.QueueBase,)),
     "max_receive_count": numbers(1, 1000, 5, 8),
     "retention_period": durations(60, 1_209_600),
@@ -1016,7 +1015,7 @@ ARGUMENTS["ScalableWebhook"] = {
 }
 ARGUMENTS["RuntimeLayer"] = {name: ARGUMENTS["ScalableWebhook"][name] for name in ("scope", "id")}
 
-# Methods of a webhook that there is.
+# Methods of a webhook.
 _period = Argument(
     st.sampled_from([Duration.minutes(1), Duration.hours(1), Duration.days(1)]),
     st.sampled_from([Duration.seconds(0), Duration.millis(5), Duration.seconds(7), Duration.days(400)]),

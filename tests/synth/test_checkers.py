@@ -1,5 +1,7 @@
-"""The field's checkers over every example and the maximal app: what they find has a reason where it is made, and no
-reason is given for what they do not find."""
+"""Run cdk-nag, checkov and cfn-lint on every example and on the maximal app.
+
+Each finding has a reason at its resource, and each reason has a finding.
+"""
 
 import json
 import os
@@ -33,13 +35,13 @@ DOCUMENTATION = (apps.ROOT / "docs" / "checkers.md").read_text()
 OURS = {name: value for name, value in vars(findings).items() if isinstance(value, Finding)}
 KEY = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
-# The place of a finding: to cdk-nag a construct's path, to checkov a template and a logical id in it.
-Place = tuple[str, str]
+# A finding of cdk-nag: its rule, and the path of the construct.
+Violation = tuple[str, str]
 
 
 @dataclass
 class Checked:
-    """The apps as they are, and as if nobody had given a reason."""
+    """The apps as they are, and without any reasons."""
 
     apps: Mapping[str, App]
     bare: Mapping[str, App]
@@ -54,7 +56,7 @@ def checked() -> Checked:
     return Checked({name: apps.run(name) for name in apps.APPS}, bare)
 
 
-def of_cdk_nag(scope: IConstruct) -> set[Place]:
+def of_cdk_nag(scope: IConstruct) -> set[Violation]:
     report = AwsSolutionsChecks().validate_scope(scope)
     return {
         (violation.rule_name, str(resource.construct_path))
@@ -69,14 +71,14 @@ def templates(app: App) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def skipped(template: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The rules that a template tells checkov to skip: where, which and why."""
+    """Yield the rules that a template tells checkov to skip: logical id, rule and reason."""
     for id, resource in template["Resources"].items():
         for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
             yield id, skip["id"], skip["comment"]
 
 
 def ignored(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The rules that a template tells cfn-lint to ignore: where, and which."""
+    """Yield the rules that a template tells cfn-lint to ignore: logical id and rule."""
     for id, resource in template["Resources"].items():
         for rule in resource.get("Metadata", {}).get("cfn-lint", {}).get("config", {}).get("ignore_checks", []):
             yield id, rule
@@ -84,7 +86,7 @@ def ignored(template: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def of_checkov(checked: Checked, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, set[tuple[str, str, str]]]:
-    """What checkov finds in both kinds, by template, logical id and rule."""
+    """Return the findings of checkov in both kinds of apps: template, logical id and rule."""
     if not CHECKOV.exists():
         pytest.skip("checkov is not installed; `make environment` does so")
     folder = tmp_path_factory.mktemp("templates")
@@ -100,7 +102,7 @@ def of_checkov(checked: Checked, tmp_path_factory: pytest.TempPathFactory) -> Ma
     run = subprocess.run([CHECKOV, "--directory", folder, *options], capture_output=True, text=True, check=False)
     report = json.loads(run.stdout)
     assert report["summary"]["parsing_errors"] == 0
-    # A rule that checkov could not decide would be missing from both.
+    # Both would lack a rule that checkov could not decide.
     assert report["summary"]["passed"] > 1000
     found: dict[str, set[tuple[str, str, str]]] = {"as they are": set(), "bare": set()}
     for failed in report["results"]["failed_checks"]:
@@ -116,7 +118,7 @@ def test_cdk_nag_finds_nothing(name: str, checked: Checked) -> None:
 
 
 @pytest.mark.parametrize("name", apps.APPS)
-def test_nor_does_it_with_the_flags_of_cdk_init(name: str) -> None:
+def test_cdk_nag_finds_nothing_with_the_flags_of_cdk_init(name: str) -> None:
     assert of_cdk_nag(apps.run(name, context=apps.INIT_FLAGS)) == set()
 
 
@@ -125,7 +127,7 @@ def test_checkov_finds_nothing(of_checkov: Mapping[str, set[tuple[str, str, str]
 
 
 @pytest.mark.parametrize("name", apps.APPS)
-def test_no_reason_is_given_for_what_cdk_nag_does_not_find(name: str, checked: Checked) -> None:
+def test_each_reason_for_cdk_nag_has_a_finding(name: str, checked: Checked) -> None:
     found = of_cdk_nag(checked.bare[name])
     given = {
         (rule, construct.node.path)
@@ -144,7 +146,7 @@ def test_no_reason_is_given_for_what_cdk_nag_does_not_find(name: str, checked: C
     assert superfluous == set()
 
 
-def test_no_reason_is_given_for_what_checkov_does_not_find(
+def test_each_reason_for_checkov_has_a_finding(
     checked: Checked, of_checkov: Mapping[str, set[tuple[str, str, str]]]
 ) -> None:
     given = {
@@ -157,15 +159,15 @@ def test_no_reason_is_given_for_what_checkov_does_not_find(
     assert given - of_checkov["bare"] == set()
 
 
-def test_cfn_lint_is_told_to_ignore_what_it_finds_and_nothing_else(checked: Checked) -> None:
-    """That it finds nothing then, of any app, tests/synth/test_validation.py holds."""
+def test_cfn_lint_ignores_its_findings_and_nothing_else(checked: Checked) -> None:
+    """tests/synth/test_validation.py checks that it then finds nothing in any app."""
     ((_, template),) = templates(checked.bare["hello"])
     found = lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"]))
     ((_, told),) = templates(checked.apps["hello"])
     assert {(str(each.path[1]), each.rule.id) for each in found} == set(ignored(told))
 
 
-def test_every_reason_of_the_construct_is_given_in_one_of_the_apps(checked: Checked) -> None:
+def test_each_reason_of_the_construct_is_in_one_of_the_apps(checked: Checked) -> None:
     given = {
         reason
         for app in checked.apps.values()
@@ -184,11 +186,11 @@ def test_every_reason_of_the_construct_is_given_in_one_of_the_apps(checked: Chec
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_reason_says_something_that_no_other_does(name: str) -> None:
+def test_each_reason_is_a_sentence_of_its_own(name: str) -> None:
     reason = OURS[name].reason
     assert len(reason.split()) >= 8
     assert reason.endswith(".")
-    # Each byte is in every template.
+    # Every template contains it.
     assert len(reason) <= 180
     assert [each for each, finding in OURS.items() if finding.reason == reason] == [name]
 
@@ -226,7 +228,7 @@ def test_a_bucket_of_another_app_is_known_by_its_arn(env: Environment | None, co
     assert of_cdk_nag(stack) == set()
 
 
-def test_what_you_add_is_found_all_the_same() -> None:
+def test_resources_that_you_add_are_checked() -> None:
     stack = Stack(App(), "Stack", env=Environment(account="123456789012", region="eu-central-1"))
     vpc = ec2.Vpc(stack, "Vpc", nat_gateways=1, max_azs=2)
     webhook = ScalableWebhook(stack, "Webhook", sink=Sink.http("https://example.com", vpc=vpc), large_payloads=True)
@@ -250,7 +252,7 @@ def test_what_you_add_is_found_all_the_same() -> None:
     }
 
 
-def test_a_reason_is_in_the_metadata_of_its_resource_alone() -> None:
+def test_a_reason_is_in_the_metadata_of_its_resource_only() -> None:
     stack = Stack(App(), "Stack")
     webhook = ScalableWebhook(stack, "Webhook")
     for construct in (stack, webhook, webhook.api, webhook.consumer, webhook.queue):

@@ -1,5 +1,7 @@
-"""The same template and the same assets, wherever an app is synthesised: two checkouts, two users, two runs, two
-installers, and a wheel."""
+"""An app has the same template and assets wherever it is synthesised.
+
+The tests compare two checkouts, two users, two runs, two installers, and a wheel.
+"""
 
 import compileall
 import json
@@ -18,11 +20,11 @@ PARTS = ("src", "examples", "tests/synth/everything.py", "tests/synth/maximal.py
 
 
 def assemble(root: Path, library: Path, *, umask: int = 0o022, **environment: str) -> list[dict[str, str]]:
-    """What the apps below a root come to, by file, with the library of this folder first in the path."""
+    """Return the files of each app below a root, with the library of this folder first in the path."""
     names = [str(root / app.relative_to(apps.ROOT)) for app in apps.APPS.values()]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
     path = os.pathsep.join([str(library), *filter(None, [environment.pop("PYTHONPATH", None)])])
-    # jsii unpacks the CDK, 200 MB, into a cache in the user's folder.
+    # jsii unpacks the 200 MB of the CDK into a cache in the user's folder.
     cache = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")}
     run = subprocess.run(
         [sys.executable, apps.ROOT / "tests" / "synth" / "assemble.py", *names],
@@ -42,14 +44,14 @@ def assemble(root: Path, library: Path, *, umask: int = 0o022, **environment: st
 
 @pytest.fixture(scope="module")
 def here() -> list[dict[str, str]]:
-    """What the apps come to in this checkout."""
+    """Return the files of each app in this checkout."""
     return assemble(
         apps.ROOT, apps.ROOT / "src", PYTHONHASHSEED="1", PYTHONDONTWRITEBYTECODE="1", TZ="UTC", LANG="C.UTF-8"
     )
 
 
 def checkout(root: Path) -> Path:
-    """This one, in another folder, at another time, by somebody who lets nobody else read it; and used already."""
+    """Copy this checkout as that of another user: used, from another time, and without access for others."""
     for part in PARTS:
         source, target = apps.ROOT / part, root / part
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +67,7 @@ def checkout(root: Path) -> Path:
 
 
 def installed_by_another(site: Path) -> Path:
-    """The drivers, as an installer leaves them that says who it is and from where it had them, and compiles them."""
+    """Install the drivers like an installer that records its name and its source, and compiles them."""
     for name in ("pg8000", "scramp", "asn1crypto", "python-dateutil", "six", "PyMySQL"):
         distribution = metadata.distribution(name)
         lines = (distribution.read_text("RECORD") or "").splitlines()
@@ -91,8 +93,8 @@ def installed_by_another(site: Path) -> Path:
 
 @pytest.mark.slow(6)
 @pytest.mark.smoke
-def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str]], tmp_path: Path) -> None:
-    root = checkout(tmp_path / "a checkout of somebody else's")
+def test_another_checkout_user_and_run_make_the_same_files(here: list[dict[str, str]], tmp_path: Path) -> None:
+    root = checkout(tmp_path / "another user's checkout")
     site = installed_by_another(tmp_path / "site")
     home, scratch = tmp_path / "home", tmp_path / "scratch"
     home.mkdir()
@@ -104,7 +106,7 @@ def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str
         PYTHONPATH=str(site),
         PYTHONHASHSEED="2",
         HOME=str(home),
-        USER="somebody",
+        USER="another",
         TMPDIR=str(scratch),
         TZ="Asia/Kathmandu",
         LC_ALL="C",
@@ -113,24 +115,24 @@ def test_another_checkout_user_and_run_come_to_the_same(here: list[dict[str, str
         CI="true",
     )
     assert there == here
-    # What was packed on the way is gone.
+    # The temporary packages are deleted.
     assert not [path for path in scratch.iterdir() if (path / "webhook_runtime").exists()]
 
 
 @pytest.mark.slow(6)
 @pytest.mark.smoke
-def test_the_wheel_comes_to_the_same(here: list[dict[str, str]], tmp_path: Path) -> None:
+def test_the_wheel_makes_the_same_files(here: list[dict[str, str]], tmp_path: Path) -> None:
     apps.install(tmp_path / "site")
     assert assemble(apps.ROOT, tmp_path / "site") == here
 
 
-def test_what_a_function_runs_is_readable_by_all(here: list[dict[str, str]]) -> None:
-    """Lambda runs it as a user of its own."""
+def test_all_users_can_read_the_files_of_a_function(here: list[dict[str, str]]) -> None:
+    """Lambda runs a function as its own user."""
     modes = {entry.split()[0] for made in here for name, entry in made.items() if name.startswith("asset.")}
     assert modes == {"100644"}
 
 
-def test_the_drivers_are_among_what_is_compared(here: list[dict[str, str]]) -> None:
+def test_the_compared_files_include_the_drivers(here: list[dict[str, str]]) -> None:
     names = {name.partition("/")[2] for made in here for name in made}
     assert {"pg8000/native.py", "pymysql/connections.py", "webhook_runtime/publisher.py", "orders.py"} <= names
     assert not [name for name in names if name.endswith((".pyc", "RECORD", "INSTALLER", "direct_url.json"))]
@@ -138,7 +140,7 @@ def test_the_drivers_are_among_what_is_compared(here: list[dict[str, str]]) -> N
 
 @pytest.mark.slow(6)
 @pytest.mark.smoke
-def test_another_line_of_the_runtime_comes_to_something_else(here: list[dict[str, str]], tmp_path: Path) -> None:
+def test_another_line_of_run_time_code_changes_every_app(here: list[dict[str, str]], tmp_path: Path) -> None:
     root = checkout(tmp_path / "checkout")
     with (root / "src" / "webhook_runtime" / "message.py").open("a") as file:
         file.write("# another line\n")

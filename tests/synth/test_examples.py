@@ -1,4 +1,4 @@
-"""The examples as a user gets them: what they synthesise to is what is reviewed."""
+"""The examples as a user gets them: their templates are the reviewed ones."""
 
 import os
 import re
@@ -17,8 +17,7 @@ NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/cdk.json"))
 
 
 class TemplateExtension(JSONSnapshotExtension):
-    """One readable file a template; the hash of an asset changes with every line of run-time code, and says nothing
-    here."""
+    """Write one readable file a template. It has no hash of an asset, since each line of run-time code changes it."""
 
     file_extension = "template.json"
 
@@ -27,14 +26,14 @@ class TemplateExtension(JSONSnapshotExtension):
 
 
 def templates(name: str) -> dict[str, Any]:
-    """The templates of an example, by stack."""
+    """Return the templates of an example by stack."""
     assembly = runpy.run_path(str(EXAMPLES / name / "app.py"))["app"].synth()
     return {stack.stack_name: stack.template for stack in assembly.stacks}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_synthesises_without_a_warning(name: str) -> None:
-    """As `cdk synth --strict` asks for."""
+def test_an_example_synthesises_without_a_warning(name: str) -> None:
+    """`cdk synth --strict` requires that."""
     assembly = runpy.run_path(str(EXAMPLES / name / "app.py"))["app"].synth()
     assert [message.entry.data for stack in assembly.stacks for message in stack.messages] == []
 
@@ -48,7 +47,7 @@ def test_there_are_examples() -> None:
     assert {"hello", "direct", "postgres", "python_handler"} <= set(NAMES)
 
 
-def test_the_handler_of_the_example_is_tested_as_its_readers_would() -> None:
+def test_the_tests_of_the_example_with_a_handler_pass() -> None:
     folder = EXAMPLES / "python_handler" / "handler"
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), "-c", os.devnull],

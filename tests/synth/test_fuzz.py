@@ -1,7 +1,7 @@
-"""Any arguments: a template that passes cfn-lint, or a ValueError that names the argument, and nothing else.
+"""Any arguments make a template that passes cfn-lint, or raise a ValueError that names one of them.
 
-An example is 0.1 s of the CDK's and 0.5 s of cfn-lint's, so the same few hundred run each time. ``FUZZ_EXAMPLES=5000``
-draws as many others of each kind, and prints what makes a failure come again.
+An example takes the CDK 0.1 s and cfn-lint 0.5 s, so the same few hundred run each time. ``FUZZ_EXAMPLES=5000`` draws
+as many others of each kind, and prints how to repeat a failure.
 """
 
 import inspect
@@ -59,7 +59,7 @@ MORE = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 
 
 def examples(number: int) -> settings:
-    """So many, the same each time; or more, and others each time."""
+    """Return settings for so many examples, the same each time, or for ``MORE``, and others each time."""
     return settings(
         max_examples=MORE or number,
         derandomize=not MORE,
@@ -70,7 +70,7 @@ def examples(number: int) -> settings:
     )
 
 
-# For authors of sinks and ingresses: what they are given, and what they give.
+# Types for authors of sinks and ingresses.
 OF_AUTHORS = {
     "CommonOptions",
     "IngressConfig",
@@ -81,12 +81,12 @@ OF_AUTHORS = {
     "SinkNetwork",
     "SinkOptions",
 }
-# Made by Sink.…().
+# Types that Sink.…() returns.
 OF_FACTORIES = {"DataApiSink", "DatabaseSink", "DynamoDBSink", "HttpSink", "PythonSink"}
 
 
 def public() -> dict[str, Any]:
-    """The constructors, factories and methods that somebody calls to make or shape a webhook, by name."""
+    """Return the constructors, factories and methods by which a user makes or changes a webhook, by name."""
     found = {}
     for name in set(cdk_scalable_webhook.__all__) - OF_AUTHORS - OF_FACTORIES:
         kind = getattr(cdk_scalable_webhook, name)
@@ -109,7 +109,7 @@ def parameters(call: Any) -> dict[str, inspect.Parameter]:
 
 
 def test_every_argument_is_drawn() -> None:
-    """Or a new one would be held to nothing."""
+    """Otherwise a new argument would get no values."""
     assert {name: sorted(each) for name, each in ARGUMENTS.items()} == {
         name: sorted(parameters(call)) for name, call in public().items()
     }
@@ -140,7 +140,7 @@ class Unprintable:
 
 
 def junk(stack: Stack) -> Iterator[Any]:
-    """Values of types that somebody takes for the right one, and of some that nobody does."""
+    """Yield values of types that look right, and of some that do not."""
     yield from ["", "x", "30", "true", "direct", "arn:aws:sqs:us-east-1:111111111111:q", Text.DIRECT, b"x"]
     yield from [0, 1, 2, -1, 30, 10**400, 10**5000, Number.TWO, True, False]
     yield from [2.0, 2.5, math.nan, math.inf, -math.inf, 1e308, 1j, Decimal(2)]
@@ -169,7 +169,7 @@ def fresh(*, with_flags: bool = False, region: str | None = None) -> Stack:
 
 
 def needed(function: str, stack: Stack) -> dict[str, Any]:
-    """Good values for what must be given."""
+    """Return good values for the required arguments."""
     arguments = {name: each for name, each in ARGUMENTS[function].items() if each.required}
     return {name: built(SAMPLES[name], stack) for name in arguments}
 
@@ -193,7 +193,7 @@ SAMPLES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_what_is_of_another_type_is_refused_by_the_name_of_its_argument(name: str) -> None:
+def test_a_value_of_another_type_is_rejected_with_the_name_of_its_argument(name: str) -> None:
     stack = fresh()
     call = getattr(ScalableWebhook(stack, "There"), name.partition(".")[2]) if name in METHODS else FUNCTIONS[name]
     others, values = needed(name, stack), list(junk(stack))
@@ -202,21 +202,21 @@ def test_what_is_of_another_type_is_refused_by_the_name_of_its_argument(name: st
         for value in values:
             if meant.may_be(value) or (value is None and may_be_left_out):
                 continue
-            with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*, got .*") as refusal:
+            with pytest.raises(ValueError, match=rf"^{argument}\b.* must be .*, got .*") as error:
                 call(**{**others, argument: value})
-            assert "\n" not in str(refusal.value)
-            assert len(str(refusal.value)) < 500
+            assert "\n" not in str(error.value)
+            assert len(str(error.value)) < 500
 
 
 @st.composite
 def webhooks(draw: DrawFn) -> list[Call]:
-    """A webhook, and what is done to it then."""
+    """Draw a webhook, and calls of its methods."""
     made = draw(calls("ScalableWebhook", rich=2))
     return [made, *(draw(calls(name)) for name in draw(st.lists(st.sampled_from(list(METHODS)), max_size=2)))]
 
 
 def made(steps: list[Call], stack: Stack) -> Any:
-    """What comes of a call and of those after it."""
+    """Return the result of the first call, after the other calls on it."""
     first, *later = steps
     thing = built(first, stack)
     for each in later:
@@ -225,9 +225,9 @@ def made(steps: list[Call], stack: Stack) -> Any:
     return thing
 
 
-def assert_named(refusal: ValueError, steps: list[Call]) -> None:
-    """A refusal names an argument that was given, or one that has to be, in one line of ours."""
-    message = str(refusal)
+def assert_named(error: ValueError, steps: list[Call]) -> None:
+    """Assert that an error names an argument that was given or is required, in one line of ours."""
+    message = str(error)
     words = set(re.findall(r"\w+", message.partition(", got ")[0]))
     given = {name for each in steps for name in names(each)}
     is_missed = "must be given" in message or " needs " in message
@@ -238,7 +238,7 @@ def assert_named(refusal: ValueError, steps: list[Call]) -> None:
 
 
 def every(steps: list[Any]) -> Iterator[str]:
-    """The names of all arguments that there are."""
+    """Yield the names of all arguments of these calls, given or not."""
     for each in steps:
         if isinstance(each, Call):
             yield from ARGUMENTS[each.function]
@@ -248,20 +248,20 @@ def every(steps: list[Any]) -> Iterator[str]:
 
 
 def findings(stack: Stack) -> list[str]:
-    # W3005, a superfluous DependsOn, is what the CDK's own Function writes for the role that it is given, and W3010, a
-    # zone by its name, what its Vpc writes where the region is known. Which engines are too old (W369) is the user's.
-    # How long a timeout is that only deployment knows (E3505) nobody can tell in the constructor.
+    # The CDK's own Function writes a superfluous DependsOn for an existing role (W3005). Its Vpc names a zone if the
+    # region is known (W3010). The user chooses the engine, even one that is too old (W369). The constructor cannot
+    # compare a timeout that only deployment knows (E3505).
     config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005", "W3010", "W369", "E3505"])
     template = json.dumps(Template.from_stack(stack).to_json(), ensure_ascii=False)
     return [str(finding) for finding in lint(template, config=config)]
 
 
-def assert_clean_or_refused(steps: list[Call], stack: Stack) -> None:
+def assert_clean_or_rejected(steps: list[Call], stack: Stack) -> None:
     try:
         webhook = made(steps, stack)
-    except ValueError as refusal:
-        event("refused")
-        assert_named(refusal, steps)
+    except ValueError as error:
+        event("rejected")
+        assert_named(error, steps)
         return
     event("synthesised")
     assert findings(Stack.of(webhook)) == []
@@ -274,28 +274,30 @@ flags_and_regions = {"with_flags": st.booleans(), "region": st.sampled_from([Non
 @given(steps=webhooks(), **flags_and_regions)
 @pytest.mark.slow(50)
 @pytest.mark.smoke
-def test_a_webhook_of_any_arguments_is_a_clean_template_or_a_refusal(
+def test_any_arguments_make_a_clean_template_or_are_rejected(
     steps: list[Call], with_flags: bool, region: str | None
 ) -> None:
-    assert_clean_or_refused(steps, fresh(with_flags=with_flags, region=region))
+    assert_clean_or_rejected(steps, fresh(with_flags=with_flags, region=region))
 
 
 @examples(120)
 @given(call=one_bad("ScalableWebhook"), **flags_and_regions)
 @pytest.mark.slow(20)
 @pytest.mark.smoke
-def test_one_odd_argument_is_a_clean_template_or_a_refusal(call: Call, with_flags: bool, region: str | None) -> None:
-    assert_clean_or_refused([call], fresh(with_flags=with_flags, region=region))
+def test_one_odd_argument_makes_a_clean_template_or_is_rejected(
+    call: Call, with_flags: bool, region: str | None
+) -> None:
+    assert_clean_or_rejected([call], fresh(with_flags=with_flags, region=region))
 
 
-FOR_A_WEBHOOK = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement", *OPTIONS)
+PARTS = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement", *OPTIONS)
 
 
 @examples(500)
-@given(call=one_call(*FOR_A_WEBHOOK) | one_bad_call(*FOR_A_WEBHOOK))
-def test_what_is_made_for_a_webhook_is_made_or_refused(call: Call) -> None:
+@given(call=one_call(*PARTS) | one_bad_call(*PARTS))
+def test_any_arguments_make_a_part_of_a_webhook_or_are_rejected(call: Call) -> None:
     try:
         built(call, fresh())
-    except ValueError as refusal:
-        event("refused")
-        assert_named(refusal, [call])
+    except ValueError as error:
+        event("rejected")
+        assert_named(error, [call])

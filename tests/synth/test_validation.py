@@ -1,5 +1,7 @@
-"""By the real CDK CLI: no warning under --strict, and the CDK's own validator with its findings as errors; and cfn-lint
-after it. Over the examples and the maximal app."""
+"""The real CDK CLI with its validator, and cfn-lint, find nothing in the examples and in the maximal app.
+
+A warning is an error under ``--strict``, and so is a finding of the validator.
+"""
 
 import json
 import os
@@ -17,7 +19,7 @@ VALIDATED = {"@aws-cdk/core:validateAgainstDefaultRules": True, "@aws-cdk/core:s
 
 
 def synth(app: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """`cdk synth --strict` of an app, into the folder `cdk.out` of this folder."""
+    """Run `cdk synth --strict` for an app, into the folder `cdk.out` of this folder."""
     (folder / "cdk.json").write_text(json.dumps({"app": f"'{sys.executable}' '{app}'", "context": VALIDATED}))
     kept = {name: value for name, value in os.environ.items() if name != "CDK_VALIDATION"}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -36,7 +38,7 @@ def synth(app: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize("name", apps.APPS)
 @pytest.mark.slow(9)
 @pytest.mark.smoke
-def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -> None:
+def test_the_cdk_and_cfn_lint_find_nothing_in_an_app(name: str, tmp_path: Path) -> None:
     run = synth(apps.APPS[name], tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -48,7 +50,7 @@ def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("mistake", "told"),
+    ("mistake", "message"),
     [
         ('ScalableWebhook(stack, "Webhook")', "cdk-scalable-webhook:missingSource"),
         ('CfnResource(stack, "Queue", type="AWS::SQS::Queue", properties={"DelaySeconds": "soon"})', "DelaySeconds"),
@@ -57,10 +59,10 @@ def test_an_app_is_clean_to_the_cdk_and_to_cfn_lint(name: str, tmp_path: Path) -
 )
 @pytest.mark.slow(5)
 @pytest.mark.smoke
-def test_an_app_with_a_mistake_is_not(mistake: str, told: str, tmp_path: Path) -> None:
+def test_the_cdk_rejects_an_app_with_a_mistake(mistake: str, message: str, tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     imports = "from aws_cdk import App, CfnResource, Stack\nfrom cdk_scalable_webhook import ScalableWebhook\n"
     app.write_text(f"{imports}app = App()\nstack = Stack(app, 'Stack')\n{mistake}\napp.synth()\n")
     run = synth(app, tmp_path)
     assert run.returncode != 0
-    assert told in run.stdout + run.stderr
+    assert message in run.stdout + run.stderr

@@ -128,7 +128,7 @@ def test_any_answer_is_the_same_by_both_engines(velocity: Velocity, request: dic
 
 @by_property
 @given(payload=st.one_of(st.binary(), texts.map(str.encode)), header=values, query=values, path=values)
-def test_any_request_comes_out_of_the_message_as_it_went_in(
+def test_a_message_has_any_request_unchanged(
     velocity: Velocity, payload: bytes, header: str, query: str, path: str
 ) -> None:
     call, _ = both(
@@ -189,7 +189,7 @@ def test_no_header_adds_a_parameter_to_the_call(velocity: Velocity) -> None:
         ("POST", {"content-type": "application/x-www-form-urlencoded"}, b"{}"),
     ],
 )
-def test_an_absent_body_is_an_empty_object_where_a_type_was_said(
+def test_an_absent_body_of_a_post_with_a_content_type_is_an_empty_object(
     velocity: Velocity, method: str, header: dict[str, str], payload: bytes
 ) -> None:
     context = CONTEXT | {"httpMethod": method}
@@ -246,7 +246,7 @@ def test_if_sqs_fails_the_provider_may_try_again(velocity: Velocity) -> None:
     ],
 )
 @pytest.mark.parametrize("as_base64", [False, True])
-def test_a_rejection_of_sqs_becomes_the_providers_fault_or_ours(
+def test_a_rejection_of_sqs_becomes_an_error_of_the_client_or_of_the_server(
     velocity: Velocity, error: str, status: int, says: str, as_base64: bool
 ) -> None:
     body = base64.b64encode(error.encode()).decode() if as_base64 else error

@@ -117,7 +117,7 @@ def api(emulator: Emulator) -> str:
         ("POST blue/hooks", 500),
     ],
 )
-def test_a_function_is_called_only_where_its_policy_lets_api_gateway(
+def test_a_function_is_called_only_if_its_policy_permits_it(
     emulator: Emulator, api: str, call: str, status: int
 ) -> None:
     verb, path = call.split()
@@ -126,7 +126,7 @@ def test_a_function_is_called_only_where_its_policy_lets_api_gateway(
     assert answer.text == "ok" if status == 200 else answer.json() == {"message": "Internal server error"}
 
 
-def test_the_access_log_says_why_it_is_not(emulator: Emulator, api: str) -> None:
+def test_the_access_log_has_the_reason_for_a_rejected_call(emulator: Emulator, api: str) -> None:
     http.post(f"{emulator.endpoint}/_aws/execute-api/{api}/green/hooks/in")
     logs = emulator.client("logs")
 

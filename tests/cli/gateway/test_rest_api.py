@@ -3,7 +3,7 @@ import pytest
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi, TokenBucket
 
 
-def test_a_bucket_lets_in_its_burst_and_then_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_accepts_its_burst_and_then_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("scalable_webhook_cli.gateway.rest_api.time.monotonic", lambda: now)
     bucket = TokenBucket(rate=2, burst=3)
@@ -30,7 +30,7 @@ def api(*paths: str, methods: tuple[str, ...] = ("ANY",), binary: tuple[str, ...
         ("/hooks/ä ?", "/hooks/{proxy+}", {"proxy": "ä ?"}),
     ],
 )
-def test_the_most_specific_resource_takes_a_request(path: str, resource: str, parameters: dict[str, str]) -> None:
+def test_a_request_goes_to_the_most_specific_resource(path: str, resource: str, parameters: dict[str, str]) -> None:
     found = api("/", "/{proxy+}", "/hooks", "/hooks/{proxy+}", "/users/{id}", "/users/{proxy+}").match(path, "POST")
     assert found is not None
     assert (found[0].resource_path, found[1]) == (resource, parameters)

@@ -211,7 +211,7 @@ def test_an_absent_body_is_an_empty_object_to_a_template(api: Api) -> None:
     assert one(api).endswith("body: {}}")
 
 
-def test_bytes_that_are_no_text_are_replaced_without_a_word(api: Api) -> None:
+def test_bytes_that_are_no_text_are_replaced_silently(api: Api) -> None:
     assert http.post(f"{api.url}/a", content=b"a\xffb").status_code == 202
     assert one(api).endswith("body: a\ufffdb}")
 
@@ -241,13 +241,13 @@ def test_a_template_that_fails_is_an_error_of_ours_and_in_the_log(api: Api) -> N
     assert "$..no" in (api.emulator.home / "gateway.log").read_text()
 
 
-def test_the_answers_template_has_the_last_word_on_a_rejection_of_sqs(api: Api) -> None:
+def test_the_response_template_decides_about_a_rejection_of_sqs(api: Api) -> None:
     answer = http.post(f"{api.url}/rejected", content=b"x")
     assert (answer.status_code, answer.headers["hint"]) == (418, "short")
     assert answer.text.strip() == "MissingParameter"
 
 
-def test_an_answer_that_no_response_foresees_is_an_error(api: Api) -> None:
+def test_a_status_without_a_response_is_an_error(api: Api) -> None:
     answer = http.post(f"{api.url}/unforeseen", content=b"x")
     assert (answer.status_code, answer.json()) == (500, {"message": "Internal server error"})
 
@@ -264,7 +264,7 @@ def test_the_answer_has_the_type_that_was_asked_for(api: Api, accept: str, conte
     assert answer.text == "plain" if content_type == "text/plain" else len(answer.json()["md5"]) == 32
 
 
-def test_ten_megabytes_are_the_most(api: Api) -> None:
+def test_a_payload_above_ten_megabytes_is_rejected(api: Api) -> None:
     answer = http.post(f"{api.url}/a", content=b"x" * (10 * 1024 * 1024 + 1))
     assert (answer.status_code, answer.json()) == (413, {"message": "Request Too Long"})
     assert api.messages() == []
@@ -297,7 +297,7 @@ def test_a_parameter_of_the_request_becomes_a_header_of_the_call(emulator: Emula
 
 
 @pytest.mark.parametrize(("path", "status"), [("/_aws/execute-api/a/prod/b", 500), ("/anything", 503)])
-def test_an_emulator_that_is_gone_is_told_in_json(path: str, status: int) -> None:
+def test_an_emulator_that_is_gone_is_reported_in_json(path: str, status: int) -> None:
     async def post() -> httpx.Response:
         transport = httpx.ASGITransport(create_app("http://127.0.0.1:9", "a-key"), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
@@ -321,7 +321,7 @@ def test_a_binary_type_is_base64_to_a_template(emulator: Emulator, content_type:
     assert base64.b64decode(one(made)).decode() == body
 
 
-def test_no_template_takes_the_bytes_of_a_declared_type(emulator: Emulator) -> None:
+def test_a_template_fails_for_the_bytes_of_a_declared_type(emulator: Emulator) -> None:
     made = make(emulator, "bytes", binaryMediaTypes=["multipart/form-data", "image~1*"])  # as a template may spell it
     made.add("/{proxy+}")
     made.deploy()
@@ -339,7 +339,7 @@ def test_no_template_takes_the_bytes_of_a_declared_type(emulator: Emulator) -> N
     ("handling", "status", "reply"),
     [({"contentHandling": "CONVERT_TO_TEXT"}, 200, "SendMessageResponse"), ({}, 500, "Internal server error")],
 )
-def test_a_reply_is_as_binary_as_a_request_and_no_template_takes_bytes(
+def test_a_binary_response_fails_in_a_template_unless_it_is_converted(
     emulator: Emulator, handling: dict[str, str], status: int, reply: str
 ) -> None:
     made = make(emulator, f"replies-{status}", binaryMediaTypes=["*/*"])
@@ -437,7 +437,7 @@ def test_the_path_is_logged_as_it_was_sent(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("kind", ["HTTP", "authorizer"])
-def test_a_method_that_is_not_run_is_rejected_and_says_why(emulator: Emulator, kind: str) -> None:
+def test_a_call_of_an_unsupported_method_is_rejected_with_the_reason(emulator: Emulator, kind: str) -> None:
     made = make(emulator, f"other-{kind}")
     if kind == "HTTP":
         made.add("/x", "POST", type="HTTP", uri="http://127.0.0.1:9/elsewhere")
@@ -455,7 +455,7 @@ def test_a_method_that_is_not_run_is_rejected_and_says_why(emulator: Emulator, k
     assert made.messages() == []
 
 
-def test_everything_else_passes_untouched(emulator: Emulator) -> None:
+def test_calls_of_other_services_pass_unchanged(emulator: Emulator) -> None:
     s3 = emulator.client("s3")
     s3.create_bucket(Bucket="things")
     data = bytes(range(256)) * 60_000  # more than an API takes

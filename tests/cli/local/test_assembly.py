@@ -79,7 +79,7 @@ def test_the_templates_are_those_of_stages_and_nested_stacks_and_not_those_in_as
     assert {file.name for file in assemblies.templates(assembly)} == names
 
 
-def test_an_edited_template_is_uploaded_under_another_hash_with_all_that_nest_it(assembly: Path) -> None:
+def test_an_edited_template_and_those_that_nest_it_get_another_hash(assembly: Path) -> None:
     before, in_stage = uploaded(assembly), uploaded(assembly / "assembly-Prod")
     edited = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}}}}
     assemblies.write({assembly / "c.nested.template.json": edited})
@@ -105,7 +105,7 @@ def _path(folder: Path, key: str) -> str:
     )
 
 
-def test_warnings_are_told_once_with_their_id_wherever_the_cdk_keeps_them(tmp_path: Path) -> None:
+def test_warnings_are_returned_once_with_their_id_wherever_the_cdk_keeps_them(tmp_path: Path) -> None:
     def warning(text: str) -> dict[str, str]:
         return {"type": "aws:cdk:warning", "data": text}
 
@@ -148,7 +148,7 @@ def test_a_nested_stack_is_for_the_region_of_the_stack_it_is_in(tmp_path: Path) 
         ("node_modules/@aws-sdk/x.js", "", False),
     ],
 )
-def test_an_asset_that_wants_the_sdk_is_told_by_its_key(tmp_path: Path, name: str, code: str, wants: bool) -> None:
+def test_an_asset_that_needs_the_sdk_is_found_by_its_key(tmp_path: Path, name: str, code: str, wants: bool) -> None:
     asset = tmp_path / "asset.1"
     (asset / name).parent.mkdir(parents=True)
     (asset / "index.js").write_text('require("@aws-sdk/client-s3")' if "node_modules" in name else "")

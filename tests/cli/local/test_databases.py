@@ -9,7 +9,7 @@ RDS = {"Fn::GetAtt": ["Database", "Endpoint.Address"]}
 
 
 @pytest.fixture(autouse=True)
-def someone(monkeypatch: pytest.MonkeyPatch) -> None:
+def user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("getpass.getuser", lambda: "me")
 
 
@@ -38,19 +38,19 @@ def test_a_server_is_named_or_in_the_variables(
     assert server("postgres", named, environment) == found
 
 
-def test_mysql_has_another_port_and_no_variable_but_for_its_password() -> None:
+def test_mysql_has_its_own_port_and_a_variable_for_its_password_only() -> None:
     found = server("mysql", "root@127.0.0.1", {"MYSQL_PWD": "secret", "MYSQL_HOST": "x", "PGUSER": "y"})
     assert found == Server("mysql", "127.0.0.1", 3306, "root", "secret")
     assert server("mysql", None, {"MYSQL_HOST": "127.0.0.1"}) is None
 
 
 @pytest.mark.parametrize("named", ["db.example.com:5432", "10.0.0.1", "0.0.0.0:5432", ":5432", "postgres://localhost"])
-def test_one_that_is_not_on_this_machine_is_rejected(named: str) -> None:
+def test_a_server_on_another_machine_is_rejected(named: str) -> None:
     with pytest.raises(CliError, match=r"--postgres must name a server on a loopback address.*nothing was sent"):
         server("postgres", named, {})
 
 
-def test_a_port_that_is_none_is_told_without_the_password() -> None:
+def test_an_invalid_port_is_reported_without_the_password() -> None:
     with pytest.raises(CliError, match="Postgres must be at HOST:PORT") as rejected:
         server("postgres", "me:s3cret@localhost:x", {"PGPASSWORD": "s3cret"})
     assert "s3cret" not in str(rejected.value)
@@ -94,7 +94,7 @@ def test_a_consumer_gets_the_address_of_the_server_and_its_secret(login: dict[st
     assert "s3cret" not in str(edited) + repr(LOCAL)
 
 
-def test_the_servers_database_is_taken_where_it_is_named() -> None:
+def test_a_named_database_of_the_server_is_used() -> None:
     named = Server("postgres", "127.0.0.1", 5433, "me", "", "other")
     edited, _ = redirected({"Resources": {"Consumer": consumer()}}, [named])
     assert edited["Resources"]["Consumer"]["Properties"]["Environment"]["Variables"]["WEBHOOK_DATABASE_NAME"] == "other"
@@ -103,7 +103,7 @@ def test_the_servers_database_is_taken_where_it_is_named() -> None:
 @pytest.mark.parametrize(
     ("engine", "how"), [("postgres", "--postgres HOST:PORT, or PGHOST"), ("mysql", "--mysql HOST:PORT")]
 )
-def test_a_sink_without_a_server_is_told(engine: str, how: str) -> None:
+def test_a_sink_without_a_server_is_reported(engine: str, how: str) -> None:
     whole = {"Resources": {"Consumer": consumer(engine)}}
     edited, (line,) = redirected(whole, [])
     assert edited == whole
@@ -120,6 +120,6 @@ def test_a_sink_without_a_server_is_told(engine: str, how: str) -> None:
         {"Type": "AWS::SQS::Queue"},
     ],
 )
-def test_a_function_with_a_server_here_or_without_one_stays_as_it_is(resource: dict[str, Any]) -> None:
+def test_a_function_with_a_local_server_or_without_one_is_unchanged(resource: dict[str, Any]) -> None:
     whole = {"Resources": {"It": resource}}
     assert redirected(whole, [LOCAL]) == (whole, [])

@@ -44,7 +44,7 @@ def test_a_url_of_api_gateway_has_a_local_twin(emulator: Emulator, aws: str, loc
     assert deployments.local_url(emulator, aws) == emulator.endpoint + local
 
 
-def test_a_custom_domain_has_none(emulator: Emulator) -> None:
+def test_a_custom_domain_has_no_local_twin(emulator: Emulator) -> None:
     with pytest.raises(CliError, match=r"got https://hooks\.example\.com/; there are no custom domains locally"):
         deployments.local_url(emulator, "https://hooks.example.com/")
 
@@ -142,7 +142,7 @@ def test_the_webhooks_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(e
         *(("CREATE_IN_PROGRESS", False), ("ROLLBACK_COMPLETE", False), ("DELETE_FAILED", False)),
     ],
 )
-def test_a_stack_that_is_not_complete_is_told_with_the_way_out(
+def test_an_incomplete_stack_is_reported_with_a_remedy(
     status: str, complete: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
@@ -176,7 +176,7 @@ def test_the_cdk_sees_the_local_aws_and_no_other(emulator: Emulator, monkeypatch
 @pytest.mark.parametrize(
     ("verbose", "users_own", "seen"), [(False, None, "false"), (True, None, ""), (False, "true", "true")]
 )
-def test_the_cdk_validates_only_where_someone_sees_its_report(
+def test_the_cdk_validates_only_if_its_report_is_shown(
     verbose: bool,
     users_own: str | None,
     seen: str,
@@ -197,7 +197,7 @@ def test_the_cdk_validates_only_where_someone_sees_its_report(
 
 
 @pytest.mark.parametrize("missing", ["cdk", "node"])
-def test_a_missing_program_is_told_in_one_sentence(
+def test_a_missing_program_is_reported_in_one_sentence(
     emulator: Emulator, tmp_path: Path, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in {"cdk", "node"} - {missing}:

@@ -80,7 +80,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_no_one_else_reads_the_key_also_where_the_folder_was_open_before(home: Path) -> None:
+def test_only_the_user_can_read_the_key_even_in_a_folder_that_was_open_before(home: Path) -> None:
     home.mkdir(mode=0o755)
     home.chmod(0o755)
     (home / "gateway.log").touch(mode=0o644)
@@ -93,7 +93,7 @@ def test_no_one_else_reads_the_key_also_where_the_folder_was_open_before(home: P
     assert emulator.key not in repr(emulator)
 
 
-def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_other_users_can_write_is_rejected(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
     home.chmod(0o1777)  # as /tmp, whose mode must not change
     with pytest.raises(CliError, match="must be a folder of your own, got"):
@@ -108,7 +108,7 @@ def test_a_folder_that_is_not_the_users_alone_is_no_home(home: Path, monkeypatch
         emulators.up(home)
 
 
-def test_no_one_takes_a_port_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_other_process_can_bind_its_ports_while_it_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process on the port would get the key, so it is bound before it can be known."""
     spawn, taken = emulators._spawn, []
 
@@ -140,7 +140,7 @@ def test_another_process_on_its_port_is_not_the_emulator(home: Path, monkeypatch
     assert not (home / "state.json").exists()
 
 
-def test_nothing_that_lay_in_the_folder_is_used(home: Path, tmp_path: Path) -> None:
+def test_existing_files_in_the_folder_are_not_used(home: Path, tmp_path: Path) -> None:
     for theirs in ("scratch", "log"):
         (tmp_path / theirs).mkdir()
     home.mkdir(mode=0o700)
@@ -160,7 +160,7 @@ def test_nothing_that_lay_in_the_folder_is_used(home: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("group", "members", "is_home"), [("me", [], True), ("me", ["other"], False), ("staff", [], False)]
 )
-def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
+def test_a_group_may_write_to_the_folder_if_only_the_user_is_in_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, group: str, members: list[str], is_home: bool
 ) -> None:
     monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="me"))
@@ -172,7 +172,7 @@ def test_a_folder_of_a_group_is_a_home_where_the_group_is_the_users_alone(
     assert mode(home) == (0o700 if is_home else 0o775)
 
 
-def test_one_that_an_earlier_version_started_is_ended_and_started_again(home: Path) -> None:
+def test_an_emulator_of_an_earlier_version_is_restarted(home: Path) -> None:
     first = emulators.up(home)
     state = json.loads((home / "state.json").read_text())
     del state["key"]
@@ -184,7 +184,7 @@ def test_one_that_an_earlier_version_started_is_ended_and_started_again(home: Pa
     assert [process.find() for process in first.processes] == [None, None]
 
 
-def test_each_has_a_key_of_its_own_which_opens_no_other(home: Path) -> None:
+def test_each_emulator_has_its_own_key_that_no_other_accepts(home: Path) -> None:
     with emulators.running() as other:
         mine = emulators.up(home)
         assert mine.key != other.key
@@ -198,7 +198,7 @@ def test_each_has_a_key_of_its_own_which_opens_no_other(home: Path) -> None:
 @pytest.mark.parametrize(
     "module", [["gateway.server", "--port", "1", "--upstream", "http://127.0.0.1:9"], ["local.backend"]]
 )
-def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], key: str | None) -> None:
+def test_a_program_started_by_hand_needs_a_key_of_the_local_aws(module: list[str], key: str | None) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     line = [sys.executable, "-m", f"scalable_webhook_cli.{module[0]}", *module[1:]]
     result = subprocess.run(
@@ -215,7 +215,7 @@ def test_by_hand_it_does_not_start_without_a_key_of_its_own(module: list[str], k
     )
 
 
-def test_by_hand_no_option_of_ministacks_starts_it_without_its_guard(tmp_path: Path) -> None:
+def test_no_option_starts_ministack_without_its_guard(tmp_path: Path) -> None:
     port = processes.free_port()
     started = subprocess.Popen(
         [sys.executable, "-m", "scalable_webhook_cli.local.backend", "--detach"],
@@ -333,13 +333,13 @@ def test_a_process_that_a_group_starts_during_its_end_is_ended_too(tmp_path: Pat
     assert leader.returncode == 0
 
 
-def test_a_clock_that_was_set_a_little_is_no_other_process(home: Path) -> None:
+def test_a_process_is_found_although_the_clock_was_set_a_little(home: Path) -> None:
     mine = psutil.Process()
     assert processes.Process(mine.pid, mine.create_time() - 1).find() == mine
     assert processes.Process(mine.pid, mine.create_time() - 60).find() is None
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = command(tmp_path / "file", "local", "up")
     assert result.returncode == 1
@@ -349,7 +349,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path)
     )
 
 
-def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_aws_is_called_without_a_proxy(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "intranet.example,localhost")
     emulator = emulators.up(home)
@@ -359,7 +359,7 @@ def test_a_proxy_is_not_between_us_and_the_local_aws(home: Path, monkeypatch: py
 
 
 @pytest.mark.slow(6)
-def test_a_connection_that_rested_is_still_good(home: Path) -> None:
+def test_an_idle_connection_stays_open(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
     kept = HTTPConnection(address.netloc)
     for pause in (0, 6):  # servers end an idle connection after 5 seconds by default
@@ -396,14 +396,14 @@ def test_users_own_credentials_reach_neither_emulator_nor_functions(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"])
-def test_loopback_is_let_through(url: str) -> None:
+def test_a_loopback_address_is_accepted(url: str) -> None:
     assert require_loopback(url) == url
 
 
 @pytest.mark.parametrize(
     "url", ["https://sqs.us-east-1.amazonaws.com", "http://10.0.0.1", "http://localhost.evil.example", "nonsense", ""]
 )
-def test_anything_else_is_rejected(url: str) -> None:
+def test_any_other_address_is_rejected(url: str) -> None:
     with pytest.raises(CliError, match="must be on a loopback address"):
         require_loopback(url)
 
@@ -432,7 +432,7 @@ def test_the_commands_print_their_result_and_the_next_command(home: Path) -> Non
     assert command(home, "local", "down").stdout == "no local AWS was running\n"
 
 
-def test_a_folder_without_an_app_is_told_in_one_sentence(home: Path, tmp_path: Path) -> None:
+def test_a_folder_without_an_app_is_reported_in_one_sentence(home: Path, tmp_path: Path) -> None:
     result = command(home, "local", "deploy", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr == (

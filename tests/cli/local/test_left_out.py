@@ -117,7 +117,7 @@ def test_a_resource_that_uses_the_value_of_a_missing_one_is_rejected(type: str, 
         left_out(template(Nat={"Type": NAT}, Acts=acting), {*KNOWN, "AWS::CloudFormation::CustomResource"})
 
 
-def test_resources_of_a_transform_are_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resources_of_a_transform_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "samtranslator")
     whole = {"Transform": "AWS::Serverless-2016-10-31"} | template(Api={"Type": "AWS::Serverless::Api"})
     looped = {"Fn::ForEach::Queues": ["Name", ["A"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]}
@@ -152,7 +152,7 @@ def test_the_attributes_of_a_custom_resource_are_not_its_properties(type: str) -
     assert with_own_values(whole) == whole
 
 
-def test_a_vpc_has_addresses_of_ipv6_to_make_subnets_of() -> None:
+def test_a_vpc_has_ipv6_addresses_for_its_subnets() -> None:
     blocks = {"Fn::Select": [0, {"Fn::GetAtt": ["Vpc", "Ipv6CidrBlocks"]}]}
     ranges = {"Fn::Cidr": [blocks, 4, "64"]}
     whole = {"Resources": {"Vpc": {"Type": "AWS::EC2::VPC"}, "Subnet": {"Type": "S", "Properties": {"Block": ranges}}}}
@@ -180,7 +180,7 @@ def test_a_transform_without_its_package_is_rejected_with_our_message(monkeypatc
         ("AWS::LanguageExtensions", {"Transform": "AWS::LanguageExtensions"}),
     ],
 )
-def test_an_application_of_the_serverless_repository_goes_with_its_transform(transform: Any, left: Any) -> None:
+def test_a_serverless_application_is_left_out_with_its_transform(transform: Any, left: Any) -> None:
     rotated = {"Fn::GetAtt": ["Rotation", "Outputs.RotationLambdaARN"]}
     schedule = {"Type": "AWS::SecretsManager::RotationSchedule", "Properties": {"RotationLambdaARN": rotated}}
     rotation, queue = {"Type": "AWS::Serverless::Application"}, {"Type": "AWS::SQS::Queue"}
@@ -224,7 +224,7 @@ def test_the_log_group_of_a_retention_keeps_its_name() -> None:
     ("type", "keys"),
     [("Custom::AWS", set()), ("Custom::CDKBucketDeployment", set()), ("Custom::CrossRegionExportWriter", {"a.zip"})],
 )
-def test_a_provider_that_runs_on_lambda_alone_is_rejected(type: str, keys: set[str]) -> None:
+def test_a_provider_that_needs_the_sdk_of_lambda_is_rejected(type: str, keys: set[str]) -> None:
     with pytest.raises(CliError, match=rf"^It \({type}\) has a provider that needs .* SDK .*; deploy a stack without"):
         left_out(template(It=provided(type), Provider=PROVIDER), KNOWN, keys)
 
@@ -235,7 +235,7 @@ def test_a_provider_that_bundles_its_sdk_stays(code: dict[str, Any]) -> None:
     assert left_out(whole, KNOWN, {"a.zip"}) == (whole, Counter())
 
 
-def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
+def test_groups_of_users_are_left_out_with_everything_for_them() -> None:
     group = {"Ref": "Group"}
     statements: dict[str, Any] = {"PolicyDocument": {"Statement": []}}
     users = {"Users": ["bob"]} | statements
@@ -262,5 +262,5 @@ def test_there_are_no_groups_of_users_and_nothing_is_for_them() -> None:
     "resource",
     [{"Type": {"Ref": "Type"}, "Properties": {"Groups": []}}, {"Type": "AWS::SQS::Queue", "DependsOn": {"Ref": "Eip"}}],
 )
-def test_values_that_only_aws_can_judge_are_left_to_aws(resource: dict[str, Any]) -> None:
+def test_values_of_an_unexpected_type_stay(resource: dict[str, Any]) -> None:
     assert left_out(template(It=resource, Eip={"Type": EIP}), KNOWN)[1] == {EIP: 1}

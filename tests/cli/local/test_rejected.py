@@ -1,4 +1,4 @@
-"""AWS rejects this, and the emulator does not: for each, a template with it and one without."""
+"""Templates that AWS rejects and the emulator does not: for each rule, one that breaks it and one that does not."""
 
 import copy
 import functools
@@ -46,12 +46,12 @@ def part(name: str, parent: Any = None) -> tuple[str, dict[str, Any]]:
         (["{proxy+}", "in", "out"], None),
     ],
 )
-def test_a_path_goes_on_with_one_variable(parts: list[str], said: str | None) -> None:
+def test_a_path_has_one_variable_below_it(parts: list[str], said: str | None) -> None:
     found = lines(**{f"P{number}": part(name) for number, name in enumerate(parts)})
     assert [said in line for line in found] == [True] if said else found == []
 
 
-def test_variables_below_different_paths_are_none_of_each_others_business() -> None:
+def test_variables_below_different_paths_are_independent() -> None:
     assert lines(A=part("{a}"), B=part("{b}", {"Ref": "Others"})) == []
 
 
@@ -86,12 +86,14 @@ TO_DEAD = {"RedrivePolicy": {"deadLetterTargetArn": arn("Dead"), "maxReceiveCoun
         ({"RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": {"Ref": "P"}}}, {}, None),
     ],
 )
-def test_a_dead_letter_queue_lets_its_queue_in(dead: dict[str, Any], own: dict[str, Any], said: str | None) -> None:
+def test_a_dead_letter_queue_has_to_accept_its_queue(
+    dead: dict[str, Any], own: dict[str, Any], said: str | None
+) -> None:
     found = lines(Own=queue(**TO_DEAD, **own), Dead=queue(**dead), Other=queue())
     assert [said in line for line in found] == [True] if said else found == []
 
 
-def test_a_dead_letter_queue_of_another_stack_is_not_judged() -> None:
+def test_a_dead_letter_queue_of_another_stack_is_not_checked() -> None:
     assert lines(Own=queue(RedrivePolicy={"deadLetterTargetArn": {"Fn::ImportValue": "Dead"}})) == []
 
 
@@ -105,7 +107,7 @@ def test_a_dead_letter_queue_of_another_stack_is_not_judged() -> None:
         ({"FifoQueue": True}, None),
     ],
 )
-def test_the_name_of_a_queue_tells_its_kind(properties: dict[str, Any], said: str | None) -> None:
+def test_the_name_of_a_queue_has_to_fit_its_kind(properties: dict[str, Any], said: str | None) -> None:
     found = lines(Own=queue(**properties))
     assert [said in line for line in found] == [True] if said else found == []
 
@@ -150,7 +152,7 @@ def mapped(
         ({"BatchSize": 10}, {"FifoQueue": True}, {}, None),
     ],
 )
-def test_a_mapping_fits_its_queue_and_its_function(
+def test_a_mapping_has_to_fit_its_queue_and_its_function(
     mapping: dict[str, Any], queue_: dict[str, Any], function: dict[str, Any], said: str | None
 ) -> None:
     found = mapped(mapping, queue_, function)
@@ -184,12 +186,14 @@ POLLS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
         ({"Policies": [{"PolicyDocument": allowed("sqs:*")[1]["PolicyDocument"]}]}, allowed("s3:*"), None),
     ],
 )
-def test_a_consumers_role_may_poll(role: dict[str, Any], policy: tuple[str, dict[str, Any]], said: str | None) -> None:
+def test_the_role_of_a_consumer_needs_permission_to_poll(
+    role: dict[str, Any], policy: tuple[str, dict[str, Any]], said: str | None
+) -> None:
     found = mapped(Role=("IAM::Role", role), Policy=policy)
     assert [said in line for line in found] == [True] if said else found == []
 
 
-def test_a_role_of_another_stack_is_not_judged() -> None:
+def test_a_role_of_another_stack_is_not_checked() -> None:
     assert mapped(function={"Role": "arn:aws:iam::000000000000:role/given"}) == []
 
 
@@ -205,18 +209,18 @@ def test_a_role_of_another_stack_is_not_judged() -> None:
         ({"AWS_ENDPOINT_URL": "x", "a1": {"Ref": "Queue"}}, None),
     ],
 )
-def test_an_environment_is_one_that_lambda_takes(variables: dict[str, Any], said: str | None) -> None:
+def test_an_environment_has_to_fit_the_limits_of_lambda(variables: dict[str, Any], said: str | None) -> None:
     found = lines(Function=("Lambda::Function", {"Environment": {"Variables": variables}}))
     assert [said in line for line in found] == [True] if said else found == []
 
 
-def test_an_api_key_is_long_enough() -> None:
+def test_a_short_api_key_is_rejected() -> None:
     (line,) = lines(Key=("ApiGateway::ApiKey", {"Value": "x" * 19}))
     assert "20 characters or more, got 19" in line
     assert lines(Key=("ApiGateway::ApiKey", {"Value": "x" * 20}), Made=("ApiGateway::ApiKey", {})) == []
 
 
-def test_a_template_is_no_larger_than_cloudformation_takes() -> None:
+def test_a_template_above_the_limits_of_cloudformation_is_rejected() -> None:
     many = template(**{f"Q{number}": queue() for number in range(501)})
     assert [line.split(";")[0] for line in rejected("Stack", many, 2_000_000)] == [
         "Stack: a template may have 500 resources, got 501",
@@ -240,13 +244,15 @@ HERE, THERE = "aws://000000000000/us-east-1", "aws://000000000000/eu-west-1"
         (("ApiGateway::ApiKey", {"Name": "same"}), [HERE, HERE], None),
     ],
 )
-def test_a_name_is_there_once(resource: tuple[str, dict[str, Any]], regions: list[str], said: str | None) -> None:
+def test_a_name_that_is_used_twice_is_rejected(
+    resource: tuple[str, dict[str, Any]], regions: list[str], said: str | None
+) -> None:
     found = used_twice(("Stack", region, template(It=resource)) for region in regions)
     assert [said in line for line in found] == [True] if said else found == []
     assert "hush" not in str(found)
 
 
-def test_one_of_two_by_a_condition_is_not_judged() -> None:
+def test_a_conditional_resource_with_the_same_name_is_not_rejected() -> None:
     one = template(A=queue(QueueName="orders"))
     other = {"Resources": {"B": {**one["Resources"]["A"], "Condition": "Elsewhere"}}}
     assert used_twice([("One", HERE, one), ("Two", HERE, other)]) == []
@@ -256,7 +262,7 @@ def exporting(name: Any, **rest: Any) -> dict[str, Any]:
     return {"Resources": {}, "Outputs": {"Url": {"Value": "x", "Export": {"Name": name}, **rest}}}
 
 
-def test_an_export_is_there_once() -> None:
+def test_an_export_that_is_used_twice_is_rejected() -> None:
     found = used_twice([("One", HERE, exporting("url")), ("Two", HERE, exporting("url"))])
     assert found == [
         "One/Url and Two/Url: the export url may be there once, got it 2 times; give each another, or none"
@@ -302,7 +308,9 @@ BASIC = f"{MANAGED}AWSLambdaBasicExecutionRole"
         ({"ManagedPolicyArns": ["arn:aws:iam::000000000000:policy/AWSLambdaBasicExecutionRole"]}, SENDS),
     ],
 )
-def test_a_role_that_may_be_let_poll_is_not_rejected(role: dict[str, Any], policy: tuple[str, dict[str, Any]]) -> None:
+def test_a_role_that_may_have_the_permission_is_not_rejected(
+    role: dict[str, Any], policy: tuple[str, dict[str, Any]]
+) -> None:
     assert mapped(Role=("IAM::Role", role), Policy=policy) == []
 
 
@@ -316,7 +324,7 @@ def test_a_permission_of_another_role_permits_no_polling(role: dict[str, Any], r
     assert "allowed sqs:ReceiveMessage" in line
 
 
-def test_one_of_two_by_a_condition_is_no_second_one() -> None:
+def test_a_conditional_resource_does_not_count_as_a_second_one() -> None:
     ends = {"EventSourceArn": arn("Queue"), "FunctionName": {"Ref": "Function"}}
     stack = template(
         A=part("{a}"),
@@ -332,7 +340,7 @@ def test_one_of_two_by_a_condition_is_no_second_one() -> None:
     assert rejected("Stack", stack, 1000) == []
 
 
-def test_two_mappings_of_other_sources_are_not_judged() -> None:
+def test_two_mappings_of_other_sources_are_not_rejected() -> None:
     kafka = {"FunctionName": {"Ref": "Function"}, "SelfManagedEventSource": {}}
     both = {name: ("Lambda::EventSourceMapping", kafka | {"Topics": [name]}) for name in ("One", "Two")}
     assert lines(Function=("Lambda::Function", {}), **both) == []
@@ -383,7 +391,7 @@ def paths(value: Any) -> Iterator[tuple[Any, ...]]:
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(list(paths(WHOLE))), INTRINSICS), min_size=1, max_size=3))
-def test_whatever_stands_in_a_template_ends_in_sentences(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
+def test_any_template_is_checked_without_an_exception(edits: list[tuple[tuple[Any, ...], Any]]) -> None:
     edited = json.loads(json.dumps(WHOLE))  # without duplicate names
     for (*way, last), value in sorted(edits, key=lambda edit: -len(edit[0])):
         holder = functools.reduce(operator.getitem, way, edited)

@@ -121,7 +121,7 @@ def test_a_number_that_only_deployment_knows_is_written_as_its_token() -> None:
 
 
 @pytest.mark.parametrize(("text", "is_on"), [("true", True), ("false", False), ("1", True), ("", True)])
-def test_a_switch_is_off_only_where_someone_said_so(text: str, is_on: bool) -> None:
+def test_a_switch_is_off_only_if_its_variable_says_so(text: str, is_on: bool) -> None:
     environment = to_environment(EVERY_FIELD[6][0]) | {"WEBHOOK_DATABASE_TLS": text}
     assert from_environment(DatabaseSettings, environment).database_tls is is_on
 

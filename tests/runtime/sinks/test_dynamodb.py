@@ -194,7 +194,7 @@ class TestWithLargePayloads:
         assert large["Parameters"][-1] == {"S": f"s3://payloads/{key}"}
         assert kept == body
 
-    def test_it_is_there_before_its_item(self, dynamodb: tuple[Any, Stubber]) -> None:
+    def test_a_payload_is_stored_before_its_item(self, dynamodb: tuple[Any, Stubber]) -> None:
         client, _ = dynamodb  # it would complain of a call
         s3 = S3(client_error("SlowDown"))
         with pytest.raises(SinkDown) as down:

@@ -52,7 +52,7 @@ def answered(by: Source, request: Webhook) -> Answer:
     return answer
 
 
-def let_in(by: Source, request: Webhook) -> bool:
+def accepted(by: Source, request: Webhook) -> bool:
     return isinstance(by.admit(request), Webhook)
 
 
@@ -62,12 +62,12 @@ class TestSlack:
     def test_the_challenge_is_echoed_as_text(self) -> None:
         assert answered(source("slack", SIGNED), signed(self.BODY)) == Answer("3eZbrw1aBm2r", "text/plain")
 
-    def test_one_that_no_answer_can_hold_is_rejected(self) -> None:
+    def test_a_challenge_that_no_response_can_hold_is_rejected(self) -> None:
         for challenge in (rb"half of a pair: \ud800", b"x" * 5_000_001):
             with pytest.raises(Unverified, match=r"cannot be answered"):
                 source("slack", SIGNED).admit(signed(b'{"type": "url_verification", "challenge": "%s"}' % challenge))
 
-    def test_but_not_to_anyone(self) -> None:
+    def test_an_unsigned_challenge_is_rejected(self) -> None:
         with pytest.raises(Unverified):
             source("slack", SIGNED).admit(webhook(self.BODY))
 
@@ -82,24 +82,24 @@ class TestSlack:
         ],
     )
     def test_anything_else_is_an_event(self, body: bytes) -> None:
-        assert let_in(source("slack", SIGNED), signed(body))
+        assert accepted(source("slack", SIGNED), signed(body))
 
 
 class TestZoom:
     BODY = b'{"payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}, "event": "endpoint.url_validation"}'
 
     @pytest.mark.parametrize("key", ["new", "old"])
-    def test_the_token_is_echoed_signed_by_the_secret_that_asked(self, key: str) -> None:
+    def test_the_token_is_echoed_and_signed_with_the_secret_of_the_request(self, key: str) -> None:
         answer = answered(source("zoom", SIGNED), signed(self.BODY, key))
         encrypted = hmac.new(key.encode(), b"qgg8vlvZRS6UYooatFL8Aw", hashlib.sha256).hexdigest()
         assert json.loads(answer.body) == {"plainToken": "qgg8vlvZRS6UYooatFL8Aw", "encryptedToken": encrypted}
         assert answer.content_type == "application/json"
 
-    def test_a_token_that_is_no_text_is_answered_and_fails_nothing(self) -> None:
+    def test_half_of_a_surrogate_pair_as_token_is_echoed(self) -> None:
         body = b'{"payload": {"plainToken": "\\ud800"}, "event": "endpoint.url_validation"}'
         assert json.loads(answered(source("zoom", SIGNED), signed(body)).body)["plainToken"] == "\ud800"
 
-    def test_nothing_is_signed_for_a_stranger(self) -> None:
+    def test_a_token_with_a_wrong_signature_is_rejected(self) -> None:
         with pytest.raises(Unverified):
             source("zoom", SIGNED).admit(signed(self.BODY, "guess"))
 
@@ -112,7 +112,7 @@ class TestZoom:
         ],
     )
     def test_anything_else_is_an_event(self, body: bytes) -> None:
-        assert let_in(source("zoom", SIGNED), signed(body))
+        assert accepted(source("zoom", SIGNED), signed(body))
 
 
 class TestOkta:
@@ -123,14 +123,14 @@ class TestOkta:
         assert json.loads(answer.body) == {"verification": "Me_rShK8JHsTnbyYrWXCEoMGbM_zsZ6k0hLPZ_Pg"}
         assert answer.content_type == "application/json"
 
-    def test_but_not_to_anyone(self) -> None:
+    def test_a_challenge_with_a_wrong_secret_is_rejected(self) -> None:
         with pytest.raises(Unverified):
             source("okta", Token(header="Authorization")).admit(
                 webhook(method="GET", headers=self.HEADERS | {"Authorization": "guess"})
             )
 
     def test_an_event_is_no_handshake(self) -> None:
-        assert let_in(source("okta", Token(header="Authorization")), webhook(headers=self.HEADERS))
+        assert accepted(source("okta", Token(header="Authorization")), webhook(headers=self.HEADERS))
 
 
 class TestMeta:
@@ -143,30 +143,30 @@ class TestMeta:
         assert answered(source("meta", BODY_ONLY), self.asked(verify_token=token)) == Answer("1158201444")
 
     @pytest.mark.parametrize("token", ["", "guess", "new", "\ud800", "é"])
-    def test_but_not_to_anyone(self, token: str) -> None:
+    def test_a_challenge_with_a_wrong_token_is_rejected(self, token: str) -> None:
         asked = self.asked()
         object.__setattr__(asked, "query_string", asked.query_string.replace("new+token", token))
         with pytest.raises(Unverified, match=r"hub\.verify_token"):
             source("meta", BODY_ONLY).admit(asked)
 
-    def test_anything_else_has_to_be_signed(self) -> None:
+    def test_any_other_request_needs_a_signature(self) -> None:
         for request in (self.asked(mode="unsubscribe"), webhook(method="POST", query={"hub.mode": "subscribe"})):
             with pytest.raises(Unverified, match="X-Signature"):
                 source("meta", BODY_ONLY).admit(request)
 
 
 class TestMicrosoftGraph:
-    def test_the_token_is_echoed_decoded_as_text(self) -> None:
+    def test_the_token_is_echoed_as_decoded_text(self) -> None:
         asked = webhook(query={"validationToken": "Validation: Testing client +1 <b>"})
         assert answered(source("microsoft_graph", ClientState()), asked) == Answer("Validation: Testing client +1 <b>")
 
-    def test_sharepoint_writes_it_in_lower_case(self) -> None:
+    def test_the_token_of_sharepoint_has_a_name_in_lower_case(self) -> None:
         asked = webhook(query={"validationtoken": "a b"})
         assert answered(source("microsoft_graph", ClientState()), asked) == Answer("a b")
 
     def test_anything_else_is_a_notification(self) -> None:
         graph = source("microsoft_graph", ClientState())
-        assert let_in(graph, webhook(json={"value": [{"clientState": "old"}]}, query={"validationToken": ""}))
+        assert accepted(graph, webhook(json={"value": [{"clientState": "old"}]}, query={"validationToken": ""}))
         with pytest.raises(Unverified):
             graph.admit(webhook(json={"value": [{"clientState": "guess"}]}))
 
@@ -178,11 +178,11 @@ class TestX:
         assert json.loads(answer.body) == {"response_token": f"sha256={mac}"}
 
     @pytest.mark.parametrize("token", ["", "{}", '{"for_user_id":"1"}', " ", "a\n", "é", "x" * 513])
-    def test_nothing_is_signed_that_could_be_an_event(self, token: str) -> None:
+    def test_a_token_that_could_be_an_event_is_not_signed(self, token: str) -> None:
         with pytest.raises(Unverified):
             source("x", BODY_ONLY).admit(webhook(method="GET", query={"crc_token": token}))
 
-    def test_it_signs_no_text_that_could_be_an_event(self) -> None:
+    def test_a_signed_text_that_could_be_a_token_is_no_event(self) -> None:
         mac = base64.b64encode(hmac.new(b"new", b"12345", hashlib.sha256).digest()).decode()
         with pytest.raises(Unverified, match=r"must start with \{"):
             source("x", BODY_ONLY).admit(webhook(b"12345", headers={"X-Signature": f"sha256={mac}"}))
@@ -198,7 +198,7 @@ class NoSecret:
         raise AssertionError("a probe needs no secret")
 
 
-# Each probe, its request, and requests that are none: of another method, content type or name, or with more content.
+# Each probe, its request, and other requests: with another method, content type or name, or with more content.
 PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
     (
         ["ssl_check"],
@@ -242,7 +242,7 @@ PROBES: list[tuple[list[str], Webhook, str, list[Webhook]]] = [
 
 
 @pytest.mark.parametrize(("probe", "asked", "answer", "others"), PROBES)
-def test_a_probe_is_answered_without_a_signature_and_nothing_else_is_one(
+def test_a_probe_is_answered_without_a_signature_and_any_other_request_needs_one(
     probe: list[str], asked: Webhook, answer: str, others: list[Webhook]
 ) -> None:
     kind, *arguments = probe
@@ -254,4 +254,4 @@ def test_a_probe_is_answered_without_a_signature_and_nothing_else_is_one(
         with pytest.raises(Unverified):
             checked.admit(other)
         mac = hmac.new(b"new", other.body, hashlib.sha256).hexdigest()
-        assert let_in(checked, replace(other, headers=Headers([*other.headers.pairs(), ("X-Signature", mac)])))
+        assert accepted(checked, replace(other, headers=Headers([*other.headers.pairs(), ("X-Signature", mac)])))

@@ -188,7 +188,7 @@ def test_a_time_may_be_written_in_other_ways(format: str, timestamp: str) -> Non
         ),
     ],
 )
-def test_a_time_that_is_written_in_another_way_is_rejected_and_told(format: str, timestamp: str, says: str) -> None:
+def test_a_time_that_is_written_in_another_way_is_rejected_and_named(format: str, timestamp: str, says: str) -> None:
     headers = [("X-Signature", hex_of(timestamp.encode() + b"." + BODY)), ("X-Time", timestamp)]
     with pytest.raises(Unverified, match=says):
         admitted(source(replace(TIMED, timestamp_format=format)), headers, BODY)
@@ -274,7 +274,7 @@ class TestAnyOf:
         with pytest.raises(Unverified, match="header X-Old must be there, and once"):
             admitted(self.source(), [("X-Old", "0"), ("X-Old", "1")], BODY)
 
-    def test_a_secret_that_was_rotated_is_asked_for_again(self) -> None:
+    def test_a_rotated_secret_is_read_again(self) -> None:
         secrets = SecretsManager("arn", AWSCURRENT="old")
         time = Time()
         by = Source(AnyOf(ways=self.WAYS), Secrets(secrets, "arn", None, time))
@@ -462,7 +462,7 @@ class TestRotation:
             return False
         return True
 
-    def test_the_secret_and_the_one_before_it_are_both_good(self) -> None:
+    def test_the_secret_and_the_previous_one_are_both_valid(self) -> None:
         secrets, manager, _ = self.secrets(AWSCURRENT="new", AWSPREVIOUS="old")
         assert self.accepts(secrets, b"new", NOW)
         assert self.accepts(secrets, b"old", NOW)
@@ -470,7 +470,7 @@ class TestRotation:
         assert manager.asked == 2
 
     @pytest.mark.parametrize("later", [0.1, 11])
-    def test_a_secret_that_was_rotated_meanwhile_is_asked_for_at_once(self, later: float) -> None:
+    def test_a_secret_that_was_rotated_meanwhile_is_read_at_once(self, later: float) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="old")
         assert self.accepts(secrets, b"old", time.now)
         manager.stages = {"AWSCURRENT": "new", "AWSPREVIOUS": "old"}
@@ -478,7 +478,7 @@ class TestRotation:
         assert self.accepts(secrets, b"new", time.now)
         assert self.accepts(secrets, b"old", time.now)
 
-    def test_a_stranger_cannot_make_it_ask_again_and_again(self) -> None:
+    def test_forged_requests_cause_few_reads_of_the_secret(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="secret")
         for _ in range(100):
             time.now += 0.05
@@ -496,7 +496,7 @@ class TestRotation:
         assert error.value.sure is sure
 
     @pytest.mark.parametrize(("in_order", "longest"), [(False, 10), (True, 1)])
-    def test_it_is_said_when_it_will_be_sure_and_then_it_is_in_any_environment(
+    def test_a_mismatch_says_when_it_will_be_certain_in_every_environment(
         self, longest: float, *, in_order: bool
     ) -> None:
         manager, time = SecretsManager("arn", AWSCURRENT="old"), Time()
@@ -517,7 +517,7 @@ class TestRotation:
 
     @pytest.mark.parametrize(("in_order", "after"), [(False, None), (True, 5)])
     @pytest.mark.parametrize("stage", ["AWSCURRENT", "AWSPREVIOUS"])
-    def test_where_it_cannot_be_read_again_only_those_in_order_are_hurried(
+    def test_if_the_secret_cannot_be_read_only_fifo_queues_retry_soon(
         self, stage: str, after: float | None, *, in_order: bool
     ) -> None:
         manager, time = SecretsManager("arn", AWSCURRENT="old"), Time()
@@ -561,7 +561,7 @@ class TestRotation:
         admitted(checked, [("X-Signature", hex_of(BODY, b"c"))], BODY, time.now)
         assert read == ["the claim", "b", "a", "the claim", "b", "a", "c"]
 
-    def test_it_is_read_again_for_a_redrive_after_it_is_fixed(self) -> None:
+    def test_a_fixed_secret_is_read_again_for_a_redrive(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="wrong")
         time.now += 20
         arrived = sent([("X-Signature", hex_of(BODY, b"right"))], BODY, NOW)
@@ -572,7 +572,7 @@ class TestRotation:
         time.now += 20
         assert Source(PLAIN, secrets).admit(arrived, time.now - 1)
 
-    def test_it_is_asked_for_again_after_a_while(self) -> None:
+    def test_a_secret_is_read_again_after_a_while(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="leaked")
         assert self.accepts(secrets, b"leaked", time.now)
         manager.stages = {"AWSCURRENT": "new"}
@@ -580,7 +580,7 @@ class TestRotation:
         assert not self.accepts(secrets, b"leaked", time.now)
 
     @pytest.mark.parametrize("trouble", PASSING, ids=str)
-    def test_while_the_one_before_cannot_be_read_no_one_is_rejected_for_it(self, trouble: Exception) -> None:
+    def test_while_the_previous_secret_cannot_be_read_its_requests_are_not_rejected(self, trouble: Exception) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT="new", AWSPREVIOUS=trouble)
         assert self.accepts(secrets, b"new", NOW)
         with pytest.raises(NoSecret):
@@ -590,7 +590,7 @@ class TestRotation:
         assert self.accepts(secrets, b"old", NOW)
         assert not self.accepts(secrets, b"older", NOW)
 
-    def test_one_before_it_that_is_of_another_kind_is_none(self) -> None:
+    def test_a_previous_secret_of_another_kind_is_ignored(self) -> None:
         """AWSPREVIOUS may be the random initial value, before the provider's secret was stored."""
         signed = base64_of(BODY, b"new")
         scheme = Hmac(header="X-Signature", encoding="base64", key="base64")
@@ -599,7 +599,7 @@ class TestRotation:
         with pytest.raises(Unverified):
             admitted(checked, [("X-Signature", signed[1:])], BODY)
 
-    def test_one_that_cannot_be_read_is_not_asked_for_again_by_the_rest_of_a_batch(self) -> None:
+    def test_an_unreadable_secret_is_read_once_a_batch(self) -> None:
         secrets, manager, time = self.secrets(AWSCURRENT=PASSING[0])
         for _ in range(10):
             with pytest.raises(NoSecret, match="ConnectTimeoutError"):
@@ -678,7 +678,7 @@ def test_a_secret_may_be_a_field_of_json() -> None:
         (b"no JSON", None),
     ],
 )
-def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | None) -> None:
+def test_a_delivery_id_may_be_a_field_of_the_payload(body: bytes, id: str | None) -> None:
     assert Hmac(header="X", id_field="id").delivery_id(sent([], body)) == id
 
 
@@ -696,11 +696,11 @@ def test_a_delivery_is_told_by_a_field_of_its_payload(body: bytes, id: str | Non
         (b"{}", None),
     ],
 )
-def test_a_field_may_be_further_in(body: bytes, id: str | None) -> None:
+def test_a_delivery_id_may_be_a_nested_field(body: bytes, id: str | None) -> None:
     assert Hmac(header="X", id_field="action.id").delivery_id(sent([], body)) == id
 
 
-def test_an_id_that_no_message_can_hold_is_none() -> None:
+def test_an_id_that_no_message_can_hold_is_ignored() -> None:
     body = b'{"id": "\\ud800"}'
     checked = source(Hmac(header="X-Signature", id_field="id"))
     assert admitted(checked, [("X-Signature", hex_of(body))], body) == "its request"
@@ -716,7 +716,7 @@ class TestCustom:
         known = Secrets(SecretsManager("arn", AWSCURRENT="new", AWSPREVIOUS="old"), "arn", None, Time())
         return Source(Custom(handler="bank.verify"), known if secrets else None)
 
-    def test_it_is_given_the_webhook_and_the_secrets_and_says_the_id(self) -> None:
+    def test_a_function_gets_webhook_and_secrets_and_returns_the_id(self) -> None:
         def verify(webhook: Webhook, secrets: list[str]) -> str:
             assert secrets == ["new", "old"]
             return f"of {webhook.text}"
@@ -726,7 +726,7 @@ class TestCustom:
     def test_without_an_id_each_request_is_its_own_delivery(self) -> None:
         assert admitted(self.source(lambda webhook, secrets: None, secrets=False), [], b"7") == "its request"
 
-    def test_it_may_answer(self) -> None:
+    def test_a_function_may_return_an_answer(self) -> None:
         source = self.source(lambda webhook, secrets: Answer("pong", status=200))
         assert source.admit(sent([], b"ping")) == Answer("pong")
 
@@ -779,7 +779,7 @@ class TestCustom:
             with pytest.raises(Unverifiable):
                 source.admit(sent([], b""))
 
-    def test_a_function_that_is_not_there_shows_when_it_is_loaded(self) -> None:
+    def test_a_missing_function_is_reported_when_it_is_loaded(self) -> None:
         with pytest.raises(ModuleNotFoundError):
             Custom(handler="no_such_module.verify")
 

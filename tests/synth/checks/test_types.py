@@ -127,7 +127,7 @@ TEXTS = {
 RIGHT = [
     Right(MAKE, "scope", {"stack": lambda stack: stack, "app": lambda stack: stack.node.root}),
     Right(MAKE, "queue", {**strategies.QUEUES, **strategies.BAD_QUEUES}),
-    Right(QUEUE, "dead_letter_queue", {**strategies.LETTERS, **strategies.BAD_LETTERS}),
+    Right(QUEUE, "dead_letter_queue", {**strategies.DEAD_LETTER_QUEUES, **strategies.BAD_DEAD_LETTER_QUEUES}),
     Right(QUEUE, "unverified_queue", {**strategies.UNVERIFIED, **strategies.BAD_UNVERIFIED}),
     Right(MAKE, "consumer", strategies.CONSUMERS),
     Right(MAKE, "api", {**strategies.APIS, **strategies.BAD_APIS}),

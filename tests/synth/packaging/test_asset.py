@@ -1,4 +1,4 @@
-"""What goes into a function: what is imported and required there, and nothing that lies beside it."""
+"""The asset of a function has its code and the packages that it needs, and no other file."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def install(
     described: Mapping[str, str] | None = None,
     listed: Iterable[str] = (),
 ) -> Path:
-    """A distribution as an installer leaves it."""
+    """Install a package as an installer leaves it."""
     info = f"{name.replace('-', '_')}-1.0.dist-info"
     lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {each}" for each in requires)]
     lines += [f"Provides-Extra: {extra}" for extra in extras]
@@ -71,7 +71,7 @@ def by_pip(site: Path, project: Path, *options: str) -> Path:
 def archive(
     packages: Iterable[str] = (), code: Iterable[Path] = (), files: Mapping[str, Path] | None = None
 ) -> dict[str, str]:
-    """What is packed, without the run time."""
+    """Return the packed files with their texts, without the run time."""
     with packed(Stack(), packages, code, files) as made:
         folder = Path(made.path)  # type: ignore[attr-defined]
         names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -83,7 +83,7 @@ def archive(
 
 
 def said(packages: Iterable[str], program: str) -> str:
-    """What a program says where nothing but the asset is installed."""
+    """Return the output of a program that has only the asset."""
     with packed(Stack(), packages) as made:
         code = f"import sys; sys.path.insert(0, {made.path!r}); {program}"  # type: ignore[attr-defined]
         run = subprocess.run(
@@ -94,7 +94,7 @@ def said(packages: Iterable[str], program: str) -> str:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where distributions are installed, before all others."""
+    """Create a folder for installed packages, first in the path."""
     (tmp_path / "site").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return tmp_path / "site"
@@ -109,7 +109,7 @@ build-backend = "hatchling.build"
 name = "companylib"
 version = "1.0"
 """
-# Of the repository around a package.
+# Files of a repository, next to its package.
 AROUND = {
     "tests/__init__.py": "",
     "tests/test_prices.py": "",
@@ -170,7 +170,7 @@ def a_path_to_the_project(site: Path, project: Path) -> None:
     install(site, {"companylib.pth": str(project)}, described=EDITABLE)
 
 
-def a_path_and_no_word_of_it(site: Path, project: Path) -> None:
+def a_path_without_a_description(site: Path, project: Path) -> None:
     install(site, {"_companylib.pth": f"# a comment\n{write(project / 'src', FILES)}\n"})
 
 
@@ -190,7 +190,7 @@ KINDS: dict[str, Callable[[Path, Path], None]] = {
         hatchling,
         hatchling_with_a_finder,
         a_path_to_the_project,
-        a_path_and_no_word_of_it,
+        a_path_without_a_description,
         flit_with_a_link,
     )
 }
@@ -198,7 +198,7 @@ KINDS: dict[str, Callable[[Path, Path], None]] = {
 
 class TestEditable:
     @pytest.mark.parametrize("kind", KINDS)
-    def test_it_is_packed_as_any_other(self, kind: str, site: Path, tmp_path: Path) -> None:
+    def test_an_editable_package_is_packed_as_any_other(self, kind: str, site: Path, tmp_path: Path) -> None:
         KINDS[kind](site, tmp_path / "project")
         found = archive(["companylib"])
         assert {name: found.pop(name) for name in FILES} == FILES
@@ -207,16 +207,16 @@ class TestEditable:
         assert said(["companylib"], IMPORTED) == "3"
 
     @pytest.mark.parametrize("kind", ["hatchling", "hatchling_with_a_finder"])
-    def test_byte_by_byte(self, kind: str, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_editable_package_is_packed_with_the_same_bytes(
+        self, kind: str, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         KINDS[kind](site, tmp_path / "project")
         editable = archive(["companylib"])
         by_pip(tmp_path / "ordinary", tmp_path / "project")
         monkeypatch.syspath_prepend(str(tmp_path / "ordinary"))
         assert archive(["companylib"]) == editable
 
-    def test_single_modules_and_parts_of_a_namespace_are_found_where_the_finder_says(
-        self, site: Path, tmp_path: Path
-    ) -> None:
+    def test_modules_and_parts_of_a_namespace_are_found_by_the_finder(self, site: Path, tmp_path: Path) -> None:
         project = write(tmp_path / "project", {"lib/single.py": "X = 1", "ns/ours/__init__.py": "Y = 2"})
         mapping = {
             "single": str(project / "lib" / "single"),
@@ -228,7 +228,7 @@ class TestEditable:
         program = "import single, ns.ours, renamed; print(single.X, ns.ours.Y, renamed.Y)"
         assert said(["companylib"], program) == "1 2 2"
 
-    def test_in_its_own_sources(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_package_is_found_in_its_own_sources(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         described = {
             "companylib.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n",
             "companylib.egg-info/SOURCES.txt": "setup.py\ntests/test_prices.py\ncompanylib/__init__.py\n",
@@ -246,13 +246,15 @@ class TestEditable:
             pytest.param({}, id="nothing"),
         ],
     )
-    def test_what_cannot_be_told_is_refused(self, files: dict[str, str], site: Path, tmp_path: Path) -> None:
+    def test_an_editable_package_without_a_list_of_modules_is_rejected(
+        self, files: dict[str, str], site: Path, tmp_path: Path
+    ) -> None:
         project = write(tmp_path / "project", FILES | {"pyproject.toml": HATCHLING, "companytools/__init__.py": ""})
         install(site, {name: text.format(project=project) for name, text in files.items()}, described=EDITABLE)
         with pytest.raises(ValueError, match=r"must list their modules, got companylib.* not editable"):
             archive(["companylib"])
 
-    def test_native_code_of_the_sources_is_refused(self, site: Path, tmp_path: Path) -> None:
+    def test_native_code_in_the_sources_is_rejected(self, site: Path, tmp_path: Path) -> None:
         write(tmp_path / "src", FILES | {"companylib/_fast.abi3.so": ""})
         install(site, {"a.pth": str(tmp_path / "src")}, described=EDITABLE)
         with pytest.raises(ValueError, match=r"the native companylib/_fast\.abi3\.so"):
@@ -260,7 +262,7 @@ class TestEditable:
 
 
 class TestFiles:
-    def test_of_what_describes_it_version_and_plugins_are_kept(self, site: Path) -> None:
+    def test_only_version_and_plugins_of_the_metadata_are_packed(self, site: Path) -> None:
         plugins = "[companylib.rates]\nday = companylib.prices:PRICE\n"
         install(
             site,
@@ -282,38 +284,38 @@ class TestFiles:
         )
         assert said(["companylib"], f"{program}; print(m.version('companylib'))").split() == ["3", "1.0"]
 
-    def test_two_distributions_may_share_a_namespace(self, site: Path) -> None:
+    def test_two_packages_may_share_a_namespace(self, site: Path) -> None:
         install(site, {"company/a/__init__.py": "A = 1"}, name="company-a")
         install(site, {"company/b/__init__.py": "B = 2"}, name="company-b")
         assert not [name for name in archive(["company-a"]) if name.startswith("company/b")]
         program = "import company.a, company.b; print(company.a.A, company.b.B)"
         assert said(["company-a", "company-b"], program) == "1 2"
 
-    def test_one_named_twice_is_packed_once(self, site: Path) -> None:
+    def test_a_package_named_twice_is_packed_once(self, site: Path) -> None:
         install(site, {"my_pkg/__init__.py": ""}, name="My_Pkg")
         once = archive(["my-pkg"])
         assert archive(["My_Pkg", "my-pkg", "my.pkg"]) == once
         assert set(once) == {"my_pkg/__init__.py", "my_pkg-1.0.dist-info/METADATA"}
 
-    def test_without_a_list_the_modules_are_taken_that_it_names(self, site: Path) -> None:
-        """As Debian installs."""
+    def test_without_a_list_of_files_its_named_modules_are_packed(self, site: Path) -> None:
+        """Debian installs packages like that."""
         described = {"PKG-INFO": "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n"}
         described["top_level.txt"] = "companylib\nsingle\n"
         info = {f"companylib-1.0.egg-info/{name}": text for name, text in described.items()}
         write(site, FILES | info | {"single.py": "", "another.py": "", "other-1.dist-info/METADATA": ""})
         assert set(archive(["companylib"])) == {*FILES, "single.py", "companylib-1.0.dist-info/METADATA"}
         assert said(["companylib"], IMPORTED) == "3"
-        (site / "companylib" / "__init__.py").unlink()  # a namespace, in which others may be
+        (site / "companylib" / "__init__.py").unlink()  # then it is a namespace, which may have other packages
         with pytest.raises(ValueError, match="must list their modules"):
             archive(["companylib"])
 
-    def test_without_a_list_or_names_it_is_refused(self, site: Path) -> None:
+    def test_a_package_without_a_list_of_files_or_modules_is_rejected(self, site: Path) -> None:
         install(site, FILES)
         (site / "companylib-1.0.dist-info" / "RECORD").unlink()
         with pytest.raises(ValueError, match="must list their modules"):
             archive(["companylib"])
 
-    def test_an_egg_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_egg_is_rejected(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         egg = tmp_path / "companylib-1.0-py3.11.egg"
         with zipfile.ZipFile(egg, "w") as made:
             made.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 2.1\nName: companylib\nVersion: 1.0\n")
@@ -331,12 +333,12 @@ class TestFiles:
             ("companylib/prices.pyc", "must have their source"),
         ],
     )
-    def test_what_cannot_run_in_lambda_is_refused(self, file: str, message: str, site: Path) -> None:
+    def test_files_that_cannot_run_in_lambda_are_rejected(self, file: str, message: str, site: Path) -> None:
         install(site, {"companylib/__init__.py": "", file: ""})
         with pytest.raises(ValueError, match=f"{message}, got companylib, .* {file}"):
             archive(["companylib"])
 
-    def test_what_is_left_of_an_installation_is_none(self, site: Path) -> None:
+    def test_the_remains_of_an_installation_are_rejected(self, site: Path) -> None:
         (site / "companylib-1.0.dist-info").mkdir()
         with pytest.raises(ValueError, match="must be installed where the app is synthesised, got 'companylib'"):
             archive(["companylib"])
@@ -361,41 +363,43 @@ class TestRequired:
             (['other; python_version >= "3.9" and (os_name == "posix" or extra == "x")'], "companylib", True),
         ],
     )
-    def test_what_its_function_needs(self, requires: list[str], asked: str, there: bool, site: Path) -> None:
+    def test_a_requirement_is_packed_if_the_function_needs_it(
+        self, requires: list[str], asked: str, there: bool, site: Path
+    ) -> None:
         install(site, FILES, requires=requires, extras=["fast", "more"])
         install(site, {"other.py": ""}, name="other")
         assert ("other.py" in archive([asked])) is there
 
-    def test_an_extra_brings_what_it_requires(self) -> None:
+    def test_the_requirements_of_an_extra_are_packed(self) -> None:
         without, with_it = archive(["httpx"]), archive(["httpx[http2]"])
         assert "httpx/__init__.py" in without
         assert not [name for name in without if name.startswith(("h2/", "rich/"))]
         assert {"h2/__init__.py", "hpack/__init__.py"} <= set(with_it)
 
-    def test_what_is_required_and_not_installed_is_refused_at_once(self, site: Path) -> None:
+    def test_a_requirement_that_is_not_installed_is_rejected_at_once(self, site: Path) -> None:
         install(site, FILES, requires=["gone>=2"])
-        for take in (Sink.python, Source.custom):
+        for create in (Sink.python, Source.custom):
             code = str(write(site.parent / "code", {"orders.py": "def handle(webhook): ..."}))
             with pytest.raises(ValueError, match="got 'gone', which companylib requires and which is not; install it"):
-                take(code, "orders.handle", packages=["companylib"])
+                create(code, "orders.handle", packages=["companylib"])
 
-    def test_what_lambda_has_need_not_be_installed(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_packages_of_lambda_need_not_be_installed(self, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         install(site, FILES, requires=["boto3>=1", "gone; python_version < '3.14'"])
         monkeypatch.setattr(sys, "path", [str(site)])
         assert set(archive(["companylib"])) == {*FILES, "companylib-1.0.dist-info/METADATA"}
 
     @pytest.mark.parametrize("name", ["orders>=2", "orders == 2", " orders", "orders ", "a b", "", "-", "a[b", "./a"])
-    def test_what_is_no_name_is_refused(self, name: str) -> None:
+    def test_an_invalid_package_name_is_rejected(self, name: str) -> None:
         with pytest.raises(ValueError, match=r"must be names of Python packages, got '.*'; for example 'httpx'"):
             archive([name])
 
-    def test_an_extra_that_it_has_not_is_refused(self) -> None:
+    def test_an_unknown_extra_is_rejected(self) -> None:
         with pytest.raises(ValueError, match="got htp2 of httpx, which has brotli, cli, http2, socks, zstd; name one"):
             archive(["httpx[htp2]"])
         with pytest.raises(ValueError, match="got fast of six, which has none"):
             archive(["six[fast]"])
 
-    def test_what_cannot_be_read_is_refused(self, site: Path) -> None:
+    def test_an_unreadable_requirement_is_rejected(self, site: Path) -> None:
         for marker in ("python_version", "nothing == 'a'", "os_name ~= '3'", "(", "os_name is 'a'", "1 < 2"):
             install(site, FILES, requires=[f"other; {marker}"])
             with pytest.raises(ValueError, match=r"must have requirements in the standard form, got .other; "):
@@ -417,11 +421,11 @@ class TestRequired:
             "os.name == 'posix'",
         ],
     )
-    def test_a_marker_means_what_the_reference_says(self, marker: str) -> None:
+    def test_a_marker_has_the_value_of_the_reference(self, marker: str) -> None:
         expected = Marker(marker).evaluate({**lambda_python.MARKERS, "extra": ""})
         assert requirements.read(f"other; {marker}").holds(lambda_python.MARKERS, frozenset()) is expected
 
-    def test_all_that_is_installed_here_is_read_as_the_reference_does(self) -> None:
+    def test_requirements_of_installed_packages_are_parsed_as_by_the_reference(self) -> None:
         texts = {text for each in metadata.distributions() for text in each.requires or ()}
         here = {name: str(value) for name, value in default_environment().items()}
         assert len(texts) > 100
@@ -438,7 +442,7 @@ class TestRequired:
                     holds = expected.marker is None or expected.marker.evaluate({**environment, "extra": extra})
                     assert read.holds(environment, frozenset({extra} - {""})) is holds, text
 
-    def test_it_is_asked_for_the_python_that_functions_have(self) -> None:
+    def test_markers_are_those_of_the_python_of_the_functions(self) -> None:
         stack = Stack()
         ScalableWebhook(stack, "Webhook")
         for function in Template.from_stack(stack).find_resources("AWS::Lambda::Function").values():
@@ -447,7 +451,7 @@ class TestRequired:
 
 
 class TestCode:
-    def test_what_is_never_code_is_left_out(self, tmp_path: Path) -> None:
+    def test_files_that_are_never_code_are_left_out(self, tmp_path: Path) -> None:
         own = {"orders.py": "", "lib/__init__.py": "", "lib/rates.csv": "", "build/x.py": "", "requirements.txt": ""}
         never = [
             *(".git/HEAD", ".venv/a.py", "env/pyvenv.cfg", "env/a.py", "conda/conda-meta/history", "conda/a.py"),
@@ -471,12 +475,11 @@ class TestCode:
             sink = Sink.python(".", "orders.handle")
             ScalableWebhook(stack, "Webhook", sink=sink, source=Source.custom(".", "orders.handle"))
             app.synth()
-            assert (
-                len(list(Path(where).glob("asset.*"))) == 1
-            )  # of publisher and consumer, in this run and those before
+            # The same for publisher and consumer, in this run and in earlier ones.
+            assert len(list(Path(where).glob("asset.*"))) == 1
             write(tmp_path, {f".venv/{run}.py": "", f"__pycache__/{run}.pyc": ""})
 
-    def test_a_link_counts_as_what_it_points_to(self, tmp_path: Path) -> None:
+    def test_a_link_is_packed_as_its_target(self, tmp_path: Path) -> None:
         code = write(tmp_path / "code", {"orders.py": "", "lib/a.py": "A"})
         write(tmp_path / "outside", {"b.py": "B", "deep/c.py": "C"})
         for link, to in {"a.py": "lib/a.py", "b.py": "../outside/b.py", "all": "../outside", "same": "lib"}.items():
@@ -499,20 +502,20 @@ class TestCode:
             ("lib/up", "..", "got lib/up, which points to a folder that it is in itself; remove it"),
         ],
     )
-    def test_a_link_to_nowhere_is_refused(self, link: str, to: str, message: str, tmp_path: Path) -> None:
+    def test_a_link_without_a_target_is_rejected(self, link: str, to: str, message: str, tmp_path: Path) -> None:
         write(tmp_path, {"orders.py": "def handle(webhook): ...", "lib/a.py": ""})
         (tmp_path / link).symlink_to(to)
         with pytest.raises(ValueError, match=f"code must have links to existing files and folders, {message}"):
             ScalableWebhook(Stack(), "Webhook", sink=Sink.python(str(tmp_path), "orders.handle"))
 
-    def test_links_that_lead_to_each_other_are_refused(self, tmp_path: Path) -> None:
+    def test_links_to_each_other_are_rejected(self, tmp_path: Path) -> None:
         write(tmp_path, {"a/x.py": "", "b/x.py": ""})
         (tmp_path / "a" / "b").symlink_to(tmp_path / "b")
         (tmp_path / "b" / "a").symlink_to(tmp_path / "a")
         with pytest.raises(ValueError, match="got a/b/a, which points to a folder that it is in itself"):
             archive(code=[tmp_path])
 
-    def test_what_is_no_file_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_pipes_and_sockets_are_rejected(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)  # the path of a socket must be short
         (tmp_path / "code").mkdir()
         os.mkfifo("code/pipe")
@@ -524,13 +527,13 @@ class TestCode:
             with pytest.raises(ValueError, match="got socket, which is a socket, pipe or device; move it elsewhere"):
                 archive(code=[tmp_path / "code"])
 
-    @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read")
-    def test_what_cannot_be_read_is_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that no one can read")
+    def test_an_unreadable_file_is_rejected(self, tmp_path: Path) -> None:
         (tmp_path / "memory.bin").symlink_to("/proc/self/mem")
         with pytest.raises(ValueError, match=r"code must be readable, got memory\.bin: Input/output error; fix it"):
             archive(code=[tmp_path])
 
-    def test_programs_stay_programs(self, tmp_path: Path) -> None:
+    def test_an_executable_file_stays_executable(self, tmp_path: Path) -> None:
         (write(tmp_path, {"tool": "", "orders.py": ""}) / "tool").chmod(0o700)
         with packed(Stack(), code=[tmp_path]) as made:
             folder = Path(made.path)  # type: ignore[attr-defined]
@@ -539,7 +542,7 @@ class TestCode:
 
 
 class TestNames:
-    """Who wins is never guessed."""
+    """Two files of one name are rejected, unless they are the same."""
 
     @pytest.mark.parametrize(
         ("own", "shipped"),
@@ -552,7 +555,9 @@ class TestNames:
             ("rates.csv", "rates.csv"),
         ],
     )
-    def test_a_package_has_none_of_the_code(self, own: str, shipped: str, site: Path, tmp_path: Path) -> None:
+    def test_a_package_with_a_name_of_the_code_is_rejected(
+        self, own: str, shipped: str, site: Path, tmp_path: Path
+    ) -> None:
         install(site, {shipped: "theirs"})
         with pytest.raises(ValueError, match=r"packages must have names of their own, got .* of companylib"):
             archive(["companylib"], [write(tmp_path / "code", {own: "own"})])
@@ -562,31 +567,33 @@ class TestNames:
         both = archive(["companylib"], [write(tmp_path / "code", {"company/b.py": ""})])
         assert {"company/a.py", "company/b.py"} <= set(both)
 
-    def test_nobody_ships_our_run_time(self, site: Path) -> None:
+    def test_a_package_with_our_run_time_is_rejected(self, site: Path) -> None:
         install(site, {"webhook_runtime/extra.py": ""})
         with pytest.raises(ValueError, match="got webhook_runtime of companylib and webhook_runtime in another part"):
             archive(["companylib"])
 
-    def test_two_packages_differ(self, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_packages_with_one_name_for_different_files_are_rejected(
+        self, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         other = tmp_path / "other"
         monkeypatch.syspath_prepend(str(other))
         install(site, {"tests/__init__.py": "", "a.py": ""}, name="one")
         install(other, {"tests/__init__.py": "", "b.py": ""}, name="two")
-        assert {"a.py", "b.py", "tests/__init__.py"} <= set(archive(["one", "two"]))  # the same, wherever it is from
+        assert {"a.py", "b.py", "tests/__init__.py"} <= set(archive(["one", "two"]))  # equal files are no conflict
         (other / "tests" / "__init__.py").write_text("other")
         with pytest.raises(
             ValueError, match=r"got tests/__init__\.py of two, which another one has with other content"
         ):
             archive(["one", "two"])
 
-    def test_a_file_of_ours_replaces_none(self, tmp_path: Path) -> None:
+    def test_code_with_the_name_of_our_file_is_rejected(self, tmp_path: Path) -> None:
         code = write(tmp_path / "code", {"ca-certificates.pem": "own"})
         authorities = write(tmp_path, {"pem": "theirs"}) / "pem"
         with pytest.raises(ValueError, match=r"code must not have ca-certificates\.pem, got one"):
             archive(code=[code], files={"ca-certificates.pem": authorities})
 
 
-def test_the_asset_of_a_webhook_is_the_same_wherever_its_package_is_from(
+def test_the_asset_is_the_same_however_its_package_is_installed(
     site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = write(tmp_path / "code", {"orders.py": "import companylib\ndef handle(webhook): ..."})
@@ -597,7 +604,7 @@ def test_the_asset_of_a_webhook_is_the_same_wherever_its_package_is_from(
             install(site, FILES, described={"top_level.txt": "companylib\n"})
         else:
             KINDS[kind](site, tmp_path / kind)
-        monkeypatch.syspath_prepend(str(site))  # which has the import system look again
+        monkeypatch.syspath_prepend(str(site))  # so that the import system looks again
         stack = Stack()
         sink = Sink.python(str(code), "orders.handle", packages=["companylib"])
         ScalableWebhook(stack, "Webhook", sink=sink)
@@ -605,7 +612,7 @@ def test_the_asset_of_a_webhook_is_the_same_wherever_its_package_is_from(
     assert len(made) == 1
 
 
-def test_a_layer_has_the_run_time_alone(tmp_path: Path) -> None:
+def test_a_layer_has_the_run_time_only(tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path))
     RuntimeLayer(Stack(app, "Stack"), "Runtime")
     app.synth()

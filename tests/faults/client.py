@@ -1,4 +1,4 @@
-"""The sender: it retries with the same id until a webhook is accepted, and gives up in the end as providers do."""
+"""The client: it retries with the same id until a webhook is accepted, and gives up in the end as providers do."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ _ANSWER_SECONDS = (8, 15)
 _LONGEST_PAUSE = 4
 
 
-class Sender:
+class Client:
     """Sends every delivery of the plan to its ingress, ``CONCURRENCY`` at a time.
 
     ``accepted`` counts the acceptances of each webhook by its number, and ``through`` the finished deliveries. The
@@ -35,7 +35,7 @@ class Sender:
         self.limits: dict[str, float] = {}
         self._urls = urls
         self._plan = plan
-        self._chance = Random(f"sender {plan.seed}")
+        self._chance = Random(f"client {plan.seed}")
 
     def run(self, on_through: Callable[[], object] = lambda: None) -> None:
         """Send all, and call ``on_through`` after each."""
