@@ -27,7 +27,16 @@ def said() -> list[str]:
         pytest.skip("the Python of Lambda is not installed; `make environment` does so")
     script = Path(__file__).with_name("pyodide.mjs")
     # No descriptors are captured: a worker of Node's has none. Nor has it processes that could be left running.
-    options = ["-p", "no:cacheprovider", "-p", "no:suite.ending", "--quiet", "--capture=sys", "-m", "not processes"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:tests.suite.ending",
+        "--quiet",
+        "--capture=sys",
+        "-m",
+        "not processes",
+    ]
     node = [str(Path(sys.prefix) / "bin" / "node"), str(script), str(NPM), str(PACKAGES), str(ROOT)]
     run = subprocess.run([*node, *options, "tests/runtime"], capture_output=True, text=True, timeout=SECONDS)
     assert run.returncode == 0, run.stdout[-10_000:] + run.stderr[-10_000:]

@@ -265,7 +265,7 @@ def python() -> Sink:
 CELLS = ("created", "existing", "imported", "proxied")
 SHOP = "https://shop.example.com"
 ANSWERS = {"Environment": {"Variables": {"WEBHOOK_RESPONSE_HEADERS": Match.string_like_regexp(re.escape(SHOP))}}}
-UNKNOWN = "nothing is known of it at synth; Lambda and SQS reject it at deployment"
+UNKNOWN = "nothing is known of it at synth; AWS rejects it at deployment or at run time, if at all"
 NO_PROXY = "there is none: a queue, a table and a bucket have no proxy"
 NOT_CREATED = "the construct creates none"
 BY_DESIGN = "the construct creates it by this rule, for any arguments"

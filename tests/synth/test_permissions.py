@@ -99,8 +99,8 @@ def test_no_resource_has_a_wildcard_unless_aws_requires_it(allowed: list[tuple[s
 def test_the_role_for_logs_is_the_only_one_of_the_construct_with_a_managed_policy() -> None:
     managed = {
         (re.sub(r"[0-9A-F]{8}$", "", id), written(arn).rpartition("/")[2])
-        for name in apps.APPS
-        for stack in apps.run(name).synth().stacks
+        for _, app in synthesised()
+        for stack in app.synth().stacks
         for id, resource in stack.template["Resources"].items()
         if resource["Type"] == "AWS::IAM::Role"
         for arn in resource["Properties"].get("ManagedPolicyArns", [])

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +17,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
 from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, Retry, ScalableWebhook, Sink, Source
-from webhook_runtime.contract.settings import (
-    ConsumerSettings,
-    DataApiSettings,
-    DatabaseSettings,
-    DynamoDBSettings,
-    FilterSettings,
-    HttpSettings,
-    PublisherSettings,
-    PythonSettings,
-    SourceSettings,
-    UnverifiedSettings,
-)
+from webhook_runtime.contract import settings
 
 SRC = Path(__file__).parents[2] / "src"
-EACH = [SourceSettings, FilterSettings]
-CONSUMER = [ConsumerSettings, UnverifiedSettings, *EACH]
-SETTINGS: dict[str, list[Any]] = {
-    "publisher": [PublisherSettings, *EACH],
-    "dynamodb": [*CONSUMER, DynamoDBSettings],
-    "postgres": [*CONSUMER, DatabaseSettings],
-    "mysql": [*CONSUMER, DatabaseSettings],
-    "data_api": [*CONSUMER, DataApiSettings],
-    "http": [*CONSUMER, HttpSettings],
-    "python": [*CONSUMER, PythonSettings],
-}
-VARIABLES = {
-    handler: {f"WEBHOOK_{field.upper()}" for kind in kinds for field in kind._fields}
-    for handler, kinds in SETTINGS.items()
-}
+HELLO = Path(__file__).parents[2] / "examples" / "hello" / "app.py"
+SINKS = sorted(path.stem for path in SRC.glob("webhook_runtime/sinks/*.py") if "\ndef deployed(" in path.read_text())
+HANDLERS = ["publisher", *SINKS]
 # Values with which a handler loads, if "1" is not valid.
 VALUES = {
     "WEBHOOK_HANDLER": "json.loads",
@@ -140,17 +118,35 @@ def run(code: str, **environment: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("handler", SETTINGS)
+@cache
+def read(handler: str) -> set[str]:
+    """Return the variables of the settings that a function reads while it starts."""
+    code = f"""
+import os
+from webhook_runtime.contract import settings
+read, kinds = settings.from_environment, []
+def from_environment(kind):
+    kinds.append(kind)
+    return read(kind)
+settings.from_environment = from_environment
+from webhook_runtime.handlers import {handler} as handler
+assert callable(handler)
+print(*(f"WEBHOOK_{{field.upper()}}" for kind in kinds for field in kind._fields))
+"""
+    result = run(code, **dict.fromkeys(names_of_settings(), "1") | VALUES)
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.split())
+
+
+def names_of_settings() -> set[str]:
+    """Return every variable, except that of a file, which must exist."""
+    classes = [each for each in vars(settings).values() if hasattr(each, "_fields")]
+    return {f"WEBHOOK_{field.upper()}" for each in classes for field in each._fields} - {"WEBHOOK_CA_CERTIFICATES"}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
 def test_the_construct_writes_the_variables_that_a_function_reads(handler: str, tmp_path: Path) -> None:
-    assert written(handler, tmp_path) == VARIABLES[handler]
-
-
-@pytest.mark.parametrize("handler", SETTINGS)
-def test_a_handler_loads_with_its_variables_and_without_aws_cdk(handler: str) -> None:
-    code = f"from webhook_runtime.handlers import {handler} as handler; print(callable(handler))"
-    names = VARIABLES[handler] - {"WEBHOOK_CA_CERTIFICATES"}
-    result = run(code, **{name: VALUES.get(name, "1") for name in names})
-    assert result.stdout.strip() == "True", result.stderr
+    assert written(handler, tmp_path) == read(handler)
 
 
 @pytest.mark.parametrize(("handler", "service"), [("dynamodb", "dynamodb"), ("publisher", "sqs")])
@@ -167,7 +163,7 @@ from webhook_runtime.handlers import {handler}
 of_sources = {{f"webhook_runtime.sources.{{name}}" for name in ("source", "secrets", "schemes", "handshakes")}}
 print(*made, {{"boto3", "webhook_runtime.filters", *of_sources}} & {{*sys.modules}})
 """
-    names = VARIABLES[handler] - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}
+    names = names_of_settings() - {"WEBHOOK_SOURCES", "WEBHOOK_EVENT_FILTERS"}
     result = run(code, **{name: VALUES.get(name, "1") for name in names})
     assert result.stdout.split() == [service, "set()"], result.stderr
 
@@ -198,20 +194,23 @@ def _imported(node: ast.AST) -> list[str]:
 @pytest.mark.smoke
 def test_every_run_time_test_passes_without_aws_cdk() -> None:
     tests = Path(__file__).parents[1] / "runtime"
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:suite.ending", str(tests)]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:tests.suite.ending", str(tests)]
     code = f"import pytest; sys.exit(pytest.main({options}))"
     result = run(code)
     assert result.returncode == 0, result.stdout + result.stderr
     assert " passed" in result.stdout
 
 
-def test_the_construct_is_imported_without_boto3() -> None:
-    code = """
-import sys
+def test_an_app_is_synthesised_without_boto3(tmp_path: Path) -> None:
+    code = f"""
+import runpy, sys
 sys.modules.update(boto3=None, botocore=None)
 import webhook_runtime.testing
-from cdk_scalable_webhook import ScalableWebhook
 from cdk_scalable_webhook.route.sinks import data_api, database, dynamodb, http, python
+runpy.run_path({str(HELLO)!r})
 """
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"CDK_OUTDIR": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert list(tmp_path.glob("*.template.json"))
