@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from postgres_server import DATABASE, USER, PostgresServer
 
@@ -30,6 +31,7 @@ from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
 
+from ..faults import pgbouncer
 from ..faults.pgbouncer import PgBouncer
 from .data_api_stub import DataApiStub
 from .http_service import HttpService
@@ -342,3 +344,32 @@ def aws(service: str, port: int, key: str = "x") -> Any:
 
 def _bytes(value: dict[str, Any]) -> bytes:
     return value["S"].encode() if "S" in value else bytes(value["B"])
+
+
+def _server(request: pytest.FixtureRequest) -> PostgresServer:
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server
+
+
+def _pooled(request: pytest.FixtureRequest, folder: Path, mode: str, *, size: int = 2) -> PooledHarness:
+    if why := pgbouncer.missing():
+        pytest.skip(why)
+    server = _server(request)
+    return PooledHarness(server, PgBouncer(folder, server, mode, size=size))
+
+
+# Each of them keeps the contract of a sink: see test_contract.py.
+HARNESSES: dict[str, Callable[[pytest.FixtureRequest, Path], Harness]] = {
+    "postgres": lambda request, _: PostgresHarness(_server(request)),
+    "postgres behind a pooler of sessions": lambda request, folder: _pooled(request, folder, "session", size=10),
+    "postgres behind a pooler of transactions": lambda request, folder: _pooled(request, folder, "transaction"),
+    "postgres in LATIN1": lambda request, _: EncodedHarness(_server(request), "LATIN1"),
+    "postgres in SQL_ASCII": lambda request, _: EncodedHarness(_server(request), "SQL_ASCII"),
+    "mysql": lambda request, _: MySqlHarness(request.getfixturevalue("mariadb")),
+    "data_api": lambda request, _: DataApiHarness(_server(request)),
+    "dynamodb": lambda request, _: DynamoDBHarness(request.getfixturevalue("local_aws")),
+    "http": lambda *_: HttpHarness(),
+    "http that informs before it answers": lambda *_: HttpHarness(informs=True),
+    "python": lambda _, folder: PythonHarness(folder),
+    "python_batch": lambda _, folder: PythonHarness(folder, batch=True),
+}

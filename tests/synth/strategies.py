@@ -28,6 +28,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
+from hypothesis import find, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -123,6 +124,11 @@ def built(value: Any, stack: Stack) -> Any:
     if isinstance(value, dict):
         return {name: built(each, stack) for name, each in value.items()}
     return value
+
+
+def simplest(argument: Argument) -> Any:
+    """Return a good value of an argument, always the same one."""
+    return find(argument.good, lambda value: value is not None, settings=settings(database=None))
 
 
 def names(value: Any) -> Iterator[str]:

@@ -52,6 +52,7 @@ from .strategies import (
     one_bad_call,
     one_call,
     secret,
+    simplest,
 )
 
 OPTIONS = ("ApiOptions", "QueueOptions", "ConsumerOptions")
@@ -82,7 +83,11 @@ OF_AUTHORS = {
     "SinkOptions",
 }
 # Types that Sink.…() returns.
-OF_FACTORIES = {"DataApiSink", "DatabaseSink", "DynamoDBSink", "HttpSink", "PythonSink"}
+OF_FACTORIES = {
+    name
+    for name in cdk_scalable_webhook.__all__
+    if isinstance(kind := getattr(cdk_scalable_webhook, name), type) and issubclass(kind, Sink) and kind is not Sink
+}
 
 
 def public() -> dict[str, Any]:
@@ -171,7 +176,7 @@ def fresh(*, with_flags: bool = False, region: str | None = None) -> Stack:
 def needed(function: str, stack: Stack) -> dict[str, Any]:
     """Return good values for the required arguments."""
     arguments = {name: each for name, each in ARGUMENTS[function].items() if each.required}
-    return {name: built(SAMPLES[name], stack) for name in arguments}
+    return {name: built(SAMPLES.get(name) or simplest(each), stack) for name, each in arguments.items()}
 
 
 SAMPLES: dict[str, Any] = {

@@ -17,10 +17,13 @@ from typing import Any
 
 import botocore.session
 import pytest
-from aws_cdk import App
+from aws_cdk import App, Stack
+
+from cdk_scalable_webhook import ScalableWebhook
 
 from .. import apps
 from .policies import listed, of_role
+from .strategies import ARGUMENTS, Call, built, simplest
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "webhook_runtime.handlers."
@@ -83,20 +86,36 @@ def apps_by_name() -> Iterator[tuple[str, App]]:
         yield name, runpy.run_path(str(path))["app"]
 
 
+def app_of_other_sinks(handlers: set[str]) -> App:
+    """Return an app with each sink that has none of these handlers, with the simplest arguments."""
+    app = App()
+    for sink in ARGUMENTS:
+        if sink.startswith("Sink.") and PREFIX + sink.removeprefix("Sink.") not in handlers:
+            stack = Stack(app, sink.replace(".", "-"))
+            arguments = {name: simplest(each) for name, each in ARGUMENTS[sink].items()}
+            ScalableWebhook(stack, "Webhook", sink=built(Call(sink, arguments), stack))
+    return app
+
+
 def functions() -> Iterator[Function]:
-    for name, app in apps_by_name():
-        for stack in app.synth().stacks:
-            resources = stack.template["Resources"]
-            for id, resource in resources.items():
-                properties = resource.get("Properties", {})
-                if resource["Type"] == "AWS::Lambda::Function" and str(properties["Handler"]).startswith(PREFIX):
-                    yield Function(
-                        f"{name}: {id}",
-                        properties["Handler"],
-                        properties["Environment"]["Variables"],
-                        frozenset(granted(resources, properties["Role"]["Fn::GetAtt"][0])),
-                        frozenset(by_aws(resources, id, properties)),
-                    )
+    found = [each for name, app in apps_by_name() for each in functions_of(name, app)]
+    yield from found
+    yield from functions_of("other sinks", app_of_other_sinks({each.handler for each in found}))
+
+
+def functions_of(name: str, app: App) -> Iterator[Function]:
+    for stack in app.synth().stacks:
+        resources = stack.template["Resources"]
+        for id, resource in resources.items():
+            properties = resource.get("Properties", {})
+            if resource["Type"] == "AWS::Lambda::Function" and str(properties["Handler"]).startswith(PREFIX):
+                yield Function(
+                    f"{name}: {id}",
+                    properties["Handler"],
+                    properties["Environment"]["Variables"],
+                    frozenset(granted(resources, properties["Role"]["Fn::GetAtt"][0])),
+                    frozenset(by_aws(resources, id, properties)),
+                )
 
 
 def granted(resources: Mapping[str, Any], role: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ from aws_cdk.assertions import Template
 from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, Retry, ScalableWebhook, Sink, Source
 from webhook_runtime.contract import settings
 
+from .strategies import ARGUMENTS, Call, built, simplest
+
 SRC = Path(__file__).parents[2] / "src"
 HELLO = Path(__file__).parents[2] / "examples" / "hello" / "app.py"
 SINKS = sorted(path.stem for path in SRC.glob("webhook_runtime/sinks/*.py") if "\ndef deployed(" in path.read_text())
@@ -64,7 +66,8 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
             return [Sink.http(url, signing_secret=secret, ca_certificates=str(pem), forward_headers=named)]
         case "python":
             return [Sink.python(str(module), "orders.handle")]
-    raise ValueError(handler)
+    name = f"Sink.{handler}"
+    return [built(Call(name, {each: simplest(argument) for each, argument in ARGUMENTS[name].items()}), stack)]
 
 
 def written(handler: str, folder: Path) -> set[str]:

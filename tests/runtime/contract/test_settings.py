@@ -85,6 +85,19 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
     ),
     (PythonSettings("orders.handle", True), {"HANDLER": "orders.handle", "HANDLER_BATCH": "true"}),
 ]
+CLASSES = {each for _, each in inspect.getmembers(settings, inspect.isclass) if hasattr(each, "_fields")}
+# A value of each type, and the way that it is written. A class without a row above is tried with them.
+BY_TYPE: dict[Any, tuple[Any, str]] = {
+    **dict.fromkeys((str, str | None), ("text", "text")),
+    **dict.fromkeys((settings.Number, settings.Number | None), (7, "7")),
+    float: (0.5, "0.5"),
+    bool: (True, "true"),
+    settings.Texts: (["a", "b"], "a b"),
+}
+for kind in sorted(CLASSES - {type(told) for told, _ in EVERY_FIELD}, key=str):
+    pairs = {name: BY_TYPE[hint] for name, hint in kind.__annotations__.items()}
+    told = kind(**{name: value for name, (value, _) in pairs.items()})
+    EVERY_FIELD.append((told, {name.upper(): text for name, (_, text) in pairs.items()}))
 ids = [type(each).__name__ for each, _ in EVERY_FIELD]
 
 
@@ -110,8 +123,7 @@ def test_a_default_is_not_written_and_a_required_field_must_be_there(told: Any, 
 
 
 def test_every_class_of_settings_is_tried_with_every_field() -> None:
-    classes = {each for _, each in inspect.getmembers(settings, inspect.isclass) if hasattr(each, "_fields")}
-    assert {type(told) for told, _ in EVERY_FIELD} == classes
+    assert {type(told) for told, _ in EVERY_FIELD} == CLASSES
     assert [told for told, variables in EVERY_FIELD if len(variables) != len(told._fields)] == []
 
 
