@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scalable_webhook_cli import burst as bursts
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.commands import local, only_webhook
 from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say
 
@@ -52,8 +53,10 @@ def burst(
     with progress("sending", count) as advance:
         report = bursts.send(target, requests, concurrency=concurrency, on_answer=advance)
     show_report(report)
-    if report.accepted < report.sent:
-        raise typer.Exit(1)
+    if lost := report.sent - report.accepted:
+        raise CliError(
+            f"{lost} of {report.sent} were not accepted; a provider would send them again, and burst does not"
+        )
 
 
 def show_report(report: bursts.Report) -> None:

@@ -267,6 +267,16 @@ def test_a_burst_without_a_url_goes_to_the_only_webhook(
     ]
 
 
+def test_a_burst_that_is_not_accepted_as_a_whole_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report(sent=3, accepted_ids=["1"], rejected=Counter({504: 2}), seconds=1)
+    monkeypatch.setattr("scalable_webhook_cli.burst.send", lambda *_, **__: report)
+    result = CliRunner().invoke(app, ["burst", "http://127.0.0.1:9"])
+    assert (result.exit_code, "rejected: 2 x 504" in result.stdout) == (1, True)
+    assert result.stderr.splitlines()[-1] == (
+        "scalable-webhook: 2 of 3 were not accepted; a provider would send them again, and burst does not"
+    )
+
+
 def test_a_report_counts_rejections_and_has_no_time_without_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     show_report(Report(sent=5, rejected=Counter({429: 2}), unanswered=Counter(ConnectError=3), seconds=1))
     assert capsys.readouterr().out.splitlines() == [

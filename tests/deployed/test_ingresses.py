@@ -221,7 +221,7 @@ def test_a_consumer_killed_in_the_middle_of_its_batches_loses_nothing(
 def test_the_consumer_never_works_on_more_batches_than_max_concurrency(
     ingress: str, urls: Urls, observe: Observe
 ) -> None:
-    report = send(urls[ingress], (Request(content=b"x") for _ in range(300)), concurrency=32)
+    report = send(urls[ingress], (Request(content=b"x") for _ in range(300)), concurrency=12)
     observe(ingress).wait_until_drained(SECONDS)
     assert report.accepted == 300
     assert 1 <= observe(ingress).peak_concurrency() <= 3
