@@ -36,6 +36,10 @@ ALWAYS = {
 }
 
 
+# By service, the error of every call while it is down.
+outage: dict[str, tuple[str, str]] = {}
+
+
 class Body:
     def read(self) -> bytes:
         return b"x" * 500_000
@@ -45,7 +49,7 @@ def called(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
     """Answer a call in place of the network."""
     name = f"{model.service_model.service_name}:{model.name}"
     asked.add(name)
-    if failure := ONCE.pop(name, None) or ALWAYS.get(name):
+    if failure := ONCE.pop(name, None) or ALWAYS.get(name) or outage.get(model.service_model.service_name):
         code, text = failure
         error = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": 400}}
         return AWSResponse("", 400, {}, None), error
@@ -141,6 +145,10 @@ if __name__ == "__main__":
         kind.claim = claim
     name = sys.argv[1].rpartition(".")[2]
     handler = getattr(handlers, name)
+    for event in requests() if name == "publisher" else batches():
+        handler(event, Context())
+    # Again while everything except SQS is down.
+    outage |= dict.fromkeys(("dynamodb", "rds-data", "s3", "secretsmanager"), ("ServiceUnavailable", "try again"))
     for event in requests() if name == "publisher" else batches():
         handler(event, Context())
     print("\n" + json.dumps(sorted(asked)))

@@ -1,4 +1,7 @@
-"""docs/errors.md lists the text of each rejection, and each error of a message in the dead-letter queue."""
+"""docs/errors.md lists the text of each rejection, and each error of a message in the dead-letter queue.
+
+The page of a sink may have its own.
+"""
 
 import ast
 import re
@@ -10,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "src" / "webhook_runtime"
 MAPPING = ROOT / "src" / "cdk_scalable_webhook" / "endpoint" / "mapping"
-PAGE = (ROOT / "docs" / "errors.md").read_text().replace("\\*", "*")
+PAGES = [ROOT / "docs" / "errors.md", *sorted((ROOT / "docs" / "sinks").glob("*.md"))]
+PAGE = "".join(page.read_text() for page in PAGES).replace("\\*", "*")
 
 # The position of the text, or of the error's name, among the arguments of a call.
 TEXTS = {"Unverified": 0, "_Rejected": 1, "NoSecret": 0}

@@ -149,7 +149,7 @@ def recorded(handler: str, variables: str) -> frozenset[str]:
     """Return the operations that a function calls, in a process of its own."""
     environment: dict[str, str] = json.loads(variables)
     environment |= {"WEBHOOK_DATABASE_HOST": "127.0.0.1", "WEBHOOK_DATABASE_PORT": "9"}
-    environment |= {name: "bucket" for name in environment if name.endswith("_BUCKET")}
+    environment |= {name: "bucket" for name in environment if "BUCKET" in name}
     environment.pop("WEBHOOK_CA_CERTIFICATES", None)
     if "WEBHOOK_URL" in environment:
         environment["WEBHOOK_URL"] = "http://127.0.0.1:9/"
