@@ -24,7 +24,7 @@ def resources(template: Template, type: str) -> dict[str, Any]:
 
 
 def actions(template: Template, role: str) -> set[str]:
-    """Every action that the policies of the roles whose id starts like this allow."""
+    """Return the actions that are allowed to each role whose id has this prefix."""
     return {
         action
         for properties in resources(template, "AWS::IAM::Policy").values()
@@ -41,7 +41,7 @@ def logical_id(construct: Construct) -> str:
 
 
 def throttled(rate: int, burst: int) -> dict[str, Any]:
-    """A stage each of whose methods lets in so many requests."""
+    """Match a stage whose methods have these limits."""
     setting = {"HttpMethod": "*", "ResourcePath": "/*", "ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst}
     return {"MethodSettings": [Match.object_like(setting)]}
 
@@ -58,7 +58,7 @@ def own_function(stack: Stack, timeout: Duration | None = None) -> lambda_.Funct
 
 
 class TestTheShortestProgram:
-    def test_has_a_door_a_queue_a_dead_letter_queue_a_consumer_and_a_table(self, synth: Synth) -> None:
+    def test_has_an_endpoint_a_queue_a_dead_letter_queue_a_consumer_and_a_table(self, synth: Synth) -> None:
         template = synth()
         template.resource_count_is("AWS::ApiGateway::RestApi", 1)
         template.resource_count_is("AWS::SQS::Queue", 2)
@@ -72,8 +72,8 @@ class TestTheShortestProgram:
         assert "execute-api" in json.dumps(output["Value"])
 
 
-class TestTheThrottle:
-    def test_is_the_mappings_maximum_concurrency_and_answers_may_be_partial(self, synth: Synth) -> None:
+class TestTheConcurrencyLimit:
+    def test_is_the_maximum_concurrency_of_a_mapping_with_partial_batch_responses(self, synth: Synth) -> None:
         synth().has_resource_properties(
             "AWS::Lambda::EventSourceMapping",
             {
@@ -101,15 +101,15 @@ class TestTheQueues:
             "AWS::SQS::Queue", {"VisibilityTimeout": 127}
         )
 
-    def test_hide_a_message_for_as_long_as_a_consumer_of_ones_own_needs(self, stack: Stack, synth: Synth) -> None:
+    def test_hide_a_message_for_as_long_as_an_existing_consumer_needs(self, stack: Stack, synth: Synth) -> None:
         synth(consumer=own_function(stack)).has_resource_properties("AWS::SQS::Queue", {"VisibilityTimeout": 18})
 
-    def test_dead_letter_after_five_receives_and_keep_dead_letters_longer(self, synth: Synth) -> None:
+    def test_move_a_message_to_the_dead_letter_queue_after_five_receives_and_keep_it_longer(self, synth: Synth) -> None:
         template = synth()
         template.has_resource_properties("AWS::SQS::Queue", {"RedrivePolicy": {"maxReceiveCount": 5}})
         template.has_resource_properties("AWS::SQS::Queue", {"MessageRetentionPeriod": 14 * 24 * 3600})
 
-    def test_are_encrypted_and_closed_to_anything_but_tls(self, synth: Synth) -> None:
+    def test_are_encrypted_and_require_tls(self, synth: Synth) -> None:
         template = synth()
         queues = resources(template, "AWS::SQS::Queue")
         assert [queue["SqsManagedSseEnabled"] for queue in queues.values()] == [True, True]
@@ -121,7 +121,7 @@ class TestTheQueues:
             assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
         assert {policy["Queues"][0]["Ref"] for policy in policies.values()} == set(queues)
 
-    def test_take_the_given_settings(self, synth: Synth) -> None:
+    def test_have_the_given_settings(self, synth: Synth) -> None:
         synth(
             retention_period=Duration.days(2),
             visibility_timeout=Duration.minutes(10),
@@ -135,7 +135,7 @@ class TestTheQueues:
             },
         )
 
-    def test_a_dead_letter_queue_of_ones_own_takes_the_place_of_the_new_one(self, stack: Stack, synth: Synth) -> None:
+    def test_use_an_existing_dead_letter_queue_instead_of_a_created_one(self, stack: Stack, synth: Synth) -> None:
         own = sqs.Queue(stack, "Own", retention_period=Duration.days(14))
         template = synth(dead_letter_queue=own)
         template.resource_count_is("AWS::SQS::Queue", 2)
@@ -145,22 +145,22 @@ class TestTheQueues:
         )
 
 
-class TestAQueueOfOnesOwn:
-    def test_is_used_with_the_dead_letter_queue_that_it_has(self, stack: Stack) -> None:
-        letters = sqs.Queue(stack, "Letters")
+class TestAnExistingQueue:
+    def test_is_used_with_its_dead_letter_queue(self, stack: Stack) -> None:
+        dead_letters = sqs.Queue(stack, "DeadLetters")
         own = sqs.Queue(
             stack,
             "Own",
             visibility_timeout=Duration.minutes(3),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=letters, max_receive_count=5),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=5),
         )
         webhook = ScalableWebhook(stack, "Webhook", queue=own)
         assert webhook.queue.node.path == own.node.path
         assert webhook.dead_letter_queue is not None
-        assert webhook.dead_letter_queue.node.path == letters.node.path
+        assert webhook.dead_letter_queue.node.path == dead_letters.node.path
         Template.from_stack(stack).resource_count_is("AWS::SQS::Queue", 2)
 
-    def test_gets_a_group_and_a_deduplication_id_from_the_direct_door_when_it_is_fifo(self, stack: Stack) -> None:
+    def test_gets_a_group_and_a_deduplication_id_from_a_direct_integration_if_it_is_fifo(self, stack: Stack) -> None:
         own = sqs.Queue.from_queue_arn(stack, "Own", "arn:aws:sqs:us-east-1:111122223333:orders.fifo")
         ScalableWebhook(stack, "Webhook", queue=own, ingress=Ingress.direct_integration())
         template = request_template(Template.from_stack(stack))
@@ -183,18 +183,18 @@ def request_template(template: Template, content_type: str = "$default") -> str:
     return str(only)
 
 
-class TestTheDoor:
+class TestTheEndpoint:
     @pytest.mark.parametrize(
-        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]
+        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["lambda", "direct"]
     )
-    def test_takes_any_method_on_the_root_and_every_path(self, synth: Synth, ingress: Ingress) -> None:
+    def test_accepts_any_method_at_the_root_and_every_path(self, synth: Synth, ingress: Ingress) -> None:
         template = synth(ingress=ingress)
         methods = resources(template, "AWS::ApiGateway::Method").values()
         assert [method["HttpMethod"] for method in methods] == ["ANY", "ANY"]
         template.has_resource_properties("AWS::ApiGateway::Resource", {"PathPart": "{proxy+}"})
 
     @pytest.mark.parametrize("path", ["/hooks/github", "/hooks/github/"])
-    def test_is_mounted_at_a_path(self, path: str, stack: Stack) -> None:
+    def test_is_at_its_path(self, path: str, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path=path)
         assert stack.resolve(webhook.url)["Fn::Join"][1][-1].endswith("/hooks/github")
         parts = [r["PathPart"] for r in resources(Template.from_stack(stack), "AWS::ApiGateway::Resource").values()]
@@ -211,7 +211,7 @@ class TestTheDoor:
         groups = resources(template, "AWS::Logs::LogGroup").values()
         assert [group["RetentionInDays"] for group in groups] == [7, 7, 7]
 
-    def test_logs_by_one_role_of_the_account_however_many_there_are_in_a_stack(self, stack: Stack) -> None:
+    def test_logs_with_one_role_of_the_account_for_all_endpoints_of_a_stack(self, stack: Stack) -> None:
         for name in ("One", "Two", "Three"):
             ScalableWebhook(stack, name)
         template = Template.from_stack(stack)
@@ -233,48 +233,50 @@ class TestTheDoor:
         ],
     )
     @pytest.mark.parametrize("ingress", [Ingress.lambda_integration(), Ingress.direct_integration()])
-    def test_leaves_the_account_something_unless_a_throttle_is_said(
+    def test_has_a_rate_limit_below_that_of_the_account_unless_limits_are_given(
         self, synth: Synth, ingress: Ingress, said: dict[str, Any], rate: int, burst: int
     ) -> None:
         synth(ingress=ingress, **said).has_resource_properties("AWS::ApiGateway::Stage", throttled(rate, burst))
 
-    def test_lets_in_what_a_fifo_queue_takes(self, stack: Stack) -> None:
+    def test_has_the_rate_limit_of_a_fifo_queue(self, stack: Stack) -> None:
         for name, burst in (("One", None), ("Two", 100)):
-            letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, f"{name}Letters", fifo=True), max_receive_count=5)
+            dead_letters = sqs.DeadLetterQueue(
+                queue=sqs.Queue(stack, f"{name}DeadLetters", fifo=True), max_receive_count=5
+            )
             queue = sqs.Queue(
-                stack, f"{name}Queue", fifo=True, visibility_timeout=Duration.minutes(5), dead_letter_queue=letters
+                stack, f"{name}Queue", fifo=True, visibility_timeout=Duration.minutes(5), dead_letter_queue=dead_letters
             )
             ScalableWebhook(stack, name, queue=queue, api=ApiOptions(throttling_burst_limit=burst))
         template = Template.from_stack(stack)
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 300))
         template.has_resource_properties("AWS::ApiGateway::Stage", throttled(300, 100))
 
-    def test_of_lambda_carries_any_bytes(self, synth: Synth) -> None:
+    def test_with_a_lambda_integration_carries_any_bytes(self, synth: Synth) -> None:
         synth().has_resource_properties("AWS::ApiGateway::RestApi", {"BinaryMediaTypes": ["*/*"]})
 
-    def test_of_lambda_may_only_send(self, synth: Synth) -> None:
+    def test_with_a_lambda_integration_may_only_send(self, synth: Synth) -> None:
         allowed = actions(synth(), "WebhookPublisher")
         assert allowed == {"sqs:SendMessage", "logs:CreateLogStream", "logs:PutLogEvents"}
 
-    def test_of_direct_has_no_function_and_may_only_send(self, synth: Synth) -> None:
+    def test_with_a_direct_integration_has_no_function_and_may_only_send(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
         template.resource_count_is("AWS::Lambda::Function", 1)
         assert actions(template, "WebhookIngressRole") == {"sqs:SendMessage"}
 
-    def test_of_direct_is_open_once_it_may_send(self, synth: Synth) -> None:
+    def test_with_a_direct_integration_is_created_after_its_permission_to_send(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
         (policy,) = [id for id in template.find_resources("AWS::IAM::Policy") if id.startswith("WebhookIngressRole")]
         opened = template.find_resources("AWS::ApiGateway::Method").values()
         assert [policy in method["DependsOn"] for method in opened] == [True, True]
 
-    def test_of_direct_maps_every_content_type_and_passes_nothing_through(self, synth: Synth) -> None:
+    def test_with_a_direct_integration_maps_every_content_type_and_passes_nothing_through(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration())
         assert request_template(template, "application/json") == request_template(template, "$default")
         template.all_resources_properties(
             "AWS::ApiGateway::Method", {"Integration": {"PassthroughBehavior": "NEVER", "Type": "AWS"}}
         )
 
-    def test_of_direct_accepts_only_when_sqs_said_200(self, synth: Synth) -> None:
+    def test_with_a_direct_integration_accepts_only_if_sqs_answers_200(self, synth: Synth) -> None:
         methods = resources(synth(ingress=Ingress.direct_integration()), "AWS::ApiGateway::Method").values()
         for method in methods:
             answers = method["Integration"]["IntegrationResponses"]
@@ -284,7 +286,7 @@ class TestTheDoor:
                 ("4\\d{2}", "400"),
             ]
 
-    def test_of_direct_carries_text_unless_it_is_binary(self, stack: Stack) -> None:
+    def test_with_a_direct_integration_carries_text_unless_it_is_binary(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Text", ingress=Ingress.direct_integration())
         ScalableWebhook(stack, "Binary", ingress=Ingress.direct_integration(binary=True))
         template = Template.from_stack(stack)
@@ -295,7 +297,7 @@ class TestTheDoor:
         ]
         assert sorted(map(str, handling)) == ["CONVERT_TO_TEXT"] * 2 + ["None"] * 2
 
-    def test_of_direct_makes_a_text_of_every_reply_that_a_template_answers(self, stack: Stack) -> None:
+    def test_with_a_direct_integration_converts_every_reply_for_a_template_to_text(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(binary=True)).add_source(
             "/okta", Source.okta(secretsmanager.Secret(stack, "Secret"))
         )
@@ -308,7 +310,7 @@ class TestTheDoor:
         assert {answer.get("ContentHandling") for answer in answers} == {"CONVERT_TO_TEXT"}
 
     @pytest.mark.parametrize(
-        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["λ", "direct"]
+        "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["lambda", "direct"]
     )
     def test_knows_the_delivery_id_header_in_lower_case(self, synth: Synth, ingress: Ingress) -> None:
         template = json.dumps(synth(ingress=ingress, delivery_id_header="Idempotency-Key").to_json())
@@ -317,13 +319,13 @@ class TestTheDoor:
         assert "@" not in template.replace("@aws-cdk", "")
 
 
-class TestAnApiOfOnesOwn:
+class TestAnExistingApi:
     def api(self, stack: Stack, **properties: Any) -> apigateway.RestApi:
         api = apigateway.RestApi(stack, "Own", **properties)
         api.root.add_resource("health").add_method("GET", apigateway.MockIntegration())
         return api
 
-    def test_gets_the_door_beside_what_it_has(self, stack: Stack) -> None:
+    def test_gets_the_endpoint_next_to_its_own_methods(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook", api=self.api(stack, binary_media_types=["*/*"]), path="/hooks")
         template = Template.from_stack(stack)
         template.resource_count_is("AWS::ApiGateway::RestApi", 1)
@@ -331,7 +333,7 @@ class TestAnApiOfOnesOwn:
         assert "/hooks" in json.dumps(stack.resolve(webhook.url))
         Annotations.from_stack(stack).has_no_warning("/Stack/Own", Match.any_value())
 
-    def test_that_has_no_stage_yet_gets_no_url_output(self, stack: Stack) -> None:
+    def test_without_a_stage_gets_no_url_output(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", api=self.api(stack, deploy=False), path="/hooks")
         assert (
             Template.from_stack(stack).find_outputs("*", {"Description": Match.string_like_regexp("Webhook URL")}) == {}
@@ -341,7 +343,7 @@ class TestAnApiOfOnesOwn:
         ScalableWebhook(stack, "Webhook", api=self.api(stack), path="/hooks")
         Annotations.from_stack(stack).has_warning("/Stack/Own", Match.string_like_regexp("binary_media_types"))
 
-    def test_may_have_several_doors(self, stack: Stack) -> None:
+    def test_may_have_several_endpoints(self, stack: Stack) -> None:
         api = self.api(stack)
         for name in ("one", "two"):
             ScalableWebhook(stack, name, api=api, path=f"/{name}", ingress=Ingress.direct_integration())
@@ -355,14 +357,14 @@ class TestTheConsumer:
             assert function["Architectures"] == ["arm64"]
             assert function["LoggingConfig"]["LogFormat"] == "JSON"
 
-    def test_takes_the_given_settings(self, synth: Synth) -> None:
+    def test_has_the_given_settings(self, synth: Synth) -> None:
         synth(
             timeout=Duration.seconds(5), memory_size=512, reserved_concurrent_executions=3, max_concurrency=3
         ).has_resource_properties(
             "AWS::Lambda::Function", {"Timeout": 5, "MemorySize": 512, "ReservedConcurrentExecutions": 3}
         )
 
-    def test_may_only_take_messages_insert_items_and_bury_messages(self, synth: Synth) -> None:
+    def test_may_only_receive_messages_insert_items_and_send_to_the_dead_letter_queue(self, synth: Synth) -> None:
         assert actions(synth(), "WebhookConsumer") == {
             "dynamodb:PartiQLInsert",
             "sqs:SendMessage",
@@ -374,7 +376,7 @@ class TestTheConsumer:
             "logs:PutLogEvents",
         }
 
-    def test_of_ones_own_gets_the_queue_and_no_table_is_made(self, stack: Stack) -> None:
+    def test_that_exists_gets_the_queue_and_no_table_is_created(self, stack: Stack) -> None:
         own = own_function(stack)
         webhook = ScalableWebhook(stack, "Webhook", consumer=own)
         assert webhook.consumer.node.path == own.node.path
@@ -383,7 +385,7 @@ class TestTheConsumer:
         template.resource_count_is("AWS::DynamoDB::Table", 0)
         assert {"sqs:ReceiveMessage", "sqs:DeleteMessage"} <= actions(template, "Own")
 
-    def test_is_who_receives_what_is_granted_to_the_webhook(self, stack: Stack) -> None:
+    def test_gets_the_permissions_that_are_granted_to_the_webhook(self, stack: Stack) -> None:
         table = dynamodb.Table(
             stack, "Other", partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING)
         )
@@ -402,7 +404,7 @@ class TestTheDynamoDBSink:
             },
         )
 
-    def test_may_be_a_table_of_ones_own(self, stack: Stack) -> None:
+    def test_may_be_an_existing_table(self, stack: Stack) -> None:
         own = dynamodb.Table(
             stack, "Own", partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
         )
@@ -417,7 +419,7 @@ class TestTheDynamoDBSink:
             {"Environment": {"Variables": Match.object_like({"WEBHOOK_TABLE_NAME": "webhooks"})}},
         )
 
-    def test_shows_the_table_that_it_made(self, stack: Stack) -> None:
+    def test_shows_the_table_that_it_created(self, stack: Stack) -> None:
         sink = Sink.dynamodb()
         with pytest.raises(ValueError, match="has no table yet"):
             _ = sink.table
@@ -460,7 +462,7 @@ def test_tracing_reaches_functions_and_stage(synth: Synth) -> None:
     template.has_resource_properties("AWS::ApiGateway::Stage", {"TracingEnabled": True})
 
 
-def test_metrics_say_how_far_behind_and_how_many_dead(stack: Stack) -> None:
+def test_the_metrics_are_the_age_of_the_backlog_and_the_number_of_dead_letters(stack: Stack) -> None:
     webhook = ScalableWebhook(stack, "Webhook")
     age = webhook.metric_backlog_age(period=Duration.minutes(1))
     dead = webhook.metric_dead_letters()
@@ -469,7 +471,7 @@ def test_metrics_say_how_far_behind_and_how_many_dead(stack: Stack) -> None:
     assert age.dimensions != dead.dimensions
 
 
-def test_few_receives_give_a_warning(stack: Stack) -> None:
+def test_a_small_max_receive_count_gives_a_warning(stack: Stack) -> None:
     ScalableWebhook(stack, "Webhook", queue=QueueOptions(max_receive_count=3))
     Annotations.from_stack(stack).has_warning("/Stack/Webhook/Default", Match.string_like_regexp("at least 5, got 3"))
 
@@ -491,12 +493,12 @@ def test_synth_is_deterministic() -> None:
 
 
 @pytest.mark.parametrize(("holds", "warns"), [(262_144, True), (1_048_575, True), (1_048_576, False), (None, False)])
-def test_a_queue_of_smaller_messages_is_a_warning(stack: Stack, holds: int | None, warns: bool) -> None:
-    letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "Letters"), max_receive_count=5)
+def test_a_queue_of_smaller_messages_gives_a_warning(stack: Stack, holds: int | None, warns: bool) -> None:
+    dead_letters = sqs.DeadLetterQueue(queue=sqs.Queue(stack, "DeadLetters"), max_receive_count=5)
     queue = sqs.Queue(
         stack,
         "Queue",
-        dead_letter_queue=letters,
+        dead_letter_queue=dead_letters,
         max_message_size_bytes=holds,
         visibility_timeout=Duration.minutes(3),
         enforce_ssl=True,

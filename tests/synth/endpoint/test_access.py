@@ -1,4 +1,4 @@
-"""Who may come to the door, and what an accepted webhook is answered."""
+"""Access control of the API, and the response to an accepted webhook."""
 
 import json
 import subprocess
@@ -24,16 +24,16 @@ from ..test_webhook import logical_id, resources
 
 Synth = Callable[..., Template]
 
-DOORS = {
+INGRESSES = {
     "lambda": Ingress.lambda_integration(),
     "direct": Ingress.direct_integration(),
     "binary": Ingress.direct_integration(binary=True),
 }
-doors = pytest.mark.parametrize("ingress", DOORS.values(), ids=DOORS)
+ingresses = pytest.mark.parametrize("ingress", INGRESSES.values(), ids=INGRESSES)
 
 
 def methods(template: Template, http_method: str) -> list[dict[str, Any]]:
-    """The methods of this name, which are those of the mount and of every path below it."""
+    """Return the methods of this name: one for the path of the endpoint, and one for all paths below it."""
     found = [m for m in resources(template, "AWS::ApiGateway::Method").values() if m["HttpMethod"] == http_method]
     assert len(found) in (0, 2)
     return found
@@ -52,7 +52,7 @@ def domain(stack: Stack, **options: Any) -> apigateway.DomainNameOptions:
     return apigateway.DomainNameOptions(domain_name="hooks.example.com", certificate=certificate, **options)
 
 
-def test_by_default_the_door_is_open_and_has_no_name_of_its_own(stack: Stack) -> None:
+def test_by_default_the_endpoint_is_public_and_has_no_domain(stack: Stack) -> None:
     webhook = ScalableWebhook(stack, "Webhook")
     template = Template.from_stack(stack)
     for method in methods(template, "ANY"):
@@ -72,7 +72,7 @@ def test_by_default_the_door_is_open_and_has_no_name_of_its_own(stack: Stack) ->
 
 
 class TestAnApiKey:
-    def test_is_asked_for_by_every_method_and_opens_the_stage(self, stack: Stack) -> None:
+    def test_is_required_by_every_method_and_its_usage_plan_has_the_stage(self, stack: Stack) -> None:
         webhook = ScalableWebhook(
             stack, "Webhook", api=ApiOptions(api_key=True, throttling_rate_limit=50, throttling_burst_limit=20)
         )
@@ -88,7 +88,7 @@ class TestAnApiKey:
         key, plan = {"Ref": logical_id(webhook.api_key)}, {"Ref": logical_id(webhook.usage_plan)}
         template.has_resource_properties("AWS::ApiGateway::UsagePlanKey", {"KeyId": key, "UsagePlanId": plan})
 
-    def test_may_be_ones_own(self, stack: Stack) -> None:
+    def test_may_be_an_existing_one(self, stack: Stack) -> None:
         own = apigateway.ApiKey.from_api_key_id(stack, "Own", "abc")
         webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(api_key=own))
         template = Template.from_stack(stack)
@@ -96,7 +96,7 @@ class TestAnApiKey:
         template.has_resource_properties("AWS::ApiGateway::UsagePlanKey", {"KeyId": "abc"})
         assert webhook.api_key is own
 
-    def test_has_the_throttle_of_the_stage_where_one_limit_alone_is_said(self, synth: Synth) -> None:
+    def test_has_both_limits_of_the_stage_if_only_one_is_given(self, synth: Synth) -> None:
         template = synth(api_key=True, throttling_rate_limit=Token.as_number({"Ref": "Rate"}))
         template.has_resource_properties(
             "AWS::ApiGateway::UsagePlan", {"Throttle": {"RateLimit": {"Ref": "Rate"}, "BurstLimit": 2000}}
@@ -104,7 +104,7 @@ class TestAnApiKey:
         setting = {"ThrottlingRateLimit": {"Ref": "Rate"}, "ThrottlingBurstLimit": 2000}
         template.has_resource_properties("AWS::ApiGateway::Stage", {"MethodSettings": [Match.object_like(setting)]})
 
-    def test_may_have_a_throttle_that_only_deployment_knows(self, synth: Synth) -> None:
+    def test_may_have_limits_that_only_deployment_knows(self, synth: Synth) -> None:
         rate, burst = (Token.as_number({"Ref": name}) for name in ("Rate", "Burst"))
         synth(api_key=True, throttling_rate_limit=rate, throttling_burst_limit=burst).has_resource_properties(
             "AWS::ApiGateway::UsagePlan", {"Throttle": {"RateLimit": {"Ref": "Rate"}, "BurstLimit": {"Ref": "Burst"}}}
@@ -114,23 +114,23 @@ class TestAnApiKey:
 class TestIpRanges:
     RANGES = ("203.0.113.0/24", "2001:db8::/32")
 
-    def test_are_all_that_may_call(self, synth: Synth) -> None:
+    def test_deny_every_other_address(self, synth: Synth) -> None:
         deny, allow = statements(synth(allowed_ip_ranges=self.RANGES))
-        everybody = {"Action": "execute-api:Invoke", "Principal": "*", "Resource": "execute-api:/*"}
+        any_client = {"Action": "execute-api:Invoke", "Principal": "*", "Resource": "execute-api:/*"}
         elsewhere = {"NotIpAddress": {"aws:SourceIp": [*self.RANGES]}}
-        assert deny == everybody | {"Effect": "Deny", "Condition": elsewhere}
-        assert allow == everybody | {"Effect": "Allow"}
+        assert deny == any_client | {"Effect": "Deny", "Condition": elsewhere}
+        assert allow == any_client | {"Effect": "Allow"}
 
     def test_may_be_known_only_at_deployment(self, synth: Synth) -> None:
         template = synth(allowed_ip_ranges=[Token.as_string({"Ref": "Range"})])
         assert statements(template)[0]["Condition"] == {"NotIpAddress": {"aws:SourceIp": [{"Ref": "Range"}]}}
 
-    def test_with_iam_let_nobody_in_who_may_not_call(self, synth: Synth) -> None:
-        # Within an account an Allow of the policy would be enough for anybody who can sign.
+    def test_with_iam_allow_no_client_without_a_permission(self, synth: Synth) -> None:
+        # Within an account an Allow of the policy would be enough for any principal that can sign.
         (deny,) = statements(synth(allowed_ip_ranges=self.RANGES, iam_authorization=True))
         assert deny["Effect"] == "Deny"
 
-    def test_with_iam_allow_a_preflight_which_nobody_signs_and_that_alone(self, synth: Synth) -> None:
+    def test_with_iam_allow_only_preflights_which_are_unsigned(self, synth: Synth) -> None:
         cors = apigateway.CorsOptions(allow_origins=["*"])
         deny, allow = statements(synth(allowed_ip_ranges=self.RANGES, iam_authorization=True, cors=cors))
         assert deny["Effect"] == "Deny"
@@ -146,34 +146,36 @@ class TestIam:
         granted = statement["Resource"]
         return [arn["Fn::Join"][1][-1] for arn in ([granted] if isinstance(granted, dict) else granted)]
 
-    def sender(self, stack: Stack) -> iam.Role:
-        return iam.Role(stack, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    def client(self, stack: Stack) -> iam.Role:
+        return iam.Role(stack, "Client", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
 
-    def test_is_asked_for_by_every_method(self, synth: Synth) -> None:
+    def test_is_required_by_every_method(self, synth: Synth) -> None:
         template = synth(iam_authorization=True)
         assert [method["AuthorizationType"] for method in methods(template, "ANY")] == ["AWS_IAM", "AWS_IAM"]
         assert statements(template) == []
 
     @pytest.mark.parametrize(("path", "granted"), [("/", ["/*/*"]), ("/a/b", ["/*/a/b", "/*/a/b/*"])])
-    def test_is_granted_on_the_mount_and_what_is_below_it(self, path: str, granted: list[str], stack: Stack) -> None:
+    def test_is_granted_for_the_path_of_the_endpoint_and_all_paths_below(
+        self, path: str, granted: list[str], stack: Stack
+    ) -> None:
         ScalableWebhook(stack, "Webhook", path=path, api=ApiOptions(iam_authorization=True)).grant_invoke(
-            self.sender(stack)
+            self.client(stack)
         )
         template = Template.from_stack(stack)
         assert self.invoke(template) == granted
         assert statements(template) == []
 
-    def test_is_granted_to_another_account_by_the_api_as_well(self, stack: Stack) -> None:
+    def test_is_granted_to_another_account_by_the_policy_of_the_api_too(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/hooks", api=ApiOptions(iam_authorization=True))
-        webhook.grant_invoke(iam.ArnPrincipal("arn:aws:iam::444455556666:role/sender"))
+        webhook.grant_invoke(iam.ArnPrincipal("arn:aws:iam::444455556666:role/client"))
         (allow,) = statements(Template.from_stack(stack))
-        assert allow["Principal"] == {"AWS": "arn:aws:iam::444455556666:role/sender"}
+        assert allow["Principal"] == {"AWS": "arn:aws:iam::444455556666:role/client"}
         assert allow["Resource"] == ["execute-api:/*/*/hooks", "execute-api:/*/*/hooks/*"]
 
-    def test_is_not_granted_where_nobody_asks_for_it(self, stack: Stack) -> None:
+    def test_is_not_granted_for_an_endpoint_without_iam_authorization(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook")
         with pytest.raises(ValueError, match="grant_invoke needs iam_authorization=True, got an endpoint"):
-            webhook.grant_invoke(self.sender(stack))
+            webhook.grant_invoke(self.client(stack))
 
 
 class TestAWebAcl:
@@ -184,7 +186,7 @@ class TestAWebAcl:
         groups = [rule["Statement"]["ManagedRuleGroupStatement"] for rule in acl["Rules"]]
         return {group["Name"]: [o["Name"] for o in group.get("RuleActionOverrides", [])] for group in groups}
 
-    def test_has_managed_rules_none_of_which_refuses_a_payload(self, synth: Synth) -> None:
+    def test_has_managed_rules_that_reject_no_payload(self, synth: Synth) -> None:
         rules = self.rules(synth(web_acl=True))
         assert list(rules) == [
             "AWSManagedRulesAmazonIpReputationList",
@@ -205,7 +207,7 @@ class TestAWebAcl:
         }
         assert {name for counted in rules.values() for name in counted} == body | {"NoUserAgent_HEADER"}
 
-    def test_stands_before_the_stage(self, stack: Stack) -> None:
+    def test_is_associated_with_the_stage(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(web_acl=True))
         assert webhook.web_acl is not None
         arn = stack.resolve(webhook.api.deployment_stage.stage_arn)
@@ -214,7 +216,7 @@ class TestAWebAcl:
             {"ResourceArn": arn, "WebACLArn": {"Fn::GetAtt": [stack.get_logical_id(webhook.web_acl), "Arn"]}},
         )
 
-    def test_may_be_ones_own(self, stack: Stack) -> None:
+    def test_may_be_an_existing_one(self, stack: Stack) -> None:
         own = wafv2.CfnWebACL(
             stack,
             "Own",
@@ -230,16 +232,14 @@ class TestAWebAcl:
         template.resource_count_is("AWS::WAFv2::WebACLAssociation", 1)
         assert webhook.web_acl is own
 
-    def test_is_not_loaded_where_nobody_asked_for_it(self) -> None:
-        loaded = (
-            "import sys; from cdk_scalable_webhook import ScalableWebhook; print('aws_cdk.aws_wafv2' in sys.modules)"
-        )
-        run = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    def test_is_not_imported_unless_it_is_used(self) -> None:
+        code = "import sys; from cdk_scalable_webhook import ScalableWebhook; print('aws_cdk.aws_wafv2' in sys.modules)"
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert run.stdout.strip() == "False"
 
 
 class TestADomain:
-    def test_is_the_only_way_in_by_tls_1_2(self, stack: Stack) -> None:
+    def test_is_the_only_host_and_requires_tls_1_2(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook", api=ApiOptions(domain_name=domain(stack)))
         assert webhook.url == "https://hooks.example.com/"
         template = Template.from_stack(stack)
@@ -264,7 +264,7 @@ class TestADomain:
         )
         assert webhook.url == f"https://hooks.example.com/{base_path}/orders"
 
-    def test_asks_for_certificates_of_clients_by_mutual_tls(self, stack: Stack) -> None:
+    def test_may_require_client_certificates(self, stack: Stack) -> None:
         mtls = apigateway.MTLSConfig(bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "trust"), key="all.pem")
         ScalableWebhook(stack, "Webhook", api=ApiOptions(domain_name=domain(stack, mtls=mtls)))
         template = Template.from_stack(stack)
@@ -273,7 +273,7 @@ class TestADomain:
         )
         template.has_resource_properties("AWS::ApiGateway::RestApi", {"DisableExecuteApiEndpoint": True})
 
-    def test_keeps_the_security_policy_that_it_has(self, stack: Stack) -> None:
+    def test_keeps_a_given_security_policy(self, stack: Stack) -> None:
         policy = apigateway.SecurityPolicy.TLS13_1_3_2025_09
         mode = apigateway.EndpointAccessMode.STRICT
         options = domain(stack, security_policy=policy, endpoint_access_mode=mode)
@@ -286,7 +286,7 @@ class TestADomain:
 class TestAnAcknowledgement:
     TWIML = Acknowledgement(200, "<Response>$x #if</Response>", "text/xml; charset=utf-8")
 
-    def test_of_lambda_is_a_setting_of_the_publisher(self, synth: Synth) -> None:
+    def test_of_a_lambda_integration_is_a_setting_of_the_publisher(self, synth: Synth) -> None:
         functions = resources(synth(acknowledgement=self.TWIML), "AWS::Lambda::Function").values()
         (told,) = (
             variables["WEBHOOK_ACKNOWLEDGEMENT"]
@@ -300,7 +300,7 @@ class TestAnAcknowledgement:
         }
 
     @pytest.mark.parametrize("binary", [False, True])
-    def test_of_direct_is_the_answer_to_sqs_200_alone(self, binary: bool, synth: Synth) -> None:
+    def test_of_a_direct_integration_is_the_answer_to_sqs_200_alone(self, binary: bool, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration(binary=binary), acknowledgement=self.TWIML)
         for method in methods(template, "ANY"):
             answers = method["Integration"]["IntegrationResponses"]
@@ -311,14 +311,14 @@ class TestAnAcknowledgement:
             ]
             types = [a.get("ResponseParameters") for a in answers]
             assert types == [None, {"method.response.header.Content-Type": "'text/xml; charset=utf-8'"}, None]
-            # Nothing is left in it that Velocity would take for a reference or a directive.
+            # Velocity finds no reference and no directive in it.
             text = answers[1]["ResponseTemplates"]["application/json"]
             assert text == '$util.urlDecode("%3CResponse%3E%24x%20%23if%3C%2FResponse%3E")'
             declared = {response["StatusCode"]: response for response in method["MethodResponses"]}
             assert sorted(declared) == ["200", "400", "413", "503"]
             assert declared["200"]["ResponseParameters"] == {"method.response.header.Content-Type": True}
 
-    def test_may_go_into_an_api_of_ones_own(self, stack: Stack) -> None:
+    def test_may_be_used_with_an_existing_api(self, stack: Stack) -> None:
         api = apigateway.RestApi(stack, "Own", binary_media_types=["*/*"])
         ScalableWebhook(stack, "Webhook", api=api, acknowledgement=Acknowledgement(204))
 
@@ -337,18 +337,18 @@ class TestCors:
         "Access-Control-Expose-Headers": "'X-One,X-Two'",
     }
 
-    @doors
+    @ingresses
     def test_is_off_by_default_so_that_options_is_a_webhook(self, ingress: Ingress, synth: Synth) -> None:
         template = synth(ingress=ingress)
         assert methods(template, "OPTIONS") == []
         assert "Access-Control" not in json.dumps(template.to_json())
 
-    @doors
-    def test_answers_preflights_whatever_the_door_asks_for(self, ingress: Ingress, synth: Synth) -> None:
+    @ingresses
+    def test_answers_preflights_without_a_signature_or_a_key(self, ingress: Ingress, synth: Synth) -> None:
         template = synth(ingress=ingress, cors=self.CORS, iam_authorization=True, api_key=True)
         for preflight in methods(template, "OPTIONS"):
             assert (preflight["AuthorizationType"], preflight["ApiKeyRequired"]) == ("NONE", False)
-            # Where every media type is binary, API Gateway fails on the mock's template without it.
+            # If every media type is binary, API Gateway fails on the mock's template without it.
             assert preflight["Integration"]["ContentHandling"] == "CONVERT_TO_TEXT"
             (answer,) = preflight["Integration"]["IntegrationResponses"]
             headers = {f"method.response.header.{name}": value for name, value in self.HEADERS.items()}
@@ -356,7 +356,7 @@ class TestCors:
             assert answer["ResponseParameters"]["method.response.header.Access-Control-Max-Age"] == "'60'"
         assert len(methods(template, "OPTIONS")) == 2
 
-    def test_of_direct_is_on_every_answer(self, synth: Synth) -> None:
+    def test_of_a_direct_integration_is_on_every_answer(self, synth: Synth) -> None:
         template = synth(ingress=Ingress.direct_integration(), cors=self.CORS)
         headers = {f"method.response.header.{name}": value for name, value in self.HEADERS.items()}
         for method in methods(template, "ANY"):
@@ -364,7 +364,7 @@ class TestCors:
             declared = dict.fromkeys(headers, True)
             assert all(response["ResponseParameters"] == declared for response in method["MethodResponses"])
 
-    def test_of_lambda_is_a_setting_of_the_publisher(self, synth: Synth) -> None:
+    def test_of_a_lambda_integration_is_a_setting_of_the_publisher(self, synth: Synth) -> None:
         template = synth(cors=self.CORS)
         headers = json.dumps({name: value.strip("'") for name, value in self.HEADERS.items()})
         template.has_resource_properties(
@@ -372,7 +372,7 @@ class TestCors:
             {"Environment": {"Variables": Match.object_like({"WEBHOOK_RESPONSE_HEADERS": headers})}},
         )
 
-    def test_is_on_what_api_gateway_answers_by_itself(self, synth: Synth) -> None:
+    def test_is_on_every_answer_of_api_gateway_itself(self, synth: Synth) -> None:
         template = synth(cors=self.CORS)
         for type in ("DEFAULT_4XX", "DEFAULT_5XX"):
             headers = {f"gatewayresponse.header.{name}": value for name, value in self.HEADERS.items()}
@@ -382,39 +382,39 @@ class TestCors:
 
 
 class TestAFurtherEndpoint:
-    """It has what guards the API, and nothing of what was said of the webhook's own."""
+    """It has the access control of the API, but no argument of the webhook's own endpoint."""
 
     def further(self, stack: Stack, **arguments: Any) -> tuple[ScalableWebhook, str, Template]:
         webhook = ScalableWebhook(stack, "Webhook", path="/one", **grouped(arguments))
         url = webhook.add_source("/two", Source.github(secretsmanager.Secret(stack, "Secret")))
         if arguments.get("iam_authorization"):
-            webhook.grant_invoke(iam.Role(stack, "Sender", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
+            webhook.grant_invoke(iam.Role(stack, "Client", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")))
         return webhook, url, Template.from_stack(stack)
 
-    @doors
-    def test_is_guarded_as_the_api_is(self, ingress: Ingress, stack: Stack) -> None:
+    @ingresses
+    def test_has_the_access_control_of_the_api(self, ingress: Ingress, stack: Stack) -> None:
         *_, template = self.further(stack, ingress=ingress, api_key=True, iam_authorization=True)
         methods = list(resources(template, "AWS::ApiGateway::Method").values())
         asked = [(m["HttpMethod"], m["AuthorizationType"], m["ApiKeyRequired"]) for m in methods]
         assert asked == [("ANY", "AWS_IAM", True)] * 4
         assert TestIam().invoke(template) == ["/*/one", "/*/one/*", "/*/two", "/*/two/*"]
 
-    @doors
-    def test_is_for_no_page_in_a_browser(self, ingress: Ingress, stack: Stack) -> None:
+    @ingresses
+    def test_has_no_cors(self, ingress: Ingress, stack: Stack) -> None:
         cors = apigateway.CorsOptions(allow_origins=["https://example.com"])
         *_, template = self.further(stack, ingress=ingress, cors=cors, iam_authorization=True)
         methods = resources(template, "AWS::ApiGateway::Method")
         preflights = [id for id, method in methods.items() if method["HttpMethod"] == "OPTIONS"]
         assert len(preflights) == 2
         assert all("Apione" in id for id in preflights)
-        # Whoever may sign in this account would else send by OPTIONS to the other endpoint as well.
+        # Otherwise every principal that may sign in this account could send by OPTIONS to the other endpoint, too.
         (allow,) = statements(template)
         assert allow["Resource"] == ["execute-api:/*/OPTIONS/one", "execute-api:/*/OPTIONS/one/*"]
         further = {id: method for id, method in methods.items() if "Apitwo" in id}
         further |= {
             id: function for id, function in resources(template, "AWS::Lambda::Function").items() if "Source" in id
         }
-        assert len(further) == (3 if ingress is DOORS["lambda"] else 2)
+        assert len(further) == (3 if ingress is INGRESSES["lambda"] else 2)
         assert "Access-Control" not in json.dumps(further)
 
     def test_is_at_the_same_domain(self, stack: Stack) -> None:
@@ -422,8 +422,8 @@ class TestAFurtherEndpoint:
         assert (webhook.url, url) == ("https://hooks.example.com/v1/one", "https://hooks.example.com/v1/two")
         assert {output["Value"] for output in template.find_outputs("*").values()} >= {webhook.url, url}
 
-    @doors
-    def test_acknowledges_as_its_own_source_does_or_as_it_is_told(self, ingress: Ingress, stack: Stack) -> None:
+    @ingresses
+    def test_acknowledges_as_its_source_requires_or_as_its_argument_says(self, ingress: Ingress, stack: Stack) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         webhook = ScalableWebhook(stack, "Webhook", path="/one", ingress=ingress, acknowledgement=Acknowledgement(204))
         webhook.add_source("/github", Source.github(secret))
@@ -431,7 +431,7 @@ class TestAFurtherEndpoint:
         webhook.add_source("/told", Source.twilio(secret), acknowledgement=Acknowledgement(201, "ok"))
         template = Template.from_stack(stack)
         answers = {"one": (204, ""), "github": (202, None), "twilio": (200, "<Response/>"), "told": (201, "ok")}
-        if ingress is DOORS["lambda"]:
+        if ingress is INGRESSES["lambda"]:
             functions = resources(template, "AWS::Lambda::Function")
             found = {
                 name: acknowledged(function["Environment"]["Variables"].get("WEBHOOK_ACKNOWLEDGEMENT"))
@@ -458,7 +458,7 @@ def acknowledged(variable: str | None) -> tuple[int, str | None]:
     return told["status"], told["body"]
 
 
-def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth, stack: Stack) -> None:
+def test_an_acknowledgement_does_not_change_a_handshake(synth: Synth, stack: Stack) -> None:
     source = Source.microsoft_graph(secretsmanager.Secret(stack, "Secret"))
     direct = Ingress.direct_integration()
     template = synth(ingress=direct, source=source, acknowledgement=Acknowledgement(204))
@@ -469,7 +469,7 @@ def test_a_handshake_stays_what_it_is_whatever_the_acknowledgement(synth: Synth,
         assert {"200", "204", "413"} <= {response["StatusCode"] for response in method["MethodResponses"]}
 
 
-def test_an_open_door_is_one_where_nobody_proves_who_sends(stack: Stack) -> None:
+def test_without_a_source_only_iam_and_mutual_tls_prevent_a_warning(stack: Stack) -> None:
     mtls = apigateway.MTLSConfig(bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "trust"), key="all.pem")
     ScalableWebhook(stack, "Signed", api=ApiOptions(iam_authorization=True))
     ScalableWebhook(stack, "Certified", api=ApiOptions(domain_name=domain(stack, mtls=mtls)))

@@ -1,4 +1,4 @@
-"""What API Gateway asked the sender for is no part of the webhook, at either ingress, whoever asks for it."""
+"""The credentials of a client for API Gateway are no part of the webhook, at each ingress."""
 
 import json
 import re
@@ -34,7 +34,7 @@ ingresses = pytest.mark.parametrize("ingress", INGRESSES.values(), ids=INGRESSES
 
 
 def withheld(template: Template) -> Names:
-    """The names of headers and of parameters that an ingress leaves out."""
+    """Return the names of the headers and query parameters that an ingress leaves out."""
     variables = [
         resource["Properties"]["Environment"]["Variables"]
         for resource in template.find_resources("AWS::Lambda::Function").values()
@@ -54,7 +54,7 @@ def withheld(template: Template) -> Names:
     return headers.split(), parameters.split()
 
 
-def brought(stack: Stack, **defaults: Any) -> apigateway.RestApi:
+def existing(stack: Stack, **defaults: Any) -> apigateway.RestApi:
     return apigateway.RestApi(
         stack,
         "Own",
@@ -69,19 +69,19 @@ def function(stack: Stack) -> lambda_.Function:
 
 
 def by_token(stack: Stack) -> apigateway.RestApi:
-    return brought(stack, authorizer=apigateway.TokenAuthorizer(stack, "Authorizer", handler=function(stack)))
+    return existing(stack, authorizer=apigateway.TokenAuthorizer(stack, "Authorizer", handler=function(stack)))
 
 
 def by_request(stack: Stack) -> apigateway.RestApi:
     places = apigateway.IdentitySource
     sources = [places.header("X-Tenant-Token"), places.query_string("Token"), places.context("identity.sourceIp")]
     authorizer = apigateway.RequestAuthorizer(stack, "Authorizer", handler=function(stack), identity_sources=sources)
-    return brought(stack, authorizer=authorizer)
+    return existing(stack, authorizer=authorizer)
 
 
 def by_cognito(stack: Stack) -> apigateway.RestApi:
     pools = [cognito.UserPool(stack, "Pool")]
-    return brought(
+    return existing(
         stack, authorizer=apigateway.CognitoUserPoolsAuthorizer(stack, "Authorizer", cognito_user_pools=pools)
     )
 
@@ -104,7 +104,7 @@ def by_authorizers_key(stack: Stack) -> apigateway.RestApi:
         ({"iam_authorization": True, "api_key": True}, (sorted([*SIGNED[0], "x-api-key"]), SIGNED[1])),
     ],
 )
-def test_what_the_edge_asks_for_is_left_out(
+def test_credentials_for_the_access_control_are_left_out(
     stack: Stack, ingress: Ingress, asked: dict[str, Any], names: Names
 ) -> None:
     ScalableWebhook(stack, "Webhook", ingress=ingress, **grouped(asked))
@@ -115,38 +115,38 @@ def test_what_the_edge_asks_for_is_left_out(
 @pytest.mark.parametrize(
     ("api", "names"),
     [
-        (brought, ([], [])),
-        (lambda stack: brought(stack, api_key_required=True), (["x-api-key"], [])),
-        (lambda stack: brought(stack, authorization_type=apigateway.AuthorizationType.IAM), SIGNED),
+        (existing, ([], [])),
+        (lambda stack: existing(stack, api_key_required=True), (["x-api-key"], [])),
+        (lambda stack: existing(stack, authorization_type=apigateway.AuthorizationType.IAM), SIGNED),
         (by_token, (["authorization"], [])),
         (by_request, (["x-tenant-token"], ["token"])),
         (by_cognito, (["authorization"], [])),
         (by_authorizers_key, (["authorization"], [])),
     ],
 )
-def test_what_an_api_asks_for_by_default_is_left_out(stack: Stack, ingress: Ingress, api: Api, names: Names) -> None:
+def test_credentials_for_an_existing_api_are_left_out(stack: Stack, ingress: Ingress, api: Api, names: Names) -> None:
     ScalableWebhook(stack, "Webhook", ingress=ingress, api=api(stack), path="/hooks")
     assert withheld(Template.from_stack(stack)) == names
 
 
 @ingresses
-def test_a_further_endpoint_leaves_it_out_as_well(stack: Stack, ingress: Ingress, secret: Any) -> None:
+def test_a_further_endpoint_leaves_them_out_too(stack: Stack, ingress: Ingress, secret: Any) -> None:
     webhook = ScalableWebhook(
         stack, "Webhook", ingress=Ingress.direct_integration(binary=True), api=ApiOptions(api_key=True)
     )
     webhook.add_source("/more", Source.github(secret), ingress=ingress)
     text = json.dumps(Template.from_stack(stack).to_json())
-    assert text.count("x-api-key") >= 4  # a mount has two methods
+    assert text.count("x-api-key") >= 4  # each endpoint has two methods
 
 
 @ingresses
-def test_what_the_source_verifies_by_is_left_for_it(stack: Stack, ingress: Ingress, secret: Any) -> None:
+def test_a_credential_that_the_source_verifies_is_kept(stack: Stack, ingress: Ingress, secret: Any) -> None:
     source = Source.token(secret, header="Authorization", prefix="Bearer ")
     ScalableWebhook(stack, "Webhook", ingress=ingress, api=by_token(stack), path="/hooks", source=source)
     assert withheld(Template.from_stack(stack)) == ([], [])
 
 
-def test_of_a_signed_url_the_publisher_takes_it_out_afterwards(stack: Stack, secret: Any) -> None:
+def test_a_credential_in_a_signed_url_is_left_out_after_the_verification(stack: Stack, secret: Any) -> None:
     source = Source.twilio(secret)
     ScalableWebhook(stack, "Webhook", api=by_request(stack), path="/hooks", source=source)
     (told,) = re.findall(r'WEBHOOK_CREDENTIALS": "(.*?[^\\])"', json.dumps(Template.from_stack(stack).to_json()))

@@ -1,4 +1,4 @@
-"""Both doors write the one message format: any request, by property, without a cloud between."""
+"""Both ingresses write the same message for any request. These tests need no AWS."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ from ...runtime.events import REQUEST_ID, record, request
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 payloads = st.one_of(st.binary(max_size=200), texts.map(str.encode), st.sampled_from([b"", b"{}", b"-"]))
-# Names that differ in more than their case: what becomes of a repeated header is another matter.
+# These names differ in more than their case: no header is repeated.
 names = st.one_of(st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True), st.sampled_from(["X-API-Key", "authorization"]))
 headers = st.dictionaries(names, texts, max_size=5).filter(lambda d: len({name.lower() for name in d}) == len(d))
 secret = st.sampled_from(["X-Api-Key", "x-amz-signature", "X-Amz-Signature x-api-key"])
@@ -67,7 +67,7 @@ def through_direct(
         querystring=query,
         path={"proxy": path},
         context={
-            "requestId": "what-the-sender-chose",
+            "requestId": "chosen-by-the-client",
             "extendedRequestId": REQUEST_ID,
             "requestTimeEpoch": 1_763_000_000_123,
             "httpMethod": "POST",
@@ -81,14 +81,14 @@ def through_direct(
 
 
 def sent_by(call: str) -> dict[str, Any] | None:
-    """The message of a call, which may be nothing but SendMessage with the one attribute."""
+    """Return the message of a call, which must be a SendMessage with one attribute and nothing else."""
     pairs = parse_qsl(call, keep_blank_values=True, strict_parsing=True)
     parameters = dict(pairs)
     assert len(parameters) == len(pairs)
     attribute = {f"MessageAttribute.1.{name}" for name in ("Name", "Value.DataType", "Value.StringValue")}
     assert parameters.keys() <= {"Action", "Version", "MessageBody", *attribute}
     assert (parameters["Action"], parameters["MessageAttribute.1.Name"]) == ("SendMessage", "webhook")
-    if "MessageBody" not in parameters:  # SQS refuses it, and its sender gets a 400
+    if "MessageBody" not in parameters:  # SQS rejects it, and the client gets a 400
         return None
     return record(parameters["MessageBody"], parameters["MessageAttribute.1.Value.StringValue"])
 
@@ -100,7 +100,7 @@ def fields(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(payloads, headers, queries, paths)
-def test_the_binary_door_says_of_any_request_what_the_lambda_door_says(
+def test_a_binary_direct_integration_writes_the_message_of_a_lambda_integration(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str
 ) -> None:
     header.pop("Content-Length", None)
@@ -111,7 +111,7 @@ def test_the_binary_door_says_of_any_request_what_the_lambda_door_says(
 
 
 @given(payloads, headers, queries, paths)
-def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
+def test_a_text_direct_integration_writes_the_same_for_text_and_rejects_other_payloads(
     payload: bytes, header: dict[str, str], query: dict[str, str], path: str
 ) -> None:
     header.pop("Content-Length", None)
@@ -123,7 +123,7 @@ def test_the_text_door_says_the_same_of_text_and_refuses_the_rest(
         return
     assert direct is not None
     if payload in (b"", b"{}"):
-        # One to a template: whoever verifies tries both.
+        # A template cannot tell them apart, so a source tries both.
         assert message.read(direct).body in (b"", b"{}")
         ignored = {"body": b""}
         assert fields(direct) | ignored == fields(published) | ignored
@@ -136,7 +136,7 @@ mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}",
 
 
 @given(mounts, st.one_of(texts, mounts.map("{}#1".format)))
-def test_a_webhook_has_one_key_whichever_the_ingress(mount: str, id: str) -> None:
+def test_a_webhook_has_the_same_key_at_each_ingress(mount: str, id: str) -> None:
     mount_of(mount)
     through = [
         through_lambda(b"{}", {"X-Id": id}, {}, "below", mount),
@@ -147,7 +147,7 @@ def test_a_webhook_has_one_key_whichever_the_ingress(mount: str, id: str) -> Non
 
 
 @given(st.one_of(st.text(max_size=30), st.text("/aZ0.-_:#% \n", max_size=8)).map("/{}".format))
-def test_no_endpoint_has_what_ends_its_path_in_a_key(path: str) -> None:
+def test_no_path_of_an_endpoint_has_the_separator_of_a_key(path: str) -> None:
     try:
         mount_of(path)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What each sink makes of a stack: the function's place, its permissions, and what is packed with it."""
+"""The effect of each sink on the stack: the place, the permissions and the asset of the consumer."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ AURORA_MYSQL = rds.DatabaseClusterEngine.aurora_mysql(version=rds.AuroraMysqlEng
 
 
 def new_stack() -> Stack:
-    """A stack whose template tells where its assets are, as under the CDK CLI."""
+    """Return a stack whose template tells the places of its assets, as with the CDK CLI."""
     return Stack(App(context={"aws:cdk:enable-asset-metadata": True}), "Stack")
 
 
@@ -47,7 +47,7 @@ def vpc(stack: Stack) -> ec2.Vpc:
 
 
 def function(template: Template) -> dict[str, Any]:
-    """The properties of the consumer."""
+    """Return the properties of the consumer."""
     (found,) = template.find_resources(
         "AWS::Lambda::Function", {"Properties": {"Description": Match.string_like_regexp("Stores")}}
     ).values()
@@ -56,7 +56,7 @@ def function(template: Template) -> dict[str, Any]:
 
 
 def packed(stack: Stack, name: str = "WebhookConsumer") -> Path:
-    """What is in the asset of a function or layer."""
+    """Return the folder of the asset of a function or layer."""
     assembly = Stack.of(stack).node.root.synth()  # type: ignore[attr-defined]
     (artifact,) = assembly.stacks
     for id, resource in artifact.template["Resources"].items():
@@ -111,14 +111,16 @@ class TestDatabase:
     @pytest.mark.parametrize(
         ("engine", "make"), [(MYSQL, Sink.mysql), (MARIADB, Sink.mysql), (POSTGRES, Sink.postgres)]
     )
-    def test_the_engine_decides_on_port_and_driver(self, stack: Stack, vpc: ec2.Vpc, engine: Any, make: Any) -> None:
+    def test_the_engine_decides_which_driver_is_packed(
+        self, stack: Stack, vpc: ec2.Vpc, engine: Any, make: Any
+    ) -> None:
         database = rds.DatabaseInstance(stack, "Database", engine=engine, vpc=vpc)
         ScalableWebhook(stack, "Webhook", sink=make(database, database_name="orders"))
         names = {path.name for path in packed(stack).iterdir()}
         assert "webhook_runtime" in names
         assert ("pg8000" in names, "pymysql" in names) == (make is Sink.postgres, make is Sink.mysql)
 
-    def test_what_is_packed_runs_where_nothing_else_is_installed(self, stack: Stack) -> None:
+    def test_the_asset_runs_without_other_packages_and_has_no_superfluous_files(self, stack: Stack) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(host="db", database_name="d", secret=secret))
         asset = packed(stack)
@@ -130,14 +132,14 @@ class TestDatabase:
         assert run.stdout.startswith(str(asset)), run.stderr
         assert not [path for path in asset.rglob("*") if path.suffix == ".pyc" or path.name in ("RECORD", "testing.py")]
 
-    def test_a_clusters_writer_is_who_is_written_to(self, stack: Stack, vpc: ec2.Vpc) -> None:
+    def test_a_cluster_is_reached_at_the_endpoint_of_its_writer(self, stack: Stack, vpc: ec2.Vpc) -> None:
         writer = rds.ClusterInstance.serverless_v2("Writer")
         cluster = rds.DatabaseCluster(stack, "Aurora", engine=AURORA, writer=writer, vpc=vpc)
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(cluster, database_name="orders"))
         host = function(Template.from_stack(stack))["Environment"]["Variables"]["WEBHOOK_DATABASE_HOST"]
         assert host["Fn::GetAtt"][1] == "Endpoint.Address"
 
-    def test_a_proxy_listens_on_the_port_of_its_engine(self, stack: Stack, vpc: ec2.Vpc) -> None:
+    def test_a_proxy_is_reached_at_the_port_of_its_engine(self, stack: Stack, vpc: ec2.Vpc) -> None:
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
         assert database.secret
         proxy = database.add_proxy("Proxy", secrets=[database.secret], vpc=vpc)
@@ -151,7 +153,7 @@ class TestDatabase:
         assert any("WebhookConsumer" in json.dumps(rule) for rule in rules)
 
     @pytest.mark.parametrize("kind", ["instance", "cluster", "proxy", "data_api"])
-    def test_one_of_another_stack_is_reached_without_a_circle_between_the_two(self, kind: str) -> None:
+    def test_a_database_of_another_stack_makes_no_cyclic_dependency(self, kind: str) -> None:
         app = App()
         data, web = Stack(app, "Data"), Stack(app, "Web")
         vpc = ec2.Vpc(data, "Vpc")
@@ -173,7 +175,7 @@ class TestDatabase:
         assert len(rules) == (0 if kind == "data_api" else 1)
 
     @pytest.mark.parametrize("kind", ["instance", "cluster", "proxy"])
-    def test_one_that_was_imported_is_reached_as_well(self, stack: Stack, vpc: ec2.Vpc, kind: str) -> None:
+    def test_an_imported_database_is_reached_too(self, stack: Stack, vpc: ec2.Vpc, kind: str) -> None:
         groups = [ec2.SecurityGroup(stack, "Group", vpc=vpc)]
         secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "orders")
         imported: Any
@@ -207,7 +209,7 @@ class TestDatabase:
         assert variables["WEBHOOK_DATABASE_HOST"] == "db.example"
         assert variables["WEBHOOK_DATABASE_PORT"] == ("5432" if kind == "proxy" else "5433")
 
-    def test_a_user_of_iams_needs_no_secret(self, stack: Stack, vpc: ec2.Vpc) -> None:
+    def test_an_iam_user_needs_no_secret(self, stack: Stack, vpc: ec2.Vpc) -> None:
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc, iam_authentication=True)
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders", iam_user="webhook"))
         template = Template.from_stack(stack)
@@ -217,7 +219,7 @@ class TestDatabase:
         assert variables["WEBHOOK_DATABASE_USER"] == "webhook"
         assert "WEBHOOK_SECRET_ARN" not in variables
 
-    def test_a_server_outside_of_the_cdk_is_reached_over_a_vpn(
+    def test_the_certificates_of_a_server_outside_of_the_cdk_are_packed(
         self, stack: Stack, vpc: ec2.Vpc, tmp_path: Path
     ) -> None:
         authority = tmp_path / "mainframe.pem"
@@ -236,14 +238,14 @@ class TestDatabase:
         assert (packed(stack) / "ca-certificates.pem").read_text() == "the authority"
 
     @pytest.mark.parametrize("region", ["us-gov-west-1", "cn-north-1", "mx-central-1"])
-    def test_where_no_authority_of_the_region_is_packed_one_has_to_be_given(self, region: str, tmp_path: Path) -> None:
+    def test_a_region_without_packed_certificates_needs_ca_certificates(self, region: str, tmp_path: Path) -> None:
         stack = Stack(App(), "Stack", env=Environment(account="1" * 12, region=region))
         vpc = ec2.Vpc(stack, "Vpc", max_azs=1)
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
         authorities = tmp_path / "bundle.pem"
         authorities.write_text("-----BEGIN CERTIFICATE-----")
         with pytest.raises(ValueError, match=f"^ca_certificates must be given for a database in {region}, got none; "):
-            ScalableWebhook(stack, "Refused", sink=Sink.postgres(database, database_name="d"))
+            ScalableWebhook(stack, "Rejected", sink=Sink.postgres(database, database_name="d"))
         assert database.secret
         proxy = database.add_proxy("Proxy", secrets=[database.secret], vpc=vpc)
         for name, sink in {
@@ -255,12 +257,12 @@ class TestDatabase:
             ScalableWebhook(stack, name, sink=sink)
 
     @pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", None])
-    def test_where_one_is_packed_or_only_deployment_knows_none_has_to_be_given(self, region: str | None) -> None:
+    def test_a_region_with_packed_certificates_or_an_unknown_region_needs_none(self, region: str | None) -> None:
         stack = Stack(App(), "Stack", env=Environment(region=region))
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=ec2.Vpc(stack, "Vpc", max_azs=1))
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="d"))
 
-    def test_where_all_subnets_are_isolated_the_endpoints_are_asked_for(self, stack: Stack) -> None:
+    def test_isolated_subnets_give_a_warning_about_interface_endpoints(self, stack: Stack) -> None:
         isolated = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         vpc = ec2.Vpc(stack, "Vpc", subnet_configuration=[isolated], nat_gateways=0)
         subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
@@ -268,7 +270,7 @@ class TestDatabase:
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders"))
         Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("interface endpoints for SQS"))
 
-    def test_the_function_may_make_its_network_interfaces(self, stack: Stack, vpc: ec2.Vpc) -> None:
+    def test_the_function_may_create_its_network_interfaces_and_nothing_else(self, stack: Stack, vpc: ec2.Vpc) -> None:
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=vpc)
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="orders"))
         roles = Template.from_stack(stack).find_resources("AWS::IAM::Role")
@@ -279,20 +281,20 @@ class TestDatabase:
         assert {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"} <= set(statement["Action"])
         assert all(action.startswith("ec2:") for action in statement["Action"])
 
-    def test_a_consumer_that_ends_before_its_statement_is_warned_of(self, stack: Stack) -> None:
+    def test_a_consumer_with_less_time_than_its_statement_gives_a_warning(self, stack: Stack) -> None:
         sink = Sink.postgres(host="h", database_name="d", secret=secretsmanager.Secret(stack, "Secret"))
         ScalableWebhook(stack, "Webhook", sink=sink, consumer=ConsumerOptions(timeout=Duration.seconds(24)))
         message = "timeout should be at least 25 seconds with a database, got 24"
         Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(message))
 
-    def test_the_statement_that_is_expected_can_be_printed(self, stack: Stack) -> None:
+    def test_the_statement_that_creates_the_table_can_be_printed(self, stack: Stack) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         sink = Sink.postgres(host="h", database_name="d", secret=secret, table_name="orders.hooks")
         assert sink.create_table_statement.startswith('CREATE TABLE IF NOT EXISTS "orders"."hooks" (')
         other = Sink.mysql(host="h", database_name="d", secret=secret)
         assert other.create_table_statement.startswith("CREATE TABLE IF NOT EXISTS `webhooks` (")
 
-    def test_an_app_without_the_driver_is_told_which_extra_to_install(self, stack: Stack, monkeypatch: Any) -> None:
+    def test_without_the_driver_the_error_names_the_extra_to_install(self, stack: Stack, monkeypatch: Any) -> None:
         monkeypatch.setattr("cdk_scalable_webhook.packaging.distributions.is_installed", lambda _: False)
         secret = secretsmanager.Secret(stack, "Secret")
         with pytest.raises(ValueError, match=r'pip install "cdk-scalable-webhook\[postgres\]"'):
@@ -303,7 +305,9 @@ class TestDatabase:
 
 class TestDataApi:
     @pytest.mark.parametrize(("engine", "name"), [(AURORA, "postgres"), (AURORA_MYSQL, "mysql")])
-    def test_it_needs_no_vpc_and_little_permission(self, stack: Stack, vpc: ec2.Vpc, engine: Any, name: str) -> None:
+    def test_it_needs_no_vpc_and_may_only_run_batches_of_statements(
+        self, stack: Stack, vpc: ec2.Vpc, engine: Any, name: str
+    ) -> None:
         writer = rds.ClusterInstance.serverless_v2("Writer")
         cluster = rds.DatabaseCluster(stack, "Aurora", engine=engine, writer=writer, vpc=vpc, enable_data_api=True)
         sink = Sink.data_api(cluster, database_name="orders")
@@ -315,7 +319,7 @@ class TestDataApi:
         assert "secretsmanager:GetSecretValue" in actions(template)
         assert "CREATE TABLE" in sink.create_table_statement
 
-    def test_making_the_table_takes_one_permission_more(self, stack: Stack, vpc: ec2.Vpc) -> None:
+    def test_creating_the_table_needs_one_more_permission(self, stack: Stack, vpc: ec2.Vpc) -> None:
         writer = rds.ClusterInstance.serverless_v2("Writer")
         cluster = rds.DatabaseCluster(stack, "Aurora", engine=AURORA, writer=writer, vpc=vpc, enable_data_api=True)
         ScalableWebhook(stack, "Webhook", sink=Sink.data_api(cluster, database_name="orders", create_table=True))
@@ -323,7 +327,7 @@ class TestDataApi:
 
 
 class TestHttp:
-    def test_it_signs_with_a_secret_that_it_may_read(self, stack: Stack) -> None:
+    def test_it_may_read_its_signing_secret(self, stack: Stack) -> None:
         secret = secretsmanager.Secret(stack, "Secret")
         ScalableWebhook(stack, "Webhook", sink=Sink.http("https://example.com/in", signing_secret=secret))
         template = Template.from_stack(stack)
@@ -337,17 +341,17 @@ class TestHttp:
         ScalableWebhook(stack, "Webhook", sink=sink)
         assert "VpcConfig" in function(Template.from_stack(stack))
 
-    def test_plain_http_is_warned_of(self, stack: Stack) -> None:
+    def test_plain_http_gives_a_warning(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", sink=Sink.http("http://example.com"))
         Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp("url should be https"))
 
 
 class TestPython:
-    def test_a_folder_is_packed_with_what_it_imports(self, stack: Stack, tmp_path: Path) -> None:
+    def test_a_folder_is_packed_with_its_packages(self, stack: Stack, tmp_path: Path) -> None:
         (tmp_path / "orders").mkdir()
         (tmp_path / "orders" / "__init__.py").write_text("")
         (tmp_path / "orders" / "intake.py").write_text("import scramp\ndef handle(webhook): ...\n")
-        (tmp_path / "testing.py").write_text("")  # a name of ours, and theirs all the same
+        (tmp_path / "testing.py").write_text("")  # a module of the run time has this name, too
         sink = Sink.python(
             str(tmp_path), "orders.intake.handle", packages=["scramp"], environment={"TABLE": "t"}, batch=True
         )
@@ -365,7 +369,7 @@ class TestPython:
         names = {path.name for path in packed(stack).iterdir()}
         assert names == {"orders.py", "webhook_runtime"}
 
-    def test_a_package_with_native_code_is_refused(self, stack: Stack, tmp_path: Path) -> None:
+    def test_a_package_with_native_code_is_rejected(self, stack: Stack, tmp_path: Path) -> None:
         (tmp_path / "orders.py").write_text("def handle(webhook): ...\n")
         sink = Sink.python(str(tmp_path), "orders.handle", packages=["psutil"])
         with pytest.raises(ValueError, match="packages must be pure Python, got psutil, which has the native"):
@@ -373,7 +377,7 @@ class TestPython:
 
 
 class TestRetry:
-    def test_the_consumer_is_told_when_and_how_often(self, stack: Stack) -> None:
+    def test_the_settings_of_the_consumer_have_the_waits_and_the_count(self, stack: Stack) -> None:
         retry = Retry(initial=Duration.seconds(5), maximum=Duration.minutes(1))
         webhook = ScalableWebhook(stack, "Webhook", retry=retry, queue=QueueOptions(max_receive_count=8))
         variables = function(Template.from_stack(stack))["Environment"]["Variables"]
@@ -384,19 +388,19 @@ class TestRetry:
         assert webhook.outage_tolerance
         assert webhook.outage_tolerance.to_seconds() == 128
 
-    def test_by_default_a_few_minutes_are_survived(self, stack: Stack) -> None:
+    def test_by_default_the_outage_tolerance_is_a_few_minutes(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook")
         assert webhook.outage_tolerance
         assert webhook.outage_tolerance.to_human_string() == "3 minutes 45 seconds"
         Annotations.from_stack(stack).has_no_warning("*", Match.string_like_regexp("outage"))
 
-    def test_an_outage_that_is_hardly_survived_is_warned_of(self, stack: Stack) -> None:
+    def test_a_short_outage_tolerance_gives_a_warning(self, stack: Stack) -> None:
         ScalableWebhook(stack, "Webhook", retry=Retry(initial=Duration.seconds(1)))
         message = r"max_receive_count \(5\) and retry survive an outage of the sink of about 8 seconds"
         Annotations.from_stack(stack).has_warning("*", Match.string_like_regexp(message))
 
 
-def test_the_layer_has_the_run_time_where_lambda_looks_for_it(stack: Stack) -> None:
+def test_the_layer_has_the_run_time_in_the_folder_that_lambda_reads(stack: Stack) -> None:
     layer = RuntimeLayer(stack, "Runtime")
     assert isinstance(layer, lambda_.LayerVersion)
     assert (packed(stack, "Runtime") / "python" / "webhook_runtime" / "message.py").is_file()
@@ -413,9 +417,7 @@ def test_an_asset_is_the_same_in_every_synth(tmp_path: Path) -> None:
     assert len(names) == 1
 
 
-def test_without_staging_the_template_names_a_folder_that_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_staging_the_folder_in_the_template_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     context = {"aws:cdk:enable-asset-metadata": True, "aws:cdk:disable-asset-staging": True}
     stack = Stack(App(context=context), "Stack")
@@ -423,7 +425,7 @@ def test_without_staging_the_template_names_a_folder_that_stays(
     assert (packed(stack) / "webhook_runtime" / "consumer.py").is_file()
 
 
-def test_with_staging_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_staging_no_temporary_folder_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ScalableWebhook(new_stack(), "Webhook")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Each sender's scheme, as synth time writes it and run time reads it, against what the sender's own library makes."""
+"""Each provider's scheme, as synth writes it and run time reads it, against signatures of the provider's library."""
 
 import hashlib
 import json
@@ -42,8 +42,8 @@ from ...signers import BODY, KEY, SECRET, SIGNERS, WAYS, Signed, Signer, of_othe
 
 NOW = float(int(time.time()))
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/sms"
-# Those whose signature covers the time.
 ALL = SIGNERS | WAYS
+# Their signatures cover the time.
 TIMED = [
     *(provider.method for provider in PROVIDERS if provider.signs_time),
     *("hmac", "svix", "a standard webhook with a key of text"),
@@ -62,92 +62,96 @@ def stack() -> Stack:
 
 @pytest.fixture(scope="module")
 def checks(stack: Stack) -> dict[str, Check]:
-    """By sender, what a deployed function makes of a request."""
+    """Return the check of each signer, as a deployed function does it."""
     secret = secretsmanager.Secret(stack, "Secret")
 
-    def maker(sender: Signer) -> Check:
-        described = json.loads(json.dumps(sender.source(secret).describe()))
+    def maker(signer: Signer) -> Check:
+        described = json.loads(json.dumps(signer.source(secret).describe()))
 
-        def check(signed: Any, body: bytes, at: float = NOW, secret: str = sender.secret) -> Webhook | Answer:
+        def check(signed: Any, body: bytes, at: float = NOW, secret: str = signer.secret) -> Webhook | Answer:
             source = Checked.from_description(described, SecretsManager(AWSCURRENT=secret))
             request = webhook(body, id="its request", headers=signed, received_at=datetime.fromtimestamp(at, UTC))
-            return source.admit(replace(request, url=URL, query_string=sender.query(body)))
+            return source.admit(replace(request, url=URL, query_string=signer.query(body)))
 
         return check
 
-    return {name: maker(sender) for name, sender in ALL.items()}
+    return {name: maker(signer) for name, signer in ALL.items()}
 
 
 Checks = dict[str, Check]
 
 
-def test_every_provider_is_held_to_what_its_own_sender_signs() -> None:
+def test_every_provider_has_a_signer() -> None:
     providers = {name: getattr(Source, name) for name in BY_METHOD}
-    # What any HMAC needs to know is told.
+    # The generic sources need arguments.
     expected = providers | {"hmac": of_others, "token": of_token}
-    assert {name: sender.source for name, sender in SIGNERS.items()} == expected
+    assert {name: signer.source for name, signer in SIGNERS.items()} == expected
 
 
-def test_every_provider_that_signs_the_time_is_tried_at_another_time(stack: Stack) -> None:
+def test_every_scheme_with_a_tolerance_is_tested_at_another_time(stack: Stack) -> None:
     secret = secretsmanager.Secret(stack, "SecretOfTimed")
-    schemes = {name: sender.source(secret).describe()["scheme"] for name, sender in ALL.items()}
+    schemes = {name: signer.source(secret).describe()["scheme"] for name, signer in ALL.items()}
     ways = {name: scheme.get("ways", [scheme]) for name, scheme in schemes.items()}
     assert {name for name, each in ways.items() if any(way.get("tolerance") for way in each)} == set(TIMED)
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title])
-def test_what_the_senders_own_library_signs_is_accepted(name: str, case: Callable[[str], str], checks: Checks) -> None:
-    sender = ALL[name]
-    headers = {case(header): value for header, value in sender.sign(BODY, NOW, URL).items()}
+def test_a_signature_of_the_providers_library_is_accepted(
+    name: str, case: Callable[[str], str], checks: Checks
+) -> None:
+    signer = ALL[name]
+    headers = {case(header): value for header, value in signer.sign(BODY, NOW, URL).items()}
     admitted = checks[name](headers, BODY)
     assert isinstance(admitted, Webhook)
-    assert admitted.id == (sender.id or "its request")
+    assert admitted.id == (signer.id or "its request")
     assert admitted.body == BODY
-    # The secret itself, where the sender sends it, is for nobody behind the door.
-    assert sender.secret not in admitted.headers.values()
+    # A secret that is sent as it is must not reach the sink.
+    assert signer.secret not in admitted.headers.values()
 
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("pasted", ["{}\n", "{}\r\n", " {}", "\t{} \n\n", "\ufeff{}\r\n", "\u00a0{}\u200b"])
-def test_what_an_editor_leaves_at_the_ends_of_a_secret_does_not_count(name: str, pasted: str, checks: Checks) -> None:
-    sender = ALL[name]
-    if name == "meta":  # whose secret is JSON, with the secret itself in a field
-        fields = {field: pasted.format(value) for field, value in json.loads(sender.secret).items()}
+def test_white_space_around_a_secret_is_ignored(name: str, pasted: str, checks: Checks) -> None:
+    signer = ALL[name]
+    if name == "meta":  # its secret is JSON with two fields
+        fields = {field: pasted.format(value) for field, value in json.loads(signer.secret).items()}
         secret = json.dumps(fields)
     else:
-        secret = pasted.format(sender.secret)
-    assert isinstance(checks[name](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
+        secret = pasted.format(signer.secret)
+    assert isinstance(checks[name](signer.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
 
 
 @pytest.mark.parametrize("form", ["whsec_{}", "v1,whsec_{}", "{}", "whsec_{}\n", "v1,{}"])
 @pytest.mark.parametrize("padded", [True, False])
-def test_a_key_of_standard_webhooks_is_what_people_paste(form: str, padded: bool, checks: Checks) -> None:
-    sender = SIGNERS["standard_webhooks"]
+def test_a_key_of_standard_webhooks_is_accepted_in_each_form(form: str, padded: bool, checks: Checks) -> None:
+    signer = SIGNERS["standard_webhooks"]
     key = KEY.removeprefix("whsec_")
     secret = form.format(key if padded else key.rstrip("="))
-    assert isinstance(checks["standard_webhooks"](sender.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
+    assert isinstance(checks["standard_webhooks"](signer.sign(BODY, NOW, URL), BODY, secret=secret), Webhook)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name != "meta" and ALL[name].secret == SECRET])
-def test_a_secret_in_json_without_a_field_lets_nobody_in_and_says_so(name: str, checks: Checks) -> None:
-    sender = ALL[name]
+def test_a_secret_in_json_without_secret_field_accepts_no_request_and_names_the_argument(
+    name: str, checks: Checks
+) -> None:
+    signer = ALL[name]
     with pytest.raises(NoSecret, match="secret_field"):
-        checks[name](sender.sign(BODY, NOW, URL), BODY, secret=json.dumps({"secret": sender.secret}))
+        checks[name](signer.sign(BODY, NOW, URL), BODY, secret=json.dumps({"secret": signer.secret}))
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_another_secret_is_refused(name: str, checks: Checks) -> None:
-    sender = ALL[name]
-    # As text, and as a key in hex or base64.
+def test_another_secret_is_rejected(name: str, checks: Checks) -> None:
+    signer = ALL[name]
+    # This is a valid text, and a valid key in hex and base64.
     other = b"yet another".hex()
-    wrong = sender.secret.replace(SECRET, other) if SECRET in sender.secret else other
+    wrong = signer.secret.replace(SECRET, other) if SECRET in signer.secret else other
     with pytest.raises(Unverified):
-        checks[name](sender.sign(BODY, NOW, URL), BODY, secret=wrong)
+        checks[name](signer.sign(BODY, NOW, URL), BODY, secret=wrong)
 
 
 @pytest.mark.parametrize("name", WITH_HEADERS)
-def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Checks) -> None:
+def test_a_missing_header_and_a_repeated_one_are_rejected(name: str, checks: Checks) -> None:
     signed = ALL[name].sign(BODY, NOW, URL)
     for header in signed.keys() - set(ALL[name].unsigned):
         with pytest.raises(Unverified):
@@ -158,7 +162,7 @@ def test_a_missing_header_and_a_doubled_one_are_refused(name: str, checks: Check
 
 @pytest.mark.parametrize("name", TIMED)
 @pytest.mark.parametrize("seconds", [-301, 301])
-def test_a_signature_from_another_time_is_refused(name: str, seconds: int, checks: Checks) -> None:
+def test_a_signature_from_another_time_is_rejected(name: str, seconds: int, checks: Checks) -> None:
     signed = ALL[name].sign(BODY, NOW, URL)
     with pytest.raises(Unverified):
         checks[name](signed, BODY, NOW + seconds)
@@ -168,13 +172,15 @@ def test_a_signature_from_another_time_is_refused(name: str, seconds: int, check
 @pytest.mark.parametrize("name", WITH_HEADERS)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_any_bit_that_is_changed_in_what_is_signed_is_noticed(name: str, data: st.DataObject, checks: Checks) -> None:
-    sender = ALL[name]
-    body = data.draw(sender.payloads)
-    signed = sender.sign(body, NOW, URL)
+def test_a_changed_bit_of_the_payload_or_the_signature_is_rejected(
+    name: str, data: st.DataObject, checks: Checks
+) -> None:
+    signer = ALL[name]
+    body = data.draw(signer.payloads)
+    signed = signer.sign(body, NOW, URL)
     checks[name](signed, body)
     bit = data.draw(st.integers(0, 7))
-    if sender.is_body_signed and body and data.draw(st.booleans()):
+    if signer.is_body_signed and body and data.draw(st.booleans()):
         changed = bytearray(body)
         changed[data.draw(st.integers(0, len(body) - 1))] ^= 1 << bit
         with pytest.raises(Unverified):
@@ -188,7 +194,7 @@ def test_any_bit_that_is_changed_in_what_is_signed_is_noticed(name: str, data: s
 
 
 def signature_bits(name: str, signed: Signed) -> list[tuple[str, int]]:
-    """Where the signature that counts stands: header and position, any id and time that it covers included."""
+    """Return the header and the position of each character of the signature that counts, its id and its time."""
     places: list[tuple[str, int]] = []
     for header, value in signed.items():
         if header in ALL[name].unsigned:
@@ -200,7 +206,7 @@ def signature_bits(name: str, signed: Signed) -> list[tuple[str, int]]:
 
 
 class Form(dict[str, Any]):
-    """As Django's, with several values of a name."""
+    """A form as Django parses it, with several values of a name."""
 
     def getlist(self, name: str) -> list[str]:
         return self[name] if isinstance(self[name], list) else [self[name]]
@@ -247,7 +253,7 @@ class TestTwilio:
         with_port = URL.replace(".com/", ".com:443/")
         assert self.check(stack)(self.request({"Body": "hi"}, url=with_port))
 
-    def test_a_shared_keys_algorithm_is_known_and_no_other(self, stack: Stack) -> None:
+    def test_the_algorithm_of_a_shared_key_is_accepted_and_no_other(self, stack: Stack) -> None:
         settings = "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
         assert self.check(stack)(self.request({"Body": "hi"}, algorithm="HMAC_SHA256", settings=settings))
         with pytest.raises(Unverified, match="does not match"):
@@ -255,18 +261,18 @@ class TestTwilio:
         with pytest.raises(Unverified, match="algorithm"):
             self.check(stack)(self.request({"Body": "hi"}, settings="algorithm=NONE"))
 
-    def test_another_url_is_refused(self, stack: Stack) -> None:
+    def test_another_url_is_rejected(self, stack: Stack) -> None:
         with pytest.raises(Unverified):
             self.check(stack)(self.request({"Body": "hi"}, url=URL.replace("prod", "test")))
 
     @pytest.mark.parametrize("body", [b"Body=%ff", b"\xff=1"])
-    def test_a_form_that_is_not_utf_8_is_refused(self, body: bytes, stack: Stack) -> None:
+    def test_a_form_that_is_not_utf_8_is_rejected(self, body: bytes, stack: Stack) -> None:
         with pytest.raises(Unverified, match="not UTF-8"):
             self.check(stack)(replace(self.request({"Body": "hi"}), body=body))
 
     @pytest.mark.parametrize("other", [b"", b"=", b"&", b"&=&", b"{}", b'{"a": 2}'])
     @pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
-    def test_a_payload_that_is_signed_by_its_digest_cannot_be_another(
+    def test_another_payload_than_that_of_the_signed_digest_is_rejected(
         self, stack: Stack, content_type: str, other: bytes
     ) -> None:
         body = b'{"a": 1}'
@@ -278,7 +284,7 @@ class TestTwilio:
         with pytest.raises(Unverified):
             self.check(stack)(replace(request, body=other, headers=changed.headers))
 
-    def test_a_form_without_a_field_is_signed_where_it_is_empty(self, stack: Stack) -> None:
+    def test_a_form_without_fields_has_to_be_empty(self, stack: Stack) -> None:
         signed = {"X-Twilio-Signature": RequestValidator(SECRET).compute_signature(URL, {})}
         form = replace(webhook(headers={**signed, "Content-Type": "application/x-www-form-urlencoded"}), url=URL)
         assert self.check(stack)(form)
@@ -307,13 +313,13 @@ class TestTwilio:
         b"[" * 100_000,
     ],
 )
-def test_every_notification_of_microsoft_graph_has_the_state_of_its_subscription(body: bytes, checks: Checks) -> None:
+def test_a_notification_of_microsoft_graph_without_its_client_state_is_rejected(body: bytes, checks: Checks) -> None:
     with pytest.raises(Unverified):
         checks["microsoft_graph"]({}, body)
 
 
-def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
-    """Shopify publishes none; this one is in SQLPage's documentation of its hmac()."""
+def test_a_published_vector_of_shopifys_scheme_is_accepted(checks: Checks) -> None:
+    """Shopify publishes none. This one is in SQLPage's documentation of its hmac()."""
     body = b'{"id":1234567890,"email":"customer@example.com","total_price":"123.45"}'
     signature = "QNyObTlKbMx2qDlPF/ZOZcBqg5OgPg+2oky3zldc0Gw="
     assert checks["shopify"]({"X-Shopify-Hmac-Sha256": signature}, body, secret="test-webhook-secret")
@@ -321,8 +327,8 @@ def test_a_published_vector_of_shopifys_scheme_is_known(checks: Checks) -> None:
 
 @settings(max_examples=200)
 @given(token=st.one_of(st.text(max_size=40), st.from_regex(r"[A-Za-z0-9+/=_.~-]{1,40}", fullmatch=True)))
-def test_what_the_check_of_x_signs_for_anybody_is_no_event(token: str, stack: Stack) -> None:
-    """The challenge-response check is an oracle: whatever it signs must not pass for an event."""
+def test_the_answer_to_a_challenge_of_x_is_no_signature_of_an_event(token: str, stack: Stack) -> None:
+    """Anyone can get an answer to a challenge, which is a signature. It must not be valid for an event."""
     secret = secretsmanager.Secret.from_secret_name_v2(stack, f"X{time.monotonic_ns()}", "x")
     x = Checked.from_description(json.loads(json.dumps(Source.x(secret).describe())), SecretsManager(AWSCURRENT=SECRET))
     try:
@@ -340,7 +346,7 @@ def names(template: Template, kind: str) -> set[str]:
 
 
 def variables(template: Template) -> dict[str, dict[str, Any]]:
-    """What each function is told, by its name; the sources as the mapping that they are."""
+    """Return the variables of each function by its name, with the sources parsed."""
     told = {}
     for id, function in template.find_resources("AWS::Lambda::Function").items():
         own = function["Properties"]["Environment"]["Variables"]
@@ -353,7 +359,7 @@ def variables(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def readers(template: Template) -> set[str]:
-    """The roles that may read a secret."""
+    """Return the roles that may read a secret."""
     policies = template.find_resources("AWS::IAM::Policy").values()
     return {
         policy["Properties"]["Roles"][0]["Ref"].rstrip("0123456789ABCDEF")
@@ -380,7 +386,7 @@ class TestTemplate:
     def secret(self, stack: Stack) -> secretsmanager.Secret:
         return secretsmanager.Secret(stack, "Secret")
 
-    def test_the_door_verifies_where_it_is_a_function(self, stack: Stack, secret: Any) -> None:
+    def test_with_a_lambda_integration_the_publisher_verifies(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", source=Source.github(secret, secret_field="key"))
         template = Template.from_stack(stack)
         assert readers(template) == {"WebhookPublisherRole"}
@@ -389,9 +395,7 @@ class TestTemplate:
         assert "WEBHOOK_SOURCES" not in told["WebhookConsumer"]
 
     @pytest.mark.parametrize("key", [None, "a key"])
-    def test_what_is_surely_not_of_its_source_has_a_queue_where_the_consumer_verifies(
-        self, stack: Stack, secret: Any, key: str | None
-    ) -> None:
+    def test_a_consumer_that_verifies_has_an_unverified_queue(self, stack: Stack, secret: Any, key: str | None) -> None:
         webhook = ScalableWebhook(
             stack,
             "Webhook",
@@ -429,28 +433,28 @@ class TestTemplate:
             "AWS::CloudWatch::Alarm", {"MetricName": counted["MetricName"], "Namespace": counted["MetricNamespace"]}
         )
 
-    def test_where_the_ingress_verifies_there_is_no_queue_for_what_is_not(self, stack: Stack, secret: Any) -> None:
+    def test_with_a_lambda_integration_there_is_no_unverified_queue(self, stack: Stack, secret: Any) -> None:
         webhook = ScalableWebhook(
             stack, "Webhook", source=Source.github(secret), queue=QueueOptions(unverified_queue=sqs.Queue(stack, "Q"))
         )
         assert webhook.unverified_queue is None
         assert "UNVERIFIED" not in json.dumps(Template.from_stack(stack).to_json())
 
-    def test_one_that_was_brought_is_taken(self, stack: Stack, secret: Any) -> None:
-        brought = sqs.Queue(stack, "Brought")
+    def test_an_existing_unverified_queue_is_used(self, stack: Stack, secret: Any) -> None:
+        existing = sqs.Queue(stack, "Existing")
         webhook = ScalableWebhook(
             stack,
             "Webhook",
             source=Source.github(secret),
             ingress=Ingress.direct_integration(),
-            queue=QueueOptions(unverified_queue=brought),
+            queue=QueueOptions(unverified_queue=existing),
         )
-        assert webhook.unverified_queue is brought
+        assert webhook.unverified_queue is existing
         assert not [
             each for each in Template.from_stack(stack).find_resources("AWS::SQS::Queue") if "Unverified" in each
         ]
 
-    def test_what_fits_no_secret_is_counted_by_the_secret_that_was_asked(self, stack: Stack, secret: Any) -> None:
+    def test_mismatches_are_counted_for_each_secret(self, stack: Stack, secret: Any) -> None:
         other = Source.token(secretsmanager.Secret.from_secret_name_v2(stack, "Other", "other"), header="X-Token")
         webhook = ScalableWebhook(stack, "Webhook", path="/own", source=Source.github(secret))
         for path in ("/one", "/two"):
@@ -470,14 +474,14 @@ class TestTemplate:
         (counted,) = {json.dumps(each["MetricTransformations"], sort_keys=True) for each in counters}
         (transformation,) = json.loads(counted)
         assert transformation["Dimensions"] == [{"Key": "Secret", "Value": "$.secret"}]
-        assert "DefaultValue" not in transformation  # which CloudWatch refuses beside dimensions
+        assert "DefaultValue" not in transformation  # CloudWatch rejects it together with dimensions
         arns = [each.dimensions["Secret"] for each in metrics if each.dimensions]
         told = [source.describe()["secret"]["arn"] for source in (Source.github(secret), other)]
         assert stack.resolve(arns) == stack.resolve(told)
         for alarm in template.find_resources("AWS::CloudWatch::Alarm").values():
             assert alarm["Properties"]["MetricName"] == transformation["MetricName"]
 
-    def test_without_a_secret_there_is_nothing_to_count(self, stack: Stack, tmp_path: Path) -> None:
+    def test_without_a_secret_there_is_no_metric_of_mismatches(self, stack: Stack, tmp_path: Path) -> None:
         (tmp_path / "check.py").write_text("def verify(webhook, secrets): ...")
         open = ScalableWebhook(stack, "Open")
         own = ScalableWebhook(stack, "Own", source=Source.custom(str(tmp_path), "check.verify"))
@@ -488,23 +492,25 @@ class TestTemplate:
             own.metric_mismatched()
 
     @pytest.mark.parametrize("binary", [True, False])
-    def test_the_consumer_verifies_behind_a_direct_door(self, binary: bool, stack: Stack, secret: Any) -> None:
+    def test_with_a_direct_integration_the_consumer_verifies(self, binary: bool, stack: Stack, secret: Any) -> None:
         ingress = Ingress.direct_integration(binary=binary)
         ScalableWebhook(stack, "Webhook", path="/in", ingress=ingress, source=Source.github(secret))
         template = Template.from_stack(stack)
         assert readers(template) == {"WebhookConsumerRole"}
         assert variables(template)["WebhookConsumer"]["WEBHOOK_SOURCES"].keys() == {"/in"}
 
-    def test_the_senders_id_is_the_doors_id_too(self, stack: Stack, secret: Any) -> None:
+    def test_a_direct_integration_reads_the_event_id_of_the_provider(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.github(secret))
         assert "x-github-delivery" in json.dumps(Template.from_stack(stack).to_json())
 
-    def test_a_sink_of_any_kind_stands_behind_a_source(self, stack: Stack, secret: Any) -> None:
+    def test_a_source_and_an_http_sink_can_be_combined(self, stack: Stack, secret: Any) -> None:
         source = Source.stripe(secret, tolerance=Duration.minutes(10))
         ScalableWebhook(stack, "Webhook", sink=Sink.http("https://example.com"), source=source)
         Template.from_stack(stack)
 
-    def test_a_door_for_anybody_is_a_warning_that_can_be_acknowledged(self, stack: Stack, secret: Any) -> None:
+    def test_an_endpoint_without_a_source_gives_a_warning_that_can_be_acknowledged(
+        self, stack: Stack, secret: Any
+    ) -> None:
         ScalableWebhook(stack, "Signed", source=Source.github(secret))
         open = ScalableWebhook(stack, "Open")
         warned = Annotations.from_stack(stack).find_warning(
@@ -515,7 +521,7 @@ class TestTemplate:
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
     @pytest.mark.parametrize("name", [provider.method for provider in PROVIDERS if provider.takes_code])
-    def test_a_handshake_that_takes_code_is_refused_at_a_direct_door(
+    def test_a_handshake_that_needs_code_is_rejected_with_a_direct_integration(
         self, name: str, stack: Stack, secret: Any
     ) -> None:
         source = getattr(Source, name)(secret)
@@ -524,23 +530,25 @@ class TestTemplate:
         ScalableWebhook(stack, "Another", source=source)
 
     @pytest.mark.parametrize("name", SIGNERS)
-    def test_what_is_accepted_is_answered_as_its_sender_asks(self, name: str, stack: Stack, secret: Any) -> None:
-        sender = SIGNERS[name]
-        chosen = sender.source(secret).acknowledgement
-        assert (202 if chosen is None else chosen.status) == sender.accepted
-        ScalableWebhook(stack, "Own", source=sender.source(secret))
-        ScalableWebhook(stack, "Told", source=sender.source(secret), acknowledgement=Acknowledgement(204))
+    def test_an_accepted_webhook_is_acknowledged_as_the_provider_requires(
+        self, name: str, stack: Stack, secret: Any
+    ) -> None:
+        signer = SIGNERS[name]
+        chosen = signer.source(secret).acknowledgement
+        assert (202 if chosen is None else chosen.status) == signer.accepted
+        ScalableWebhook(stack, "Own", source=signer.source(secret))
+        ScalableWebhook(stack, "Told", source=signer.source(secret), acknowledgement=Acknowledgement(204))
         first = ScalableWebhook(stack, "First", acknowledgement=Acknowledgement(203))
-        first.add_source("/second", sender.source(secret))
+        first.add_source("/second", signer.source(secret))
         functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
         told = [
             json.loads(variables["WEBHOOK_ACKNOWLEDGEMENT"])["status"]
             for variables in (each["Properties"].get("Environment", {}).get("Variables", {}) for each in functions)
             if "WEBHOOK_ACKNOWLEDGEMENT" in variables
         ]
-        assert sorted(told) == [*([sender.accepted] * 2 if chosen else []), 203, 204]
+        assert sorted(told) == [*([signer.accepted] * 2 if chosen else []), 203, 204]
 
-    def test_a_direct_ingress_answers_as_its_sender_asks_too(self, stack: Stack, secret: Any) -> None:
+    def test_a_direct_integration_acknowledges_as_the_provider_requires(self, stack: Stack, secret: Any) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.okta(secret))
         template = Template.from_stack(stack).find_resources("AWS::ApiGateway::Method").values()
         answered = [
@@ -558,7 +566,7 @@ class TestTemplate:
         assert len(mocks) == 2
 
     @pytest.mark.parametrize("name", ["github", "microsoft_graph"])
-    def test_what_a_direct_door_asks_of_sqs_it_may_ask_and_nothing_else(
+    def test_a_direct_integration_may_make_its_calls_of_sqs_and_no_others(
         self, name: str, stack: Stack, secret: Any
     ) -> None:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=getattr(Source, name)(secret))
@@ -576,8 +584,8 @@ class TestTemplate:
         ScalableWebhook(stack, "Webhook", ingress=DIRECT, source=Source.microsoft_graph(secret))
         template = Template.from_stack(stack)
         assert methods(template) == ["ANY", "ANY"]
-        of_the_door = {"Properties": {"Roles": [{"Ref": Match.string_like_regexp("IngressRole")}]}}
-        (permitted,) = template.find_resources("AWS::IAM::Policy", of_the_door).values()
+        of_the_ingress = {"Properties": {"Roles": [{"Ref": Match.string_like_regexp("IngressRole")}]}}
+        (permitted,) = template.find_resources("AWS::IAM::Policy", of_the_ingress).values()
         for action in ("GetQueueAttributes", "SendMessage"):
             assert f"Action={action}&" in json.dumps(template.to_json())
             assert f'"sqs:{action}"' in json.dumps(permitted)
@@ -592,7 +600,7 @@ class TestAddSource:
     def secrets(self, stack: Stack) -> list[secretsmanager.Secret]:
         return [secretsmanager.Secret(stack, f"Secret{number}") for number in range(3)]
 
-    def test_each_door_has_its_function_and_its_secret_and_they_share_the_rest(
+    def test_each_endpoint_has_its_own_publisher_and_secret_and_shares_the_rest(
         self, stack: Stack, secrets: Any
     ) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/github", source=Source.github(secrets[0]))
@@ -615,7 +623,7 @@ class TestAddSource:
             readable = [number for number in range(3) if f'"Secret{number}' in policy]
             assert readable == [secret]
 
-    def test_the_consumer_tells_the_direct_doors_apart(self, stack: Stack, secrets: Any) -> None:
+    def test_the_consumer_has_the_source_of_each_direct_integration(self, stack: Stack, secrets: Any) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/github", source=Source.github(secrets[0]), ingress=DIRECT)
         webhook.add_source("/stripe", Source.stripe(secrets[1]))
         webhook.add_source("/slack", Source.slack(secrets[2]), ingress=Ingress.lambda_integration())
@@ -624,14 +632,14 @@ class TestAddSource:
         assert sources["/stripe"]["scheme"]["header"] == "Stripe-Signature"
         assert sources["/slack"] is None
 
-    def test_an_open_door_beside_a_direct_one_stays_open(self, stack: Stack, secrets: Any) -> None:
+    def test_an_endpoint_without_a_source_stays_so_next_to_one_with_a_source(self, stack: Stack, secrets: Any) -> None:
         webhook = ScalableWebhook(stack, "Webhook", ingress=DIRECT)
         webhook.add_source("/github", Source.github(secrets[0]))
         sources = variables(Template.from_stack(stack))["WebhookConsumer"]["WEBHOOK_SOURCES"]
         assert sources["/"] is None
         assert sources["/github"]
 
-    def test_more_direct_doors_than_a_function_can_know_are_refused(self, stack: Stack, secrets: Any) -> None:
+    def test_more_sources_than_fit_the_variables_of_the_consumer_are_rejected(self, stack: Stack, secrets: Any) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/0", source=Source.stripe(secrets[0]), ingress=DIRECT)
         for number in range(1, 8):
             webhook.add_source(f"/{number}", Source.stripe(secrets[0]))
@@ -646,12 +654,12 @@ class TestAddSource:
         template.resource_count_is("AWS::ApiGateway::RestApi", 1)
         template.resource_count_is("AWS::Lambda::EventSourceMapping", 2)
 
-    def test_a_queue_has_one_consumer(self, stack: Stack, secrets: Any) -> None:
+    def test_a_second_consumer_of_a_queue_is_rejected(self, stack: Stack, secrets: Any) -> None:
         first = ScalableWebhook(stack, "First", path="/first", source=Source.github(secrets[0]))
         with pytest.raises(ValueError, match=r"queue must have one consumer.*add_source\(\)"):
             ScalableWebhook(stack, "Second", path="/second", queue=first.queue)
 
-    def test_a_url_is_that_of_the_stage_that_an_api_gets_later(self, stack: Stack) -> None:
+    def test_a_url_names_the_stage_that_the_api_gets_later(self, stack: Stack) -> None:
         api = apigateway.RestApi(stack, "Api", deploy=False, binary_media_types=["*/*"])
         webhook = ScalableWebhook(stack, "Webhook", api=api, path="/first")
         url = webhook.add_source("/second", Source.github(secretsmanager.Secret(stack, "Key")))
@@ -660,7 +668,9 @@ class TestAddSource:
         assert "/first" in json.dumps(stack.resolve(webhook.url))
 
     @pytest.mark.parametrize("name", SIGNERS)
-    def test_a_delivery_id_header_is_for_a_source_that_gives_no_id(self, name: str, stack: Stack, secrets: Any) -> None:
+    def test_a_delivery_id_header_is_rejected_for_a_source_with_an_event_id(
+        self, name: str, stack: Stack, secrets: Any
+    ) -> None:
         source = SIGNERS[name].source(secrets[0])
         webhook = ScalableWebhook(stack, "Webhook", path="/own", delivery_id_header="X-First")
         if source.gives_ids:
@@ -681,7 +691,9 @@ class TestAddSource:
             "WebhookSourcethreePublisher": None,
         }
 
-    def test_a_direct_ingress_reads_the_delivery_id_header_of_its_endpoint(self, stack: Stack, secrets: Any) -> None:
+    def test_a_direct_integration_reads_the_delivery_id_header_of_its_endpoint(
+        self, stack: Stack, secrets: Any
+    ) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/own", ingress=DIRECT, delivery_id_header="X-First")
         webhook.add_source("/github", Source.github(secrets[0]))
         webhook.add_source("/graph", Source.microsoft_graph(secrets[0]), delivery_id_header="X-Id")
@@ -697,7 +709,7 @@ class TestAddSource:
                 compared = re.findall(r'toLowerCase\(\) == \\"([^\\]*)\\" &&', template)
                 assert set(compared) == {header}
 
-    def test_two_sources_have_two_paths(self, stack: Stack) -> None:
+    def test_a_second_source_at_the_same_path_is_rejected(self, stack: Stack) -> None:
         webhook = ScalableWebhook(stack, "Webhook")
         secret = secretsmanager.Secret(stack, "Key")
         webhook.add_source("/a/b", Source.github(secret))
@@ -705,7 +717,9 @@ class TestAddSource:
             with pytest.raises(ValueError, match=r"path must be free in api, got '/a.*b', which another source has"):
                 webhook.add_source(path, Source.github(secret))
 
-    def test_what_does_not_suit_is_refused(self, stack: Stack, secrets: Any, tmp_path: Path) -> None:
+    def test_a_path_an_ingress_or_a_source_that_is_not_possible_is_rejected(
+        self, stack: Stack, secrets: Any, tmp_path: Path
+    ) -> None:
         webhook = ScalableWebhook(stack, "Webhook", path="/github", source=Source.github(secrets[0]), ingress=DIRECT)
         with pytest.raises(ValueError, match="path must be free in api"):
             webhook.add_source("/github", Source.github(secrets[1]))
@@ -741,31 +755,33 @@ class TestCustom:
         return {path.name for path in Path(app.outdir, f"asset.{key.removesuffix('.zip')}").iterdir()}
 
     @pytest.mark.parametrize("single", [True, False])
-    def test_its_code_goes_into_the_function_that_verifies(self, single: bool, stack: Stack, code: Path) -> None:
+    def test_its_code_is_packed_with_the_function_that_verifies(self, single: bool, stack: Stack, code: Path) -> None:
         source = Source.custom(str(code / "bank.py" if single else code), "bank.verify")
-        ScalableWebhook(stack, "Door", source=source, path="/a")
-        ScalableWebhook(stack, "Behind", source=source, path="/b", ingress=DIRECT)
-        assert self.files(stack, "DoorPublisher") == {"webhook_runtime", "bank.py"}
-        assert self.files(stack, "DoorConsumer") == {"webhook_runtime"}
-        assert self.files(stack, "BehindConsumer") == {"webhook_runtime", "bank.py"}
+        ScalableWebhook(stack, "Lambda", source=source, path="/a")
+        ScalableWebhook(stack, "Direct", source=source, path="/b", ingress=DIRECT)
+        assert self.files(stack, "LambdaPublisher") == {"webhook_runtime", "bank.py"}
+        assert self.files(stack, "LambdaConsumer") == {"webhook_runtime"}
+        assert self.files(stack, "DirectConsumer") == {"webhook_runtime", "bank.py"}
 
     def test_it_needs_no_secret(self, stack: Stack, code: Path) -> None:
         ScalableWebhook(stack, "Webhook", source=Source.custom(str(code), "bank.verify"))
         assert readers(Template.from_stack(stack)) == set()
 
-    def test_it_may_lie_in_one_folder_with_the_sinks_code(self, stack: Stack, code: Path) -> None:
+    def test_it_may_be_in_the_same_folder_as_the_code_of_the_sink(self, stack: Stack, code: Path) -> None:
         (code / "orders.py").write_text("def handle(webhook): ...")
         sink, source = Sink.python(str(code), "orders.handle"), Source.custom(str(code), "bank.verify")
         ScalableWebhook(stack, "Webhook", source=source, sink=sink, ingress=DIRECT)
         assert self.files(stack, "Consumer") == {"webhook_runtime", "bank.py", "orders.py"}
 
-    def test_names_that_the_sinks_code_has_too_are_refused(self, stack: Stack, code: Path, tmp_path: Path) -> None:
+    def test_a_name_that_the_code_of_the_sink_has_too_is_rejected(
+        self, stack: Stack, code: Path, tmp_path: Path
+    ) -> None:
         (tmp_path / "bank.py").write_text("def handle(webhook): ...")
         sink, source = Sink.python(str(tmp_path / "bank.py"), "bank.handle"), Source.custom(str(code), "bank.verify")
         with pytest.raises(ValueError, match=r"code must have names of its own, got bank\.py in verify"):
             ScalableWebhook(stack, "Webhook", source=source, sink=sink, ingress=DIRECT)
 
-    def test_what_cannot_be_called_is_refused(self, code: Path) -> None:
+    def test_an_invalid_handler_package_or_secret_field_is_rejected(self, code: Path) -> None:
         with pytest.raises(ValueError, match="handler must name a function"):
             Source.custom(str(code), "bank.other")
         with pytest.raises(ValueError, match="packages must be installed"):
