@@ -1,4 +1,4 @@
-"""The apps that are checked: every example, and one with every argument in use."""
+"""The apps for checks: every example, and one that uses every argument."""
 
 import runpy
 import subprocess
@@ -17,10 +17,10 @@ APPS = {
     **{folder.name: folder / "app.py" for folder in EXAMPLES},
     "maximal": ROOT / "tests" / "synth" / "maximal.py",
 }
-# The one that asks for the most.
+# The app with the most permissions.
 STRICT = ROOT / "tests" / "deployed" / "strict" / "app.py"
 
-# What an app made by `cdk init` sets, as far as it changes a template of ours.
+# The flags of an app made by `cdk init`, as far as they change our templates.
 INIT_FLAGS = {
     "@aws-cdk/core:newStyleStackSynthesis": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
@@ -34,7 +34,7 @@ INIT_FLAGS = {
 
 
 def install(site_packages: Path) -> None:
-    """Build the wheel and unpack it there, as whoever installs it has it."""
+    """Build the wheel and unpack it into a folder, as an installation does."""
     with tempfile.TemporaryDirectory() as folder:
         build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
         subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
@@ -43,7 +43,7 @@ def install(site_packages: Path) -> None:
 
 
 def run(name: str, *, context: Mapping[str, object] | None = None) -> aws_cdk.App:
-    """An app of these, synthesised in this process, with more context than it gives itself."""
+    """Run one of these apps in this process, with additional context."""
 
     def app(**arguments: object) -> aws_cdk.App:
         own = arguments.get("context") or {}

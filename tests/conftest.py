@@ -1,12 +1,11 @@
-"""What holds for every run of the tests: see tests/suite."""
+"""The settings and plugins of every test run. See tests/suite."""
 
 from hypothesis import HealthCheck, settings
 
 from .suite import shell
 
 shell.forget()
-# How long an example takes says how busy the machine is, and nothing of what is tried. What a fixture has made for one
-# example is right for the next.
+# The time of an example depends on the load of the machine. Several examples may share a fixture.
 no_clock = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("no clock", deadline=None, suppress_health_check=no_clock)
 settings.load_profile("no clock")

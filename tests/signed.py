@@ -1,4 +1,4 @@
-"""Calls to the local AWS that no client of boto3 makes, signed by its key."""
+"""Sign calls to the local AWS with its key, for requests that boto3 does not make."""
 
 import httpx
 from botocore.auth import SigV4Auth
@@ -9,7 +9,7 @@ from .suite.patience import http
 
 
 def headers(key: str, method: str, url: str, content: bytes = b"", service: str = "sts", **more: str) -> dict[str, str]:
-    """What AWS's clients would send with it."""
+    """Return the headers that AWS's own clients would send."""
     request = AWSRequest(method, url, headers=more, data=content)
     SigV4Auth(Credentials(key, key), service, "us-east-1").add_auth(request)
     return dict(request.headers)

@@ -34,9 +34,10 @@ Sign = Callable[[bytes, float, str], Signed]
 class Signer:
     """The way in which a provider signs.
 
-    ``sign`` signs a payload at a time to a URL, and ``id`` is the id of the event. ``unsigned`` are headers without a
-    signature over them. ``query`` is what the provider adds to the URL, and ``accepted`` the status that it requires.
-    ``signature`` matches the part of a header that counts. ``sends`` tells whether the provider sends such a payload.
+    ``sign`` signs a payload at a time to a URL, and ``id`` is the id of the event. ``unsigned`` are headers that no
+    signature covers. ``query`` returns the query that the provider adds to the URL. ``accepted`` is the status that it
+    requires. ``signature`` matches the part of a header that counts. ``sends`` tells whether the provider sends such a
+    payload.
     """
 
     source: Callable[[Any], Source]
@@ -70,7 +71,7 @@ def slacks(body: bytes, at: float, _: str) -> Signed:
 
 def standard(body: bytes, at: float, _: str) -> Signed:
     signature = StandardWebhook(KEY).sign("msg_1", datetime.fromtimestamp(at, UTC), body.decode())
-    # With a signature by another secret, as during a rotation.
+    # During a rotation, a signature by another secret is added.
     several = f"v1,{base64.b64encode(b'x' * 32).decode()} {signature}"
     return {"webhook-id": "msg_1", "webhook-timestamp": str(int(at)), "webhook-signature": several}
 
@@ -140,7 +141,7 @@ def of_case(provider: Provider) -> Signer:
         sign,
         id=json.loads(BODY)[way["id_field"]] if "id_field" in way else case.id,
         unsigned=tuple(case.headers.keys() - case.signed_headers),
-        # The payload has to separate itself from a signed URL.
+        # A brace has to separate the payload from a signed URL.
         payloads=(text.map(lambda each: f"{{{each}}}") if "{url}" in case.content else text).map(str.encode),
         is_body_signed=case.is_signed,
         accepted=provider.accepted.status if provider.accepted else 202,
@@ -248,7 +249,7 @@ def _hmac(**arguments: Any) -> Callable[[Any], Source]:
     return lambda secret: Source.hmac(secret, **arguments)
 
 
-# Other ways of the providers above, and variants of HMAC.
+# Other ways in which these providers sign, and variants of HMAC.
 WAYS = {
     "svix": Signer(Source.standard_webhooks, KEY, svix, "msg_1", signature="[^ ]+$"),
     "a standard webhook with a key of text": Signer(

@@ -2,7 +2,7 @@
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 
 if (isMainThread) {
-  // Frames are large here: of Node's usual stack none is left before Python itself refuses what nests too deeply.
+  // Frames are large here: Node's usual stack would end before Python rejects an input that nests too deeply.
   const options = { workerData: process.argv.slice(2), resourceLimits: { stackSizeMb: 256 } };
   new Worker(new URL(import.meta.url), options).on("exit", (status) => (process.exitCode = status));
 } else {

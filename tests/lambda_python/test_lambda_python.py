@@ -1,7 +1,7 @@
-"""The tests of the run time once more, on the Python that Lambda runs it on.
+"""The tests of the run time on the Python version of its functions.
 
-CPython of that version need not be on this machine: npm has it as WebAssembly, Pyodide. That has neither threads nor
-processes, so what needs them is left out.
+npm has this CPython as WebAssembly, Pyodide, so the machine does not need it. Pyodide has neither threads nor
+processes, so tests that need them are left out.
 """
 
 import subprocess
@@ -22,11 +22,11 @@ SECONDS = 900
 
 @pytest.fixture(scope="module")
 def said() -> list[str]:
-    """The lines of the run, which has to be green."""
+    """Return the lines of the run, which has to pass."""
     if not ((PACKAGES / ".ready").exists() and (NPM / ".ready").exists()):
         pytest.skip("the Python of Lambda is not installed; `make environment` does so")
     script = Path(__file__).with_name("pyodide.mjs")
-    # No descriptors are captured: a worker of Node's has none. Nor has it processes that could be left running.
+    # A worker of Node has no descriptors to capture, and no processes to end.
     options = [
         "-p",
         "no:cacheprovider",
@@ -45,14 +45,14 @@ def said() -> list[str]:
 
 @pytest.mark.slow(15)
 @pytest.mark.smoke
-def test_the_run_time_is_tried_on_the_python_that_its_functions_have(said: list[str]) -> None:
+def test_the_run_time_is_tested_on_the_python_of_its_functions(said: list[str]) -> None:
     stack = Stack()
     ScalableWebhook(stack, "Webhook")
     functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
     assert {function["Properties"]["Runtime"] for function in functions} == {said[0]}
 
 
-def test_nothing_but_what_needs_processes_is_left_out(said: list[str]) -> None:
+def test_only_tests_that_need_processes_are_left_out(said: list[str]) -> None:
     collected = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "not processes", "tests/runtime"],
         cwd=ROOT,

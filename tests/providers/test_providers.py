@@ -1,7 +1,6 @@
-"""Each provider's method of Source, or its lines in docs/sources/providers.md, lets in what its library accepts, and
-nothing else.
+"""The webhooks of a provider's library are accepted by its method of Source, or its lines in docs/sources/providers.md.
 
-What the libraries accept is in vectors.json, which `make vectors` writes.
+Nothing else is accepted. `make vectors` writes vectors.json with the webhooks that the libraries accept.
 """
 
 import json
@@ -49,13 +48,13 @@ class Provider:
     told: dict[str, str]
 
     def made(self, by: Callable[..., Any]) -> Any:
-        """What the lines make, where a ScalableWebhook is made by another."""
+        """Evaluate the lines with another function in the place of ScalableWebhook."""
         stack = Stack(App(), "Stack")
         secret = secretsmanager.Secret(stack, "Secret")
         return eval(self.lines, {**NAMES, "ScalableWebhook": by, "stack": stack, "secret": secret})
 
     def arguments(self) -> dict[str, Any]:
-        """What the lines give to a ScalableWebhook."""
+        """Return the arguments of the ScalableWebhook in the lines."""
         made: dict[str, Any] = self.made(lambda _stack, _id, **arguments: arguments)
         return made
 
@@ -84,12 +83,12 @@ def providers() -> dict[str, Provider]:
         )
         for name, url, lines, secret, by in rows
     }
-    # And the whole app at its start.
+    # The whole app at the start of the page has one more.
     assert len(told) == page.count("\nScalableWebhook(") - 1
     return told | standard
 
 
-# By their lines; and by a method of their own.
+# Providers with lines on the page, and providers with a method of Source.
 OF_PAGE = providers()
 OF_RECORD = {
     record.name: Provider(
@@ -125,8 +124,8 @@ def sent(vector: dict[str, Any], **changed: Any) -> Webhook:
     )
 
 
-def let_in(vector: dict[str, Any], *, secret: str | None = None, **changed: Any) -> bool:
-    """Whether the lines of the page let it in. Whatever else goes wrong is an error."""
+def is_accepted(vector: dict[str, Any], *, secret: str | None = None, **changed: Any) -> bool:
+    """Tell whether the source of a provider accepts the webhook. Any other error is a failure."""
     source = checked(PROVIDERS[vector["provider"]].source(), secret or vector["secret"])
     try:
         return isinstance(source.admit(sent(vector, **changed)), Webhook)
@@ -135,15 +134,15 @@ def let_in(vector: dict[str, Any], *, secret: str | None = None, **changed: Any)
 
 
 def test_each_provider_has_a_vector_and_each_vector_a_provider() -> None:
-    # What the libraries of the others sign is in tests/signers.py.
+    # tests/signers.py signs with the libraries of the others.
     assert {vector["provider"] for vector in VECTORS} == OF_PAGE.keys() | {BY_METHOD[name].name for name in OF_CASES}
     assert OF_PAGE.keys().isdisjoint(OF_RECORD)
     assert len(PROVIDERS) > 70
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
-def test_a_record_says_who_has_verified_it(record: Record) -> None:
-    """Its own library or signature: in the vectors, or in the tests that sign by it."""
+def test_a_record_names_the_library_or_signature_that_verified_it(record: Record) -> None:
+    """The library or signature is in the vectors, or in the tests that sign with it."""
     vectors = [vector for vector in VECTORS if vector["provider"] == record.name]
     own = {library["name"] for vector in vectors for library in vector["libraries"] if library["is_its_own"]}
     tests = [TESTS / "signers.py", *TESTS.glob("runtime/**/test_schemes.py")]
@@ -152,18 +151,18 @@ def test_a_record_says_who_has_verified_it(record: Record) -> None:
     assert vectors or not told or any(re.search(rf"\b{re.escape(told)}\b", file.read_text()) for file in tests)
 
 
-def test_the_app_at_the_start_has_the_lines_of_one() -> None:
+def test_the_app_at_the_start_has_the_lines_of_a_provider() -> None:
     assert PAGE.read_text().partition("app.synth()")[0].endswith(OF_PAGE["Mux"].lines)
 
 
-def test_they_are_in_alphabetical_order() -> None:
+def test_the_providers_are_in_alphabetical_order() -> None:
     headings = [name for name in re.findall(r"^## (.+)$", PAGE.read_text(), re.MULTILINE) if name in OF_PAGE]
     assert headings == sorted(headings, key=str.lower)
 
 
 @each_provider
-def test_it_says_who_has_verified_it(name: str) -> None:
-    """Neither more nor less than there are vectors for."""
+def test_the_page_names_the_library_or_signature_that_verified_it(name: str) -> None:
+    """The page names exactly the libraries and signatures of the vectors."""
     vectors = [vector for vector in VECTORS if vector["provider"] == name]
     published = {vector["published"] for vector in vectors if "published" in vector}
     libraries = {
@@ -185,18 +184,18 @@ def test_its_documentation_is_linked(name: str) -> None:
 
 
 @pytest.mark.slow(10)
-def test_the_lines_of_each_make_a_webhook() -> None:
+def test_the_lines_of_each_provider_make_a_webhook() -> None:
     for provider in OF_PAGE.values():
         assert isinstance(provider.made(ScalableWebhook), ScalableWebhook)
 
 
-def test_each_has_a_path_of_its_own() -> None:
+def test_each_provider_has_its_own_path() -> None:
     paths = [provider.arguments()["path"] for provider in OF_PAGE.values() if "/hooks" not in provider.lines]
     assert len(set(paths)) == len(paths)
 
 
 @each_provider
-def test_the_table_says_what_the_lines_do(name: str) -> None:
+def test_the_table_agrees_with_the_lines(name: str) -> None:
     provider = OF_PAGE[name]
     made = provider.arguments()
     scheme = made["source"].describe()["scheme"]
@@ -209,7 +208,7 @@ def test_the_table_says_what_the_lines_do(name: str) -> None:
 
 
 @each_vector
-def test_what_its_library_accepts_is_let_in_by_its_id(vector: dict[str, Any]) -> None:
+def test_a_webhook_that_the_library_accepts_is_accepted_with_its_id(vector: dict[str, Any]) -> None:
     admitted = checked(PROVIDERS[vector["provider"]].source(), vector["secret"]).admit(sent(vector))
     assert isinstance(admitted, Webhook)
     assert admitted.id == (vector["id"] or ITS_REQUEST)
@@ -217,13 +216,13 @@ def test_what_its_library_accepts_is_let_in_by_its_id(vector: dict[str, Any]) ->
 
 
 @each_vector
-def test_another_secret_is_refused(vector: dict[str, Any]) -> None:
+def test_another_secret_is_rejected(vector: dict[str, Any]) -> None:
     other = vector["secret"][:-3] + ("AAA" if vector["secret"][-3:] != "AAA" else "BBB")
-    assert not let_in(vector, secret=other)
+    assert not is_accepted(vector, secret=other)
 
 
 @each_vector
-def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
+def test_a_changed_bit_of_the_payload_or_the_signature_is_rejected(vector: dict[str, Any]) -> None:
     source = PROVIDERS[vector["provider"]].source()
     check = checked(source, vector["secret"])
     if vector["is_signed"]:
@@ -241,7 +240,7 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
         if name.lower() == way["header"].lower()
     ][-1]
     value = vector["headers"][name]
-    # Each vector has the signature that counts as the last, which may end with the padding of base64.
+    # The signature that counts is the end of this header. It may have the padding of base64.
     for position in range(len(value) - 20, len(value) - 2):
         other = value[:position] + ("a" if value[position] != "a" else "b") + value[position + 1 :]
         with pytest.raises(Unverified):
@@ -250,12 +249,12 @@ def test_each_bit_of_what_is_signed_counts(vector: dict[str, Any]) -> None:
 
 @each_vector
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_time_that_is_signed_is_held_against_the_arrival(vector: dict[str, Any], sign: int) -> None:
+def test_a_signed_time_outside_of_the_tolerance_is_rejected(vector: dict[str, Any], sign: int) -> None:
     scheme = PROVIDERS[vector["provider"]].source().describe()["scheme"]
     tolerance = scheme.get("ways", [scheme])[0].get("tolerance")
-    assert let_in(vector, at=vector["at"] + sign * (tolerance or 10**6))
+    assert is_accepted(vector, at=vector["at"] + sign * (tolerance or 10**6))
     if tolerance:
-        assert not let_in(vector, at=vector["at"] + sign * (tolerance + 1))
+        assert not is_accepted(vector, at=vector["at"] + sign * (tolerance + 1))
 
 
 PROBES: dict[str, dict[str, Any]] = {
@@ -271,7 +270,7 @@ ASKING = {
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_its_endpoint_verification_is_answered(name: str) -> None:
+def test_the_endpoint_verification_of_a_provider_is_answered(name: str) -> None:
     ((kind, *arguments),) = ASKING[name]
     vector = next(vector for vector in VECTORS if vector["provider"] == name)
     asked = sent({**vector, "headers": {}, "payload": "", **PROBES[kind]})
@@ -281,12 +280,12 @@ def test_its_endpoint_verification_is_answered(name: str) -> None:
     assert (answer.status, answer.body) == (200, "a&b" if kind == "echo" else "")
 
 
-def test_each_verifies_the_endpoint_as_its_documentation_says() -> None:
+def test_each_provider_verifies_the_endpoint_as_its_documentation_says() -> None:
     head, echo, form = [["head"]], [["echo", "challenge"]], [["form", "webhook_id"]]
     assert json.loads(json.dumps(ASKING)) == {"Dropbox": echo, "Intercom": head, "Trello": head, "WooCommerce": form}
 
 
-def test_ids_that_are_none_are_not_recommended() -> None:
-    """They are the same for two events, or another at each try."""
+def test_a_header_without_a_unique_id_is_not_recommended() -> None:
+    """These ids are the same for two events, or another one at each retry."""
     for header in ("X-WC-Webhook-Delivery-ID", "BOX-DELIVERY-ID"):
         assert all(f'id_header="{header}"' not in provider.lines for provider in PROVIDERS.values())

@@ -10,8 +10,7 @@ from ..suite import shared
 
 @pytest.fixture(scope="session")
 def installed() -> Path:
-    """The Python of an environment into which the wheel is installed, and what it needs: of this repository it knows
-    nothing."""
+    """Return the Python of an environment with the wheel and its dependencies, but without this repository."""
     return Path(shared.once("installed", _install))
 
 
@@ -20,6 +19,6 @@ def _install() -> str:
     venv.create(folder, symlinks=True, with_pip=False)
     (site_packages,) = folder.glob("lib/python*/site-packages")
     apps.install(site_packages)
-    # The editable installation that is in there is not followed from here.
+    # Python ignores the .pth files in that folder, and thereby the editable installation.
     (site_packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return str(folder / "bin" / "python")

@@ -1,5 +1,7 @@
-"""What an editor offers to whoever types a call: every argument, and what it does. Asked are pyright's language server,
-which is that of most editors, and jedi, which is that of the others."""
+"""An editor completes and describes every argument of a call.
+
+Most editors use pyright's language server. The others use jedi.
+"""
 
 import asyncio
 import inspect
@@ -23,7 +25,7 @@ SECONDS = 300
 
 
 def factories(kind: type) -> dict[str, Callable[..., object]]:
-    """The methods that make one, by how they are called."""
+    """Return the factory methods of a class, by the text of their call."""
     members = {name: inspect.getattr_static(kind, name) for name in dir(kind) if not name.startswith("_")}
     names = [name for name, member in members.items() if isinstance(member, staticmethod | classmethod)]
     return {f"{kind.__name__}.{name}": getattr(kind, name) for name in names}
@@ -47,14 +49,14 @@ def arguments(call: str) -> set[str]:
 
 
 def typed(call: str) -> str:
-    """What somebody has typed so far."""
+    """Return the text of a file up to the arguments of a call."""
     names = ", ".join(cdk_scalable_webhook.__all__)
     return f"from aws_cdk import Stack\nfrom cdk_scalable_webhook import {names}\nstack = Stack()\n{call}("
 
 
 @dataclass
 class Offer:
-    """What the server offers there."""
+    """The answers of the language server for a call."""
 
     completions: set[str]
     documentation: str
@@ -117,13 +119,13 @@ def test_pyright_completes_every_argument(call: str, offers: dict[str, Offer]) -
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_pyright_tells_of_every_argument_what_it_does(call: str, offers: dict[str, Offer]) -> None:
+def test_pyright_describes_every_argument(call: str, offers: dict[str, Offer]) -> None:
     told = set(re.findall(r"^\s+(\w+): \S", offers[call].documentation, re.MULTILINE))
     assert arguments(call) <= told
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_hovering_over_a_name_tells_what_it_is(call: str, offers: dict[str, Offer]) -> None:
+def test_pyright_describes_the_name_under_the_pointer(call: str, offers: dict[str, Offer]) -> None:
     owners = [CALLS[call], getattr(cdk_scalable_webhook, call, None)]
     firsts = [documentation.splitlines()[0] for owner in owners if (documentation := inspect.getdoc(owner))]
     hover = re.sub(r"\W+", " ", offers[call].hover)

@@ -1,4 +1,4 @@
-"""What type checkers say of a user's app, with the wheel installed: nothing of what is right, and of each mistake."""
+"""Type checkers on a user's app with the wheel installed: they find each mistake, and nothing in correct code."""
 
 import json
 import os
@@ -20,12 +20,12 @@ APP = sorted((HERE / "app").glob("*.py"))
 WRONG = HERE / "wrong.py"
 BIN = Path(sys.executable).parent
 
-# A line of a file, and what is wrong there, by the checker's own name.
+# The file and the line of a finding, and its name in the checker.
 Found = set[tuple[str, int, str]]
 
 
 def mypy(python: Path, files: list[Path]) -> Found:
-    # Most of it is the CDK, which is always the same, and `make check` may have looked at it already.
+    # Most of the time is for the CDK, which is always the same. `make check` may have a cache of it.
     cache = apps.ROOT / ".mypy_cache" / "installed"
     known = cache.with_name(f"{sys.version_info.major}.{sys.version_info.minor}")
     if known.exists() and not cache.exists():
@@ -80,7 +80,7 @@ def _of_each_provider(folder: Path) -> Path:
 
 
 @CHECKERS
-def test_each_mistake_is_found_where_it_is_and_nothing_else(check: Check, installed: Path) -> None:
+def test_each_mistake_is_found_in_its_line_and_nothing_else(check: Check, installed: Path) -> None:
     remarks = re.compile(rf"# .*\b{check.__name__}: ([a-zA-Z, -]+)")
     expected = {
         (WRONG.name, number, code)
@@ -93,7 +93,7 @@ def test_each_mistake_is_found_where_it_is_and_nothing_else(check: Check, instal
 
 
 @pytest.mark.slow(1)
-def test_what_is_checked_is_the_wheel_and_by_its_marker(installed: Path, tmp_path: Path) -> None:
+def test_without_the_marker_in_the_wheel_its_types_are_unknown(installed: Path, tmp_path: Path) -> None:
     unmarked = tmp_path / "venv"
     shutil.copytree(installed.parent.parent, unmarked, symlinks=True)
     for marker in unmarked.glob("lib/*/site-packages/*/py.typed"):
@@ -103,13 +103,13 @@ def test_what_is_checked_is_the_wheel_and_by_its_marker(installed: Path, tmp_pat
 
 @pytest.mark.parametrize("package", ["cdk_scalable_webhook", "webhook_runtime"])
 @pytest.mark.slow(6)
-def test_everything_that_a_user_may_name_has_a_type_of_its_own(package: str, installed: Path, tmp_path: Path) -> None:
-    """None that a checker would have to infer, as another one might not."""
+def test_every_public_name_has_an_explicit_type(package: str, installed: Path, tmp_path: Path) -> None:
+    """Another checker might infer another type."""
     command = [str(BIN / "pyright"), "--outputjson", "--ignoreexternal", "--verifytypes", package]
     environment = {**os.environ, "PATH": f"{installed.parent}{os.pathsep}{os.environ['PATH']}"}
     run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     symbols = json.loads(run.stdout)["typeCompleteness"]["symbols"]
     assert len(symbols) > 100
-    # Its handlers are Lambda's to call.
+    # Lambda calls the handlers, not the user.
     mine = [each for each in symbols if each["isExported"] and ".handlers." not in each["name"]]
     assert [each["name"] for each in mine if not each["isTypeKnown"] or each["isTypeAmbiguous"]] == []

@@ -1,6 +1,6 @@
 # fmt: off
-"""What a type checker says of mistakes, before anything is synthesized: each is beside the call, as mypy and pyright name
-it. This is never run. A mistake without a remark is one that only the synth refuses.
+"""Mistakes that a type checker finds before the synth. Next to each call is the name of the finding in mypy and pyright.
+This file is never run. No checker finds a mistake without such a name.
 """
 
 from aws_cdk import Duration, Stack
@@ -90,20 +90,20 @@ def results(webhook: ScalableWebhook, stack: Stack, secret: secretsmanager.Secre
     webhook.add_source("/a", Source.meta(secret), delivery_id_header=1)  # mypy: arg-type; pyright: reportArgumentType
     webhook.add_source("/a", Source.meta(secret), acknowledgement=204)  # mypy: arg-type; pyright: reportArgumentType
     webhook.add_source("/a", Source.github(secret), delivery_id_header="X-Id")
-    webhook.grant_invoke("arn:aws:iam::1:user/sender")  # mypy: arg-type; pyright: reportArgumentType
+    webhook.grant_invoke("arn:aws:iam::1:user/client")  # mypy: arg-type; pyright: reportArgumentType
     webhook.metric_backlog_age(period=60)  # mypy: arg-type; pyright: reportArgumentType
     api: apigateway.HttpIntegration = webhook.api  # mypy: assignment; pyright: reportAssignmentType
     function: lambda_.Alias = webhook.consumer  # mypy: assignment; pyright: reportAssignmentType
     print(stack, api, function)
 
 
-def handler(taken: Webhook) -> None:
-    taken.payload  # mypy: attr-defined; pyright: reportAttributeAccessIssue
-    print(taken.body + "text")  # mypy: operator; pyright: reportOperatorIssue
-    taken.id = "another"  # mypy: misc; pyright: reportAttributeAccessIssue
-    taken.json  # without the call, which nothing asks for
+def handler(received: Webhook) -> None:
+    received.payload  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+    print(received.body + "text")  # mypy: operator; pyright: reportOperatorIssue
+    received.id = "another"  # mypy: misc; pyright: reportAttributeAccessIssue
+    received.json  # without a call, which no checker requires
     webhook(json={}, attempt="2")  # mypy: arg-type; pyright: reportArgumentType
     read("body")  # mypy: arg-type; pyright: reportArgumentType
-    if taken.attempt > 5:
+    if received.attempt > 5:
         raise Permanent()  # mypy: call-arg; pyright: reportCallIssue
     raise RetryAfter("soon")  # mypy: arg-type; pyright: reportArgumentType

@@ -1,4 +1,4 @@
-"""A user's app: every kind of everything public, and of every interface that a hint names the classes that are one."""
+"""A user's app that uses everything public, and for each interface in a type hint the classes that have it."""
 
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
@@ -89,9 +89,9 @@ class Settings(Stack):
             removal_policy=RemovalPolicy.DESTROY,
             tracing=lambda_.Tracing.ACTIVE,
         )
-        sender = iam.User(self, "Sender")
+        client = iam.User(self, "Client")
         webhook.grant_invoke(iam.AccountPrincipal("123456789012"))
-        grant: iam.Grant = webhook.grant_invoke(sender)
+        grant: iam.Grant = webhook.grant_invoke(client)
         grant.assert_success()
         metrics: list[cloudwatch.Metric] = [
             webhook.metric_backlog_age(),
@@ -111,7 +111,7 @@ class Settings(Stack):
 
 
 class Own(Stack):
-    """Everything that can be brought, made here; and what is asked of the webhook then."""
+    """Every existing resource that an argument accepts, from the same app, and the members that work with it."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -165,7 +165,7 @@ class Own(Stack):
 
 
 class Imported(Stack):
-    """The same, where it exists already."""
+    """Every existing resource that an argument accepts, imported."""
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -187,7 +187,7 @@ class Imported(Stack):
         )
 
 
-class Senders(Stack):
+class Providers(Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         secret = secretsmanager.Secret(self, "Secret")
@@ -267,6 +267,6 @@ def key() -> dynamodb.Attribute:
 
 
 app = App()
-for kind in (Shortest, Settings, Own, Imported, Senders, Sinks):
+for kind in (Shortest, Settings, Own, Imported, Providers, Sinks):
     kind(app, kind.__name__)
 app.synth()

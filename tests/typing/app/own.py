@@ -1,4 +1,4 @@
-"""A sink and an ingress of a user's own."""
+"""A custom sink and a custom ingress."""
 
 from collections.abc import Sequence
 
