@@ -26,7 +26,7 @@ from ..runtime.events import record, request
 from ..signers import BODY, SIGNERS, WAYS, Signer
 
 ALL: Mapping[str, Signer] = {**SIGNERS, **WAYS}
-# As the publisher takes it from an event.
+# The URL that the publisher reads from an event.
 URL = "https://abc.execute-api.us-east-1.amazonaws.com/prod/in"
 MOUNT = "/in"
 # Bytes: of a message, of a payload in an event of 6 MB, and of a batch as JSON.

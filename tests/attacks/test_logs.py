@@ -1,4 +1,4 @@
-"""No line of a log, and no field of one, is written by a client, and none has a secret or a payload."""
+"""A client writes no line and no field of a log, and no line has a secret or a payload."""
 
 import io
 import json
@@ -76,7 +76,7 @@ def at_the_consumer(made: dict[str, Any], outcome: Any = None) -> None:
     if outcome is not None:
         sink = Memory(**{message.read(made).id: outcome})
     sqs = Sqs()
-    dead_letters = DeadLetters(sqs, "http://sqs/Letters")
+    dead_letters = DeadLetters(sqs, "http://sqs/DeadLetters")
     Consumer(sink, Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)), dead_letters).handle(
         {"Records": [made]}, Invocation(30)
     )
@@ -94,19 +94,23 @@ WAYS: dict[str, Callable[[str], None]] = {
     "the id, at the consumer": lambda text: at_the_consumer(stored(id=text)),
     "the path, at the consumer": lambda text: at_the_consumer(stored(path=text)),
     "a header, at the consumer": lambda text: at_the_consumer(stored(headers={"X": f"{text}{SECRET}"})),
-    "a message of someone else's": lambda text: at_the_consumer(record(text or "-", None)),
-    "the metadata of one": lambda text: at_the_consumer(record(SECRET, f"v={text}")),
-    "what a service answers": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.RETRY, "HTTP 500", text)),
-    "what a service rejects": lambda text: at_the_consumer(stored(id="7"), Outcome(Kind.PERMANENT, "HTTP 400", text)),
-    "what is down": lambda text: at_the_consumer(stored(id="7"), SinkDown(text)),
-    "what a handler raises": lambda text: at_the_consumer(stored(id="7"), ValueError(text)),
+    "a foreign message": lambda text: at_the_consumer(record(text or "-", None)),
+    "the metadata of a foreign message": lambda text: at_the_consumer(record(SECRET, f"v={text}")),
+    "text of a service that answers": lambda text: at_the_consumer(
+        stored(id="7"), Outcome(Kind.RETRY, "HTTP 500", text)
+    ),
+    "text of a service that rejects": lambda text: at_the_consumer(
+        stored(id="7"), Outcome(Kind.PERMANENT, "HTTP 400", text)
+    ),
+    "the reason of a sink that is down": lambda text: at_the_consumer(stored(id="7"), SinkDown(text)),
+    "text of a handler that raises": lambda text: at_the_consumer(stored(id="7"), ValueError(text)),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_no_line_can_be_forged(way: str, written: io.StringIO, attempts: Attempts) -> None:
     through = []
-    texts = [text for text in ALL if "\ud800" not in text or way.startswith("what a")]
+    texts = [text for text in ALL if "\ud800" not in text or way.startswith("text of a")]
     for text in texts:
         written.seek(0)
         written.truncate()

@@ -74,7 +74,7 @@ def test_no_path_is_at_two_endpoints(attempts: Attempts) -> None:
     through = []
     for path in PATHS:
         found = api().match(path, "POST")
-        assert found is not None  # the last endpoint takes every path
+        assert found is not None  # the last endpoint accepts every path
         method, parameters = found
         mount = mount_of(method.resource_path)
         below = path == mount or path.startswith(f"{mount.rstrip('/')}/")
@@ -115,7 +115,7 @@ def test_a_signature_for_one_provider_is_rejected_at_every_other_endpoint(
     attempts("signatures of another endpoint", 3 * len(others), through)
 
 
-def test_an_endpoint_that_no_one_knows_accepts_no_request(sources: Sources, attempts: Attempts) -> None:
+def test_an_unknown_endpoint_accepts_no_request(sources: Sources, attempts: Attempts) -> None:
     mounts = ["", "/", "/GITHUB", "/github/", "/github/x", "github", "/github\0", "None", "/\u200bgithub", "//github"]
     headers = SIGNERS["github"].sign(BODY, NOW, URL)
     through = []

@@ -47,7 +47,7 @@ def bombs(**headers: str) -> list[tuple[str, Webhook]]:
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=range(len(FILTERS)))
-def test_a_filter_wants_it_or_not(filters: list[dict[str, Any]], attempts: Attempts) -> None:
+def test_a_filter_decides_on_each_payload(filters: list[dict[str, Any]], attempts: Attempts) -> None:
     of_mount = EventFilters({"/": Written(filters).patterns})
     tried = bombs()
     attempts(
@@ -73,7 +73,7 @@ def test_a_source_rejects_unsigned_requests(name: str, attempts: Attempts) -> No
 
 
 @pytest.mark.parametrize("name", SIGNERS)
-def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts) -> None:
+def test_a_genuine_payload_is_accepted_and_keeps_its_id(name: str, attempts: Attempts) -> None:
     """A signed payload may be a bomb too: it keeps its id, and no error turns it into a handshake."""
     provider = SIGNERS[name]
     source = Source.from_description(description(provider.source), SecretsManager(AWSCURRENT=provider.secret))
@@ -101,7 +101,7 @@ def test_a_genuine_one_is_stored_whatever_it_holds(name: str, attempts: Attempts
     attempts("genuine payloads at sources", len(tried), through)
 
 
-def test_the_publisher_answers_each(attempts: Attempts) -> None:
+def test_the_publisher_accepts_each_payload(attempts: Attempts) -> None:
     publisher = Publisher(PublisherSettings("http://sqs/Queue", None), Sqs(), None, EventFilters({"/": FILTERS[0]}))
     tried = [
         (f"{what} as {type}", publisher.handle(request(body, headers=[("Content-Type", type)]), None)["statusCode"])
@@ -111,12 +111,12 @@ def test_the_publisher_answers_each(attempts: Attempts) -> None:
     attempts("payloads at the publisher", len(tried), [f"{what}: {status}" for what, status in tried if status != 202])
 
 
-def test_the_consumer_stores_each_or_drops_it(attempts: Attempts) -> None:
+def test_the_consumer_stores_or_drops_each_payload(attempts: Attempts) -> None:
     sink, sqs, tried = Memory(), Sqs(), bombs()
     consumer = Consumer(
         sink,
         Redelivery(sqs, "http://sqs/Queue", Backoff(30, 900)),
-        DeadLetters(sqs, "http://sqs/Letters"),
+        DeadLetters(sqs, "http://sqs/DeadLetters"),
         event_filters=EventFilters({"/": FILTERS[3]}),
     )
     through = []

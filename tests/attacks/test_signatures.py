@@ -58,7 +58,7 @@ def attack(kind: str, genuine: Request, described: dict[str, Any], attempts: Att
 
 
 @pytest.mark.parametrize("name", SIGNERS | WAYS)
-def test_no_forged_request_of_a_source_gets_in(name: str, attempts: Attempts) -> None:
+def test_no_forged_request_of_a_source_is_accepted(name: str, attempts: Attempts) -> None:
     provider = (SIGNERS | WAYS)[name]
     headers = provider.sign(BODY, NOW, URL)
     genuine = Request(headers, BODY, NOW, provider.secret, URL, query=provider.query(BODY))
@@ -66,7 +66,7 @@ def test_no_forged_request_of_a_source_gets_in(name: str, attempts: Attempts) ->
 
 
 @pytest.mark.parametrize("number", range(len(VECTORS)), ids=[vector["provider"] for vector in VECTORS])
-def test_no_forged_request_of_another_provider_gets_in(number: int, attempts: Attempts) -> None:
+def test_no_forged_request_of_another_provider_is_accepted(number: int, attempts: Attempts) -> None:
     vector = VECTORS[number]
     genuine = Request(
         vector["headers"], vector["payload"].encode(), vector["at"], vector["secret"], vector["url"], vector["method"]

@@ -1,4 +1,4 @@
-"""A publisher takes a payload as a whole or rejects it as too large: never an error, and never a part."""
+"""A publisher accepts a whole payload or rejects it as too large: never an error, and never a part."""
 
 from itertools import product
 
