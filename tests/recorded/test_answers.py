@@ -63,8 +63,8 @@ def send(monkeypatch: pytest.MonkeyPatch) -> Call:
 ANY = {"/{proxy+}": ["ANY"]}
 
 
-@pytest.mark.parametrize("id", of("answer-refused") + of("answer-lenient") + of("answer-empty") + of("answer-base64"))
-def test_an_answer_of_a_function_is_taken_or_not(id: str, send: Call) -> None:
+@pytest.mark.parametrize("id", of("answer-rejected") + of("answer-lenient") + of("answer-empty") + of("answer-base64"))
+def test_an_answer_of_a_function_is_accepted_or_rejected(id: str, send: Call) -> None:
     for said, recorded in zip(FACTS[id]["request"]["answers"], FACTS[id]["recorded"]["answered"], strict=True):
         answer = send(api(ANY, FUNCTION), answer=said)
         assert answer.status_code == recorded["status"]
@@ -77,7 +77,7 @@ def test_an_answer_of_a_function_is_taken_or_not(id: str, send: Call) -> None:
 
 
 @pytest.mark.parametrize("answer", [RuntimeError("it raises"), None, ["a"], {"headers": {"a": ["b"]}}, {"body": {}}])
-def test_an_invalid_response_is_not_either(answer: object, send: Call) -> None:
+def test_an_invalid_answer_of_a_function_is_rejected(answer: object, send: Call) -> None:
     answered = send(api(ANY, FUNCTION), answer=answer)
     assert (answered.status_code, answered.json()) == (502, {"message": "Internal server error"})
     assert answered.headers["x-amzn-errortype"] == "InternalServerErrorException"
@@ -130,7 +130,7 @@ def test_a_functions_answer_names_the_trace(kind: Mapping[str, Any], send: Call)
     assert ("x-amzn-trace-id" in answer.headers) == recorded[kind["type"]]
 
 
-def test_it_is_the_clients(send: Call) -> None:
+def test_the_trace_of_the_client_is_kept(send: Call) -> None:
     fact = FACTS["trace-header-kept"]
     for trace, contains in zip(fact["request"]["traces"], fact["recorded"]["contains"], strict=True):
         answered = send(api(ANY, FUNCTION), answer={}, X_Amzn_Trace_Id=trace).headers["x-amzn-trace-id"]
@@ -151,7 +151,7 @@ def test_some_headers_of_an_answer_arrive_under_another_name(send: Call) -> None
         assert sorted(arrived) == sorted(name.lower() for name in expected)
 
 
-def test_some_headers_of_a_call_no_one_may_map(send: Call) -> None:
+def test_some_headers_of_a_call_cannot_be_mapped(send: Call) -> None:
     fact = FACTS["request-parameters-forbidden"]
     for name in fact["request"]["names"]:
         answer = send(
@@ -170,7 +170,7 @@ def rejected(answer: httpx.Response, recorded: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("id", of("routing-unknown"))
-def test_without_an_integration_api_gateway_says_so(id: str, send: Call) -> None:
+def test_a_request_without_an_integration_is_rejected(id: str, send: Call) -> None:
     request, recorded = FACTS[id]["request"], FACTS[id]["recorded"]
     rejected(send(api(request["resources"], MOCK), request["call"]), recorded)
     # A method that no API has is answered elsewhere.
@@ -187,7 +187,7 @@ def test_a_request_reaches_the_method_that_it_should(id: str) -> None:
         assert found[0].resource_path == resource
 
 
-def test_a_key_lets_in(send: Call) -> None:
+def test_a_request_with_the_api_key_is_accepted(send: Call) -> None:
     fact, made = FACTS["api-key"], api(ANY, MOCK)
     methods = {"/{proxy+}": {"ANY": replace(made.resources["/{proxy+}"]["ANY"], api_key_required=True)}}
     keyed = replace(made, resources=methods, api_keys=frozenset({"key"}))
@@ -200,7 +200,7 @@ def test_a_function_that_cannot_be_called_is_an_error_of_the_api(send: Call) -> 
     rejected(answer, FACTS["integration-failure-status"]["recorded"])
 
 
-def test_an_api_that_is_set_up_wrongly_is_one_too(send: Call) -> None:
+def test_a_template_without_a_status_is_an_error_of_the_api(send: Call) -> None:
     answer = send(api(ANY, MOCK | {"requestTemplates": {"application/json": "{}"}}))
     rejected(answer, FACTS["gateway-bad-endpoint"]["recorded"])
 
@@ -227,7 +227,7 @@ def test_a_mocks_template_need_not_be_json(send: Call) -> None:
     assert (answer.status_code, answer.text) == (fact["recorded"]["status"], fact["recorded"]["body"])
 
 
-def test_the_template_of_a_request_may_decide_about_the_answer(send: Call) -> None:
+def test_the_template_of_a_request_may_decide_on_the_answer(send: Call) -> None:
     fact = FACTS["override-in-request-template"]
     answer = send(api(ANY, MOCK | {"requestTemplates": {"application/json": fact["request"]["template"]}}))
     assert (answer.status_code, answer.headers["foo"]) == (fact["recorded"]["status"], fact["recorded"]["header foo"])
@@ -247,7 +247,7 @@ def test_the_status_of_the_back_end_selects_the_response(id: str) -> None:
     assert chosen == FACTS[id]["recorded"]["chosen"]
 
 
-def test_an_only_template_answers_whatever_was_asked_for() -> None:
+def test_the_only_template_is_used_for_any_accepted_type() -> None:
     fact = FACTS["response-template-by-other-type"]
     response = {"responseTemplates": fact["request"]["templates"]}
     assert mapping.response_template(response, fact["request"]["accept"])[0] == fact["recorded"]["content_type"]

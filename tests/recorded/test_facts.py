@@ -32,7 +32,7 @@ from ..runtime.events import REQUEST_ID
 from .facts import FACTS, of
 
 
-def test_each_fact_says_who_recorded_it_and_when() -> None:
+def test_each_fact_has_its_test_and_most_have_a_date() -> None:
     assert len(FACTS) > 80
     assert [id for id, fact in FACTS.items() if "::" not in fact["source"]] == []
     assert len([id for id, fact in FACTS.items() if fact["recorded_at"] is None]) < 10
@@ -74,7 +74,7 @@ def call(fact: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("id", of("event-path"))
-def test_a_path_arrives_as_its_client_wrote_it(id: str) -> None:
+def test_a_path_arrives_as_the_client_wrote_it(id: str) -> None:
     recorded = FACTS[id]["recorded"]
     event = proxy.event(call(FACTS[id]))
     assert event["path"] == recorded["path"]
@@ -123,7 +123,7 @@ def test_some_headers_never_reach_a_function_and_some_are_added(id: str) -> None
     assert [name for name in recorded["arrived"] if name.lower() not in headers] == []
 
 
-def test_nor_a_template() -> None:
+def test_some_headers_never_reach_a_template() -> None:
     fact = FACTS["template-headers-dropped-regional"]
     # It writes each header by itself, and compares names with regard to case.
     template = "".join(f"{name}=$input.params('{name.lower()}')\n" for name in fact["recorded"]["rendered"])
@@ -145,7 +145,7 @@ def test_the_content_type_decides_how_bytes_arrive(id: str) -> None:
     assert mapping.text(call(FACTS[id])) == FACTS[id]["recorded"]["back_end_got"]
 
 
-def test_of_bytes_no_template_is_rendered() -> None:
+def test_a_template_for_bytes_is_an_error() -> None:
     fact = FACTS["binary-request-template-of-bytes"]
     reached = call(fact)
     templates = {"requestTemplates": {"application/json": fact["request"]["template"]}}
@@ -218,7 +218,7 @@ def test_an_absent_reply_is_an_empty_object_too() -> None:
     assert mapping.rendered(fact["request"]["template"], reached, mapping.reply_text(reached, {}, "")) == "{}"
 
 
-def test_without_a_template_it_is_passed_on_as_one() -> None:
+def test_without_a_template_an_absent_payload_is_passed_on_as_an_empty_object() -> None:
     fact = FACTS["passthrough-without-body"]
     assert mapping.request(call(fact)) == fact["recorded"]["passed_on"]
 

@@ -71,7 +71,7 @@ def records(*ids: str) -> list[dict[str, Any]]:
     return [sqs_event(replace(webhook(id=id), message_id=id))["Records"][0] for id in ids]
 
 
-def test_a_record_of_our_tests_is_one_of_lambdas() -> None:
+def test_a_record_of_our_tests_has_the_form_of_lambdas() -> None:
     recorded = FACTS["esm-record"]["recorded"]
     for made in (record("body", None), records("a")[0]):
         assert sorted(made) == recorded["keys"]
@@ -91,7 +91,7 @@ def test_a_dead_letter_has_the_attributes_of_its_record() -> None:
     assert sent["MessageAttributes"].items() >= fact["request"]["MessageAttributes"].items()
 
 
-def test_of_a_group_all_are_retried_from_the_first_that_failed() -> None:
+def test_a_group_is_retried_from_its_first_failed_message() -> None:
     """Compare with the response by which AWS was recorded to retry messages 2, 3 and 4 in order."""
     fact = FACTS["esm-batch-item-failures-fifo"]
     answer = consume(Sqs(), records(*fact["request"]["messages"]), "2", fifo=True)
@@ -110,8 +110,8 @@ def test_nothing_is_delivered_before_a_postponed_message() -> None:
         assert len(set(sqs.delays().values())) == 1
 
 
-def test_no_message_takes_the_good_ones_of_its_batch_along() -> None:
-    """Unlike a function that raises, which loses the whole batch."""
+def test_a_malformed_message_fails_no_other_message_of_its_batch() -> None:
+    """A function that raises would fail the whole batch."""
     bad, _ = FACTS["esm-function-raises"]["request"]["messages"]
     dead_letters = Sqs()
     assert consume(dead_letters, [record(bad, None), *records("good")]) == {"batchItemFailures": []}
@@ -119,19 +119,22 @@ def test_no_message_takes_the_good_ones_of_its_batch_along() -> None:
 
 
 # "can only include alphanumeric and punctuation characters. 1 to 128 in length"
-TAKEN = re.compile("[!-~]{1,128}")
+VALID = re.compile("[!-~]{1,128}")
 
 
-def test_ids_for_a_fifo_queue_have_the_characters_that_it_takes() -> None:
-    for id, name in (("group-standard-refused", "MessageGroupId"), ("deduplication-refused", "MessageDeduplicationId")):
-        assert [call[name] for call in FACTS[id]["request"]["calls"] if TAKEN.fullmatch(call[name])] == []
+def test_ids_for_a_fifo_queue_have_only_characters_that_it_accepts() -> None:
+    for id, name in (
+        ("group-standard-rejected", "MessageGroupId"),
+        ("deduplication-rejected", "MessageDeduplicationId"),
+    ):
+        assert [call[name] for call in FACTS[id]["request"]["calls"] if VALID.fullmatch(call[name])] == []
     sqs = Sqs()
     Publisher(PublisherSettings("https://sqs/queue.fifo", None), sqs).handle(request(b"x"), None)
     consume(sqs, [record("no webhook", None, group="tenant")], fifo=True)
     assert len(sqs.sent) == 2
     for sent in sqs.sent:
-        assert TAKEN.fullmatch(sent["MessageGroupId"])
-        assert TAKEN.fullmatch(sent["MessageDeduplicationId"])
+        assert VALID.fullmatch(sent["MessageGroupId"])
+        assert VALID.fullmatch(sent["MessageDeduplicationId"])
 
 
 @pytest.mark.parametrize("id", ["send-empty-attribute", "send-attribute-invalid-characters"])
@@ -217,14 +220,14 @@ REJECTED = [id for id, fact in FACTS.items() if "errors" in fact["recorded"]]
 
 
 @pytest.mark.parametrize("id", REJECTED)
-def test_sqs_rejects_what_it_should(id: str, queues: Queues) -> None:
+def test_sqs_rejects_the_recorded_calls(id: str, queues: Queues) -> None:
     asked = FACTS[id]["request"]
     url = queues.make(asked["fifo"]) + ("-absent" if asked.get("absent") else "")
     found = [error_of(queues.sqs.send_message, QueueUrl=url, **call) for call in asked["calls"]]
     assert found == local(id)["errors"]
 
 
-def test_a_standard_queue_gives_a_group_back(queues: Queues) -> None:
+def test_a_standard_queue_returns_the_group_of_a_message(queues: Queues) -> None:
     fact, url = FACTS["group-standard"], queues.make()
     queues.sqs.send_message(QueueUrl=url, MessageBody="x", **fact["request"])
     (received,) = queues.receive(url)
@@ -232,7 +235,7 @@ def test_a_standard_queue_gives_a_group_back(queues: Queues) -> None:
 
 
 @pytest.mark.parametrize("id", ["fifo-deduplication-after-delete", "fifo-deduplication-across-groups"])
-def test_a_fifo_queue_takes_an_id_once(id: str, queues: Queues) -> None:
+def test_a_fifo_queue_accepts_an_id_once(id: str, queues: Queues) -> None:
     url, received = queues.make(fifo=True), []
     for body, group, deduplication in FACTS[id]["request"]["sent"]:
         queues.send(url, body, group, deduplication)
@@ -250,7 +253,7 @@ def test_one_receive_holds_several_groups(queues: Queues) -> None:
     assert queues.bodies(url) == local(id)["received"]
 
 
-def test_messages_behind_one_that_waits_for_longer_wait_with_it(queues: Queues) -> None:
+def test_messages_behind_a_postponed_message_wait_with_it(queues: Queues) -> None:
     id = "fifo-visibility-extended"
     for extended, expected in zip(FACTS[id]["request"]["extended"], local(id)["received"], strict=True):
         url = queues.make(fifo=True, VisibilityTimeout="1")
@@ -269,7 +272,7 @@ def test_messages_behind_one_that_waits_for_longer_wait_with_it(queues: Queues) 
         assert [body for body in found if body in GROUP] == expected
 
 
-def test_a_delete_after_the_visibility_timeout(queues: Queues) -> None:
+def test_a_delete_after_the_visibility_timeout_has_the_recorded_result(queues: Queues) -> None:
     late, clock = (queues.make(fifo=True, VisibilityTimeout="1") for _ in range(2))
     for url in (late, clock):
         queues.send(url, "x", group="g")
@@ -280,7 +283,7 @@ def test_a_delete_after_the_visibility_timeout(queues: Queues) -> None:
     assert found == local("fifo-delete-too-late")["error"]
 
 
-def test_a_group_goes_on_after_its_first_message_is_a_dead_letter(queues: Queues) -> None:
+def test_a_group_continues_after_its_first_message_is_dead_lettered(queues: Queues) -> None:
     id = "dlq-fifo-goes-on"
     asked = FACTS[id]["request"]
     url, dead_letters = queues.with_dead_letters(asked["max_receive_count"], fifo=True)
@@ -291,7 +294,7 @@ def test_a_group_goes_on_after_its_first_message_is_a_dead_letter(queues: Queues
     assert queues.bodies(dead_letters) == local(id)["dead_letters"]
 
 
-def test_a_message_that_sqs_moves_keeps_all_that_it_had(queues: Queues) -> None:
+def test_a_message_that_sqs_moves_keeps_its_attributes(queues: Queues) -> None:
     id = "dlq-moved-by-sqs"
     asked = FACTS[id]["request"]
     url, dead_letters = queues.with_dead_letters(max_receive_count=1)
@@ -443,7 +446,7 @@ def first_record(mapped: Mapped) -> dict[str, Any]:
     return found
 
 
-def test_a_record_is_as_it_was_recorded(mapped: Mapping[str, Mapped]) -> None:
+def test_a_record_has_the_recorded_form(mapped: Mapping[str, Mapped]) -> None:
     plain, recorded = first_record(mapped["esm-record"]), local("esm-record")
     assert sorted(plain) == recorded["keys"]
     assert sorted(plain["attributes"]) == recorded["attributes"]
@@ -454,7 +457,7 @@ def test_a_record_is_as_it_was_recorded(mapped: Mapping[str, Mapped]) -> None:
     assert sorted(fifo["attributes"]) == local("esm-record-fifo")["attributes"]
 
 
-def test_a_body_that_is_no_json_matches_no_filter_and_is_gone(mapped: Mapping[str, Mapped]) -> None:
+def test_a_body_that_is_no_json_matches_no_filter_and_is_deleted(mapped: Mapping[str, Mapped]) -> None:
     filtered = mapped["esm-filter-no-json"]
     assert wait_for(lambda: bool(filtered.calls()) and filtered.is_empty(), SECONDS)
     assert [each["body"] for call in filtered.calls() for each in call] == local("esm-filter-no-json")["invoked_with"]
