@@ -1,7 +1,8 @@
 """The effect of a change of the run time: the functions of this checkout against those of another, in turns.
 
-git worktree add ../before COMMIT
-PYTHONPATH=examples python benchmarks/before.py ../before
+Create the other one by `git worktree add ../before COMMIT`.
+
+    PYTHONPATH=examples python benchmarks/before.py ../before
 """
 
 import argparse

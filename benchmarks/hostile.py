@@ -1,7 +1,7 @@
 """The processor time and memory of publisher and consumer for unsigned requests of the largest size. The time is that
 of a function of 256 MiB, and must stay below half of the timeouts.
 
-PYTHONPATH=tests python benchmarks/hostile.py
+PYTHONPATH=. python benchmarks/hostile.py
 """
 
 import gc
@@ -74,7 +74,7 @@ def consuming(checked: Sources | None, filters: EventFilters | None, each: Hosti
         consumer = Consumer(
             Sink(),  # type: ignore[arg-type]
             Redelivery(sqs, "queue", Backoff(30, 900)),
-            DeadLetters(sqs, "letters"),
+            DeadLetters(sqs, "dead_letters"),
             5,
             checked,
             filters,
@@ -117,16 +117,16 @@ def main(only: list[str]) -> None:
     someone = next(iter(ALL.values()))
     above = []
     print(f"{'seconds at 256 MiB, MiB':42} {'publisher':>9} {'MiB':>4} {'consumer':>9} {'MiB':>4}  by what")
-    for name, sender in cases():
+    for name, signer in cases():
         if only and name not in only:
             continue
-        checked = None if sender is None else sources(sender, SecretsManager(AWSCURRENT=sender.secret))
-        filters = FILTERS if sender is None else None
+        checked = None if signer is None else sources(signer, SecretsManager(AWSCURRENT=signer.secret))
+        filters = FILTERS if signer is None else None
         # The function does not have the CDK in its memory, which would slow each garbage collection.
         gc.freeze()
         worst = {}
         for function, made in (("publisher", publishing), ("consumer", consuming)):
-            works = [(made(checked, filters, each, at), each.what) for each in hostile(sender or someone, at, REQUEST)]
+            works = [(made(checked, filters, each, at), each.what) for each in hostile(signer or someone, at, REQUEST)]
             cpu, what, work = max(((seconds_of(work), what, work) for work, what in works), key=lambda each: each[0])
             dense = [work for work, what in works if what in ("objects", "arrays")]
             worst[function] = (cpu / VCPU, max(map(memory_of, [work, *dense])), what)

@@ -54,9 +54,7 @@ def check(command: str) -> None:
             continue
         program, arguments = words[0], words[1:]
         if program not in _PROGRAMS:
-            raise Wrong(
-                f"no one knows how to check {program}: add it to {Path(__file__).name}, or run it in an sh block"
-            )
+            raise Wrong(f"there is no check of {program}: add one to {Path(__file__).name}, or run it in an sh block")
         _PROGRAMS[program](arguments)
 
 
@@ -75,7 +73,7 @@ def _simple_commands(command: str) -> Iterator[list[str]]:
 
 def _pip(arguments: Sequence[str]) -> None:
     if arguments[0] != "install":
-        raise Wrong(f"pip {arguments[0]} is not what a page should ask for")
+        raise Wrong(f"a page must not use pip {arguments[0]}")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     pinned = {line.partition("==")[0].lower() for line in (ROOT / "requirements/dev.txt").read_text().splitlines()}
     for argument in arguments[1:]:

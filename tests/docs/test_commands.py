@@ -18,7 +18,7 @@ from .commands import Wrong, check, shown
         "aws lambda update-event-source-mapping --uuid X --no-enabled",
     ],
 )
-def test_a_command_that_there_is_passes(command: str) -> None:
+def test_an_existing_command_passes(command: str) -> None:
     check(command)
 
 
@@ -45,7 +45,7 @@ def test_a_command_that_there_is_passes(command: str) -> None:
         "curl 'unfinished",
     ],
 )
-def test_a_command_that_there_is_not_is_found(command: str) -> None:
+def test_a_wrong_command_is_found(command: str) -> None:
     with pytest.raises(Wrong):
         check(command)
 

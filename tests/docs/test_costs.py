@@ -67,7 +67,7 @@ def test_a_million_webhooks_cost_as_much_as_in_the_table(ingress: str, column: i
     assert table == {name: f"{usd:.3f}" for name, usd in expected.items()}
 
 
-def test_the_memory_is_what_the_functions_have() -> None:
+def test_the_memory_and_the_batch_size_are_those_of_the_functions() -> None:
     known = functions("Lambda")
     assert told(r"(\d+) MiB each") == known["Publisher"] == known["Consumer"]
     assert told(r"batches of (\d+)") == known["batch"]
@@ -79,7 +79,7 @@ def test_an_empty_queue_costs_as_much_as_on_the_page() -> None:
     assert told(r"at most \$ ([\d.]+) a month") == round(requests * PRICES["sqs_standard_request"], 2)
 
 
-def test_a_large_payload_counts_as_many_requests_as_the_page_says() -> None:
+def test_a_large_payload_costs_as_many_requests_as_on_the_page() -> None:
     at_once, chunk = told(r"A payload of (\d+) KB"), told(r"for each (\d+) KB")
     assert told(r"is (\d+) requests to send") == -(-at_once // chunk)
     write_units = told(r"and (\d+) write units")

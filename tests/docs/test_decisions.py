@@ -13,7 +13,7 @@ HEAD = re.compile(
 )
 
 
-def test_each_has_the_number_of_its_name_a_date_and_a_status() -> None:
+def test_each_decision_has_the_number_of_its_file_a_date_and_a_status() -> None:
     assert FILES
     for number, file in enumerate(FILES, 1):
         head = HEAD.match(file.read_text())
@@ -22,7 +22,7 @@ def test_each_has_the_number_of_its_name_a_date_and_a_status() -> None:
         assert date.fromisoformat(head["date"]) <= date.fromisoformat(head["amended"] or head["date"]), file.name
 
 
-def test_the_index_has_each_in_its_order() -> None:
+def test_the_index_lists_each_decision_in_order() -> None:
     rows = []
     for file in FILES:
         head = HEAD.match(file.read_text())

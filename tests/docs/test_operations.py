@@ -78,7 +78,7 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_asks_for_fields_and_messages_that_there_are(query: str, fields: dict[str, set[str]]) -> None:
+def test_a_query_names_existing_fields_and_messages(query: str, fields: dict[str, set[str]]) -> None:
     without_texts = re.sub(r'"[^"]*"|/[^/]*/', "", query)
     made = {name.strip() for name in re.findall(r" as (\w+)", without_texts)}
     syntax = {"fields", "filter", "sort", "stats", "like", "asc", "desc", "in", "by", "as", "count", "max"}
@@ -98,7 +98,7 @@ def test_a_line_has_the_fields_of_the_table(line: str, stage: str, told: str, fi
         assert names == known, message
 
 
-def test_a_redrive_names_its_destination_since_sqs_does_not_know_from_where_the_consumer_sent_a_dead_letter() -> None:
+def test_a_redrive_names_its_destination_which_sqs_does_not_know() -> None:
     pages = {path.name: path.read_text() for path in (Path(__file__).parents[2] / "docs").rglob("*.md")}
     told = {name: text for name, text in pages.items() if "start-message-move-task" in text}
     assert {"operations.md", "errors.md"} <= set(told)

@@ -32,7 +32,6 @@ from .pages import PAGES, ROOT, Fence, every_fence, fences, links, write_files
 
 FENCES = list(every_fence())
 LANGUAGES = {"bash", "js", "json", "python", "sh", "sql", "text"}
-# A page takes 15 seconds on an idle machine.
 
 
 def each(fences: list[Fence]) -> pytest.MarkDecorator:
@@ -59,7 +58,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
+def test_every_block_has_a_language_that_is_tested(page: Path) -> None:
     known = fences(page)
     assert [(str(fence), fence.language) for fence in known if fence.language not in LANGUAGES] == []
     # A block that is indented, or whose title has another form, would not be tested.
@@ -67,7 +66,7 @@ def test_every_block_is_of_a_kind_that_is_tested(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for link in links(page):
         target, _, anchor = link.partition("#")
         file = (page.parent / target).resolve() if target else page
@@ -103,7 +102,7 @@ def stacks(assembly: CloudAssembly) -> list[CloudFormationStackArtifact]:
 
 
 @each([fence for fence in FENCES if fence.language == "python" and fence.title and not fence.is_quotation])
-def test_a_file_is_python(fence: Fence) -> None:
+def test_a_python_file_compiles(fence: Fence) -> None:
     compile(fence.text, fence.title, "exec")
 
 
@@ -130,12 +129,12 @@ def test_a_quotation_is_in_the_file(fence: Fence) -> None:
 
 
 @each(of("json"))
-def test_json_is_json(fence: Fence) -> None:
+def test_a_json_block_is_valid(fence: Fence) -> None:
     json.loads(fence.text)
 
 
 @each(of("js"))
-def test_a_file_for_node_is_one_that_node_reads(fence: Fence, folder: Path) -> None:
+def test_node_parses_a_javascript_file(fence: Fence, folder: Path) -> None:
     node = shutil.which("node", path=environment(folder)["PATH"])
     assert node
     run = subprocess.run([node, "--check", fence.title], capture_output=True, text=True, check=False)
@@ -143,14 +142,14 @@ def test_a_file_for_node_is_one_that_node_reads(fence: Fence, folder: Path) -> N
 
 
 @each([fence for fence in of("sql") if fence.text.startswith("CREATE TABLE")])
-def test_the_table_is_the_one_that_the_sink_expects(fence: Fence) -> None:
+def test_the_table_is_that_of_the_sink(fence: Fence) -> None:
     secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
     makers = Sink.postgres, Sink.mysql
     assert fence.text in [make(host="h", database_name="d", secret=secret).create_table_statement for make in makers]
 
 
 @each([fence for fence in of("sql") if not fence.text.startswith("CREATE TABLE")])
-def test_a_statement_is_one_that_postgres_takes(fence: Fence, postgres: PostgresServer) -> None:
+def test_postgres_runs_a_statement(fence: Fence, postgres: PostgresServer) -> None:
     secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
     table = Sink.postgres(host="h", database_name="d", secret=secret).create_table_statement
     connection = postgres.connect()
@@ -162,7 +161,7 @@ def test_a_statement_is_one_that_postgres_takes(fence: Fence, postgres: Postgres
 
 
 @each(of("bash"))
-def test_a_command_that_is_only_shown_is_one_that_there_is(fence: Fence) -> None:
+def test_a_command_that_is_only_shown_exists(fence: Fence) -> None:
     commands = list(shown(fence.text))
     assert commands, "a bash block has commands"
     for command in commands:
@@ -175,7 +174,7 @@ class SharedAws:
     It is empty for each page, except for the CDK's bootstrap stack.
     """
 
-    # Pages end with `down`, after which the next one would have to start it again.
+    # Pages end with `down`. Without this function, the next page would have to start it again.
     prelude = """
 scalable-webhook() {
   if [ "$*" = "local down" ]; then echo "local AWS stopped"; else command scalable-webhook "$@"; fi
@@ -207,7 +206,7 @@ def shared_aws() -> Iterator[SharedAws]:
 
 
 # Pages whose commands start and end a local AWS.
-OF_ITS_LIFE = {"README.md", "docs/index.md", "docs/local-aws.md"}
+WITH_ITS_OWN = {"README.md", "docs/index.md", "docs/local-aws.md"}
 SMOKE = {"README.md", "docs/recipes/github-into-python.md"}
 
 
@@ -227,7 +226,7 @@ def test_the_commands_of_a_page_work_as_described(page: Path, folder: Path, requ
     # One shell for all blocks: each one sees the variables of those before it.
     script = "\n".join(f"exec > {file.name}\n{fence.text}" for fence, file in zip(commands, said, strict=True))
     variables = environment(folder)
-    if str(page.relative_to(ROOT)) not in OF_ITS_LIFE:
+    if str(page.relative_to(ROOT)) not in WITH_ITS_OWN:
         shared: SharedAws = request.getfixturevalue("shared_aws")
         shared.empty()
         script = shared.prelude + script
@@ -253,8 +252,8 @@ def test_the_commands_of_a_page_work_as_described(page: Path, folder: Path, requ
             errors.write(subprocess.run(look, env=variables, capture_output=True, text=True, check=False).stdout)
             errors.flush()
         finally:
-            # End the shell and its background processes by their session. A local AWS that is still starting is ended
-            # by its command, if that is asked to.
+            # End the shell and its background processes by their session. A command that still starts a local AWS ends
+            # it on an interrupt.
             with suppress(ProcessLookupError, subprocess.TimeoutExpired):
                 os.killpg(run.pid, signal.SIGINT)
                 run.wait(10)

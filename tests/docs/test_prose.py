@@ -77,7 +77,7 @@ def prose(*files: Path) -> tuple[int, list[str]]:
     return run.returncode, run.stdout.splitlines()
 
 
-def test_each_kind_of_fault_is_found_where_it_is(tmp_path: Path) -> None:
+def test_each_kind_of_fault_is_found_in_its_line(tmp_path: Path) -> None:
     pages = {tmp_path / f"{number}.md": line for number, line in enumerate(LINES)}
     for page, (line, _, _) in pages.items():
         page.write_text(f"# A page\n\n{line}\n")
@@ -104,7 +104,7 @@ def test_a_module_is_read_for_docstrings_comments_and_errors(tmp_path: Path) -> 
     assert {int(line) for (line,) in found} == {1, 3, 4, 11, 14, 15}
 
 
-def test_the_pages_are_held_to_it() -> None:
+def test_the_pages_have_no_fault() -> None:
     """Lint the pages as `make check` does."""
     assert prose() == (0, [])
     assert "$(BIN)/python -m prose\n" in (ROOT / "Makefile").read_text()

@@ -77,7 +77,7 @@ def test_nothing_is_loaded_from_the_network(site: Path, pages: dict[Path, Page])
     ] == []
 
 
-def test_every_link_of_every_page_leads_somewhere(site: Path, pages: dict[Path, Page]) -> None:
+def test_every_link_of_every_page_has_a_target(site: Path, pages: dict[Path, Page]) -> None:
     dead = []
     for file, page in pages.items():
         if file.name == "404.html":  # its links are relative to the requested page

@@ -52,7 +52,7 @@ def test_each_source_has_a_page_and_each_page_a_source() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_app_has_the_source(name: str) -> None:
+def test_the_app_of_a_page_has_its_source(name: str) -> None:
     app = page(name).partition("```python")[2].partition("```")[0]
     assert f"Source.{name}(" in app
     assert set(re.findall(r"^    +(\w+)=", app.partition("Source.hmac(")[2].partition(")")[0], re.MULTILINE)) <= set(
@@ -61,12 +61,12 @@ def test_its_app_has_the_source(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_chapters_are_those_of_every_other(name: str) -> None:
+def test_each_page_has_the_same_chapters(name: str) -> None:
     assert re.findall(r"^## (.+)$", page(name), re.MULTILINE) == HEADINGS
 
 
 @pytest.mark.parametrize("name", providers())
-def test_the_time_window_is_what_the_source_has(name: str) -> None:
+def test_the_time_window_is_that_of_the_source(name: str) -> None:
     tolerance = ways(source(name))[0].get("tolerance")
     told = checked(name)["time window"]
     if name == "hmac":
@@ -76,7 +76,7 @@ def test_the_time_window_is_what_the_source_has(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", providers())
-def test_the_idempotency_key_is_what_the_source_has(name: str) -> None:
+def test_the_idempotency_key_is_that_of_the_source(name: str) -> None:
     made = source(name)
     unique = made.delivery_id_header or ways(made)[0].get("id_field")
     told = checked(name)["idempotency key"]
@@ -89,27 +89,27 @@ def test_the_idempotency_key_is_what_the_source_has(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", providers())
-def test_it_says_which_ingress_there_is(name: str) -> None:
+def test_the_page_names_the_possible_ingresses(name: str) -> None:
     made = source(name)
 
-    def behind_a_direct_integration() -> None:
+    def synth_with_a_direct_integration() -> None:
         ScalableWebhook(Stack(App(), "Stack"), "Webhook", source=made, ingress=Ingress.direct_integration())
 
     if checked(name)["ingress"].startswith("both"):
-        behind_a_direct_integration()
+        synth_with_a_direct_integration()
     else:
         assert checked(name)["ingress"].startswith("the Lambda integration")
         with pytest.raises(ValueError, match="ingress"):
-            behind_a_direct_integration()
+            synth_with_a_direct_integration()
 
 
 @pytest.mark.parametrize("name", providers())
-def test_endpoint_verification_is_told(name: str) -> None:
+def test_the_page_names_an_endpoint_verification_if_there_is_one(name: str) -> None:
     assert checked(name)["endpoint verification"].startswith("none") == (not source(name).handshakes)
 
 
 @pytest.mark.parametrize("name", BY_METHOD)
-def test_it_names_the_library_that_verified_it(name: str) -> None:
+def test_the_page_names_the_library_or_signature_that_verified_the_source(name: str) -> None:
     told, verified_by = checked(name)["tested with"], BY_METHOD[name].verified_by
     if verified_by.startswith("https://"):
         assert f"({verified_by})" in told
@@ -120,7 +120,7 @@ def test_it_names_the_library_that_verified_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["hmac", "token"])
-def test_there_is_a_question_for_each_argument(name: str) -> None:
+def test_the_page_has_a_question_for_each_argument(name: str) -> None:
     asked = {
         argument
         for row in re.findall(r"^\| [^|]+\? \| ([^|]+) \|", page(name), re.MULTILINE)
@@ -133,7 +133,7 @@ EXAMPLES = re.findall(r"\| `((?:header|timestamp_header|signed_content)=.+)` \|$
 
 
 @pytest.mark.parametrize("arguments", EXAMPLES)
-def test_an_example_of_a_signature_is_one(arguments: str) -> None:
+def test_an_example_of_a_signature_makes_a_source(arguments: str) -> None:
     secret = secretsmanager.Secret(Stack(App(), "Stack"), "Secret")
     header = "" if arguments.startswith("header=") else 'header="X-Signature", '
     assert eval(f"Source.hmac(secret, {header}{arguments})", {"Source": Source, "secret": secret})
@@ -143,7 +143,7 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == 8
 
 
-def test_the_readme_names_providers_that_there_are() -> None:
+def test_the_readme_names_existing_providers() -> None:
     readme = " ".join((FOLDER.parents[1] / "README.md").read_text().split())
     (names,) = re.findall(r"\*\*Receive webhooks from (.+?) in ", readme)
     named = set(re.split(", | and ", names))
@@ -151,7 +151,7 @@ def test_the_readme_names_providers_that_there_are() -> None:
     assert named <= {provider.name for provider in PROVIDERS}
 
 
-def test_the_number_of_other_providers_is_told() -> None:
+def test_the_pages_have_the_number_of_other_providers() -> None:
     others = page("providers")
     count = (
         others.count("\nScalableWebhook(") - 1 + len(re.findall(r"^\| \[.+\]\(.+\) \| `Source\.", others, re.MULTILINE))

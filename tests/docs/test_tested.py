@@ -15,12 +15,12 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_has_something_to_run(command: str) -> None:
+def test_the_files_and_targets_of_a_command_exist(command: str) -> None:
     program, *names = command.split()
     assert [name for name in names if not (ROOT / name).exists() and name not in TARGETS] == [], program
 
 
-def test_no_folder_of_tests_is_left_out() -> None:
+def test_the_page_lists_every_folder_of_tests() -> None:
     told = {name.split("/")[1] for command in COMMANDS for name in command.split() if name.startswith("tests/")}
     folders = {folder.name for folder in (ROOT / "tests").iterdir() if any(folder.glob("test_*.py"))}
     assert folders <= told
