@@ -1,11 +1,12 @@
-"""Write the lists of providers and sinks into the pages and the navigation; with --check, fail if they are stale."""
+"""Write the lists of options, providers and sinks into the pages and the navigation; with --check, fail if they are stale."""
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cdk_scalable_webhook import Sink
+from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, Sink
 from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
 ROOT = Path(__file__).parents[1]
@@ -70,11 +71,26 @@ def title_of(page: Path) -> str:
     return page.read_text().partition("\n")[0].removeprefix("# ")
 
 
+def options(kind: type) -> str:
+    """Return a table of the options of a class, from its docstring."""
+    (told,) = re.findall(r"Attributes:\n(.*?)\n\n", inspect.getdoc(kind) or "", re.DOTALL)
+    rows = []
+    for name, text in re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", told, re.DOTALL | re.MULTILINE):
+        meaning, _, default = " ".join(text.replace("``", "`").split()).partition(" Default: ")
+        sentence = re.split(r"(?<=[.;]) ", meaning)[0].removesuffix(".").removesuffix(";")
+        rows.append([f"`{name}`", sentence[0].lower() + sentence[1:], default.removesuffix(".")])
+    return table(("argument", "meaning", "default"), rows)
+
+
 def lists() -> list[tuple[Path, str, str]]:
     """Return each list: its file, its name there, and its lines."""
     site = ROOT / "zensical.toml"
     pages = [page_of(name) for name in names_of_sinks()]
     return [
+        *(
+            (DOCS / "arguments.md", kind.__name__, options(kind))
+            for kind in (ApiOptions, QueueOptions, ConsumerOptions)
+        ),
         (DOCS / "sources" / "index.md", "providers", providers()),
         (DOCS / "sinks" / "index.md", "sinks", sinks()),
         (site, "providers", navigation("sources", ((each.name, each.page) for each in PROVIDERS))),
@@ -91,12 +107,12 @@ def main() -> None:
         before, found, rest = text.partition(f"{first}{end}")
         _, closed, after = rest.partition(f"{end[1:]}{last}\n")
         if not (found and closed):
-            sys.exit(f"{file.relative_to(ROOT)} has no place for the {name}: the lines {first!r} and {last!r}")
+            sys.exit(f"{file.relative_to(ROOT)} has no place for {name}: the lines {first!r} and {last!r}")
         fresh = f"{before}{found}{lines}{closed}{after}"
         if "--check" in sys.argv and fresh != text:
             sys.exit(f"the {name} in {file.relative_to(ROOT)} are stale: run make generate")
         file.write_text(fresh)
-    print("the lists of providers and sinks are fresh")
+    print("the lists of options, providers and sinks are fresh")
 
 
 if __name__ == "__main__":

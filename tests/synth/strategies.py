@@ -77,6 +77,7 @@ class Argument:
         kinds: The types of junk that are right here.
         element: The same for each element, if it takes a list or a dict.
         required: Whether it must be given.
+        limit: The highest value, and one that is just above it, if there is a limit.
     """
 
     good: SearchStrategy[Any] = field(default_factory=st.nothing)
@@ -84,6 +85,7 @@ class Argument:
     kinds: tuple[type, ...] = ()
     element: "Argument | None" = None
     required: bool = False
+    limit: tuple[Any, Any] | None = None
 
     def may_be(self, value: Any) -> bool:
         """Tell whether a value is of the right type, whatever else is wrong with it."""
@@ -225,7 +227,7 @@ def numbers(low: int, high: int, *more: float, tokens: bool = True, fractions: b
     if tokens:
         fine |= NUMBER_TOKENS
     bad = st.sampled_from([low - 1, high + 1, 0, -1, -(2**31), 2**31, 2**53, 2**53 + 1, 2**63, 10**400, -(10**5000)])
-    return Argument(fine, bad | st.integers(), (int, float) if fractions else (int,))
+    return Argument(fine, bad | st.integers(), (int, float) if fractions else (int,), limit=(high, high + 1))
 
 
 def durations(low: int, high: int, *, tokens: bool = True) -> Argument:
@@ -238,7 +240,8 @@ def durations(low: int, high: int, *, tokens: bool = True) -> Argument:
     off = [Duration.seconds(low - 1)] if low > 0 else []
     off += [Duration.seconds(high + 1), Duration.millis(500), Duration.millis(low * 1000 + 1), Duration.millis(1500)]
     off += [Duration.seconds(0), Duration.days(400), Duration.days(2**40), Duration.seconds(2.5), Duration.minutes(0.5)]
-    return Argument(fine | unknown if tokens else fine, st.sampled_from(off) | unknown, (Duration,))
+    limit = (Duration.seconds(high), Duration.seconds(high + 1))
+    return Argument(fine | unknown if tokens else fine, st.sampled_from(off) | unknown, (Duration,), limit=limit)
 
 
 def _seconds(duration: Duration) -> float:

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -566,8 +567,28 @@ def test_each_remedy_of_an_error_works(rejection: Rejection) -> None:
     assert_remedies_work(rejection)
 
 
+# The limits of strategies.py are a table too.
+LIMITS = [
+    (kind, name, *argument.limit)
+    for kind in ("ApiOptions", "QueueOptions", "ConsumerOptions")
+    for name, argument in strategies.ARGUMENTS[kind].items()
+    if argument.limit is not None
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "highest", "above"), LIMITS, ids=[f"{kind}.{name}" for kind, name, *_ in LIMITS]
+)
+def test_an_option_above_its_limit_is_rejected_by_its_name(kind: str, name: str, highest: Any, above: Any) -> None:
+    strategies.FUNCTIONS[kind](**{name: highest})
+    with pytest.raises(ValueError, match=rf"^{name} must be .+, got .+; "):
+        strategies.FUNCTIONS[kind](**{name: above})
+
+
 def of_all_tables() -> Iterator[tuple[Make, Environment | None]]:
     """Yield each case of each table that follows the remedies."""
+    for kind, name, _, above in LIMITS:
+        yield partial(lambda options, _: options(), partial(strategies.FUNCTIONS[kind], **{name: above})), None
     for row in [*test_checks.ROWS, *test_types.ROWS, *test_filters.ROWS]:
         yield row.rejection().make, None
     for rejection in REJECTIONS:
