@@ -36,7 +36,7 @@ def test_a_ratio_is_the_median_of_those_of_each_round() -> None:
     ("goal", "value", "met"),
     [(">= 5", 5, True), (">= 5", 4.99, False), ("<= 1.10", 1.1, True), ("<= 1.10", 1.11, False), ("", 1, None)],
 )
-def test_a_goal_is_met_or_not_or_there_is_none(goal: str, value: float, met: bool | None) -> None:
+def test_a_figure_meets_its_goal_or_not_or_has_none(goal: str, value: float, met: bool | None) -> None:
     assert figure("key", [value], goal=goal).met is met
 
 

@@ -167,7 +167,7 @@ def test_one_id_follows_a_webhook_through_the_logs_of_every_stage(ingress: str, 
 
 
 @pytest.mark.parametrize("ingress", INGRESSES)
-def test_a_webhook_that_the_sink_cannot_hold_is_dead_lettered_with_its_reason_and_its_neighbours_are_stored(
+def test_a_webhook_that_the_sink_cannot_hold_is_dead_lettered_and_the_others_are_stored(
     ingress: str, urls: Urls, observe: Observe
 ) -> None:
     webhook = observe(ingress)

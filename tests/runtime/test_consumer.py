@@ -649,7 +649,7 @@ class TestSource:
         assert len(answer["batchItemFailures"]) == 1
         assert sqs.sent == []
 
-    def test_in_a_fifo_queue_an_unsigned_webhook_does_not_cause_another_call_of_a_sink_that_is_down(self) -> None:
+    def test_in_a_fifo_queue_an_unsigned_webhook_causes_no_call_of_a_sink_that_is_down(self) -> None:
         signed = ("X-Signature", "1")
         records = [self.record("a", signed), self.record("b"), self.record("c", signed)]
         for each in records:

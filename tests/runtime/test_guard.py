@@ -282,7 +282,7 @@ def test_an_answer_is_what_was_checked() -> None:
     assert Answer("", headers=headers).headers == {"X-Hook-Secret": "s"}
 
 
-def test_no_value_of_an_answer_is_told_since_it_may_be_a_secret() -> None:
+def test_an_error_shows_no_value_of_an_answer_since_it_may_be_a_secret() -> None:
     for arguments in ({"headers": {"X-Hook-Secret": "hush hush\n"}}, {"content_type": "hush hush\n"}):
         with pytest.raises(ValueError) as rejection:  # noqa: PT011 (what it does not say is the point)
             Answer("hush hush", **arguments)

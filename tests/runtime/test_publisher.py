@@ -251,7 +251,7 @@ class TestSource:
         event["requestContext"]["requestTimeEpoch"] = (now + 5) * 1000
         assert publisher.handle(event, None)["statusCode"] == 401
 
-    def test_the_provider_is_not_told_which_secret_it_is(self) -> None:
+    def test_the_response_does_not_name_the_secret(self) -> None:
         answer = self.handle(Queue(), self.signature(b"other"))
         assert "arn" not in answer["body"].lower()
 

@@ -97,7 +97,7 @@ def test_the_context_has_the_response_overrides_of_a_template() -> None:
     assert context["responseOverride"] == {"status": 413, "header": {"Odd": 1}}
 
 
-def test_nothing_in_a_request_is_taken_for_template() -> None:
+def test_text_of_a_request_is_never_run_as_a_template() -> None:
     evil = "$util.urlEncode('x') #set($context.responseOverride.status = 200) ${input.body} #end"
     assert rendered("$input.body|$input.params('h')", body=evil, header={"h": evil}) == f"{evil}|{evil}"
     assert rendered('#set($a = "$input.body")$a', body=evil) == evil
