@@ -1,4 +1,4 @@
-"""Write the lists of options, providers and sinks into the pages and the navigation; with --check, fail if they are stale."""
+"""Write the lists of options, providers and sinks into pages and navigation; with --check, fail if they are stale."""
 
 import inspect
 import re
@@ -11,6 +11,7 @@ from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+OPTIONS = (ApiOptions, QueueOptions, ConsumerOptions)
 # The rows that the page of each sink has.
 FACTS = ("deduplicates by", "a batch is", "payloads")
 
@@ -78,7 +79,8 @@ def options(kind: type) -> str:
     for name, text in re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", told, re.DOTALL | re.MULTILINE):
         meaning, _, default = " ".join(text.replace("``", "`").split()).partition(" Default: ")
         sentence = re.split(r"(?<=[.;]) ", meaning)[0].removesuffix(".").removesuffix(";")
-        rows.append([f"`{name}`", sentence[0].lower() + sentence[1:], default.removesuffix(".")])
+        default = default.partition(" See: ")[0].removesuffix(".")
+        rows.append([f"`{name}`", sentence[0].lower() + sentence[1:], default])
     return table(("argument", "meaning", "default"), rows)
 
 
@@ -87,10 +89,7 @@ def lists() -> list[tuple[Path, str, str]]:
     site = ROOT / "zensical.toml"
     pages = [page_of(name) for name in names_of_sinks()]
     return [
-        *(
-            (DOCS / "arguments.md", kind.__name__, options(kind))
-            for kind in (ApiOptions, QueueOptions, ConsumerOptions)
-        ),
+        *((DOCS / "arguments.md", kind.__name__, options(kind)) for kind in OPTIONS),
         (DOCS / "sources" / "index.md", "providers", providers()),
         (DOCS / "sinks" / "index.md", "sinks", sinks()),
         (site, "providers", navigation("sources", ((each.name, each.page) for each in PROVIDERS))),

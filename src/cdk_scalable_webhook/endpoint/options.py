@@ -39,9 +39,9 @@ class ApiOptions:
         iam_authorization: Whether a request must be signed with AWS Signature Version 4 by a principal that has
             ``grant_invoke()``; else 403. The signature is no part of the webhook. Default: no.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/permissions.html
-        web_acl: A web ACL of WAF in front of the API: True for a new one with the AWS managed rules that suit a
-            webhook, or an existing one of the scope REGIONAL. The rules of a new one that look into a payload, or limit
-            it, only count. Default: none.
+        web_acl: A web ACL of WAF in front of the API: True for a new one with AWS managed rules for webhooks, or an
+            existing one of the scope REGIONAL. The rules of a new one that look into a payload, or limit it, only
+            count. Default: none.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-control-access-aws-waf.html
         domain_name: Your own domain with its certificate. With ``mtls`` it has the certificate authorities whose
             clients may call; upload their file before you deploy. The API then has no other host name. The minimum is
