@@ -6,7 +6,7 @@ A value is used as it is, or is a recipe that makes it in the stack of an exampl
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -983,7 +983,8 @@ ARGUMENTS["QueueOptions"] = {
 ARGUMENTS["ConsumerOptions"] = {
     "timeout": durations(1, 900),
     "memory_size": numbers(128, 10_240),
-    "reserved_concurrent_executions": numbers(2, 1000),
+    # AWS knows the limit of the account.
+    "reserved_concurrent_executions": replace(numbers(2, 1000), limit=None),
 }
 ARGUMENTS["ScalableWebhook"] = {
     "scope": Argument(
