@@ -364,8 +364,11 @@ class TestWhatASinkKeeps:
     def test_a_duplicate_overwrites_nothing(self) -> None:
         s3 = S3()
         payloads = Payloads(s3, "payloads")
-        assert payloads.keep(a_webhook(b"first", id="a")) == payloads.keep(a_webhook(b"first", id="a"))
-        assert list(s3.objects.values()) == [b"first"]
+        uri = payloads.keep(a_webhook(b"first", id="a"))
+        (key,) = s3.objects
+        s3.objects[key] = b"what is there"
+        assert payloads.keep(a_webhook(b"first", id="a")) == uri
+        assert s3.objects == {key: b"what is there"}
 
     @pytest.mark.parametrize(
         ("error", "name"),

@@ -215,10 +215,10 @@ def consume_first(stack: Stack, first: sqs.IQueue, second: sqs.IQueue) -> sqs.IQ
     return second
 
 
-def add_twice(stack: Stack, path: str) -> Mapping[str, Any]:
-    webhook = ScalableWebhook(stack, "Twice")
-    for _ in range(2):
-        webhook.add_source(path, Source.stripe(secretsmanager.Secret.from_secret_name_v2(webhook, f"{_}", "s")))
+def add_two(stack: Stack, *paths: str) -> Mapping[str, Any]:
+    webhook = ScalableWebhook(stack, "Two")
+    for number, path in enumerate(paths):
+        webhook.add_source(path, Source.stripe(secretsmanager.Secret.from_secret_name_v2(webhook, f"{number}", "s")))
     return {}
 
 
@@ -490,8 +490,8 @@ TABLE: dict[str, dict[str, Cell]] = {
     "an endpoint includes every path below it": {
         "created": Rejected(
             "endpoint /hooks: path must be free in api, got '/hooks', which another source has already",
-            lambda stack: add_twice(stack, "/hooks"),
-            lambda stack: {},
+            lambda stack: add_two(stack, "/hooks", "/hooks"),
+            lambda stack: add_two(stack, "/hooks", "/other"),
         ),
         "existing": Rejected(
             "path must have no variable below it in api, got '/hooks', which has /hooks/{tenant}; take another path",

@@ -261,6 +261,10 @@ class TestDatabase:
         stack = Stack(App(), "Stack", env=Environment(region=region))
         database = rds.DatabaseInstance(stack, "Database", engine=POSTGRES, vpc=ec2.Vpc(stack, "Vpc", max_azs=1))
         ScalableWebhook(stack, "Webhook", sink=Sink.postgres(database, database_name="d"))
+        variables = {"WEBHOOK_DATABASE_TLS": "true", "WEBHOOK_CA_CERTIFICATES": Match.absent()}
+        Template.from_stack(stack).has_resource_properties(
+            "AWS::Lambda::Function", {"Environment": {"Variables": variables}}
+        )
 
     def test_isolated_subnets_give_a_warning_about_interface_endpoints(self, stack: Stack) -> None:
         isolated = ec2.SubnetConfiguration(name="data", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
