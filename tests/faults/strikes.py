@@ -29,6 +29,8 @@ _HUNG_SECONDS = 3
 _CUT_OFF = 0.5
 # The pause between kills, until a killed process was in use. No fault waits longer than the other.
 _KILL_PAUSE = 0.3
+# The time that SQS takes for an answer while publishers are killed.
+_AT_WORK_SECONDS = 0.7
 _STRIKE_SECONDS = 40
 # Lines of the emulator's log about a batch whose process was killed: during it, at its start, or just before.
 _DIED = ("errorMessage=Worker process", "errorMessage=[Errno 32] Broken pipe")
@@ -133,9 +135,11 @@ class Strikes:
                     self._consumers[ingress], server.port, lambda: self.batches_lost(ingress), chance
                 )
             case "publisher killed":
-                self.struck.publishers_killed += self._kill(
-                    self._publisher, self._sqs.port, lambda: self._client.rejected[502], chance
-                )
+                # Alone, a publisher works for a few milliseconds, and a kill may find it idle each time.
+                with self._sqs.holding_back(lambda _: _AT_WORK_SECONDS):
+                    self.struck.publishers_killed += self._kill(
+                        self._publisher, self._sqs.port, lambda: self._client.rejected[502], chance
+                    )
             case "database killed":
                 with self._at_work():
                     self._database.kill()

@@ -14,10 +14,6 @@ def _nothing() -> None:
     """Let the call through."""
 
 
-def _no_seconds(_: bytes) -> float:
-    return 0
-
-
 class WeakLink:
     """A proxy in front of a port.
 
@@ -27,7 +23,7 @@ class WeakLink:
 
     def __init__(self, port: int) -> None:
         self._instead: Callable[[], bytes | None] = _nothing
-        self._delay: Callable[[bytes], float] = _no_seconds
+        self._held_back: list[Callable[[bytes], float]] = []
         self.rejected = self.cut = 0
         self.delays: list[float] = []
         self._server_port = port
@@ -49,12 +45,15 @@ class WeakLink:
 
     @contextmanager
     def holding_back(self, delay: Callable[[bytes], float]) -> Iterator[None]:
-        """Delay responses in the block. ``delay`` gets the beginning of one, and returns seconds or ``NEVER``."""
-        self._delay = delay
+        """Delay responses in the block. ``delay`` gets the beginning of one, and returns seconds or ``NEVER``.
+
+        Blocks of several threads may overlap: the longest delay counts.
+        """
+        self._held_back.append(delay)
         try:
             yield
         finally:
-            self._delay = _no_seconds
+            self._held_back.remove(delay)
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
@@ -124,7 +123,7 @@ class WeakLink:
             while data := await server.read(1 << 16):
                 if asked.is_set():
                     asked.clear()
-                    seconds = self._delay(data)
+                    seconds = max((delay(data) for delay in list(self._held_back)), default=0.0)
                     if seconds == NEVER:
                         self.cut += 1
                         return
