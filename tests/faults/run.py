@@ -226,7 +226,7 @@ def show(outcome: Run) -> None:
     tallies = outcome.verdict.tallies
     by = "by PgBouncer" if "pooler" in outcome.plan.lanes else "into Postgres"
     table = Table("", title=f"{len(outcome.plan.webhooks)} webhooks, seed {outcome.plan.seed}")
-    for column in ("Lambda ingress\ninto Postgres", f"direct ingress\n{by}", "both"):
+    for column in ("Lambda\ninto Postgres", f"direct\n{by}", "both"):
         table.add_column(column, justify="right")
 
     def row(name: str, numbers: Iterable[int], style: str = "") -> None:

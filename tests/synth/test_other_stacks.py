@@ -330,8 +330,9 @@ def test_a_list_known_only_at_deployment_remains_a_list() -> None:
 
 
 DOCUMENTED = re.search(
-    r"a webhook takes (\d+), with a direct ingress (\d+)\. The first of a stack takes (\d+) more\. A further endpoint "
-    r"of `add_source\(\)` takes (\d+), a direct one (\d+), and the first of these with a source (\d+) more",
+    r"a webhook takes (\d+), with a direct integration (\d+)\. The first of a stack takes (\d+) more\. "
+    r"A further endpoint of `add_source\(\)` takes (\d+), a direct one (\d+), "
+    r"and the first of these with a source (\d+) more",
     (Path(__file__).parents[2] / "docs" / "limits-and-costs.md").read_text(),
 )
 
