@@ -4,12 +4,14 @@ Lambda asks for its own while a function starts, and only that one is created: b
 """
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from webhook_runtime import logs
 
 
+@cache  # tools that wrap a handler ask for it more than once
 def __getattr__(name: str) -> Callable[[Any, Any], dict[str, Any]]:
     if name.startswith("_"):
         raise AttributeError(name)
