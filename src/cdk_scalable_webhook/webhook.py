@@ -43,6 +43,7 @@ from cdk_scalable_webhook.stack import watch
 if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
+
 # The local AWS finds the URL of a webhook among the outputs of a stack by this text.
 _URL_DESCRIPTION = "Webhook URL"
 

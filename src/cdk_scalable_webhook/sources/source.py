@@ -33,8 +33,9 @@ from cdk_scalable_webhook.sources.probe import MAX_FIELD, Probe
 from cdk_scalable_webhook.sources.providers import BY_METHOD, Providers
 from webhook_runtime.contract.settings import SourceSettings, to_environment
 
-if TYPE_CHECKING:  # importing them costs every synth
+if TYPE_CHECKING:  # importing it slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
+
 _TOLERANCE = Duration.minutes(5)
 
 
