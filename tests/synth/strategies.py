@@ -133,6 +133,11 @@ def simplest(argument: Argument) -> Any:
     return find(argument.good, lambda value: value is not None, settings=settings(database=None))
 
 
+def simplest_call(function: str) -> Call:
+    """Return a call of a function with every argument, each with its simplest value."""
+    return Call(function, {name: simplest(argument) for name, argument in ARGUMENTS[function].items()})
+
+
 def names(value: Any) -> Iterator[str]:
     """Yield every argument that is given, also those of nested calls."""
     if isinstance(value, Call):

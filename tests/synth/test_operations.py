@@ -23,7 +23,7 @@ from cdk_scalable_webhook import ScalableWebhook
 
 from .. import apps
 from .policies import listed, of_role
-from .strategies import ARGUMENTS, Call, built, simplest
+from .strategies import ARGUMENTS, built, simplest_call
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "webhook_runtime.handlers."
@@ -92,8 +92,7 @@ def app_of_other_sinks(handlers: set[str]) -> App:
     for sink in ARGUMENTS:
         if sink.startswith("Sink.") and PREFIX + sink.removeprefix("Sink.") not in handlers:
             stack = Stack(app, sink.replace(".", "-"))
-            arguments = {name: simplest(each) for name, each in ARGUMENTS[sink].items()}
-            ScalableWebhook(stack, "Webhook", sink=built(Call(sink, arguments), stack))
+            ScalableWebhook(stack, "Webhook", sink=built(simplest_call(sink), stack))
     return app
 
 

@@ -588,7 +588,7 @@ def test_an_option_above_its_limit_is_rejected_by_its_name(kind: str, name: str,
 def of_all_tables() -> Iterator[tuple[Make, Environment | None]]:
     """Yield each case of each table that follows the remedies."""
     for kind, name, _, above in LIMITS:
-        yield partial(lambda options, _: options(), partial(strategies.FUNCTIONS[kind], **{name: above})), None
+        yield partial(strategies.built, strategies.Call(kind, {name: above})), None
     for row in [*test_checks.ROWS, *test_types.ROWS, *test_filters.ROWS]:
         yield row.rejection().make, None
     for rejection in REJECTIONS:
@@ -676,11 +676,10 @@ def isolated(stack: Stack) -> ScalableWebhook:
 
 
 def with_endpoints(stack: Stack) -> ScalableWebhook:
-    made = isolated(stack)
+    made, own = isolated(stack), stack.node.find_child("Vpc")
+    assert isinstance(own, ec2.Vpc)
     for service in ("SQS", "SECRETS_MANAGER"):
-        vpc = stack.node.find_child("Vpc")
-        assert isinstance(vpc, ec2.Vpc)
-        vpc.add_interface_endpoint(service, service=getattr(ec2.InterfaceVpcEndpointAwsService, service))
+        own.add_interface_endpoint(service, service=getattr(ec2.InterfaceVpcEndpointAwsService, service))
     return made
 
 

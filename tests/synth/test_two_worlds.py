@@ -19,7 +19,7 @@ from aws_cdk.assertions import Template
 from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, Retry, ScalableWebhook, Sink, Source
 from webhook_runtime.contract import settings
 
-from .strategies import ARGUMENTS, Call, built, simplest
+from .strategies import built, simplest_call
 
 SRC = Path(__file__).parents[2] / "src"
 HELLO = Path(__file__).parents[2] / "examples" / "hello" / "app.py"
@@ -66,8 +66,7 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
             return [Sink.http(url, signing_secret=secret, ca_certificates=str(pem), forward_headers=named)]
         case "python":
             return [Sink.python(str(module), "orders.handle")]
-    name = f"Sink.{handler}"
-    return [built(Call(name, {each: simplest(argument) for each, argument in ARGUMENTS[name].items()}), stack)]
+    return [built(simplest_call(f"Sink.{handler}"), stack)]
 
 
 def written(handler: str, folder: Path) -> set[str]:
