@@ -361,7 +361,7 @@ def test_the_local_aws_is_called_without_a_proxy(home: Path, monkeypatch: pytest
 @pytest.mark.slow(6)
 def test_an_idle_connection_stays_open(home: Path) -> None:
     address = urlsplit(emulators.up(home).endpoint)
-    kept = HTTPConnection(address.netloc)
+    kept = HTTPConnection(address.netloc, timeout=SECONDS)
     for pause in (0, 6):  # servers end an idle connection after 5 seconds by default
         time.sleep(pause)
         kept.request("GET", "/_ministack/health")
