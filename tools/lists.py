@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import griffe
+
 from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, Sink
 from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
 
@@ -74,13 +76,14 @@ def title_of(page: Path) -> str:
 
 def options(kind: type) -> str:
     """Return a table of the options of a class, from its docstring."""
-    (told,) = re.findall(r"Attributes:\n(.*?)\n\n", inspect.getdoc(kind) or "", re.DOTALL)
+    sections = griffe.parse_google(griffe.Docstring(inspect.getdoc(kind) or ""), warnings=False)
+    (attributes,) = (each.value for each in sections if each.kind is griffe.DocstringSectionKind.attributes)
     rows = []
-    for name, text in re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", told, re.DOTALL | re.MULTILINE):
-        meaning, _, default = " ".join(text.replace("``", "`").split()).partition(" Default: ")
+    for each in attributes:
+        meaning, _, default = " ".join(each.description.replace("``", "`").split()).partition(" Default: ")
         sentence = re.split(r"(?<=[.;]) ", meaning)[0].removesuffix(".").removesuffix(";")
         default = default.partition(" See: ")[0].removesuffix(".")
-        rows.append([f"`{name}`", sentence[0].lower() + sentence[1:], default])
+        rows.append([f"`{each.name}`", sentence[0].lower() + sentence[1:], default])
     return table(("argument", "meaning", "default"), rows)
 
 
