@@ -28,7 +28,11 @@ for generated in (
     "/tests/providers/vectors.json",
 ):
     project.gitattributes.add_attributes(generated, "linguist-generated")
-for vendored in ("/src/webhook_runtime/sinks/*.pem", "/tests/recorded/facts.json"):
+for vendored in (
+    "/src/webhook_runtime/sinks/*.pem",
+    "/src/webhook_runtime/contract/rds-classes.json",
+    "/tests/recorded/facts.json",
+):
     project.gitattributes.add_attributes(vendored, "linguist-vendored")
 
 project.gitignore.exclude(

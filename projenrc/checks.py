@@ -208,7 +208,7 @@ LAYERS = {
                 "route",
                 "consumer | throttle",
                 "queue",
-                "existing_queue",
+                "existing_queue | capacity",
                 "sinks : sink",
                 "retry",
             ],

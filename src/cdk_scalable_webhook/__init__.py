@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     )
     from cdk_scalable_webhook.endpoint.options import ApiOptions
     from cdk_scalable_webhook.packaging.asset import RuntimeLayer
+    from cdk_scalable_webhook.route.capacity import Capacity
     from cdk_scalable_webhook.route.consumer import ConsumerOptions
     from cdk_scalable_webhook.route.queue import QueueOptions
     from cdk_scalable_webhook.route.retry import Retry
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Acknowledgement",
     "ApiOptions",
+    "Capacity",
     "CommonOptions",
     "ConsumerOptions",
     "DataApiSink",
@@ -66,6 +68,7 @@ _MODULES = {
     ),
     "endpoint.options": ("ApiOptions",),
     "packaging.asset": ("RuntimeLayer",),
+    "route.capacity": ("Capacity",),
     "route.consumer": ("ConsumerOptions",),
     "route.queue": ("QueueOptions",),
     "route.retry": ("Retry",),

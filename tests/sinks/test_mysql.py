@@ -1,6 +1,7 @@
 """The promises of MySQL's sink, tested against a real MariaDB."""
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -251,6 +252,43 @@ class TestConnection:
             wait_until(lambda: harness.link.open == 0)
         finally:
             gc.enable()
+
+
+class TestRoom:
+    """The connections of the server, which each environment logs once."""
+
+    def test_an_environment_logs_them_once(self, harness: MySqlHarness, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        with harness.server.variables(max_connections=33):
+            sink = harness.sink()
+            for _ in range(3):
+                store(sink, webhook())
+                sink.close()
+        (line,) = [record for record in caplog.records if record.message == "connections"]
+        assert line.usable == 33  # type: ignore[attr-defined]
+        assert 1 <= line.in_use <= 2  # type: ignore[attr-defined] # an administrator's may be open
+
+    def test_a_limit_of_the_user_counts(self, harness: MySqlHarness, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        alter = f"ALTER USER {USER} WITH MAX_USER_CONNECTIONS"
+        harness.server.query(f"{alter} 4")
+        try:
+            store(harness.sink(), webhook())
+        finally:
+            harness.server.query(f"{alter} 0")
+        (line,) = [record for record in caplog.records if record.message == "connections"]
+        assert line.usable == 4  # type: ignore[attr-defined]
+
+    def test_a_server_that_cannot_tell_costs_no_webhook(
+        self, harness: MySqlHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        monkeypatch.setattr(mysql, "_ROOM", "SHOW GLOBAL STATUS LIKE 'none'")
+        sink = harness.sink()
+        for _ in range(3):
+            assert kinds(sink, webhook()) == [S]
+        assert [record.error for record in caplog.records if record.message == "connections not known"]  # type: ignore[attr-defined]
+        sink.close()
 
 
 class TestCredentials:

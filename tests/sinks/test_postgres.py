@@ -295,6 +295,76 @@ class TestConnection:
         assert harness.server.query(f"SELECT path, headers->>'x-name' FROM {harness.table}") == [["/😀 Zoë 世界", "😀"]]
 
 
+class TestRoom:
+    """The connections of the server, which each environment logs once."""
+
+    def test_an_environment_logs_them_once(self, harness: PostgresHarness, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        sink = harness.sink()
+        for _ in range(3):
+            store(sink, webhook())
+            sink.close()
+        (line,) = room_lines(caplog)
+        # Those of the administrator are open for a moment.
+        assert (line.usable, 1 <= line.in_use <= 2) == (harness.server.max_connections - 3, True)
+
+    def test_usable_is_the_number_that_this_user_can_open(self, harness: PostgresHarness) -> None:
+        with exhausted(harness.server):
+            opened = harness.server.connections()
+        wait_until(lambda: harness.server.connections() == 0)
+        connection = connection_of(harness)
+        assert connection.room()[0] == opened
+        connection.close()
+
+    @pytest.mark.parametrize(
+        ("limit", "usable"),
+        [
+            (f"ROLE {USER} CONNECTION LIMIT 4", 4),
+            (f"DATABASE {DATABASE} CONNECTION LIMIT 5", 5),
+            (f"ROLE {USER} CONNECTION LIMIT 19", 17),
+        ],
+    )
+    def test_a_limit_of_the_user_or_the_database_counts(
+        self, harness: PostgresHarness, limit: str, usable: int
+    ) -> None:
+        harness.server.query(f"ALTER {limit}")
+        try:
+            connection = connection_of(harness)
+            assert connection.room()[0] == usable
+            connection.close()
+        finally:
+            harness.server.query(f"ALTER {limit.rpartition(' ')[0]} -1")
+
+    @pytest.mark.parametrize(
+        "statement", ["SELECT none()", "SELECT 'many'", "SELECT pg_terminate_backend(pg_backend_pid())::text", ""]
+    )
+    def test_a_server_that_cannot_tell_costs_no_webhook(
+        self,
+        harness: PostgresHarness,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        statement: str,
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        monkeypatch.setattr(postgres, "_ROOM", statement)
+        sink = harness.sink()
+        for _ in range(3):
+            assert kinds(sink, webhook()) == [S]
+        assert harness.link.attempts == 2
+        assert room_lines(caplog) == []
+        assert [record.error for record in caplog.records if record.message == "connections not known"]  # type: ignore[attr-defined]
+        sink.close()
+
+
+def room_lines(caplog: pytest.LogCaptureFixture) -> list[Any]:
+    return [record for record in caplog.records if record.message == "connections"]
+
+
+def connection_of(harness: PostgresHarness) -> Any:
+    settings = harness.settings()
+    return PostgresDriver(settings).connect(settings, USER, harness.server.password, None)
+
+
 class TestCredentials:
     def test_a_secret_is_read_once(self, harness: PostgresHarness) -> None:
         secrets = Secrets(login(USER, harness.server.password))

@@ -156,8 +156,8 @@ def cluster(stack: Stack, engine: Any = AURORA, **properties: Any) -> rds.Databa
     return rds.DatabaseCluster(stack, "Cluster", engine=engine, writer=writer, vpc=vpc(stack), **properties)
 
 
-def proxy(stack: Stack, engine: Any = POSTGRES, **properties: Any) -> rds.DatabaseProxy:
-    database = instance(stack, engine)
+def proxy(stack: Stack, engine: Any = POSTGRES, parameters: Any = None, **properties: Any) -> rds.DatabaseProxy:
+    database = instance(stack, engine, parameters=parameters)
     assert database.secret
     return database.add_proxy("Proxy", secrets=[database.secret], vpc=database.vpc, **properties)
 

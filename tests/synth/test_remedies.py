@@ -35,6 +35,7 @@ from constructs import Construct
 import cdk_scalable_webhook
 from cdk_scalable_webhook import (
     ApiOptions,
+    Capacity,
     ConsumerOptions,
     Ingress,
     Probe,
@@ -457,6 +458,18 @@ def cached(**options: Any) -> Make:
     return make
 
 
+def connecting(number: int, *, first: int = 0, **parameters: str) -> Make:
+    """Return a webhook with so many batches at a time on a database with these parameters, behind another one."""
+
+    def make(stack: Stack) -> None:
+        sink = test_existing.postgres(test_existing.instance(stack, parameters=parameters), stack)["sink"]
+        if first:
+            ScalableWebhook(stack, "First", sink=sink, max_concurrency=first)
+        webhook(stack, sink=sink, max_concurrency=number)
+
+    return make
+
+
 def indexed(name: str, type: dynamodb.AttributeType) -> Make:
     def make(stack: Stack) -> None:
         id = dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
@@ -537,6 +550,9 @@ REJECTIONS = [
     Rejection("package with native code", "packages must be pure Python, got psutil, which has the native", lambda stack: webhook(stack, sink=Sink.python(folder("orders", orders=HANDLE), "orders.handle", packages=["psutil"])), [lambda stack: webhook(stack, consumer=function(stack))]),
     Rejection("empty database name of the Data API", "database_name must be 1 to 64 printable characters", data_api(database_name=""), [data_api(database_name="orders")]),
     Rejection("table of the Data API with a quote", "table_name must be up to 63 letters, digits", data_api(table_name='"'), [data_api(table_name="webhooks"), data_api(table_name="orders.webhooks")]),
+    Rejection("more batches than connections", "max_concurrency must be at most 42, the connections that Stack/Instance has for applications (max_connections = 50 in the parameter group; 8 of them are reserved), got 43; lower it", connecting(43, max_connections="50"), [connecting(42, max_connections="50"), connecting(43, max_connections="200")]),
+    Rejection("more batches of two webhooks than connections", "max_concurrency must be at most 42 for all webhooks together, the connections that Stack/Instance has for applications (max_connections = 50 in the parameter group; 8 of them are reserved), got 30 with 20 of Stack/First; lower it", connecting(30, first=20, max_connections="50"), [connecting(22, first=20, max_connections="50"), connecting(30, first=20, max_connections="200")]),
+    Rejection("share of no connections", "share must be above 0 and at most 1, got 0; for example 0.25", lambda stack: Capacity.of(test_existing.instance(stack)).recommended_concurrency(0), [lambda stack: webhook(stack, max_concurrency=Capacity.of(test_existing.instance(stack)).recommended_concurrency(0.25))]),
     Rejection("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
     Rejection("missing file of a service's certificate authorities", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
     Rejection("timeout of the HTTP sink that only deployment knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
@@ -694,6 +710,16 @@ def on_api(*types: str) -> Make:
     return lambda stack: webhook(stack, path="/hooks", api=api(stack, binary_media_types=list(types)))
 
 
+def proxied(number: int) -> Make:
+    def make(stack: Stack) -> None:
+        through = test_existing.proxy(stack, parameters={"max_connections": "50"})
+        webhook(
+            stack, max_concurrency=number, **test_existing.postgres(through, stack, vpc=test_existing.vpc_of(stack))
+        )
+
+    return make
+
+
 SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
 WARNINGS = [
     Warned("queueKind", on_existing(of_parameter), [on_existing(of_parameter, fifo=True), acknowledged("queueKind", on_existing(of_parameter))]),
@@ -707,6 +733,7 @@ WARNINGS = [
     Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", with_endpoints)]),
     Warned("corsOrigins", preflighted(), [preflighted(cors=test_existing.cors(test_existing.SHOP))]),
     Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
+    Warned("connections", connecting(22, max_connections="50"), [connecting(21, max_connections="50"), connecting(22, max_connections="52"), proxied(22)]),
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ _NEEDED = {
     "sinks": "webhook_runtime/sinks/[!_]*.py",
     "templates of the direct integration": "cdk_scalable_webhook/endpoint/mapping/*.vtl",
     "tables": "webhook_runtime/contract/*.sql",
+    "memory of RDS's classes": "webhook_runtime/contract/*.json",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "py.typed": "*/py.typed",
 }

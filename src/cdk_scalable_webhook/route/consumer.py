@@ -21,6 +21,7 @@ from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
+from cdk_scalable_webhook.route.capacity import require_connections
 from cdk_scalable_webhook.route.queue import Queues
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
@@ -96,6 +97,7 @@ def create_consumer(
     *,
     queues: Queues,
     sink: Sink,
+    max_concurrency: int,
     retry: Retry,
     endpoints: Mapping[str, Endpoint],
     event_filters: Mapping[str, EventFilters],
@@ -106,6 +108,8 @@ def create_consumer(
     ``event_filters`` has the filters that it applies, by path."""
     timeout = timeout_of(options)
     config = sink.bind(scope, SinkOptions(timeout=timeout, common=common, payload_bucket=payload_bucket))
+    if config.database is not None:
+        require_connections(scope, config.database, max_concurrency)
     verified = [source for source in unverified(endpoints).values() if source is not None]
     packages = [*config.packages, *(package for source in verified for package in source.packages)]
     own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]

@@ -99,6 +99,7 @@ class Route(Construct):
                 consumer,
                 queues=queues,
                 sink=self.sink,
+                max_concurrency=max_concurrency,
                 retry=retry,
                 endpoints=endpoints,
                 event_filters=self._drops.consumer,

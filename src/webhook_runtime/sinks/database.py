@@ -61,6 +61,10 @@ class Connection(Protocol):
 
     def execute(self, statement: str) -> None: ...
 
+    def room(self) -> tuple[int, int]:
+        """Return the connections that this user could have on the server, and those that are open, of all users."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -126,6 +130,7 @@ class DatabaseSink:
             self._tls = tls_context(rds_authorities(settings.host), settings.ca_certificates)
         self._connection: Connection | None = None
         self._used_at = 0.0
+        self._has_told_room = False
 
     @classmethod
     def from_environment(cls, driver: Callable[[DatabaseSettings], Driver]) -> "DatabaseSink":
@@ -191,10 +196,31 @@ class DatabaseSink:
         if self._connection is not None and time.time() - self._used_at > _TRUSTED_SECONDS:
             self.close()
         if self._connection is None:
-            user, password = self._credentials.get()
-            self._connection = self._driver.connect(self._settings, user, password, self._tls)
-            self._used_at = time.time()
+            self._connection = self._connect()
+            if not self._has_told_room:
+                self._has_told_room = True
+                self._tell_room(self._connection)
+        if self._connection is None:
+            self._connection = self._connect()
         return self._connection
+
+    def _connect(self) -> Connection:
+        user, password = self._credentials.get()
+        connection = self._driver.connect(self._settings, user, password, self._tls)
+        self._used_at = time.time()
+        return connection
+
+    def _tell_room(self, connection: Connection) -> None:
+        """Log how many connections the server has, once an environment. A server that cannot tell is none to fail for,
+        but it may have ended the connection.
+        """
+        try:
+            usable, in_use = connection.room()
+        except (*self._driver.errors, LookupError, TypeError, ValueError) as error:
+            logs.logger.info("connections not known", extra={"error": type(error).__name__})
+            self.close()
+        else:
+            logs.logger.info("connections", extra={"usable": usable, "in_use": in_use})
 
     def _create_table(self) -> None:
         try:

@@ -56,6 +56,7 @@ _SESSION = (
     f"SET SESSION {_STRICT}, wait_timeout = {IDLE_SECONDS}, "
     f"innodb_lock_wait_timeout = {STATEMENT_SECONDS}, lock_wait_timeout = {STATEMENT_SECONDS}"  # a row's, a table's
 )
+_ROOM = "SHOW GLOBAL STATUS LIKE 'Threads_connected'"
 
 
 class MySqlDriver:
@@ -108,10 +109,12 @@ class _Connection:
         self._connection = connection
         self._is_idle = True
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@max_allowed_packet, @@version")
+            cursor.execute("SELECT @@max_allowed_packet, @@version, @@max_connections, @@max_user_connections")
             row = cursor.fetchone()
         assert row is not None
         self._max_bytes = int(row[0])
+        # 0 stands for no limit of the user.
+        self._usable = min(int(row[2]), int(row[3]) or int(row[2]))
         # A proxy greets with its own version. This is the server's.
         self._insert = f"{_OF_MARIADB}{insert}" if "MariaDB" in row[1] else insert
 
@@ -134,6 +137,12 @@ class _Connection:
     def execute(self, statement: str) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
+
+    def room(self) -> tuple[int, int]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(_ROOM)
+            ((_, in_use),) = cursor.fetchall()
+        return self._usable, int(in_use)
 
     def close(self) -> None:
         """Close the connection. Tell the server only after a statement that succeeded: else it may not answer."""

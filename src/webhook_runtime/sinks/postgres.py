@@ -40,6 +40,19 @@ _OF_THE_NAME = (
     " FROM pg_settings WHERE name = 'search_path'"
 )
 
+# In one column. The limits of role and database are -1 if there is none. RDS has a reserve of its own, and Postgres has
+# one more since version 16. The statistics show every user's connections, though not what they do.
+_ROOM = """
+SELECT concat_ws(' ', least(
+    current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int
+    - coalesce(nullif(current_setting('rds.rds_superuser_reserved_connections', true), '')::int, 0)
+    - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0),
+    nullif(rolconnlimit, -1), nullif(datconnlimit, -1)
+), (SELECT count(*) FROM pg_stat_activity WHERE usesysid IS NOT NULL AND datid IS NOT NULL))
+FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
+"""
+
 _TYPES = ("text", "text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
 
 
@@ -156,6 +169,11 @@ class _Connection:
 
     def execute(self, statement: str) -> None:
         self._in_one_transaction(statement)
+
+    def room(self) -> tuple[int, int]:
+        _, (told,) = self._in_one_transaction(_ROOM)
+        usable, in_use = map(int, told.split())
+        return usable, in_use
 
     def close(self) -> None:
         """Close the connection. Tell the server only after a statement that succeeded: else it may not answer."""

@@ -155,6 +155,7 @@ class DatabaseSink(Sink):
             packages=[_DRIVERS[self._engine]],
             files=files,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups, self._reaches()),
+            database=self._database,
         )
 
     def _reaches(self) -> list[ec2.IConnectable]:
