@@ -155,7 +155,7 @@ LAYERS = {
                 f"{CLI}.commands",
                 f"{CLI}.gateway",
                 f"{CLI}.local",
-                f"{CLI}.burst | {CLI}.observe | {CLI}.terminal",
+                f"{CLI}.burst | {CLI}.observe | {CLI}.size | {CLI}.terminal",
                 f"{CLI}.target | {CLI}.processes | {CLI}.shown | {CLI}.signals",
                 f"{CLI}.errors",
             ],

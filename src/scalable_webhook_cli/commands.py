@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 from scalable_webhook_cli import burst as bursts
+from scalable_webhook_cli import size as sizes
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.commands import local, only_webhook
+from scalable_webhook_cli.target import Target
 from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say
+from webhook_runtime.contract.connections import Engine
 
 app: typer.Typer = typer.Typer(
-    help="Try webhooks on your own machine, and send bursts to them.",
+    help="Try webhooks on your own machine, send bursts to them, and size them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -68,3 +71,47 @@ def show_report(report: bursts.Report) -> None:
     if report.milliseconds:
         times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
         say(f"p50 / p95 / p99: {times} ms")
+
+
+@app.command()
+@in_one_sentence
+def size(
+    engine: Annotated[Engine, typer.Option(help="Engine of the database.")],
+    instance_class: Annotated[
+        str | None, typer.Option("--class", help="Class of its instance, such as db.t4g.micro.")
+    ] = None,
+    max_acu: Annotated[float | None, typer.Option(min=1, help="Maximum ACU of Aurora Serverless v2.")] = None,
+    min_acu: Annotated[float, typer.Option(min=0, help="Minimum ACU of Aurora Serverless v2.")] = 0.5,
+    max_connections: Annotated[int | None, typer.Option(min=1, help="Value of a parameter group.")] = None,
+    others: Annotated[int, typer.Option(min=0, help="Connections that other applications need.")] = 0,
+    webhooks_per_second: Annotated[float | None, typer.Option(min=0.001, help="Webhooks a second at a peak.")] = None,
+    batch_milliseconds: Annotated[float, typer.Option(min=0.1, help="Time that the sink takes for a batch.")] = 40,
+    batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Webhooks of a batch.")] = 10,
+    account: Annotated[bool, typer.Option("--account", help="Read the limits of your AWS account.")] = False,
+    region: Annotated[str | None, typer.Option(help="Region of the account.")] = None,
+    profile: Annotated[str | None, typer.Option(help="Profile of the account.")] = None,
+) -> None:
+    """Find the max_concurrency that a database of RDS or Aurora can handle.
+
+    With --account it reads the limits of API Gateway and Lambda that are in force, and writes nothing.
+    """
+    units = None if max_acu is None else (min_acu, max_acu)
+    if instance_class and units:
+        raise CliError("pass --class or --max-acu, and not both: an instance has either")
+    if not (instance_class or units or max_connections):
+        raise CliError("pass --class, --max-acu or --max-connections, so that the connections are known")
+    sizing = sizes.of(
+        engine, instance_class=instance_class, units=units, max_connections=max_connections, others=others
+    )
+    load = None
+    if webhooks_per_second is not None:
+        load = sizes.Load(
+            webhooks_per_second=webhooks_per_second, batch_milliseconds=batch_milliseconds, batch_size=batch_size
+        )
+    lines = [*sizes.table(sizing), "", *sizes.advice(sizing, load)]
+    if account:
+        limits = sizes.Account.of(Target(region=region, profile=profile))
+        lines += ["", "Webhooks a second, by the limits of the account:"]
+        lines += sizes.met_first(sizes.bounds(limits, sizing, load), load)
+    for line in lines:
+        say(line)

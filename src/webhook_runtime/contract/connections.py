@@ -63,7 +63,7 @@ _SMALLEST_UNITS = 0.5
 _OF_THE_SMALLEST = 2000
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-_MAX_CONCURRENCY = 1000
+MAX_CONCURRENCY = 1000
 
 Origin: TypeAlias = Literal["parameter group", "documented default", "class memory"]
 
@@ -147,7 +147,7 @@ def reserved(engine: Engine, parameters: Mapping[str, str] | None = None) -> dic
 
 def recommended(usable: int, share: float) -> int:
     """Return a number of batches at a time that takes this share of the usable connections."""
-    return max(1, min(_MAX_CONCURRENCY, math.floor(usable * share)))
+    return max(1, min(MAX_CONCURRENCY, math.floor(usable * share)))
 
 
 def memory(instance_class: str) -> float | None:
