@@ -55,7 +55,7 @@ _COMPACT = [
         r" *\n *": "\n",
         r" ?<!--.*?-->\n": "",
         r'<g id="[^"]*"': "<g",
-        r'(?<=[MLQz "])(-?\d+\.\d\d)\d+(?=[ "\n])': r"\1",
+        r'(?<=[MLQz "])(-?\d+\.\d)\d+(?=[ "\n])': r"\1",
         r'(href="#\S+") transform="translate\((\d+)[.\d]* 0\)"': r'\1 x="\2"',  # hundredths of a letter's size
         r"DejaVuSans-": "g",
     }.items()

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -108,3 +109,18 @@ def test_a_picture_is_whole_and_asks_nothing_of_the_network(tmp_path: Path) -> N
                     assert value.startswith("#")
                     assert value[1:] in ids
     assert (tmp_path / "demo.svg").read_text().count("1,000") == 2
+
+
+def test_no_measurement_makes_a_large_picture(tmp_path: Path) -> None:
+    random = Random(1)
+
+    def noise() -> list[tuple[float, int]]:
+        return [(BEGAN + step / 50, random.randrange(1000)) for step in range(5000)]
+
+    failed = [moment for moment, _ in noise()]
+    without = side(
+        report=Report(sent=100_000, began=BEGAN, failed_at=failed), connections=noise(), functions=noise(), backlog=None
+    )
+    busy = side(connections=noise(), functions=noise(), backlog=noise())
+    save_protection(tmp_path / "picture.svg", without, busy, max_connections=20)
+    assert (tmp_path / "picture.svg").stat().st_size < 100_000

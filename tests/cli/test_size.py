@@ -37,8 +37,8 @@ def load(rate: float, milliseconds: float = 100, batch_size: int = 10) -> Load:
 def test_the_table_shows_each_number_and_where_it_is_from() -> None:
     assert run("--class", "db.t4g.micro", "--engine", "postgres", "--others", "60") == [
         "    78  max_connections, an estimate; 112 at most",
-        "        LEAST({DBInstanceClassMemory/9531392},5000) with 70% of the 1 GiB of db.t4g.micro, at most 112 with all "
-        "of it",
+        "        LEAST({DBInstanceClassMemory/9531392},5000) with 70% of the 1 GiB of db.t4g.micro, at most 112 with "
+        "all of it",
         "    -3  reserved: superuser_reserved_connections",
         "    -2  reserved: rds.rds_superuser_reserved_connections",
         "    -3  reserved: AWS automation",
