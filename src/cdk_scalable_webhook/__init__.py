@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.route.capacity import Capacity
     from cdk_scalable_webhook.route.consumer import ConsumerOptions
     from cdk_scalable_webhook.route.queue import QueueOptions
+    from cdk_scalable_webhook.route.rate import AdaptiveRate
     from cdk_scalable_webhook.route.retry import Retry
     from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkNetwork, SinkOptions
     from cdk_scalable_webhook.route.sinks.data_api import DataApiSink
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Acknowledgement",
+    "AdaptiveRate",
     "ApiOptions",
     "Capacity",
     "CommonOptions",
@@ -71,6 +73,7 @@ _MODULES = {
     "route.capacity": ("Capacity",),
     "route.consumer": ("ConsumerOptions",),
     "route.queue": ("QueueOptions",),
+    "route.rate": ("AdaptiveRate",),
     "route.retry": ("Retry",),
     "route.sink": (
         "Sink",

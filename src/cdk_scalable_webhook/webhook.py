@@ -34,6 +34,7 @@ from cdk_scalable_webhook.monitoring import require_period
 from cdk_scalable_webhook.payloads import require_code_at_both_ends
 from cdk_scalable_webhook.route.consumer import ConsumerOptions, metric_unverified
 from cdk_scalable_webhook.route.queue import QueueOptions
+from cdk_scalable_webhook.route.rate import AdaptiveRate
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.route import Route
 from cdk_scalable_webhook.route.sink import Sink
@@ -76,6 +77,7 @@ class ScalableWebhook(Construct):
         max_concurrency: int = 2,
         batch_size: int = 10,
         max_batching_window: Duration | None = None,
+        max_delivery_rate: float | AdaptiveRate | None = None,
         retry: Retry | None = None,
         event_filters: Sequence[Mapping[str, object]] | None = None,
         path: str = "/",
@@ -111,6 +113,11 @@ class ScalableWebhook(Construct):
             batch_size: The maximum number of messages in a batch: 1 to 10,000, with a FIFO queue 1 to 10. Above 10 it
                 needs a ``max_batching_window``. Default: 10.
             max_batching_window: The time to wait for a batch to fill, up to 5 minutes. Default: no waiting.
+            max_delivery_rate: The webhooks a second that the sink is asked for at most, retries included: 0.01 to
+                100,000. Or an ``AdaptiveRate``, which follows the sink. A batch that is done early waits until its
+                webhooks have had their time, so the consumer is billed for it. ``batch_size`` x ``max_concurrency`` /
+                rate has to fit into ``timeout`` - 5 seconds. Not together with an existing ``consumer`` function.
+                Default: as fast as the sink answers.
             retry: The delay before a failed webhook is retried. Not together with an existing ``consumer`` function.
                 Default: ``Retry()``: up to 30 seconds at first, twice as long each time, 15 minutes at most. Together
                 with ``max_receive_count`` it decides how long the sink may be down: ``outage_tolerance``.
@@ -198,6 +205,7 @@ class ScalableWebhook(Construct):
             max_concurrency=max_concurrency,
             batch_size=batch_size,
             max_batching_window=max_batching_window,
+            max_delivery_rate=max_delivery_rate,
             common=common,
         )
 

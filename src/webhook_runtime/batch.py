@@ -10,6 +10,7 @@ from webhook_runtime import logs
 from webhook_runtime.deadline import Context, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome
+from webhook_runtime.pace import Pace
 
 Record = Mapping[str, Any]
 
@@ -86,9 +87,9 @@ class Message:
 class Batch:
     """The messages of one event. ``sqs_answers`` is False after a call to SQS that got no answer."""
 
-    def __init__(self, records: Sequence[Record], context: Context) -> None:
+    def __init__(self, records: Sequence[Record], context: Context, pace: Pace | None = None) -> None:
         self.messages: list[Message] = [Message(record) for record in records]
-        self.deadline: Deadline = Deadline(context)
+        self.deadline: Deadline = Deadline(context, pace)
         self.sqs_answers: bool = True
 
     def is_fifo(self) -> bool:

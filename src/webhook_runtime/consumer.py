@@ -14,6 +14,7 @@ from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
 from webhook_runtime.outcome import ENDED_WELL, Kind, Outcome
+from webhook_runtime.pace import Pace
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.settlement import Settlement
@@ -45,12 +46,14 @@ class Consumer:
         event_filters: "EventFilters | None" = None,
         payloads: Payloads | None = None,
         unverified: DeadLetters | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._intake = Intake(sources, event_filters, takes_payloads=payloads is not None)
         self._storing = Storing(sink, self._intake, payloads)
         self._settlement = Settlement(redelivery, dead_letters, unverified, max_receive_count)
         self._redelivery = redelivery
         self._payloads = payloads
+        self._pace = pace
 
     @classmethod
     def from_environment(cls, sink: Sink) -> Self:
@@ -69,17 +72,19 @@ class Consumer:
             deployed.event_filters(),
             Payloads.in_bucket(settings.payload_bucket, int(settings.payload_days or 0)),
             DeadLetters(sqs, unverified, in_order=False) if unverified else None,
+            deployed.pace(),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
         """Handle an event of an event source mapping with ReportBatchItemFailures."""
         started = time.time()
-        batch = Batch(event["Records"], context)
+        batch = Batch(event["Records"], context, self._pace)
         self._intake.look_at(batch.messages, batch.deadline)
         failed = self._in_order(batch) if batch.is_fifo() else self._together(batch)
         self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.deadline)
         self._delete_payloads(batch)
         _report(batch, failed, started)
+        batch.deadline.hold()
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failed]}
 
     # Two ways to store a batch. Both return the messages to retry.

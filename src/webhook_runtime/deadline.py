@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Protocol
 
 from webhook_runtime.outcome import SinkDown
+from webhook_runtime.pace import Pace
 
 # Seconds kept for telling SQS what became of the batch. Of a short time, a share is kept, since the sink needs some
 # too.
@@ -37,10 +38,14 @@ INTERRUPTS: tuple[type[BaseException], ...] = (KeyboardInterrupt, TimeIsUp)
 
 
 class Deadline:
-    """The deadline of one batch: each block below ends in time, whatever it waits for."""
+    """The deadline of one batch: each block below ends in time, whatever it waits for.
 
-    def __init__(self, context: Context) -> None:
+    ``pace`` is None if the sink is asked as fast as it answers.
+    """
+
+    def __init__(self, context: Context, pace: Pace | None = None) -> None:
         self._context = context
+        self._pace = pace
         self._longest = 0.0
         self._reserve = min(_RESERVE, self._left() * _SHARE)
 
@@ -55,9 +60,29 @@ class Deadline:
     def _left(self) -> float:
         return self._context.get_remaining_time_in_millis() / 1000
 
+    @property
+    def most(self) -> int | None:
+        """The webhooks that one call to the sink may have; None: any number."""
+        return None if self._pace is None else self._pace.most
+
+    def turn(self, webhooks: int = 1) -> None:
+        """Wait until the sink may be asked for so many webhooks. Raise SinkDown if that is too late for this batch."""
+        if self._pace is None or webhooks == 0:
+            return
+        wait = self._pace.wait()
+        if wait + self._pace.seconds(webhooks) > self.remaining():
+            raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+        time.sleep(wait)
+        self._pace.asks(webhooks)
+
+    def hold(self) -> None:
+        """Wait until the webhooks of the batch have had their time, which keeps the rate of all batches together."""
+        if self._pace is not None:
+            time.sleep(min(self._pace.wait(), self.remaining()))
+
     @contextmanager
-    def step(self) -> Iterator[None]:
-        """Limit one call to the sink.
+    def step(self, webhooks: int = 1) -> Iterator[None]:
+        """Limit one call to the sink, which asks it for so many webhooks, and wait for its turn.
 
         Raise SinkDown if a call as long as the longest so far would not end in time. The first call is always made, and
         interrupted when the time is up. A call in which the sink is down does not count: it may have waited for an
@@ -65,21 +90,30 @@ class Deadline:
         """
         if self._longest > self.remaining():
             raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+        self.turn(webhooks)
         began = time.monotonic()
         try:
             with _ended_after(self.remaining()):
                 yield
         except TimeIsUp:
+            self._tell_pace(webhooks, None)
             raise SinkDown("it did not end within the function's time", error="OutOfTime") from None
         except SinkDown:
+            self._tell_pace(webhooks, None)
             raise
         except BaseException:
-            self._took(began)
+            self._took(began, webhooks)
             raise
-        self._took(began)
+        self._took(began, webhooks)
 
-    def _took(self, began: float) -> None:
-        self._longest = max(self._longest, time.monotonic() - began)
+    def _took(self, began: float, webhooks: int) -> None:
+        seconds = time.monotonic() - began
+        self._longest = max(self._longest, seconds)
+        self._tell_pace(webhooks, seconds)
+
+    def _tell_pace(self, webhooks: int, seconds: float | None) -> None:
+        if self._pace is not None and webhooks > 0:
+            self._pace.answered(seconds)
 
     def part(self, of: int) -> float:
         """Seconds that each of so many webhooks has which are to be looked at: half of the time is for them all."""

@@ -1,6 +1,6 @@
 """Give messages to the sink: each key once, and each payload from S3 in memory only while it is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from webhook_runtime import logs
@@ -35,8 +35,9 @@ class Storing:
                 webhooks.setdefault(webhook.key, webhook)
         same = iter(by_key.values())
         try:
-            for outcome in self._sink.store(list(webhooks.values()), deadline) if webhooks else ():
-                _decide(next(same), outcome)
+            for together in _batched(list(webhooks.values()), deadline):
+                for outcome in self._sink.store(together, deadline):
+                    _decide(next(same), outcome)
         except SinkDown as error:
             down = of_sink_down(error)
         except Exception as error:
@@ -56,7 +57,7 @@ class Storing:
         if pending.payload_key is None:
             return self.store([message], deadline)
         try:
-            with deadline.step():
+            with deadline.step(webhooks=0):
                 self._load(message, pending)
                 return self.store([message], deadline)
         except SinkDown as error:
@@ -85,6 +86,15 @@ class Storing:
             # may have deleted the object.
             logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
             message.ends(DUPLICATE)
+
+
+def _batched(webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Sequence[Webhook]]:
+    """Yield the webhooks in parts, of which each fits into one call to the sink."""
+    position = 0
+    while position < len(webhooks):
+        part = webhooks[position : position + (deadline.most or len(webhooks))]
+        position += len(part)
+        yield part
 
 
 def _decide(messages: Sequence[Message], outcome: Outcome) -> None:

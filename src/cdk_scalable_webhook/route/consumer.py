@@ -26,7 +26,7 @@ from cdk_scalable_webhook.route.queue import Queues
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.sources.source import count_mismatched, environment
-from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, to_environment
+from webhook_runtime.contract.settings import ConsumerSettings, PaceSettings, UnverifiedSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -98,6 +98,7 @@ def create_consumer(
     queues: Queues,
     sink: Sink,
     max_concurrency: int,
+    pace: PaceSettings,
     retry: Retry,
     endpoints: Mapping[str, Endpoint],
     event_filters: Mapping[str, EventFilters],
@@ -123,6 +124,7 @@ def create_consumer(
             environment={
                 **config.environment,
                 **_environment(queues, retry, payload_bucket),
+                **to_environment(pace),
                 **environment_of(endpoints, event_filters),
             },
             timeout=timeout,

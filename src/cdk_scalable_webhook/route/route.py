@@ -31,6 +31,7 @@ from cdk_scalable_webhook.route.queue import (
     create_unverified_queue,
     existing_queues,
 )
+from cdk_scalable_webhook.route.rate import AdaptiveRate, pace_settings
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
@@ -61,6 +62,7 @@ class Route(Construct):
         max_concurrency: int,
         batch_size: int,
         max_batching_window: Duration | None,
+        max_delivery_rate: float | AdaptiveRate | None,
         common: CommonOptions,
     ) -> None:
         super().__init__(scope, id)
@@ -73,7 +75,13 @@ class Route(Construct):
         require_consumer(self, consumer, existing, max_concurrency)
         require_same_environment(self, queue=existing, large_payloads=large_payloads)
         if own_consumer:
-            require_unset("consumer", "leave {them} out, or leave consumer out", sink=sink, retry=retry)
+            require_unset(
+                "consumer",
+                "leave {them} out, or leave consumer out",
+                sink=sink,
+                retry=retry,
+                max_delivery_rate=max_delivery_rate,
+            )
             if isinstance(queue, QueueOptions):
                 require_unset("consumer", "leave {them} out", unverified_queue=queue.unverified_queue)
             else:
@@ -100,6 +108,13 @@ class Route(Construct):
                 queues=queues,
                 sink=self.sink,
                 max_concurrency=max_concurrency,
+                pace=pace_settings(
+                    self,
+                    max_delivery_rate,
+                    max_concurrency=max_concurrency,
+                    batch_size=batch_size,
+                    timeout=timing.timeout,
+                ),
                 retry=retry,
                 endpoints=endpoints,
                 event_filters=self._drops.consumer,

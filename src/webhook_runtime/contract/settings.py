@@ -24,6 +24,7 @@ _PARSE: Mapping[object, Any] = {
     Number: int,
     Number | None: int,
     float: float,
+    float | None: float,
     bool: lambda text: text != "false",  # off only if it was set to false
     Texts: str.split,
     Json | None: json.loads,
@@ -110,6 +111,18 @@ class ConsumerSettings(NamedTuple):
     max_receive_count: Number | None = None
     payload_bucket: str | None = None
     payload_days: Number | None = None
+
+
+class PaceSettings(NamedTuple):
+    """The least seconds from one webhook to the next, of one batch at a time. None: as fast as the sink answers.
+
+    With ``target_seconds`` the pace adapts: it slows down if a call to the sink takes longer. ``longest_each`` is then
+    the slowest pace, at which a whole batch still ends in time.
+    """
+
+    seconds_each: float | None = None
+    target_seconds: float | None = None
+    longest_each: float = 0
 
 
 class UnverifiedSettings(NamedTuple):

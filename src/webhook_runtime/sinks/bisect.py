@@ -22,7 +22,7 @@ Insert = Callable[[Sequence[Webhook]], Sequence[Outcome]]
 def insert_each(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline) -> Iterator[Outcome]:
     """Return one outcome for each webhook, in their order. Halve a rejected batch until the bad webhook is alone."""
     try:
-        with deadline.step():
+        with deadline.step(len(webhooks)):
             outcomes = insert(webhooks)
         yield from outcomes
     except BadWebhook as bad:

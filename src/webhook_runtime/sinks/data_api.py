@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from webhook_runtime import logs
@@ -53,15 +54,17 @@ class DataApiSink:
         )
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, deadline)
+        return insert_each(webhooks, partial(self._insert, deadline=deadline), deadline)
 
-    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+    def _insert(self, webhooks: Sequence[Webhook], deadline: Deadline) -> list[Outcome]:
         """Insert the webhooks in one call if possible. A second try is safe, since an existing row stays as it is."""
         # The same order everywhere, so that two batches that share rows do not deadlock.
         sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.key)]
         if sum(map(_size, sets)) > _MAX_BYTES:
             raise BadWebhook("TooLarge", f"the statement is larger than the Data API's {_MAX_BYTES} bytes")
         for tries_left in reversed(range(_TRIES)):
+            if tries_left < _TRIES - 1:
+                deadline.turn(len(webhooks))
             fault = self._call("batch_execute_statement", sql=self._statement, parameterSets=sets)
             if fault is None:
                 break

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Protocol
 
 from webhook_runtime import logs
@@ -142,7 +143,7 @@ class DatabaseSink:
         return cls(settings, driver(settings), Credentials(settings, secrets, rds))
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, deadline)
+        return insert_each(webhooks, partial(self._insert, deadline=deadline), deadline)
 
     def close(self) -> None:
         """Give the connection back to the server."""
@@ -151,12 +152,14 @@ class DatabaseSink:
             with suppress(*self._driver.errors):
                 connection.close()
 
-    def _insert(self, webhooks: Sequence[Webhook]) -> Sequence[Outcome]:
+    def _insert(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Sequence[Outcome]:
         """Insert the webhooks in one round trip if possible. A second try is safe, since an existing row stays as it
         is.
         """
         where = ""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            if attempt > 0:
+                deadline.turn(len(webhooks))
             was_open = self._connection is not None
             try:
                 outcomes = self._open().insert(webhooks)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from webhook_runtime.clients import AWS_FAILED, client, code_of
-from webhook_runtime.contract.settings import DynamoDBSettings, from_environment
+from webhook_runtime.contract.settings import DynamoDBSettings, PaceSettings, from_environment
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
@@ -101,4 +101,7 @@ def _outcome(response: dict[str, Any]) -> Outcome:
 def deployed() -> DynamoDBSink:
     """Return the sink of a deployed function."""
     settings = from_environment(DynamoDBSettings)
-    return DynamoDBSink(settings, client("dynamodb"), Payloads.in_bucket(settings.payload_bucket))
+    # The client's own second try would be no part of a rate.
+    is_paced = from_environment(PaceSettings).seconds_each is not None
+    dynamodb = client("dynamodb", attempts=1 if is_paced else 2)
+    return DynamoDBSink(settings, dynamodb, Payloads.in_bucket(settings.payload_bucket))

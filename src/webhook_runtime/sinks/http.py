@@ -226,11 +226,13 @@ class HttpSink:
                 response = self._request(headers, webhook.body, deadline)
             except ProtocolError:
                 # The service has just closed a kept connection. The key makes a second try harmless.
+                deadline.turn()
                 response = self._request(headers, webhook.body, deadline)
             if response.status == HTTPStatus.MISDIRECTED_REQUEST:
                 # This connection is for another service. A new one may be for the right one.
                 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
                 self._pool.clear()
+                deadline.turn()
                 response = self._request(headers, webhook.body, deadline)
         except HTTPError as error:
             # No answer in time counts too: another request does not help a slow service. Name only the host of the URL,

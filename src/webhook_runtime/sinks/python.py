@@ -23,7 +23,7 @@ class PythonSink:
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         if self._batch and len(webhooks) > 1:
-            with deadline.step():
+            with deadline.step(len(webhooks)):
                 done = self._hand_over(list(webhooks))
             if done.kind is Kind.STORED or done.retry_after is not None:
                 yield from [done] * len(webhooks)

@@ -11,6 +11,7 @@ from webhook_runtime.contract.settings import (
     DynamoDBSettings,
     FilterSettings,
     HttpSettings,
+    PaceSettings,
     PublisherSettings,
     PythonSettings,
     SourceSettings,
@@ -46,6 +47,7 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
             "PAYLOAD_DAYS": "14",
         },
     ),
+    (PaceSettings(0.4, 0.25, 2.5), {"SECONDS_EACH": "0.4", "TARGET_SECONDS": "0.25", "LONGEST_EACH": "2.5"}),
     (UnverifiedSettings("https://sqs/Unverified"), {"UNVERIFIED_QUEUE_URL": "https://sqs/Unverified"}),
     (DynamoDBSettings("Table", "Bucket"), {"TABLE_NAME": "Table", "PAYLOAD_BUCKET": "Bucket"}),
     (
@@ -134,7 +136,8 @@ def test_a_number_that_only_deployment_knows_is_written_as_its_token() -> None:
 
 @pytest.mark.parametrize(("text", "is_on"), [("true", True), ("false", False), ("1", True), ("", True)])
 def test_a_switch_is_off_only_if_its_variable_says_so(text: str, is_on: bool) -> None:
-    environment = to_environment(EVERY_FIELD[6][0]) | {"WEBHOOK_DATABASE_TLS": text}
+    settings = DatabaseSettings("db", 5432, "orders", True, "webhooks", False)
+    environment = to_environment(settings) | {"WEBHOOK_DATABASE_TLS": text}
     assert from_environment(DatabaseSettings, environment).database_tls is is_on
 
 

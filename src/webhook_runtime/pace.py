@@ -1,0 +1,75 @@
+"""The pace at which an environment asks the sink for webhooks, so that all of them together keep a rate.
+
+No state is shared. Lambda works on so many batches at a time, and each of them asks for its share of the rate, and ends
+no earlier than the time that its webhooks have. So it does not matter which environments come and go.
+"""
+
+import math
+import time
+
+# An adaptive pace starts at this part of the maximum. While the sink answers in time, it grows by this factor a second,
+# but near to the rate of the last slow answer by this part of that rate. After a slow answer it keeps this part, and
+# ignores others for a second, since they tell of the time before.
+# https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
+_START = 0.1
+_GROWTH = 1.25
+_STEP = 0.03
+_KEPT = 0.85
+_SECOND = 1.0
+
+
+class Pace:
+    """``seconds_each`` is the least time from the beginning of a webhook to that of the next one."""
+
+    def __init__(self, seconds_each: float) -> None:
+        self._each = seconds_each
+        self._next = time.monotonic()
+
+    @property
+    def most(self) -> int:
+        """The webhooks of one call to the sink: those of a second."""
+        return max(1, math.ceil(1 / self._each - 1e-9))
+
+    def wait(self) -> float:
+        """Return the seconds until the sink may be asked again."""
+        return max(0.0, self._next - time.monotonic())
+
+    def seconds(self, webhooks: int) -> float:
+        """Return the seconds that so many webhooks have."""
+        return webhooks * self._each
+
+    def asks(self, webhooks: int) -> None:
+        """Count webhooks that the sink is asked for now."""
+        self._next = time.monotonic() + self.seconds(webhooks)
+
+    def answered(self, seconds: float | None) -> None:
+        """Learn how long the sink took for a call. None: it was down, or did not answer in time."""
+
+
+class AdaptivePace(Pace):
+    """A pace that rises while the sink answers within ``target`` seconds, and falls when it does not.
+
+    ``seconds_each`` is the fastest pace, and ``longest_each`` the slowest one: at that, a batch still ends in time.
+    """
+
+    def __init__(self, seconds_each: float, target: float, longest_each: float) -> None:
+        self._most = 1 / seconds_each
+        self._least = 1 / longest_each
+        self._target = target
+        super().__init__(min(seconds_each / _START, longest_each))
+        self._slow_at = math.inf  # the rate at which the sink was too slow
+        self._changed = self._cut = -math.inf
+
+    def answered(self, seconds: float | None) -> None:
+        now, rate = time.monotonic(), 1 / self._each
+        if seconds is not None and seconds <= self._target:
+            passed = min(now - self._changed, _SECOND)
+            is_near = _KEPT * self._slow_at <= rate <= self._slow_at / _KEPT
+            rate = rate + _STEP * self._slow_at * passed if is_near else rate * _GROWTH**passed
+        elif now - self._cut >= _SECOND:
+            if seconds is not None:
+                self._slow_at = rate if math.isinf(self._slow_at) else max(rate, _KEPT * self._slow_at)
+            self._cut = now
+            rate *= _KEPT
+        self._changed = now
+        self._each = 1 / min(max(rate, self._least), self._most)

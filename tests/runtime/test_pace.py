@@ -1,0 +1,259 @@
+"""The rate at which the sink is asked: by any number of environments, on a simulated clock."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from webhook_runtime import deadline as deadlines
+from webhook_runtime import pace as paces
+from webhook_runtime.consumer import Consumer
+from webhook_runtime.contract.backoff import Backoff
+from webhook_runtime.deadline import Deadline
+from webhook_runtime.message import Webhook
+from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
+from webhook_runtime.pace import AdaptivePace, Pace
+from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sinks.bisect import BadWebhook, insert_each
+from webhook_runtime.testing import webhook
+
+from .doubles import Sqs
+from .world import Clock, Mapping, peak
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(paces, "time", made)
+    monkeypatch.setattr(deadlines, "time", made)
+    return made
+
+
+class Together:
+    """A sink that takes a batch in one call, as a database does. It records the time of each webhook that it is asked
+    for. ``seconds`` is the time of a call."""
+
+    def __init__(self, clock: Clock, seconds: Callable[[], float], *, bad: float = 0, random: Random) -> None:
+        self.asked: list[float] = []
+        self.stored: list[str] = []
+        self._clock = clock
+        self._seconds = seconds
+        self._bad = bad
+        self._random = random
+
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        return insert_each(webhooks, self._insert, deadline)
+
+    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        self.asked += [self._clock.now] * len(webhooks)
+        self._clock.sleep(self._seconds())
+        if self._random.random() < self._bad:
+            raise BadWebhook("Bad", "a bad row")
+        self.stored += [each.id for each in webhooks]
+        return [STORED] * len(webhooks)
+
+
+class Alone(Together):
+    """A sink that takes one webhook after the other, as an HTTP service does."""
+
+    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        for each in webhooks:
+            with deadline.step():
+                (outcome,) = self._insert([each])
+            yield outcome
+
+
+def deliver(
+    clock: Clock,
+    sink: Any,
+    rate: float,
+    *,
+    concurrency: int,
+    count: int,
+    batch_size: int = 10,
+    timeout: float = 30,
+    make: Callable[[], Pace] | None = None,
+    **world: Any,
+) -> Mapping:
+    def consumer() -> Consumer:
+        pace = make() if make else Pace(concurrency / rate)
+        return Consumer(sink, Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=pace)
+
+    mapping = Mapping(clock, consumer, concurrency=concurrency, batch_size=batch_size, timeout=timeout, **world)
+    mapping.send([webhook(id=str(number)) for number in range(count)])
+    mapping.run()
+    return mapping
+
+
+def most(rate: float, concurrency: int) -> float:
+    """Return the webhooks that the sink may be asked for in any second."""
+    return rate + concurrency * math.ceil(rate / concurrency)
+
+
+@pytest.mark.parametrize("kind", [Together, Alone])
+@pytest.mark.parametrize("concurrency", [1, 2, 5])
+@pytest.mark.parametrize("rate", [5, 7.5, 50, 500])
+def test_no_second_has_more_than_the_rate_and_what_batches_begin_with(
+    clock: Clock, kind: type[Together], rate: float, concurrency: int
+) -> None:
+    random = Random(f"{rate} {concurrency}")
+    sink = kind(clock, lambda: random.choice([0, 0, 0.001, 0.02, 3]) if rate < 100 else 0.001, random=random)
+    count = round(max(60, rate * 12))
+    deliver(clock, sink, rate, concurrency=concurrency, count=count, random=random)
+    assert sorted(sink.stored, key=int) == [str(number) for number in range(count)]
+    assert peak(sink.asked) <= most(rate, concurrency)
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 5])
+@pytest.mark.parametrize("rate", [5, 50, 500])
+def test_a_backlog_is_delivered_at_the_rate(clock: Clock, rate: float, concurrency: int) -> None:
+    random = Random(1)
+    sink = Together(clock, lambda: random.uniform(0.001, 0.015), random=random)
+    count = round(rate * 40)
+    deliver(clock, sink, rate, concurrency=concurrency, count=count, random=random)
+    assert 0.97 * rate <= count / sink.asked[-1] <= 1.1 * rate
+
+
+@pytest.mark.parametrize("rate", [5, 50])
+def test_a_kill_frees_its_place_early_and_adds_no_more_than_one_batch_of_it(clock: Clock, rate: float) -> None:
+    random = Random(2)
+    sink = Together(clock, lambda: 0.01, random=random)
+    count, concurrency = round(rate * 60), 2
+    kills = [random.uniform(0, 60) for _ in range(25)]
+    world = deliver(clock, sink, rate, concurrency=concurrency, count=count, visibility=40, kills=kills, random=random)
+    assert len(world.killed_at) == 25
+    assert set(sink.stored) == {str(number) for number in range(count)}
+    part = math.ceil(rate / concurrency)
+    for at in sink.asked:
+        asked = sum(at - 1 < other <= at for other in sink.asked)
+        freed = sum(at - 1 - part / rate * concurrency < kill <= at for kill in world.killed_at)
+        assert asked <= most(rate, concurrency) + freed * part
+
+
+def test_the_tries_by_which_a_bad_webhook_is_found_count(clock: Clock) -> None:
+    random = Random(3)
+    sink = Together(clock, lambda: 0.001, bad=0.3, random=random)
+    deliver(clock, sink, 20, concurrency=2, count=400, random=random)
+    assert len(sink.asked) > 450
+    assert peak(sink.asked) <= most(20, 2)
+
+
+def test_a_lone_webhook_does_not_wait(clock: Clock) -> None:
+    sink = Together(clock, lambda: 0.01, random=Random(4))
+    deliver(clock, sink, 0.5, concurrency=2, count=1, random=Random(4))
+    assert sink.asked == [0]
+
+
+def test_what_does_not_fit_into_the_time_of_a_batch_is_retried_at_once(clock: Clock) -> None:
+    class Late(Together):
+        def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+            if len(self.asked) == 0:
+                clock.sleep(20)
+            return super()._insert(webhooks)
+
+    sink = Late(clock, lambda: 0, random=Random(5))
+    deliver(clock, sink, 1, concurrency=1, batch_size=20, count=20, random=Random(5))
+    assert len(sink.stored) == 20
+    assert peak(sink.asked) <= 2
+    assert sink.asked[-1] < 50
+
+
+def test_a_batch_of_a_queue_that_is_quiet_ends_when_its_webhooks_have_had_their_time(clock: Clock) -> None:
+    consumer = Consumer(
+        Together(clock, lambda: 0.01, random=Random(6)), Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=Pace(2 / 5)
+    )
+    mapping = Mapping(clock, lambda: consumer, concurrency=1, batch_size=10, random=Random(6))
+    mapping.send([webhook() for _ in range(10)])
+    mapping.run()
+    assert clock.now == pytest.approx(4, abs=0.02)
+
+
+class Loaded(Alone):
+    """A service whose latency rises with its load, and doubles at the knee: 40 webhooks a second."""
+
+    KNEE, UNLOADED = 40.0, 0.025
+
+    def __init__(self, clock: Clock, **arguments: Any) -> None:
+        super().__init__(clock, self._latency, **arguments)
+        self.latencies: list[float] = []
+
+    def _latency(self) -> float:
+        load = sum(at > self._clock.now - 1 for at in self.asked[-1000:]) / self.KNEE
+        self.latencies.append(self.UNLOADED * (1 + min(load, 3) ** 12) * self._random.uniform(0.9, 1.1))
+        return self.latencies[-1]
+
+
+class TestAdaptive:
+    @pytest.mark.parametrize("maximum", [50, 400])
+    @pytest.mark.parametrize("concurrency", [2, 5, 20])
+    def test_it_settles_just_below_what_the_sink_can_do(self, clock: Clock, concurrency: int, maximum: float) -> None:
+        sink = Loaded(clock, random=Random(7))
+
+        def pace() -> Pace:
+            return AdaptivePace(concurrency / maximum, 1.5 * sink.UNLOADED, 2.5)
+
+        deliver(clock, sink, maximum, concurrency=concurrency, count=8000, make=pace, new=0, random=Random(7))
+        times, latencies = sink.asked[2000:], sorted(sink.latencies[2000:])
+        assert len(times) / (times[-1] - times[0]) >= 0.85 * sink.KNEE
+        assert latencies[int(0.95 * len(latencies))] <= 2 * sink.UNLOADED
+
+    def test_a_fixed_rate_would_overload_it(self, clock: Clock) -> None:
+        sink = Loaded(clock, random=Random(7))
+        deliver(clock, sink, 400, concurrency=20, count=4000, random=Random(7))
+        latencies = sorted(sink.latencies)
+        assert latencies[int(0.95 * len(latencies))] > 10 * sink.UNLOADED
+
+    def test_it_recovers_from_an_outage(self, clock: Clock) -> None:
+        pace = AdaptivePace(0.01, 1, 10)
+        for _ in range(1000):
+            clock.now += 0.1
+            pace.answered(0.5)
+        for _ in range(100):
+            clock.now += 1
+            pace.answered(None)
+        assert pace.seconds(1) == pytest.approx(10)
+        began = clock.now
+        while pace.seconds(1) > 0.0101:
+            clock.now += 0.1
+            pace.answered(0.5)
+        assert clock.now - began < 120
+
+    def test_it_never_exceeds_its_share_of_the_maximum(self, clock: Clock) -> None:
+        pace = AdaptivePace(0.1, 1, 5)
+        for _ in range(1000):
+            clock.now += 1
+            pace.answered(0.5)
+        assert pace.seconds(1) == pytest.approx(0.1)
+
+    def test_it_starts_at_a_tenth(self) -> None:
+        assert AdaptivePace(0.1, 1, 5).seconds(1) == pytest.approx(1)
+        assert AdaptivePace(1, 1, 5).seconds(1) == pytest.approx(5)
+
+    @pytest.mark.parametrize("slow", [None, 1.001])
+    def test_it_slows_down_to_the_pace_at_which_a_batch_still_ends(self, clock: Clock, slow: float | None) -> None:
+        pace = AdaptivePace(0.1, 1, 2)
+        before = pace.seconds(1)
+        for _ in range(5):  # of one second
+            pace.answered(slow)
+        assert pace.seconds(1) == pytest.approx(before / 0.85)
+        for _ in range(100):
+            clock.now += 1
+            pace.answered(slow)
+        assert pace.seconds(1) == pytest.approx(2)
+
+    def test_a_sink_that_is_down_slows_it_down(self, clock: Clock) -> None:
+        pace = AdaptivePace(0.1, 1, 5)
+
+        class Down:
+            def store(self, _webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+                with deadline.step():
+                    raise SinkDown("down")
+                yield Outcome(Kind.RETRY)
+
+        consumer = Consumer(Down(), Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=pace)
+        mapping = Mapping(clock, lambda: consumer, concurrency=1, batch_size=1, random=Random(8))
+        mapping.send([webhook()])
+        mapping.run(until=1)
+        assert pace.seconds(1) > 1
