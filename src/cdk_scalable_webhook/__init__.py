@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         RestApiIngressConfig,
     )
     from cdk_scalable_webhook.endpoint.options import ApiOptions
+    from cdk_scalable_webhook.grouping import GroupBy
     from cdk_scalable_webhook.packaging.asset import RuntimeLayer
     from cdk_scalable_webhook.route.capacity import Capacity
     from cdk_scalable_webhook.route.consumer import ConsumerOptions
@@ -39,6 +40,7 @@ __all__ = [
     "DataApiSink",
     "DatabaseSink",
     "DynamoDBSink",
+    "GroupBy",
     "HttpSink",
     "Ingress",
     "IngressConfig",
@@ -69,6 +71,7 @@ _MODULES = {
         "RestApiIngressConfig",
     ),
     "endpoint.options": ("ApiOptions",),
+    "grouping": ("GroupBy",),
     "packaging.asset": ("RuntimeLayer",),
     "route.capacity": ("Capacity",),
     "route.consumer": ("ConsumerOptions",),

@@ -74,7 +74,7 @@ class ScalableWebhook(Construct):
         *,
         source: Source | None = None,
         sink: Sink | None = None,
-        max_concurrency: int = 2,
+        max_concurrency: int | None = None,
         batch_size: int = 10,
         max_batching_window: Duration | None = None,
         max_delivery_rate: float | AdaptiveRate | None = None,
@@ -107,8 +107,10 @@ class ScalableWebhook(Construct):
             sink: The destination that webhooks are stored in. Not together with an existing ``consumer`` function.
                 Default: ``Sink.dynamodb()``, a new table.
             max_concurrency: The number of batches that the consumer works on at a time, and so of busy connections to
-                the sink: 2 to 1000. For some minutes after a deployment, up to as many idle connections of retired
-                Lambda environments may remain. Default: 2.
+                the sink: 1 to 1000. With 1 the queue is a FIFO queue with one group, so webhooks are stored in their
+                order, and one that has to be retried holds the others; a change from or to 1 replaces the queue, and
+                deletes the webhooks in it. For some minutes after a deployment, up to as many idle connections of
+                retired Lambda environments may remain. Default: 2; 1 with ``QueueOptions(ordered=True)``.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
             batch_size: The maximum number of messages in a batch: 1 to 10,000, with a FIFO queue 1 to 10. Above 10 it
                 needs a ``max_batching_window``. Default: 10.
@@ -213,7 +215,7 @@ class ScalableWebhook(Construct):
         options = api if isinstance(api, ApiOptions) else ApiOptions()
         access = Access(options, cors)
         self._api_options = options
-        throttle = Throttle.of(options, fifo=self._route.queue.fifo)
+        throttle = Throttle.of(options, one_group=self._route.queue.fifo and self._route.group_by is None)
         self._api = (
             create_api(self, access, throttle, ingress=self._ingress, mount=self._path, common=common)
             if isinstance(api, ApiOptions)
@@ -225,6 +227,7 @@ class ScalableWebhook(Construct):
             webhook=self,
             queue=self._route.queue,
             payload_bucket=self._route.payload_bucket,
+            group_by=self._route.group_by,
             common=common,
         )
         self._publishers: dict[str, lambda_.Function] = {}
@@ -336,7 +339,9 @@ class ScalableWebhook(Construct):
         mount, source = place(self._api, options.mount), options.source
         access = access.at(mount)
         credentials = Credentials.asked_at(mount, access.options)
-        credentials.require_unused(options.delivery_id_header, endpoint.filters, source, verifies=ingress.verifies)
+        credentials.require_unused(
+            options.delivery_id_header, endpoint.filters, options.group_by, source, verifies=ingress.verifies
+        )
         credentials = credentials.but_for(source)
         options = replace(
             options,

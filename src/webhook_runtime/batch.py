@@ -60,6 +60,11 @@ class Message:
         return int(self.record["attributes"]["ApproximateReceiveCount"])
 
     @property
+    def group(self) -> str:
+        """The message group, whose order a FIFO queue keeps."""
+        return str(self.record["attributes"].get("MessageGroupId", ""))
+
+    @property
     def queued_at(self) -> float:
         """The time at which it was sent to the queue, in seconds since 1970. A redrive sets it again."""
         return int(self.record["attributes"].get("SentTimestamp", 0)) / 1000

@@ -99,19 +99,26 @@ class Consumer:
         return [message for message in batch.messages if not self._settlement.settle(message, batch)]
 
     def _in_order(self, batch: Batch) -> list[Message]:
-        """Store one message after the other: in a FIFO queue, none may overtake a message that is retried."""
+        """Store one message after the other: in a FIFO queue, none may overtake a message of its group that is retried.
+
+        Other groups go on.
+        """
         self._intake.look_again(batch)
         down: Outcome | None = None
-        for position, message in enumerate(batch.messages):
+        held: dict[str, Message] = {}
+        failed = []
+        for message in batch.messages:
+            if (first := held.get(message.group)) is not None:
+                message.ends(Outcome(Kind.RETRY, "NotReached", "an earlier message has to be retried first"))
+                message.delay = first.delay
+                logs.logger.info("waits", extra=message.names() | {"retry_in": message.delay})
+                failed.append(message)
+                continue
             down = self._stored_unless(down, message, batch)
             if not self._settlement.settle(message, batch):
-                behind = batch.messages[position + 1 :]
-                for other in behind:
-                    other.ends(Outcome(Kind.RETRY, "NotReached", "an earlier message has to be retried first"))
-                    other.delay = message.delay
-                    logs.logger.info("waits", extra=other.names() | {"retry_in": other.delay})
-                return [message, *behind]
-        return []
+                held[message.group] = message
+                failed.append(message)
+        return failed
 
     def _stored_unless(self, down: Outcome | None, message: Message, batch: Batch) -> Outcome | None:
         """Store one message, unless the sink is down or the message is decided. Return the outcome of a sink that is

@@ -5,11 +5,12 @@ start.
 from typing import TYPE_CHECKING
 
 from webhook_runtime.clients import client
-from webhook_runtime.contract.settings import FilterSettings, PaceSettings, SourceSettings, from_environment
+from webhook_runtime.contract.settings import FilterSettings, Json, PaceSettings, SourceSettings, from_environment
 from webhook_runtime.pace import AdaptivePace, Pace
 
 if TYPE_CHECKING:
     from webhook_runtime.filters import EventFilters
+    from webhook_runtime.grouping import Grouping
     from webhook_runtime.sources.source import Sources
 
 
@@ -41,3 +42,12 @@ def event_filters() -> "EventFilters | None":
     from webhook_runtime.filters import EventFilters
 
     return EventFilters(by_mount)
+
+
+def grouping(group_by: Json | None) -> "Grouping | None":
+    """Return the way in which webhooks form groups, or None if they form none."""
+    if group_by is None:
+        return None
+    from webhook_runtime.grouping import Grouping
+
+    return Grouping(group_by)

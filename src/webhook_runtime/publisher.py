@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from webhook_runtime import deployed, logs, message
 from webhook_runtime.clients import AWS_FAILED, client
+from webhook_runtime.contract.groups import NO_GROUP, ONE_GROUP
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.contract.settings import PublisherSettings, from_environment
 from webhook_runtime.message import Headers, Webhook
@@ -19,6 +20,7 @@ from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiabl
 
 if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
     from webhook_runtime.filters import EventFilters
+    from webhook_runtime.grouping import Grouping
     from webhook_runtime.sources.source import Sources
 
 Event = Mapping[str, Any]
@@ -38,7 +40,7 @@ class Publisher:
 
     ``sqs`` is a boto3 SQS client. The settings name the queue, and the header that has the delivery id. ``sources`` and
     ``event_filters`` are None if nothing is verified or dropped here. ``payloads`` is None if a payload must fit into a
-    message.
+    message, ``grouping`` if webhooks form no groups.
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Publisher:
         sources: "Sources | None" = None,
         event_filters: "EventFilters | None" = None,
         payloads: Payloads | None = None,
+        grouping: "Grouping | None" = None,
     ) -> None:
         self._settings = settings
         self._sqs = sqs
         self._sources = sources
         self._event_filters = event_filters
         self._payloads = payloads
+        self._grouping = grouping
         # Until SQS says that the queue takes less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
         self._headers: Mapping[str, str] = settings.response_headers or {}
@@ -64,7 +68,14 @@ class Publisher:
         """Create the publisher of a deployed function."""
         settings = from_environment(PublisherSettings)
         payloads = Payloads.in_bucket(settings.payload_bucket)
-        return cls(settings, client("sqs"), deployed.sources(), deployed.event_filters(), payloads)
+        return cls(
+            settings,
+            client("sqs"),
+            deployed.sources(),
+            deployed.event_filters(),
+            payloads,
+            deployed.grouping(settings.group_by),
+        )
 
     def handle(self, event: Event, _context: object) -> Response:
         """Handle a request of API Gateway."""
@@ -165,14 +176,12 @@ class Publisher:
             fits = message.size(body, attribute) <= self._max_message_bytes
         if not fits:
             raise _Rejected(413, "The payload is too large for a message of the queue, headers included.")
-        # Each request is a message of its own: two equal payloads are two webhooks unless their delivery ids are equal.
-        fifo = {"MessageGroupId": "webhook", "MessageDeduplicationId": webhook.request_id}
         try:
             sent = self._sqs.send_message(
                 QueueUrl=self._settings.queue_url,
                 MessageBody=body,
                 MessageAttributes={message.ATTRIBUTE: {"DataType": "String", "StringValue": attribute}},
-                **(fifo if self._settings.queue_url.endswith(".fifo") else {}),
+                **self._order(webhook),
             )
         except AWS_FAILED as error:
             holds = message.limit_in(error)
@@ -182,6 +191,15 @@ class Publisher:
             logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
             raise _Rejected(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])
+
+    def _order(self, webhook: Webhook) -> dict[str, str]:
+        """Return the group of a message, and in a FIFO queue its deduplication id."""
+        group = self._grouping.group(webhook) if self._grouping is not None else None
+        if not self._settings.queue_url.endswith(".fifo"):
+            return {"MessageGroupId": group} if group else {}
+        group = group or (ONE_GROUP if self._grouping is None else NO_GROUP)
+        # Each request is a message of its own: two equal payloads are two webhooks unless their delivery ids are equal.
+        return {"MessageGroupId": group, "MessageDeduplicationId": webhook.request_id}
 
     def _put_aside(self, webhook: Webhook, payloads: Payloads) -> tuple[str, str]:
         """Put the payload into S3, and return the message for it.

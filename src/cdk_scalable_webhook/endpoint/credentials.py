@@ -9,6 +9,7 @@ from aws_cdk import aws_apigateway as apigateway
 
 from cdk_scalable_webhook.endpoint.options import ApiOptions
 from cdk_scalable_webhook.filters import EventFilters
+from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.sources.source import Source
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
@@ -45,13 +46,19 @@ class Credentials(NamedTuple):
         return self if source is None else Credentials(self.headers - source.headers, self.parameters)
 
     def require_unused(
-        self, delivery_id_header: str | None, filters: EventFilters | None, source: Source | None, *, verifies: bool
+        self,
+        delivery_id_header: str | None,
+        filters: EventFilters | None,
+        group_by: GroupBy | None,
+        source: Source | None,
+        *,
+        verifies: bool,
     ) -> None:
         """Reject a use of credentials as a part of the webhook. ``verifies`` tells whether the ingress does.
 
         Raises:
-            ValueError: A credential is to make a webhook unique, or to filter it; or it is in a signed URL behind an
-                ingress that cannot remove it.
+            ValueError: A credential is to make a webhook unique, to filter it, or to group it; or it is in a signed URL
+                behind an ingress that cannot remove it.
         """
         if self.parameters and source is not None and source.signs_url and not verifies:
             raise ValueError(
@@ -64,6 +71,13 @@ class Credentials(NamedTuple):
             "delivery_id_header": {delivery_id_header} if delivery_id_header else set(),
             "event_filters": filters.header_names if filters else set(),
         }
+        grouped_by = group_by.header_name if group_by is not None else None
+        if source is not None and grouped_by in source.headers:
+            raise ValueError(
+                f"GroupBy.header() must name a header of the webhook, got {grouped_by!r}, which has the secret of the "
+                "source; name another header"
+            )
+        used["GroupBy.header()"] = {grouped_by} if grouped_by else set()
         for argument, names in used.items():
             if clash := sorted(self.headers & names):
                 raise ValueError(

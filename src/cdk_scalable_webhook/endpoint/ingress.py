@@ -19,11 +19,13 @@ from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoint.templates import Answer, encoded, literal, mapping_template
 from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
+from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
 from cdk_scalable_webhook.sources.providers import ANSWERED_BY_API_GATEWAY
 from cdk_scalable_webhook.sources.source import Source, count_mismatched, environment
+from webhook_runtime.contract.groups import NO_GROUP, ONE_GROUP, group_of
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class IngressOptions:
         event_filters: The webhooks to keep, for an ingress that filters; None: all, or the consumer filters.
         payload_bucket: The bucket for payloads larger than a message; None: they are rejected.
         common: The settings that every part of the webhook shares, such as tracing.
+        group_by: The value that makes the message group of each message; None: a FIFO queue has one group, and a
+            standard queue none.
         acknowledgement: The answer to an accepted webhook. Default: the one that the provider expects, or 202 and the
             webhook's id.
         response_headers: The headers of every answer for browsers. Default: none, as without CORS.
@@ -67,6 +71,7 @@ class IngressOptions:
     event_filters: EventFilters | None
     payload_bucket: "s3.IBucket | None"
     common: CommonOptions
+    group_by: GroupBy | None = None
     acknowledgement: Acknowledgement | None = None
     response_headers: Mapping[str, str] = field(default_factory=dict)
     credential_headers: Collection[str] = ()
@@ -268,6 +273,7 @@ class _LambdaIntegration(RestApiIngress):
             response_headers=dict(options.response_headers) or None,
             credentials=_credentials(options),
             payload_bucket=options.payload_bucket.bucket_name if options.payload_bucket is not None else None,
+            group_by=options.group_by.describe() if options.group_by is not None else None,
         )
         variables = to_environment(settings) | environment({options.mount: source})
         if options.event_filters is not None:
@@ -352,10 +358,7 @@ class _DirectIntegration(RestApiIngress):
             MOUNT=quote(options.mount, safe=""),
             CREDENTIAL_HEADERS=encoded(options.credential_headers),
             CREDENTIAL_PARAMETERS=encoded(options.credential_parameters),
-            # Every request is a message of its own: two equal payloads are two webhooks unless their ids are the same.
-            FIFO="&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
-            if queue.fifo
-            else "",
+            **_order(options),
         )
         status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
         if (acknowledgement := options.accepted()) is not None:
@@ -398,6 +401,28 @@ class _DirectIntegration(RestApiIngress):
         after = [policy] if policy else []
         responses = [declared[status] for status in sorted(declared)]
         return RestApiIngressConfig(integration=integration, method_responses=responses, methods=methods, after=after)
+
+
+def _order(options: IngressOptions) -> dict[str, str]:
+    """Return the placeholders for the message group of a request, and for the deduplication id of a FIFO queue."""
+    by, fifo = options.group_by, options.queue.fifo
+    if by is not None and by.needs_code:
+        raise ValueError(
+            "ingress must be Ingress.lambda_integration() for GroupBy.field(), got Ingress.direct_integration(), which "
+            "cannot read payloads; take Ingress.lambda_integration(), or GroupBy.header()"
+        )
+    header = by.header_name if by is not None else None
+    find = mapping_template("group", HEADER=header, MISSING=NO_GROUP if fifo else "") if header is not None else ""
+    group = "$util.urlEncode($group)" if header is not None else quote(group_of(options.mount), safe="")
+    if fifo:
+        group = quote(ONE_GROUP) if by is None else group
+        # Every request is a message of its own: two equal payloads are two webhooks unless their ids are the same.
+        unique = "&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
+        return {"GROUP": find, "ORDER": f"&MessageGroupId={group}{unique}"}
+    if by is None:
+        return {"GROUP": "", "ORDER": ""}
+    order = f"&MessageGroupId={group}"
+    return {"GROUP": find, "ORDER": order if header is None else f'#if($group != ""){order}#end'}
 
 
 def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:

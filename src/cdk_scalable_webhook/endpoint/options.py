@@ -23,10 +23,10 @@ class ApiOptions:
         throttling_rate_limit: The requests a second that the API accepts before it answers 429: 1 to 100,000. It
             applies to each method of the stage: the path of an endpoint, and all paths below it. A limit above the
             account's has no effect. Default: 1,000, a tenth of the limit that all APIs of an account share in a region;
-            300 in front of a FIFO queue, which takes no more.
+            300, and at most that, in front of a FIFO queue with one group, which takes no more.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
         throttling_burst_limit: The requests at once that the API accepts before it answers 429: 1 to 100,000, for each
-            method of the stage. Default: 2,000; 300 in front of a FIFO queue.
+            method of the stage. Default: 2,000; 300 in front of a FIFO queue with one group.
         api_key: Whether a request needs an ``x-api-key``, else 403: True for a new key, or an existing key. It
             identifies a caller and meters its requests, by a usage plan with the throttle of the API. AWS advises
             against it for authentication. It is no part of the webhook: it is neither stored nor passed on. Default: no
@@ -88,6 +88,10 @@ class ApiOptions:
         return domain.certificate if domain is not None and is_regional else None
 
 
+# The messages a second that SQS takes in one group of a FIFO queue. It answers 503 to the others.
+_OF_ONE_GROUP = 300
+
+
 class Throttle(NamedTuple):
     """The limits of each method of the stage: requests a second, and requests at once."""
 
@@ -95,14 +99,21 @@ class Throttle(NamedTuple):
     burst_limit: int
 
     @classmethod
-    def of(cls, options: ApiOptions, *, fifo: bool) -> Self:
+    def of(cls, options: ApiOptions, *, one_group: bool) -> Self:
         """Return the limits of the options, or the default of each. The default rate is a tenth of the limit that all
-        APIs of the account share in a region, so that no endpoint uses it up. A FIFO queue takes less.
+        APIs of the account share in a region, so that no endpoint uses it up. One group of a FIFO queue takes less.
+
+        Raises:
+            ValueError: One group does not take so many.
 
         https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
         """
-        default = cls(300, 300) if fifo else cls(1000, 2000)
+        if one_group:
+            require_number(
+                "throttling_rate_limit in front of one message group", options.throttling_rate_limit, 1, _OF_ONE_GROUP
+            )
+        default = cls(_OF_ONE_GROUP, _OF_ONE_GROUP) if one_group else cls(1000, 2000)
         return cls(
             default.rate_limit if options.throttling_rate_limit is None else options.throttling_rate_limit,
             default.burst_limit if options.throttling_burst_limit is None else options.throttling_burst_limit,

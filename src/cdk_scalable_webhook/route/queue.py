@@ -13,6 +13,7 @@ from cdk_scalable_webhook import findings
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import in_seconds, known_seconds, require_duration, require_number, show
 from cdk_scalable_webhook.common import CommonOptions
+from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.route import existing_queue
 from cdk_scalable_webhook.route.retry import Retry
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
@@ -24,6 +25,13 @@ _SHORTEST_OUTAGE = 60
 
 # SQS's maximum: a message keeps its age when it moves.
 _DEAD_LETTER_RETENTION = Duration.days(14)
+
+# Each group then has a limit of its own.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+_HIGH_THROUGHPUT: dict[str, Any] = {
+    "deduplication_scope": sqs.DeduplicationScope.MESSAGE_GROUP,
+    "fifo_throughput_limit": sqs.FifoThroughputLimit.PER_MESSAGE_GROUP_ID,
+}
 
 # Long enough to notice a wrong secret after a weekend.
 _UNVERIFIED_RETENTION = Duration.days(4)
@@ -47,9 +55,17 @@ class QueueOptions:
             deletes the messages that are older. Default: 4 days.
         visibility_timeout: The time for which a message stays hidden while the consumer works on it: at least 6 x
             ``timeout`` of the consumer + ``max_batching_window``, up to 12 hours. Default: that minimum.
+        ordered: Whether webhooks are stored in the order in which they were accepted, one batch at a time. With a
+            ``GroupBy`` each group has an order of its own, and a webhook that has to be retried holds its group alone.
+            The queue is a FIFO queue then; a change of its kind replaces the queue, and deletes the webhooks in it.
+            Default: no order.
+            See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues.html
+        fair_by: The tenants among whom SQS shares the consumer fairly: while one of them has a backlog, webhooks of the
+            others are received first. Not together with ``ordered``. Default: the queue has no tenants.
+            See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 
     Raises:
-        ValueError: A value is out of its limits.
+        ValueError: A value is out of its limits, or ``ordered`` and ``fair_by`` are set together.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
@@ -59,12 +75,24 @@ class QueueOptions:
     max_receive_count: int | None = None
     retention_period: Duration | None = None
     visibility_timeout: Duration | None = None
+    ordered: bool | GroupBy = False
+    fair_by: GroupBy | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         require_number("max_receive_count", self.max_receive_count, 1, 1000)
         require_duration("retention_period", self.retention_period, Duration.minutes(1), Duration.days(14))
         require_duration("visibility_timeout", self.visibility_timeout, Duration.seconds(0), Duration.hours(12))
+        if self.ordered and self.fair_by is not None:
+            raise ValueError(
+                "fair_by must not be set together with ordered, got both: each group of a FIFO queue has its own order "
+                "and share already; leave out fair_by, or leave out ordered"
+            )
+
+    @property
+    def group_by(self) -> GroupBy | None:
+        """The value by which webhooks form groups. None: they form none, or one."""
+        return self.ordered if isinstance(self.ordered, GroupBy) else self.fair_by
 
 
 @dataclass(frozen=True)
@@ -104,15 +132,17 @@ class Timing:
         return None if busy is None else 6 * busy + (known_seconds(self.max_batching_window) or 0)
 
 
-def create_queues(scope: Construct, options: QueueOptions, timing: Timing, common: CommonOptions) -> Queues:
-    """Create a standard queue with a dead-letter queue."""
+def create_queues(
+    scope: Construct, options: QueueOptions, timing: Timing, common: CommonOptions, *, fifo: bool
+) -> Queues:
+    """Create a queue with a dead-letter queue."""
     _require_visibility(options.visibility_timeout, timing)
     kept = options.retention_period
     retention = existing_queue.DEFAULT_RETENTION if kept is None else known_seconds(kept)
     tries = options.max_receive_count or _MAX_RECEIVE_COUNT
     if options.dead_letter_queue is not None:
         existing_queue.require_dead_letter_queue(
-            scope, options.dead_letter_queue, None, fifo=False, retention=retention, size=MAX_MESSAGE_BYTES
+            scope, options.dead_letter_queue, None, fifo=fifo, retention=retention, size=MAX_MESSAGE_BYTES
         )
     if options.unverified_queue is not None:
         existing_queue.require_unverified_queue(
@@ -120,13 +150,15 @@ def create_queues(scope: Construct, options: QueueOptions, timing: Timing, commo
         )
     _check_tries(scope, timing.retry, tries, retention)
     dead_letter_queue = options.dead_letter_queue or _queue(
-        scope, "DeadLetterQueue", common, retention_period=_DEAD_LETTER_RETENTION
+        scope, "DeadLetterQueue", common, **_kind(fifo=fifo), retention_period=_DEAD_LETTER_RETENTION
     )
     visibility = options.visibility_timeout or _visibility_timeout(timing)
     queue = _queue(
         scope,
         "Queue",
         common,
+        **_kind(fifo=fifo),
+        **(_HIGH_THROUGHPUT if isinstance(options.ordered, GroupBy) else {}),
         retention_period=kept,
         visibility_timeout=visibility,
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letter_queue, max_receive_count=tries),
@@ -145,6 +177,11 @@ def create_unverified_queue(scope: Construct, common: CommonOptions) -> sqs.IQue
     )
 
 
+def _kind(*, fifo: bool) -> dict[str, Any]:
+    # CloudFormation takes no FifoQueue: false.
+    return {"fifo": True} if fifo else {}
+
+
 def _queue(
     scope: Construct,
     id: str,
@@ -153,7 +190,7 @@ def _queue(
     accepted: Sequence[findings.Finding] = (),
     **properties: Any,
 ) -> sqs.Queue:
-    """Create a standard queue, encrypted and for TLS only."""
+    """Create a queue, encrypted and for TLS only."""
     key = common.encryption_key
     queue = sqs.Queue(
         scope,

@@ -14,6 +14,7 @@ from cdk_scalable_webhook.checks.values import require_unset
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoints import Dropping, Endpoint, dropping, unverified
 from cdk_scalable_webhook.filters import count_dropped
+from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.packaging.function import require_room
 from cdk_scalable_webhook.payloads import payload_bucket
 from cdk_scalable_webhook.route.consumer import (
@@ -34,7 +35,7 @@ from cdk_scalable_webhook.route.queue import (
 from cdk_scalable_webhook.route.rate import AdaptiveRate, pace_settings
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink
-from cdk_scalable_webhook.route.throttle import require_batching, require_max_concurrency, stop_filtering, throttle
+from cdk_scalable_webhook.route.throttle import concurrency_of, require_batching, stop_filtering, throttle
 from cdk_scalable_webhook.sources.source import Source, count_mismatched
 
 if TYPE_CHECKING:  # importing it slows each synth
@@ -59,7 +60,7 @@ class Route(Construct):
         sink: Sink | None,
         retry: Retry | None,
         large_payloads: "bool | s3.IBucket",
-        max_concurrency: int,
+        max_concurrency: int | None,
         batch_size: int,
         max_batching_window: Duration | None,
         max_delivery_rate: float | AdaptiveRate | None,
@@ -70,8 +71,9 @@ class Route(Construct):
         existing = None if isinstance(queue, QueueOptions) else queue
         own_consumer = not isinstance(consumer, ConsumerOptions)
         self._drops = dropping(endpoints, own_consumer=own_consumer)
-        require_max_concurrency(max_concurrency)
-        require_batching(batch_size, max_batching_window, fifo=existing is not None and existing.fifo)
+        max_concurrency = concurrency_of(max_concurrency, queue)
+        fifo = existing.fifo if existing is not None else _is_fifo(queue, max_concurrency)
+        require_batching(batch_size, max_batching_window, fifo=fifo)
         require_consumer(self, consumer, existing, max_concurrency)
         require_same_environment(self, queue=existing, large_payloads=large_payloads)
         if own_consumer:
@@ -91,10 +93,11 @@ class Route(Construct):
         self.retry: Retry | None = None if own_consumer else retry
         timing = Timing(timeout_of(consumer), max_batching_window, self.retry)
         if isinstance(queue, QueueOptions):
-            queues = create_queues(self, queue, timing, common)
+            queues = create_queues(self, queue, timing, common, fifo=fifo)
         else:
             queues = existing_queues(self, queue, timing)
         self.queue: sqs.IQueue = queues.queue
+        self.group_by: GroupBy | None = queue.group_by if isinstance(queue, QueueOptions) else None
         self.dead_letter_queue: sqs.IQueue | None = queues.dead_letter_queue
         self._max_receive_count = queues.max_receive_count
         self.payload_bucket: s3.IBucket | None = payload_bucket(self, large_payloads, days=queues.days, common=common)
@@ -195,6 +198,11 @@ class Route(Construct):
         if self.unverified_queue is None:
             self.unverified_queue = self._given_unverified_queue or create_unverified_queue(self, self._common)
             take_unverified_aside(self.consumer, self.unverified_queue, self.queue)
+
+
+def _is_fifo(queue: sqs.IQueue | QueueOptions, max_concurrency: int) -> bool:
+    """Tell whether a new queue is a FIFO queue: only that keeps an order, or has one batch at a time."""
+    return max_concurrency == 1 or (isinstance(queue, QueueOptions) and bool(queue.ordered))
 
 
 @dataclass(frozen=True)

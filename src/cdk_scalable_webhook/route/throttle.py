@@ -11,6 +11,7 @@ from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.checks.values import known_seconds, require_duration, require_number, show
 from cdk_scalable_webhook.filters import EventFilters
 from cdk_scalable_webhook.route import existing_queue
+from cdk_scalable_webhook.route.queue import QueueOptions
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 _STANDARD_MAX_BATCH = 10_000
@@ -18,10 +19,37 @@ _FIFO_MAX_BATCH = 10
 _MAX_WINDOW = Duration.minutes(5)
 
 
-def require_max_concurrency(value: int) -> None:
-    """Require a concurrency that the event source mapping accepts."""
-    remedy = "for one batch at a time leave it out and pass a FIFO queue: an endpoint sends all in one message group"
-    require_number("max_concurrency", value, 2, 1000, remedy)
+_DEFAULT_CONCURRENCY = 2
+
+
+def concurrency_of(given: int | None, queue: sqs.IQueue | QueueOptions) -> int:
+    """Return the number of batches at a time, and check it against the kind of the queue.
+
+    Raises:
+        ValueError: The event source mapping, or the queue, does not have so many.
+    """
+    ordered = isinstance(queue, QueueOptions) and queue.ordered
+    if given is None:
+        return 1 if ordered is True else _DEFAULT_CONCURRENCY
+    require_number("max_concurrency", given, 1, 1000)
+    if Token.is_unresolved(given):
+        return given
+    if given > 1 and ordered is True:
+        raise ValueError(
+            f"max_concurrency must be 1 with ordered=True, which is one group, got {given:,}; leave it out, or set "
+            "ordered=GroupBy.header(…), whose groups are independent"
+        )
+    if given == 1 and ordered is not True and isinstance(queue, QueueOptions) and queue.group_by is not None:
+        raise ValueError(
+            "max_concurrency must be at least 2 with groups, got 1: one batch at a time has one order; raise it, or "
+            "leave out the GroupBy"
+        )
+    if given == 1 and not isinstance(queue, QueueOptions) and not queue.fifo:
+        raise ValueError(
+            "max_concurrency must be at least 2 with a standard queue, got 1: only a FIFO queue can have one batch at "
+            "a time; raise it, or pass a FIFO queue, or leave queue out"
+        )
+    return given
 
 
 def require_batching(batch_size: int, window: Duration | None, *, fifo: bool) -> None:
@@ -64,7 +92,8 @@ def throttle(
         event_source_arn=queue.queue_arn,
         batch_size=batch_size,
         max_batching_window=max_batching_window,
-        max_concurrency=max_concurrency,
+        # A mapping has 2 or more. The one group of a FIFO queue has one batch at a time without it.
+        max_concurrency=None if max_concurrency == 1 else max_concurrency,
         report_batch_item_failures=True,
         filters=event_filters.criteria() if event_filters is not None else None,
         # Lambda counts dropped messages only if it is configured to.

@@ -86,7 +86,7 @@ class PublisherSettings(NamedTuple):
     ``acknowledgement`` has status, body and content type, ``response_headers`` names and values. None is the default
     response. ``payload_bucket`` is None unless large payloads are enabled. ``credentials`` has the names of ``headers``
     and ``parameters`` that API Gateway asks clients for. Its ``signed_parameters`` are removed only after the source
-    has verified the request.
+    has verified the request. ``group_by`` is the value by which webhooks form groups. None: a FIFO queue has one group.
     """
 
     queue_url: str
@@ -95,6 +95,7 @@ class PublisherSettings(NamedTuple):
     response_headers: Json | None = None
     credentials: Json | None = None
     payload_bucket: str | None = None
+    group_by: Json | None = None
 
 
 class ConsumerSettings(NamedTuple):

@@ -217,9 +217,10 @@ class DatabaseSink:
         """Log how many connections the server has, once an environment. A server that cannot tell is none to fail for,
         but it may have ended the connection.
         """
+        errors: tuple[type[Exception], ...] = (*self._driver.errors, LookupError, TypeError, ValueError)
         try:
             usable, in_use = connection.room()
-        except (*self._driver.errors, LookupError, TypeError, ValueError) as error:
+        except errors as error:
             logs.logger.info("connections not known", extra={"error": type(error).__name__})
             self.close()
         else:
