@@ -461,3 +461,23 @@ def test_a_body_that_is_no_json_matches_no_filter_and_is_deleted(mapped: Mapping
     filtered = mapped["esm-filter-no-json"]
     assert wait_for(lambda: bool(filtered.calls()) and filtered.is_empty(), SECONDS)
     assert [each["body"] for call in filtered.calls() for each in call] == local("esm-filter-no-json")["invoked_with"]
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+@pytest.mark.parametrize("group", ["a b", "é", "x" * 129, "日本"])
+def test_a_group_that_sqs_does_not_take_is_rejected(group: str, fifo: bool, queues: Queues) -> None:
+    """AWS is recorded to do so, and users report this text."""
+    url = queues.make(fifo)
+    unique = {"MessageDeduplicationId": "1"} if fifo else {}
+    with pytest.raises(ClientError, match="1 to 128 in length") as error:
+        queues.sqs.send_message(QueueUrl=url, MessageBody="x", MessageGroupId=group, **unique)
+    assert error.value.response["Error"]["Code"] == "InvalidParameterValue"
+    batch = queues.sqs.send_message_batch(
+        QueueUrl=url,
+        Entries=[
+            {"Id": "good", "MessageBody": "x", "MessageGroupId": "!~a-Z0", **unique},
+            {"Id": "bad", "MessageBody": "x", "MessageGroupId": group, **unique},
+        ],
+    )
+    assert [each["Id"] for each in batch["Successful"]] == ["good"]
+    assert [each["Id"] for each in batch["Failed"]] == ["bad"]

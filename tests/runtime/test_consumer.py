@@ -414,6 +414,20 @@ class TestFifo:
         assert consume(sink, *records, dead_letters=Sqs(error=REJECTED)) == ["message-b", "message-c"]
         assert list(sink.stored) == ["a"]
 
+    def test_a_message_that_is_retried_holds_its_group_alone(self) -> None:
+        sink, sqs = Memory(b1=BUSY), Sqs()
+        ids = ["a1", "b1", "c1", "b2", "a2", "b3", "c2"]
+        records = [sqs_record(id, queue=FIFO["queue"], group=id[0]) for id in ids]
+        assert consume(sink, *records, sqs=sqs) == ["message-b1", "message-b2", "message-b3"]
+        assert list(sink.stored) == ["a1", "c1", "a2", "c2"]
+        assert len(set(sqs.delays().values())) == 1
+
+    def test_a_sink_that_is_down_holds_every_group(self) -> None:
+        sink = Memory(b1=DOWN)
+        records = [sqs_record(id, queue=FIFO["queue"], group=id[0]) for id in ["a1", "b1", "c1", "b2", "a2"]]
+        assert consume(sink, *records) == [f"message-{id}" for id in ["b1", "c1", "b2", "a2"]]
+        assert sink.calls == [["a1"], ["b1"]]
+
     def test_messages_behind_a_last_attempt_that_is_dead_lettered_are_stored(self) -> None:
         sink, dead_letters = Memory(b=BUSY), Sqs()
         records = [sqs_record(id, **FIFO, attempt=3) for id in "abc"]

@@ -1,6 +1,8 @@
 import hmac
 import json
 import logging
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +10,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook_runtime import message
+from webhook_runtime import deployed, message
+from webhook_runtime.contract.groups import is_group
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.sources.handshakes import Slack
@@ -38,8 +41,15 @@ class Queue:
         return message.read(record(call["MessageBody"], call["MessageAttributes"]["webhook"]["StringValue"]))
 
 
-def publisher(queue: Queue, *, url: str = "http://sqs/Queue", delivery_id_header: str | None = None) -> Publisher:
-    return Publisher(PublisherSettings(url, delivery_id_header), queue)
+def publisher(
+    queue: Queue,
+    *,
+    url: str = "http://sqs/Queue",
+    delivery_id_header: str | None = None,
+    group_by: Mapping[str, Sequence[str]] | None = None,
+) -> Publisher:
+    settings = PublisherSettings(url, delivery_id_header, group_by=group_by)
+    return Publisher(settings, queue, grouping=deployed.grouping(group_by))
 
 
 @given(st.binary(max_size=300), st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
@@ -143,6 +153,70 @@ def test_a_fifo_queue_gets_one_group_and_a_deduplication_id_for_each_request() -
     publisher(queue, url="http://sqs/Queue.fifo").handle(request(b"same"), None)
     assert queue.sent[0]["MessageGroupId"] == "webhook"
     assert queue.sent[0]["MessageDeduplicationId"] == REQUEST_ID
+
+
+SHA_256 = re.compile("[0-9a-f]{64}")
+
+
+class TestGroups:
+    def sent(self, group_by: Mapping[str, Sequence[str]], *, fifo: bool = False, **asked: Any) -> dict[str, Any]:
+        queue = Queue()
+        url = "http://sqs/Queue.fifo" if fifo else "http://sqs/Queue"
+        answer = publisher(queue, url=url, group_by=group_by).handle(request(**asked), None)
+        assert answer["statusCode"] == 202
+        (sent,) = queue.sent
+        return sent
+
+    @pytest.mark.parametrize("fifo", [True, False])
+    @pytest.mark.parametrize(
+        ("group_by", "asked"),
+        [
+            ({"header": ["x-shop"]}, {"headers": [("X-Shop", "other"), ("X-SHOP", "a-1")]}),
+            ({"field": ["data", "account"]}, {"body": b'{"data": {"account": "a-1"}}'}),
+            ({"field": ["a b"]}, {"body": b'{"a b": "a-1"}'}),
+        ],
+    )
+    def test_a_group_is_the_value_of_the_webhook(self, fifo: bool, group_by: Any, asked: Any) -> None:
+        sent = self.sent(group_by, fifo=fifo, **asked)
+        assert sent["MessageGroupId"] == "a-1"
+        assert sent.get("MessageDeduplicationId") == (REQUEST_ID if fifo else None)
+
+    @pytest.mark.parametrize(
+        ("json", "group"), [(b"7", "7"), (b"1.5", "1.5"), (b"true", "true"), (b"false", "false"), (b"0", "0")]
+    )
+    def test_a_number_or_a_truth_value_is_a_group(self, json: bytes, group: str) -> None:
+        assert self.sent({"field": ["id"]}, body=b'{"id": ' + json + b"}")["MessageGroupId"] == group
+
+    @pytest.mark.parametrize("fifo", [True, False])
+    def test_a_group_by_the_endpoint_is_its_path(self, fifo: bool) -> None:
+        assert self.sent({"mount": []}, fifo=fifo, mount="/hooks")["MessageGroupId"] == "/hooks"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            *(b"", b"{}", b"[]", b"null", b"no JSON", b'{"data": 1}', b'{"data": [{"account": "a"}]}', b"\xff\xfe"),
+            *(b'{"data": {"account": null}}', b'{"data": {"account": {}}}', b'{"data": {"account": ""}}'),
+            *(b"[" * 100_000, b'{"data":' * 50_000, b'{"data": {"account": ' + b"9" * 5000 + b"}}"),
+        ],
+    )
+    def test_without_the_value_a_fifo_queue_has_one_more_group_and_a_standard_queue_none(self, body: bytes) -> None:
+        by = {"field": ["data", "account"]}
+        assert self.sent(by, fifo=True, body=body)["MessageGroupId"] == "-"
+        assert "MessageGroupId" not in self.sent(by, body=body)
+
+    @pytest.mark.parametrize("value", ["a b", "é", "x" * 129, "日本", "\t", "\ud800", " "])
+    def test_a_value_that_sqs_does_not_take_becomes_a_hash(self, value: str) -> None:
+        groups = {
+            self.sent({"field": ["id"]}, body=json.dumps({"id": each}).encode())["MessageGroupId"]
+            for each in (value, value, f"{value}'")
+        }
+        assert len(groups) == 2
+        assert all(SHA_256.fullmatch(each) for each in groups)
+
+    @given(st.text(max_size=200))
+    def test_any_text_is_a_group_that_sqs_takes(self, text: str) -> None:
+        sent = self.sent({"field": ["id"]}, fifo=True, body=json.dumps({"id": text}).encode())
+        assert is_group(sent["MessageGroupId"])
 
 
 @pytest.mark.parametrize("payload", [b"x" * 1_048_576, b"\xff" * 800_000])

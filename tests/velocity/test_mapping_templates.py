@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdk_scalable_webhook import GroupBy
+from cdk_scalable_webhook.endpoint.ingress import order
 from cdk_scalable_webhook.endpoint.templates import literal, mapping_template
 from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
+from webhook_runtime.contract.groups import is_group
 
 from ..runtime.events import record
 from .engine import Velocity, why_not
 
-FIFO = "&MessageGroupId=webhook&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
+BY_SHOP = GroupBy.header("X-Shop")
 CONTEXT = {
     "requestId": "what-the-client-chose",
     "extendedRequestId": "JKJaXmPLvHcESHA=",
@@ -34,7 +37,12 @@ CREDENTIALS = ["x-api-key", "authorization k%7E* x-api-key"]
 
 
 def request_template(
-    *, binary: bool = False, header: str = "idempotency-key", fifo: bool = False, credentials: str = ""
+    *,
+    binary: bool = False,
+    header: str = "idempotency-key",
+    fifo: bool = False,
+    group_by: GroupBy | None = None,
+    credentials: str = "",
 ) -> str:
     return mapping_template(
         "request",
@@ -43,7 +51,7 @@ def request_template(
         MOUNT="%2Fhooks",
         CREDENTIAL_HEADERS=credentials,
         CREDENTIAL_PARAMETERS=credentials,
-        FIFO=FIFO if fifo else "",
+        **order(group_by, fifo=fifo, mount="/hooks"),
     )
 
 
@@ -213,6 +221,40 @@ def test_a_fifo_queue_gets_group_and_deduplication_id(velocity: Velocity) -> Non
     call, _ = both(velocity, request_template(fifo=True), body="x")
     assert parse_qs(call)["MessageGroupId"] == ["webhook"]
     assert parse_qs(call)["MessageDeduplicationId"] == [CONTEXT["extendedRequestId"]]
+
+
+@by_property
+@given(
+    shops=st.dictionaries(st.sampled_from(["X-Shop", "x-shop", "X-SHOP", "X-Shops"]), values, max_size=3),
+    fifo=st.booleans(),
+)
+def test_a_group_by_a_header_is_one_that_sqs_takes(velocity: Velocity, shops: dict[str, str], fifo: bool) -> None:
+    call, _ = both(velocity, request_template(fifo=fifo, group_by=BY_SHOP), header=shops, body="x")
+    sent = parse_qs(call)
+    named = [value for name, value in shops.items() if name.lower() == "x-shop" and value]
+    if not named:
+        assert sent.get("MessageGroupId") == (["-"] if fifo else None)
+        return
+    (group,) = sent["MessageGroupId"]
+    assert is_group(group)
+    if is_group(named[-1]):
+        assert group == named[-1]
+    assert sent.get("MessageDeduplicationId") == ([CONTEXT["extendedRequestId"]] if fifo else None)
+
+
+@pytest.mark.parametrize(
+    ("value", "group"),
+    [("shop-1.example", "shop-1.example"), ("a b", "a_b"), ("ü😀\t", "___"), ("x" * 200, "x" * 128)],
+)
+def test_a_group_is_cut_and_other_characters_are_replaced(velocity: Velocity, value: str, group: str) -> None:
+    call, _ = both(velocity, request_template(group_by=BY_SHOP), header={"X-Shop": value}, body="x")
+    assert parse_qs(call)["MessageGroupId"] == [group]
+
+
+@pytest.mark.parametrize("fifo", [True, False])
+def test_a_group_by_the_endpoint_is_its_path(velocity: Velocity, fifo: bool) -> None:
+    call, _ = both(velocity, request_template(fifo=fifo, group_by=GroupBy.mount()), body="x")
+    assert parse_qs(call)["MessageGroupId"] == ["/hooks"]
 
 
 def test_an_accepted_request_is_answered_in_one_line(velocity: Velocity) -> None:

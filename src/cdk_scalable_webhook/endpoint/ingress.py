@@ -358,7 +358,7 @@ class _DirectIntegration(RestApiIngress):
             MOUNT=quote(options.mount, safe=""),
             CREDENTIAL_HEADERS=encoded(options.credential_headers),
             CREDENTIAL_PARAMETERS=encoded(options.credential_parameters),
-            **_order(options),
+            **order(options.group_by, fifo=queue.fifo, mount=options.mount),
         )
         status, accepted, accepted_headers = "202", mapping_template("accepted", DELIVERY_ID_HEADER=header), {}
         if (acknowledgement := options.accepted()) is not None:
@@ -403,26 +403,25 @@ class _DirectIntegration(RestApiIngress):
         return RestApiIngressConfig(integration=integration, method_responses=responses, methods=methods, after=after)
 
 
-def _order(options: IngressOptions) -> dict[str, str]:
+def order(by: GroupBy | None, *, fifo: bool, mount: str) -> dict[str, str]:
     """Return the placeholders for the message group of a request, and for the deduplication id of a FIFO queue."""
-    by, fifo = options.group_by, options.queue.fifo
     if by is not None and by.needs_code:
         raise ValueError(
             "ingress must be Ingress.lambda_integration() for GroupBy.field(), got Ingress.direct_integration(), which "
             "cannot read payloads; take Ingress.lambda_integration(), or GroupBy.header()"
         )
-    header = by.header_name if by is not None else None
-    find = mapping_template("group", HEADER=header, MISSING=NO_GROUP if fifo else "") if header is not None else ""
-    group = "$util.urlEncode($group)" if header is not None else quote(group_of(options.mount), safe="")
+    header, find, group = by.header_name if by is not None else None, "", ""
+    if header is not None:
+        find = mapping_template("group", HEADER=header, MISSING=NO_GROUP if fifo else "")
+        group = "&MessageGroupId=$util.urlEncode($group)"
+    elif by is not None or fifo:
+        group = f"&MessageGroupId={quote(ONE_GROUP if by is None else group_of(mount), safe='')}"
     if fifo:
-        group = quote(ONE_GROUP) if by is None else group
         # Every request is a message of its own: two equal payloads are two webhooks unless their ids are the same.
-        unique = "&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
-        return {"GROUP": find, "ORDER": f"&MessageGroupId={group}{unique}"}
-    if by is None:
-        return {"GROUP": "", "ORDER": ""}
-    order = f"&MessageGroupId={group}"
-    return {"GROUP": find, "ORDER": order if header is None else f'#if($group != ""){order}#end'}
+        group += "&MessageDeduplicationId=$util.urlEncode($context.extendedRequestId)"
+    elif header is not None:
+        group = f'#if($group != ""){group}#end'
+    return {"GROUP": find, "ORDER": group}
 
 
 def _role(scope: Construct, queue: sqs.IQueue) -> iam.Role:

@@ -25,10 +25,12 @@ from hypercorn.config import Config
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_access_key_account
+from ministack.services import sqs
 
 from scalable_webhook_cli import shown
 from scalable_webhook_cli.local import python
 from scalable_webhook_cli.local.guard import Guard, Rejected, key_of, require_local_program
+from webhook_runtime.contract.groups import is_group
 
 # MiniStack opens these on every address of the machine.
 _LOOPBACK = {"BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0"}
@@ -162,6 +164,23 @@ def guard_runtime_api(handler: type[Any]) -> None:
     handler.parse_request = parse
 
 
+def check_groups(sqs: Any) -> None:
+    """Reject a message group that SQS would reject, which MiniStack's SQS takes."""
+    stock = sqs._act_send_message
+
+    def send_message(data: dict[str, Any], url: str) -> Any:
+        group = data.get("MessageGroupId")
+        if group is not None and not is_group(str(group)):
+            raise sqs._Err(
+                "InvalidParameterValue",
+                f"Value {group} for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include "
+                "alphanumeric and punctuation characters. 1 to 128 in length.",
+            )
+        return stock(data, url)
+
+    sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_message
+
+
 def serve(bind: str) -> None:
     """Serve until terminated. MiniStack's own server would open a port by itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -187,6 +206,7 @@ def main() -> None:
     lambda_runtime._detect_runtime_binary = python.by(program, lambda_runtime._detect_runtime_binary)
     lambda_runtime.execution_credentials = credentials_by(lambda_runtime.execution_credentials, key)
     guard_runtime_api(BaseHTTPRequestHandler)
+    check_groups(sqs)
     for log in logging.getLogger().handlers:
         log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
     app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)

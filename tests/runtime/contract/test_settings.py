@@ -25,7 +25,9 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
     (SourceSettings({"/": {"kind": "token"}, "/open": None}), {"SOURCES": '{"/":{"kind":"token"},"/open":null}'}),
     (FilterSettings({"/": [{"body": {"a": [1, "é"]}}]}), {"EVENT_FILTERS": '{"/":[{"body":{"a":[1,"\\u00e9"]}}]}'}),
     (
-        PublisherSettings(QUEUE, "x-id", {"status": 200, "body": ""}, {"Vary": "Origin"}, {"headers": ["a"]}, "Bucket"),
+        PublisherSettings(
+            QUEUE, "x-id", {"status": 200, "body": ""}, {"Vary": "Origin"}, {"headers": ["a"]}, "Bucket", {"mount": []}
+        ),
         {
             "QUEUE_URL": QUEUE,
             "DELIVERY_ID_HEADER": "x-id",
@@ -33,6 +35,7 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
             "RESPONSE_HEADERS": '{"Vary": "Origin"}',
             "CREDENTIALS": '{"headers": ["a"]}',
             "PAYLOAD_BUCKET": "Bucket",
+            "GROUP_BY": '{"mount": []}',
         },
     ),
     (
