@@ -21,8 +21,10 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    AdaptiveRate,
     ApiOptions,
     ConsumerOptions,
+    GroupBy,
     Ingress,
     QueueOptions,
     Retry,
@@ -115,6 +117,32 @@ ScalableWebhook(
     event_filters=[{"headers": {"X-Event": ["push"]}}],
     ingress=Ingress.lambda_integration(),
     consumer=consumer,
+)
+
+throttled = Stack(app, "Throttled")
+ScalableWebhook(throttled, "One", max_concurrency=1, batch_size=1, max_delivery_rate=1.5)
+ScalableWebhook(throttled, "Ordered", queue=QueueOptions(ordered=True))
+ScalableWebhook(throttled, "Groups", queue=QueueOptions(ordered=GroupBy.field("data.account")), max_concurrency=50)
+ScalableWebhook(
+    throttled,
+    "Fair",
+    queue=QueueOptions(fair_by=GroupBy.header("X-Shop")),
+    ingress=Ingress.direct_integration(binary=True),
+    max_concurrency=6,
+    max_delivery_rate=AdaptiveRate(maximum=500, target_latency=Duration.millis(200)),
+).add_source(
+    "/hooks/github",
+    Source.github(secretsmanager.Secret.from_secret_name_v2(throttled, "GitHub", "github")),
+    ingress=Ingress.lambda_integration(),
+)
+ScalableWebhook(
+    throttled,
+    "Shares",
+    path="/shares",
+    queue=QueueOptions(fair_by=GroupBy.mount()),
+    ingress=Ingress.direct_integration(binary=True),
+    batch_size=30,
+    max_batching_window=Duration.seconds(1),
 )
 
 mapped = Stack(app, "Mapped")

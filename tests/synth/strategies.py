@@ -34,8 +34,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    AdaptiveRate,
     ApiOptions,
     ConsumerOptions,
+    GroupBy,
     Ingress,
     Probe,
     QueueOptions,
@@ -744,6 +746,7 @@ FILTERS = Argument(
 
 TOLERANCE = durations(1, 86_400, tokens=False)
 FIELD = texts("key", "signing_secret")
+RATES = st.sampled_from([0.5, 1, 5, 7.5, 50, 500, 100_000])
 HEADER = texts("X-Signature", "x-a", tokens=False)
 SECRET = Argument(made(**SECRETS), kinds=(secretsmanager.Secret,), required=True)
 OPTIONAL_SECRET = Argument(made(**SECRETS), kinds=(secretsmanager.Secret,))
@@ -865,6 +868,25 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "secret_field": FIELD,
         "packages": PACKAGES,
     },
+    "AdaptiveRate": {
+        "maximum": Argument(RATES, st.sampled_from([0, -1, 0.001, 10**9]), (int, float), required=True),
+        "target_latency": Argument(
+            st.integers(1, 10_000).map(Duration.millis),
+            st.sampled_from([Duration.millis(0), Duration.hours(1)]),
+            (Duration,),
+            required=True,
+        ),
+    },
+    "GroupBy.header": {"name": Argument(HEADER.good, HEADER.bad, (str,), required=True)},
+    "GroupBy.field": {
+        "path": Argument(
+            st.sampled_from(["account", "data.account", "a b.é", "x" * 256]),
+            st.sampled_from(["", ".", "a.", ".a", "a..b", "x" * 257, "a\nb"]),
+            (str,),
+            required=True,
+        )
+    },
+    "GroupBy.mount": {},
     "Retry": {"initial": durations(1, 39_600, tokens=False), "maximum": durations(1, 39_600, tokens=False)},
     "Acknowledgement": {
         "status": numbers(200, 299, tokens=False),
@@ -878,12 +900,13 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 _SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
 APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
-        "consumer": ("sink", "retry", "large_payloads"),
+        "consumer": ("sink", "retry", "large_payloads", "max_delivery_rate"),
         "queue": ("max_batching_window",),
         "api": ("cors",),
         "source": ("delivery_id_header",),
     },
     "ScalableWebhook.add_source": {"source": ("delivery_id_header",)},
+    "QueueOptions": {"ordered": ("fair_by",)},
     "Sink.postgres": _SERVER,
     "Sink.mysql": _SERVER,
 }
@@ -984,6 +1007,8 @@ ARGUMENTS["QueueOptions"] = {
     "max_receive_count": numbers(1, 1000, 5, 8),
     "retention_period": durations(60, 1_209_600),
     "visibility_timeout": durations(180, 43_200),
+    "ordered": Argument(st.booleans() | one_call("GroupBy."), kinds=(bool, GroupBy)),
+    "fair_by": Argument(one_call("GroupBy."), kinds=(GroupBy,)),
 }
 ARGUMENTS["ConsumerOptions"] = {
     "timeout": durations(1, 900),
@@ -1013,9 +1038,14 @@ ARGUMENTS["ScalableWebhook"] = {
     "delivery_id_header": HEADER,
     "queue": Argument(calls("QueueOptions") | made(**QUEUES), made(**BAD_QUEUES), (sqs.QueueBase, QueueOptions)),
     "large_payloads": Argument(st.booleans() | made(**BUCKETS), kinds=(bool, s3.Bucket)),
-    "max_concurrency": numbers(2, 1000),
+    "max_concurrency": numbers(1, 1000, 2, 10),
     "batch_size": numbers(1, 10),
     "max_batching_window": durations(0, 300),
+    "max_delivery_rate": Argument(
+        RATES | calls("AdaptiveRate"),
+        st.sampled_from([0, -1, 0.001, 10**9]) | NUMBER_TOKENS,
+        (int, float, AdaptiveRate),
+    ),
     "retry": Argument(calls("Retry"), kinds=(Retry,)),
     "acknowledgement": Argument(calls("Acknowledgement"), kinds=(Acknowledgement,)),
     "cors": Argument(CORS, BAD_CORS),
@@ -1069,12 +1099,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ApiOptions": ApiOptions,
     "QueueOptions": QueueOptions,
     "ConsumerOptions": ConsumerOptions,
+    "AdaptiveRate": AdaptiveRate,
     "Retry": Retry,
     "Acknowledgement": Acknowledgement,
     **{
-        name: getattr({"Ingress": Ingress, "Probe": Probe, "Sink": Sink, "Source": Source}[kind], factory)
+        name: getattr(
+            {"GroupBy": GroupBy, "Ingress": Ingress, "Probe": Probe, "Sink": Sink, "Source": Source}[kind], factory
+        )
         for name in ARGUMENTS
         for kind, _, factory in [name.partition(".")]
-        if kind in ("Ingress", "Probe", "Sink", "Source")
+        if kind in ("GroupBy", "Ingress", "Probe", "Sink", "Source")
     },
 }

@@ -25,6 +25,8 @@ from constructs import Construct
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    AdaptiveRate,
+    GroupBy,
     Ingress,
     IngressConfig,
     IngressOptions,
@@ -218,8 +220,25 @@ class CustomIngress(Ingress):
 
 
 ROWS = [
-    Row("max_concurrency too low", "max_concurrency must be between 2 and 1,000, got 1; for one batch at a time", {"max_concurrency": 1}, remedies=[{"max_concurrency": OMITTED, "queue": queue(fifo=True, visibility_timeout=minutes(3))}]),
-    Row("max_concurrency too high", "max_concurrency must be between 2 and 1,000, got 1,001", {"max_concurrency": 1001}, remedies=[{"max_concurrency": 1000}]),
+    Row("max_concurrency too low", "max_concurrency must be between 1 and 1,000, got 0; raise it", {"max_concurrency": 0}, remedies=[{"max_concurrency": 1}]),
+    Row("one at a time with a standard queue", "max_concurrency must be at least 2 with a standard queue, got 1: only a FIFO queue can have one batch at a time; raise it, or pass a FIFO queue, or leave queue out", {"max_concurrency": 1}, {"queue": queue(visibility_timeout=minutes(3))}, remedies=[{"max_concurrency": 2}, {"queue": queue(fifo=True, visibility_timeout=minutes(3))}, {"queue": OMITTED}]),
+    Row("two at a time in one order", "max_concurrency must be 1 with ordered=True, which is one group, got 2; leave it out, or set", {"max_concurrency": 2, "ordered": True}, remedies=[{"max_concurrency": OMITTED}, {"ordered": GroupBy.header("X-Shop")}]),
+    Row("later at a time in one order", "max_concurrency must be 1 with ordered=True, which is one group, got a value that only deployment knows", {"max_concurrency": number(), "ordered": True}, remedies=[{"max_concurrency": OMITTED}, {"ordered": GroupBy.header("X-Shop")}]),
+    Row("groups one at a time", "max_concurrency must be at least 2 with groups, got 1: one batch at a time has one order; raise it, or leave out the GroupBy", {"max_concurrency": 1, "ordered": GroupBy.mount()}, remedies=[{"max_concurrency": 2}, {"ordered": True}]),
+    Row("fair tenants one at a time", "max_concurrency must be at least 2 with groups, got 1", {"max_concurrency": 1, "fair_by": GroupBy.mount()}, remedies=[{"max_concurrency": 2}, {"fair_by": OMITTED}]),
+    Row("order and fair tenants", "fair_by must not be set together with ordered, got both: each group of a FIFO queue has its own order and share already; leave out fair_by, or leave out ordered", {"ordered": GroupBy.mount(), "fair_by": GroupBy.mount()}, remedies=[{"fair_by": OMITTED}, {"ordered": OMITTED}]),
+    Row("order with a batch of more than 10", "batch_size of a FIFO queue must be between 1 and 10, got 11; lower it", {"batch_size": 11, "ordered": True}, remedies=[{"batch_size": 10}]),
+    Row("one at a time with a window", "max_batching_window must not be set for a FIFO queue, got 1 second; leave it out", {"max_batching_window": seconds(1), "max_concurrency": 1}, remedies=[{"max_batching_window": OMITTED}]),
+    Row("one at a time with a standard dead-letter queue", "dead_letter_queue must be a FIFO queue like the queue that it serves, got a standard queue; pass a FIFO one", {"max_concurrency": 1}, {"dead_letter_queue": queue(retention_period=days(14))}, remedies=[{"dead_letter_queue": queue(fifo=True, retention_period=days(14))}, {"dead_letter_queue": OMITTED}]),
+    Row("more than one group takes", "throttling_rate_limit in front of one message group must be between 1 and 300, got 301; lower it", {"max_concurrency": 1, "throttling_rate_limit": 301}, remedies=[{"throttling_rate_limit": 300}]),
+    Row("field behind a direct integration", "ingress must be Ingress.lambda_integration() for GroupBy.field(), got Ingress.direct_integration(), which cannot read payloads; take Ingress.lambda_integration(), or GroupBy.header()", {"ordered": GroupBy.field("a"), "ingress": Ingress.direct_integration()}, remedies=[{"ingress": OMITTED}, {"ordered": GroupBy.header("X-Shop")}]),
+    Row("rate of nothing", "max_delivery_rate must be between 0.01 and 100,000, got 0; raise it", {"max_delivery_rate": 0}, remedies=[{"max_delivery_rate": 20}]),
+    Row("rate that the timeout does not hold", "max_delivery_rate must let a batch end within timeout - 5 seconds, here 25, got 10 webhooks x 2 batches at a time / 0.5 a second = 40 seconds; set batch_size=6, or set consumer=ConsumerOptions(timeout=Duration.seconds(45))", {"max_delivery_rate": 0.5}, remedies=[{"batch_size": 6}, {"timeout": seconds(45)}]),
+    Row("rate that no batch holds", "= 2,000 seconds; raise max_delivery_rate, or lower max_concurrency and batch_size", {"max_delivery_rate": 0.01}, remedies=[{"max_delivery_rate": 20}, {"max_concurrency": 1, "batch_size": 1, "timeout": seconds(200)}]),
+    Row("rate of a concurrency that only deployment knows", "max_delivery_rate needs max_concurrency, batch_size and timeout that are known at synth, got one that only deployment knows; write it out", {"max_delivery_rate": 20, "max_concurrency": number()}, remedies=[{"max_concurrency": 2}]),
+    Row("rate together with a consumer", "max_delivery_rate must not be set together with consumer", {"max_delivery_rate": 20}, {"consumer": function()}, remedies=[{"max_delivery_rate": OMITTED}, {"consumer": OMITTED}]),
+    Row("target latency above the timeout", "target_latency must not be longer than the timeout of the consumer, 30 seconds, got 31 seconds; shorten it", {"max_delivery_rate": AdaptiveRate(maximum=20, target_latency=seconds(31))}, remedies=[{"max_delivery_rate": AdaptiveRate(maximum=20, target_latency=seconds(30))}]),
+    Row("max_concurrency too high", "max_concurrency must be between 1 and 1,000, got 1,001", {"max_concurrency": 1001}, remedies=[{"max_concurrency": 1000}]),
     Row("batch_size too low", "batch_size must be between 1 and 10,000, got 0", {"batch_size": 0}, remedies=[{"batch_size": 1}]),
     Row("batch_size too high", "batch_size must be between 1 and 10,000, got 10,001", {"batch_size": 10_001}, remedies=[{"batch_size": 10}]),
     Row("batch_size without window", "batch_size above 10 needs a max_batching_window of at least 1 second, got batch_size 11 and no window; add", {"batch_size": 11}, remedies=[{"max_batching_window": seconds(1)}]),

@@ -34,9 +34,11 @@ from constructs import Construct
 
 import cdk_scalable_webhook
 from cdk_scalable_webhook import (
+    AdaptiveRate,
     ApiOptions,
     Capacity,
     ConsumerOptions,
+    GroupBy,
     Ingress,
     Probe,
     QueueOptions,
@@ -553,6 +555,13 @@ REJECTIONS = [
     Rejection("more batches than connections", "max_concurrency must be at most 42, the connections that Stack/Instance has for applications (max_connections = 50 in the parameter group; 8 of them are reserved), got 43; lower it", connecting(43, max_connections="50"), [connecting(42, max_connections="50"), connecting(43, max_connections="200")]),
     Rejection("more batches of two webhooks than connections", "max_concurrency must be at most 42 for all webhooks together, the connections that Stack/Instance has for applications (max_connections = 50 in the parameter group; 8 of them are reserved), got 30 with 20 of Stack/First; lower it", connecting(30, first=20, max_connections="50"), [connecting(22, first=20, max_connections="50"), connecting(30, first=20, max_connections="200")]),
     Rejection("share of no connections", "share must be above 0 and at most 1, got 0; for example 0.25", lambda stack: Capacity.of(test_existing.instance(stack)).recommended_concurrency(0), [lambda stack: webhook(stack, max_concurrency=Capacity.of(test_existing.instance(stack)).recommended_concurrency(0.25))]),
+    Rejection("target latency of nothing", "target_latency must be at least 1 millisecond, got", lambda stack: AdaptiveRate(maximum=1, target_latency=Duration.millis(0)), [lambda stack: AdaptiveRate(maximum=1, target_latency=Duration.millis(200))]),
+    Rejection("target latency that only deployment knows", "target_latency must be known at synth", lambda stack: AdaptiveRate(maximum=1, target_latency=LATER), [lambda stack: AdaptiveRate(maximum=1, target_latency=Duration.minutes(1))]),
+    Rejection("maximum of an adaptive rate", "maximum of AdaptiveRate must be between 0.01 and 100,000, got 0; raise it", lambda stack: AdaptiveRate(maximum=0, target_latency=Duration.seconds(1)), [lambda stack: AdaptiveRate(maximum=1, target_latency=Duration.seconds(1))]),
+    Rejection("field without a name", "path of GroupBy.field() must be 1 to 256 printable characters, with a name on each side of a dot, got 'data.'; for example 'data.account'", lambda stack: GroupBy.field("data."), [lambda stack: GroupBy.field("data.account")]),
+    Rejection("group by a header that does not arrive", "name of GroupBy.header() must be a header that API Gateway passes on, got 'TE', which it drops; name another header", lambda stack: GroupBy.header("TE"), [lambda stack: GroupBy.header("X-Shop")]),
+    Rejection("group by a credential", "GroupBy.header() must name a header of the webhook, got 'x-api-key', a credential for API Gateway", lambda stack: webhook(stack, api=ApiOptions(api_key=True), queue=QueueOptions(fair_by=GroupBy.header("X-API-Key"))), [lambda stack: webhook(stack, api=ApiOptions(api_key=True), queue=QueueOptions(fair_by=GroupBy.header("X-Shop")))]),
+    Rejection("group by a secret", "GroupBy.header() must name a header of the webhook, got 'x-gitlab-token', which has the secret of the source; name another header", lambda stack: webhook(stack, source=Source.token(secret(stack), header="X-GitLab-Token"), queue=QueueOptions(ordered=GroupBy.header("X-GitLab-Token"))), [lambda stack: webhook(stack, source=Source.token(secret(stack), header="X-GitLab-Token"), queue=QueueOptions(ordered=GroupBy.header("X-Shop")))]),
     Rejection("replica with the Data API", "database must be one that can be written to, got Stack/Cluster", lambda stack: webhook(stack, sink=Sink.data_api(cluster(stack, enable_data_api=True, replication_source_identifier="arn:aws:rds:eu-west-1:1:cluster:a"), database_name="d")), [data_api()]),
     Rejection("missing file of a service's certificate authorities", "ca_certificates must be a file", http(ca_certificates="/none.pem"), [http(ca_certificates=Path(__file__).parent / "test_remedies.py")]),
     Rejection("timeout of the HTTP sink that only deployment knows", "timeout of Sink.http() must be known at synth", http(timeout=LATER), [http(timeout=Duration.seconds(10))]),
@@ -733,6 +742,8 @@ WARNINGS = [
     Warned("isolatedSubnets", isolated, [acknowledged("isolatedSubnets", with_endpoints)]),
     Warned("corsOrigins", preflighted(), [preflighted(cors=test_existing.cors(test_existing.SHOP))]),
     Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
+    Warned("fairQueue", lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount())), [lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount()), max_concurrency=6), lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount()), batch_size=30, max_batching_window=Duration.seconds(1)), acknowledged("fairQueue", lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount())))]),
+    Warned("firstSecond", lambda stack: webhook(stack, max_delivery_rate=50), [lambda stack: webhook(stack, max_delivery_rate=50, batch_size=5), lambda stack: webhook(stack, max_delivery_rate=100), acknowledged("firstSecond", lambda stack: webhook(stack, max_delivery_rate=50))]),
     Warned("connections", connecting(22, max_connections="50"), [connecting(21, max_connections="50"), connecting(22, max_connections="52"), proxied(22)]),
 ]  # fmt: skip
 

@@ -35,7 +35,13 @@ from cdk_scalable_webhook.route.queue import (
 from cdk_scalable_webhook.route.rate import AdaptiveRate, pace_settings
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink
-from cdk_scalable_webhook.route.throttle import concurrency_of, require_batching, stop_filtering, throttle
+from cdk_scalable_webhook.route.throttle import (
+    check_fairness,
+    concurrency_of,
+    require_batching,
+    stop_filtering,
+    throttle,
+)
 from cdk_scalable_webhook.sources.source import Source, count_mismatched
 
 if TYPE_CHECKING:  # importing it slows each synth
@@ -93,6 +99,8 @@ class Route(Construct):
         self.retry: Retry | None = None if own_consumer else retry
         timing = Timing(timeout_of(consumer), max_batching_window, self.retry)
         if isinstance(queue, QueueOptions):
+            if queue.fair_by is not None:
+                check_fairness(self, max_concurrency=max_concurrency, batch_size=batch_size)
             queues = create_queues(self, queue, timing, common, fifo=fifo)
         else:
             queues = existing_queues(self, queue, timing)

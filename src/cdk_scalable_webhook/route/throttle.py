@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from aws_cdk import Duration, Token
+from aws_cdk import Annotations, Duration, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -32,11 +32,10 @@ def concurrency_of(given: int | None, queue: sqs.IQueue | QueueOptions) -> int:
     if given is None:
         return 1 if ordered is True else _DEFAULT_CONCURRENCY
     require_number("max_concurrency", given, 1, 1000)
-    if Token.is_unresolved(given):
-        return given
-    if given > 1 and ordered is True:
+    if given != 1 and ordered is True:
+        got = "a value that only deployment knows" if Token.is_unresolved(given) else f"{given:,}"
         raise ValueError(
-            f"max_concurrency must be 1 with ordered=True, which is one group, got {given:,}; leave it out, or set "
+            f"max_concurrency must be 1 with ordered=True, which is one group, got {got}; leave it out, or set "
             "ordered=GroupBy.header(…), whose groups are independent"
         )
     if given == 1 and ordered is not True and isinstance(queue, QueueOptions) and queue.group_by is not None:
@@ -69,6 +68,24 @@ def require_batching(batch_size: int, window: Duration | None, *, fifo: bool) ->
         raise ValueError(
             f"batch_size above 10 needs a max_batching_window of at least 1 second, got batch_size {batch_size:,} and "
             f"{'no window' if window is None else show(window)}; add max_batching_window=Duration.seconds(1)"
+        )
+
+
+# SQS takes a tenant for a noisy one from 30 messages in flight on, or from a tenth of the processing time.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+_NOISY = 30
+
+
+def check_fairness(scope: Construct, *, max_concurrency: int, batch_size: int) -> None:
+    """Warn if so few messages are in flight that SQS may not notice that one tenant has most of them."""
+    if Token.is_unresolved(max_concurrency) or Token.is_unresolved(batch_size):
+        return
+    if max_concurrency * batch_size < 2 * _NOISY:
+        Annotations.of(scope).add_warning_v2(
+            "cdk-scalable-webhook:fairQueue",
+            f"max_concurrency x batch_size should be at least {2 * _NOISY} with fair_by, got {max_concurrency} x "
+            f"{batch_size}: SQS notices a tenant by {_NOISY} of its messages in flight, else only by its share of the "
+            "processing time. Raise either, or acknowledge this.",
         )
 
 

@@ -1,0 +1,157 @@
+"""The kind of queue and of mapping that concurrency, order and fairness ask for, and the settings of a rate."""
+
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Stack
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Annotations, Match, Template
+
+from cdk_scalable_webhook import AdaptiveRate, GroupBy, Ingress, QueueOptions, ScalableWebhook, Source
+
+from ..test_existing import function, queue
+
+QUEUE, MAPPING, STAGE = "AWS::SQS::Queue", "AWS::Lambda::EventSourceMapping", "AWS::ApiGateway::Stage"
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Stack")
+
+
+def template(stack: Stack, **arguments: Any) -> Template:
+    ScalableWebhook(stack, "Webhook", **arguments)
+    return Template.from_stack(stack)
+
+
+def properties(found: Template, type: str, name: str = "") -> dict[str, Any]:
+    (only,) = [each for id, each in found.find_resources(type).items() if name in id]
+    return dict(only.get("Properties", {}))
+
+
+def throttle(found: Template) -> list[float]:
+    (setting,) = properties(found, STAGE)["MethodSettings"]
+    return [setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_concurrency": 1},
+        {"queue": QueueOptions(ordered=True)},
+        {"queue": QueueOptions(ordered=True), "max_concurrency": 1},
+    ],
+)
+def test_one_at_a_time_is_one_group_of_a_fifo_queue(stack: Stack, arguments: Any) -> None:
+    found = template(stack, **arguments)
+    main = properties(found, QUEUE, "WebhookQueue")
+    assert main["FifoQueue"] is True
+    assert "FifoThroughputLimit" not in main
+    assert properties(found, QUEUE, "DeadLetterQueue")["FifoQueue"] is True
+    assert "ScalingConfig" not in properties(found, MAPPING)
+    assert throttle(found) == [300, 300]
+
+
+def test_an_existing_fifo_queue_can_have_one_at_a_time(stack: Stack) -> None:
+    found = template(stack, max_concurrency=1, queue=queue(stack, fifo=True))
+    assert "ScalingConfig" not in properties(found, MAPPING)
+
+
+def test_a_function_of_yours_can_have_one_at_a_time(stack: Stack) -> None:
+    found = template(stack, max_concurrency=1, consumer=function(stack, reserved_concurrent_executions=1))
+    assert properties(found, QUEUE, "WebhookQueue")["FifoQueue"] is True
+
+
+@pytest.mark.parametrize("ingress", [Ingress.lambda_integration(), Ingress.direct_integration()])
+def test_groups_have_a_fifo_queue_with_a_limit_for_each(stack: Stack, ingress: Ingress) -> None:
+    found = template(stack, queue=QueueOptions(ordered=GroupBy.header("X-Shop")), max_concurrency=7, ingress=ingress)
+    main = properties(found, QUEUE, "WebhookQueue")
+    assert (main["FifoQueue"], main["DeduplicationScope"], main["FifoThroughputLimit"]) == (
+        True,
+        "messageGroup",
+        "perMessageGroupId",
+    )
+    assert properties(found, MAPPING)["ScalingConfig"] == {"MaximumConcurrency": 7}
+    assert throttle(found) == [1000, 2000]
+
+
+def test_fair_tenants_share_a_standard_queue(stack: Stack) -> None:
+    found = template(stack, queue=QueueOptions(fair_by=GroupBy.mount()), max_concurrency=7)
+    assert all("FifoQueue" not in each["Properties"] for each in found.find_resources(QUEUE).values())
+    assert variables(found, "Publisher")["WEBHOOK_GROUP_BY"] == '{"mount": []}'
+
+
+def test_every_endpoint_groups_alike(stack: Stack) -> None:
+    ScalableWebhook(stack, "Webhook", queue=QueueOptions(ordered=GroupBy.field("a.b")), path="/a").add_source(
+        "/b", source(stack)
+    )
+    found = Template.from_stack(stack)
+    groups = [
+        each["Properties"]["Environment"]["Variables"].get("WEBHOOK_GROUP_BY")
+        for each in found.find_resources("AWS::Lambda::Function").values()
+    ]
+    assert sorted(groups, key=str) == [None, '{"field": ["a", "b"]}', '{"field": ["a", "b"]}']
+
+
+def source(stack: Stack) -> Source:
+    return Source.github(secretsmanager.Secret(stack, "Secret"))
+
+
+def variables(found: Template, function: str) -> dict[str, Any]:
+    return dict(properties(found, "AWS::Lambda::Function", f"Webhook{function}")["Environment"]["Variables"])
+
+
+PACE = ["WEBHOOK_SECONDS_EACH", "WEBHOOK_TARGET_SECONDS", "WEBHOOK_LONGEST_EACH"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pace"),
+    [
+        ({}, [None, None, None]),
+        ({"max_delivery_rate": 5}, ["0.4", None, None]),
+        ({"max_delivery_rate": 5, "max_concurrency": 10, "batch_size": 1}, ["2", None, None]),
+        ({"max_delivery_rate": 0.5, "max_concurrency": 1}, ["2", None, None]),
+        ({"max_delivery_rate": 5, "queue": QueueOptions(ordered=True)}, ["0.2", None, None]),
+        (
+            {"max_delivery_rate": AdaptiveRate(maximum=50, target_latency=Duration.millis(150))},
+            ["0.04", "0.15", "2.5"],
+        ),
+    ],
+)
+def test_the_consumer_gets_its_share_of_the_rate(stack: Stack, arguments: Any, pace: list[str | None]) -> None:
+    found = variables(template(stack, **arguments), "Consumer")
+    assert [found.get(name) for name in PACE] == pace
+
+
+def first_second(stack: Stack) -> list[str]:
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("firstSecond"))
+    return [str(each.entry.data) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("rate", "concurrency", "batch", "remedy"),
+    [
+        (100, 2, 10, None),
+        (20, 2, 10, None),
+        (10, 2, 10, None),
+        (50, 2, 10, "up to 60 webhooks in it: 2 batches of 10 begin together"),
+        (50, 2, 10, "Take batch_size=5, or acknowledge"),
+        (5, 2, 10, "Take max_concurrency=1, or acknowledge"),
+        (7, 5, 10, "Take max_concurrency=1, or acknowledge"),
+        (1, 1, 1, None),
+        (0.5, 1, 1, None),
+        (0.5, 2, 1, "Take max_concurrency=1, or acknowledge"),
+    ],
+)
+def test_a_first_second_above_the_rate_warns_with_what_keeps_it(
+    stack: Stack, rate: float, concurrency: int, batch: int, remedy: str | None
+) -> None:
+    template(stack, max_delivery_rate=rate, max_concurrency=concurrency, batch_size=batch)
+    found = first_second(stack)
+    assert bool(found) == (remedy is not None)
+    assert remedy is None or remedy in found[0]
+
+
+def test_an_adaptive_rate_begins_slowly(stack: Stack) -> None:
+    template(stack, max_delivery_rate=AdaptiveRate(maximum=50, target_latency=Duration.millis(150)))
+    assert first_second(stack) == []
