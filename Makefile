@@ -99,7 +99,7 @@ check: $(READY) $(NPM)/.ready
 	$(BIN)/python tools/generated.py --check
 
 bench: $(BENCH)/.ready
-	@PYTHONPATH=examples $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
+	@PYTHONPATH=examples:. $(BENCH)/bin/python benchmarks/bench.py --rounds $(ROUNDS)
 
 hostile: $(READY)
 	@PYTHONPATH=. $(BIN)/python benchmarks/hostile.py

@@ -1,95 +1,29 @@
 """The rate at which the sink is asked: by any number of environments, on a simulated clock."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
-from typing import Any
 
 import pytest
 
-from webhook_runtime import deadline as deadlines
-from webhook_runtime import pace as paces
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
-from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
+from webhook_runtime.outcome import Kind, Outcome, SinkDown
 from webhook_runtime.pace import AdaptivePace, Pace
 from webhook_runtime.redelivery import Redelivery
-from webhook_runtime.sinks.bisect import BadWebhook, insert_each
 from webhook_runtime.testing import webhook
 
 from .doubles import Sqs
-from .world import Clock, Mapping, peak
+from .simulations import Alone, Loaded, Together, deliver, most, simulated
+from .world import Clock, Mapping, peak, records
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(paces, "time", made)
-    monkeypatch.setattr(deadlines, "time", made)
-    return made
-
-
-class Together:
-    """A sink that takes a batch in one call, as a database does. It records the time of each webhook that it is asked
-    for. ``seconds`` is the time of a call."""
-
-    def __init__(self, clock: Clock, seconds: Callable[[], float], *, bad: float = 0, random: Random) -> None:
-        self.asked: list[float] = []
-        self.stored: list[str] = []
-        self._clock = clock
-        self._seconds = seconds
-        self._bad = bad
-        self._random = random
-
-    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        return insert_each(webhooks, self._insert, deadline)
-
-    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
-        self.asked += [self._clock.now] * len(webhooks)
-        self._clock.sleep(self._seconds())
-        if self._random.random() < self._bad:
-            raise BadWebhook("Bad", "a bad row")
-        self.stored += [each.id for each in webhooks]
-        return [STORED] * len(webhooks)
-
-
-class Alone(Together):
-    """A sink that takes one webhook after the other, as an HTTP service does."""
-
-    def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        for each in webhooks:
-            with deadline.step():
-                (outcome,) = self._insert([each])
-            yield outcome
-
-
-def deliver(
-    clock: Clock,
-    sink: Any,
-    rate: float,
-    *,
-    concurrency: int,
-    count: int,
-    batch_size: int = 10,
-    timeout: float = 30,
-    make: Callable[[], Pace] | None = None,
-    **world: Any,
-) -> Mapping:
-    def consumer() -> Consumer:
-        pace = make() if make else Pace(concurrency / rate)
-        return Consumer(sink, Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=pace)
-
-    mapping = Mapping(clock, consumer, concurrency=concurrency, batch_size=batch_size, timeout=timeout, **world)
-    mapping.send([webhook(id=str(number)) for number in range(count)])
-    mapping.run()
-    return mapping
-
-
-def most(rate: float, concurrency: int) -> float:
-    """Return the webhooks that the sink may be asked for in any second."""
-    return rate + concurrency * math.ceil(rate / concurrency)
+def clock() -> Iterator[Clock]:
+    with simulated() as made:
+        yield made
 
 
 @pytest.mark.parametrize("kind", [Together, Alone])
@@ -164,25 +98,10 @@ def test_a_batch_of_a_queue_that_is_quiet_ends_when_its_webhooks_have_had_their_
     consumer = Consumer(
         Together(clock, lambda: 0.01, random=Random(6)), Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=Pace(2 / 5)
     )
-    mapping = Mapping(clock, lambda: consumer, concurrency=1, batch_size=10, random=Random(6))
-    mapping.send([webhook() for _ in range(10)])
+    mapping = Mapping(clock, lambda _: consumer, concurrency=1, batch_size=10, random=Random(6))
+    mapping.send(*records(*(webhook() for _ in range(10))))
     mapping.run()
     assert clock.now == pytest.approx(4, abs=0.02)
-
-
-class Loaded(Alone):
-    """A service whose latency rises with its load, and doubles at the knee: 40 webhooks a second."""
-
-    KNEE, UNLOADED = 40.0, 0.025
-
-    def __init__(self, clock: Clock, **arguments: Any) -> None:
-        super().__init__(clock, self._latency, **arguments)
-        self.latencies: list[float] = []
-
-    def _latency(self) -> float:
-        load = sum(at > self._clock.now - 1 for at in self.asked[-1000:]) / self.KNEE
-        self.latencies.append(self.UNLOADED * (1 + min(load, 3) ** 12) * self._random.uniform(0.9, 1.1))
-        return self.latencies[-1]
 
 
 class TestAdaptive:
@@ -253,7 +172,7 @@ class TestAdaptive:
                 yield Outcome(Kind.RETRY)
 
         consumer = Consumer(Down(), Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=pace)
-        mapping = Mapping(clock, lambda: consumer, concurrency=1, batch_size=1, random=Random(8))
-        mapping.send([webhook()])
+        mapping = Mapping(clock, lambda _: consumer, concurrency=1, batch_size=1, random=Random(8))
+        mapping.send(*records(webhook()))
         mapping.run(until=1)
         assert pace.seconds(1) > 1

@@ -224,15 +224,15 @@ def _resources(construct: IConstruct, kind: str) -> list[Any]:
 
 class _Webhook(NamedTuple):
     """A webhook that writes to a database: its place in the app, its ``max_concurrency``, and whether its retired
-    environments hold connections of the database for some minutes. Through a proxy they do not."""
+    environments keep connections of the database for some minutes."""
 
     path: str
     concurrency: int
-    is_direct: bool
+    keeps: bool
 
     @property
     def held(self) -> int:
-        return 2 * self.concurrency if self.is_direct else self.concurrency
+        return 2 * self.concurrency if self.keeps else self.concurrency
 
 
 def require_connections(scope: Construct, database: Any, max_concurrency: int) -> None:
@@ -246,20 +246,29 @@ def require_connections(scope: Construct, database: Any, max_concurrency: int) -
     if server is None or Token.is_unresolved(max_concurrency):
         return
     is_direct = resource_of(database, "DBProxy") is None
-    webhook = _Webhook(scope.node.path.removesuffix("/Default"), max_concurrency, is_direct)
+    is_postgres = (_engine(server.resource) or "").endswith(("postgres", "postgresql"))
+    # A proxy shares its connections, but with MySQL it pins them, for the settings of a session.
+    keeps = is_direct or not is_postgres
+    webhook = _Webhook(scope.node.path.removesuffix("/Default"), max_concurrency, keeps)
     # A proxy has a limit of its own, in addition to that of the server.
     limits = [(database.node, server)]
     if not is_direct:
         limits.append((server.construct.node, server._replace(percent=100)))
     lists = [(node, _of_server(each), _webhooks(scope, node)) for node, each in limits]
     for node, capacity, others in lists:
-        _require_room(scope, node.path, capacity, webhook, others)
+        _require_room(scope, node.path, capacity, webhook, others, proxy_helps=is_direct and is_postgres)
     for node, _, _ in lists:
         _record(scope, node, webhook)
 
 
 def _require_room(
-    scope: Construct, database: str, capacity: Capacity, webhook: _Webhook, others: Sequence[_Webhook]
+    scope: Construct,
+    database: str,
+    capacity: Capacity,
+    webhook: _Webhook,
+    others: Sequence[_Webhook],
+    *,
+    proxy_helps: bool,
 ) -> None:
     if capacity.usable is None or capacity.usable_at_most is None:
         return
@@ -276,12 +285,14 @@ def _require_room(
             "lower it, or raise max_connections in a parameter group of the database"
         )
     if max(concurrency, held) > capacity.usable:
-        after = "" if concurrency > capacity.usable else ", and up to twice as many for some minutes after a deployment"
+        after, remedy = "", "Lower it, or raise max_connections in a parameter group of the database"
+        if concurrency <= capacity.usable:
+            after = ", and up to twice as many for some minutes after a deployment"
+            remedy += ", or put RDS Proxy in front of it" if proxy_helps else ""
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:connections",
             f"max_concurrency should leave {database} within the {capacity.usable:,} connections that it has for "
-            f"applications ({numbers}), got {webhook.concurrency:,}{together}{after}. Lower it, raise max_connections "
-            "in a parameter group of the database, or put RDS Proxy in front of it.",
+            f"applications ({numbers}), got {webhook.concurrency:,}{together}{after}. {remedy}.",
         )
 
 
@@ -294,7 +305,7 @@ def _webhooks(scope: Construct, database: Node) -> list[_Webhook]:
     lists = cast("Construct | None", scope.node.root.node.try_find_child(_DATABASES))
     of_database = lists.node.try_find_child(database.addr) if lists is not None else None
     found = [] if of_database is None else [each.node.try_get_context("webhook") for each in of_database.node.children]
-    return [_Webhook(each["path"], int(each["concurrency"]), each["is_direct"]) for each in found]
+    return [_Webhook(each["path"], int(each["concurrency"]), each["keeps"]) for each in found]
 
 
 def _record(scope: Construct, database: Node, webhook: _Webhook) -> None:

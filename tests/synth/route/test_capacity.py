@@ -7,11 +7,23 @@ import pytest
 from aws_cdk import App, CfnParameter, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match
 
 from cdk_scalable_webhook import Capacity, ScalableWebhook, Sink
 
-from ..test_existing import AURORA, AURORA_MYSQL, POSTGRES, cluster, imported_cluster, instance, postgres, vpc, vpc_of
+from ..test_existing import (
+    AURORA,
+    AURORA_MYSQL,
+    POSTGRES,
+    cluster,
+    imported_cluster,
+    instance,
+    postgres,
+    proxy,
+    vpc,
+    vpc_of,
+)
 
 MARIADB = rds.DatabaseInstanceEngine.maria_db(version=rds.MariaDbEngineVersion.VER_11_4_4)
 MYSQL = rds.DatabaseInstanceEngine.mysql(version=rds.MysqlEngineVersion.VER_8_0)
@@ -234,8 +246,8 @@ class TestCheck:
             behind.add_proxy(f"Proxy{number}", secrets=[behind.secret], vpc=vpc_of(stack), max_connections_percent=60)
             for number in range(2)
         ]
-        logins = {"secret": behind.secret, "vpc": vpc_of(stack), "database_name": "d"}
-        first, second = (Sink.postgres(proxy, **logins) for proxy in proxies)
+        logins: dict[str, Any] = {"secret": behind.secret, "vpc": vpc_of(stack), "database_name": "d"}
+        first, second = (Sink.postgres(each, **logins) for each in proxies)
         ScalableWebhook(stack, "A", sink=first, max_concurrency=20)
         with pytest.raises(
             ValueError, match="at most 30 for all webhooks together, the connections that Stack/Instance/Proxy0"
@@ -247,6 +259,26 @@ class TestCheck:
             ScalableWebhook(stack, "C", sink=second, max_concurrency=23)
         ScalableWebhook(stack, "D", sink=second, max_concurrency=22)
         assert warnings(stack) == []
+
+    @pytest.mark.parametrize(("engine", "warns"), [(POSTGRES, False), (MYSQL, True)])
+    def test_a_proxy_shares_the_connections_of_retired_environments_but_not_those_of_mysql(
+        self, stack: Stack, engine: Any, warns: bool
+    ) -> None:
+        through = proxy(stack, engine, parameters={"max_connections": "50"})
+        sink = Sink.mysql if engine is MYSQL else Sink.postgres
+        login = secretsmanager.Secret(stack, "Login")
+        made = sink(through, database_name="d", vpc=vpc_of(stack), secret=login)
+        ScalableWebhook(stack, "A", sink=made, max_concurrency=30)
+        assert bool(warnings(stack)) is warns
+        assert "RDS Proxy" not in str(warnings(stack))
+
+    @pytest.mark.parametrize(("engine", "helps"), [(POSTGRES, True), (MYSQL, False)])
+    def test_a_proxy_is_named_only_where_it_helps(self, stack: Stack, engine: Any, helps: bool) -> None:
+        made = instance(stack, engine, parameters={"max_connections": "50"})
+        sink = (Sink.mysql if engine is MYSQL else Sink.postgres)(made, database_name="d")
+        ScalableWebhook(stack, "A", sink=sink, max_concurrency=30)
+        (warning,) = warnings(stack)
+        assert ("put RDS Proxy in front of it" in warning) is helps
 
     def test_the_data_api_and_other_tables_have_no_connections(self, stack: Stack) -> None:
         made = cluster(stack, AURORA, enable_data_api=True, parameters={"max_connections": "10"})
