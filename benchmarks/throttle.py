@@ -1,7 +1,7 @@
 """The throttle: what it knows of a database, the rate that it keeps, exactly one batch at a time, and order.
 
-The machine's noise decides nothing here: time passes by a clock of the simulation, except for the connections of a real
-Postgres, and for the rates that the local AWS delivers.
+The machine's noise decides nothing here: time passes by the clock of a simulation. Two figures are of real time: the
+connections of a Postgres, and the rates that the local AWS delivers.
 """
 
 import json

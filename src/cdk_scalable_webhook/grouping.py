@@ -1,4 +1,4 @@
-"""What makes webhooks belong together, for their order or for their fair share of the queue."""
+"""The value by which webhooks belong together, for their order or for their fair share of the queue."""
 
 from collections.abc import Mapping, Sequence
 

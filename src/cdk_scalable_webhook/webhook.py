@@ -107,9 +107,9 @@ class ScalableWebhook(Construct):
             sink: The destination that webhooks are stored in. Not together with an existing ``consumer`` function.
                 Default: ``Sink.dynamodb()``, a new table.
             max_concurrency: The number of batches that the consumer works on at a time, and so of busy connections to
-                the sink: 1 to 1000. With 1 the queue is a FIFO queue with one group, so webhooks are stored in their
-                order, and one that has to be retried holds the others; a change from or to 1 replaces the queue, and
-                deletes the webhooks in it. For some minutes after a deployment, up to as many idle connections of
+                the sink: 1 to 1000. With 1 the new queue is a FIFO queue with one group. Webhooks are then stored in
+                their order, and one that has to be retried holds the others. A change from or to 1 replaces the queue,
+                and deletes the webhooks in it. For some minutes after a deployment, up to as many idle connections of
                 retired Lambda environments may remain. Default: 2; 1 with ``QueueOptions(ordered=True)``.
                 See: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
             batch_size: The maximum number of messages in a batch: 1 to 10,000, with a FIFO queue 1 to 10. Above 10 it

@@ -1,7 +1,7 @@
 """The pace at which an environment asks the sink for webhooks, so that all of them together keep a rate.
 
-No state is shared. Lambda works on so many batches at a time, and each of them asks for its share of the rate, and ends
-no earlier than the time that its webhooks have. So it does not matter which environments come and go.
+No state is shared. Lambda works on so many batches at a time. Each of them asks for its share of the rate, and ends no
+earlier than its webhooks have had their time. So it does not matter which environments come and go.
 """
 
 import math

@@ -132,7 +132,7 @@ ScalableWebhook(
     max_delivery_rate=AdaptiveRate(maximum=500, target_latency=Duration.millis(200)),
 ).add_source(
     "/hooks/github",
-    Source.github(secretsmanager.Secret.from_secret_name_v2(throttled, "GitHub", "github")),
+    Source.github(secretsmanager.Secret(throttled, "GitHub")),
     ingress=Ingress.lambda_integration(),
 )
 ScalableWebhook(

@@ -36,6 +36,7 @@ from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
     ApiOptions,
+    Capacity,
     ConsumerOptions,
     GroupBy,
     Ingress,
@@ -868,6 +869,11 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
         "secret_field": FIELD,
         "packages": PACKAGES,
     },
+    "Capacity.of": {
+        "database": Argument(
+            made(**databases(POSTGRES, AURORA_POSTGRES)), made(**BAD_DATABASES), (rds.DatabaseInstance,), required=True
+        )
+    },
     "AdaptiveRate": {
         "maximum": Argument(RATES, st.sampled_from([0, -1, 0.001, 10**9]), (int, float), required=True),
         "target_latency": Argument(
@@ -1104,10 +1110,18 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Acknowledgement": Acknowledgement,
     **{
         name: getattr(
-            {"GroupBy": GroupBy, "Ingress": Ingress, "Probe": Probe, "Sink": Sink, "Source": Source}[kind], factory
+            {
+                "Capacity": Capacity,
+                "GroupBy": GroupBy,
+                "Ingress": Ingress,
+                "Probe": Probe,
+                "Sink": Sink,
+                "Source": Source,
+            }[kind],
+            factory,
         )
         for name in ARGUMENTS
         for kind, _, factory in [name.partition(".")]
-        if kind in ("GroupBy", "Ingress", "Probe", "Sink", "Source")
+        if kind in ("Capacity", "GroupBy", "Ingress", "Probe", "Sink", "Source")
     },
 }

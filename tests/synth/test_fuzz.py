@@ -194,6 +194,10 @@ SAMPLES: dict[str, Any] = {
     "path": "/second",
     "source": Call("Source.github", {"secret": Made("secret", secret)}),
     "grantee": Made("function", function),
+    "database": Made("cluster", lambda stack: cluster(stack, AURORA_POSTGRES)),
+    "maximum": 20,
+    "target_latency": Duration.millis(200),
+    "name": "X-Shop",
 }
 
 

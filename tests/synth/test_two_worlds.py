@@ -9,14 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Acknowledgement, ApiOptions, Ingress, Retry, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import (
+    Acknowledgement,
+    AdaptiveRate,
+    ApiOptions,
+    GroupBy,
+    Ingress,
+    QueueOptions,
+    Retry,
+    ScalableWebhook,
+    Sink,
+    Source,
+)
 from webhook_runtime.contract import settings
 
 from .strategies import built, simplest_call
@@ -32,6 +43,7 @@ VALUES = {
     "WEBHOOK_ACKNOWLEDGEMENT": "{}",
     "WEBHOOK_RESPONSE_HEADERS": "{}",
     "WEBHOOK_CREDENTIALS": "{}",
+    "WEBHOOK_GROUP_BY": '{"mount": []}',
     "WEBHOOK_SOURCES": '{"/": {"kind": "hmac", "scheme": {"header": "X"}, "secret": {"arn": "a"}}, "/open": null}',
     "WEBHOOK_EVENT_FILTERS": '{"/": [{"headers": {"x": ["1"]}}]}',
 }
@@ -95,6 +107,8 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
             acknowledgement=Acknowledgement(),
             cors=apigateway.CorsOptions(allow_origins=["*"]),
             api=ApiOptions(api_key=True),
+            queue=QueueOptions(fair_by=GroupBy.mount()),
+            max_delivery_rate=AdaptiveRate(maximum=100, target_latency=Duration.seconds(1)),
         )
     ScalableWebhook(stack, "Open", delivery_id_header="Idempotency-Key", sink=Sink.dynamodb())
     functions = Template.from_stack(stack).find_resources(

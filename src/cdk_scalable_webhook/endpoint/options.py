@@ -22,8 +22,9 @@ class ApiOptions:
     Attributes:
         throttling_rate_limit: The requests a second that the API accepts before it answers 429: 1 to 100,000. It
             applies to each method of the stage: the path of an endpoint, and all paths below it. A limit above the
-            account's has no effect. Default: 1,000, a tenth of the limit that all APIs of an account share in a region;
-            300, and at most that, in front of a FIFO queue with one group, which takes no more.
+            account's has no effect. In front of a FIFO queue with one group it is 300 at most, since SQS takes no more
+            there. Default: 1,000, a tenth of the limit that all APIs of an account share in a region; 300 in front of
+            one group.
             See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
         throttling_burst_limit: The requests at once that the API accepts before it answers 429: 1 to 100,000, for each
             method of the stage. Default: 2,000; 300 in front of a FIFO queue with one group.

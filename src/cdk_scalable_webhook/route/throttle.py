@@ -84,7 +84,7 @@ def check_fairness(scope: Construct, *, max_concurrency: int, batch_size: int) -
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:fairQueue",
             f"max_concurrency x batch_size should be at least {2 * _NOISY} with fair_by, got {max_concurrency} x "
-            f"{batch_size}: SQS notices a tenant by {_NOISY} of its messages in flight, else only by its share of the "
+            f"{batch_size}. SQS notices a tenant by {_NOISY} of its messages in flight, else only by its share of the "
             "processing time. Raise either, or acknowledge this.",
         )
 

@@ -186,8 +186,8 @@ def test_a_custom_class_that_implements_an_interface_is_accepted(stack: Stack) -
 
 def test_a_checked_function_keeps_its_signature_and_docstring() -> None:
     parameters = inspect.signature(MAKE).parameters
-    assert (parameters["max_concurrency"].default, parameters["max_concurrency"].kind) == (
-        2,
+    assert (parameters["batch_size"].default, parameters["batch_size"].kind) == (
+        10,
         inspect.Parameter.KEYWORD_ONLY,
     )
     assert list(inspect.signature(Acknowledgement).parameters) == ["status", "body", "content_type"]

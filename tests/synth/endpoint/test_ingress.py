@@ -54,7 +54,8 @@ def through_direct(
         MOUNT=quote(mount, safe=""),
         CREDENTIAL_HEADERS=" ".join(CREDENTIALS["headers"]),
         CREDENTIAL_PARAMETERS=" ".join(CREDENTIALS["parameters"]),
-        FIFO="",
+        GROUP="",
+        ORDER="",
     )
     call = render(
         template,
