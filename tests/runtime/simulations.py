@@ -1,6 +1,7 @@
 """Simulations of the throttle: sinks on a simulated clock, and the runs of which tests and benchmarks take figures."""
 
 import math
+import random as jitter
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -141,7 +142,8 @@ class Ledger:
         if chance < down:
             self.down.append(self._clock.now)
             raise SinkDown("down")
-        if chance < down + permanent and id not in self.stored:
+        # A webhook that can never be stored stays so, also if it is delivered again after a kill.
+        if id in self.rejected or (chance < down + permanent and id not in self.stored):
             self.rejected.add(id)
             return Outcome(Kind.PERMANENT, "Bad", "bad")
         if chance < down + permanent + retry:
@@ -167,6 +169,7 @@ def ordered(
 ) -> tuple[Ledger, FifoMapping]:
     """Send webhooks of some groups, and deliver them all."""
     random = Random(seed)
+    jitter.seed(seed)
     ledger = Ledger(clock, random, retry=retry, permanent=permanent, down=down)
 
     def make(mapping: Mapping) -> Consumer:

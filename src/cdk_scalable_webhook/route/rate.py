@@ -35,7 +35,7 @@ class AdaptiveRate:
     Raises:
         ValueError: A value is out of its limits, or is known only at deployment.
 
-    See: https://aws.amazon.com/builders-library/using-load-shedding-to-avoid-overload/
+    See: https://docs.aws.amazon.com/wellarchitected/latest/reliability-pillar/rel_mitigate_interaction_failure_throttle_requests.html
     """
 
     maximum: float
