@@ -7,6 +7,7 @@ import pytest
 import cold
 import cpu
 import sinks
+import throttle
 from figure import Figure, figure, interleaved, ratio
 
 
@@ -65,3 +66,10 @@ def test_processor_time_comes_with_the_profiles_top_five() -> None:
     for each in cpu.measure(rounds=1, webhooks=20):
         assert each.value > 0
         assert each.note.count("%") == 5
+
+
+@pytest.mark.slow(10)
+def test_the_figures_of_the_throttle_that_hold_on_any_machine_are_met() -> None:
+    figures = by_key([*throttle.sizing(), *throttle.peaks(1), *throttle.adaptive(1), *throttle.order(2)])
+    assert len(figures) > 10
+    assert [each.key for each in figures.values() if each.met is False] == []

@@ -51,7 +51,7 @@ class IngressOptions:
         event_filters: The webhooks to keep, for an ingress that filters; None: all, or the consumer filters.
         payload_bucket: The bucket for payloads larger than a message; None: they are rejected.
         common: The settings that every part of the webhook shares, such as tracing.
-        group_by: The value that makes the message group of each message; None: a FIFO queue has one group, and a
+        group_by: The value that makes the message group of each message. Default: a FIFO queue has one group, and a
             standard queue none.
         acknowledgement: The answer to an accepted webhook. Default: the one that the provider expects, or 202 and the
             webhook's id.

@@ -29,13 +29,14 @@ class Capacity:
     """The connections that a database takes, and where each number is from. ``Capacity.of()`` makes it.
 
     Attributes:
-        max_connections: The connections of the server. If they depend on the memory that RDS leaves to a class, which
-            AWS does not document, it is an estimate that is rather too low. None if nothing is known.
-        reserved: The connections that applications cannot count on, by what they are for: superusers, and AWS's
-            automation.
-        usable: ``max_connections`` without ``reserved``. Through a proxy it is the proxy's share. None if nothing is
-            known.
-        usable_at_most: The number that ``usable`` certainly does not exceed. It equals ``usable`` if that is certain.
+        max_connections: The connections of the server, 1 or more. If they depend on the memory that RDS leaves to a
+            class, which AWS does not document, it is an estimate that is rather too low. None if nothing is known.
+        reserved: The connections that applications cannot count on, by their purpose: 3 of AWS's automation, and with
+            Postgres 5 of superusers by default.
+        usable: ``max_connections`` without ``reserved``, 0 or more. Through a proxy it is the proxy's share. None if
+            nothing is known.
+        usable_at_most: The number that ``usable`` certainly does not exceed, 0 or more. It equals ``usable`` if that is
+            certain.
         source: Where ``max_connections`` is from: a ``parameter group``, AWS's ``documented default`` for the class or
             the capacity units, or an estimate by ``class memory``. None if nothing is known.
         reason: The same in words, with the numbers.

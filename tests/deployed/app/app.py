@@ -16,6 +16,7 @@ from constructs import Construct
 from cdk_scalable_webhook import (
     Acknowledgement,
     ApiOptions,
+    GroupBy,
     Ingress,
     QueueOptions,
     Retry,
@@ -131,6 +132,45 @@ class Recorders(Stack):
                 delivery_id_header="X-Delivery",
                 queue=QueueOptions(max_receive_count=1),
             )
+
+
+class Throttled(Stack):
+    """One batch at a time, and messages in groups, behind each ingress; a consumer records their groups."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        for name in ("Lambda", "Direct"):
+            ScalableWebhook(self, f"One{name}", ingress=INGRESSES[name], max_concurrency=1, **OPTIONS)
+            for kind, queue in {
+                "Ordered": QueueOptions(ordered=GroupBy.header("X-Group")),
+                "Fair": QueueOptions(fair_by=GroupBy.header("X-Group")),
+                "Mounts": QueueOptions(fair_by=GroupBy.mount()),
+            }.items():
+                table = dynamodb.Table(
+                    self,
+                    f"{kind}{name}Records",
+                    partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+                    removal_policy=RemovalPolicy.DESTROY,
+                )
+                recorder = lambda_.Function(
+                    self,
+                    f"{kind}{name}Recorder",
+                    runtime=lambda_.Runtime.PYTHON_3_13,
+                    handler="index.handler",
+                    code=lambda_.Code.from_inline(RECORDER),
+                    environment={"TABLE": table.table_name},
+                    timeout=Duration.seconds(30),
+                )
+                table.grant_write_data(recorder)
+                ScalableWebhook(
+                    self,
+                    f"{kind}{name}",
+                    path=f"/{kind.lower()}",
+                    ingress=INGRESSES[name],
+                    consumer=recorder,
+                    queue=queue,
+                    max_concurrency=5,
+                )
 
 
 class Layered(Stack):
@@ -366,6 +406,7 @@ class Large(Stack):
 app = App()
 Ingresses(app, "Ingresses")
 Recorders(app, "Recorders")
+Throttled(app, "Throttled")
 Layered(app, "Layered")
 Signed(app, "Signed")
 Fixed(app, "Fixed")
