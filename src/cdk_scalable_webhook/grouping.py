@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from aws_cdk import Token
+
 from cdk_scalable_webhook.checks.types import brief, typed
-from cdk_scalable_webhook.checks.values import require_header_name
+from cdk_scalable_webhook.checks.values import require_header_of_provider
 
 _MAX_FIELD = 256
 
@@ -39,12 +41,12 @@ class GroupBy:
                 underscores. Of a repeated header the last value counts.
 
         Returns:
-            The group; in a FIFO queue all webhooks without the header are one more.
+            The group; in a FIFO queue all webhooks without the header share one.
 
         Raises:
-            ValueError: ``name`` is no name of a header, or of one that API Gateway does not pass on.
+            ValueError: ``name`` is no name of a header, or that of one that API Gateway drops or writes.
         """
-        require_header_name("name of GroupBy.header()", name)
+        require_header_of_provider("name of GroupBy.header()", name)
         return GroupBy("header", name.lower())
 
     @staticmethod
@@ -56,12 +58,17 @@ class GroupBy:
                 ``data.account``: 1 to 256 printable characters.
 
         Returns:
-            The group; in a FIFO queue all webhooks without the field are one more.
+            The group; in a FIFO queue all webhooks without the field share one.
 
         Raises:
-            ValueError: ``path`` is too long, or has a name without a character.
+            ValueError: ``path`` is too long, has a name without a character, or is known only at deployment.
         """
         names = path.split(".")
+        if Token.is_unresolved(path):
+            raise ValueError(
+                f"path of GroupBy.field() must be known at synth, got {brief(path)}, which only deployment knows; "
+                "write it out, for example 'data.account'"
+            )
         if not (len(path) <= _MAX_FIELD and path.isprintable() and all(names)):
             raise ValueError(
                 f"path of GroupBy.field() must be 1 to {_MAX_FIELD} printable characters, with a name on each side of "
@@ -82,6 +89,11 @@ class GroupBy:
     def header_name(self) -> str | None:
         """The header, in lower case. None: the value is not in a header."""
         return self._names[0] if self._kind == "header" else None
+
+    @property
+    def is_of_endpoint(self) -> bool:
+        """Whether an endpoint has one group."""
+        return self._kind == "mount"
 
     @property
     def needs_code(self) -> bool:

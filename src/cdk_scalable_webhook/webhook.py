@@ -215,7 +215,8 @@ class ScalableWebhook(Construct):
         options = api if isinstance(api, ApiOptions) else ApiOptions()
         access = Access(options, cors)
         self._api_options = options
-        throttle = Throttle.of(options, one_group=self._route.queue.fifo and self._route.group_by is None)
+        by = self._route.group_by
+        throttle = Throttle.of(options, one_group=self._route.queue.fifo and (by is None or by.is_of_endpoint))
         self._api = (
             create_api(self, access, throttle, ingress=self._ingress, mount=self._path, common=common)
             if isinstance(api, ApiOptions)

@@ -53,11 +53,9 @@ class DeadLetters:
         )
 
     def _order(self, record: Record) -> dict[str, str]:
-        """Return the group of a message, and in a FIFO queue its deduplication id."""
+        """Return the group of a message, which a standard queue takes too, and its deduplication id for a FIFO one."""
         group = {name: value for name, value in record["attributes"].items() if name == "MessageGroupId"}
-        if not is_fifo(record):  # a standard queue may have groups, too
-            return group
-        return group | {"MessageDeduplicationId": record["messageId"]} if self._in_order else {}
+        return group | ({"MessageDeduplicationId": record["messageId"]} if is_fifo(record) and self._in_order else {})
 
 
 def _own_attributes(record: Record) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
-from webhook_runtime.message import Webhook, parse_json
+from webhook_runtime.message import Webhook, has_too_many_values, parse_json
 
 Pattern = Mapping[str, Any]
 
@@ -31,11 +31,8 @@ class EventFilters:
         return filters is None or filters.want(webhook)
 
 
-# Limits of the search, since any client may have sent the payload. A webhook above them is kept. One of these
-# characters is in front of each value.
-_MARKS = (b",", b"[", b"{")
-_MAX_VALUES = 300_000
-# At most so many values and objects of arrays, counted for each filter that reads them.
+# A limit of the search, since any client may have sent the payload. A webhook above it, or with too many values, is
+# kept. At most so many values and objects of arrays, counted for each filter that reads them.
 _MAX_LOOKS = 100_000
 
 
@@ -69,7 +66,7 @@ class _Filters:
             left = [each for each in self._compiled if "headers" not in each or search.finds(each["headers"], headers)]
             if not left or any("body" not in each for each in left):
                 return bool(left)
-            if sum(map(webhook.body.count, _MARKS)) > _MAX_VALUES:
+            if has_too_many_values(webhook.body):
                 return True
             body = _parse(webhook.body, self._depth)
             # A payload that is not JSON has no fields. It matches no filter on them, not even that a field is absent.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from webhook_runtime.contract.groups import group_of
-from webhook_runtime.message import Webhook, parse_json
+from webhook_runtime.message import Webhook, has_too_many_values, parse_json
 
 
 class Grouping:
@@ -21,7 +21,7 @@ class Grouping:
         match self._kind:
             case "header":
                 # Of a repeated header, the last value, which a mapping template also gets.
-                values = webhook.headers.get_all(self._names[0])
+                values = [value for value in webhook.headers.get_all(self._names[0]) if value]
                 return values[-1] if values else None
             case "field":
                 return _field(webhook.body, self._names)
@@ -30,6 +30,8 @@ class Grouping:
 
 def _field(payload: bytes, names: Sequence[str]) -> str | None:
     """Return a text, a number or a truth value of a JSON payload as text."""
+    if has_too_many_values(payload):
+        return None
     try:
         value = parse_json(payload)
     except ValueError:

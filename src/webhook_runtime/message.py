@@ -174,6 +174,16 @@ def is_form(headers: Headers) -> bool:
     return content_type == "application/x-www-form-urlencoded"
 
 
+# One of these characters is in front of each value of a JSON payload. Parsing more would need too much memory.
+_MARKS = (b",", b"[", b"{")
+_MAX_VALUES = 300_000
+
+
+def has_too_many_values(payload: bytes) -> bool:
+    """Tell whether a payload may have more values than a function should read of what any client may have sent."""
+    return sum(map(payload.count, _MARKS)) > _MAX_VALUES
+
+
 def parse_json(payload: bytes | str, **options: Any) -> Any:
     """Parse a payload as JSON, with a byte order mark or without. Raise ValueError.
 

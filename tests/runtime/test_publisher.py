@@ -172,6 +172,7 @@ class TestGroups:
         ("group_by", "asked"),
         [
             ({"header": ["x-shop"]}, {"headers": [("X-Shop", "other"), ("X-SHOP", "a-1")]}),
+            ({"header": ["x-shop"]}, {"headers": [("X-Shop", "a-1"), ("x-shop", "")]}),
             ({"field": ["data", "account"]}, {"body": b'{"data": {"account": "a-1"}}'}),
             ({"field": ["a b"]}, {"body": b'{"a b": "a-1"}'}),
         ],
@@ -196,6 +197,7 @@ class TestGroups:
         [
             *(b"", b"{}", b"[]", b"null", b"no JSON", b'{"data": 1}', b'{"data": [{"account": "a"}]}', b"\xff\xfe"),
             *(b'{"data": {"account": null}}', b'{"data": {"account": {}}}', b'{"data": {"account": ""}}'),
+            *(b'{"data": {"account": "a"}, "more": [' + b"0," * 300_000 + b"0]}",),
             *(b"[" * 100_000, b'{"data":' * 50_000, b'{"data": {"account": ' + b"9" * 5000 + b"}}"),
         ],
     )

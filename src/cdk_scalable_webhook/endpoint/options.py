@@ -111,9 +111,8 @@ class Throttle(NamedTuple):
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
         """
         if one_group:
-            require_number(
-                "throttling_rate_limit in front of one message group", options.throttling_rate_limit, 1, _OF_ONE_GROUP
-            )
+            for name in ("throttling_rate_limit", "throttling_burst_limit"):
+                require_number(f"{name} in front of one message group", getattr(options, name), 1, _OF_ONE_GROUP)
         default = cls(_OF_ONE_GROUP, _OF_ONE_GROUP) if one_group else cls(1000, 2000)
         return cls(
             default.rate_limit if options.throttling_rate_limit is None else options.throttling_rate_limit,

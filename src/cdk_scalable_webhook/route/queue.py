@@ -43,9 +43,9 @@ class QueueOptions:
     """The settings of a new queue, for ``ScalableWebhook(queue=…)``.
 
     Attributes:
-        dead_letter_queue: An existing queue for messages that cannot be stored: a standard queue of this account and
-            region that keeps messages at least as long as the new queue. Default: a new queue that keeps them for 14
-            days.
+        dead_letter_queue: An existing queue of this account and region for messages that cannot be stored. It keeps
+            messages at least as long as the new queue, and is a FIFO queue if the new one is. Default: a new queue that
+            keeps them for 14 days.
         unverified_queue: An existing queue for webhooks that fail verification behind an ingress that does not verify,
             with the reason as an attribute: a standard queue. It is used only where there is such an endpoint, one of
             ``add_source()`` included. Default: a new queue, where it is used, that keeps them for 4 days.

@@ -40,7 +40,7 @@ def concurrency_of(given: int | None, queue: sqs.IQueue | QueueOptions) -> int:
         )
     if given == 1 and ordered is not True and isinstance(queue, QueueOptions) and queue.group_by is not None:
         raise ValueError(
-            "max_concurrency must be at least 2 with groups, got 1: one batch at a time has one order; raise it, or "
+            "max_concurrency must be at least 2 with a GroupBy, got 1: one batch at a time is one group; raise it, or "
             "leave out the GroupBy"
         )
     if given == 1 and not isinstance(queue, QueueOptions) and not queue.fifo:

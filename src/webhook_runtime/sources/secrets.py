@@ -13,7 +13,8 @@ from webhook_runtime.sources.verification import Unverifiable
 # often that forged requests cannot exhaust the quota of Secrets Manager.
 _KNOWN_SECONDS = 300
 _PROVOKED_SECONDS = 10
-# In a FIFO queue, all messages wait for the one that has to be verified first, and only one consumer reads the secret.
+# In a FIFO queue, the messages of a group wait for the one that has to be verified first. Only one consumer reads the
+# secret if there is one group, else as many as work at a time.
 _PROVOKED_SECONDS_IN_ORDER = 1
 # A batch does not read an unavailable secret again for so long, since each call that times out costs time needed to
 # report failures.
