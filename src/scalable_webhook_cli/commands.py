@@ -80,12 +80,16 @@ def size(
     instance_class: Annotated[
         str | None, typer.Option("--class", help="Class of its instance, such as db.t4g.micro.")
     ] = None,
-    max_acu: Annotated[float | None, typer.Option(min=1, help="Maximum ACU of Aurora Serverless v2.")] = None,
-    min_acu: Annotated[float, typer.Option(min=0, help="Minimum ACU of Aurora Serverless v2.")] = 0.5,
+    max_acu: Annotated[float | None, typer.Option(min=1, max=256, help="Maximum ACU of Aurora Serverless v2.")] = None,
+    min_acu: Annotated[float, typer.Option(min=0, max=256, help="Minimum ACU of Aurora Serverless v2.")] = 0.5,
     max_connections: Annotated[int | None, typer.Option(min=1, help="Value of a parameter group.")] = None,
     others: Annotated[int, typer.Option(min=0, help="Connections that other applications need.")] = 0,
-    webhooks_per_second: Annotated[float | None, typer.Option(min=0.001, help="Webhooks a second at a peak.")] = None,
-    batch_milliseconds: Annotated[float, typer.Option(min=0.1, help="Time that the sink takes for a batch.")] = 40,
+    webhooks_per_second: Annotated[
+        float | None, typer.Option(min=0.001, max=1e6, help="Webhooks a second at a peak.")
+    ] = None,
+    batch_milliseconds: Annotated[
+        float, typer.Option(min=0.1, max=900_000, help="Time that the sink takes for a batch.")
+    ] = 40,
     batch_size: Annotated[int, typer.Option(min=1, max=10_000, help="Webhooks of a batch.")] = 10,
     account: Annotated[bool, typer.Option("--account", help="Read the limits of your AWS account.")] = False,
     region: Annotated[str | None, typer.Option(help="Region of the account.")] = None,
@@ -100,6 +104,8 @@ def size(
         raise CliError("pass --class or --max-acu, and not both: an instance has either")
     if not (instance_class or units or max_connections):
         raise CliError("pass --class, --max-acu or --max-connections, so that the connections are known")
+    if units and min_acu > units[1]:
+        raise CliError(f"--min-acu must be at most --max-acu, got {min_acu:g} and {max_acu:g}; lower it")
     sizing = sizes.of(
         engine, instance_class=instance_class, units=units, max_connections=max_connections, others=others
     )

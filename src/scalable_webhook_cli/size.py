@@ -11,8 +11,6 @@ from webhook_runtime.contract import connections
 from webhook_runtime.contract.connections import Engine, Limit
 
 _SHARE = 0.25
-# Below it, the webhooks of an endpoint go through a FIFO queue.
-_LEAST = 2
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
 _IN_FLIGHT = 120_000
@@ -59,7 +57,7 @@ class Sizing:
     @property
     def recommended(self) -> int:
         """The number of batches at a time: a quarter of the connections, and 2 if there are so many."""
-        return max(min(_LEAST, self.usable), connections.recommended(self.usable, _SHARE))
+        return connections.recommended(self.usable, _SHARE)
 
     def _left_of(self, number: int) -> int:
         return max(0, number - sum(self.reserved.values()) - self.others)
@@ -123,6 +121,8 @@ def advice(sizing: Sizing, load: Load | None) -> Iterator[str]:
         f"For some minutes after a deployment, up to {2 * number:,} connections are open: retired environments of the "
         "consumer keep theirs."
     )
+    if 2 * number > sizing.usable:
+        yield "Those are too many here. Batches that find no connection are retried then."
     if load is None:
         return
     peak = f"{load.webhooks_per_second:,.10g} webhooks a second"
@@ -185,7 +185,7 @@ def bounds(account: Account, sizing: Sizing, load: Load | None) -> list[Bound]:
             f"{account.unreserved:,} of {account.concurrency:,} environments are unreserved",
         ),
     ]
-    if load is not None:
+    if load is not None and number:
         running = min(number, account.unreserved)
         found.append(Bound("consumer", running * load.rate_of_one, f"max_concurrency={number}"))
     return sorted(found, key=lambda bound: bound.webhooks_per_second)

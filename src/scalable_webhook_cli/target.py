@@ -47,7 +47,10 @@ class Target:
 @cache
 def _of_an_account(service: str, region: str | None, profile: str | None) -> Any:
     with _MAKING_A_CLIENT:
-        return boto3.Session(profile_name=profile, region_name=region).client(service)
+        try:
+            return boto3.Session(profile_name=profile, region_name=region).client(service)
+        except ValueError as error:  # of AWS_ENDPOINT_URL, for example
+            raise CliError(f"there is no client of {service} with these settings of AWS: {error}") from None
 
 
 @cache

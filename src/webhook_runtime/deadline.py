@@ -1,15 +1,18 @@
 """The time that is left for a batch: a timeout of Lambda would lose the outcome of every message."""
 
+import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import _GeneratorContextManager, contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from webhook_runtime.outcome import SinkDown
 from webhook_runtime.pace import Pace
+
+T = TypeVar("T")
 
 # Seconds kept for telling SQS what became of the batch. Of a short time, a share is kept, since the sink needs some
 # too.
@@ -17,6 +20,7 @@ _RESERVE = 1.0
 _SHARE = 0.25
 # A machine may give a function no turn for so many seconds: a shorter look can be late by no fault of its own.
 PAUSE = 0.5
+_OUT_OF_TIME = "OutOfTime"
 # The least time that a block gets.
 _LEAST = 0.01
 # Raise again after so many seconds, if the block goes on: its cleanup hangs, or it caught the first one.
@@ -46,7 +50,8 @@ class Deadline:
     def __init__(self, context: Context, pace: Pace | None = None) -> None:
         self._context = context
         self._pace = pace
-        self._longest = 0.0
+        self._has_asked = False
+        self._longest = self._waited = 0.0
         self._reserve = min(_RESERVE, self._left() * _SHARE)
 
     def remaining(self) -> float:
@@ -60,20 +65,35 @@ class Deadline:
     def _left(self) -> float:
         return self._context.get_remaining_time_in_millis() / 1000
 
-    @property
-    def most(self) -> int | None:
-        """The webhooks that one call to the sink may have; None: any number."""
-        return None if self._pace is None else self._pace.most
+    def parts(self, webhooks: Sequence[T], most: int | None = None) -> Iterator[Sequence[T]]:
+        """Yield the webhooks in parts, of which each may be one call to the sink, with ``most`` at most."""
+        position = 0
+        while position < len(webhooks):
+            limits = [limit for limit in (most, self._pace and self._pace.most) if limit]
+            part = webhooks[position : position + min(limits, default=len(webhooks))]
+            position += len(part)
+            yield part
 
     def turn(self, webhooks: int = 1) -> None:
-        """Wait until the sink may be asked for so many webhooks. Raise SinkDown if that is too late for this batch."""
+        """Wait until the sink may be asked for so many webhooks. Raise SinkDown if that is too late for this batch.
+
+        The first ones of a batch are asked for even if they cannot have all of their time, so that there is progress.
+        """
         if self._pace is None or webhooks == 0:
             return
         wait = self._pace.wait()
-        if wait + self._pace.seconds(webhooks) > self.remaining():
-            raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+        needed = wait + (self._pace.seconds(webhooks) if self._has_asked else 0)
+        if needed > self.remaining():
+            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
         time.sleep(wait)
+        self._waited += wait
+        self._has_asked = True
         self._pace.asks(webhooks)
+
+    def struggles(self) -> None:
+        """Slow down, if the pace adapts: the sink could not take a webhook now, although it answered."""
+        if self._pace is not None:
+            self._pace.answered(math.inf)
 
     def hold(self) -> None:
         """Wait until the webhooks of the batch have had their time, which keeps the rate of all batches together."""
@@ -89,17 +109,19 @@ class Deadline:
         answer that the others get at once.
         """
         if self._longest > self.remaining():
-            raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
         self.turn(webhooks)
-        began = time.monotonic()
+        # Without the time in which another try of this call waits for its turn.
+        began = time.monotonic() - self._waited
         try:
             with _ended_after(self.remaining()):
                 yield
         except TimeIsUp:
             self._tell_pace(webhooks, None)
-            raise SinkDown("it did not end within the function's time", error="OutOfTime") from None
-        except SinkDown:
-            self._tell_pace(webhooks, None)
+            raise SinkDown("it did not end within the function's time", error=_OUT_OF_TIME) from None
+        except SinkDown as down:
+            if down.error != _OUT_OF_TIME:
+                self._tell_pace(webhooks, None)
             raise
         except BaseException:
             self._took(began, webhooks)
@@ -107,7 +129,7 @@ class Deadline:
         self._took(began, webhooks)
 
     def _took(self, began: float, webhooks: int) -> None:
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - self._waited - began
         self._longest = max(self._longest, seconds)
         self._tell_pace(webhooks, seconds)
 
@@ -127,12 +149,12 @@ class Deadline:
         takes the time of another one, or of the sink. Raise SinkDown if no time is left, or when it is up.
         """
         if self.is_over():
-            raise SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
         try:
             with _ended_after(self.part(behind + 1)):
                 yield
         except TimeIsUp:
-            raise SinkDown("it takes too long to verify and filter it", error="OutOfTime") from None
+            raise SinkDown("it takes too long to verify and filter it", error=_OUT_OF_TIME) from None
 
     @contextmanager
     def told(self) -> Iterator[None]:

@@ -7,14 +7,15 @@ earlier than its webhooks have had their time. So it does not matter which envir
 import math
 import time
 
-# An adaptive pace starts at this part of the maximum. While the sink answers in time, it grows by this factor a second,
-# but near to the rate of the last slow answer by this part of that rate. After a slow answer it keeps this part, and
-# ignores others for a second, since they tell of the time before.
+from webhook_runtime.contract.pace import START
+
+# While the sink answers in time, an adaptive pace grows by this factor a second. Near to the rate of the last slow
+# answer it grows by this part of that rate. After a slow answer it keeps this part, and ignores all others for a
+# second, since they tell of the time before.
 # https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
-_START = 0.1
 _GROWTH = 1.25
 _STEP = 0.03
-_KEPT = 0.85
+_KEPT = 0.9
 _SECOND = 1.0
 
 
@@ -56,20 +57,22 @@ class AdaptivePace(Pace):
         self._most = 1 / seconds_each
         self._least = 1 / longest_each
         self._target = target
-        super().__init__(min(seconds_each / _START, longest_each))
+        super().__init__(min(seconds_each / START, longest_each))
         self._slow_at = math.inf  # the rate at which the sink was too slow
-        self._changed = self._cut = -math.inf
+        self._changed = time.monotonic()
+        self._cut = -math.inf
 
     def answered(self, seconds: float | None) -> None:
         now, rate = time.monotonic(), 1 / self._each
+        passed, self._changed = min(now - self._changed, _SECOND), now
+        if now - self._cut < _SECOND:
+            return
         if seconds is not None and seconds <= self._target:
-            passed = min(now - self._changed, _SECOND)
             is_near = _KEPT * self._slow_at <= rate <= self._slow_at / _KEPT
             rate = rate + _STEP * self._slow_at * passed if is_near else rate * _GROWTH**passed
-        elif now - self._cut >= _SECOND:
+        else:
             if seconds is not None:
                 self._slow_at = rate if math.isinf(self._slow_at) else max(rate, _KEPT * self._slow_at)
             self._cut = now
             rate *= _KEPT
-        self._changed = now
         self._each = 1 / min(max(rate, self._least), self._most)

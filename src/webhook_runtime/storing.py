@@ -1,6 +1,6 @@
 """Give messages to the sink: each key once, and each payload from S3 in memory only while it is stored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from webhook_runtime import logs
@@ -35,9 +35,10 @@ class Storing:
                 webhooks.setdefault(webhook.key, webhook)
         same = iter(by_key.values())
         try:
-            for together in _batched(list(webhooks.values()), deadline):
-                for outcome in self._sink.store(together, deadline):
-                    _decide(next(same), outcome)
+            for outcome in self._sink.store(list(webhooks.values()), deadline) if webhooks else ():
+                if outcome.kind is Kind.RETRY:
+                    deadline.struggles()
+                _decide(next(same), outcome)
         except SinkDown as error:
             down = of_sink_down(error)
         except Exception as error:
@@ -86,15 +87,6 @@ class Storing:
             # may have deleted the object.
             logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
             message.ends(DUPLICATE)
-
-
-def _batched(webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Sequence[Webhook]]:
-    """Yield the webhooks in parts, of which each fits into one call to the sink."""
-    position = 0
-    while position < len(webhooks):
-        part = webhooks[position : position + (deadline.most or len(webhooks))]
-        position += len(part)
-        yield part
 
 
 def _decide(messages: Sequence[Message], outcome: Outcome) -> None:

@@ -76,6 +76,20 @@ def test_a_documented_or_given_number_is_no_estimate(arguments: list[str], first
             "of db.q1.large with mysql is not known; pass --max-connections",
         ),
         (["--engine", "mysql", "--max-acu", "4"], "of these capacity units with mysql is not known"),
+        (
+            ["--engine", "aurora-mysql", "--max-acu", "4", "--min-acu", "64"],
+            "--min-acu must be at most --max-acu, got 64 and 4",
+        ),
+        (["--engine", "aurora-mysql", "--max-acu", "1000"], "should be less than or equal to 256"),
+        (["--engine", "aurora-mysql", "--max-acu", "inf"], "should be less than or equal to 256"),
+        (
+            ["--engine", "mysql", "--max-connections", "9", "--webhooks-per-second", "inf"],
+            "should be less than or equal to 1000000",
+        ),
+        (
+            ["--engine", "mysql", "--max-connections", "9", "--batch-milliseconds", "inf"],
+            "should be less than or equal to 900000",
+        ),
         (["--engine", "oracle", "--class", "db.t3.micro"], "'oracle' is not one of"),
     ],
 )
@@ -86,6 +100,11 @@ def test_what_is_not_known_is_not_guessed(arguments: list[str], message: str) ->
 @pytest.mark.parametrize(("usable", "number"), [(1, 1), (2, 2), (7, 2), (8, 2), (12, 3), (400, 100), (9000, 1000)])
 def test_a_quarter_is_recommended_and_two_if_there_are_so_many(usable: int, number: int) -> None:
     assert f"Recommended: max_concurrency={number}" in "\n".join(size.advice(sizing(usable), None))
+
+
+def test_so_few_connections_that_twice_as_many_do_not_fit_are_told() -> None:
+    assert "Those are too many here." in list(size.advice(sizing(3), None))[-1]
+    assert "Those are too many here." not in list(size.advice(sizing(4), None))[-1]
 
 
 def test_nothing_is_recommended_without_a_connection() -> None:
@@ -191,6 +210,11 @@ def test_an_account_that_does_not_tell_is_an_error(aws: Aws) -> None:
 def test_without_a_region_the_error_is_one_sentence(aws: Aws) -> None:
     assert refused(*OF_A_CLASS[:-2]) == "scalable-webhook: You must specify a region."
     assert aws.asked == []
+
+
+def test_an_address_of_aws_that_is_none_is_an_error_in_one_sentence(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "foo")
+    assert "there is no client of apigateway with these settings of AWS: Invalid endpoint: foo" in refused(*OF_A_CLASS)
 
 
 def test_the_limits_are_read_by_the_client_of_the_target(aws: Aws) -> None:

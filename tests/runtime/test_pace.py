@@ -10,14 +10,15 @@ from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
-from webhook_runtime.outcome import Kind, Outcome, SinkDown
+from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 from webhook_runtime.pace import AdaptivePace, Pace
 from webhook_runtime.redelivery import Redelivery
+from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
 
 from .doubles import Sqs
 from .simulations import Alone, Loaded, Together, deliver, most, simulated
-from .world import Clock, Mapping, peak, records
+from .world import Clock, Context, Mapping, peak, records
 
 
 @pytest.fixture
@@ -104,6 +105,72 @@ def test_a_batch_of_a_queue_that_is_quiet_ends_when_its_webhooks_have_had_their_
     assert clock.now == pytest.approx(4, abs=0.02)
 
 
+def test_the_first_webhooks_of_a_batch_are_asked_for_although_their_time_does_not_fit(clock: Clock) -> None:
+    """Else a batch whose verification takes long would never be stored."""
+    sink = Together(clock, lambda: 0.01, random=Random(7))
+    consumer = Consumer(sink, Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=Pace(20))
+    mapping = Mapping(clock, lambda _: consumer, concurrency=1, batch_size=1, timeout=10, random=Random(7))
+    mapping.send(*records(webhook(), webhook()))
+    mapping.run()
+    assert len(sink.stored) == 2
+
+
+class Throttled(Together):
+    """A sink that answers at once, and takes every other webhook only later."""
+
+    def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        self.asked += [self._clock.now] * len(webhooks)
+        later = Outcome(Kind.RETRY, "ThrottlingError", "slow down")
+        return [later if number % 2 else STORED for number, _ in enumerate(webhooks)]
+
+
+def test_an_answer_that_a_webhook_has_to_come_later_slows_an_adaptive_pace_down(clock: Clock) -> None:
+    pace = AdaptivePace(0.01, 1, 10)
+    consumer = Consumer(
+        Throttled(clock, lambda: 0, random=Random(8)), Redelivery(Sqs(), "queue", Backoff(1, 1)), pace=pace
+    )
+    mapping = Mapping(clock, lambda _: consumer, concurrency=1, batch_size=10, new=0, random=Random(8))
+    mapping.send(*records(*(webhook() for _ in range(200))))
+    mapping.run(until=20)
+    assert pace.seconds(1) > 0.1
+
+
+def test_the_wait_for_another_try_is_not_the_latency_of_the_sink(clock: Clock) -> None:
+    pace = AdaptivePace(0.1, 0.5, 10)
+    deadline, before = Deadline(Context(clock, 30), pace), pace.seconds(1)
+
+    def call() -> None:
+        with deadline.step():
+            clock.sleep(0.1)
+            deadline.turn()  # waits almost a second
+            clock.sleep(0.1)
+        clock.sleep(27)
+
+    clock.run(call)
+    after = pace.seconds(1)
+    assert after < before
+    # No time is left for another one, for which the sink is not to blame.
+    clock.now += 2
+    with pytest.raises(SinkDown), deadline.step():
+        pytest.fail("it was asked")
+    assert pace.seconds(1) == after
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 25])
+def test_a_handler_for_batches_gets_as_many_as_a_second_has(clock: Clock, size: int) -> None:
+    got: list[int] = []
+    consumer = Consumer(
+        PythonSink(lambda webhooks: got.append(len(webhooks)), batch=True),
+        Redelivery(Sqs(), "queue", Backoff(1, 1)),
+        pace=Pace(1 / size),
+    )
+    mapping = Mapping(clock, lambda _: consumer, concurrency=1, batch_size=10, random=Random(9))
+    mapping.send(*records(*(webhook() for _ in range(10))))
+    mapping.run()
+    assert max(got) == min(size, 10)
+    assert sum(got) == 10
+
+
 class TestAdaptive:
     @pytest.mark.parametrize("maximum", [50, 400])
     @pytest.mark.parametrize("concurrency", [2, 5, 20])
@@ -156,7 +223,7 @@ class TestAdaptive:
         before = pace.seconds(1)
         for _ in range(5):  # of one second
             pace.answered(slow)
-        assert pace.seconds(1) == pytest.approx(before / 0.85)
+        assert pace.seconds(1) == pytest.approx(before / 0.9)
         for _ in range(100):
             clock.now += 1
             pace.answered(slow)

@@ -731,6 +731,12 @@ def proxied(number: int) -> Make:
     return make
 
 
+def adaptive(maximum: float, **arguments: Any) -> Make:
+    rate = AdaptiveRate(maximum=maximum, target_latency=Duration.millis(100))
+    given = {"max_concurrency": 20, "batch_size": 10, **arguments}
+    return lambda stack: webhook(stack, max_delivery_rate=rate, **given)
+
+
 SHORT = Retry(initial=Duration.seconds(1), maximum=Duration.seconds(1))
 WARNINGS = [
     Warned("queueKind", on_existing(of_parameter), [on_existing(of_parameter, fifo=True), acknowledged("queueKind", on_existing(of_parameter))]),
@@ -745,6 +751,7 @@ WARNINGS = [
     Warned("corsOrigins", preflighted(), [preflighted(cors=test_existing.cors(test_existing.SHOP))]),
     Warned("binaryMediaTypes", on_api(), [on_api("*/*")]),
     Warned("fairQueue", lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount())), [lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount()), max_concurrency=6), lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount()), batch_size=30, max_batching_window=Duration.seconds(1)), acknowledged("fairQueue", lambda stack: webhook(stack, queue=QueueOptions(fair_by=GroupBy.mount())))]),
+    Warned("slowestRate", adaptive(50), [adaptive(50, batch_size=1), adaptive(50, max_concurrency=10), adaptive(50, consumer=ConsumerOptions(timeout=Duration.minutes(5)))]),
     Warned("firstSecond", lambda stack: webhook(stack, max_delivery_rate=50), [lambda stack: webhook(stack, max_delivery_rate=50, batch_size=5), lambda stack: webhook(stack, max_delivery_rate=100), acknowledged("firstSecond", lambda stack: webhook(stack, max_delivery_rate=50))]),
     Warned("connections", connecting(22, max_connections="50"), [connecting(21, max_connections="50"), connecting(22, max_connections="52"), proxied(22)]),
 ]  # fmt: skip

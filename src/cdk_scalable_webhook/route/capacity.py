@@ -57,7 +57,8 @@ class Capacity:
 
         Args:
             database: An instance, a cluster or a proxy of RDS or Aurora. Its class, capacity units and parameter group
-                count as they are now. Nothing is known of an imported one.
+                count as they are now. The CDK does not tell an override by ``add_property_override()``, so set the
+                property itself. Nothing is known of an imported database.
 
         Returns:
             The capacity. Its numbers are None for an unknown class, for a parameter group of another app, and for
@@ -75,14 +76,15 @@ class Capacity:
                 that half of them stay free even after a deployment.
 
         Returns:
-            The number of batches at a time: 1 to 1000. None if nothing is known of the database.
+            The number of batches at a time: 2 to 1000, or 1 if there is one connection. None if nothing is known of
+            the database, or no connection is left.
 
         Raises:
             ValueError: ``share`` is out of its limits.
         """
         if not 0 < share <= 1:
             raise ValueError(f"share must be above 0 and at most 1, got {share:g}; for example 0.25")
-        return None if self.usable is None else connections.recommended(self.usable, share)
+        return connections.recommended(self.usable, share) or None if self.usable is not None else None
 
 
 _UNKNOWN = Capacity(
@@ -91,7 +93,7 @@ _UNKNOWN = Capacity(
     usable=None,
     usable_at_most=None,
     source=None,
-    reason="neither a class nor a parameter group is known",
+    reason="its class, or its parameter group, is not known",
 )
 
 
@@ -157,16 +159,21 @@ def _of_instance(server: _Server, instance: Any) -> tuple[Limit, dict[str, int]]
     if engine is None or parameters is None:
         return None
     stack = Stack.of(instance)
-    name = stack.resolve(getattr(instance, "db_instance_class", None) or instance.db_cluster_instance_class)
-    is_known = isinstance(name, str)
-    if (value := parameters.get("max_connections")) is not None:
-        gib = connections.memory(name) if is_known else None
-        limit = connections.of_parameter(value, gib)
-    elif name == "db.serverless":
-        limit = connections.of_serverless(engine, *_units(server))
-    else:
-        limit = connections.of_class(engine, name) if is_known else None
+    given = (getattr(instance, each, None) for each in ("db_instance_class", "db_cluster_instance_class"))
+    name = stack.resolve(next(filter(None, given), None))
+    units = _units(server) if name == "db.serverless" else None
+    limit = _limit(engine, name if isinstance(name, str) else "", units, parameters.get("max_connections"))
     return None if limit is None else (limit, connections.reserved(engine, parameters))
+
+
+def _limit(engine: Engine, name: str, units: tuple[float, float] | None, parameter: str | None) -> Limit | None:
+    if units is None and name == "db.serverless":
+        return None
+    if parameter is None:
+        return connections.of_class(engine, name) if units is None else connections.of_serverless(engine, *units)
+    gib = connections.memory(name) if units is None else units[1] * connections.GIB_OF_A_UNIT
+    limit = connections.of_parameter(parameter, gib)
+    return limit if units is None or limit is None else connections.capped(engine, units[0], limit)
 
 
 def _engine(resource: Any) -> Engine | None:
@@ -176,19 +183,21 @@ def _engine(resource: Any) -> Engine | None:
     return _ENGINES.get(name)
 
 
-def _units(server: _Server) -> tuple[float, float]:
-    """Return the minimum and the maximum of Aurora Serverless v2. The CDK sets the property of the resource late."""
+def _units(server: _Server) -> tuple[float, float] | None:
+    """Return the minimum and the maximum of Aurora Serverless v2, or None if only deployment knows them. The CDK sets
+    the property of the resource late."""
     scaling = server.resource.serverless_v2_scaling_configuration
     least, most = getattr(scaling, "min_capacity", None), getattr(scaling, "max_capacity", None)
     if most is None:
         least = getattr(server.construct, "_serverless_v2_min_capacity", None)
         most = getattr(server.construct, "_serverless_v2_max_capacity", None)
-    return _MIN_UNITS if least is None else least, _MAX_UNITS if most is None else most
+    units = _MIN_UNITS if least is None else least, _MAX_UNITS if most is None else most
+    return None if any(map(Token.is_unresolved, units)) else units
 
 
 def _parameters(*resources: Any) -> dict[str, str] | None:
-    """Return the parameters that the groups of a cluster and its instance set; those of the instance win. None if one
-    of the groups is of another app, or if only deployment knows a value."""
+    """Return the parameters on connections that the groups of a cluster and its instance set; those of the instance
+    win. None if one of the groups is of another app, or if only deployment knows a value."""
     found: dict[str, str] = {}
     for resource in resources:
         for attribute in ("db_cluster_parameter_group_name", "db_parameter_group_name"):
@@ -198,9 +207,10 @@ def _parameters(*resources: Any) -> dict[str, str] | None:
             values = Stack.of(group).resolve(group.parameters) if group is not None else None
             if not isinstance(values, Mapping):
                 return None
-            found |= {each: str(value) for each, value in values.items() if not isinstance(value, Mapping)}
-            if isinstance(values.get("max_connections"), Mapping):
+            counting = {each: value for each, value in values.items() if each.endswith("connections")}
+            if any(isinstance(value, Mapping) for value in counting.values()):
                 return None
+            found |= {each: str(value) for each, value in counting.items()}
     return found
 
 
@@ -280,10 +290,12 @@ def _require_room(
     together = f" with {' and '.join(f'{each.concurrency:,} of {each.path}' for each in others)}" if others else ""
     if concurrency > capacity.usable_at_most:
         shared = " for all webhooks together" if others else ""
+        lower = "lower it, or " if capacity.usable_at_most > sum(each.concurrency for each in others) else ""
+        share = ", or max_connections_percent of the proxy" if "proxy" in capacity.reason else ""
         raise ValueError(
             f"max_concurrency must be at most {capacity.usable_at_most:,}{shared}, "
             f"the connections that {database} has for applications ({numbers}), got {webhook.concurrency:,}{together}; "
-            "lower it, or raise max_connections in a parameter group of the database"
+            f"{lower}raise max_connections in a parameter group of the database{share}"
         )
     if max(concurrency, held) > capacity.usable:
         after, remedy = "", "Lower it, or raise max_connections in a parameter group of the database"
@@ -306,11 +318,23 @@ def _webhooks(scope: Construct, database: Node) -> list[_Webhook]:
     lists = cast("Construct | None", scope.node.root.node.try_find_child(_DATABASES))
     of_database = lists.node.try_find_child(database.addr) if lists is not None else None
     found = [] if of_database is None else [each.node.try_get_context("webhook") for each in of_database.node.children]
-    return [_Webhook(each["path"], int(each["concurrency"]), each["keeps"]) for each in found]
+    webhooks = [_Webhook(each["path"], int(each["concurrency"]), each["keeps"]) for each in found]
+    return [each for each in webhooks if _is_there(scope.node.root, each.path)]
+
+
+def _is_there(root: IConstruct, path: str) -> bool:
+    """Check whether a construct is still in the app: it may have been removed."""
+    for id in path.split("/"):
+        child = root.node.try_find_child(id)
+        if child is None:
+            return False
+        root = child
+    return True
 
 
 def _record(scope: Construct, database: Node, webhook: _Webhook) -> None:
     root = cast(Construct, scope.node.root)
     lists = cast(Construct, root.node.try_find_child(_DATABASES) or Construct(root, _DATABASES))
     of_database = cast(Construct, lists.node.try_find_child(database.addr) or Construct(lists, database.addr))
+    of_database.node.try_remove_child(scope.node.addr)  # of one that was removed
     Construct(of_database, scope.node.addr).node.set_context("webhook", webhook._asdict())

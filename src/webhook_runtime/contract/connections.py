@@ -57,7 +57,7 @@ _SERVERLESS: Mapping[str, Mapping[float, int]] = {
     "aurora-mysql": {1: 90, 4: 135, 8: 1000, 16: 2000, 32: 3000, 64: 4000, 128: 5000},
     "aurora-postgresql": {1: 189, 4: 823, 8: 1669, 16: 3360, 32: 5000, 64: 5000, 128: 5000},
 }
-_GIB_OF_A_UNIT = 2
+GIB_OF_A_UNIT = 2
 # With a minimum of half a unit or none, Postgres takes no more than this.
 _SMALLEST_UNITS = 0.5
 _OF_THE_SMALLEST = 2000
@@ -102,7 +102,7 @@ def of_serverless(engine: Engine, minimum: float, maximum: float) -> Limit | Non
         return None
     lower = max(each for each in rows if each <= maximum)
     upper = min((each for each in rows if each >= maximum), default=None)
-    estimate = _estimated(DEFAULTS[engine], maximum * _GIB_OF_A_UNIT, "class memory", f"the {maximum:g} ACU")
+    estimate = _estimated(DEFAULTS[engine], maximum * GIB_OF_A_UNIT, "class memory", f"the {maximum:g} ACU")
     assert estimate
     limit = estimate._replace(expected=max(rows[lower], estimate.expected))
     if upper is not None:
@@ -111,10 +111,15 @@ def of_serverless(engine: Engine, minimum: float, maximum: float) -> Limit | Non
             origin="documented default" if lower == upper else "class memory",
             reason=f"AWS's documented default for {_units(lower, upper)}",
         )
-    if engine == "aurora-postgresql" and minimum <= _SMALLEST_UNITS and limit.at_most > _OF_THE_SMALLEST:
-        reason = f"AWS's documented limit for a minimum of {minimum:g} ACU"
-        return Limit(min(limit.expected, _OF_THE_SMALLEST), _OF_THE_SMALLEST, "documented default", reason)
-    return limit
+    return capped(engine, minimum, limit)
+
+
+def capped(engine: Engine, minimum: float, limit: Limit) -> Limit:
+    """Return a limit with the cap that Aurora Serverless v2 has with such a minimum of capacity units."""
+    if engine != "aurora-postgresql" or minimum > _SMALLEST_UNITS or limit.at_most <= _OF_THE_SMALLEST:
+        return limit
+    reason = f"AWS's documented limit for a minimum of {minimum:g} ACU"
+    return Limit(min(limit.expected, _OF_THE_SMALLEST), _OF_THE_SMALLEST, "documented default", reason)
 
 
 def of_parameter(value: str, gib: float | None) -> Limit | None:
@@ -146,8 +151,11 @@ def reserved(engine: Engine, parameters: Mapping[str, str] | None = None) -> dic
 
 
 def recommended(usable: int, share: float) -> int:
-    """Return a number of batches at a time that takes this share of the usable connections."""
-    return max(1, min(MAX_CONCURRENCY, math.floor(usable * share)))
+    """Return a number of batches at a time that takes this share of the usable connections.
+
+    It is 2 at least if there are so many, since one batch at a time needs another kind of queue. 0: none is left.
+    """
+    return max(min(2, usable), min(MAX_CONCURRENCY, math.floor(usable * share)))
 
 
 def memory(instance_class: str) -> float | None:
@@ -166,9 +174,10 @@ def classes() -> Mapping[str, Mapping[str, float]]:
 
 def _estimated(formula: str, gib: float, origin: Origin, of: str) -> Limit | None:
     share = 0.70 if gib < 2 else 0.83 if gib < 4 else 0.88
-    expected, at_most = _value(formula, gib * share), _value(formula, gib)
-    if expected is None or at_most is None or expected < 1:
+    found = [value for part in (share, 1) if (value := _value(formula, gib * part)) is not None and value > 0]
+    if len(found) < 2:
         return None
+    expected, at_most = min(found), max(found)  # a formula may also fall with the memory
     if expected == at_most:
         return Limit(expected, at_most, origin, f"{formula} with {of}")
     return Limit(expected, at_most, origin, f"{formula} with {share:.0%} of {of}, at most {at_most:,} with all of it")

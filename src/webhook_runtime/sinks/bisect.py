@@ -21,6 +21,11 @@ Insert = Callable[[Sequence[Webhook]], Sequence[Outcome]]
 
 def insert_each(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline) -> Iterator[Outcome]:
     """Return one outcome for each webhook, in their order. Halve a rejected batch until the bad webhook is alone."""
+    for part in deadline.parts(webhooks):
+        yield from _insert_part(part, insert, deadline)
+
+
+def _insert_part(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline) -> Iterator[Outcome]:
     try:
         with deadline.step(len(webhooks)):
             outcomes = insert(webhooks)
@@ -30,5 +35,5 @@ def insert_each(webhooks: Sequence[Webhook], insert: Insert, deadline: Deadline)
             yield Outcome(Kind.PERMANENT, bad.error, bad.reason)
             return
         half = len(webhooks) // 2
-        yield from insert_each(webhooks[:half], insert, deadline)
-        yield from insert_each(webhooks[half:], insert, deadline)
+        yield from _insert_part(webhooks[:half], insert, deadline)
+        yield from _insert_part(webhooks[half:], insert, deadline)

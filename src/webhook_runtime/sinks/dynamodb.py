@@ -37,10 +37,10 @@ class DynamoDBSink:
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         throttled = None
-        for start in range(0, len(webhooks), _MAX_STATEMENTS):
+        for part in deadline.parts(webhooks, _MAX_STATEMENTS):
             if throttled:
                 raise SinkDown(throttled.reason, error=throttled.error)
-            for outcome in insert_each(webhooks[start : start + _MAX_STATEMENTS], self._insert, deadline):
+            for outcome in insert_each(part, self._insert, deadline):
                 yield outcome
                 throttled = outcome if outcome.kind is Kind.RETRY else throttled
 

@@ -22,6 +22,10 @@ class PythonSink:
         self._batch = batch
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
+        for part in deadline.parts(webhooks):
+            yield from self._store(part, deadline)
+
+    def _store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         if self._batch and len(webhooks) > 1:
             with deadline.step(len(webhooks)):
                 done = self._hand_over(list(webhooks))

@@ -153,6 +153,8 @@ def test_some_connections_are_not_for_applications(
     assert list(connections.reserved(engine, parameters).values()) == counts
 
 
-@pytest.mark.parametrize(("usable", "share", "number"), [(70, 0.25, 17), (3, 0.25, 1), (0, 1, 1), (9000, 1, 1000)])
+@pytest.mark.parametrize(
+    ("usable", "share", "number"), [(70, 0.25, 17), (3, 0.25, 2), (1, 1, 1), (0, 1, 0), (9000, 1, 1000)]
+)
 def test_the_recommendation_is_a_share_within_the_limits_of_lambda(usable: int, share: float, number: int) -> None:
     assert connections.recommended(usable, share) == number

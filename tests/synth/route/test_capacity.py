@@ -79,6 +79,7 @@ class TestInstance:
             ({"superuser_reserved_connections": "0"}, (78, 73, 107, "class memory")),
             ({"log_statement": "all"}, (78, 70, 104, "class memory")),
             ({"max_connections": "{AllocatedStorage*2}"}, UNKNOWN),
+            ({"max_connections": "SUM(200,{DBInstanceClassMemory/-9531392})"}, UNKNOWN),
         ],
     )
     def test_a_parameter_group_wins(self, stack: Stack, parameters: Any, found: Any) -> None:
@@ -122,6 +123,24 @@ class TestInstance:
         assert numbers(capacity) == UNKNOWN
         assert capacity.recommended_concurrency() is None
 
+    def test_a_database_without_a_class_is_unknown(self, stack: Stack) -> None:
+        made = instance(stack)
+        resource = made.node.default_child
+        assert isinstance(resource, rds.CfnDBInstance)
+        resource.db_instance_class = None
+        assert numbers(Capacity.of(made)) == UNKNOWN
+
+    def test_a_reserve_that_only_deployment_knows_is_unknown(self, stack: Stack) -> None:
+        number = CfnParameter(stack, "Number").value_as_string
+        assert numbers(Capacity.of(instance(stack, parameters={"superuser_reserved_connections": number}))) == UNKNOWN
+
+    @pytest.mark.parametrize(("value", "recommended"), [("8", None), ("9", 1), ("10", 2), ("15", 2), ("48", 10)])
+    def test_the_recommendation_needs_no_fifo_queue_if_there_are_two_connections(
+        self, stack: Stack, value: str, recommended: int | None
+    ) -> None:
+        made = instance(stack, parameters={"max_connections": value})
+        assert Capacity.of(made).recommended_concurrency() == recommended
+
     def test_a_snapshot_is_known_by_its_class(self, stack: Stack) -> None:
         made = rds.DatabaseInstanceFromSnapshot(
             stack, "Restored", snapshot_identifier="s", engine=MYSQL, vpc=vpc(stack), instance_type=MICRO
@@ -148,6 +167,25 @@ class TestCluster:
         self, stack: Stack, engine: Any, units: Any, found: Any
     ) -> None:
         assert numbers(Capacity.of(cluster(stack, engine, **units))) == found
+
+    @pytest.mark.parametrize("units", ["serverless_v2_min_capacity", "serverless_v2_max_capacity"])
+    def test_units_that_only_deployment_knows_are_unknown(self, stack: Stack, units: str) -> None:
+        number = CfnParameter(stack, "Units", type="Number").value_as_number
+        assert numbers(Capacity.of(cluster(stack, **{units: number}))) == UNKNOWN
+
+    @pytest.mark.parametrize(
+        ("value", "found"),
+        [
+            ("5000", (2000, 1992, 1992, "documented default")),
+            ("1000", (1000, 992, 992, "parameter group")),
+            ("{DBInstanceClassMemory/9531392}", (2000, 1992, 1992, "documented default")),
+        ],
+    )
+    def test_a_parameter_group_does_not_lift_the_cap_of_the_smallest_units(
+        self, stack: Stack, value: str, found: Any
+    ) -> None:
+        made = cluster(stack, parameters={"max_connections": value}, serverless_v2_max_capacity=64)
+        assert numbers(Capacity.of(made)) == found
 
     def test_units_that_are_set_on_the_resource_win(self, stack: Stack) -> None:
         made = cluster(stack)
@@ -221,6 +259,20 @@ class TestCheck:
         ScalableWebhook(stack, "B", sink=sink, max_concurrency=35)
         assert warnings(stack) == []
 
+    def test_a_webhook_that_is_removed_does_not_count(self, stack: Stack) -> None:
+        sink = postgres(instance(stack, parameters={"max_connections": "50"}), stack)["sink"]
+        for id in "ABC":
+            ScalableWebhook(stack, id, sink=sink, max_concurrency=21)
+            assert warnings(stack) == []
+            stack.node.try_remove_child(id)
+
+    def test_without_a_connection_lower_is_no_remedy(self, stack: Stack) -> None:
+        sink = postgres(instance(stack, parameters={"max_connections": "8"}), stack)["sink"]
+        with pytest.raises(
+            ValueError, match=r"must be at most 0, .*, got 2; raise max_connections in a parameter group"
+        ):
+            ScalableWebhook(stack, "A", sink=sink)
+
     def test_twice_as_many_warn_since_retired_environments_keep_their_connections(self, stack: Stack) -> None:
         ScalableWebhook(stack, "A", **postgres(instance(stack, instance_type=MICRO), stack), max_concurrency=36)
         (warning,) = warnings(stack)
@@ -250,7 +302,8 @@ class TestCheck:
         first, second = (Sink.postgres(each, **logins) for each in proxies)
         ScalableWebhook(stack, "A", sink=first, max_concurrency=20)
         with pytest.raises(
-            ValueError, match="at most 30 for all webhooks together, the connections that Stack/Instance/Proxy0"
+            ValueError,
+            match=r"at most 30 for all webhooks together, .*/Proxy0 has.* or max_connections_percent of the proxy",
         ):
             ScalableWebhook(stack, "B", sink=first, max_concurrency=11)
         with pytest.raises(

@@ -1,5 +1,6 @@
 """The kind of queue and of mapping that concurrency, order and fairness ask for, and the settings of a rate."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 
-from cdk_scalable_webhook import AdaptiveRate, GroupBy, Ingress, QueueOptions, ScalableWebhook, Source
+from cdk_scalable_webhook import AdaptiveRate, ConsumerOptions, GroupBy, Ingress, QueueOptions, ScalableWebhook, Source
 
 from ..test_existing import function, queue
 
@@ -75,6 +76,10 @@ def test_groups_have_a_fifo_queue_with_a_limit_for_each(stack: Stack, ingress: I
     assert throttle(found) == [1000, 2000]
 
 
+def test_an_endpoint_with_one_group_takes_no_more_than_that(stack: Stack) -> None:
+    assert throttle(template(stack, queue=QueueOptions(ordered=GroupBy.mount()))) == [300, 300]
+
+
 def test_fair_tenants_share_a_standard_queue(stack: Stack) -> None:
     found = template(stack, queue=QueueOptions(fair_by=GroupBy.mount()), max_concurrency=7)
     assert all("FifoQueue" not in each["Properties"] for each in found.find_resources(QUEUE).values())
@@ -136,22 +141,50 @@ def first_second(stack: Stack) -> list[str]:
         (10, 2, 10, None),
         (50, 2, 10, "up to 60 webhooks in it: 2 batches of 10 begin together"),
         (50, 2, 10, "Take batch_size=5, or acknowledge"),
-        (5, 2, 10, "Take max_concurrency=1, or acknowledge"),
-        (7, 5, 10, "Take max_concurrency=1, or acknowledge"),
+        (5, 2, 10, "Take max_delivery_rate=4 and batch_size=2, or acknowledge"),
+        (3, 2, 10, "Take max_delivery_rate=2 and batch_size=1, or acknowledge"),
+        (7, 5, 10, "Take max_delivery_rate=5 and batch_size=1, or acknowledge"),
+        (97, 4, 10, "Take max_delivery_rate=96 and batch_size=8, or acknowledge"),
+        (40, 1000, 1, "Take max_concurrency=40, or acknowledge"),
+        (99991, 1000, 10, "Take max_delivery_rate=99000 and batch_size=9, or acknowledge"),
         (1, 1, 1, None),
         (0.5, 1, 1, None),
-        (0.5, 2, 1, "Take max_concurrency=1, or acknowledge"),
+        (0.5, 2, 1, "average. Acknowledge this."),
     ],
 )
 def test_a_first_second_above_the_rate_warns_with_what_keeps_it(
     stack: Stack, rate: float, concurrency: int, batch: int, remedy: str | None
 ) -> None:
-    template(stack, max_delivery_rate=rate, max_concurrency=concurrency, batch_size=batch)
+    given: dict[str, Any] = {"max_delivery_rate": rate, "max_concurrency": concurrency, "batch_size": batch}
+    options = ConsumerOptions(timeout=Duration.minutes(10))
+    template(stack, **given, consumer=options)
     found = first_second(stack)
     assert bool(found) == (remedy is not None)
-    assert remedy is None or remedy in found[0]
+    if remedy is not None:
+        assert remedy in found[0]
+        better = dict(re.findall(r"(max_\w+|batch_size)=(\d+)", found[0].partition("Take ")[2]))
+        if better:
+            again = Stack(App(), "Again")
+            ScalableWebhook(again, "Webhook", consumer=options, **given | {name: int(n) for name, n in better.items()})
+            assert first_second(again) == []
 
 
 def test_an_adaptive_rate_begins_slowly(stack: Stack) -> None:
     template(stack, max_delivery_rate=AdaptiveRate(maximum=50, target_latency=Duration.millis(150)))
     assert first_second(stack) == []
+
+
+def test_more_batches_than_an_adaptive_rate_warn(stack: Stack) -> None:
+    rate = AdaptiveRate(maximum=40, target_latency=Duration.millis(150))
+    template(stack, max_delivery_rate=rate, max_concurrency=1000, batch_size=1)
+    (warning,) = first_second(stack)
+    assert "up to 1,000 webhooks in it" in warning
+    assert "Take max_concurrency=40" in warning
+
+
+@pytest.mark.parametrize(("rate", "concurrency", "batch"), [(4.68, 13, 9), (42.4, 2, 530), (21.2, 2, 265)])
+def test_a_batch_that_just_fits_is_not_rejected_by_rounding(
+    stack: Stack, rate: float, concurrency: int, batch: int
+) -> None:
+    window = Duration.seconds(1) if batch > 10 else None
+    template(stack, max_delivery_rate=rate, max_concurrency=concurrency, batch_size=batch, max_batching_window=window)
