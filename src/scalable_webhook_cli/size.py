@@ -197,12 +197,12 @@ def met_first(found: list[Bound], load: Load | None) -> Iterator[str]:
         yield f"{bound.webhooks_per_second:>10,.0f}  {bound.name}: {bound.origin}"
     first = found[0]
     yield f"Met first: {first.name}, at {first.webhooks_per_second:,.0f} webhooks a second."
-    if load is not None:
+    in_flight = f"SQS has at most {_IN_FLIGHT:,} messages in flight, and messages that wait for a retry are in flight"
+    if load is None:
+        yield f"{in_flight}."
+    else:
         minutes = _IN_FLIGHT / load.webhooks_per_second / 60
-        yield (
-            f"SQS has at most {_IN_FLIGHT:,} messages in flight, and messages that wait for a retry are in flight: "
-            f"{minutes:,.0f} minutes of an outage at {load.webhooks_per_second:,.10g} webhooks a second."
-        )
+        yield f"{in_flight}: {minutes:,.0f} minutes of an outage at {load.webhooks_per_second:,.10g} webhooks a second."
 
 
 def _row(number: int, name: str) -> str:

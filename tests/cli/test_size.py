@@ -190,10 +190,11 @@ def test_the_account_is_only_read_and_says_which_bound_is_met_first(aws: Aws) ->
 
 def test_without_a_load_the_consumer_has_no_bound(aws: Aws) -> None:
     aws.throttle = {"burstLimit": 1250, "rateLimit": 2500.0}
-    assert run(*OF_A_CLASS)[-3:] == [
+    assert run(*OF_A_CLASS)[-4:] == [
         "     2,500  API Gateway: 1,250 more at once; all APIs of the region",
         "     9,000  publisher: 900 of 1,000 environments are unreserved",
         "Met first: API Gateway, at 2,500 webhooks a second.",
+        "SQS has at most 120,000 messages in flight, and messages that wait for a retry are in flight.",
     ]
 
 

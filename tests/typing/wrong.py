@@ -14,8 +14,11 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    AdaptiveRate,
     ApiOptions,
+    Capacity,
     ConsumerOptions,
+    GroupBy,
     Ingress,
     QueueOptions,
     Retry,
@@ -44,6 +47,14 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", large_payloads="bucket")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", event_filters={"headers": {}})  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency="5")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", max_delivery_rate="5")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", max_delivery_rate=Duration.seconds(1))  # mypy: arg-type; pyright: reportArgumentType
+    AdaptiveRate(maximum=5)  # mypy: call-arg; pyright: reportCallIssue
+    AdaptiveRate(maximum=5, target_latency=150)  # mypy: arg-type; pyright: reportArgumentType
+    QueueOptions(ordered="data.account")  # mypy: arg-type; pyright: reportArgumentType
+    QueueOptions(fair_by=True)  # mypy: arg-type; pyright: reportArgumentType
+    GroupBy.body("data.account")  # mypy: attr-defined; pyright: reportAttributeAccessIssue
+    Capacity.of("orders")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", batch_size=1.5)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", consumer=ConsumerOptions(timeout=30))  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", queue=QueueOptions(visibility_timeout="1 minute"))  # mypy: arg-type; pyright: reportArgumentType
@@ -58,7 +69,7 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges=[24]))  # mypy: list-item; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency=True)
     ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges="203.0.113.0/24"))
-    ScalableWebhook(stack, "W", max_concurrency=1)
+    ScalableWebhook(stack, "W", max_concurrency=0)
 
 
 def kinds(secret: secretsmanager.Secret, table: dynamodb.Table, instance: rds.DatabaseInstance) -> None:

@@ -19,9 +19,12 @@ from constructs import Construct
 
 from cdk_scalable_webhook import (
     Acknowledgement,
+    AdaptiveRate,
     ApiOptions,
+    Capacity,
     ConsumerOptions,
     DatabaseSink,
+    GroupBy,
     Ingress,
     QueueOptions,
     Retry,
@@ -262,11 +265,41 @@ class Sinks(Stack):
             ScalableWebhook(self, f"Webhook{n}", sink=sink)
 
 
+class Throttle(Stack):
+    """Every kind of throttle and of order, and the capacity of every kind of database."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        vpc = ec2.Vpc(self, "Vpc")
+        engine = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17_6)
+        instance = rds.DatabaseInstance(self, "Instance", engine=engine, vpc=vpc)
+        cluster = rds.DatabaseCluster(
+            self,
+            "Cluster",
+            engine=rds.DatabaseClusterEngine.AURORA_MYSQL,
+            writer=rds.ClusterInstance.provisioned("Writer"),
+            vpc=vpc,
+        )
+        assert instance.secret
+        proxy = instance.add_proxy("Proxy", secrets=[instance.secret], vpc=vpc)
+        for database in (instance, cluster, proxy):
+            capacity = Capacity.of(database)
+            print(capacity.source, capacity.max_connections, capacity.usable, capacity.usable_at_most)
+        concurrency: int | None = Capacity.of(instance).recommended_concurrency(share=0.5)
+        ScalableWebhook(self, "Fixed", max_concurrency=concurrency, max_delivery_rate=20)
+        rate = AdaptiveRate(maximum=200, target_latency=Duration.millis(150))
+        ScalableWebhook(self, "Adaptive", max_delivery_rate=rate)
+        ScalableWebhook(self, "One", max_concurrency=1, queue=QueueOptions(ordered=True), max_delivery_rate=2.5)
+        for n, group in enumerate([GroupBy.header("X-Shop"), GroupBy.field("data.account"), GroupBy.mount()]):
+            ScalableWebhook(self, f"Ordered{n}", queue=QueueOptions(ordered=group))
+            ScalableWebhook(self, f"Fair{n}", queue=QueueOptions(fair_by=group), max_concurrency=10)
+
+
 def key() -> dynamodb.Attribute:
     return dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING)
 
 
 app = App()
-for kind in (Shortest, Settings, Own, Imported, Providers, Sinks):
+for kind in (Shortest, Settings, Own, Imported, Providers, Sinks, Throttle):
     kind(app, kind.__name__)
 app.synth()
