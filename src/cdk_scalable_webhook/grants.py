@@ -10,6 +10,7 @@ from typing import cast
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
@@ -35,6 +36,18 @@ def consume(queue: sqs.IQueue, consumer: iam.IGrantable) -> None:
     mapping = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     queue.grant(consumer, *mapping, "sqs:ChangeMessageVisibility")
     use_key(queue.encryption_master_key, consumer, "kms:Decrypt")
+
+
+def pause(mapping: lambda_.IEventSourceMapping, operator: iam.IGrantable) -> iam.Grant:
+    """Permit disabling and enabling an event source mapping, changing its concurrency, and telling who did it.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+    """
+    change = ("lambda:GetEventSourceMapping", "lambda:UpdateEventSourceMapping")
+    tell = ("lambda:ListTags", "lambda:TagResource", "lambda:UntagResource")
+    return iam.Grant.add_to_principal(
+        grantee=operator, actions=[*change, *tell], resource_arns=[mapping.event_source_mapping_arn]
+    )
 
 
 def read_secret(secret: secretsmanager.ISecret | None, reader: iam.IGrantable) -> None:

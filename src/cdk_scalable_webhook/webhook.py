@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct, IDependable
 
+from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.checks.cdk import require_place, require_same_environment
 from cdk_scalable_webhook.checks.types import typed
@@ -45,8 +46,9 @@ if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
 
-# The local AWS finds the URL of a webhook among the outputs of a stack by this text.
+# The command line finds webhooks among the outputs of a stack by these texts.
 _URL_DESCRIPTION = "Webhook URL"
+_MAPPING_DESCRIPTION = "Event source mapping"
 
 
 @typed
@@ -79,6 +81,7 @@ class ScalableWebhook(Construct):
         max_batching_window: Duration | None = None,
         max_delivery_rate: float | AdaptiveRate | None = None,
         retry: Retry | None = None,
+        enabled: bool = True,
         event_filters: Sequence[Mapping[str, object]] | None = None,
         path: str = "/",
         ingress: Ingress | None = None,
@@ -123,6 +126,10 @@ class ScalableWebhook(Construct):
             retry: The delay before a failed webhook is retried. Not together with an existing ``consumer`` function.
                 Default: ``Retry()``: up to 30 seconds at first, twice as long each time, 15 minutes at most. Together
                 with ``max_receive_count`` it decides how long the sink may be down: ``outage_tolerance``.
+            enabled: Whether the consumer gets webhooks. If not, the endpoint accepts them, and they wait in the queue,
+                for at most its ``retention_period``. ``scalable-webhook pause`` and ``resume`` change it without a
+                deployment. A later deployment that changes the event source mapping sets it back. Default: it does.
+                See: https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
             event_filters: The webhooks to keep: 1 to 5 patterns in the syntax of Lambda's event filters, of which one
                 has to match. ``headers`` looks at headers, whose names are in any case, ``body`` at the fields of a
                 JSON payload. Other webhooks get the same answer, and are dropped before the sink. Filters are part of
@@ -208,6 +215,7 @@ class ScalableWebhook(Construct):
             batch_size=batch_size,
             max_batching_window=max_batching_window,
             max_delivery_rate=max_delivery_rate,
+            enabled=enabled,
             common=common,
         )
 
@@ -249,6 +257,12 @@ class ScalableWebhook(Construct):
         )
         self._api_key, self._usage_plan = usage_plan(self, self._api, options, throttle)
         self._web_acl = web_acl_of_stage(self, self._api, options)
+        CfnOutput(
+            self,
+            "EventSourceMapping",
+            value=self.event_source_mapping.event_source_mapping_id,
+            description=f"{_MAPPING_DESCRIPTION} of {self.node.path}",
+        )
         watch(self)
         if source is None and not options.proves_caller and asked == "NONE":
             Annotations.of(self).add_warning_v2(
@@ -431,6 +445,11 @@ class ScalableWebhook(Construct):
         return self._route.consumer
 
     @property
+    def event_source_mapping(self) -> lambda_.EventSourceMapping:
+        """The throttle: it delivers the queue to the consumer. While it is disabled, webhooks wait in the queue."""
+        return self._route.event_source_mapping
+
+    @property
     def sink(self) -> Sink | None:
         """The destination that webhooks are stored in. None with an existing consumer."""
         return self._route.sink
@@ -475,6 +494,20 @@ class ScalableWebhook(Construct):
             resource=self._api,
             resource_self_arns=[f"execute-api:/*/*{path}" for path in below],
         )
+
+    def grant_pause(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Permit pausing and resuming the consumer, and changing its concurrency: ``scalable-webhook pause``.
+
+        Args:
+            grantee: The principal, such as the role of an operator. To find a webhook by its name, it needs
+                ``cloudformation:DescribeStacks`` as well.
+
+        Returns:
+            The grant of the actions on ``event_source_mapping``. They include its tags, which tell who paused it.
+
+        See: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
+        """
+        return grants.pause(self.event_source_mapping, grantee)
 
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the age of the oldest message in the queue, in seconds: how far the consumer is behind.

@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from scalable_webhook_cli import burst as bursts
+from scalable_webhook_cli import deployed
 from scalable_webhook_cli import size as sizes
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.local.commands import local, only_webhook
+from scalable_webhook_cli.local import deploy as deployments
+from scalable_webhook_cli.local.commands import NONE_DEPLOYED, local, only_webhook, running
 from scalable_webhook_cli.target import Target
-from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say
+from scalable_webhook_cli.terminal import console, counted, in_one_sentence, progress, say, status_line
+from scalable_webhook_cli.throttle import Throttle, throttles
+from scalable_webhook_cli.throttle import concurrency as concurrency_of
 from webhook_runtime.contract.connections import Engine
 
 app: typer.Typer = typer.Typer(
@@ -121,3 +125,93 @@ def size(
         lines += sizes.met_first(sizes.bounds(limits, sizing, load), load)
     for line in lines:
         say(line)
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(help="Name of a webhook, or its last part. Default: the only one.", metavar="[STACK/WEBHOOK]"),
+]
+Profile = Annotated[str | None, typer.Option(help="Profile of an account. Default: the local AWS.")]
+Region = Annotated[str | None, typer.Option(help="Region of an account. Default: the local AWS.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change in an account.")]
+
+
+@app.command()
+@in_one_sentence
+def pause(name: Name = None, profile: Profile = None, region: Region = None, yes: Yes = False) -> None:
+    """Pause a webhook: it accepts requests, and they wait in the queue.
+
+    No try is used up. Batches in progress end first.
+    """
+    throttle = _throttle(name, profile, region)
+    if throttle.describe()["State"] == "Disabled":
+        say(f"{throttle.name} is paused already, {_by(throttle)}")
+        return
+    _confirm(f"pause {throttle.name}", throttle, yes=yes)
+    with status_line(f"pausing {throttle.name}"):
+        seconds = throttle.pause()
+    say(f"paused {throttle.name} in {seconds:.0f} s; its webhooks wait in the queue")
+    say(f"next: scalable-webhook resume {throttle.name}")
+
+
+@app.command()
+@in_one_sentence
+def resume(name: Name = None, profile: Profile = None, region: Region = None, yes: Yes = False) -> None:
+    """Resume a paused webhook, at the concurrency that it had."""
+    throttle = _throttle(name, profile, region)
+    if throttle.describe()["State"] == "Enabled":
+        say(f"{throttle.name} is not paused")
+        return
+    by = _by(throttle)
+    _confirm(f"resume {throttle.name}, paused {by}", throttle, yes=yes)
+    with status_line(f"resuming {throttle.name}"):
+        seconds = throttle.resume()
+    say(f"resumed {throttle.name} in {seconds:.0f} s; it was paused {by}")
+
+
+@app.command()
+@in_one_sentence
+def concurrency(
+    number: Annotated[int, typer.Argument(help="Number of batches at a time.", metavar="N")],
+    name: Name = None,
+    profile: Profile = None,
+    region: Region = None,
+    yes: Yes = False,
+) -> None:
+    """Change the number of batches at a time that the consumer works on."""
+    throttle = _throttle(name, profile, region)
+    throttle.require_concurrency(number)
+    before = concurrency_of(throttle.describe())
+    if before == number:
+        say(f"{throttle.name} has {number} batches at a time already")
+        return
+    _confirm(f"change {throttle.name} from {before} to {number} batches at a time", throttle, yes=yes)
+    with status_line(f"changing {throttle.name}"):
+        seconds = throttle.set_concurrency(number)
+    say(f"changed {throttle.name} from {before} to {number} batches at a time in {seconds:.0f} s")
+    if throttle.deployed_concurrency != number:
+        say(f"next: put max_concurrency={number} into the app, since a deployment may set it back")
+
+
+def _throttle(name: str | None, profile: str | None, region: str | None) -> Throttle:
+    """Return the throttle of a webhook: in the local AWS, unless an account is named."""
+    if profile is not None or region is not None:
+        target = Target(profile=profile, region=region)
+        return deployed.named(throttles(target), name, none="no stack in this region has a ScalableWebhook")
+    emulator = running()
+    found = [each for region in deployments.regions(emulator) for each in throttles(emulator.within(region))]
+    return deployed.named(found, name, none=NONE_DEPLOYED)
+
+
+def _by(throttle: Throttle) -> str:
+    by = throttle.paused_by()
+    return f"by {by}" if by else "by someone who left no tag"
+
+
+def _confirm(what: str, throttle: Throttle, *, yes: bool) -> None:
+    """Ask before a change in an account."""
+    if yes or throttle.target.endpoint is not None:
+        return
+    identity = throttle.target.client("sts").get_caller_identity()
+    where = throttle.target.client("lambda").meta.region_name
+    typer.confirm(f"{what} in {where} of account {identity['Account']}?", abort=True, err=True)

@@ -2,10 +2,10 @@
 
 import os
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -36,6 +36,10 @@ class Target:
     def __post_init__(self) -> None:
         if self.endpoint is not None:
             require_loopback(self.endpoint)
+
+    def within(self, region: str) -> Self:
+        """Return the same AWS in another region."""
+        return replace(self, region=region)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of a service, in this region or another one."""

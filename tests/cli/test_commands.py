@@ -301,7 +301,7 @@ def test_a_reader_that_stops_early_is_no_error(arguments: list[str]) -> None:
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local import commands
 event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
-commands._running = lambda: None
+commands.running = lambda: None
 commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
 app({arguments})
 """

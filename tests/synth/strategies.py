@@ -1052,6 +1052,7 @@ ARGUMENTS["ScalableWebhook"] = {
         st.sampled_from([0, -1, 0.001, 10**9]) | NUMBER_TOKENS,
         (int, float, AdaptiveRate),
     ),
+    "enabled": flags(),
     "retry": Argument(calls("Retry"), kinds=(Retry,)),
     "acknowledgement": Argument(calls("Acknowledgement"), kinds=(Acknowledgement,)),
     "cors": Argument(CORS, BAD_CORS),
@@ -1084,6 +1085,12 @@ METHODS: dict[str, dict[str, Argument]] = {
         },
     },
     "ScalableWebhook.grant_invoke": {
+        "grantee": Argument(
+            made(**GRANTEES),
+            required=True,
+        )
+    },
+    "ScalableWebhook.grant_pause": {
         "grantee": Argument(
             made(**GRANTEES),
             required=True,

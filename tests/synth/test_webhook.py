@@ -68,10 +68,13 @@ class TestTheShortestProgram:
         template.resource_count_is("AWS::Lambda::EventSourceMapping", 1)
         template.resource_count_is("AWS::DynamoDB::Table", 1)
 
-    def test_shows_its_url_as_the_only_output(self, synth: Synth) -> None:
-        (output,) = synth().find_outputs("*").values()
-        assert output["Description"] == "Webhook URL of Stack/Webhook"
-        assert "execute-api" in json.dumps(output["Value"])
+    def test_shows_its_url_and_what_to_pause(self, synth: Synth) -> None:
+        template = synth()
+        outputs = {each["Description"]: each["Value"] for each in template.find_outputs("*").values()}
+        assert set(outputs) == {"Webhook URL of Stack/Webhook", "Event source mapping of Stack/Webhook"}
+        assert "execute-api" in json.dumps(outputs["Webhook URL of Stack/Webhook"])
+        (mapping,) = template.find_resources("AWS::Lambda::EventSourceMapping")
+        assert outputs["Event source mapping of Stack/Webhook"] == {"Ref": mapping}
 
 
 class TestTheConcurrencyLimit:

@@ -55,6 +55,7 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     QueueOptions(fair_by=True)  # mypy: arg-type; pyright: reportArgumentType
     GroupBy.body("data.account")  # mypy: attr-defined; pyright: reportAttributeAccessIssue
     Capacity.of("orders")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", enabled="no")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", batch_size=1.5)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", consumer=ConsumerOptions(timeout=30))  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", queue=QueueOptions(visibility_timeout="1 minute"))  # mypy: arg-type; pyright: reportArgumentType
@@ -102,6 +103,7 @@ def results(webhook: ScalableWebhook, stack: Stack, secret: secretsmanager.Secre
     webhook.add_source("/a", Source.meta(secret), acknowledgement=204)  # mypy: arg-type; pyright: reportArgumentType
     webhook.add_source("/a", Source.github(secret), delivery_id_header="X-Id")
     webhook.grant_invoke("arn:aws:iam::1:user/client")  # mypy: arg-type; pyright: reportArgumentType
+    webhook.grant_pause("operator")  # mypy: arg-type; pyright: reportArgumentType
     webhook.metric_backlog_age(period=60)  # mypy: arg-type; pyright: reportArgumentType
     api: apigateway.HttpIntegration = webhook.api  # mypy: assignment; pyright: reportAssignmentType
     function: lambda_.Alias = webhook.consumer  # mypy: assignment; pyright: reportAssignmentType

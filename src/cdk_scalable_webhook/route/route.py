@@ -70,6 +70,7 @@ class Route(Construct):
         batch_size: int,
         max_batching_window: Duration | None,
         max_delivery_rate: float | AdaptiveRate | None,
+        enabled: bool,
         common: CommonOptions,
     ) -> None:
         super().__init__(scope, id)
@@ -138,7 +139,7 @@ class Route(Construct):
         self._common = common
         if any(unverified(endpoints).values()):
             self._take_unverified_aside()
-        self._mapping = throttle(
+        self.event_source_mapping: lambda_.EventSourceMapping = throttle(
             self,
             queue=self.queue,
             consumer=self.consumer,
@@ -146,6 +147,7 @@ class Route(Construct):
             batch_size=batch_size,
             max_batching_window=max_batching_window,
             event_filters=self._drops.mapping,
+            enabled=enabled,
         )
         self._is_counted_by_mapping = False
 
@@ -164,7 +166,7 @@ class Route(Construct):
     def filtering_mapping(self) -> lambda_.EventSourceMapping | None:
         """Return the event source mapping if it drops. From then on no other part may drop, since the metric is its."""
         self._is_counted_by_mapping = self._drops.mapping is not None
-        return self._mapping if self._is_counted_by_mapping else None
+        return self.event_source_mapping if self._is_counted_by_mapping else None
 
     def plan(self, mount: str, endpoint: Endpoint) -> "Addition":
         """Plan to take the webhooks of one more endpoint.
@@ -184,7 +186,7 @@ class Route(Construct):
         if endpoint.source is not None:
             remedy = f"take Ingress.lambda_integration(), whose function has its own source alone, or {remedy}"
         require_room(variables, others=_OTHER_VARIABLES, remedy=remedy)
-        stops = [self._mapping] if self._drops.mapping and drops.mapping is None else []
+        stops = [self.event_source_mapping] if self._drops.mapping and drops.mapping is None else []
         return Addition(endpoint.source, endpoints, drops, variables, stops)
 
     def add(self, addition: "Addition") -> None:

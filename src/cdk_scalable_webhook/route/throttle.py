@@ -98,8 +98,12 @@ def throttle(
     batch_size: int,
     max_batching_window: Duration | None,
     event_filters: EventFilters | None,
+    enabled: bool,
 ) -> lambda_.EventSourceMapping:
-    """Deliver messages that match ``event_filters`` to the consumer, at most ``max_concurrency`` batches at a time."""
+    """Deliver messages that match ``event_filters`` to the consumer, at most ``max_concurrency`` batches at a time.
+
+    Without ``enabled`` all of them wait in the queue.
+    """
     existing_queue.consume(queue)
     grants.consume(queue, consumer)
     return lambda_.EventSourceMapping(
@@ -109,6 +113,7 @@ def throttle(
         event_source_arn=queue.queue_arn,
         batch_size=batch_size,
         max_batching_window=max_batching_window,
+        enabled=enabled,
         # A mapping has 2 or more. The one group of a FIFO queue has one batch at a time without it.
         max_concurrency=None if max_concurrency == 1 else max_concurrency,
         report_batch_item_failures=True,

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scalable_webhook_cli import deployed
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import databases
 from scalable_webhook_cli.local import deploy as deployments
@@ -33,6 +34,7 @@ AppDir = Annotated[Path, typer.Argument(help="Folder of a CDK app, with its cdk.
 Context = Annotated[
     list[str] | None, typer.Option("--context", "-c", help="Context for the app, as with cdk.", metavar="KEY=VALUE")
 ]
+NONE_DEPLOYED = "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of the CDK CLI.")]
 
 
@@ -65,7 +67,7 @@ def status() -> None:
 
     Exits with 1 unless the local AWS is running.
     """
-    emulator = _running()
+    emulator = running()
     say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
     _show_webhooks(deployments.webhooks(emulator))
 
@@ -91,7 +93,7 @@ def env() -> None:
 
     In this shell: eval "$(scalable-webhook local env)"
     """
-    environment = _running().environment()
+    environment = running().environment()
     # A profile, a session token or the endpoint of one service would override the printed variables.
     for name in sorted(os.environ):
         if _AWS_VARIABLE.fullmatch(name) and name not in environment:
@@ -148,7 +150,7 @@ def deploy(
 @in_one_sentence
 def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
     """Destroy the stacks of a CDK app."""
-    emulator = _running()
+    emulator = running()
     with status_line(f"destroying {app_dir}", show=not verbose):
         deployments.destroy(emulator, app_dir, context=context or (), verbose=verbose)
     say(f"destroyed {app_dir}")
@@ -161,7 +163,7 @@ def logs(
     stack: Annotated[str | None, typer.Option(help="Only this stack.", metavar="NAME")] = None,
 ) -> None:
     """Print the logs of API Gateway and the functions, oldest first."""
-    emulator = _running()
+    emulator = running()
     groups = deployments.log_groups(emulator, stack) if stack else None
     printed: set[tuple[Any, ...]] = set()
     since = 0
@@ -183,7 +185,11 @@ def logs(
         return
 
 
-def _running() -> Emulator:
+def running() -> Emulator:
+    """
+    Raises:
+        CliError: The local AWS is not running.
+    """
     emulator = emulators.find()
     if emulator is None:
         raise CliError("the local AWS is not running; start it with: scalable-webhook local up")
@@ -192,14 +198,7 @@ def _running() -> Emulator:
 
 def only_webhook(name: str | None = None) -> deployments.DeployedWebhook:
     """Return the webhook of that name, or the only one."""
-    every = deployments.webhooks(_running())
-    found = [webhook for webhook in every if name in (None, webhook.name)]
-    if len(found) == 1:
-        return found[0]
-    if not every:
-        raise CliError("no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR")
-    there = ", ".join(webhook.name for webhook in every)
-    raise CliError(f"no webhook is called {name}, only {there}" if name else f"which webhook? there are {there}")
+    return deployed.named(deployments.webhooks(running()), name, none=NONE_DEPLOYED)
 
 
 def _show_webhooks(webhooks: list[deployments.DeployedWebhook], *, none: str = "no webhook is deployed") -> None:

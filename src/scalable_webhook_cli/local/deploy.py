@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from filelock import FileLock
 
+from scalable_webhook_cli import deployed
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import assembly as assemblies
 from scalable_webhook_cli.local.databases import Server, redirected
@@ -24,7 +24,6 @@ from scalable_webhook_cli.local.rejected import rejected, used_twice
 from scalable_webhook_cli.processes import end
 
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
-_DESCRIPTION = re.compile(r"Webhook URL of (?P<name>.+)")
 # The CDK's lines about each asset and resource while all goes well. It repeats failures at its end.
 _PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
 # The CDK looks for this parameter in a region if the stack names none. CliCredentialsStackSynthesizer and
@@ -112,19 +111,13 @@ def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stac
     """
     for region in sorted({stack.region for stack in stacks}):
         names = {stack.name for stack in stacks if stack.region == region}
-        for stack in _deployed(emulator, region):
+        for stack in deployed.stacks(emulator.within(region)):
             name, status = stack["StackName"], stack["StackStatus"]
             if name in names and (not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE"):
                 raise CliError(
                     f"stack {name} must be complete after a deploy, got {status}, which an earlier deploy left; "
                     f"scalable-webhook local destroy {app_dir}, and deploy again"
                 )
-
-
-def _deployed(emulator: Emulator, region: str) -> Iterator[dict[str, Any]]:
-    """Yield the description of every stack of a region."""
-    for page in emulator.client("cloudformation", region).get_paginator("describe_stacks").paginate():
-        yield from page["Stacks"]
 
 
 def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
@@ -146,13 +139,12 @@ def _webhooks_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[Deploye
 def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
     return [
         DeployedWebhook(
-            name=named["name"],
+            name=name,
             stack=stack["StackName"],
-            url=local_url(emulator, _past_the_domain(emulator, region, output["OutputValue"])),
+            url=local_url(emulator, _past_the_domain(emulator, region, url)),
         )
-        for stack in _deployed(emulator, region)
-        for output in stack.get("Outputs", [])
-        if (named := _DESCRIPTION.fullmatch(output.get("Description", "")))
+        for stack in deployed.stacks(emulator.within(region))
+        for name, url in deployed.urls(stack)
     ]
 
 
@@ -178,7 +170,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     names: set[str] = set()
     for region in regions(emulator):
         cloudformation = emulator.client("cloudformation", region)
-        if stack not in {it["StackName"] for it in _deployed(emulator, region)}:
+        if stack not in {it["StackName"] for it in deployed.stacks(emulator.within(region))}:
             continue
         for name in _with_nested(emulator, region, {stack}):
             resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Annotations, Match, Template
 
@@ -188,3 +190,34 @@ def test_a_batch_that_just_fits_is_not_rejected_by_rounding(
 ) -> None:
     window = Duration.seconds(1) if batch > 10 else None
     template(stack, max_delivery_rate=rate, max_concurrency=concurrency, batch_size=batch, max_batching_window=window)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_template_says_whether_the_mapping_is_enabled(stack: Stack, enabled: bool) -> None:
+    """Both ways: CloudFormation may leave what a template no longer says."""
+    assert properties(template(stack, enabled=enabled), MAPPING)["Enabled"] is enabled
+
+
+def test_the_event_source_mapping_is_a_property(stack: Stack) -> None:
+    webhook = ScalableWebhook(stack, "Webhook")
+    mapping = webhook.event_source_mapping.node.default_child
+    assert isinstance(mapping, lambda_.CfnEventSourceMapping)
+    mapping.add_property_override("BatchSize", 3)
+    assert properties(Template.from_stack(stack), MAPPING)["BatchSize"] == 3
+
+
+def test_pausing_is_permitted_for_this_mapping_alone(stack: Stack) -> None:
+    operator = iam.Role(stack, "Operator", assumed_by=iam.AccountRootPrincipal())
+    grant = ScalableWebhook(stack, "Webhook").grant_pause(operator)
+    grant.assert_success()
+    found = Template.from_stack(stack)
+    (statement,) = properties(found, "AWS::IAM::Policy", "Operator")["PolicyDocument"]["Statement"]
+    assert statement["Action"] == [
+        "lambda:GetEventSourceMapping",
+        "lambda:UpdateEventSourceMapping",
+        "lambda:ListTags",
+        "lambda:TagResource",
+        "lambda:UntagResource",
+    ]
+    (mapping,) = found.find_resources(MAPPING)
+    assert statement["Resource"]["Fn::Join"][1][-2:] == [":event-source-mapping:", {"Ref": mapping}]

@@ -58,6 +58,7 @@ class Settings(Stack):
             path="/hooks",
             delivery_id_header="Idempotency-Key",
             max_concurrency=5,
+            enabled=False,
             batch_size=100,
             max_batching_window=Duration.seconds(1),
             queue=QueueOptions(
@@ -96,6 +97,9 @@ class Settings(Stack):
         webhook.grant_invoke(iam.AccountPrincipal("123456789012"))
         grant: iam.Grant = webhook.grant_invoke(client)
         grant.assert_success()
+        mapping: lambda_.EventSourceMapping = webhook.event_source_mapping
+        paused: iam.Grant = webhook.grant_pause(client)
+        print(mapping.event_source_mapping_id, paused)
         metrics: list[cloudwatch.Metric] = [
             webhook.metric_backlog_age(),
             webhook.metric_dead_letters(period=Duration.minutes(1)),

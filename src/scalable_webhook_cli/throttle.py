@@ -1,0 +1,173 @@
+"""The throttle of a deployed webhook: pause and resume its consumer, and change its concurrency.
+
+It is the event source mapping. While it is disabled, webhooks wait in the queue, and use up no try.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from scalable_webhook_cli import deployed
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.target import Target
+
+PAUSED_BY = "scalable-webhook:paused-by"
+PAUSED_AT = "scalable-webhook:paused-at"
+
+# https://docs.aws.amazon.com/lambda/latest/dg/tag-esm.html
+_NOT_IN_A_TAG = re.compile(r"[^\w\s.:/=+@-]")
+_LONGEST_TAG = 256
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_LOWEST, _HIGHEST = 2, 1000
+# No document tells how long a mapping takes. A deployment that changes it may be running.
+_PATIENCE_SECONDS = 300
+# A mapping that is changing takes no other change.
+_IS_CHANGING = ("ResourceInUseException", "ResourceConflictException")
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """The event source mapping of a deployed webhook.
+
+    Attributes:
+        target: The AWS, with the region of the webhook.
+        name: The path of the webhook's construct.
+        stack: The name of its stack.
+        id: The UUID of the mapping.
+    """
+
+    target: Target
+    name: str
+    stack: str
+    id: str
+
+    def describe(self) -> Mapping[str, Any]:
+        """Return what Lambda tells about the mapping."""
+        described: Mapping[str, Any] = self._lambda.get_event_source_mapping(UUID=self.id)
+        return described
+
+    def paused_by(self) -> str | None:
+        """Return who paused it and when, or None if it is not told."""
+        tags = self._lambda.list_tags(Resource=self._arn)["Tags"]
+        return f"{tags[PAUSED_BY]} at {tags.get(PAUSED_AT)}" if PAUSED_BY in tags else None
+
+    def pause(self) -> float:
+        """Disable the mapping, tell who did it, and return the seconds until it was disabled."""
+        seconds = self._change({"Enabled": False}, lambda now: bool(now["State"] == "Disabled"))
+        me = self.target.client("sts").get_caller_identity()["Arn"]
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        tags = {PAUSED_BY: _NOT_IN_A_TAG.sub("-", me)[:_LONGEST_TAG], PAUSED_AT: now}
+        self._lambda.tag_resource(Resource=self._arn, Tags=tags)
+        return seconds
+
+    def resume(self) -> float:
+        """Enable the mapping, and return the seconds until it was enabled."""
+        seconds = self._change({"Enabled": True}, lambda now: bool(now["State"] == "Enabled"))
+        self._lambda.untag_resource(Resource=self._arn, TagKeys=[PAUSED_BY, PAUSED_AT])
+        return seconds
+
+    def require_concurrency(self, number: int) -> None:
+        """
+        Raises:
+            CliError: The mapping, the consumer or its pace cannot handle this concurrency.
+        """
+        if number == 0:
+            raise CliError(f"concurrency must be at least {_LOWEST}, got 0; run: scalable-webhook pause {self.name}")
+        if "ScalingConfig" not in self.describe():
+            raise CliError(
+                f"{self.name} has one batch at a time, since its queue has one group; deploy it with another "
+                "max_concurrency, which replaces the queue"
+            )
+        if not _LOWEST <= number <= _HIGHEST:
+            raise CliError(
+                f"concurrency must be {_LOWEST} to {_HIGHEST:,}, got {number:,}; take a number within, or deploy "
+                "max_concurrency=1 for one batch at a time"
+            )
+        consumer = self.describe()["FunctionArn"]
+        reserved = self._lambda.get_function_concurrency(FunctionName=consumer).get("ReservedConcurrentExecutions")
+        if reserved is not None and number > reserved:
+            raise CliError(
+                f"concurrency must be at most {reserved:,}, the reserved concurrency of the consumer, got {number:,}: "
+                "each delivery that Lambda rejects uses up a try of a webhook; lower it, or raise "
+                "reserved_concurrent_executions and deploy"
+            )
+        at_most = self.deployed_concurrency
+        if self.is_paced and (at_most is None or number > at_most):
+            raise CliError(
+                f"concurrency must be at most {'the deployed one' if at_most is None else at_most} with "
+                f"max_delivery_rate, got {number:,}: each batch has its part of the rate since the deployment; deploy "
+                f"max_concurrency={number}"
+            )
+
+    def set_concurrency(self, number: int) -> float:
+        """Change the number of batches at a time, and return the seconds until it was changed."""
+        return self._change(
+            {"ScalingConfig": {"MaximumConcurrency": number}},
+            lambda now: now["State"] in ("Enabled", "Disabled") and concurrency(now) == number,
+        )
+
+    @cached_property
+    def is_paced(self) -> bool:
+        """Whether each batch has a part of a rate."""
+        consumer = self._lambda.get_function_configuration(FunctionName=self.describe()["FunctionArn"])
+        return "WEBHOOK_SECONDS_EACH" in consumer.get("Environment", {}).get("Variables", {})
+
+    @cached_property
+    def deployed_concurrency(self) -> int | None:
+        """The concurrency in the template; None if only the deployment knows it."""
+        template = self.target.client("cloudformation").get_template(StackName=self.stack)["TemplateBody"]
+        logical_id = deployed.mapping_in(template, self.name)
+        number = template["Resources"][logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        return number if isinstance(number, int) else None
+
+    def _change(self, change: Mapping[str, Any], is_there: Callable[[Mapping[str, Any]], bool]) -> float:
+        began = time.monotonic()
+
+        def accepted() -> bool:
+            try:
+                self._lambda.update_event_source_mapping(UUID=self.id, **change)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _IS_CHANGING:
+                    return False
+                raise
+            return True
+
+        if not wait_for(accepted, _PATIENCE_SECONDS) or not wait_for(
+            lambda: is_there(self.describe()), _PATIENCE_SECONDS
+        ):
+            raise CliError(
+                f"the event source mapping of {self.name} is still {self.describe()['State']} after "
+                f"{_PATIENCE_SECONDS} seconds, and changes by itself; run the command again to wait for it"
+            )
+        return time.monotonic() - began
+
+    @property
+    def _arn(self) -> str:
+        return str(self.describe()["EventSourceMappingArn"])
+
+    @property
+    def _lambda(self) -> Any:
+        return self.target.client("lambda")
+
+
+def throttles(target: Target) -> list[Throttle]:
+    """Return the throttle of every webhook in the region."""
+    return [
+        Throttle(target, name, stack["StackName"], id)
+        for stack in deployed.stacks(target)
+        for name, id in deployed.mappings(stack)
+    ]
+
+
+def concurrency(mapping: Mapping[str, Any]) -> int | None:
+    """Return the number of batches at a time of a mapping that Lambda describes."""
+    number = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+    return None if number is None else int(number)
