@@ -130,9 +130,10 @@ ScalableWebhook(
     ingress=Ingress.direct_integration(binary=True),
     max_concurrency=6,
     max_delivery_rate=AdaptiveRate(maximum=500, target_latency=Duration.millis(200)),
+    enabled=False,
 ).add_source(
     "/hooks/github",
-    Source.github(secretsmanager.Secret(throttled, "GitHub")),
+    Source.github(secretsmanager.Secret.from_secret_name_v2(throttled, "GitHub", "github")),
     ingress=Ingress.lambda_integration(),
 )
 ScalableWebhook(
