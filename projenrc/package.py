@@ -37,7 +37,7 @@ LOCAL = [
     "psutil>=6,<8",
     "rich>=13.9,<16",
     "starlette>=0.46,<2",
-    "typer>=0.15,<1",
+    "typer>=0.19,<1",
     "uvicorn>=0.34,<1",
 ]
 

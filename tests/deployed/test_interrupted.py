@@ -41,7 +41,8 @@ def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Pa
         | {
             "TMPDIR": str(tmp_path),
             "SCALABLE_WEBHOOK_HOME": str(tmp_path / "home"),
-            "PYTHONPATH": str(ROOT / "examples"),
+            # As the Makefile does it.
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "examples"), str(ROOT)]),
         },
         preexec_fn=shell.ignore_no_signal,
         stdout=subprocess.PIPE,
@@ -50,7 +51,8 @@ def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Pa
     )
     try:
         # The local AWS is running, and the CDK is working.
-        assert wait_for(lambda: any("cdk" in name for name in names(run.pid)), SECONDS)
+        assert wait_for(lambda: run.poll() is not None or any("cdk" in name for name in names(run.pid)), SECONDS)
+        assert run.poll() is None, run.communicate()
         family = psutil.Process(run.pid).children(recursive=True)
         assert len(family) >= 3
         run.send_signal(ending)
@@ -64,7 +66,8 @@ def test_it_leaves_no_process(program: str, ending: signal.Signals, tmp_path: Pa
 
 def names(pid: int) -> list[str]:
     found = []
-    for process in psutil.Process(pid).children(recursive=True):
-        with suppress(psutil.Error):
-            found.append(" ".join(Path(word).name for word in process.cmdline()[:2]))
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.Error):
+                found.append(" ".join(Path(word).name for word in process.cmdline()[:2]))
     return found

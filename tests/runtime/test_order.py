@@ -9,6 +9,9 @@ from webhook_runtime.batch import Message
 from .simulations import ordered, others_held, overlaps, simulated, violations
 from .world import Clock
 
+# Each batch in progress of the simulation is a thread.
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:

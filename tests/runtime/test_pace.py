@@ -20,6 +20,9 @@ from .doubles import Sqs
 from .simulations import Alone, Loaded, Together, deliver, most, simulated
 from .world import Clock, Context, Mapping, peak, records
 
+# Each batch in progress of the simulation is a thread.
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:

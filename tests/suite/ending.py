@@ -16,12 +16,14 @@ import psutil
 import pytest
 
 from scalable_webhook_cli.local.emulator import down
+from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.processes import end, processes_in
 from scalable_webhook_cli.signals import interrupt_on_termination
 
 from .shared import folder, local_aws
 
 _JSII, _JSII_PROGRAM = "/bin/jsii-runtime.js", "/lib/program.js"
+_BEGINS_SECONDS = 10
 _LEFT = pytest.StashKey[list[str]]()
 
 
@@ -79,5 +81,7 @@ def _is_worker(config: pytest.Config) -> bool:
 
 def _described(process: psutil.Process) -> str:
     with suppress(psutil.Error):
+        # A process that has only just begun its program has no command line yet.
+        wait_for(lambda: bool(process.cmdline()), _BEGINS_SECONDS)
         return f"{process.pid}: {' '.join(process.cmdline())[-200:]}"
     return f"{process.pid}: gone by now"
