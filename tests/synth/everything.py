@@ -119,6 +119,7 @@ ScalableWebhook(
     consumer=consumer,
 )
 
+GITHUB = "arn:aws:secretsmanager:us-east-1:123456789012:secret:github-AbCdEf"
 throttled = Stack(app, "Throttled")
 ScalableWebhook(throttled, "One", max_concurrency=1, batch_size=1, max_delivery_rate=1.5)
 ScalableWebhook(throttled, "Ordered", queue=QueueOptions(ordered=True))
@@ -133,7 +134,7 @@ ScalableWebhook(
     enabled=False,
 ).add_source(
     "/hooks/github",
-    Source.github(secretsmanager.Secret.from_secret_name_v2(throttled, "GitHub", "github")),
+    Source.github(secretsmanager.Secret.from_secret_complete_arn(throttled, "GitHub", GITHUB)),
     ingress=Ingress.lambda_integration(),
 )
 ScalableWebhook(

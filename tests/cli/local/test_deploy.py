@@ -113,7 +113,7 @@ def nested(monkeypatch: pytest.MonkeyPatch) -> None:
         "there": CloudFormation(Two=["/two/log"], Nested=["/other/log"]),
     }
     monkeypatch.setattr(deployments, "regions", lambda _: list(stacks))
-    monkeypatch.setattr(Emulator, "client", lambda _, service, region: stacks[region])
+    monkeypatch.setattr(Emulator, "client", lambda self, service, region=None: stacks[region or self.region])
     monkeypatch.setattr(deployments, "_past_the_domain", lambda emulator, region, url: url)
 
 
@@ -146,7 +146,7 @@ def test_an_incomplete_stack_is_reported_with_a_remedy(
     status: str, complete: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
-    monkeypatch.setattr(Emulator, "client", lambda _, service, region: stacks[region])
+    monkeypatch.setattr(Emulator, "client", lambda self, service, region=None: stacks[region or self.region])
     ours = [deployments._Stack("One", "here"), deployments._Stack("Empty", "there")]
     if complete:
         deployments._require_complete(emulator, Path("app"), ours)

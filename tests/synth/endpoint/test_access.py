@@ -246,8 +246,8 @@ class TestADomain:
                 "RegionalCertificateArn": "arn:aws:acm:us-east-1:111122223333:certificate/one",
             },
         )
-        (output,) = template.find_outputs("*").values()
-        assert output["Value"] == "https://hooks.example.com/"
+        outputs = {output["Description"]: output["Value"] for output in template.find_outputs("*").values()}
+        assert outputs["Webhook URL of Stack/Webhook"] == "https://hooks.example.com/"
         assert webhook.api.domain_name is not None
 
     @pytest.mark.parametrize("base_path", ["v1", "v1/in"])
@@ -415,7 +415,9 @@ class TestAFurtherEndpoint:
     def test_is_at_the_same_domain(self, stack: Stack) -> None:
         webhook, url, template = self.further(stack, domain_name=domain(stack, base_path="v1"))
         assert (webhook.url, url) == ("https://hooks.example.com/v1/one", "https://hooks.example.com/v1/two")
-        assert {output["Value"] for output in template.find_outputs("*").values()} >= {webhook.url, url}
+        outputs = {output["Description"]: output["Value"] for output in template.find_outputs("*").values()}
+        urls = {value for what, value in outputs.items() if what.startswith("Webhook URL of ")}
+        assert urls == {webhook.url, url}
 
     @ingresses
     def test_acknowledges_as_its_source_requires_or_as_its_argument_says(self, ingress: Ingress, stack: Stack) -> None:
