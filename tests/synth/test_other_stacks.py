@@ -287,7 +287,9 @@ def test_the_url_of_an_api_with_neither_endpoint_nor_domain_is_rejected() -> Non
     api = apigateway.RestApi(stack, "Api", binary_media_types=["*/*"], disable_execute_api_endpoint=True)
     webhook = ScalableWebhook(stack, "Webhook", api=api, path="/hooks")
     outputs = Template.from_stack(stack).find_outputs("*").values()
-    assert [output["Description"] for output in outputs] == ["Event source mapping of Stack/Webhook"]
+    # The API has one of its own, without a description.
+    described = [output["Description"] for output in outputs if "Description" in output]
+    assert described == ["Event source mapping of Stack/Webhook"]
     with pytest.raises(RuntimeError, match="url needs a domain that api knows if its execute-api endpoint is disabled"):
         stack.resolve(webhook.url)
 
