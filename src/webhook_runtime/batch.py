@@ -4,13 +4,15 @@ Named tuples and plain classes: a dataclass takes fifteen times as long to creat
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from webhook_runtime import logs
 from webhook_runtime.deadline import Context, Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Kind, Outcome
-from webhook_runtime.pace import Pace
+
+if TYPE_CHECKING:
+    from webhook_runtime.pace import Pace
 
 Record = Mapping[str, Any]
 
@@ -92,7 +94,7 @@ class Message:
 class Batch:
     """The messages of one event. ``sqs_answers`` is False after a call to SQS that got no answer."""
 
-    def __init__(self, records: Sequence[Record], context: Context, pace: Pace | None = None) -> None:
+    def __init__(self, records: Sequence[Record], context: Context, pace: "Pace | None" = None) -> None:
         self.messages: list[Message] = [Message(record) for record in records]
         self.deadline: Deadline = Deadline(context, pace)
         self.sqs_answers: bool = True

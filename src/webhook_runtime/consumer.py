@@ -14,15 +14,15 @@ from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
 from webhook_runtime.outcome import ENDED_WELL, Kind, Outcome
-from webhook_runtime.pace import Pace
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.settlement import Settlement
 from webhook_runtime.sinks import Sink
 from webhook_runtime.storing import Storing
 
-if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
+if TYPE_CHECKING:  # only for types: a function that verifies, filters or paces nothing does not load them
     from webhook_runtime.filters import EventFilters
+    from webhook_runtime.pace import Pace
     from webhook_runtime.sources.source import Sources
 
 
@@ -46,7 +46,7 @@ class Consumer:
         event_filters: "EventFilters | None" = None,
         payloads: Payloads | None = None,
         unverified: DeadLetters | None = None,
-        pace: Pace | None = None,
+        pace: "Pace | None" = None,
     ) -> None:
         self._intake = Intake(sources, event_filters, takes_payloads=payloads is not None)
         self._storing = Storing(sink, self._intake, payloads)

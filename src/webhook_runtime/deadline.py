@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import _GeneratorContextManager, contextmanager
 from types import FrameType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from webhook_runtime.outcome import SinkDown
-from webhook_runtime.pace import Pace
+
+if TYPE_CHECKING:  # only for types: a function without a rate does not load it
+    from webhook_runtime.pace import Pace
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class Deadline:
     ``pace`` is None if the sink is asked as fast as it answers.
     """
 
-    def __init__(self, context: Context, pace: Pace | None = None) -> None:
+    def __init__(self, context: Context, pace: "Pace | None" = None) -> None:
         self._context = context
         self._pace = pace
         self._has_asked = False
