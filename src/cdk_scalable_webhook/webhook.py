@@ -41,14 +41,11 @@ from cdk_scalable_webhook.route.route import Route
 from cdk_scalable_webhook.route.sink import Sink
 from cdk_scalable_webhook.sources.source import Source, metric_mismatched
 from cdk_scalable_webhook.stack import watch
+from webhook_runtime.contract import outputs
 
 if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
-
-# The command line finds webhooks among the outputs of a stack by these texts.
-_URL_DESCRIPTION = "Webhook URL"
-_MAPPING_DESCRIPTION = "Event source mapping"
 
 
 @typed
@@ -261,7 +258,7 @@ class ScalableWebhook(Construct):
             self,
             "EventSourceMapping",
             value=self.event_source_mapping.event_source_mapping_id,
-            description=f"{_MAPPING_DESCRIPTION} of {self.node.path}",
+            description=outputs.described(outputs.MAPPING, self.node.path),
         )
         watch(self)
         if source is None and not options.proves_caller and asked == "NONE":
@@ -371,7 +368,7 @@ class ScalableWebhook(Construct):
             self._publishers[options.mount] = config.publisher
         if has_address(self._api):
             url = self._url_of(options.mount)
-            CfnOutput(scope, "Url", value=url, description=f"{_URL_DESCRIPTION} of {scope.node.path}")
+            CfnOutput(scope, "Url", value=url, description=outputs.described(outputs.URL, scope.node.path))
         return asked
 
     def _url_of(self, mount: str) -> str:

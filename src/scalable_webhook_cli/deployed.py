@@ -1,14 +1,11 @@
 """Find deployed webhooks by their names: outputs of stacks describe them, in any AWS."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
-
-_URL = re.compile(r"Webhook URL of (?P<name>.+)")
-_MAPPING = re.compile(r"Event source mapping of (?P<name>.+)")
+from webhook_runtime.contract import outputs
 
 
 class Named(Protocol):
@@ -29,12 +26,12 @@ def stacks(target: Target) -> Iterator[dict[str, Any]]:
 
 def urls(stack: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name and the URL of each webhook of a stack."""
-    yield from _outputs(stack, _URL)
+    yield from _outputs(stack, outputs.URL)
 
 
 def mappings(stack: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name of each webhook of a stack, and the id of its event source mapping."""
-    yield from _outputs(stack, _MAPPING)
+    yield from _outputs(stack, outputs.MAPPING)
 
 
 def mapping_in(template: dict[str, Any], name: str) -> str:
@@ -42,15 +39,15 @@ def mapping_in(template: dict[str, Any], name: str) -> str:
     (logical_id,) = (
         output["Value"]["Ref"]
         for output in template["Outputs"].values()
-        if (described := _MAPPING.fullmatch(output.get("Description", ""))) and described["name"] == name
+        if output.get("Description") == outputs.described(outputs.MAPPING, name)
     )
     return str(logical_id)
 
 
-def _outputs(stack: dict[str, Any], description: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+def _outputs(stack: dict[str, Any], what: str) -> Iterator[tuple[str, str]]:
     for output in stack.get("Outputs", []):
-        if described := description.fullmatch(output.get("Description", "")):
-            yield described["name"], output["OutputValue"]
+        if name := outputs.name_in(what, output.get("Description", "")):
+            yield name, output["OutputValue"]
 
 
 def named(every: Sequence[Found], name: str | None, *, none: str) -> Found:

@@ -257,7 +257,8 @@ def require_connections(scope: Construct, database: Any, max_concurrency: int) -
     if server is None or Token.is_unresolved(max_concurrency):
         return
     is_direct = resource_of(database, "DBProxy") is None
-    is_postgres = (_engine(server.resource) or "").endswith(("postgres", "postgresql"))
+    engine = _engine(server.resource)
+    is_postgres = engine is not None and connections.is_postgres(engine)
     # A proxy shares its connections, but with MySQL it pins them, for the settings of a session.
     keeps = is_direct or not is_postgres
     webhook = _Webhook(scope.node.path.removesuffix("/Default"), max_concurrency, keeps)

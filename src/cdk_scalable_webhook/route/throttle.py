@@ -12,6 +12,7 @@ from cdk_scalable_webhook.checks.values import known_seconds, require_duration, 
 from cdk_scalable_webhook.filters import EventFilters
 from cdk_scalable_webhook.route import existing_queue
 from cdk_scalable_webhook.route.queue import QueueOptions
+from webhook_runtime.contract.connections import MAX_CONCURRENCY
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 _STANDARD_MAX_BATCH = 10_000
@@ -31,7 +32,7 @@ def concurrency_of(given: int | None, queue: sqs.IQueue | QueueOptions) -> int:
     ordered = isinstance(queue, QueueOptions) and queue.ordered
     if given is None:
         return 1 if ordered is True else _DEFAULT_CONCURRENCY
-    require_number("max_concurrency", given, 1, 1000)
+    require_number("max_concurrency", given, 1, MAX_CONCURRENCY)
     if given != 1 and ordered is True:
         got = "a value that only deployment knows" if Token.is_unresolved(given) else f"{given:,}"
         raise ValueError(

@@ -141,13 +141,18 @@ def reserved(engine: Engine, parameters: Mapping[str, str] | None = None) -> dic
     """Return the connections that are not for applications, by what they are for. ``parameters`` are those of the
     parameter group.
     """
-    if not engine.endswith(("postgres", "postgresql")):
+    if not is_postgres(engine):
         return dict(_AUTOMATION)
     set_here = parameters or {}
     # Postgres 16 has it, and RDS then sets it instead of its own.
     names = [*_OF_POSTGRES_SERVERS, *(["reserved_connections"] if "reserved_connections" in set_here else [])]
     counts = {name: _whole(set_here.get(name), _OF_POSTGRES_SERVERS.get(name, 0)) for name in names}
     return counts | _AUTOMATION
+
+
+def is_postgres(engine: Engine) -> bool:
+    """Tell whether an engine is Postgres, of RDS or of Aurora."""
+    return engine in ("postgres", "aurora-postgresql")
 
 
 def recommended(usable: int, share: float) -> int:
