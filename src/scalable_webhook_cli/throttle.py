@@ -17,6 +17,8 @@ from scalable_webhook_cli import deployed
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.target import Target
+from webhook_runtime.contract.connections import MAX_CONCURRENCY
+from webhook_runtime.contract.settings import PaceSettings, from_environment
 
 PAUSED_BY = "scalable-webhook:paused-by"
 PAUSED_AT = "scalable-webhook:paused-at"
@@ -25,8 +27,8 @@ PAUSED_AT = "scalable-webhook:paused-at"
 _NOT_IN_A_TAG = re.compile(r"[^\w\s.:/=+@-]")
 _LONGEST_TAG = 256
 
-# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-_LOWEST, _HIGHEST = 2, 1000
+# One batch at a time needs another kind of queue.
+_LOWEST = 2
 # No document tells how long a mapping takes. A deployment that changes it may be running.
 _PATIENCE_SECONDS = 300
 # A mapping that is changing takes no other change.
@@ -81,17 +83,18 @@ class Throttle:
         """
         if number == 0:
             raise CliError(f"concurrency must be at least {_LOWEST}, got 0; run: scalable-webhook pause {self.name}")
-        if "ScalingConfig" not in self.describe():
+        mapping = self.describe()
+        if "ScalingConfig" not in mapping:
             raise CliError(
                 f"{self.name} has one batch at a time, since its queue has one group; deploy it with another "
                 "max_concurrency, which replaces the queue"
             )
-        if not _LOWEST <= number <= _HIGHEST:
+        if not _LOWEST <= number <= MAX_CONCURRENCY:
             raise CliError(
-                f"concurrency must be {_LOWEST} to {_HIGHEST:,}, got {number:,}; take a number within, or deploy "
-                "max_concurrency=1 for one batch at a time"
+                f"concurrency must be {_LOWEST} to {MAX_CONCURRENCY:,}, got {number:,}; take a number within, or "
+                "deploy max_concurrency=1 for one batch at a time"
             )
-        consumer = self.describe()["FunctionArn"]
+        consumer = mapping["FunctionArn"]
         reserved = self._lambda.get_function_concurrency(FunctionName=consumer).get("ReservedConcurrentExecutions")
         if reserved is not None and number > reserved:
             raise CliError(
@@ -100,7 +103,7 @@ class Throttle:
                 "reserved_concurrent_executions and deploy"
             )
         at_most = self.deployed_concurrency
-        if self.is_paced and (at_most is None or number > at_most):
+        if (at_most is None or number > at_most) and self._is_paced(consumer):
             raise CliError(
                 f"concurrency must be at most {'the deployed one' if at_most is None else at_most} with "
                 f"max_delivery_rate, got {number:,}: each batch has its part of the rate since the deployment; deploy "
@@ -115,12 +118,6 @@ class Throttle:
         )
 
     @cached_property
-    def is_paced(self) -> bool:
-        """Whether each batch has a part of a rate."""
-        consumer = self._lambda.get_function_configuration(FunctionName=self.describe()["FunctionArn"])
-        return "WEBHOOK_SECONDS_EACH" in consumer.get("Environment", {}).get("Variables", {})
-
-    @cached_property
     def deployed_concurrency(self) -> int | None:
         """The concurrency in the template; None if only the deployment knows it."""
         template = self.target.client("cloudformation").get_template(StackName=self.stack)["TemplateBody"]
@@ -128,7 +125,14 @@ class Throttle:
         number = template["Resources"][logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
         return number if isinstance(number, int) else None
 
+    def _is_paced(self, consumer: str) -> bool:
+        """Tell whether each batch of a consumer has a part of a rate."""
+        configuration = self._lambda.get_function_configuration(FunctionName=consumer)
+        variables = configuration.get("Environment", {}).get("Variables", {})
+        return from_environment(PaceSettings, variables).seconds_each is not None
+
     def _change(self, change: Mapping[str, Any], is_there: Callable[[Mapping[str, Any]], bool]) -> float:
+        """Make a change, wait until it is there, and return the seconds."""
         began = time.monotonic()
 
         def accepted() -> bool:
@@ -140,9 +144,10 @@ class Throttle:
                 raise
             return True
 
-        if not wait_for(accepted, _PATIENCE_SECONDS) or not wait_for(
-            lambda: is_there(self.describe()), _PATIENCE_SECONDS
-        ):
+        def left() -> float:
+            return _PATIENCE_SECONDS - (time.monotonic() - began)
+
+        if not (wait_for(accepted, left()) and wait_for(lambda: is_there(self.describe()), left())):
             raise CliError(
                 f"the event source mapping of {self.name} is still {self.describe()['State']} after "
                 f"{_PATIENCE_SECONDS} seconds, and changes by itself; run the command again to wait for it"

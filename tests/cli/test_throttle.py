@@ -78,7 +78,7 @@ class Account:
             self.conflicts -= 1
             answer = {"Error": {"Code": "ResourceInUseException", "Message": "it is changing"}}
             raise ClientError(answer, "UpdateEventSourceMapping")
-        self.changes.append({UUID: change})
+        self.changes.append({UUID: dict(change)})
         mapping = self.mappings[UUID]
         before = mapping["State"]
         enabled = change.pop("Enabled", None)
@@ -130,7 +130,7 @@ def test_pause_waits_for_the_state_and_says_who_did_it(account: Account) -> None
         "next: scalable-webhook resume Orders/Webhook",
     ]
     assert account.mappings["Orders/Webhook"]["State"] == "Disabled"
-    assert account.changes == [{"Orders/Webhook": {}}]
+    assert account.changes == [{"Orders/Webhook": {"Enabled": False}}]
     tags = account.tags["Orders/Webhook"]
     assert tags[throttle.PAUSED_BY] == "arn:aws:sts::123456789012:assumed-role/Operator/anna-o=x"
     at = tags[throttle.PAUSED_AT]
