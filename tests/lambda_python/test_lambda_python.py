@@ -43,6 +43,12 @@ def said() -> list[str]:
     return run.stdout.splitlines()
 
 
+def collected(marks: str) -> list[str]:
+    """Return the lines in which pytest tells the tests of the run time with these marks."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", marks, "tests/runtime"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 @pytest.mark.slow(15)
 @pytest.mark.smoke
 def test_the_run_time_is_tested_on_the_python_of_its_functions(said: list[str]) -> None:
@@ -53,26 +59,12 @@ def test_the_run_time_is_tested_on_the_python_of_its_functions(said: list[str]) 
 
 
 def test_only_tests_that_need_processes_are_left_out(said: list[str]) -> None:
-    collected = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "not processes", "tests/runtime"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    counts = collected.stdout.splitlines()[-1].split()[0]  # 500/503 tests collected (3 deselected) in 0.42s
+    counts = collected("not processes")[-1].split()[0]  # 500/503 tests collected (3 deselected) in 0.42s
     selected, collected_in_all = map(int, counts.split("/"))
     assert said[-1].startswith(f"{selected} passed, {collected_in_all - selected} deselected in ")
     assert 0 < selected < collected_in_all
 
 
 def test_hardly_anything_but_the_simulations_needs_processes() -> None:
-    collected = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-m", "processes", "tests/runtime"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    left_out = [line.partition("::")[0] for line in collected.stdout.splitlines() if "::" in line]
+    left_out = [line.partition("::")[0] for line in collected("processes") if "::" in line]
     assert len([file for file in left_out if Path(file).name not in ("test_order.py", "test_pace.py")]) < 6

@@ -63,14 +63,20 @@ class Together:
         return [STORED] * len(webhooks)
 
 
+def one_by_one(
+    webhooks: Sequence[Webhook], store: Callable[[Webhook], Outcome], deadline: Deadline
+) -> Iterator[Outcome]:
+    for each in webhooks:
+        with deadline.step():
+            outcome = store(each)
+        yield outcome
+
+
 class Alone(Together):
     """A sink that takes one webhook after the other, as an HTTP service does."""
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        for each in webhooks:
-            with deadline.step():
-                (outcome,) = self._insert([each])
-            yield outcome
+        return one_by_one(webhooks, lambda each: self._insert([each])[0], deadline)
 
 
 class Loaded(Alone):
@@ -130,10 +136,7 @@ class Ledger:
         self._chances = (retry, permanent, down)
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
-        for each in webhooks:
-            with deadline.step():
-                outcome = self._store(each.id)
-            yield outcome
+        return one_by_one(webhooks, lambda each: self._store(each.id), deadline)
 
     def _store(self, id: str) -> Outcome:
         retry, permanent, down = self._chances

@@ -1,22 +1,14 @@
 """The order of a FIFO queue: each group by itself, whatever fails, and however batches and groups are interleaved."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from webhook_runtime.batch import Message
 
-from .simulations import ordered, others_held, overlaps, simulated, violations
+from .simulations import ordered, others_held, overlaps, violations
 from .world import Clock
 
 # Each batch in progress of the simulation is a thread.
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with simulated() as made:
-        yield made
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -17,17 +17,11 @@ from webhook_runtime.sinks.python import PythonSink
 from webhook_runtime.testing import webhook
 
 from .doubles import Sqs
-from .simulations import Alone, Loaded, Together, deliver, most, simulated
+from .simulations import Alone, Loaded, Together, deliver, most
 from .world import Clock, Context, Mapping, peak, records
 
 # Each batch in progress of the simulation is a thread.
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture
-def clock() -> Iterator[Clock]:
-    with simulated() as made:
-        yield made
 
 
 @pytest.mark.parametrize("kind", [Together, Alone])

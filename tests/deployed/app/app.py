@@ -57,6 +57,27 @@ INGRESSES = {
 }
 
 
+def recorder(scope: Construct, id: str) -> lambda_.Function:
+    """Return an existing consumer that records each message in a table of its own."""
+    table = dynamodb.Table(
+        scope,
+        f"{id}Records",
+        partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    function = lambda_.Function(
+        scope,
+        f"{id}Recorder",
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler="index.handler",
+        code=lambda_.Code.from_inline(RECORDER),
+        environment={"TABLE": table.table_name},
+        timeout=Duration.seconds(30),
+    )
+    table.grant_write_data(function)
+    return function
+
+
 class Ingresses(Stack):
     """Each ingress with the default sink."""
 
@@ -106,29 +127,13 @@ class Recorders(Stack):
         )
         for kind, ingress in ingresses.items():
             id = name + kind
-            table = dynamodb.Table(
-                self,
-                f"{id}Records",
-                partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
-                removal_policy=RemovalPolicy.DESTROY,
-            )
-            recorder = lambda_.Function(
-                self,
-                f"{id}Recorder",
-                runtime=lambda_.Runtime.PYTHON_3_13,
-                handler="index.handler",
-                code=lambda_.Code.from_inline(RECORDER),
-                environment={"TABLE": table.table_name},
-                timeout=Duration.seconds(30),
-            )
-            table.grant_write_data(recorder)
             ScalableWebhook(
                 self,
                 id,
                 api=api,
                 path=f"/{kind.lower()}/in",
                 ingress=ingress,
-                consumer=recorder,
+                consumer=recorder(self, id),
                 delivery_id_header="X-Delivery",
                 queue=QueueOptions(max_receive_count=1),
             )
@@ -146,28 +151,12 @@ class Throttled(Stack):
                 "Fair": QueueOptions(fair_by=GroupBy.header("X-Group")),
                 "Mounts": QueueOptions(fair_by=GroupBy.mount()),
             }.items():
-                table = dynamodb.Table(
-                    self,
-                    f"{kind}{name}Records",
-                    partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
-                    removal_policy=RemovalPolicy.DESTROY,
-                )
-                recorder = lambda_.Function(
-                    self,
-                    f"{kind}{name}Recorder",
-                    runtime=lambda_.Runtime.PYTHON_3_13,
-                    handler="index.handler",
-                    code=lambda_.Code.from_inline(RECORDER),
-                    environment={"TABLE": table.table_name},
-                    timeout=Duration.seconds(30),
-                )
-                table.grant_write_data(recorder)
                 ScalableWebhook(
                     self,
                     f"{kind}{name}",
                     path=f"/{kind.lower()}",
                     ingress=INGRESSES[name],
-                    consumer=recorder,
+                    consumer=recorder(self, f"{kind}{name}"),
                     queue=queue,
                     max_concurrency=5,
                 )
