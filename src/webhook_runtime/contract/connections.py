@@ -190,7 +190,7 @@ def _estimated(formula: str, gib: float, origin: Origin, of: str) -> Limit | Non
 
 def _whole(text: str | None, default: int) -> int:
     number = None if text is None else _value(text, 0)
-    return default if number is None else number
+    return default if number is None or number < 0 else number
 
 
 def _log(value: float) -> float:
@@ -222,6 +222,8 @@ def _evaluate(node: ast.expr, memory: float) -> float:
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return number
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_evaluate(operand, memory)
         case ast.Name(id="DBInstanceClassMemory"):
             return memory
         case ast.BinOp(left=left, op=ast.Mult(), right=right):

@@ -109,6 +109,7 @@ def test_only_aurora_has_capacity_units_and_one_at_least(engine: Engine, maximum
         ("LEAST({DBInstanceClassMemory/9531392},100)", 100, 100),
         ("GREATEST({DBInstanceClassMemory/9531392}, 100)", 396, 450),
         ("LEAST({DBInstanceClassMemory/12582880*2},5000)", 600, 682),
+        ("SUM({DBInstanceClassMemory/12582880},-100)", 200, 241),
     ],
 )
 def test_a_parameter_is_a_number_or_a_formula(value: str, expected: int, at_most: int) -> None:
@@ -142,6 +143,7 @@ def test_a_formula_of_the_memory_needs_the_class() -> None:
         ("aurora-postgresql", {"superuser_reserved_connections": "10"}, [10, 2, 3]),
         ("postgres", {"rds.rds_superuser_reserved_connections": "4", "reserved_connections": "2"}, [3, 4, 2, 3]),
         ("postgres", {"superuser_reserved_connections": "{unknown}"}, [3, 2, 3]),
+        ("postgres", {"superuser_reserved_connections": "-1"}, [3, 2, 3]),
         ("mysql", {"superuser_reserved_connections": "10"}, [3]),
         ("mariadb", {}, [3]),
         ("aurora-mysql", {}, [3]),
