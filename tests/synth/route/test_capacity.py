@@ -79,7 +79,7 @@ class TestInstance:
             ({"superuser_reserved_connections": "0"}, (78, 73, 107, "class memory")),
             ({"log_statement": "all"}, (78, 70, 104, "class memory")),
             ({"max_connections": "{AllocatedStorage*2}"}, UNKNOWN),
-            ({"max_connections": "SUM(200,{DBInstanceClassMemory/-9531392})"}, UNKNOWN),
+            ({"max_connections": "SUM(200,{DBInstanceClassMemory/-9531392})"}, (87, 79, 113, "parameter group")),
         ],
     )
     def test_a_parameter_group_wins(self, stack: Stack, parameters: Any, found: Any) -> None:
