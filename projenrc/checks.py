@@ -174,8 +174,8 @@ LAYERS = {
             "exhaustive": True,
             "layers": [
                 "handlers | testing",
-                "consumer | publisher",
-                "storing | settlement",
+                "breaker | consumer | publisher",
+                "storing | settlement | probe | outage",
                 "intake | dead_letters | redelivery",
                 "batch | deployed",
                 "sinks | filters",
@@ -209,7 +209,7 @@ LAYERS = {
             "layers": [
                 "route",
                 "consumer | throttle",
-                "queue",
+                "breaker | queue",
                 "existing_queue | capacity | rate",
                 "sinks : sink",
                 "retry",
