@@ -26,7 +26,8 @@ class PythonSink:
 
     def ping(self, _deadline: Deadline) -> None:
         """Call the user's ``ping``: any error of it says that the sink is down."""
-        assert self._ping
+        if self._ping is None:
+            raise NotImplementedError("the module of the handler has no ping()")
         try:
             self._ping()
         except INTERRUPTS:
