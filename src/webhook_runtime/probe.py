@@ -26,7 +26,7 @@ class _Brief:
 
 
 def probe(sink: Any, context: Context) -> dict[str, Any]:
-    """Return whether the sink is up. An error that does not say that it is down is raised: nobody knows then."""
+    """Return whether the sink is up. An error that does not say that it is down is raised: no one knows then."""
     deadline = Deadline(_Brief(context, _SECONDS))
     try:
         with deadline.step(webhooks=0):

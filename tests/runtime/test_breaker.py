@@ -372,7 +372,7 @@ def test_a_state_that_someone_has_changed_is_made_anew(world: World) -> None:
 @pytest.mark.parametrize("failing", range(16))
 @pytest.mark.parametrize("phase", ["opens", "resumes", "ends"])
 def test_whatever_call_fails_it_goes_on(phase: str, failing: int, error: Exception, world: World) -> None:
-    """No pause is forgotten, and the number comes back."""
+    """No pause is forgotten, and neither is the number."""
     world.aws.sink = "down"
     error_in = {"opens": 0, "resumes": 1, "ends": 2}[phase]
     for step in range(3):
