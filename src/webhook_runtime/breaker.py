@@ -101,11 +101,13 @@ class Breaker:
 
     def _open(self) -> None:
         """Pause the webhook, unless it is paused already, or its sink is up."""
-        mapping = self._mapping()
-        if mapping["State"] not in _ON:
+        if self._mapping()["State"] not in _ON:
             return
         if self._sink() != DOWN:
             logs.logger.warning("not paused", extra={"reason": "the sink is up, or did not say how it is"})
+            return
+        mapping = self._mapping()
+        if mapping["State"] not in _ON:  # a person has paused it while the sink was probed
             return
         before = _State.of(self._tags(mapping))
         # A sink that goes down while the webhook resumes has not been up for long.

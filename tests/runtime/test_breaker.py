@@ -295,6 +295,21 @@ def test_a_person_who_pauses_while_it_resumes_keeps_it_paused(world: World) -> N
     assert world.aws.tags == {"team": "orders", PAUSED_BY: "anna"}
 
 
+def test_a_person_who_pauses_while_the_sink_is_probed_is_not_overruled(world: World) -> None:
+    class Slow(Aws):
+        def invoke(self, **call: Any) -> dict[str, Any]:
+            self.on = False
+            self.tags[PAUSED_BY] = "anna"
+            return super().invoke(**call)
+
+    world.aws.__class__ = Slow
+    world.aws.sink = "down"
+    world.line()
+    assert world.aws.tags == {"team": "orders", PAUSED_BY: "anna"}
+    world.minutes(60)
+    assert not world.aws.on
+
+
 def test_a_person_who_resumes_it_ends_the_pause(world: World) -> None:
     world.aws.sink = "down"
     world.line()
@@ -339,8 +354,8 @@ def test_a_rule_that_a_deployment_enables_ends_itself(world: World) -> None:
 
 def test_a_mapping_that_is_changing_is_waited_for(world: World) -> None:
     world.aws.sink = "down"
-    # get, invoke, list tags, enable, tag; then two updates that are too early
-    world.aws.errors = [None, None, None, None, None, RESOURCE_IN_USE, RESOURCE_IN_USE]
+    # get, invoke, get, list tags, enable, tag; then two updates that are too early
+    world.aws.errors = [None, None, None, None, None, None, RESOURCE_IN_USE, RESOURCE_IN_USE]
     world.line()
     assert not world.aws.on
 

@@ -150,7 +150,7 @@ def test_a_queue_that_keeps_webhooks_for_a_shorter_time_than_a_wait_has_none(sta
 
 
 def test_numbers_that_only_deployment_knows_are_taken(stack: Stack) -> None:
-    tries = Token.as_number({"Ref": "Tries"})
+    tries: Any = Token.as_number({"Ref": "Tries"})
     webhook = ScalableWebhook(stack, "Webhook", sink=HTTP, queue=QueueOptions(max_receive_count=tries))
     assert webhook.breaker
     assert webhook.outage_tolerance
