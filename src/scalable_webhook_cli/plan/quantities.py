@@ -59,8 +59,9 @@ def shown(number: float) -> str:
         return f"{number:.1f} s"
     whole = round(number)
     for name, size, smaller, part in (("d", 86_400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
-        if whole >= size:
-            # Rounded to the smaller unit, which may fill the larger one.
-            units, rest = divmod(round(whole / part), size // part)
+        # Rounded to the smaller unit, which may fill the larger one.
+        parts = round(whole / part)
+        if parts * part >= size:
+            units, rest = divmod(parts, size // part)
             return f"{units} {name} {rest} {smaller}" if rest else f"{units} {name}"
     return f"{whole} s"

@@ -31,7 +31,7 @@ _STOPS_SECONDS = 120.0
 # A plan of a steady load alone is of so many seconds.
 _STEADY_SECONDS = 300.0
 # More takes minutes.
-_MOST_WEBHOOKS, _MOST_TRIES = 5_000_000, 20_000_000
+_MOST = {"webhooks": 5_000_000, "batches": 2_000_000, "tries": 20_000_000}
 
 _WAITING, _HIDDEN, _IN_PROGRESS, _ENDED = range(4)
 
@@ -97,7 +97,7 @@ class Simulation:
         self._waiting: deque[int] = deque()
         self._hidden: list[tuple[float, int]] = []
         self._number = [0] * 4  # of webhooks by state
-        self._oldest = 0
+        self._oldest = self._kept = 0  # the oldest one in the queue, and the oldest that SQS keeps
         # The mapping, and its environments.
         self._batches: list[_Batch] = []
         self._idle: list[int] = []
@@ -127,6 +127,7 @@ class Simulation:
                 self._switch()
             self._fetch()
             self._settle()
+            self._require_few()
             at = self._next()
         self.counts.ended_at = self._now
 
@@ -147,6 +148,15 @@ class Simulation:
         elif self._is_enabled and self._number[_WAITING] and limit < self._concurrency:
             times.append(max(self._now, self._slow_until) + 1 / _ADDS_A_SECOND)
         return max(self._now, min(times))
+
+    def _require_few(self) -> None:
+        counts = self.counts
+        for what, number in (("webhooks", counts.sent), ("batches", counts.batches), ("tries", counts.tries)):
+            if number > _MOST[what]:
+                raise CliError(
+                    f"a plan takes at most {_MOST[what]:,} {what}, got more before the queue is empty again; shorten "
+                    "--outage or --over, or lower --burst or --then"
+                )
 
     # The endpoint.
 
@@ -178,24 +188,18 @@ class Simulation:
             else:
                 self.counts.rejected += 1
             self._arrive()
-        if self.counts.sent > _MOST_WEBHOOKS:
-            raise CliError(
-                f"a plan takes at most {_MOST_WEBHOOKS:,} webhooks, got more until the queue is empty again; shorten "
-                "--outage or --over, or lower --then"
-            )
 
     # The queue.
 
     def _expire(self) -> None:
-        """Delete what is older than the retention period."""
+        """Delete what is older than the retention period. A webhook in progress is looked at when it fails."""
         until = self._now - self._deployed.retention
-        while self._oldest < len(self._state):
-            state = self._state[self._oldest]
-            if state != _ENDED:
-                if state == _IN_PROGRESS or self._accepted_at[self._oldest] > until:
-                    return
-                self._become(self._oldest, _ENDED)
+        while self._kept < len(self._state) and self._accepted_at[self._kept] <= until:
+            if self._state[self._kept] in (_WAITING, _HIDDEN):
+                self._become(self._kept, _ENDED)
                 self.counts.expired += 1
+            self._kept += 1
+        while self._oldest < len(self._state) and self._state[self._oldest] == _ENDED:
             self._oldest += 1
 
     def _show(self) -> None:
@@ -292,11 +296,6 @@ class Simulation:
             self._batches,
             (self._now + seconds + self._time.between / 1000, counts.batches, environment, webhooks, is_down),
         )
-        if counts.tries > _MOST_TRIES:
-            raise CliError(
-                f"a plan takes at most {_MOST_TRIES:,} tries, got more until the queue is empty again; shorten "
-                "--outage, or lower --burst or --then"
-            )
 
     def _finish(self, batch: _Batch) -> None:
         _, _, environment, webhooks, is_down = batch
