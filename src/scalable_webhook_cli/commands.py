@@ -204,9 +204,7 @@ def plan(
     name: Name = None,
     template: Annotated[
         Path | None,
-        typer.Option(
-            exists=True, help="Synthesised template, or cdk.out. Default: that of the deployed stack.", metavar="FILE"
-        ),
+        typer.Option(help="Synthesised template, or cdk.out. Default: that of the deployed stack.", metavar="FILE"),
     ] = None,
     burst: Annotated[int, typer.Option(min=0, max=2_000_000, help="Webhooks of a burst.")] = 0,
     over: Annotated[str, typer.Option(help="Time over which the burst is spread, such as 60s.", metavar="TIME")] = "0",

@@ -37,8 +37,7 @@ def template(**arguments: Any) -> dict[str, Any]:
     """Return the template of a webhook."""
     stack = Stack(App(), "Orders")
     ScalableWebhook(stack, "Webhook", **arguments)
-    found: dict[str, Any] = Template.from_stack(stack).to_json()
-    return found
+    return dict(Template.from_stack(stack).to_json())
 
 
 def deployed(**arguments: Any) -> Deployed:
@@ -51,7 +50,8 @@ def resource(found: dict[str, Any], type: str) -> dict[str, Any]:
 
 
 def the_mapping(found: dict[str, Any]) -> str:
-    return next(id for id, each in found["Resources"].items() if each["Type"] == "AWS::Lambda::EventSourceMapping")
+    resources: dict[str, Any] = found["Resources"]
+    return next(id for id, each in resources.items() if each["Type"] == "AWS::Lambda::EventSourceMapping")
 
 
 def refused(call: Any) -> str:
@@ -226,8 +226,7 @@ def existing(**arguments: Any) -> dict[str, Any]:
     stack = Stack(App(), "Orders")
     queue = sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:eu-west-1:123456789012:mine")
     ScalableWebhook(stack, "Webhook", queue=queue, **arguments)
-    found: dict[str, Any] = Template.from_stack(stack).to_json()
-    return found
+    return dict(Template.from_stack(stack).to_json())
 
 
 def test_of_an_existing_queue_only_what_matters_has_to_be_told() -> None:
@@ -578,7 +577,8 @@ def test_a_batch_that_finds_the_sink_down_may_take_another_time() -> None:
 
 def test_a_steady_load_alone_is_planned_for_five_minutes() -> None:
     result = plan(DEPLOYED, Load(then=10))
-    assert (result.drained_at, result.sent) == (pytest.approx(300, abs=1), pytest.approx(3000, abs=2))
+    assert result.drained_at == pytest.approx(300, abs=1)
+    assert result.sent == pytest.approx(3000, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -670,7 +670,8 @@ def fitted(lines: list[str]) -> fits.Fit:
 
 def test_the_time_of_a_batch_is_fitted_to_the_log() -> None:
     found = fitted([line(size, 30 + 2 * size, started=1000 * size) for size in (1, 5, 10, 10)])
-    assert (found.time.milliseconds, found.time.each) == (pytest.approx(30), pytest.approx(2))
+    assert found.time.milliseconds == pytest.approx(30)
+    assert found.time.each == pytest.approx(2)
     assert found.told() == "A batch takes 30 ms, and 2 ms a webhook, by 4 batches of the log."
 
 

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import mean, median
-from typing import Any
+from itertools import accumulate, pairwise
+from statistics import mean, quantiles
+from typing import Any, TypeAlias
 
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.plan.load import BatchTime
@@ -13,6 +13,9 @@ from scalable_webhook_cli.plan.load import BatchTime
 # A longer time between two batches is the time until there was another webhook.
 _BETWEEN_MILLISECONDS = 1000.0
 _FEWEST_GAPS = 5
+
+# A time, a start (1) or an end (-1), and whether a full batch starts.
+_Step: TypeAlias = tuple[int, int, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,26 +103,27 @@ def line_through(sizes: Sequence[float], times: Sequence[float]) -> tuple[float,
 def _between(lines: Sequence[Mapping[str, Any]]) -> float:
     """Return the time from a batch to the next one, while as many as ever are in progress.
 
-    With a backlog the end of a batch lets another one start. Without one, the gap is longer, or there is none.
+    Only a full batch shows that there is a backlog. Before another one, the gap is the time until a webhook arrived.
     """
-    steps = sorted([(line["started"], 1) for line in lines] + [(line["ended"], -1) for line in lines])
-    running = peak = 0
-    for _, change in steps:
-        running += change
-        peak = max(peak, running)
-    gaps = []
-    for (ended, end), (started, start) in pairwise(_at_peak(steps, peak)):
-        if end == -1 and start == 1 and started - ended < _BETWEEN_MILLISECONDS:
-            gaps.append(float(started - ended))
-    return median(gaps) if len(gaps) >= _FEWEST_GAPS else 0.0
+    largest = max(line["size"] for line in lines)
+    ends = [(line["ended"], -1, False) for line in lines]
+    steps = sorted([*ends, *((line["started"], 1, line["size"] == largest > 1) for line in lines)])
+    peak = max(accumulate(change for _, change, _ in steps))
+    gaps = [
+        float(started - ended)
+        for (ended, end, _), (started, start, is_full) in pairwise(_at_peak(steps, peak))
+        if end == -1 and start == 1 and is_full and started - ended < _BETWEEN_MILLISECONDS
+    ]
+    return quantiles(gaps, n=4)[0] if len(gaps) >= _FEWEST_GAPS else 0.0
 
 
-def _at_peak(steps: Sequence[tuple[int, int]], peak: int) -> Iterator[tuple[int, int]]:
+def _at_peak(steps: Sequence[_Step], peak: int) -> Iterator[_Step]:
     """Yield the ends from the peak, and the starts that lead back to it."""
     running = 0
-    for at, change in steps:
+    for step in steps:
+        change = step[1]
         if (change == -1 and running == peak) or (change == 1 and running == peak - 1):
-            yield at, change
+            yield step
         running += change
 
 

@@ -107,6 +107,8 @@ def of_file(path: Path, name: str | None = None) -> Deployed:
     Raises:
         CliError: There is no such file, no webhook in it, or several of them and no name.
     """
+    if not path.exists():
+        raise CliError(f"{path} does not exist; synthesise the app, and pass its cdk.out or a .template.json in it")
     files = sorted(path.rglob("*.template.json")) if path.is_dir() else [path]
     if not files:
         raise CliError(f"{path} has no template; synthesise the app, and pass its cdk.out or a .template.json in it")
