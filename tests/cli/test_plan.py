@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from aws_cdk import App, Duration, Stack, Token
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -27,6 +30,7 @@ from scalable_webhook_cli.plan.quantities import outage, per_second, seconds, sh
 from scalable_webhook_cli.plan.series import Series
 from scalable_webhook_cli.plan.simulation import IN_FLIGHT
 from scalable_webhook_cli.plan.template import Function, of_template, only
+from scalable_webhook_cli.target import Target
 
 # Five batches of 10 at a time, 40 ms each.
 DEPLOYED = Deployed(name="Orders/Webhook", max_concurrency=5, batch_size=10, rate_limit=100_000, burst_limit=100_000)
@@ -724,8 +728,89 @@ def test_a_log_without_a_good_batch_is_an_error() -> None:
 def test_the_time_from_a_batch_to_the_next_one_is_found_while_there_is_a_backlog() -> None:
     two = [line(10, 40, started=50 * n + offset) for n in range(20) for offset in (0, 25)]
     assert fitted(two).time.between == 10
-    # Without a backlog, the time until the next webhook is none of a batch.
-    assert fitted([line(1, 40, started=5000 * n) for n in range(20)]).time.between == 0
+    assert "and 10 ms from one to the next" in fitted(two).told()
+
+
+@pytest.mark.parametrize("size", [1, 10])
+def test_the_time_until_a_webhook_arrives_is_none_of_a_batch(size: int) -> None:
+    alone = [line(size, 40, started=140 * n) for n in range(20)]
+    assert fitted([*alone, line(100, 40, started=10_000)]).time.between == 0
+
+
+# The log of a deployed consumer.
+
+
+class Account:
+    """Lambda, CloudFormation and CloudWatch Logs of an account with one webhook. It answers for every service."""
+
+    def __init__(self, messages: list[str]) -> None:
+        self.messages = messages
+        self.asked: list[dict[str, Any]] = []
+        self.body: Any = json.loads(TEMPLATE)
+        self.group: dict[str, Any] = {"LoggingConfig": {"LogGroup": "ConsumerLogs"}}
+
+    def get_paginator(self, operation: str) -> Any:
+        return {"describe_stacks": self, "filter_log_events": _Events(self)}[operation]
+
+    def paginate(self) -> list[dict[str, Any]]:
+        output = {"OutputValue": "uuid", "Description": "Event source mapping of Orders/Webhook"}
+        return [{"Stacks": [{"StackName": "Orders", "Outputs": [output]}]}]
+
+    def get_template(self, StackName: str) -> dict[str, Any]:
+        return {"TemplateBody": self.body}
+
+    def get_event_source_mapping(self, UUID: str) -> dict[str, str]:
+        return {"FunctionArn": "arn:aws:lambda:eu-west-1:123456789012:function:Consumer"}
+
+    def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
+        return {"FunctionName": "Consumer"} | self.group
+
+
+class _Events:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+
+    def paginate(self, **asked: Any) -> Any:
+        self._account.asked.append(asked)
+        if asked["logGroupName"] == "/aws/lambda/Consumer":
+            answer = {"Error": {"Code": "ResourceNotFoundException", "Message": "no such group"}}
+            raise ClientError(answer, "FilterLogEvents")
+        yield {"events": [{"message": message} for message in self._account.messages[:1]]}
+        yield {"events": [{"message": message} for message in self._account.messages[1:]]}
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    there = Account([line(size, 30 + 2 * size) for size in (1, 5, 10)])
+    asked: Callable[..., Account] = lambda self, service, region=None: there  # noqa: E731
+    monkeypatch.setattr(Target, "client", asked)
+    return there
+
+
+def test_the_log_and_the_template_are_those_of_the_stack(account: Account) -> None:
+    lines = run("--region", "eu-west-1", "--burst", "10", "--from-logs", "--since", "2h", "--down-milliseconds", "5000")
+    assert lines[2] == "rate of the sink          400/s  a batch takes 30 ms + 2 ms a webhook"
+    assert "A batch takes 30 ms, and 2 ms a webhook, by 3 batches of the log." in lines
+    (asked,) = account.asked
+    assert (asked["logGroupName"], asked["filterPattern"]) == ("ConsumerLogs", '"batch"')
+    assert time.time() - asked["startTime"] / 1000 == pytest.approx(7200, abs=60)
+
+
+def test_a_consumer_without_a_log_is_an_error(account: Account) -> None:
+    account.group = {}
+    (error,) = run("--region", "eu-west-1", "--burst", "10", "--from-logs", code=1)
+    assert "the consumer of Orders/Webhook has no log yet; send it webhooks first" in error
+
+
+def test_a_deployed_template_that_is_not_json_is_an_error(account: Account) -> None:
+    account.body = "Resources: {}"
+    (error,) = run("--region", "eu-west-1", "--burst", "10", code=1)
+    assert "the template of Orders is not JSON" in error
+
+
+def test_a_file_is_planned_with_the_log_of_what_is_deployed(account: Account, cdk_out: Path) -> None:
+    lines = run("Orders/Webhook", "--template", str(cdk_out), "--profile", "a", "--burst", "1", "--from-logs")
+    assert "by 3 batches of the log" in "\n".join(lines)
 
 
 # The command.
@@ -771,6 +856,8 @@ def test_a_folder_has_the_webhooks_of_all_its_stacks(cdk_out: Path) -> None:
         (["--then", "5"], "--then must be a number for each s, m, h or d"),
         (["--burst", "1", "--outage", "x"], "--outage must be a number with ms, s, m, h or d"),
         (["--burst", "1", "--retention", "x"], "--retention must be a number with ms, s, m, h or d"),
+        (["--burst", "1", "--retention", "0"], "--retention must be 1 m to 14 d, got 0 s"),
+        (["--burst", "1", "--retention", "15d"], "--retention must be 1 m to 14 d, got 15 d"),
         (["--burst", "1", "--since", "x"], "--since must be a number with ms, s, m, h or d"),
         (
             ["--burst", "1", "--from-logs", "--batch-milliseconds", "5"],

@@ -19,6 +19,8 @@ from webhook_runtime.contract.connections import MAX_CONCURRENCY
 
 # As in docs/limits-and-costs.md.
 _PUBLISHER_SECONDS = 0.01
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+_SHORTEST, _LONGEST = 60.0, 14 * 86_400.0
 # The messages of one call to SQS.
 _ENTRIES = 10
 
@@ -226,7 +228,13 @@ def changed(
     max_receive_count: int | None = None,
     retention: float | None = None,
 ) -> Deployed:
-    """Return what is deployed with other values, of which none is unread any more."""
+    """Return what is deployed with other values, of which none is unread any more.
+
+    Raises:
+        CliError: SQS does not keep a message for so long, or for such a short time.
+    """
+    if retention is not None and not _SHORTEST <= retention <= _LONGEST:
+        raise CliError(f"--retention must be {shown(_SHORTEST)} to {shown(_LONGEST)}, got {shown(retention)}")
     given: dict[str, Any] = {
         name: value
         for name, value in {
