@@ -307,6 +307,30 @@ def test_a_token_is_an_error_that_names_the_option(change: dict[str, Any], messa
     assert plan(changed(only(found), max_concurrency=3, batch_size=5), Load(burst=1)).stored == 1
 
 
+def test_a_window_that_only_deployment_knows_is_none() -> None:
+    found = template()
+    resource(found, "AWS::Lambda::EventSourceMapping")["MaximumBatchingWindowInSeconds"] = {"Ref": "Window"}
+    assert only(found).notes == ("The template does not tell max_batching_window. The plan has none.",)
+
+
+def test_a_consumer_by_a_condition_is_not_guessed() -> None:
+    found = template()
+    mapping = resource(found, "AWS::Lambda::EventSourceMapping")
+    functions = [id for id, each in found["Resources"].items() if each["Type"] == "AWS::Lambda::Function"]
+    publisher = next(id for id in functions if id.startswith("WebhookPublisher"))
+    mapping["FunctionName"] = {"Fn::If": ["Blue", mapping["FunctionName"], {"Ref": publisher}]}
+    assert "timeout" in only(found).unread
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "fast", {"Ref": "Rate"}, None, True])
+def test_a_rate_that_is_no_number_is_none(value: Any) -> None:
+    found = template(max_delivery_rate=20)
+    consumer = next(id for id in found["Resources"] if id.startswith("WebhookConsumer3"))
+    variables = found["Resources"][consumer]["Properties"]["Environment"]["Variables"]
+    variables["WEBHOOK_SECONDS_EACH"] = value
+    assert only(found).seconds_each is None
+
+
 def test_a_number_as_a_text_is_a_number() -> None:
     found = template()
     resource(found, "AWS::Lambda::EventSourceMapping")["BatchSize"] = "7"

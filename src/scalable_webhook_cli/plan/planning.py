@@ -102,7 +102,7 @@ def _read(deployed: Deployed | Mapping[str, Any] | Path | str, name: str | None)
 
 
 def _require_known(deployed: Deployed, outage: Outage | None) -> None:
-    needed = {"max_concurrency", "batch_size", "window"} | ({"max_receive_count"} if outage else set())
+    needed = {"max_concurrency", "batch_size"} | ({"max_receive_count"} if outage else set())
     if missing := sorted(needed & deployed.unread):
         options = " and ".join(f"--{field.replace('_', '-')}" for field in missing)
         raise CliError(

@@ -113,7 +113,8 @@ class Plan:
         if self.pauses:
             yield _row("paused", shown(self.paused_seconds), "by the circuit breaker")
         yield ""
-        yield _row("rejected with 429", f"{self.rejected:,}", "a provider sends them again" if self.rejected else "")
+        limits = f"above {deployed.rate_limit:,.4g}/s and {deployed.burst_limit:,} at once"
+        yield _row("rejected with 429", f"{self.rejected:,}", limits if self.rejected else "")
         yield _row("stored", f"{self.stored:,}")
         yield _row("dead-lettered", f"{self.dead_lettered:,}", self._tries())
         if self.lost:

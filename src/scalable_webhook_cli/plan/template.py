@@ -179,7 +179,7 @@ class _Reader:
             name=self._name,
             max_concurrency=1 if in_order else self._concurrency(mapping),
             batch_size=self._whole(mapping.get("BatchSize", 10), "batch_size"),
-            window=self._number(mapping.get("MaximumBatchingWindowInSeconds", 0), "window") or 0.0,
+            window=self._window(mapping),
             in_order=in_order,
             retention=self._of(queue, "MessageRetentionPeriod", _RETENTION, "retention"),
             max_receive_count=tries,
@@ -209,6 +209,12 @@ class _Reader:
             self._notes.append("The plan takes each webhook for a group of its own. Fewer groups take longer.")
         if "FilterCriteria" in mapping or "WEBHOOK_EVENT_FILTERS" in variables:
             self._notes.append("It has event_filters. The plan has no webhook that they drop.")
+
+    def _window(self, mapping: Properties) -> float:
+        window = _float(mapping.get("MaximumBatchingWindowInSeconds", 0))
+        if window is None:
+            self._notes.append("The template does not tell max_batching_window. The plan has none.")
+        return window or 0.0
 
     def _concurrency(self, mapping: Properties) -> int | None:
         scaling = mapping.get("ScalingConfig")
@@ -307,11 +313,10 @@ class _Reader:
 
     def _properties(self, reference: Any, type: str) -> Properties | None:
         """Return the properties of the resource that is referred to, if it is of this type and in the template."""
-        for logical_id in _references(reference):
-            resource = _mapping(self._resources.get(logical_id))
-            if resource.get("Type") == type:
-                return _mapping(resource.get("Properties"))
-        return None
+        found = [_mapping(self._resources.get(logical_id)) for logical_id in _references(reference)]
+        of_type = [each for each in found if each.get("Type") == type]
+        # A condition may refer to several, and only deployment knows which.
+        return _mapping(of_type[0].get("Properties")) if len(of_type) == 1 else None
 
     def _of(self, resource: Properties | None, name: str, default: float, field: str) -> float:
         if resource is None:
@@ -322,11 +327,11 @@ class _Reader:
 
     def _whole(self, value: Any, field: str) -> int | None:
         number = self._number(value, field)
-        return None if number is None else round(number)
+        return None if number is None else max(1, round(number))
 
     def _number(self, value: Any, field: str) -> float | None:
         """Return a number, or None for a value that only deployment knows."""
-        number = _float(value)
+        number = _float(value) or None
         if number is None:
             self._unread.add(field)
         return number
@@ -352,8 +357,8 @@ def _variables(function: Properties | None) -> Properties:
 
 
 def _pace(variables: Properties) -> PaceSettings:
-    """Return the pace, by the contract. It reads texts, and other variables may be references."""
-    return from_environment(PaceSettings, {name: value for name, value in variables.items() if isinstance(value, str)})
+    """Return the pace, by the contract. A variable that is no number may be a reference, and counts as none."""
+    return from_environment(PaceSettings, {name: str(value) for name, value in variables.items() if _float(value)})
 
 
 def _function(properties: Properties | None) -> Function:
@@ -366,14 +371,14 @@ def _function(properties: Properties | None) -> Function:
 
 
 def _float(value: Any) -> float | None:
-    """Return a number that is written out, as a number or as a text."""
+    """Return a number that is written out, as a number or as a text, and that is not negative."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except ValueError:
         return None
-    return number if abs(number) < 1e12 else None
+    return number if 0 <= number < 1e12 else None
 
 
 def _mapping(value: Any) -> Properties:
