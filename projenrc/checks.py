@@ -194,8 +194,8 @@ LAYERS = {
             "exhaustive": True,
             "layers": [
                 "handlers | testing",
-                "consumer | publisher",
-                "storing | settlement",
+                "breaker | consumer | publisher",
+                "storing | settlement | probe | outage",
                 "intake | dead_letters | redelivery",
                 "batch | deployed",
                 "sinks | filters",
@@ -229,7 +229,7 @@ LAYERS = {
             "layers": [
                 "route",
                 "consumer | throttle",
-                "queue",
+                "breaker | queue",
                 "existing_queue | capacity | rate",
                 "sinks : sink",
                 "retry",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cdk_scalable_webhook.endpoint.options import ApiOptions
     from cdk_scalable_webhook.grouping import GroupBy
     from cdk_scalable_webhook.packaging.asset import RuntimeLayer
+    from cdk_scalable_webhook.route.breaker import CircuitBreaker
     from cdk_scalable_webhook.route.capacity import Capacity
     from cdk_scalable_webhook.route.consumer import ConsumerOptions
     from cdk_scalable_webhook.route.queue import QueueOptions
@@ -35,6 +36,7 @@ __all__ = [
     "AdaptiveRate",
     "ApiOptions",
     "Capacity",
+    "CircuitBreaker",
     "CommonOptions",
     "ConsumerOptions",
     "DataApiSink",
@@ -73,6 +75,7 @@ _MODULES = {
     "endpoint.options": ("ApiOptions",),
     "grouping": ("GroupBy",),
     "packaging.asset": ("RuntimeLayer",),
+    "route.breaker": ("CircuitBreaker",),
     "route.capacity": ("Capacity",),
     "route.consumer": ("ConsumerOptions",),
     "route.queue": ("QueueOptions",),

@@ -72,6 +72,12 @@ THROTTLED_BY_STAGE = Finding(
     "The rate limit of the stage answers 429: always set on a new API, by you on an existing one. Reserved concurrency "
     "would answer 500, and take from the account's other functions.",
 )
+RARELY_CALLED = Finding(
+    ("CKV_AWS_115",), "Only a log line of the consumer and a rule call it, the rule once a minute at most."
+)
+CALLED_AGAIN = Finding(
+    ("CKV_AWS_116",), "If a call fails, the rule calls again a minute later, and the state is kept in tags."
+)
 NO_VPC = Finding(
     ("CKV_AWS_117",), "It calls only public endpoints, over TLS. It is in a VPC only if the sink needs one."
 )

@@ -50,6 +50,11 @@ def pause(mapping: lambda_.IEventSourceMapping, operator: iam.IGrantable) -> iam
     )
 
 
+def invoke(function: lambda_.IFunction, caller: iam.IGrantable) -> None:
+    """Permit invoking a function, and not its versions."""
+    iam.Grant.add_to_principal(grantee=caller, actions=["lambda:InvokeFunction"], resource_arns=[function.function_arn])
+
+
 def read_secret(secret: secretsmanager.ISecret | None, reader: iam.IGrantable) -> None:
     """Permit reading the value of a secret, if there is one.
 

@@ -33,6 +33,7 @@ from cdk_scalable_webhook.endpoints import Endpoint
 from cdk_scalable_webhook.filters import EventFilters, metric_dropped
 from cdk_scalable_webhook.monitoring import require_period
 from cdk_scalable_webhook.payloads import require_code_at_both_ends
+from cdk_scalable_webhook.route.breaker import CircuitBreaker, metric_paused, metric_sink_down
 from cdk_scalable_webhook.route.consumer import ConsumerOptions, metric_unverified
 from cdk_scalable_webhook.route.queue import QueueOptions
 from cdk_scalable_webhook.route.rate import AdaptiveRate
@@ -78,6 +79,7 @@ class ScalableWebhook(Construct):
         max_batching_window: Duration | None = None,
         max_delivery_rate: float | AdaptiveRate | None = None,
         retry: Retry | None = None,
+        breaker: CircuitBreaker | bool = True,
         enabled: bool = True,
         event_filters: Sequence[Mapping[str, object]] | None = None,
         path: str = "/",
@@ -123,6 +125,12 @@ class ScalableWebhook(Construct):
             retry: The delay before a failed webhook is retried. Not together with an existing ``consumer`` function.
                 Default: ``Retry()``: up to 30 seconds at first, twice as long each time, 15 minutes at most. Together
                 with ``max_receive_count`` it decides how long the sink may be down: ``outage_tolerance``.
+            breaker: The pause while the sink is down, in which no webhook uses up a try: the sink may then be down for
+                as long as the queue keeps webhooks. ``True`` stands for ``CircuitBreaker()`` where the sink has
+                outages and can be pinged: a database, an HTTP service, or a handler whose module has ``def ping()``.
+                With DynamoDB, an existing ``consumer`` function or a ``max_receive_count`` of 1 it stands for none. A
+                deployment that changes the event source mapping resumes the webhook, until the sink is probed again.
+                Default: ``True``.
             enabled: Whether the consumer gets webhooks. If not, the endpoint accepts them, and they wait in the queue,
                 for at most its ``retention_period``. ``scalable-webhook pause`` and ``resume`` change it without a
                 deployment. A later deployment that changes the event source mapping sets it back. Default: it does.
@@ -212,6 +220,7 @@ class ScalableWebhook(Construct):
             batch_size=batch_size,
             max_batching_window=max_batching_window,
             max_delivery_rate=max_delivery_rate,
+            breaker=breaker,
             enabled=enabled,
             common=common,
         )
@@ -447,15 +456,20 @@ class ScalableWebhook(Construct):
         return self._route.event_source_mapping
 
     @property
+    def breaker(self) -> lambda_.Function | None:
+        """The function that pauses the webhook while the sink is down. None without a circuit breaker."""
+        return self._route.breaker
+
+    @property
     def sink(self) -> Sink | None:
         """The destination that webhooks are stored in. None with an existing consumer."""
         return self._route.sink
 
     @property
     def outage_tolerance(self) -> Duration | None:
-        """The time that the sink may be down before webhooks move to the dead-letter queue: the average that ``retry``
-        and ``max_receive_count`` take together. None with an existing consumer, or if it is known at deployment
-        only."""
+        """The time that the sink may be down. With a circuit breaker: the ``retention_period`` of the queue, before SQS
+        deletes webhooks. Without: before they move to the dead-letter queue, the average that ``retry`` and
+        ``max_receive_count`` take together. None with an existing consumer, or if it is known at deployment only."""
         return self._route.outage_tolerance
 
     @property
@@ -547,6 +561,51 @@ class ScalableWebhook(Construct):
         return self._route.dead_letter_queue.metric_approximate_number_of_messages_visible(
             statistic="Maximum", period=period
         )
+
+    def metric_sink_down(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Return the number of times that the consumer noticed that the sink is down: every few batches in a row, and
+        before the last try of a webhook.
+
+        Args:
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines that the consumer logs.
+
+        Raises:
+            ValueError: ``period`` is not in whole minutes, or the consumer is an existing function.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+        """
+        if self.sink is None:
+            raise ValueError(
+                "metric_sink_down needs a sink, got an existing consumer, which does not tell that its sink is down; "
+                "pass a sink instead of consumer, or leave the metric out"
+            )
+        require_period(period)
+        return metric_sink_down(self.consumer, self.queue, period)
+
+    def metric_paused(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Return the number of minutes for which the circuit breaker pauses the webhook. A pause by a person does not
+        count.
+
+        Args:
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
+
+        Returns:
+            The sum of the lines that the circuit breaker logs, one a minute.
+
+        Raises:
+            ValueError: ``period`` is not in whole minutes, or there is no circuit breaker.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+        """
+        if self._route.breaker is None:
+            raise ValueError(
+                "metric_paused needs a circuit breaker, got none; set breaker=CircuitBreaker(), or leave the metric out"
+            )
+        require_period(period)
+        return metric_paused(self._route.breaker, self.queue, period)
 
     def metric_dropped(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the number of webhooks that were dropped, since no filter of their endpoint matches them. Call it

@@ -149,8 +149,15 @@ def pause(name: Name = None, profile: Profile = None, region: Region = None, yes
     No try is used up. Batches in progress end first.
     """
     throttle = _throttle(name, profile, region)
-    if throttle.describe()["State"] == "Disabled":
+    is_paused = throttle.describe()["State"] == "Disabled"
+    if is_paused and not throttle.is_paused_by_breaker():
         say(f"{throttle.name} is paused already, {_by(throttle)}")
+        return
+    if is_paused:
+        by = _by(throttle)
+        _confirm(f"keep {throttle.name} paused, also when its sink is up", throttle, yes=yes)
+        throttle.take_over()
+        say(f"{throttle.name} stays paused until you resume it; it was paused {by}")
         return
     _confirm(f"pause {throttle.name}", throttle, yes=yes)
     with status_line(f"pausing {throttle.name}"):

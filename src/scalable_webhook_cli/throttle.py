@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,10 +17,8 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.target import Target
 from webhook_runtime.contract.connections import MAX_CONCURRENCY
+from webhook_runtime.contract.pausing import BREAKER, IS_CHANGING, PAUSED_AT, PAUSED_BY, time_text
 from webhook_runtime.contract.settings import PaceSettings, from_environment
-
-PAUSED_BY = "scalable-webhook:paused-by"
-PAUSED_AT = "scalable-webhook:paused-at"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/tag-esm.html
 _NOT_IN_A_TAG = re.compile(r"[^\w\s.:/=+@-]")
@@ -31,8 +28,6 @@ _LONGEST_TAG = 256
 _LOWEST = 2
 # No document tells how long a mapping takes. A deployment that changes it may be running.
 _PATIENCE_SECONDS = 300
-# A mapping that is changing takes no other change.
-_IS_CHANGING = ("ResourceInUseException", "ResourceConflictException")
 
 
 @dataclass(frozen=True)
@@ -58,17 +53,24 @@ class Throttle:
 
     def paused_by(self) -> str | None:
         """Return who paused it and when, or None if it is not told."""
-        tags = self._lambda.list_tags(Resource=self._arn)["Tags"]
+        tags = self._tags()
         return f"{tags[PAUSED_BY]} at {tags.get(PAUSED_AT)}" if PAUSED_BY in tags else None
+
+    def is_paused_by_breaker(self) -> bool:
+        """Tell whether the circuit breaker has paused it, and will resume it."""
+        return bool(self._tags().get(PAUSED_BY) == BREAKER)
 
     def pause(self) -> float:
         """Disable the mapping, tell who did it, and return the seconds until it was disabled."""
         seconds = self._change({"Enabled": False}, lambda now: bool(now["State"] == "Disabled"))
-        me = self.target.client("sts").get_caller_identity()["Arn"]
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        tags = {PAUSED_BY: _NOT_IN_A_TAG.sub("-", me)[:_LONGEST_TAG], PAUSED_AT: now}
-        self._lambda.tag_resource(Resource=self._arn, Tags=tags)
+        self.take_over()
         return seconds
+
+    def take_over(self) -> None:
+        """Tell that the caller has paused it, so that the circuit breaker does not resume it."""
+        me = self.target.client("sts").get_caller_identity()["Arn"]
+        tags = {PAUSED_BY: _NOT_IN_A_TAG.sub("-", me)[:_LONGEST_TAG], PAUSED_AT: time_text(time.time())}
+        self._lambda.tag_resource(Resource=self._arn, Tags=tags)
 
     def resume(self) -> float:
         """Enable the mapping, and return the seconds until it was enabled."""
@@ -146,7 +148,7 @@ class Throttle:
             try:
                 self._lambda.update_event_source_mapping(UUID=self.id, **change)
             except ClientError as error:
-                if error.response["Error"]["Code"] in _IS_CHANGING:
+                if error.response["Error"]["Code"] in IS_CHANGING:
                     return False
                 raise
             return True
@@ -160,6 +162,10 @@ class Throttle:
                 f"{_PATIENCE_SECONDS} seconds, and changes by itself; run the command again to wait for it"
             )
         return time.monotonic() - began
+
+    def _tags(self) -> Mapping[str, str]:
+        tags: Mapping[str, str] = self._lambda.list_tags(Resource=self._arn)["Tags"]
+        return tags
 
     @property
     def _arn(self) -> str:

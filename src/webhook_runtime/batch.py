@@ -92,12 +92,17 @@ class Message:
 
 
 class Batch:
-    """The messages of one event. ``sqs_answers`` is False after a call to SQS that got no answer."""
+    """The messages of one event.
+
+    ``sqs_answers`` is False after a call to SQS that got no answer. ``down`` is the outcome of a sink that takes
+    nothing at present.
+    """
 
     def __init__(self, records: Sequence[Record], context: Context, pace: "Pace | None" = None) -> None:
         self.messages: list[Message] = [Message(record) for record in records]
         self.deadline: Deadline = Deadline(context, pace)
         self.sqs_answers: bool = True
+        self.down: Outcome | None = None
 
     def is_fifo(self) -> bool:
         return any(is_fifo(message.record) for message in self.messages)

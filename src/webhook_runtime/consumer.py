@@ -9,10 +9,11 @@ from webhook_runtime import deployed, logs
 from webhook_runtime.batch import Batch, Done, Message, Pending
 from webhook_runtime.clients import LazyClient
 from webhook_runtime.contract.backoff import Backoff
-from webhook_runtime.contract.settings import ConsumerSettings, UnverifiedSettings, from_environment
+from webhook_runtime.contract.settings import ConsumerSettings, OutageSettings, UnverifiedSettings, from_environment
 from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
+from webhook_runtime.outage import Outage
 from webhook_runtime.outcome import ENDED_WELL, Kind, Outcome
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.redelivery import Redelivery
@@ -47,13 +48,16 @@ class Consumer:
         payloads: Payloads | None = None,
         unverified: DeadLetters | None = None,
         pace: "Pace | None" = None,
+        outage: Outage | None = None,
     ) -> None:
+        self._sink = sink
         self._intake = Intake(sources, event_filters, takes_payloads=payloads is not None)
         self._storing = Storing(sink, self._intake, payloads)
         self._settlement = Settlement(redelivery, dead_letters, unverified, max_receive_count)
         self._redelivery = redelivery
         self._payloads = payloads
         self._pace = pace
+        self._outage = outage or Outage()
 
     @classmethod
     def from_environment(cls, sink: Sink) -> Self:
@@ -63,24 +67,34 @@ class Consumer:
         dead_letters = settings.dead_letter_queue_url
         unverified = from_environment(UnverifiedSettings).unverified_queue_url
         backoff = Backoff(settings.retry_initial_seconds, settings.retry_maximum_seconds)
+        max_receive_count = None if settings.max_receive_count is None else int(settings.max_receive_count)
+        failures = from_environment(OutageSettings).breaker_failures
         return cls(
             sink,
             Redelivery(sqs, settings.queue_url, backoff),
             DeadLetters(sqs, dead_letters) if dead_letters else None,
-            None if settings.max_receive_count is None else int(settings.max_receive_count),
+            max_receive_count,
             deployed.sources(in_order=settings.queue_url.endswith(".fifo")),
             deployed.event_filters(),
             Payloads.in_bucket(settings.payload_bucket, int(settings.payload_days or 0)),
             DeadLetters(sqs, unverified, in_order=False) if unverified else None,
             deployed.pace(),
+            Outage(None if failures is None else int(failures), max_receive_count),
         )
 
     def handle(self, event: Mapping[str, Any], context: Context) -> dict[str, Any]:
-        """Handle an event of an event source mapping with ReportBatchItemFailures."""
+        """Handle an event of an event source mapping with ReportBatchItemFailures, or the circuit breaker's question
+        how the sink is.
+        """
+        if "probe" in event:
+            from webhook_runtime.probe import probe
+
+            return probe(self._sink, context)
         started = time.time()
         batch = Batch(event["Records"], context, self._pace)
         self._intake.look_at(batch.messages, batch.deadline)
         failed = self._in_order(batch) if batch.is_fifo() else self._together(batch)
+        self._outage.look_at(batch, failed)
         self._redelivery.postpone([(message.record, message.delay) for message in failed], batch.deadline)
         self._delete_payloads(batch)
         _report(batch, failed, started)
@@ -93,9 +107,9 @@ class Consumer:
         """Store all messages in as few calls as the sink needs, and each payload from S3 by itself."""
         alone = [message for message in batch.messages if message.state.payload_key]
         others = [message for message in batch.messages if not message.state.payload_key]
-        down = self._storing.store(others, batch.deadline)
+        batch.down = self._storing.store(others, batch.deadline)
         for message in alone:
-            down = self._stored_unless(down, message, batch)
+            self._store_unless_down(message, batch)
         return [message for message in batch.messages if not self._settlement.settle(message, batch)]
 
     def _in_order(self, batch: Batch) -> list[Message]:
@@ -104,7 +118,6 @@ class Consumer:
         Other groups go on.
         """
         self._intake.look_again(batch)
-        down: Outcome | None = None
         held: dict[str, Message] = {}
         failed = []
         for message in batch.messages:
@@ -114,22 +127,20 @@ class Consumer:
                 logs.logger.info("waits", extra=message.names() | {"retry_in": message.delay})
                 failed.append(message)
                 continue
-            down = self._stored_unless(down, message, batch)
+            self._store_unless_down(message, batch)
             if not self._settlement.settle(message, batch):
                 held[message.group] = message
                 failed.append(message)
         return failed
 
-    def _stored_unless(self, down: Outcome | None, message: Message, batch: Batch) -> Outcome | None:
-        """Store one message, unless the sink is down or the message is decided. Return the outcome of a sink that is
-        down.
-        """
+    def _store_unless_down(self, message: Message, batch: Batch) -> None:
+        """Store one message, unless the sink is down or the message is decided."""
         if not isinstance(message.state, Pending):
-            return down
-        if down is None:
-            return self._storing.store_alone(message, batch.deadline)
-        message.ends(down)
-        return down
+            return
+        if batch.down is None:
+            batch.down = self._storing.store_alone(message, batch.deadline)
+        else:
+            message.ends(batch.down)
 
     def _delete_payloads(self, batch: Batch) -> None:
         """Delete the payloads of messages that ended well. A message in the dead-letter queue needs its own for a

@@ -1,4 +1,4 @@
-"""Lambda's entry points: ``webhook_runtime.handlers.publisher``, and one with the name of each sink's module.
+"""Lambda's entry points: ``webhook_runtime.handlers.publisher``, ``…breaker``, and one with the name of each sink.
 
 Lambda asks for its own while a function starts, and only that one is created: before the first event.
 """
@@ -20,6 +20,10 @@ def __getattr__(name: str) -> Callable[[Any, Any], dict[str, Any]]:
         from webhook_runtime.publisher import Publisher
 
         return Publisher.from_environment().handle
+    if name == "breaker":
+        from webhook_runtime.breaker import Breaker
+
+        return Breaker.from_environment().handle
     from webhook_runtime.consumer import Consumer
 
     return Consumer.from_environment(import_module(f"webhook_runtime.sinks.{name}").deployed()).handle

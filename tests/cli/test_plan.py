@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cdk_scalable_webhook import AdaptiveRate, GroupBy, Ingress, QueueOptions, Retry, ScalableWebhook
+from cdk_scalable_webhook import AdaptiveRate, CircuitBreaker, GroupBy, Ingress, QueueOptions, Retry, ScalableWebhook
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.plan import BatchTime, Breaker, Deployed, Load, Outage, Plan, changed, plan, simulation
@@ -358,24 +358,13 @@ def test_of_several_webhooks_each_has_its_own_parts() -> None:
     assert refused(lambda: only(found, "Third")) == "no webhook is called Third, only Orders/First, Orders/Second"
 
 
-def breaker_in(found: dict[str, Any], mapping: str) -> dict[str, Any]:
-    """Add the circuit breaker's function, and the setting of its consumer."""
-    variables = {
-        "WEBHOOK_BREAKER_INITIAL_SECONDS": "60",
-        "WEBHOOK_BREAKER_MAXIMUM_SECONDS": "900",
-        "WEBHOOK_EVENT_SOURCE_MAPPING_ID": {"Ref": mapping},
-    }
-    function = {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": variables}}}
-    found["Resources"]["Breaker"] = function
-    consumer = next(id for id in found["Resources"] if id.startswith("WebhookConsumer3"))
-    found["Resources"][consumer]["Properties"]["Environment"]["Variables"]["WEBHOOK_BREAKER_FAILURES"] = "3"
-    return found
-
-
 def test_a_circuit_breaker_is_read_if_it_is_of_this_mapping() -> None:
-    found = template()
-    assert only(breaker_in(found, the_mapping(found))).breaker == Breaker(failures=3, initial=60, maximum=900)
-    assert only(breaker_in(found, "Other")).breaker is None
+    breaker = CircuitBreaker(failures=4, initial=Duration.minutes(2), maximum=Duration.minutes(20))
+    found = template(breaker=breaker)
+    assert only(found).breaker == Breaker(failures=4, initial=120, maximum=1200)
+    asks = '"WEBHOOK_EVENT_SOURCE_MAPPING_ID": {"Ref": "'
+    other = json.loads(json.dumps(found).replace(asks, f"{asks}Other"))
+    assert only(other).breaker is None
 
 
 @pytest.mark.parametrize(

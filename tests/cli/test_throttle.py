@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from scalable_webhook_cli import throttle
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.target import Target
+from webhook_runtime.contract.pausing import BREAKER, PAUSED_AT, PAUSED_BY
 
 NAMES = ["Orders/Webhook", "Refunds/Webhook", "Refunds/Late"]
 
@@ -132,17 +133,17 @@ def test_pause_waits_for_the_state_and_says_who_did_it(account: Account) -> None
     assert account.mappings["Orders/Webhook"]["State"] == "Disabled"
     assert account.changes == [{"Orders/Webhook": {"Enabled": False}}]
     tags = account.tags["Orders/Webhook"]
-    assert tags[throttle.PAUSED_BY] == "arn:aws:sts::123456789012:assumed-role/Operator/anna-o=x"
-    at = tags[throttle.PAUSED_AT]
+    assert tags[PAUSED_BY] == "arn:aws:sts::123456789012:assumed-role/Operator/anna-o=x"
+    at = tags[PAUSED_AT]
     (line,) = run("pause", "Orders/Webhook")
-    assert line == f"Orders/Webhook is paused already, by {tags[throttle.PAUSED_BY]} at {at}"
+    assert line == f"Orders/Webhook is paused already, by {tags[PAUSED_BY]} at {at}"
 
 
 def test_resume_waits_for_the_state_and_says_who_had_paused(account: Account) -> None:
     run("pause", "Orders/Webhook")
     tags = dict(account.tags["Orders/Webhook"])
     (line,) = run("resume", "Orders/Webhook")
-    by, at = tags[throttle.PAUSED_BY], tags[throttle.PAUSED_AT]
+    by, at = tags[PAUSED_BY], tags[PAUSED_AT]
     assert line == f"resumed Orders/Webhook in 0 s; it was paused by {by} at {at}"
     assert account.mappings["Orders/Webhook"]["State"] == "Enabled"
     assert account.tags["Orders/Webhook"] == {}
@@ -155,6 +156,31 @@ def test_a_mapping_that_someone_else_disabled_is_resumed_too(account: Account) -
     assert run("resume", "Orders/Webhook") == [
         "resumed Orders/Webhook in 0 s; it was paused by someone who left no tag"
     ]
+
+
+def test_pause_takes_over_from_the_circuit_breaker(account: Account) -> None:
+    account.mappings["Orders/Webhook"]["State"] = "Disabled"
+    tags = account.tags["Orders/Webhook"]
+    tags |= {PAUSED_BY: BREAKER, PAUSED_AT: "2026-11-27T00:00:00Z", "state": "wait=60"}
+    by = "it was paused by the circuit breaker at 2026-11-27T00:00:00Z"
+    assert run("pause", "Orders/Webhook", yes=False, answer="n\n", code=1)[0].startswith(
+        "keep Orders/Webhook paused, also when its sink is up in eu-west-1 of account"
+    )
+    assert run("pause", "Orders/Webhook") == [f"Orders/Webhook stays paused until you resume it; {by}"]
+    assert tags[PAUSED_BY].endswith("Operator/anna-o=x")
+    assert account.changes == []
+    assert run("pause", "Orders/Webhook")[0].startswith("Orders/Webhook is paused already, by arn:")
+    assert "paused by arn:" in run("resume", "Orders/Webhook")[0]
+    assert tags == {"state": "wait=60"}
+
+
+def test_resume_ends_a_pause_of_the_circuit_breaker(account: Account) -> None:
+    account.mappings["Orders/Webhook"]["State"] = "Disabled"
+    account.tags["Orders/Webhook"] |= {PAUSED_BY: BREAKER, PAUSED_AT: "now"}
+    assert run("resume", "Orders/Webhook") == [
+        "resumed Orders/Webhook in 0 s; it was paused by the circuit breaker at now"
+    ]
+    assert account.tags["Orders/Webhook"] == {}
 
 
 def test_a_mapping_that_is_changing_is_asked_again(account: Account) -> None:

@@ -42,7 +42,7 @@ class Sqs:
         self._failed = failed
 
     def send_message(self, **call: Any) -> dict[str, str]:
-        _check("SendMessage", call)
+        check_call("SendMessage", call)
         if size_of(call["MessageBody"], call["MessageAttributes"]) > self._holds:
             self.rejected += 1
             raise too_long(self._holds)
@@ -52,7 +52,7 @@ class Sqs:
         return {"MessageId": f"message-{len(self.sent)}"}
 
     def change_message_visibility_batch(self, **call: Any) -> dict[str, Any]:
-        _check("ChangeMessageVisibilityBatch", call)
+        check_call("ChangeMessageVisibilityBatch", call)
         ids = [entry["Id"] for entry in call["Entries"]]
         assert len(set(ids)) == len(ids) <= 10
         self.postponed.append(call["Entries"])
@@ -99,7 +99,7 @@ class S3:
         return {}
 
     def _called(self, operation: str, call: dict[str, Any]) -> None:
-        _check(operation, call, "s3")
+        check_call(operation, call, "s3")
         assert call["Bucket"] == self._bucket
         self.calls.append(operation)
         error = self._errors.pop(0) if self._errors else None
@@ -119,7 +119,7 @@ class SecretsManager:
         self._arn = arn
 
     def get_secret_value(self, **call: Any) -> dict[str, Any]:
-        _check("GetSecretValue", call, "secretsmanager")
+        check_call("GetSecretValue", call, "secretsmanager")
         assert self._arn in (None, call["SecretId"])
         self.asked += 1
         secret = self.stages.get(call["VersionStage"], client_error("ResourceNotFoundException"))
@@ -144,6 +144,6 @@ def _model(service: str) -> Any:
     return botocore.session.get_session().get_service_model(service)
 
 
-def _check(operation: str, call: dict[str, Any], service: str = "sqs") -> None:
+def check_call(operation: str, call: dict[str, Any], service: str = "sqs") -> None:
     report = ParamValidator().validate(call, _model(service).operation_model(operation).input_shape)
     assert not report.has_errors(), report.generate_report()

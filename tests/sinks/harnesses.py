@@ -300,7 +300,7 @@ class PythonHarness(Harness):
             connection.execute("CREATE TABLE webhooks (key TEXT PRIMARY KEY, payload BLOB)")
 
     def sink(self) -> PythonSink:
-        return PythonSink(self._store_all if self._batch else self._store, batch=self._batch)
+        return PythonSink(self._store_all if self._batch else self._store, batch=self._batch, ping=self._ping)
 
     def rows(self) -> list[tuple[str, bytes]]:
         with sqlite3.connect(self._file) as connection:
@@ -319,17 +319,21 @@ class PythonHarness(Harness):
     def _store_all(self, webhooks: list[Webhook]) -> None:
         if any(webhook.body == b"poison" for webhook in webhooks):
             raise Permanent("it is poison")
+        try:
+            self._ping()
+        except (OSError, HTTPException) as error:
+            raise SinkDown(str(error)) from error
+        with self._lock, sqlite3.connect(self._file) as database:
+            rows = [(webhook.key, webhook.body) for webhook in webhooks]
+            database.executemany("INSERT INTO webhooks VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
+
+    def _ping(self) -> None:
         connection = HTTPConnection("127.0.0.1", self.link.port, timeout=5)
         try:
             connection.request("POST", "/", b"", {"Idempotency-Key": "ping"})
             connection.getresponse().read()
-        except (OSError, HTTPException) as error:
-            raise SinkDown(str(error)) from error
         finally:
             connection.close()
-        with self._lock, sqlite3.connect(self._file) as database:
-            rows = [(webhook.key, webhook.body) for webhook in webhooks]
-            database.executemany("INSERT INTO webhooks VALUES (?, ?) ON CONFLICT DO NOTHING", rows)
 
 
 CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}

@@ -28,10 +28,11 @@ class HttpService:
     """Stores each ``Idempotency-Key`` once.
 
     ``answers`` are used in place of success, in their order: a status with headers, or a function of the connection.
-    The payload ``poison`` is rejected. With ``informs``, it sends 102 and 103 before each response.
+    The payload ``poison`` is rejected. With ``informs``, it sends 102 and 103 before each response. ``heads`` is the
+    status of each HEAD request.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None, *, informs: bool = False) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, *, informs: bool = False, heads: int = 200) -> None:
         self.requests: list[Request] = []
         self.stored: dict[str, bytes] = {}
         self.answers: list[tuple[int, dict[str, str]] | Script] = []
@@ -60,6 +61,11 @@ class HttpService:
                         self._answer(*answer)
                     else:
                         answer(self)
+
+            def do_HEAD(self) -> None:
+                self.send_response(heads)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def _answer(self, status: int, headers: dict[str, str]) -> None:
                 for early in (102, 103, 103) if informs else ():

@@ -23,6 +23,7 @@ from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
     ApiOptions,
+    CircuitBreaker,
     ConsumerOptions,
     GroupBy,
     Ingress,
@@ -131,6 +132,7 @@ ScalableWebhook(
     ingress=Ingress.direct_integration(binary=True),
     max_concurrency=6,
     max_delivery_rate=AdaptiveRate(maximum=500, target_latency=Duration.millis(200)),
+    breaker=CircuitBreaker(failures=2, initial=Duration.minutes(2), maximum=Duration.minutes(30), successes=1),
     enabled=False,
 ).add_source(
     "/hooks/github",

@@ -3,6 +3,8 @@
 It answers each call itself and sends nothing. It prints the operations as JSON, each as ``service:Operation``.
 """
 
+import base64
+import gzip
 import json
 import os
 import sys
@@ -28,6 +30,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "SecretString": json.dumps({"username": "u", "password": "p", "k": "v", "app_secret": "v", "verify_token": "v"})
     },
     "dynamodb:BatchExecuteStatement": {"Responses": [{}]},
+    "lambda:GetEventSourceMapping": {"State": "Enabled", "EventSourceMappingArn": "arn:mapping"},
+    "lambda:ListTags": {"Tags": {}},
 }
 # Errors of the services, once or always, so that the calls after an error are recorded too.
 ONCE = {"dynamodb:BatchExecuteStatement": ("ThrottlingException", "too many")}
@@ -41,8 +45,11 @@ outage: dict[str, tuple[str, str]] = {}
 
 
 class Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
     def read(self) -> bytes:
-        return b"x" * 500_000
+        return self._content
 
 
 def called(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
@@ -53,7 +60,11 @@ def called(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
         code, text = failure
         error = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": 400}}
         return AWSResponse("", 400, {}, None), error
-    answer = {"Body": Body()} if name == "s3:GetObject" else ANSWERS.get(name, {})
+    answer = ANSWERS.get(name, {})
+    if name == "s3:GetObject":
+        answer = {"Body": Body(b"x" * 500_000)}
+    if name == "lambda:Invoke":
+        answer = {"Payload": Body(b'{"sink": "down"}')}
     return AWSResponse("", 200, {}, None), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
 
 
@@ -130,6 +141,16 @@ def batches() -> Sequence[dict[str, Any]]:
     return [{"Records": [*foreign, *event["Records"]]}, {"Records": in_s3}]
 
 
+def calls() -> Sequence[dict[str, Any]]:
+    """Return the calls of a circuit breaker: a line of the consumer's log, and the rule."""
+    line = json.dumps({"level": "ERROR", "message": "sink down"})
+    data = gzip.compress(json.dumps({"logEvents": [{"message": line}]}).encode())
+    return [{"awslogs": {"data": base64.b64encode(data).decode()}}, {"source": "aws.events"}]
+
+
+EVENTS = {"publisher": requests, "breaker": calls}
+
+
 class Context:
     def get_remaining_time_in_millis(self) -> int:
         return 30_000
@@ -145,10 +166,14 @@ if __name__ == "__main__":
         kind.claim = claim
     name = sys.argv[1].rpartition(".")[2]
     handler = getattr(handlers, name)
-    for event in requests() if name == "publisher" else batches():
+    events = EVENTS.get(name, batches)
+    for event in events():
         handler(event, Context())
+    if events is batches:
+        with suppress(NotImplementedError):  # the user's handler is not available
+            handler({"probe": True}, Context())
     # Again while everything except SQS is down.
     outage |= dict.fromkeys(("dynamodb", "rds-data", "s3", "secretsmanager"), ("ServiceUnavailable", "try again"))
-    for event in requests() if name == "publisher" else batches():
+    for event in events():
         handler(event, Context())
     print("\n" + json.dumps(sorted(asked)))

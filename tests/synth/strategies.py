@@ -37,6 +37,7 @@ from cdk_scalable_webhook import (
     AdaptiveRate,
     ApiOptions,
     Capacity,
+    CircuitBreaker,
     ConsumerOptions,
     GroupBy,
     Ingress,
@@ -883,6 +884,12 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
             required=True,
         ),
     },
+    "CircuitBreaker": {
+        "failures": numbers(1, 100, 1, 3, tokens=False),
+        "initial": durations(60, 43_200, tokens=False),
+        "maximum": durations(60, 43_200, tokens=False),
+        "successes": numbers(1, 10, tokens=False),
+    },
     "GroupBy.header": {"name": Argument(HEADER.good, HEADER.bad, (str,), required=True)},
     "GroupBy.field": {
         "path": Argument(
@@ -906,7 +913,7 @@ ARGUMENTS: dict[str, dict[str, Argument]] = {
 _SERVER = {"database": ("host", "port", "iam_user"), "host": ("iam_user",)}
 APART: dict[str, Mapping[str, Sequence[str]]] = {
     "ScalableWebhook": {
-        "consumer": ("sink", "retry", "large_payloads", "max_delivery_rate"),
+        "consumer": ("sink", "retry", "large_payloads", "max_delivery_rate", "breaker"),
         "queue": ("max_batching_window",),
         "api": ("cors",),
         "source": ("delivery_id_header",),
@@ -1052,6 +1059,7 @@ ARGUMENTS["ScalableWebhook"] = {
         st.sampled_from([0, -1, 0.001, 10**9]) | NUMBER_TOKENS,
         (int, float, AdaptiveRate),
     ),
+    "breaker": Argument(st.booleans() | calls("CircuitBreaker"), kinds=(bool, CircuitBreaker)),
     "enabled": flags(),
     "retry": Argument(calls("Retry"), kinds=(Retry,)),
     "acknowledgement": Argument(calls("Acknowledgement"), kinds=(Acknowledgement,)),
@@ -1098,7 +1106,7 @@ METHODS: dict[str, dict[str, Argument]] = {
     },
     **{
         f"ScalableWebhook.metric_{name}": {"period": _period}
-        for name in ("backlog_age", "dead_letters", "dropped", "unverified")
+        for name in ("backlog_age", "dead_letters", "dropped", "paused", "sink_down", "unverified")
     },
     "ScalableWebhook.metric_mismatched": {
         "source": Argument(one_call("Source."), kinds=(Source,)),
@@ -1113,6 +1121,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "QueueOptions": QueueOptions,
     "ConsumerOptions": ConsumerOptions,
     "AdaptiveRate": AdaptiveRate,
+    "CircuitBreaker": CircuitBreaker,
     "Retry": Retry,
     "Acknowledgement": Acknowledgement,
     **{

@@ -26,6 +26,7 @@ from constructs import Construct
 from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
+    CircuitBreaker,
     GroupBy,
     Ingress,
     IngressConfig,
@@ -49,6 +50,17 @@ seconds, minutes, days = Duration.seconds, Duration.minutes, Duration.days
 
 def queue(**properties: Any) -> Make:
     return lambda stack: sqs.Queue(stack, "Existing", **properties)
+
+
+def pinged(code: str) -> Make:
+    """Return a sink of Sink.python() whose module has this code as well."""
+
+    def make(_: Stack) -> Sink:
+        folder = Path(tempfile.mkdtemp(dir=FOLDER.name))
+        (folder / "orders.py").write_text(f"def handle(webhook): ...\n{code}\n")
+        return Sink.python(folder, "orders.handle")
+
+    return make
 
 
 def table(name: str, type: dynamodb.AttributeType, sort: str | None = None) -> Make:
@@ -239,6 +251,13 @@ ROWS = [
     Row("rate of a concurrency that only deployment knows", "max_delivery_rate needs max_concurrency, batch_size and timeout that are known at synth, got one that only deployment knows; write it out", {"max_delivery_rate": 20, "max_concurrency": number()}, remedies=[{"max_concurrency": 2}]),
     Row("rate together with a consumer", "max_delivery_rate must not be set together with consumer", {"max_delivery_rate": 20}, {"consumer": function()}, remedies=[{"max_delivery_rate": OMITTED}, {"consumer": OMITTED}]),
     Row("target latency above the timeout", "target_latency must not be longer than the timeout of the consumer, 30 seconds, got 31 seconds; shorten it", {"max_delivery_rate": AdaptiveRate(maximum=20, target_latency=seconds(31))}, remedies=[{"max_delivery_rate": AdaptiveRate(maximum=20, target_latency=seconds(30))}]),
+    Row("breaker together with a consumer", "breaker must not be set together with consumer, got both: an existing function does not tell that its sink is down; leave breaker out, or pass a sink", {"breaker": CircuitBreaker()}, {"consumer": function()}, remedies=[{"breaker": OMITTED}, {"consumer": OMITTED}]),
+    Row("breaker of a handler without a ping", "breaker needs a sink that can be pinged, got PythonSink without; add def ping() to the module of its handler, which raises if the sink is down, or leave breaker out", {"breaker": CircuitBreaker()}, {"sink": pinged("")}, remedies=[{"sink": pinged("def ping(): ...")}, {"breaker": OMITTED}]),
+    Row("breaker of a ping with an argument", "breaker needs a sink that can be pinged", {"breaker": CircuitBreaker()}, {"sink": pinged("def ping(host): ...")}, remedies=[{"sink": pinged("def ping(host='h', *more, port=1, **others): ...")}, {"breaker": OMITTED}]),
+    Row("breaker of an asynchronous ping", "breaker needs a sink that can be pinged", {"breaker": CircuitBreaker()}, {"sink": pinged("async def ping(): ...")}, remedies=[{"sink": pinged("def ping(): ...")}, {"breaker": OMITTED}]),
+    Row("failures that the tries do not bear", "failures of CircuitBreaker must be less than max_receive_count (5), got 5: a webhook would use up its tries before the pause; lower failures, or raise max_receive_count", {"breaker": CircuitBreaker(failures=5)}, remedies=[{"breaker": CircuitBreaker(failures=4)}, {"max_receive_count": 6}]),
+    Row("failures that one try does not bear", "failures of CircuitBreaker must be less than max_receive_count (1), got 1", {"breaker": CircuitBreaker(failures=1), "max_receive_count": 1}, remedies=[{"max_receive_count": 2}, {"breaker": True}, {"breaker": False}]),
+    Row("wait that the queue does not bear", "maximum of CircuitBreaker must be shorter than the retention_period of the queue, 1 hour, got 1 hour: SQS would delete webhooks between two probes; lower it, or raise retention_period", {"breaker": CircuitBreaker(maximum=minutes(60)), "retention_period": minutes(60), "retry": Retry(maximum=minutes(1))}, remedies=[{"breaker": CircuitBreaker(maximum=minutes(59))}, {"retention_period": minutes(61)}]),
     Row("max_concurrency too high", "max_concurrency must be between 1 and 1,000, got 1,001", {"max_concurrency": 1001}, remedies=[{"max_concurrency": 1000}]),
     Row("batch_size too low", "batch_size must be between 1 and 10,000, got 0", {"batch_size": 0}, remedies=[{"batch_size": 1}]),
     Row("batch_size too high", "batch_size must be between 1 and 10,000, got 10,001", {"batch_size": 10_001}, remedies=[{"batch_size": 10}]),

@@ -41,6 +41,7 @@ ACTIONS = {
     "s3:DeleteObjects": {"s3:DeleteObject"},
     "s3:GetObject": {"s3:GetObject", "s3:ListBucket"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
+    "lambda:Invoke": {"lambda:InvokeFunction"},
 }
 # The actions on an existing key that a call needs.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
@@ -198,9 +199,9 @@ def test_each_role_has_the_permissions_that_its_function_needs_and_no_others() -
 def called() -> set[str]:
     """Return the operations that the source code of the run time names."""
     code = "\n".join(path.read_text() for path in (ROOT / "src" / "webhook_runtime").rglob("*.py"))
-    names = re.findall(r"self\._(?:sqs|s3|client|secrets|dynamodb|rds_data)\.([a-z_]+)\(", code)
+    names = re.findall(r"self\._(?:sqs|s3|client|secrets|dynamodb|rds_data|lambda|events)\.([a-z_]+)\(", code)
     names += re.findall(r'_call\(\s*"([a-z_]+)"', code)
     session = botocore.session.get_session()
-    services = ("sqs", "s3", "secretsmanager", "dynamodb", "rds-data")
+    services = ("sqs", "s3", "secretsmanager", "dynamodb", "rds-data", "lambda", "events")
     operations = {name for service in services for name in session.get_service_model(service).operation_names}
     return {"".join(part.title() for part in name.split("_")) for name in names} & operations

@@ -56,6 +56,10 @@ def synthesised() -> Iterator[tuple[str, App]]:
 def written(resource: Any) -> str:
     """Return a resource as text, without the names of its references. A bucket becomes ``<bucket>``."""
     text = json.dumps(resource)
+    # The id of a stack, in the name of a rule.
+    text = re.sub(
+        r'\{"Fn::Select": \[2, \{"Fn::Split": \["/", \{"Ref": "AWS::StackId"\}\]\}\]\}', '"<reference>"', text
+    )
     text = re.sub(r'\{"Fn::(GetAtt|ImportValue)": (\[[^]]*\]|"[^"]*")\}|\{"Ref": "[^"]*"\}', '"<reference>"', text)
     parts = json.loads(text)
     flat = "".join(parts["Fn::Join"][1]) if isinstance(parts, dict) else parts

@@ -37,6 +37,7 @@ from cdk_scalable_webhook import (
     AdaptiveRate,
     ApiOptions,
     Capacity,
+    CircuitBreaker,
     ConsumerOptions,
     GroupBy,
     Ingress,
@@ -193,7 +194,7 @@ class Cluster(Construct):
 def period(metric: str) -> Rejection:
     def with_period(period: Duration) -> Make:
         def make(stack: Stack) -> None:
-            made = webhook(stack, source=Source.github(secret(stack)), event_filters=BODY)
+            made = webhook(stack, source=Source.github(secret(stack)), event_filters=BODY, breaker=CircuitBreaker())
             made.add_source("/direct", Source.github(secret(stack)), ingress=Ingress.direct_integration(binary=True))
             getattr(made, metric)(period=period)
 
@@ -534,7 +535,16 @@ REJECTIONS = [
     Rejection("further direct endpoint with an existing consumer", "endpoint /b: source must not be set together with consumer if the ingress does not verify, got both; take Ingress.lambda_integration()", lambda stack: unverified_by_function(stack, DIRECT), [lambda stack: unverified_by_function(stack, LAMBDA), verified_in_the_function]),
     Rejection("metric_dropped before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
     Rejection("metric_dropped without filters", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
-    *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "unverified")),
+    *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "paused", "sink_down", "unverified")),
+    Rejection("breaker without a failure", "failures of CircuitBreaker must be between 1 and 100, got 0; raise it", lambda stack: CircuitBreaker(failures=0), [lambda stack: CircuitBreaker(failures=1)]),
+    Rejection("breaker with too many successes", "successes of CircuitBreaker must be between 1 and 10, got 11; lower it", lambda stack: CircuitBreaker(successes=11), [lambda stack: CircuitBreaker(successes=10)]),
+    Rejection("breaker of a number that only deployment knows", "failures of CircuitBreaker must be known at synth, got a token; write it out", lambda stack: CircuitBreaker(failures=test_checks.number()), [lambda stack: CircuitBreaker(failures=3)]),
+    Rejection("breaker of a wait that only deployment knows", "initial of CircuitBreaker must", lambda stack: CircuitBreaker(initial=Duration.minutes(test_checks.number())), [lambda stack: CircuitBreaker(initial=Duration.minutes(2))]),
+    Rejection("breaker of a longest wait that only deployment knows", "maximum of CircuitBreaker must", lambda stack: CircuitBreaker(maximum=Duration.minutes(test_checks.number())), [lambda stack: CircuitBreaker(maximum=Duration.minutes(2))]),
+    Rejection("breaker with a wait of seconds", "initial of CircuitBreaker must be between 1 minute and 12 hours, got 59 seconds; raise it", lambda stack: CircuitBreaker(initial=Duration.seconds(59)), [lambda stack: CircuitBreaker(initial=Duration.seconds(60))]),
+    Rejection("breaker that waits longer at first", "maximum of CircuitBreaker must be between 2 minutes and 12 hours, got 1 minute; raise it", lambda stack: CircuitBreaker(initial=Duration.minutes(2), maximum=Duration.minutes(1)), [lambda stack: CircuitBreaker(initial=Duration.minutes(2), maximum=Duration.minutes(2))]),
+    Rejection("metric_paused without a breaker", "metric_paused needs a circuit breaker, got none; set breaker=CircuitBreaker(), or leave the metric out", lambda stack: webhook(stack).metric_paused(), [lambda stack: webhook(stack, breaker=CircuitBreaker()).metric_paused(), webhook]),
+    Rejection("metric_sink_down of a consumer", "metric_sink_down needs a sink, got an existing consumer, which does not tell that its sink is down; pass a sink instead of consumer, or leave", lambda stack: webhook(stack, consumer=function(stack)).metric_sink_down(), [lambda stack: webhook(stack).metric_sink_down(), lambda stack: webhook(stack, consumer=function(stack))]),
     Rejection("metric_unverified without a direct integration", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Rejection("metric_mismatched without a secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, count=False)]),
     Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),

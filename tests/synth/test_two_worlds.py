@@ -20,6 +20,7 @@ from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
     ApiOptions,
+    CircuitBreaker,
     GroupBy,
     Ingress,
     QueueOptions,
@@ -35,7 +36,7 @@ from .strategies import built, simplest_call
 SRC = Path(__file__).parents[2] / "src"
 HELLO = Path(__file__).parents[2] / "examples" / "hello" / "app.py"
 SINKS = sorted(path.stem for path in SRC.glob("webhook_runtime/sinks/*.py") if "\ndef deployed(" in path.read_text())
-HANDLERS = ["publisher", *SINKS]
+HANDLERS = ["publisher", "breaker", *SINKS]
 # Values with which a handler loads, if "1" is not valid.
 VALUES = {
     "WEBHOOK_HANDLER": "json.loads",
@@ -53,7 +54,7 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
     """Return sinks whose consumer has this handler. Together they use every setting."""
     pem, module = folder / "ca.pem", folder / "orders.py"
     pem.write_text("")
-    module.write_text("def handle(webhook): ...")
+    module.write_text("def handle(webhook): ...\ndef ping(): ...")
     secret = secretsmanager.Secret(stack, "Secret")
     vpc = ec2.Vpc(stack, "Vpc")
     postgres = rds.DatabaseInstanceEngine.postgres(version=rds.PostgresEngineVersion.VER_17)
@@ -61,7 +62,7 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
     aurora = rds.DatabaseClusterEngine.aurora_postgres(version=rds.AuroraPostgresEngineVersion.VER_16_6)
     host: dict[str, Any] = {"database_name": "d", "host": "h", "secret": secret, "ca_certificates": str(pem)}
     match handler:
-        case "publisher" | "dynamodb":
+        case "publisher" | "breaker" | "dynamodb":
             return [Sink.dynamodb()]
         case "postgres":
             server = rds.DatabaseInstance(stack, "Server", engine=postgres, vpc=vpc)
@@ -103,6 +104,7 @@ def _written(handler: str, folder: Path, *, large_payloads: bool) -> set[str]:
             source=source,
             event_filters=[{"headers": {"X": ["1"]}}],
             retry=Retry(),
+            breaker=CircuitBreaker(),
             large_payloads=large_payloads,
             acknowledgement=Acknowledgement(),
             cors=apigateway.CorsOptions(allow_origins=["*"]),

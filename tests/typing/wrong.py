@@ -17,6 +17,7 @@ from cdk_scalable_webhook import (
     AdaptiveRate,
     ApiOptions,
     Capacity,
+    CircuitBreaker,
     ConsumerOptions,
     GroupBy,
     Ingress,
@@ -47,6 +48,9 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", large_payloads="bucket")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", event_filters={"headers": {}})  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency="5")  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", breaker=3)  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W", breaker=None)  # mypy: arg-type; pyright: reportArgumentType
+    CircuitBreaker(initial=60)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_delivery_rate="5")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_delivery_rate=Duration.seconds(1))  # mypy: arg-type; pyright: reportArgumentType
     AdaptiveRate(maximum=5)  # mypy: call-arg; pyright: reportCallIssue

@@ -9,8 +9,8 @@ from cdk_scalable_webhook.checks.values import is_there
 from cdk_scalable_webhook.packaging import distributions
 
 
-def require_handler(code: Path, handler: str) -> None:
-    """Require a handler that is defined in the code."""
+def require_handler(code: Path, handler: str) -> bool:
+    """Require a handler that is defined in the code. Return whether its module has ``def ping()`` as well."""
     if not is_there(code.exists):
         raise ValueError(
             f"code must exist, got {brief(str(code))}, which does not: a path is relative to where cdk runs; take "
@@ -51,6 +51,14 @@ def require_handler(code: Path, handler: str) -> None:
             f"handler must name a function of {file.name}, got {brief(function)}, which it does not define; "
             "define it there, or name one that it defines"
         )
+    return any(isinstance(node, ast.FunctionDef) and node.name == "ping" and _takes_nothing(node) for node in tree.body)
+
+
+def _takes_nothing(function: ast.FunctionDef) -> bool:
+    """Tell whether a function can be called without arguments. Another one of that name is no ping."""
+    arguments = function.args
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    return positional == len(arguments.defaults) and None not in arguments.kw_defaults
 
 
 def require_packages(names: Sequence[str]) -> None:

@@ -21,12 +21,19 @@ from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
+from cdk_scalable_webhook.route.breaker import CircuitBreaker
 from cdk_scalable_webhook.route.capacity import require_connections
 from cdk_scalable_webhook.route.queue import Queues
 from cdk_scalable_webhook.route.retry import Retry
 from cdk_scalable_webhook.route.sink import Sink, SinkNetwork, SinkOptions
 from cdk_scalable_webhook.sources.source import count_mismatched, environment
-from webhook_runtime.contract.settings import ConsumerSettings, PaceSettings, UnverifiedSettings, to_environment
+from webhook_runtime.contract.settings import (
+    ConsumerSettings,
+    OutageSettings,
+    PaceSettings,
+    UnverifiedSettings,
+    to_environment,
+)
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
@@ -49,8 +56,9 @@ class ConsumerOptions:
         timeout: The time that the consumer may work on one batch: 1 second to 15 minutes. Default: 30 seconds.
         memory_size: The memory in MiB: 128 to 10,240. Default: 256.
         reserved_concurrent_executions: The concurrency reserved for the consumer: ``max_concurrency`` or more, so at
-            least 2. The account has to keep 100 for functions without a reservation. Default: none, since
-            ``max_concurrency`` throttles without it.
+            least 2. Take one more with a ``breaker``, so that its probe gets through while all are busy. The account
+            has to keep 100 for functions without a reservation. Default: none, since ``max_concurrency`` throttles
+            without it.
 
     Raises:
         ValueError: A value is out of its limits.
@@ -100,6 +108,7 @@ def create_consumer(
     max_concurrency: int,
     pace: PaceSettings,
     retry: Retry,
+    breaker: CircuitBreaker | None,
     endpoints: Mapping[str, Endpoint],
     event_filters: Mapping[str, EventFilters],
     payload_bucket: "s3.IBucket | None",
@@ -125,6 +134,7 @@ def create_consumer(
                 **config.environment,
                 **_environment(queues, retry, payload_bucket),
                 **to_environment(pace),
+                **to_environment(OutageSettings(None if breaker is None else breaker.failures)),
                 **environment_of(endpoints, event_filters),
             },
             timeout=timeout,

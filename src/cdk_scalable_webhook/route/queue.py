@@ -104,6 +104,11 @@ class Queues:
     max_receive_count: float | None
 
     @property
+    def retention(self) -> float | None:
+        """The seconds for which the queue keeps a webhook; None if that is not known."""
+        return existing_queue.retention_of(self.queue)
+
+    @property
     def days(self) -> int:
         """The days for which a webhook may be in flight: in the queue, in the dead-letter queue, and in the queue again
         after a redrive. An unknown retention counts as SQS's maximum. One day is added, since nothing ends exactly."""
@@ -148,7 +153,6 @@ def create_queues(
         existing_queue.require_unverified_queue(
             scope, options.unverified_queue, options.dead_letter_queue, MAX_MESSAGE_BYTES
         )
-    _check_tries(scope, timing.retry, tries, retention)
     dead_letter_queue = options.dead_letter_queue or _queue(
         scope, "DeadLetterQueue", common, **_kind(fifo=fifo), retention_period=_DEAD_LETTER_RETENTION
     )
@@ -236,16 +240,16 @@ def existing_queues(scope: Construct, queue: sqs.IQueue, timing: Timing) -> Queu
     existing_queue.require_dead_letter_queue(
         scope, policy.queue, queue, fifo=queue.fifo, retention=retention, size=size
     )
-    _check_tries(scope, timing.retry, policy.max_receive_count, retention)
     return Queues(queue, policy.queue, policy.max_receive_count)
 
 
-def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention: float | None) -> None:
+def check_tries(scope: Construct, retry: Retry | None, queues: Queues, *, breaks: bool) -> None:
     """Check the time that the sink may be down before good webhooks move to the dead-letter queue: not too short, and
-    never longer than the queue keeps them."""
-    if Token.is_unresolved(tries):
+    never longer than the queue keeps them. With a circuit breaker (``breaks``) the queue alone limits it."""
+    tries, retention = queues.max_receive_count, queues.retention
+    if tries is None or Token.is_unresolved(tries):
         return
-    if tries < _MAX_RECEIVE_COUNT:
+    if tries < _MAX_RECEIVE_COUNT and not breaks:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:maxReceiveCount",
             f"max_receive_count should be at least {_MAX_RECEIVE_COUNT}, got {tries:.0f}: a short outage of the sink "
@@ -255,12 +259,12 @@ def _check_tries(scope: Construct, retry: Retry | None, tries: float, retention:
         return
     _require_retries(int(tries), retry.longest(int(tries)), retention)
     survived = retry.average(int(tries))
-    if in_seconds(survived) < _SHORTEST_OUTAGE:
+    if in_seconds(survived) < _SHORTEST_OUTAGE and not breaks:
         Annotations.of(scope).add_warning_v2(
             "cdk-scalable-webhook:outage",
             f"max_receive_count ({int(tries)}) and retry survive an outage of the sink of about "
-            f"{show(survived)}: a longer one moves good webhooks to the dead-letter queue. Raise either; the "
-            "failover of a database takes a minute or two.",
+            f"{show(survived)}: a longer one moves good webhooks to the dead-letter queue. Raise either, or set "
+            "breaker=CircuitBreaker(); the failover of a database takes a minute or two.",
         )
 
 

@@ -17,6 +17,7 @@ from cdk_scalable_webhook.filters import count_dropped
 from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.packaging.function import require_room
 from cdk_scalable_webhook.payloads import payload_bucket
+from cdk_scalable_webhook.route.breaker import CircuitBreaker, breaker_of, create_breaker
 from cdk_scalable_webhook.route.consumer import (
     ConsumerOptions,
     create_consumer,
@@ -28,6 +29,7 @@ from cdk_scalable_webhook.route.consumer import (
 from cdk_scalable_webhook.route.queue import (
     QueueOptions,
     Timing,
+    check_tries,
     create_queues,
     create_unverified_queue,
     existing_queues,
@@ -70,6 +72,7 @@ class Route(Construct):
         batch_size: int,
         max_batching_window: Duration | None,
         max_delivery_rate: float | AdaptiveRate | None,
+        breaker: CircuitBreaker | bool,
         enabled: bool,
         common: CommonOptions,
     ) -> None:
@@ -105,15 +108,17 @@ class Route(Construct):
             queues = create_queues(self, queue, timing, common, fifo=fifo)
         else:
             queues = existing_queues(self, queue, timing)
+        self.sink: Sink | None = None if own_consumer else sink or Sink.dynamodb()
+        circuit = breaker_of(breaker, self.sink, queues.max_receive_count, queues.retention)
+        check_tries(self, self.retry, queues, breaks=circuit is not None)
         self.queue: sqs.IQueue = queues.queue
         self.group_by: GroupBy | None = queue.group_by if isinstance(queue, QueueOptions) else None
         self.dead_letter_queue: sqs.IQueue | None = queues.dead_letter_queue
-        self._max_receive_count = queues.max_receive_count
+        self._queues = queues
         self.payload_bucket: s3.IBucket | None = payload_bucket(self, large_payloads, days=queues.days, common=common)
 
-        self.sink: Sink | None = None
         if isinstance(consumer, ConsumerOptions):
-            self.sink = sink or Sink.dynamodb()
+            assert self.sink
             consumer = create_consumer(
                 self,
                 consumer,
@@ -128,6 +133,7 @@ class Route(Construct):
                     timeout=timing.timeout,
                 ),
                 retry=retry,
+                breaker=circuit,
                 endpoints=endpoints,
                 event_filters=self._drops.consumer,
                 payload_bucket=self.payload_bucket,
@@ -149,14 +155,22 @@ class Route(Construct):
             event_filters=self._drops.mapping,
             enabled=enabled,
         )
+        self.breaker: lambda_.Function | None = None
+        if circuit is not None:
+            self.breaker = create_breaker(
+                self, circuit, mapping=self.event_source_mapping, consumer=self.consumer, common=common
+            )
         self._is_counted_by_mapping = False
 
     @property
     def outage_tolerance(self) -> Duration | None:
-        """The time that the sink may be down, on average; None if only the consumer or deployment knows it."""
-        if self.retry is None or self._max_receive_count is None or Token.is_unresolved(self._max_receive_count):
+        """The time that the sink may be down; None if only the consumer or deployment knows it."""
+        tries, retention = self._queues.max_receive_count, self._queues.retention
+        if self.breaker is not None:
+            return None if retention is None else Duration.seconds(retention)
+        if self.retry is None or tries is None or Token.is_unresolved(tries):
             return None
-        return self.retry.average(int(self._max_receive_count))
+        return self.retry.average(int(tries))
 
     @property
     def filters(self) -> bool:

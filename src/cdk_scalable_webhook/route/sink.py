@@ -95,6 +95,17 @@ class SinkConfig:
 class Sink(ABC):
     """The destination of webhooks. One sink serves one ``ScalableWebhook``."""
 
+    @property
+    def can_be_pinged(self) -> bool:
+        """Whether the consumer can ask how the sink is, without a webhook. Only then ``breaker`` can be set. Default:
+        no; the sinks of this library can, and so can one of your own with their handlers."""
+        return False
+
+    @property
+    def has_outages(self) -> bool:
+        """Whether there is a circuit breaker by default, if the sink can be pinged. Default: yes."""
+        return True
+
     @staticmethod
     def dynamodb(table: "dynamodb.ITable | None" = None) -> "DynamoDBSink":
         """Store each webhook as an item of a DynamoDB table, up to 25 of them in one round trip.

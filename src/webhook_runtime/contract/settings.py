@@ -126,6 +126,25 @@ class PaceSettings(NamedTuple):
     longest_each: float = 0
 
 
+class OutageSettings(NamedTuple):
+    """The batches in a row that find the sink down before the circuit breaker looks. None: there is no breaker."""
+
+    breaker_failures: Number | None = None
+
+
+class BreakerSettings(NamedTuple):
+    """The settings of the circuit breaker's function. ``rule_name`` is the rule that calls it every minute while the
+    webhook is paused.
+    """
+
+    event_source_mapping_id: str
+    consumer_name: str
+    rule_name: str
+    breaker_initial_seconds: float
+    breaker_maximum_seconds: float
+    breaker_successes: Number
+
+
 class UnverifiedSettings(NamedTuple):
     """The queue for messages that are certainly not from their provider. None: the consumer verifies nothing."""
 

@@ -29,3 +29,14 @@ def create_table(engine: str, table_name: str) -> str:
     """Return the statement that creates the table if it does not exist."""
     statement = Path(__file__).with_name(f"{engine}.sql").read_text()
     return statement.replace("{table}", quoted(engine, table_name))
+
+
+def insert_nothing(engine: str, table_name: str) -> str:
+    """Return an insert of no rows. It fails if an insert would: without the table, a column or a permission, and on a
+    server that is read only.
+    """
+    nulls = ", ".join(["NULL"] * len(COLUMNS))
+    return (
+        f"INSERT INTO {quoted(engine, table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
+        f"SELECT {nulls} FROM (SELECT 1) AS nothing WHERE FALSE"
+    )

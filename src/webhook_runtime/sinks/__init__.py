@@ -18,3 +18,11 @@ class Sink(Protocol):
         retried.
         """
         ...
+
+
+class Pinged(Protocol):
+    """A sink that the circuit breaker can ask how it is."""
+
+    def ping(self, deadline: Deadline) -> None:
+        """Ask the sink in the way in which it stores, and store nothing. Raise SinkDown if it would take nothing."""
+        ...

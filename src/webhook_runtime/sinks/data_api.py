@@ -10,7 +10,7 @@ from webhook_runtime import logs
 from webhook_runtime.clients import AwsRejected, AwsUnreachable, client, code_of, message_of
 from webhook_runtime.contract.limits import SOCKET_SECONDS
 from webhook_runtime.contract.settings import DataApiSettings, from_environment
-from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, create_table, quoted
+from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, create_table, insert_nothing, quoted
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
@@ -56,26 +56,35 @@ class DataApiSink:
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         return insert_each(webhooks, partial(self._insert, deadline=deadline), deadline)
 
+    def ping(self, deadline: Deadline) -> None:
+        settings = self._settings
+        # One set of parameters, without any: the statement runs once.
+        self._ask(insert_nothing(settings.database_engine, settings.table_name), [[]], 0, deadline)
+
     def _insert(self, webhooks: Sequence[Webhook], deadline: Deadline) -> list[Outcome]:
-        """Insert the webhooks in one call if possible. A second try is safe, since an existing row stays as it is."""
+        """Insert the webhooks in one call if possible."""
         # The same order everywhere, so that two batches that share rows do not deadlock.
         sets = [_parameters(webhook) for webhook in sorted(webhooks, key=lambda webhook: webhook.key)]
         if sum(map(_size, sets)) > _MAX_BYTES:
             raise BadWebhook("TooLarge", f"the statement is larger than the Data API's {_MAX_BYTES} bytes")
+        self._ask(self._statement, sets, len(webhooks), deadline)
+        # The Data API does not say which rows existed already.
+        return [STORED] * len(webhooks)
+
+    def _ask(self, statement: str, sets: list[list[dict[str, Any]]], webhooks: int, deadline: Deadline) -> None:
+        """Run a statement for each set of parameters. A second try is safe, since an existing row stays as it is."""
         for tries_left in reversed(range(_TRIES)):
             if tries_left < _TRIES - 1:
-                deadline.turn(len(webhooks))
-            fault = self._call("batch_execute_statement", sql=self._statement, parameterSets=sets)
+                deadline.turn(webhooks)
+            fault = self._call("batch_execute_statement", sql=statement, parameterSets=sets)
             if fault is None:
-                break
+                return
             if fault.meaning is Meaning.BAD_ROW:
                 raise BadWebhook(fault.error, fault.reason)
             if fault.meaning is Meaning.NO_TABLE and self._settings.create_table and tries_left:
                 self._create_table()
             elif fault.meaning is not Meaning.CONFLICT or not tries_left:
                 raise SinkDown(fault.reason, error=fault.error)
-        # The Data API does not say which rows existed already.
-        return [STORED] * len(webhooks)
 
     def _create_table(self) -> None:
         statement = create_table(self._settings.database_engine, self._settings.table_name)

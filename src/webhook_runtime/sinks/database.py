@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
-from webhook_runtime.contract.table import create_table
+from webhook_runtime.contract.table import create_table, insert_nothing
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
@@ -29,6 +29,8 @@ _TRUSTED_SECONDS = 300
 IDLE_SECONDS = 360
 
 _TRIES = 3
+
+Answer = TypeVar("Answer")
 
 _QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
 
@@ -152,17 +154,22 @@ class DatabaseSink:
             with suppress(*self._driver.errors):
                 connection.close()
 
+    def ping(self, deadline: Deadline) -> None:
+        statement = insert_nothing(self._driver.engine, self._settings.table_name)
+        self._ask(lambda connection: connection.execute(statement), 0, deadline)
+
     def _insert(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Sequence[Outcome]:
-        """Insert the webhooks in one round trip if possible. A second try is safe, since an existing row stays as it
-        is.
-        """
+        return self._ask(lambda connection: connection.insert(webhooks), len(webhooks), deadline)
+
+    def _ask(self, call: Callable[[Connection], Answer], webhooks: int, deadline: Deadline) -> Answer:
+        """Ask in one round trip if possible. A second try is safe, since an existing row stays as it is."""
         where = ""
         for attempt in range(_TRIES):
             if attempt > 0:
-                deadline.turn(len(webhooks))
+                deadline.turn(webhooks)
             was_open = self._connection is not None
             try:
-                outcomes = self._open().insert(webhooks)
+                answer = call(self._open())
             except self._driver.errors as error:
                 fault = self._driver.fault(error)
             except TimeIsUp:  # the statement may still be on its way
@@ -170,7 +177,7 @@ class DatabaseSink:
                 raise
             else:
                 self._used_at = time.time()
-                return outcomes
+                return answer
             match fault.meaning:
                 # Without a connection, no webhook was sent, and none is bad.
                 case Meaning.BAD_ROW if self._connection is not None:

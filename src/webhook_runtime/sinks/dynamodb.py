@@ -44,6 +44,21 @@ class DynamoDBSink:
                 yield outcome
                 throttled = outcome if outcome.kind is Kind.RETRY else throttled
 
+    def ping(self, _deadline: Deadline) -> None:
+        # DynamoDB rejects an item without its key, and stores nothing.
+        statement = f"INSERT INTO \"{self._table_name}\" VALUE {{'ping': ?}}"
+        try:
+            answer = self._dynamodb.batch_execute_statement(
+                Statements=[{"Statement": statement, "Parameters": [{"S": "ping"}]}]
+            )
+        except AWS_FAILED as error:
+            if code_of(error) == "ValidationException":
+                return
+            raise SinkDown(str(error), error=code_of(error)) from error
+        outcome = _outcome(answer["Responses"][0])
+        if outcome.kind is Kind.RETRY:
+            raise SinkDown(outcome.reason, error=outcome.error)
+
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         try:
             answer = self._dynamodb.batch_execute_statement(

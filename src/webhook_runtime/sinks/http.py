@@ -30,6 +30,8 @@ from webhook_runtime.tls import tls_context
 
 # A service that rejects by load, or is down, takes no other webhook either.
 _DOWN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# The answers of a proxy whose service is down, too.
+_NOT_UP = _DOWN | {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 # 409 means that the first request with this Idempotency-Key still runs, after a timeout. 421 is about the connection,
 # and 101 answers nothing that was asked.
 # https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
@@ -201,6 +203,21 @@ class HttpSink:
                 outcome = self._troubled(webhook, trouble)
             yield outcome
 
+    def ping(self, deadline: Deadline) -> None:
+        """Ask for the headers of the URL: any answer of the service itself tells that it is up.
+
+        See: https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods
+        """
+        try:
+            try:
+                response = self._request("HEAD", deadline)
+            except ProtocolError:  # the service has just closed a kept connection
+                response = self._request("HEAD", deadline)
+        except HTTPError as error:
+            raise SinkDown(self._not_reached(), error=type(error).__name__) from error
+        if response.status in _NOT_UP:
+            raise SinkDown(_answered(response), error=f"HTTP {response.status}")
+
     def close(self) -> None:
         """Close the connection."""
         self._pool.clear()
@@ -223,30 +240,34 @@ class HttpSink:
             return Outcome(Kind.PERMANENT, "BadHeader", "a header that HTTP cannot carry")
         try:
             try:
-                response = self._request(headers, webhook.body, deadline)
+                response = self._request("POST", deadline, headers, webhook.body)
             except ProtocolError:
                 # The service has just closed a kept connection. The key makes a second try harmless.
                 deadline.turn()
-                response = self._request(headers, webhook.body, deadline)
+                response = self._request("POST", deadline, headers, webhook.body)
             if response.status == HTTPStatus.MISDIRECTED_REQUEST:
                 # This connection is for another service. A new one may be for the right one.
                 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
                 self._pool.clear()
                 deadline.turn()
-                response = self._request(headers, webhook.body, deadline)
+                response = self._request("POST", deadline, headers, webhook.body)
         except HTTPError as error:
-            # No answer in time counts too: another request does not help a slow service. Name only the host of the URL,
-            # whose path may be a secret.
-            reason = f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
+            # No answer in time counts too: another request does not help a slow service.
             kind = _PerhapsDown if isinstance(error, ReadTimeoutError | ProtocolError) else SinkDown
-            raise kind(reason, error=type(error).__name__) from error
+            raise kind(self._not_reached(), error=type(error).__name__) from error
         return _outcome(response)
 
-    def _request(self, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> "urllib3.BaseHTTPResponse":
+    def _not_reached(self) -> str:
+        # Only the host of the URL, whose path may be a secret.
+        return f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
+
+    def _request(
+        self, method: str, deadline: Deadline, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> "urllib3.BaseHTTPResponse":
         # Never 0, which would be an error: the first request is always made.
         timeout = max(min(self._settings.timeout_seconds, deadline.remaining()), 0.01)
         response = self._pool.request(
-            "POST",
+            method,
             self._settings.url,
             body=body,
             headers=headers,
@@ -302,12 +323,16 @@ def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
     status = response.status
     if 200 <= status < 300:
         return STORED
-    reason = f"the service answered {status} {response.reason or ''}".rstrip()
+    reason = _answered(response)
     retry_after = _seconds(response.headers.get("Retry-After"))
     if status in _DOWN:
         raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
     permanent = 400 <= status < 500 and status not in _RETRIED
     return Outcome(Kind.PERMANENT if permanent else Kind.RETRY, f"HTTP {status}", reason, retry_after)
+
+
+def _answered(response: "urllib3.BaseHTTPResponse") -> str:
+    return f"the service answered {response.status} {response.reason or ''}".rstrip()
 
 
 def _seconds(retry_after: str | None) -> float | None:

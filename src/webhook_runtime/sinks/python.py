@@ -8,18 +8,33 @@ from webhook_runtime import guard
 from webhook_runtime.contract.settings import PythonSettings, from_environment
 from webhook_runtime.deadline import INTERRUPTS, Deadline
 from webhook_runtime.message import Webhook
-from webhook_runtime.outcome import STORED, Kind, Outcome
+from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
 
 # Values of a function that has not run yet.
 _NOT_YET_DONE = (Awaitable, Generator, AsyncGenerator, map, filter)
 
 
 class PythonSink:
-    """Calls the handler with one webhook or, with ``batch``, with a list."""
+    """Calls the handler with one webhook or, with ``batch``, with a list. ``ping`` is a function of the user too."""
 
-    def __init__(self, handler: Callable[[Any], object], *, batch: bool = False) -> None:
+    def __init__(
+        self, handler: Callable[[Any], object], *, batch: bool = False, ping: Callable[[], object] | None = None
+    ) -> None:
         self._handler = handler
         self._batch = batch
+        self._ping = ping
+
+    def ping(self, _deadline: Deadline) -> None:
+        """Call the user's ``ping``: any error of it says that the sink is down."""
+        if self._ping is None:
+            raise NotImplementedError("the module of the handler has no ping()")
+        try:
+            self._ping()
+        except INTERRUPTS:
+            raise
+        except BaseException as error:
+            said = guard.read(error)
+            raise SinkDown(said.reason, error=said.error) from None
 
     def store(self, webhooks: Sequence[Webhook], deadline: Deadline) -> Iterator[Outcome]:
         for part in deadline.parts(webhooks):
@@ -55,4 +70,5 @@ def deployed() -> PythonSink:
     """Return the sink of a deployed function. An error of the user's module shows when it is loaded."""
     settings = from_environment(PythonSettings)
     module, _, name = settings.handler.rpartition(".")
-    return PythonSink(getattr(importlib.import_module(module), name), batch=settings.handler_batch)
+    code = importlib.import_module(module)
+    return PythonSink(getattr(code, name), batch=settings.handler_batch, ping=getattr(code, "ping", None))

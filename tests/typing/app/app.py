@@ -22,6 +22,7 @@ from cdk_scalable_webhook import (
     AdaptiveRate,
     ApiOptions,
     Capacity,
+    CircuitBreaker,
     ConsumerOptions,
     DatabaseSink,
     GroupBy,
@@ -292,7 +293,13 @@ class Throttle(Stack):
         concurrency: int | None = Capacity.of(instance).recommended_concurrency(share=0.5)
         ScalableWebhook(self, "Fixed", max_concurrency=concurrency, max_delivery_rate=20)
         rate = AdaptiveRate(maximum=200, target_latency=Duration.millis(150))
-        ScalableWebhook(self, "Adaptive", max_delivery_rate=rate)
+        ScalableWebhook(self, "Adaptive", max_delivery_rate=rate, breaker=False)
+        breaker = CircuitBreaker(failures=2, initial=Duration.minutes(2), maximum=Duration.hours(1), successes=1)
+        guarded = ScalableWebhook(self, "Guarded", breaker=breaker)
+        found: lambda_.Function | None = guarded.breaker
+        assert found
+        guarded.metric_paused().create_alarm(self, "Paused", threshold=1, evaluation_periods=1)
+        guarded.metric_sink_down().create_alarm(self, "Down", threshold=1, evaluation_periods=1)
         ScalableWebhook(self, "One", max_concurrency=1, queue=QueueOptions(ordered=True), max_delivery_rate=2.5)
         for n, group in enumerate([GroupBy.header("X-Shop"), GroupBy.field("data.account"), GroupBy.mount()]):
             ScalableWebhook(self, f"Ordered{n}", queue=QueueOptions(ordered=group))

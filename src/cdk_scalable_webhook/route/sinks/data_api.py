@@ -52,6 +52,11 @@ class DataApiSink(Sink):
         """The SQL of the table that the consumer stores into. Run it once, or set ``create_table=True``."""
         return create_table(self._engine, self._table_name)
 
+    @property
+    def can_be_pinged(self) -> bool:
+        """See ``Sink.can_be_pinged``."""
+        return True
+
     def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         require_same_environment(scope, cluster=self._cluster, secret=self._secret)

@@ -49,6 +49,16 @@ class DynamoDBSink(Sink):
             raise ValueError("the sink has no table yet, got None; pass the sink to a ScalableWebhook first")
         return self._table
 
+    @property
+    def can_be_pinged(self) -> bool:
+        """See ``Sink.can_be_pinged``."""
+        return True
+
+    @property
+    def has_outages(self) -> bool:
+        """See ``Sink.has_outages``. A table is managed by AWS, and takes each load."""
+        return False
+
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         if self._existing is None:

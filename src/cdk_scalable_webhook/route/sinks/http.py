@@ -57,6 +57,11 @@ class HttpSink(Sink):
         self._security_groups = security_groups
         self._ca_certificates = require_file("ca_certificates", ca_certificates)
 
+    @property
+    def can_be_pinged(self) -> bool:
+        """See ``Sink.can_be_pinged``."""
+        return True
+
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         require_same_environment(scope, signing_secret=self._signing_secret)

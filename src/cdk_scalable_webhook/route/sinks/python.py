@@ -31,7 +31,7 @@ class PythonSink(Sink):
         security_groups: Sequence[ec2.ISecurityGroup] | None,
     ) -> None:
         self._code = Path(code)
-        require_handler(self._code, handler)
+        self._can_be_pinged = require_handler(self._code, handler)
         _require_environment(environment)
         require_packages(packages)
         self._handler = handler
@@ -41,6 +41,11 @@ class PythonSink(Sink):
         self._vpc = vpc
         self._vpc_subnets = vpc_subnets
         self._security_groups = security_groups
+
+    @property
+    def can_be_pinged(self) -> bool:
+        """See ``Sink.can_be_pinged``. The module of the handler has ``def ping()``."""
+        return self._can_be_pinged
 
     def bind(self, scope: Construct, _options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""

@@ -1,0 +1,26 @@
+"""The tags of an event source mapping that tell who paused it, and the line by which the consumer tells an outage."""
+
+from datetime import UTC, datetime
+
+PAUSED_BY = "scalable-webhook:paused-by"
+PAUSED_AT = "scalable-webhook:paused-at"
+
+# The value of PAUSED_BY if no person did it.
+BREAKER = "the circuit breaker"
+
+SINK_DOWN = "sink down"
+PAUSED = "paused"
+
+# Without a circuit breaker, this many batches in a row are an outage as well.
+FAILURES = 3
+
+# The concurrency with which the circuit breaker resumes, the least that a mapping can have.
+SLOW_START = 2
+
+# The errors of a change to a mapping that is changing otherwise.
+IS_CHANGING = ("ResourceInUseException", "ResourceConflictException")
+
+
+def time_text(seconds: float) -> str:
+    """Return a time, in seconds since 1970, as the value of a tag."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,44 @@
+"""Notice that the sink is down, and log it: the circuit breaker reads that line, and pauses the webhook."""
+
+from collections.abc import Sequence
+
+from webhook_runtime import logs
+from webhook_runtime.batch import Batch, Message
+from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
+from webhook_runtime.contract.pausing import FAILURES, SINK_DOWN
+from webhook_runtime.outcome import Kind
+
+# An event source mapping takes a while to stop. Before its last try, a webhook waits for that.
+_STOPS_SECONDS = 120
+
+
+class Outage:
+    """Counts the batches in a row that found the sink down, in this environment.
+
+    ``failures`` is None without a circuit breaker, and ``max_receive_count`` None if the queue does not tell.
+    """
+
+    def __init__(self, failures: int | None = None, max_receive_count: int | None = None) -> None:
+        self._failures = failures or FAILURES
+        self._last = max_receive_count if failures is not None else None
+        self._batches = 0
+
+    def look_at(self, batch: Batch, failed: Sequence[Message]) -> None:
+        """Count a batch, and log an outage: after so many of them, and before the last try of any webhook.
+
+        Other environments count by themselves, and a webhook may be alone in the queue.
+        """
+        if any(message.outcome.kind in (Kind.STORED, Kind.DUPLICATE) for message in batch.messages):
+            self._batches = 0
+        if batch.down is None:
+            return
+        self._batches += 1
+        before_last = [message for message in failed if self._last is not None and message.attempt == self._last - 1]
+        for message in before_last:
+            message.delay = min(message.delay + _STOPS_SECONDS, MAX_DELAY_SECONDS)
+        if before_last or self._batches % self._failures == 0:
+            # An error, so that no log level hides it.
+            logs.logger.error(
+                SINK_DOWN,
+                extra={"batches": self._batches, "error": batch.down.error, "reason": batch.down.reason},
+            )
