@@ -22,6 +22,7 @@ from rich.table import Table
 import cold
 import cpu
 import endpoints
+import planner
 import protection
 import sinks
 import synths
@@ -52,6 +53,7 @@ def figures(rounds: int) -> Iterator[Figure]:
         yield from endpoints.measure(emulator, rounds)
         yield from protection.measure(emulator, rounds)
         yield from throttle.measure(emulator, rounds)
+        yield from planner.measure(emulator, rounds)
     yield from synths.measure(rounds)
     for module in (sinks, cold, cpu):
         yield from module.measure(rounds)

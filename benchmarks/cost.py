@@ -6,19 +6,17 @@ The measurements are the run times of the functions, by the REPORT lines of the 
 items. The local AWS has a shorter round trip than AWS, so the GB-seconds are less than there, on every side.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 from figure import Figure, figure
+from scalable_webhook_cli.plan.bill import Usage
 from side import Side
 
 MILLION = 1_000_000
 _BATCH = 10  # on both sides; the backlog fills it
-_PRICES = json.loads(Path(__file__).with_name("prices.json").read_text())["prices"]
 
 
 def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
@@ -42,21 +40,22 @@ def measure(*, ours: Side, original: Side) -> Iterator[Figure]:
 
 def _bill(each: Side) -> dict[str, float]:
     """Return the dollars for a million webhooks, by service."""
-    invocations = gb_seconds = 0.0
+    invocations = 0.0
+    gb_seconds: dict[str, float] = {}
     for name, configuration in each.functions():
         (milliseconds, share) = median(each.billed_milliseconds(name, configuration)), _invocations_a_webhook(name)
         architecture = configuration.get("Architectures", ["x86_64"])[0]
-        price = _usd(f"lambda_gb_second_{architecture}")
         invocations += share
-        gb_seconds += share * configuration["MemorySize"] / 1024 * milliseconds / 1000 * price
-    # One request sends a message; one each receives and deletes a batch.
-    sqs_requests = 1 + 2 / _BATCH
-    return {
-        "API Gateway": MILLION * _usd("api_gateway_rest_request"),
-        "Lambda": MILLION * (invocations * _usd("lambda_request") + gb_seconds),
-        "SQS": MILLION * sqs_requests * _usd("sqs_standard_request"),
-        "DynamoDB": MILLION * _write_units(each) * _usd("dynamodb_write_request_unit"),
-    }
+        seconds = MILLION * share * milliseconds / 1000
+        gb_seconds[architecture] = gb_seconds.get(architecture, 0) + seconds * configuration["MemorySize"] / 1024
+    return Usage(
+        requests=MILLION,
+        invocations=MILLION * invocations,
+        gb_seconds=gb_seconds,
+        # One request sends a message; one each receives and deletes a batch.
+        sqs_requests=MILLION * (1 + 2 / _BATCH),
+        write_units=MILLION * _write_units(each),
+    ).bill()
 
 
 def _invocations_a_webhook(function: str) -> float:
@@ -80,10 +79,6 @@ def _size(item: Mapping[str, Any]) -> int:
         ((type, content),) = value.items()
         size += len(name.encode()) + (3 + _size(content) + len(content) if type == "M" else len(content.encode()))
     return size
-
-
-def _usd(name: str) -> float:
-    return float(_PRICES[name]["usd"])
 
 
 def _told(bill: Mapping[str, float]) -> str:

@@ -1,11 +1,13 @@
 """Find deployed webhooks by their names: outputs of stacks describe them, in any AWS."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.target import Target
 from webhook_runtime.contract import outputs
+
+if TYPE_CHECKING:  # a plan needs no AWS
+    from scalable_webhook_cli.target import Target
 
 
 class Named(Protocol):
@@ -18,7 +20,7 @@ class Named(Protocol):
 Found = TypeVar("Found", bound=Named)
 
 
-def stacks(target: Target) -> Iterator[dict[str, Any]]:
+def stacks(target: "Target") -> Iterator[dict[str, Any]]:
     """Yield the description of every stack of the region."""
     for page in target.client("cloudformation").get_paginator("describe_stacks").paginate():
         yield from page["Stacks"]

@@ -122,10 +122,17 @@ class Throttle:
     @cached_property
     def deployed_concurrency(self) -> int | None:
         """The concurrency in the template; None if only the deployment knows it."""
-        template = self.target.client("cloudformation").get_template(StackName=self.stack)["TemplateBody"]
-        logical_id = deployed.mapping_in(template, self.name)
-        number = template["Resources"][logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
+        logical_id = deployed.mapping_in(self.template, self.name)
+        number = self.template["Resources"][logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
         return number if isinstance(number, int) else None
+
+    @cached_property
+    def template(self) -> dict[str, Any]:
+        """The template of its stack, as it was deployed."""
+        template = self.target.client("cloudformation").get_template(StackName=self.stack)["TemplateBody"]
+        if not isinstance(template, dict):
+            raise CliError(f"the template of {self.stack} is not JSON, as that of a CDK app is; deploy it by the CDK")
+        return template
 
     def _is_paced(self, consumer: str) -> bool:
         """Tell whether each batch of a consumer has a part of a rate."""

@@ -1,4 +1,4 @@
-"""docs/limits-and-costs.md agrees with benchmarks/prices.json and the templates."""
+"""docs/limits-and-costs.md agrees with the prices and the templates."""
 
 import json
 import re
@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "limits-and-costs.md").read_text()
 PRICES = {
     name: price["usd"]
-    for name, price in json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"].items()
+    for name, price in json.loads((ROOT / "src" / "scalable_webhook_cli" / "plan" / "prices.json").read_text())[
+        "prices"
+    ].items()
 }
 MILLION = 1_000_000
 INGRESSES = {"direct": Ingress.direct_integration, "Lambda": Ingress.lambda_integration}
@@ -91,5 +93,5 @@ def test_a_large_payload_costs_as_many_requests_as_on_the_page() -> None:
 
 
 def test_every_price_has_its_source_on_the_page() -> None:
-    prices = json.loads((ROOT / "benchmarks" / "prices.json").read_text())["prices"]
+    prices = json.loads((ROOT / "src" / "scalable_webhook_cli" / "plan" / "prices.json").read_text())["prices"]
     assert [name for name, price in prices.items() if price["source"] not in PAGE] == []

@@ -54,7 +54,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     copy = tmp_path_factory.mktemp("site")
     for name in ["README.md", "API.md", "CHANGELOG.md", "CONTRIBUTING.md", "zensical.toml"]:
         shutil.copyfile(ROOT / name, copy / name)
-    for name in ["docs", "decisions", "benchmarks", "examples", "tools"]:
+    for name in ["docs", "decisions", "benchmarks", "examples", "src", "tools"]:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     run = subprocess.run([sys.executable, "tools/docs_site.py"], cwd=copy, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -5,6 +5,7 @@ https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter
 
 import math
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -14,9 +15,9 @@ class Backoff(NamedTuple):
     initial: float
     maximum: float
 
-    def delay(self, attempt: int) -> int:
+    def delay(self, attempt: int, uniform: Callable[[float, float], float] = random.uniform) -> int:
         """Return the delay after failed try number ``attempt``, in whole seconds, as SQS counts them."""
-        return math.ceil(random.uniform(0, self._bound(attempt)))  # noqa: S311
+        return math.ceil(uniform(0, self._bound(attempt)))
 
     def longest(self, max_receive_count: int) -> float:
         """Return the sum of all delays up to this receive count, if each is as long as possible."""
