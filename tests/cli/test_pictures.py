@@ -114,7 +114,8 @@ def test_an_outage_shows_each_place_of_the_webhooks_and_the_pause() -> None:
     assert max(panel(with_breaker)["wait in the queue"][1]) == 900
     assert max(panel(with_breaker)["stored"][1]) == 1000
     assert [text.get_text() for text in with_breaker.texts] == ["paused"]
-    assert [list(line.get_xdata()) for line in with_breaker.lines if line.get_color() == "#e69f00"] == [[2, 180]]
+    lines: list[Any] = list(with_breaker.lines)
+    assert [list(line.get_xdata()) for line in lines if line.get_color() == "#e69f00"] == [[2, 180]]
     assert not without.texts
     # From the first measurement to a little after the last change.
     assert without.get_xlim() == with_breaker.get_xlim() == (-10, 195)
