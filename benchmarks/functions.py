@@ -124,5 +124,5 @@ def _value(value: Any) -> str:
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(_value, parts))
         case {"Fn::Select": [index, {"Fn::Split": [separator, whole]}]}:
-            return _value(whole).split(separator)[index]
+            return _value(whole).split(str(separator))[int(index)]
     raise ValueError(f"an environment variable must have a value that this module can resolve, got {value}")
