@@ -52,15 +52,13 @@ class Side:
     """The outcome of one side, measured at the endpoint, in the queues and in the database.
 
     The points are the webhooks in the table, in the queue and in the dead-letter queue over time, and 1 while the
-    webhook is paused. ``batches`` found the database stopped. ``back_after`` is in seconds: from the return of the
-    database to the first stored webhook.
+    webhook is paused. ``batches`` found the database stopped.
     """
 
     report: Report
     stored: int
     dead_lettered: int
     batches: int
-    back_after: float | None
     in_table: list[Point]
     in_queue: list[Point]
     in_dead_letter_queue: list[Point]
@@ -83,6 +81,11 @@ class Side:
                 found.append((began, moment))
                 began = None
         return found
+
+    def first_stored_after(self, moment: float) -> float | None:
+        """Return the seconds from then until the first webhook was stored, or None."""
+        later = [(at, count) for at, count in self.in_table if at >= moment]
+        return next((at - moment for at, count in later if count > later[0][1]), None)
 
 
 @dataclass(frozen=True)
@@ -129,11 +132,6 @@ class Deployed:
         """Return the lines of its consumer about batches."""
         return [line for line in self.observed.log("ConsumerLogs") if line["message"] == "batch"]
 
-    def first_stored_after(self, moment: float) -> float | None:
-        """Return the seconds from then until the first batch with a stored webhook ended, or None."""
-        ends = [line["ended"] / 1000 for line in self.batches() if line.get("stored")]
-        return min((end - moment for end in ends if end > moment), default=None)
-
     @contextmanager
     def watched(self) -> Iterator[Callable[[Report, Outage], Side]]:
         """Watch it. Yield a function that returns the side after the outage."""
@@ -146,7 +144,6 @@ class Deployed:
                 self.stored(),
                 self.observed.dead_letters(),
                 sum(line["failed"] > 0 for line in batches),
-                self.first_stored_after(outage.ended),
                 *(samples.points for samples in watching),
             )
 
@@ -231,7 +228,7 @@ def tabled(act: Act) -> Table:
         "lost": [str(side.lost) for side in sides],
         "paused": [_paused(side, act.outage) for side in sides],
         "batches without Postgres": [str(side.batches) for side in sides],
-        "stores again after": [_seconds(side.back_after) for side in sides],
+        "stores again after": [_seconds(side.first_stored_after(act.outage.ended)) for side in sides],
     }.items():
         table.add_row(name, *cells)
     return table

@@ -48,7 +48,6 @@ def outage(**differences: Any) -> Act:
         stored=400,
         dead_lettered=600,
         batches=2000,
-        back_after=1.0,
         in_table=[(BEGAN, 0), (BEGAN + 10, 100), (BEGAN + 135, 400)],
         in_queue=[(BEGAN, 0), (BEGAN + 60, 300), (BEGAN + 140, 0)],
         in_dead_letter_queue=[(BEGAN, 0), (BEGAN + 120, 600)],

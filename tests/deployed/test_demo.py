@@ -128,7 +128,6 @@ def outage_act(*, without: dict[str, Any] | None = None, **differences: Any) -> 
         stored=3,
         dead_lettered=0,
         batches=6,
-        back_after=60.0,
         in_table=[(0.0, 1), (9.0, 3)],
         in_queue=[(1.0, 2), (9.0, 0)],
         in_dead_letter_queue=[(0.0, 0)],
@@ -161,3 +160,9 @@ def test_a_pause_ends_when_it_is_resumed_or_not_measured_any_more() -> None:
     assert side.pauses == [(2.0, 8.0)]
     assert replace(side, paused=[(0.0, 1), (1.0, 0), (2.0, 1), (3.0, 1)]).pauses == [(0.0, 1.0), (2.0, 3.0)]
     assert replace(side, paused=[]).pauses == []
+
+
+def test_the_first_webhook_after_an_outage_is_one_more_row_than_at_its_end() -> None:
+    side = replace(outage_act().with_breaker, in_table=[(0.0, 1), (4.9, 1), (5.1, 2), (5.6, 2), (9.0, 3)])
+    assert side.first_stored_after(5.0) == 4.0
+    assert side.first_stored_after(9.0) is None
