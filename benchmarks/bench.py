@@ -19,6 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import breaker
 import cold
 import cpu
 import endpoints
@@ -43,6 +44,8 @@ HOLDS_ANYWHERE = (
     *("sizing.documented_rows_exceeded", "sizing.postgres_usable_error", "rate.peak_over_limit"),
     *("adaptive.throughput_over_knee", "adaptive.p95_over_unloaded"),
     *("one.overlaps", "order.violations", "order.other_groups_held"),
+    *("breaker.dead_letters", "breaker.dead_letters_without", "breaker.connections_per_minute_while_down"),
+    *("breaker.first_stored_seconds_beyond_wait", "breaker.receives_over_max"),
 )
 
 
@@ -54,6 +57,8 @@ def figures(rounds: int) -> Iterator[Figure]:
         yield from protection.measure(emulator, rounds)
         yield from throttle.measure(emulator, rounds)
         yield from planner.measure(emulator, rounds)
+        if rounds > 1:  # an outage takes seven minutes
+            yield from breaker.measure(emulator)
     yield from synths.measure(rounds)
     for module in (sinks, cold, cpu):
         yield from module.measure(rounds)

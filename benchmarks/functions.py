@@ -115,10 +115,14 @@ def _value(value: Any) -> str:
     match value:
         case str():
             return value
+        case {"Ref": "AWS::StackId"}:
+            return "arn:aws:cloudformation:us-east-1:123456789012:stack/Benchmark/of-the-stack"
         case {"Ref": id}:
             return str(id)
         case {"Fn::GetAtt": [id, attribute]}:
             return f"{id}.{attribute}"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(_value, parts))
+        case {"Fn::Select": [index, {"Fn::Split": [separator, whole]}]}:
+            return _value(whole).split(str(separator))[int(index)]
     raise ValueError(f"an environment variable must have a value that this module can resolve, got {value}")

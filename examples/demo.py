@@ -1,9 +1,10 @@
 """Deploy the examples to a local AWS, send each a burst of mixed webhooks, and count the outcomes. Then send a burst
-into Postgres, without a queue and with one.
+into Postgres, without a queue and with one. At last stop Postgres for two minutes, without the circuit breaker and with
+it.
 
 Run it with `make demo`. Everything in the last line is measured: at the endpoints, in the tables, in the dead-letter
-queues, in the logs of the consumers, and in Postgres. The tables are saved as a picture, and so is the load of Postgres
-over time.
+queues, in the logs of the consumers, and in Postgres. The tables are saved as a picture, and so are the load of
+Postgres over time, and its outage.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
+import demo_outage
 import demo_postgres
 import pictures
 from rich import box
@@ -148,7 +150,7 @@ def tabled(outcomes: list[Outcome]) -> Table:
 
 def main(folder: Path) -> int:
     """Run the demo, and save its pictures in the folder. Return the exit status: 0 if no webhook was lost or stored
-    twice, and no limit was exceeded."""
+    twice, no limit was exceeded, and the circuit breaker kept all webhooks."""
     say("starting the local AWS")
     with emulators.found_or_started() as emulator:
         say(f"local AWS at {emulator.endpoint}")
@@ -156,7 +158,7 @@ def main(folder: Path) -> int:
 
 
 def play(emulator: Emulator, folder: Path) -> int:
-    """Run both parts, and return the exit status."""
+    """Run the three parts, and return the exit status."""
     outcomes, webhooks = [], []
     for name, table in APPS.items():
         say(f"deploying examples/{name} with the CDK CLI")
@@ -168,26 +170,33 @@ def play(emulator: Emulator, folder: Path) -> int:
     act = demo_postgres.play(emulator)
     tables.append(demo_postgres.tabled(act))
     console.print(tables[1])
-    pictures.save_tables(folder / "demo.svg", tables, title="make demo")
-    drawn = folder / "protection.svg"
-    pictures.save_protection(drawn, act.without_queue, act.with_queue, max_connections=demo_postgres.MAX_CONNECTIONS)
-    say(f"Pictures: {_short(folder / 'demo.svg')}, {_short(drawn)}")
+    last = demo_outage.play(emulator)
+    tables.append(demo_outage.tabled(last))
+    console.print(tables[2])
+    saved = [folder / f"{name}.svg" for name in ("demo", "protection", "outage")]
+    pictures.save_tables(saved[0], tables, title="make demo")
+    pictures.save_protection(saved[1], act.without_queue, act.with_queue, max_connections=demo_postgres.MAX_CONNECTIONS)
+    pictures.save_outage(saved[2], last)
+    say(f"Pictures: {', '.join(str(_short(picture)) for picture in saved)}")
     command = Path(sys.executable).parent / "scalable-webhook"
     say("The local AWS is still running. Try next:")
     say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
     say(f"  {_short(command)} local logs")
     say(f"  {_short(command)} local down")
     closest = max(outcomes, key=lambda outcome: outcome.peak / outcome.limit)
-    ours, ok = act.with_queue, act.ok and all(outcome.ok for outcome in outcomes)
+    ours, kept, ok = act.with_queue, last.with_breaker, act.ok and last.ok and all(outcome.ok for outcome in outcomes)
+    everything: tuple[Any, ...] = (*outcomes, ours, kept)
+    dead_lettered = act.dead_lettered + kept.dead_lettered + sum(outcome.dead_lettered for outcome in outcomes)
     say(
         f"demo: {'ok' if ok else 'FAILED'}"
-        f" accepted={ours.report.accepted + sum(outcome.report.accepted for outcome in outcomes)}"
-        f" stored={ours.stored + sum(outcome.stored for outcome in outcomes)}"
-        f" lost={ours.lost + sum(outcome.lost for outcome in outcomes)}"
+        f" accepted={sum(each.report.accepted for each in everything)}"
+        f" stored={sum(each.stored for each in everything)}"
+        f" lost={sum(each.lost for each in everything)}"
         f" duplicates={ours.duplicates + sum(outcome.duplicates for outcome in outcomes)}"
-        f" dead_lettered={act.dead_lettered + sum(outcome.dead_lettered for outcome in outcomes)}"
+        f" dead_lettered={dead_lettered}"
         f" peak_concurrency={closest.peak} max_concurrency={closest.limit}"
         f" peak_connections={ours.peak_connections} lost_without_queue={act.without_queue.lost}"
+        f" dead_lettered_without_breaker={last.without_breaker.dead_lettered}"
     )
     return 0 if ok else 1
 

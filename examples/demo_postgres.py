@@ -77,16 +77,16 @@ class Act:
 def play(emulator: Emulator) -> Act:
     """Send the burst to both sides, one after the other, and count."""
     with postgres_server.running(max_connections=MAX_CONNECTIONS) as server:
-        with _deleted(emulator, "WithoutQueue"):
+        with deleted(emulator, "WithoutQueue"):
             without_queue = _without_queue(emulator, server)
         # Its functions are deleted. Their connections must end too, or none would be left for the other side.
         server.terminate_connections()
-        with _deleted(emulator, "Postgres"):
+        with deleted(emulator, "Postgres"):
             return _with_queue(emulator, server, without_queue)
 
 
 @contextmanager
-def _deleted(emulator: Emulator, stack: str) -> Iterator[None]:
+def deleted(emulator: Emulator, stack: str) -> Iterator[None]:
     """Delete a stack at the end, since its server ends too."""
     try:
         yield

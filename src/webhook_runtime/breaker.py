@@ -107,11 +107,14 @@ class Breaker:
             logs.logger.warning("not paused", extra={"reason": "the sink is up, or did not say how it is"})
             return
         mapping = self._mapping()
-        if mapping["State"] not in _ON:  # a person has paused it while the sink was probed
+        # A person has paused it while the sink was probed, or another call of this function: each environment logs the
+        # outage.
+        if mapping["State"] not in _ON:
             return
         before = _State.of(self._tags(mapping))
+        wait = before.wait if before else self._initial
         # A sink that goes down while the webhook resumes has not been up for long.
-        self._pause(mapping, before, self._longer(before.wait) if before else self._initial)
+        self._pause(mapping, before, self._longer(wait) if before and before.resumes else wait)
 
     def _pause(self, mapping: Mapping[str, Any], before: _State | None, wait: int) -> None:
         """Pause the webhook, and probe the sink after the wait.

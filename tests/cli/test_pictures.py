@@ -7,8 +7,10 @@ from random import Random
 from typing import Any
 
 import pytest
+from demo_outage import Act, Outage
+from demo_outage import Side as OutageSide
 from demo_postgres import Side
-from pictures import draw_protection, save_protection, save_tables
+from pictures import draw_outage, draw_protection, save_outage, save_protection, save_tables
 from rich.table import Table
 
 from scalable_webhook_cli.burst import Report
@@ -37,6 +39,30 @@ WITHOUT = side(
     stored=996,
     backlog=None,
 )
+
+
+def outage(**differences: Any) -> Act:
+    """Return an act. The differences are those of the side with the circuit breaker."""
+    without = OutageSide(
+        Report(sent=1000, began=BEGAN),
+        stored=400,
+        dead_lettered=600,
+        batches=2000,
+        in_table=[(BEGAN, 0), (BEGAN + 10, 100), (BEGAN + 135, 400)],
+        in_queue=[(BEGAN, 0), (BEGAN + 60, 300), (BEGAN + 140, 0)],
+        in_dead_letter_queue=[(BEGAN, 0), (BEGAN + 120, 600)],
+        paused=[(BEGAN, 0)],
+    )
+    with_breaker = replace(
+        without,
+        stored=1000,
+        dead_lettered=0,
+        in_table=[(BEGAN, 0), (BEGAN + 10, 100), (BEGAN + 195, 1000), (BEGAN + 300, 1000)],
+        in_queue=[(BEGAN, 0), (BEGAN + 180, 900), (BEGAN + 195, 0)],
+        in_dead_letter_queue=[(BEGAN, 0)],
+        paused=[(BEGAN, 0), (BEGAN + 12, 1), (BEGAN + 190, 0)],
+    )
+    return Act(without, replace(with_breaker, **differences), Outage(BEGAN + 10, BEGAN + 130))
 
 
 def panel(axes: Any) -> dict[str, tuple[list[float], list[float]]]:
@@ -76,6 +102,31 @@ def test_the_title_is_the_result() -> None:
     assert title(side(backlog=None), side(stored=998)) == "Without a queue 0 of 1,000 webhooks are lost; with it 2"
 
 
+def test_an_outage_shows_each_place_of_the_webhooks_and_the_pause() -> None:
+    figure = draw_outage(outage())
+    assert figure.get_suptitle() == "Database stopped: 600 dead letters; with the circuit breaker none"
+    without, with_breaker = figure.axes
+    assert with_breaker.get_title(loc="left") == "With it: all 1,000 stored"
+    assert without.get_title(loc="left") == "Without it: 400 of 1,000 stored"
+    assert max(panel(without)["in the dead-letter queue"][1]) == 600
+    assert max(panel(with_breaker)["in the dead-letter queue"][1]) == 0
+    assert max(panel(with_breaker)["wait in the queue"][1]) == 900
+    assert max(panel(with_breaker)["stored"][1]) == 1000
+    assert [text.get_text() for text in with_breaker.texts] == ["paused"]
+    lines: list[Any] = list(with_breaker.lines)
+    assert [list(line.get_xdata()) for line in lines if line.get_color() == "#e69f00"] == [[2, 180]]
+    assert not without.texts
+    # From the first measurement to a little after the last change.
+    assert without.get_xlim() == with_breaker.get_xlim() == (-10, 195)
+
+
+@pytest.mark.parametrize("missing", ["in_table", "in_queue", "in_dead_letter_queue", "paused"])
+def test_an_outage_of_which_nothing_was_measured_says_so(missing: str, tmp_path: Path) -> None:
+    with pytest.raises(CliError, match="With it: nothing was measured"):
+        save_outage(tmp_path / "outage.svg", outage(**{missing: []}))
+    assert not (tmp_path / "outage.svg").exists()
+
+
 @pytest.mark.parametrize("missing", ["connections", "functions", "backlog"])
 def test_a_run_of_which_nothing_was_measured_says_so(missing: str, tmp_path: Path) -> None:
     with pytest.raises(CliError, match="ScalableWebhook: nothing was measured"):
@@ -95,6 +146,7 @@ def test_the_same_samples_make_the_same_file(tmp_path: Path) -> None:
 
 def test_a_picture_is_whole_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
     save_protection(tmp_path / "protection.svg", WITHOUT, side(), max_connections=20)
+    save_outage(tmp_path / "outage.svg", outage())
     table = Table("", "one", title="A title")
     table.add_row("stored", "1,000")
     save_tables(tmp_path / "demo.svg", [table, table], title="make demo")
@@ -124,3 +176,8 @@ def test_no_measurement_makes_a_large_picture(tmp_path: Path) -> None:
     busy = side(connections=noise(), functions=noise(), backlog=noise())
     save_protection(tmp_path / "picture.svg", without, busy, max_connections=20)
     assert (tmp_path / "picture.svg").stat().st_size < 100_000
+    save_outage(
+        tmp_path / "outage.svg",
+        outage(in_table=noise(), in_queue=noise(), in_dead_letter_queue=noise(), paused=[(BEGAN, 0)]),
+    )
+    assert (tmp_path / "outage.svg").stat().st_size < 100_000

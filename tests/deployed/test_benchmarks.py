@@ -1,14 +1,20 @@
 """The benchmarks measure what they claim. No test asserts how fast anything is."""
 
+import socket
 from collections.abc import Iterable
 
 import pytest
 
+import breaker
 import cold
 import cpu
 import sinks
 import throttle
 from figure import Figure, figure, interleaved, ratio
+from scalable_webhook_cli.observe import wait_for
+from scalable_webhook_cli.processes import free_port
+
+from ..suite.patience import SECONDS
 
 
 def by_key(figures: Iterable[Figure]) -> dict[str, Figure]:
@@ -73,3 +79,21 @@ def test_the_figures_of_the_throttle_that_hold_on_any_machine_are_met() -> None:
     figures = by_key([*throttle.sizing(), *throttle.peaks(1), *throttle.adaptive(1), *throttle.order(2)])
     assert len(figures) > 10
     assert [each.key for each in figures.values() if each.met is False] == []
+
+
+def test_connections_to_a_stopped_server_are_counted_and_closed() -> None:
+    counting = breaker.Counting(free_port())
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", counting.port), timeout=SECONDS) as connection:
+            assert connection.recv(1) == b""
+    assert wait_for(lambda: len(counting.connections) == 3, SECONDS)
+    counting.close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", counting.port), timeout=SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("times", "most"), [([], 0), ([5], 1), ([0, 60, 180], 1), ([0, 59, 61, 118, 119], 3), ([3, 1, 2], 3)]
+)
+def test_the_connections_of_a_minute_are_the_most_of_any(times: list[float], most: int) -> None:
+    assert breaker.most_in_a_minute(times) == most

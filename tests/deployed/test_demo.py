@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import demo
+import demo_outage
 import demo_postgres
 import pytest
 
@@ -27,7 +28,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     emulators.down(tmp_path)
 
 
-@pytest.mark.slow(40)
+@pytest.mark.slow(260)
 def test_the_demo_succeeds_and_prints_its_measurements(home: Path) -> None:
     environment = {**os.environ, "SCALABLE_WEBHOOK_HOME": str(home), "COLUMNS": "200"}
     folder = home / "pictures"
@@ -42,12 +43,14 @@ def test_the_demo_succeeds_and_prints_its_measurements(home: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     lines = run.stdout.splitlines()
     assert re.fullmatch(
-        r"demo: ok accepted=2100 stored=1990 lost=0 duplicates=0 dead_lettered=10 "
-        r"peak_concurrency=[1-4] max_concurrency=[24] peak_connections=[1-5] lost_without_queue=[1-9]\d*",
+        r"demo: ok accepted=3600 stored=3490 lost=0 duplicates=0 dead_lettered=10 "
+        r"peak_concurrency=[1-4] max_concurrency=[24] peak_connections=[1-5] lost_without_queue=[1-9]\d* "
+        r"dead_lettered_without_breaker=[1-9]\d*",
         lines[-1],
     )
-    assert sorted(path.name for path in folder.iterdir()) == ["demo.svg", "protection.svg"]
-    assert (folder / "protection.svg").stat().st_size < PICTURE_BYTES
+    assert sorted(path.name for path in folder.iterdir()) == ["demo.svg", "outage.svg", "protection.svg"]
+    for name in ("outage", "protection"):
+        assert (folder / f"{name}.svg").stat().st_size < PICTURE_BYTES
     demo_svg = (folder / "demo.svg").read_text()
     assert "in&#160;the&#160;dead-letter&#160;queue" in demo_svg
     assert "too&#160;many&#160;connections" in demo_svg
@@ -117,3 +120,49 @@ def act(**differences: Any) -> Any:
 def test_the_second_act_fails_if_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:
     assert act(**differences).ok is ok
     assert replace(act(), dead_lettered=1).ok is False
+
+
+def outage_act(*, without: dict[str, Any] | None = None, **differences: Any) -> Any:
+    with_breaker = demo_outage.Side(
+        Report(sent=3, accepted_ids=["a", "b", "c"]),
+        stored=3,
+        dead_lettered=0,
+        batches=6,
+        in_table=[(0.0, 1), (9.0, 3)],
+        in_queue=[(1.0, 2), (9.0, 0)],
+        in_dead_letter_queue=[(0.0, 0)],
+        paused=[(0.0, 0), (2.0, 1), (8.0, 0)],
+    )
+    without_breaker = replace(
+        with_breaker, **{"stored": 1, "dead_lettered": 2, "paused": [(0.0, 0)], **(without or {})}
+    )
+    return demo_outage.Act(without_breaker, replace(with_breaker, **differences), demo_outage.Outage(1.0, 5.0))
+
+
+@pytest.mark.parametrize(
+    ("act", "ok"),
+    [
+        (outage_act(), True),
+        (outage_act(stored=2), False),
+        (outage_act(stored=2, dead_lettered=1), False),
+        (outage_act(paused=[(0.0, 0)]), False),
+        (outage_act(report=Report(sent=4, accepted_ids=["a", "b", "c"]), stored=4), False),
+        (outage_act(without={"stored": 3, "dead_lettered": 0}), False),
+        (outage_act(without={"stored": 0}), False),
+    ],
+)
+def test_the_third_act_fails_unless_the_circuit_breaker_makes_the_difference(act: demo_outage.Act, ok: bool) -> None:
+    assert act.ok is ok
+
+
+def test_a_pause_ends_when_it_is_resumed_or_not_measured_any_more() -> None:
+    side = outage_act().with_breaker
+    assert side.pauses == [(2.0, 8.0)]
+    assert replace(side, paused=[(0.0, 1), (1.0, 0), (2.0, 1), (3.0, 1)]).pauses == [(0.0, 1.0), (2.0, 3.0)]
+    assert replace(side, paused=[]).pauses == []
+
+
+def test_the_first_webhook_after_an_outage_is_one_more_row_than_at_its_end() -> None:
+    side = replace(outage_act().with_breaker, in_table=[(0.0, 1), (4.9, 1), (5.1, 2), (5.6, 2), (9.0, 3)])
+    assert side.first_stored_after(5.0) == 4.0
+    assert side.first_stored_after(9.0) is None

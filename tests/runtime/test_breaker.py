@@ -261,6 +261,30 @@ def test_more_lines_while_it_is_paused_change_nothing(world: World) -> None:
     assert set(world.aws.calls) == {"GetEventSourceMapping"}
 
 
+@pytest.mark.parametrize("errors", [[], [None] * 6 + [REJECTED]], ids=["pauses it", "fails before it is paused"])
+def test_calls_at_the_same_time_wait_as_one(errors: list[Exception | None], world: World) -> None:
+    """Each environment logs the outage, and logs it again, until the webhook is paused."""
+    world.aws.sink = "down"
+    invoke, world.aws.errors = world.aws.invoke, []
+
+    def meanwhile(**call: Any) -> dict[str, Any]:
+        answer = invoke(**call)
+        world.aws.invoke = invoke  # type: ignore[method-assign]
+        world.aws.errors = list(errors)
+        with suppress(ClientError):
+            world.line()
+        world.aws.errors = []
+        return answer
+
+    world.aws.invoke = meanwhile  # type: ignore[method-assign]
+    world.line()
+    assert world.aws.tags[STATE].startswith("wait=60 ")
+    assert not world.aws.on
+    world.aws.sink = "up"
+    world.minutes(2)
+    assert world.is_at_rest()
+
+
 def test_a_person_who_takes_over_resumes_by_hand(world: World) -> None:
     world.aws.sink = "down"
     world.line()
