@@ -3,6 +3,8 @@
 With the synthesised roles everything works, and without any one of their actions something fails.
 """
 
+import base64
+import gzip
 import hmac
 import json
 import uuid
@@ -33,6 +35,10 @@ STRICT = Path(__file__).parent / "strict"
 DIALECT = {
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
+    "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
+    # For rule/default/NAME instead of rule/NAME.
+    "events:EnableRule": "events:EnableRule",
+    "events:DisableRule": "events:DisableRule",
 }
 # AWS requires these actions, but the emulator does not.
 NOT_ASKED_FOR = {
@@ -41,6 +47,7 @@ NOT_ASKED_FOR = {
     # Its event source mappings have no role.
     # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
+    "lambda:UpdateEventSourceMapping",
     # Its S3 answers 404 in either case.
     "s3:ListBucket",
     # A part of the CDK's grant to read a secret, which does not read its value.
@@ -145,11 +152,14 @@ class Deployed:
     consumer_role: str
     functions: list[str]
     bucket: str | None
+    breaker: str | None
     sink: Stored = field(init=False)
 
     def works(self) -> dict[str, bool]:
-        """Return which parts work: ingress, sink, dead-letter queue, redelivery, and S3 if there is a bucket."""
-        found = {"ingress": False, "sink": False, "dead-letter queue": False, "redelivery": False, "S3": False}
+        """Return which parts work: ingress, sink, dead-letter queue, redelivery, S3 if there is a bucket, and a circuit
+        breaker if there is one."""
+        parts = ("ingress", "sink", "dead-letter queue", "redelivery", "S3", "circuit breaker")
+        found = dict.fromkeys(parts, False)
         self.restart()
         id = str(uuid.uuid4())
         found["ingress"] = self.send(id) == 202
@@ -166,7 +176,44 @@ class Deployed:
             # A batch first logs whether it could be postponed, and then what failed.
             wait_for(lambda: any(line.get("failed") for line in self.lines_since(id)), SECONDS)
             found["redelivery"] = not [line for line in self.lines_since(id) if line["message"] == "not postponed"]
+        found["circuit breaker"] = self.breaker is None or self.breaks(self.breaker)
         return found
+
+    def breaks(self, breaker: str) -> bool:
+        """Tell whether the circuit breaker pauses the webhook, and resumes it."""
+        events, lambda_ = self.webhook.target.client("events"), self.webhook.target.client("lambda")
+        id = self.webhook.physical("AWS::Lambda::EventSourceMapping", self.webhook.id)
+        arn = lambda_.get_event_source_mapping(UUID=id)["EventSourceMappingArn"]
+        rule = self.webhook.physical("AWS::Events::Rule", self.webhook.id)
+
+        def state() -> tuple[bool, bool, bool]:
+            """Whether the mapping is on, whether it has tags, and whether the rule is on."""
+            is_on = lambda_.get_event_source_mapping(UUID=id)["State"] == "Enabled"
+            return (
+                is_on,
+                bool(lambda_.list_tags(Resource=arn)["Tags"]),
+                events.describe_rule(Name=rule)["State"] == "ENABLED",
+            )
+
+        def call(event: dict[str, Any]) -> None:
+            lambda_.invoke(FunctionName=breaker, Payload=json.dumps(event).encode())
+
+        line = json.dumps({"level": "ERROR", "message": "sink down"})
+        data = base64.b64encode(gzip.compress(json.dumps({"logEvents": [{"message": line}]}).encode())).decode()
+        try:
+            with self.sink.trouble():
+                call({"awslogs": {"data": data}})
+                if state() != (False, True, True):
+                    return False
+            for resumes in (0, 1):
+                due = f"wait=60 next=1 full=2 resumes={resumes}"
+                lambda_.tag_resource(Resource=arn, Tags={"scalable-webhook:breaker": due})
+                call({"source": "aws.events"})
+            return state() == (True, False, False)
+        finally:
+            lambda_.update_event_source_mapping(UUID=id, Enabled=True)
+            lambda_.untag_resource(Resource=arn, TagKeys=list(lambda_.list_tags(Resource=arn)["Tags"]))
+            events.disable_rule(Name=rule)
 
     def stores(self, id: str) -> bool:
         """Tell whether the webhook is stored in the end. Do not wait after the consumer has logged a failure."""
@@ -205,6 +252,8 @@ class Deployed:
         for name in self.functions:
             variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
             variables["RESTARTED"] = str(uuid.uuid4())
+            if name == self.breaker:
+                variables["WEBHOOK_BREAKER_SUCCESSES"] = "1"  # there are two seconds between two probes
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
     def lines_since(self, id: str) -> list[dict[str, Any]]:
@@ -230,7 +279,9 @@ def deployed(emulator: Emulator, app: Path, context: list[str]) -> Deployed:
     roles.read([name for name in names("AWS::IAM::Role") if "ScalableWebhookLogs" not in name])
     consumer_role = observed.physical("AWS::IAM::Role", "WebhookConsumerRole")
     buckets = [*names("AWS::S3::Bucket"), None]
-    return Deployed(observed, webhook.url, roles, consumer_role, names("AWS::Lambda::Function"), buckets[0])
+    functions = names("AWS::Lambda::Function")
+    breakers = [*(name for name in functions if "Breaker" in name), None]
+    return Deployed(observed, webhook.url, roles, consumer_role, functions, buckets[0], breakers[0])
 
 
 def in_table(app: Deployed, table: str, action: str) -> Stored:
@@ -291,7 +342,7 @@ def test_no_action_is_missing_and_none_is_superfluous(app_dir: Path, table: str,
     everything_is_needed(app)
 
 
-@pytest.mark.slow(30)
+@pytest.mark.slow(60)
 def test_no_action_is_missing_and_none_is_superfluous_with_a_database(strict: Emulator) -> None:
     with postgres_server.running() as server:
         app = deployed(strict, EXAMPLES / "postgres", server.context())

@@ -27,6 +27,8 @@ for id, ingress, server in (
         id,
         ingress=ingress,
         delivery_id_header="Idempotency-Key",
+        # Its pauses would keep most faults from the consumer. tests/deployed/test_breaker.py is about it.
+        breaker=False,
         sink=Sink.postgres(host=host, port=int(port), database_name="postgres", secret=secret, tls=False),
         queue=sqs.Queue(
             stack,
