@@ -71,7 +71,10 @@ class Act:
     @property
     def ok(self) -> bool:
         ours = self.with_queue
-        return not (ours.lost or ours.duplicates or self.dead_lettered) and 0 < ours.peak_connections <= self.limit
+        # A side that stores nothing is broken, and shows nothing.
+        compares = self.without_queue.stored > 0
+        kept = not (ours.lost or ours.duplicates or self.dead_lettered)
+        return compares and kept and 0 < ours.peak_connections <= self.limit
 
 
 def play(emulator: Emulator) -> Act:

@@ -1,4 +1,4 @@
-"""The circuit breaker of a deployed webhook, whose Postgres goes down; and the pings of the other sinks.
+"""The circuit breaker of a deployed webhook, whose Postgres goes down; and pings of other sinks.
 
 Nothing waits for the rule, which calls each minute: the tests call the circuit breaker as the rule does.
 """
@@ -18,17 +18,14 @@ from scalable_webhook_cli.burst import ID_HEADER
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import wait_for
-from scalable_webhook_cli.processes import free_port
 from webhook_runtime.contract.pausing import BREAKER, PAUSED_BY
-from webhook_runtime.contract.settings import DataApiSettings, DynamoDBSettings, HttpSettings
+from webhook_runtime.contract.settings import DataApiSettings, DynamoDBSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.outcome import SinkDown
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
-from webhook_runtime.sinks.http import HttpSink
 
 from ..runtime.doubles import Invocation
-from ..sinks.http_service import HttpService
 from ..suite.patience import SECONDS, http
 
 STATE = "scalable-webhook:breaker"
@@ -212,11 +209,7 @@ def test_a_line_that_merely_has_the_words_starts_nothing(webhook: Webhook) -> No
     assert webhook.is_at_rest()
 
 
-# The pings of the other sinks.
-
-
-def http_sink(port: int) -> HttpSink:
-    return HttpSink(HttpSettings(f"http://127.0.0.1:{port}/in", 5), None)
+# The pings that only a whole AWS can answer.
 
 
 def test_the_ping_of_dynamodb_stores_nothing_and_finds_a_missing_table(emulator: Emulator) -> None:
@@ -252,16 +245,3 @@ def test_the_ping_of_the_data_api_is_down_without_its_cluster(emulator: Emulator
     settings = DataApiSettings(cluster, secret, "postgres", "orders", "webhooks", True)
     with pytest.raises(SinkDown):
         DataApiSink(settings, emulator.client("rds-data")).ping(Deadline(Invocation()))
-
-
-def test_the_ping_of_an_http_service_is_down_while_nothing_listens() -> None:
-    service = HttpService()
-    sink = http_sink(service.port)
-    try:
-        sink.ping(Deadline(Invocation()))
-        assert service.stored == {}
-    finally:
-        service.close()
-        sink.close()
-    with pytest.raises(SinkDown):
-        http_sink(free_port()).ping(Deadline(Invocation()))

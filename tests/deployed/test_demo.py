@@ -120,6 +120,7 @@ def act(**differences: Any) -> Any:
 def test_the_second_act_fails_if_our_side_loses_or_overruns(differences: dict[str, Any], ok: bool) -> None:
     assert act(**differences).ok is ok
     assert replace(act(), dead_lettered=1).ok is False
+    assert replace(act(), without_queue=replace(act().without_queue, stored=0)).ok is False
 
 
 def outage_act(*, without: dict[str, Any] | None = None, **differences: Any) -> Any:
