@@ -20,6 +20,7 @@ from webhook_runtime.contract.pausing import (
     PAUSED,
     PAUSED_AT,
     PAUSED_BY,
+    PERHAPS_DOWN,
     SINK_DOWN,
     SLOW_START,
     time_text,
@@ -276,7 +277,7 @@ def _is_outage(text: str) -> bool:
         line = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(line, dict) and line.get("level") == "ERROR" and line.get("message") == SINK_DOWN
+    return isinstance(line, dict) and line.get("level") == "ERROR" and line.get("message") in (SINK_DOWN, PERHAPS_DOWN)
 
 
 def _tell_paused(state: _State, now: float) -> None:

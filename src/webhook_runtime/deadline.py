@@ -22,7 +22,7 @@ _RESERVE = 1.0
 _SHARE = 0.25
 # A machine may give a function no turn for so many seconds: a shorter look can be late by no fault of its own.
 PAUSE = 0.5
-_OUT_OF_TIME = "OutOfTime"
+OUT_OF_TIME = "OutOfTime"
 # The least time that a block gets.
 _LEAST = 0.01
 # Raise again after so many seconds, if the block goes on: its cleanup hangs, or it caught the first one.
@@ -86,7 +86,7 @@ class Deadline:
         wait = self._pace.wait()
         needed = wait + (self._pace.seconds(webhooks) if self._has_asked else 0)
         if needed > self.remaining():
-            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
+            raise SinkDown("the function had no time left for it", retry_after=0, error=OUT_OF_TIME)
         time.sleep(wait)
         self._waited += wait
         self._has_asked = True
@@ -111,7 +111,7 @@ class Deadline:
         answer that the others get at once.
         """
         if self._longest > self.remaining():
-            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
+            raise SinkDown("the function had no time left for it", retry_after=0, error=OUT_OF_TIME)
         self.turn(webhooks)
         # Without the time in which another try of this call waits for its turn.
         began = time.monotonic() - self._waited
@@ -120,9 +120,9 @@ class Deadline:
                 yield
         except TimeIsUp:
             self._tell_pace(webhooks, None)
-            raise SinkDown("it did not end within the function's time", error=_OUT_OF_TIME) from None
+            raise SinkDown("it did not end within the function's time", error=OUT_OF_TIME) from None
         except SinkDown as down:
-            if down.error != _OUT_OF_TIME:
+            if down.error != OUT_OF_TIME:
                 self._tell_pace(webhooks, None)
             raise
         except BaseException:
@@ -151,12 +151,12 @@ class Deadline:
         takes the time of another one, or of the sink. Raise SinkDown if no time is left, or when it is up.
         """
         if self.is_over():
-            raise SinkDown("the function had no time left for it", retry_after=0, error=_OUT_OF_TIME)
+            raise SinkDown("the function had no time left for it", retry_after=0, error=OUT_OF_TIME)
         try:
             with _ended_after(self.part(behind + 1)):
                 yield
         except TimeIsUp:
-            raise SinkDown("it takes too long to verify and filter it", error=_OUT_OF_TIME) from None
+            raise SinkDown("it takes too long to verify and filter it", error=OUT_OF_TIME) from None
 
     @contextmanager
     def told(self) -> Iterator[None]:

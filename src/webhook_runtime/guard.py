@@ -48,7 +48,7 @@ def outcome(error: BaseException) -> Outcome:
     if is_a(error, RetryAfter):
         return Outcome(Kind.RETRY, said.error, said.reason, said.seconds)
     logs.logger.error("the handler raised", exc_info=logs.raised(error))
-    return Outcome(Kind.RETRY, said.error, logs.text_of(error) or said.error)
+    return Outcome(Kind.RETRY, said.error, logs.text_of(error) or said.error, is_trouble=True)
 
 
 def _value(get: Callable[[], Any]) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from webhook_runtime import logs
 from webhook_runtime.batch import Batch, Message
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
-from webhook_runtime.contract.pausing import FAILURES, SINK_DOWN
+from webhook_runtime.contract.pausing import FAILURES, PERHAPS_DOWN, SINK_DOWN
+from webhook_runtime.deadline import OUT_OF_TIME
 from webhook_runtime.outcome import Kind
 
 # An event source mapping takes a while to stop. Before its last try, a webhook waits for that.
@@ -26,19 +27,25 @@ class Outage:
     def look_at(self, batch: Batch, failed: Sequence[Message]) -> None:
         """Count a batch, and log an outage: after so many of them, and before the last try of any webhook.
 
-        Other environments count by themselves, and a webhook may be alone in the queue.
+        Other environments count by themselves, and a webhook may be alone in the queue. Then nothing tells whether the
+        sink is down or chokes on this webhook: the circuit breaker asks the sink.
         """
-        if any(message.outcome.kind in (Kind.STORED, Kind.DUPLICATE) for message in batch.messages):
+        stores = any(message.outcome.kind in (Kind.STORED, Kind.DUPLICATE) for message in batch.messages)
+        if stores:
             self._batches = 0
-        if batch.down is None:
+        troubled = [message for message in batch.messages if message.outcome.is_trouble]
+        # A sink that is slow has stored something before the time was up.
+        if batch.down is not None and not (stores and batch.down.error == OUT_OF_TIME):
+            line, outcome, affected = SINK_DOWN, batch.down, failed
+        elif troubled and not stores:
+            line, outcome, affected = PERHAPS_DOWN, troubled[0].outcome, troubled
+        else:
             return
         self._batches += 1
-        before_last = [message for message in failed if self._last is not None and message.attempt == self._last - 1]
+        before_last = [message for message in affected if self._last is not None and message.attempt == self._last - 1]
         for message in before_last:
             message.delay = min(message.delay + _STOPS_SECONDS, MAX_DELAY_SECONDS)
         if before_last or self._batches % self._failures == 0:
             # An error, so that no log level hides it.
-            logs.logger.error(
-                SINK_DOWN,
-                extra={"batches": self._batches, "error": batch.down.error, "reason": batch.down.reason},
-            )
+            told = {"batches": self._batches, "error": outcome.error, "reason": outcome.reason}
+            logs.logger.error(line, extra=told)

@@ -165,6 +165,12 @@ def test_a_line_that_has_the_words_elsewhere_starts_nothing(text: str, world: Wo
     assert world.aws.calls == []
 
 
+def test_a_line_about_single_webhooks_is_looked_at_too(world: World) -> None:
+    world.aws.sink = "down"
+    world.line('{"level": "ERROR", "message": "perhaps sink down"}')
+    assert not world.aws.on
+
+
 def test_one_line_among_others_is_enough() -> None:
     told = ["START", '{"level": "INFO", "message": "batch"}', '{"message": "sink down", "level": "ERROR"}']
     assert tells_of_outage(lines(*told)["awslogs"]["data"])

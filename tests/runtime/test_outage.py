@@ -10,13 +10,14 @@ from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.outage import Outage
-from webhook_runtime.outcome import Kind, Outcome
+from webhook_runtime.outcome import Kind, Outcome, SinkDown
 from webhook_runtime.redelivery import Redelivery
 
 from .doubles import Invocation, Sqs
 from .test_consumer import BUSY, DOWN, FIFO, POISON, Memory, sqs_record
 
 FORBIDDEN = RuntimeError("a bug")
+TROUBLE = Outcome(Kind.RETRY, "HTTP 500", "the service answered 500", is_trouble=True)
 
 
 class Environment:
@@ -36,9 +37,9 @@ class Environment:
         self._consumer.handle({"Records": list(records)}, Invocation())
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[int]:
+def told(caplog: pytest.LogCaptureFixture, line: str = "sink down") -> list[int]:
     """Return the count of batches in each line about an outage since the last call."""
-    lines = [each for each in caplog.records if each.message == "sink down"]
+    lines = [each for each in caplog.records if each.message == line]
     assert all(each.levelno == logging.ERROR for each in lines)
     caplog.clear()
     return [vars(each)["batches"] for each in lines]
@@ -73,18 +74,20 @@ def test_a_webhook_that_fails_alone_is_no_outage(outcome: Outcome, caplog: pytes
     assert told(caplog) == []
 
 
-@pytest.mark.parametrize("trouble", [DOWN, FORBIDDEN])
+@pytest.mark.parametrize(
+    ("trouble", "line"), [(DOWN, "sink down"), (FORBIDDEN, "sink down"), (TROUBLE, "perhaps sink down")]
+)
 @pytest.mark.parametrize("more", [{}, FIFO])
 @pytest.mark.parametrize("tries", [2, 3, 5, 1000])
 def test_it_is_told_before_the_last_try_of_a_webhook_that_is_alone(
-    trouble: Exception, more: Any, tries: int, caplog: pytest.LogCaptureFixture
+    trouble: Any, line: str, more: Any, tries: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each environment sees it once."""
     lines = []
     for attempt in (1, tries - 1, tries):
         environment = Environment(Memory(a=trouble), 100, tries)
         environment.handle(sqs_record("a", attempt=attempt, **more))
-        lines.append(told(caplog))
+        lines.append(told(caplog, line))
         delays = list(environment.sqs.delays().values())
         if attempt == tries - 1:
             # Its last try waits until the mapping has stopped.
@@ -96,6 +99,37 @@ def test_it_is_told_before_the_last_try_of_a_webhook_that_is_alone(
     assert lines == [[1] if tries == 2 else [], [1], []]
 
 
+def test_single_webhooks_that_fail_by_the_sink_are_perhaps_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    environment = Environment(Memory(a=TROUBLE, b=POISON))
+    for batch in range(1, 7):
+        environment.handle(sqs_record("a"), sqs_record("b"))
+        assert told(caplog, "perhaps sink down") == ([batch] if batch % 3 == 0 else [])
+    assert told(caplog) == []
+
+
+def test_a_sink_that_stores_others_has_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """One webhook on which it chokes, between others, in their batch or in the next one."""
+    environment = Environment(Memory(a=TROUBLE))
+    for attempt in (1, 2, 3, 4):
+        environment.handle(sqs_record("a", attempt=attempt), sqs_record(f"b{attempt}"))
+    for _ in range(3):
+        environment.handle(sqs_record("a"))
+        environment.handle(sqs_record("b"))
+    assert (told(caplog, "perhaps sink down"), told(caplog)) == ([], [])
+    assert max(environment.sqs.delays().values()) <= 1
+
+
+def test_a_sink_that_is_slow_has_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    slow = SinkDown("the function had no time left for it", retry_after=0, error="OutOfTime")
+    environment = Environment(Memory(b=slow))
+    for attempt in (1, 2, 3, 4):
+        environment.handle(sqs_record(f"a{attempt}"), sqs_record("b", attempt=attempt))
+    assert told(caplog) == []
+    environment = Environment(Memory(b=slow), 1)
+    environment.handle(sqs_record("b"))
+    assert told(caplog) == [1]  # nothing at all in this time
+
+
 def test_only_the_webhooks_before_their_last_try_wait_longer() -> None:
     environment = Environment(Memory(a=DOWN))
     environment.handle(*(sqs_record(f"{'a' if n == 1 else n}", attempt=n) for n in (1, 2, 3, 4)))
@@ -104,8 +138,6 @@ def test_only_the_webhooks_before_their_last_try_wait_longer() -> None:
 
 
 def test_a_wait_is_never_longer_than_sqs_takes(caplog: pytest.LogCaptureFixture) -> None:
-    from webhook_runtime.outcome import SinkDown
-
     environment = Environment(Memory(a=SinkDown("closed", retry_after=10**6)))
     environment.handle(sqs_record("a", attempt=4))
     assert list(environment.sqs.delays().values()) == [MAX_DELAY_SECONDS]

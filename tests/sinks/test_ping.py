@@ -11,13 +11,15 @@ from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import HttpSettings
 from webhook_runtime.deadline import Deadline
-from webhook_runtime.outcome import SinkDown
+from webhook_runtime.outage import Outage
+from webhook_runtime.outcome import RetryAfter, SinkDown
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks import Pinged, Sink
 from webhook_runtime.sinks.http import HttpSink
 from webhook_runtime.sinks.python import PythonSink
-from webhook_runtime.testing import webhook
+from webhook_runtime.testing import sqs_event, webhook
 
+from ..runtime.doubles import Sqs
 from .harnesses import EncodedHarness, Harness, MySqlHarness, PostgresHarness
 from .http_service import HttpService
 from .queue_harness import Invocation
@@ -142,6 +144,47 @@ def ping_answered(status: int) -> None:
     finally:
         service.close()
     assert service.stored == {}
+
+
+def lines_of(sink: Sink, caplog: pytest.LogCaptureFixture, **outage: int) -> list[str]:
+    """Return the lines about an outage after each try of a webhook that is alone in the queue."""
+    consumer = Consumer(
+        sink,
+        Redelivery(Sqs(), "http://sqs/Queue", Backoff(1, 1)),
+        None,
+        5,
+        outage=Outage(outage.get("failures", 3), 5),
+    )
+    for attempt in (1, 2, 3, 4):
+        consumer.handle(sqs_event(webhook("alone", id="alone", attempt=attempt)), Invocation(30))
+    return [each.message for each in caplog.records if each.message.endswith("sink down")]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_webhook_that_is_alone_notices_an_http_service_that_is_down(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service counts as down after two of them. The circuit breaker is asked before the last try of this one."""
+    service = HttpService()
+    service.answers += [(status, {})] * 8
+    sink = HttpSink(HttpSettings(f"http://127.0.0.1:{service.port}/in", 5, None, None), None)
+    assert lines_of(sink, caplog) == ["perhaps sink down"] * 2
+    sink.close()
+    service.close()
+
+
+def test_any_error_of_a_users_handler_is_perhaps_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    def handle(_: object) -> None:
+        raise ConnectionError("the connection was refused")
+
+    assert lines_of(PythonSink(handle), caplog) == ["perhaps sink down"] * 2
+
+
+def test_a_time_that_a_users_handler_asks_for_is_none(caplog: pytest.LogCaptureFixture) -> None:
+    def handle(_: object) -> None:
+        raise RetryAfter(600)
+
+    assert lines_of(PythonSink(handle), caplog) == []
 
 
 def test_any_error_of_a_users_ping_tells_that_the_sink_is_down() -> None:

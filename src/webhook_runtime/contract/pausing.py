@@ -9,6 +9,8 @@ PAUSED_AT = "scalable-webhook:paused-at"
 BREAKER = "the circuit breaker"
 
 SINK_DOWN = "sink down"
+# Single webhooks failed, and the sink may be to blame. A filter of the log finds both lines by the words of the first.
+PERHAPS_DOWN = f"perhaps {SINK_DOWN}"
 PAUSED = "paused"
 
 # Without a circuit breaker, this many batches in a row are an outage as well.

@@ -110,7 +110,7 @@ def _outcome(response: dict[str, Any]) -> Outcome:
     if error["Code"] == "DuplicateItem":
         return DUPLICATE
     kind = Kind.PERMANENT if error["Code"] in _BAD_ITEM else Kind.RETRY
-    return Outcome(kind, error["Code"], error.get("Message", ""))
+    return Outcome(kind, error["Code"], error.get("Message", ""), is_trouble=kind is Kind.RETRY)
 
 
 def deployed() -> DynamoDBSink:

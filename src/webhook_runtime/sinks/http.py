@@ -232,7 +232,7 @@ class HttpSink:
         if before not in (None, webhook.key):
             self._troubled_by = None
             raise trouble
-        return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after)
+        return Outcome(Kind.RETRY, trouble.error, trouble.reason, trouble.retry_after, is_trouble=True)
 
     def _post(self, webhook: Webhook, deadline: Deadline) -> Outcome:
         headers = self._headers(webhook)
@@ -328,7 +328,8 @@ def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
     if status in _DOWN:
         raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
     permanent = 400 <= status < 500 and status not in _RETRIED
-    return Outcome(Kind.PERMANENT if permanent else Kind.RETRY, f"HTTP {status}", reason, retry_after)
+    kind = Kind.PERMANENT if permanent else Kind.RETRY
+    return Outcome(kind, f"HTTP {status}", reason, retry_after, is_trouble=status >= 500)
 
 
 def _answered(response: "urllib3.BaseHTTPResponse") -> str:
