@@ -61,8 +61,8 @@ class Kind(Enum):
 class Outcome(NamedTuple):
     """The outcome of one webhook.
 
-    If it is not stored: the class of the error, the reason, the seconds until its retry if a time was asked for, the
-    secret that no signature fits, and whether the sink may be to blame.
+    If it is not stored: the class of the error, the reason, the seconds until its retry if a time was asked for, and
+    the secret that no signature fits. ``is_trouble`` tells that the sink may be to blame.
     """
 
     kind: Kind

@@ -175,7 +175,7 @@ def test_a_webhook_that_is_alone_notices_an_http_service_that_is_down(
 
 def test_any_error_of_a_users_handler_is_perhaps_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     def handle(_: object) -> None:
-        raise ConnectionError("the connection was refused")
+        raise ConnectionError("the connection is closed")
 
     assert lines_of(PythonSink(handle), caplog) == ["perhaps sink down"] * 2
 
