@@ -1,11 +1,15 @@
-"""The concerns that webhooks of a stack share: the role for API Gateway's logs, and the size of the stack."""
+"""The concerns that webhooks of a stack share: the role for API Gateway's logs, and the limits of a stack."""
 
+import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import cast
 
 import jsii
 from aws_cdk import CfnElement, CfnResource, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct, IValidation
 
 from cdk_scalable_webhook import findings
@@ -13,9 +17,13 @@ from cdk_scalable_webhook import findings
 # The child of a stack with the account's role for logs.
 _LOGS = "ScalableWebhook Logs"
 _WATCHED = "ScalableWebhook Stack"
+# The child of a webhook that is the circuit breaker's subscription filter.
+BREAKER_FILTER = "BreakerFilter"
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 _MAX_RESOURCES = 500
 _LIMIT_OF_THE_CDK = "@aws-cdk/core:stackResourceLimit"
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_MAX_FILTERS = 2
 
 
 def log_account(api: apigateway.RestApi) -> IConstruct:
@@ -86,6 +94,24 @@ class _Watch:
     def validate(self) -> list[str]:
         constructs = self._stack.node.find_all()
         self._one_account_at_a_time(constructs)
+        return [*self._too_many_filters(constructs), *self._too_many_resources(constructs)]
+
+    def _too_many_filters(self, constructs: list[IConstruct]) -> Iterator[str]:
+        """Reject a log group with more subscription filters than it can have, if one is that of a circuit breaker."""
+        filters = [each for each in constructs if isinstance(each, logs.CfnSubscriptionFilter)]
+        of_group = Counter(self._group(each) for each in filters)
+        for each in filters:
+            if each.node.id == BREAKER_FILTER and (count := of_group[self._group(each)]) > _MAX_FILTERS:
+                webhook = each.node.path.rpartition("/")[0].removesuffix("/Default")
+                yield (
+                    f"the log group of the consumer must have {_MAX_FILTERS} subscription filters at most, got {count} "
+                    f"in {webhook}, one of them that of its circuit breaker; leave one out, or set breaker=False"
+                )
+
+    def _group(self, each: logs.CfnSubscriptionFilter) -> str:
+        return json.dumps(self._stack.resolve(each.log_group_name), sort_keys=True)
+
+    def _too_many_resources(self, constructs: list[IConstruct]) -> list[str]:
         limit = self._stack.node.try_get_context(_LIMIT_OF_THE_CDK)
         limit = _MAX_RESOURCES if limit is None else int(limit)
         count = self._resources(constructs)

@@ -19,6 +19,7 @@ from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.route.sink import Sink
+from cdk_scalable_webhook.stack import BREAKER_FILTER
 from webhook_runtime.contract.pausing import FAILURES, PAUSED, SINK_DOWN
 from webhook_runtime.contract.settings import BreakerSettings, to_environment
 
@@ -191,7 +192,7 @@ def create_breaker(
     )
     lines = logs.CfnSubscriptionFilter(
         scope,
-        "BreakerFilter",
+        BREAKER_FILTER,
         destination_arn=function.function_arn,
         # The function looks closer: a line that has these words elsewhere starts nothing.
         filter_pattern=f'"{SINK_DOWN}"',

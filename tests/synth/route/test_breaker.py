@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, Duration, Stack, Token
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
@@ -198,3 +199,30 @@ def test_its_metrics_count_lines(stack: Stack) -> None:
         '{ $.message = "paused" }': "WebhookBreaker",
         '{ $.message = "sink down" }': "WebhookConsumer",
     }
+
+
+def test_a_log_group_has_two_filters_at_most() -> None:
+    """Two of the user's fit only without the circuit breaker."""
+
+    def synthesised(filters: int, breaker: bool) -> None:
+        app = App()
+        stack = Stack(app, "Stack")
+        webhook = ScalableWebhook(stack, "Webhook", sink=HTTP, breaker=breaker)
+        for number in range(filters):
+            logs.CfnSubscriptionFilter(
+                stack,
+                f"Filter{number}",
+                destination_arn="arn:aws:lambda:us-east-1:123456789012:function:Theirs",
+                filter_pattern="",
+                log_group_name=webhook.consumer.log_group.log_group_name,
+            )
+        app.synth()
+
+    synthesised(1, True)
+    synthesised(2, False)
+    with pytest.raises(
+        RuntimeError,
+        match="the log group of the consumer must have 2 subscription filters at most, got 3 in Stack/Webhook, one of "
+        "them that of its circuit breaker; leave one out, or set breaker=False",
+    ):
+        synthesised(2, True)
