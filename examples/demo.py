@@ -148,17 +148,17 @@ def tabled(outcomes: list[Outcome]) -> Table:
     return table
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, stopped: int) -> int:
     """Run the demo, and save its pictures in the folder. Return the exit status: 0 if no webhook was lost or stored
     twice, no limit was exceeded, and the circuit breaker kept all webhooks."""
     say("starting the local AWS")
     with emulators.found_or_started() as emulator:
         say(f"local AWS at {emulator.endpoint}")
-        return play(emulator, folder)
+        return play(emulator, folder, stopped)
 
 
-def play(emulator: Emulator, folder: Path) -> int:
-    """Run the three parts, and return the exit status."""
+def play(emulator: Emulator, folder: Path, stopped: int) -> int:
+    """Run the three parts, the last with Postgres stopped for so many seconds, and return the exit status."""
     outcomes, webhooks = [], []
     for name, table in APPS.items():
         say(f"deploying examples/{name} with the CDK CLI")
@@ -170,7 +170,7 @@ def play(emulator: Emulator, folder: Path) -> int:
     act = demo_postgres.play(emulator)
     tables.append(demo_postgres.tabled(act))
     console.print(tables[1])
-    last = demo_outage.play(emulator)
+    last = demo_outage.play(emulator, stopped)
     tables.append(demo_outage.tabled(last))
     console.print(tables[2])
     saved = [folder / f"{name}.svg" for name in ("demo", "protection", "outage")]
@@ -216,9 +216,16 @@ if __name__ == "__main__":
         metavar="FOLDER",
         help="the folder of the pictures; default: build",
     )
+    parser.add_argument(
+        "--stopped",
+        type=int,
+        default=120,
+        metavar="SECONDS",
+        help="how long Postgres is stopped; default: 120. The tries of a webhook last up to a minute",
+    )
     arguments = parser.parse_args()
     interrupt_on_termination()
     try:
-        sys.exit(main(arguments.pictures.resolve()))
+        sys.exit(main(arguments.pictures.resolve(), arguments.stopped))
     except CliError as error:
         sys.exit(f"demo: FAILED {error}")

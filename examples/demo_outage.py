@@ -31,10 +31,9 @@ from scalable_webhook_cli.throttle import Throttle, throttles
 
 APP = Path(__file__).parents[1] / "benchmarks" / "ours" / "outage"
 STACK = "Outage"
-# Webhooks a second to each side, and the seconds: with the database, without it, and with it again.
+# Webhooks a second to each side, and the seconds with the database, before it is stopped and after.
 RATE = 10
-BEFORE, STOPPED, AFTER = 10, 120, 20
-WEBHOOKS = RATE * (BEFORE + STOPPED + AFTER)
+BEFORE, AFTER = 10, 20
 # The circuit breaker may wait two minutes for its next probe.
 _DRAIN_SECONDS = 400
 
@@ -170,22 +169,23 @@ def deployed(
     }
 
 
-def play(emulator: Emulator) -> Act:
-    """Send to both sides while the database is stopped, and count."""
+def play(emulator: Emulator, stopped: int) -> Act:
+    """Send to both sides while the database is stopped for so many seconds, and count."""
+    webhooks = RATE * (BEFORE + stopped + AFTER)
     say("deploying the same twice: without the circuit breaker, and with it")
     with postgres_server.running(max_connections=40) as server, deleted(emulator, STACK), ExitStack() as watching:
         arguments = {"Without": {"breaker": False}, "With": {"breaker": True}}
         sides = deployed(emulator, dict.fromkeys(arguments, server), arguments)
         measured = {id: watching.enter_context(side.watched()) for id, side in sides.items()}
-        label = "sending, while the database is stopped for two minutes"
-        with progress(label, 2 * WEBHOOKS) as advance, ThreadPoolExecutor(len(sides)) as threads:
+        label = f"sending, while the database is stopped for {stopped} seconds"
+        with progress(label, 2 * webhooks) as advance, ThreadPoolExecutor(len(sides)) as threads:
             over = Event()
             bursts = {
-                id: threads.submit(send, side.url, paced(RATE, WEBHOOKS, over), concurrency=1, on_answer=advance)
+                id: threads.submit(send, side.url, paced(RATE, webhooks, over), concurrency=1, on_answer=advance)
                 for id, side in sides.items()
             }
             try:
-                outage = _outage(server, list(sides.values()))
+                outage = _outage(server, list(sides.values()), stopped)
                 reports = {id: burst.result() for id, burst in bursts.items()}
             finally:
                 over.set()
@@ -196,13 +196,13 @@ def play(emulator: Emulator) -> Act:
         return Act(without_breaker, with_breaker, outage)
 
 
-def _outage(server: PostgresServer, sides: list[Deployed]) -> Outage:
-    """Stop the server for two minutes, once webhooks are stored on both sides."""
+def _outage(server: PostgresServer, sides: list[Deployed], stopped: int) -> Outage:
+    """Stop the server for so many seconds, once webhooks are stored on both sides."""
     if not wait_for(lambda: all(side.stored() >= RATE * BEFORE for side in sides), _DRAIN_SECONDS):
         raise CliError("the webhooks before the outage were not stored")
     server.stop()
     began = time.time()
-    time.sleep(STOPPED)
+    time.sleep(stopped)
     server.start()
     return Outage(began, time.time())
 
@@ -219,7 +219,8 @@ def paced(rate: float, count: int, over: Event) -> Iterator[Request]:
 def tabled(act: Act) -> Table:
     """Return both sides as one table."""
     sides = [act.without_breaker, act.with_breaker]
-    title = f"{RATE} webhooks a second, while Postgres is stopped for two minutes"
+    seconds = act.outage.ended - act.outage.began
+    title = f"{RATE} webhooks a second, while Postgres is stopped for {seconds:.0f} seconds"
     table = Table("", "no circuit breaker", "with it, the default", box=box.HORIZONTALS, title=title)
     for name, cells in {
         "accepted": [f"{side.report.accepted} of {side.report.sent}" for side in sides],

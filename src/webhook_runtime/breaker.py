@@ -207,7 +207,8 @@ class Breaker:
             logs.logger.warning("no probe", extra={"error": code_of(error), "reason": str(error)})
             return None
         if "FunctionError" in answer or not isinstance(said, dict):
-            logs.logger.warning("no probe", extra={"error": answer.get("FunctionError", "BadAnswer")})
+            kind = answer.get("FunctionError", "BadAnswer")
+            logs.logger.warning("no probe", extra={"error": kind, "reason": "the consumer failed"})
             return None
         return said.get("sink")
 

@@ -18,17 +18,18 @@ from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.message import Webhook
-from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome
+from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.testing import sqs_event, webhook
 
 from ..runtime.doubles import Invocation, Sqs
 from ..runtime.events import request
+from ..runtime.test_breaker import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 QUERIES = [text for text in re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL) if re.match(r"fields|filter|stats", text)]
-ROWS = re.findall(r"^\| (.+?) \| (publisher|consumer|API Gateway) \| (.+) \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| (.+?) \| (publisher|consumer|breaker|API Gateway) \| (.+) \|$", PAGE, re.MULTILINE)
 
 # The fields that depend on the path of a webhook in a test.
 OUTCOMES = {
@@ -43,6 +44,29 @@ OUTCOMES = {
 class _Sink:
     def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
         return [OUTCOMES[each.path] for each in webhooks]
+
+
+class _Down:
+    def store(self, _: Sequence[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
+        raise SinkDown("it is down")
+
+    def ping(self, _: Deadline) -> None:
+        raise SinkDown("it is down")
+
+
+class _Trouble:
+    def store(self, webhooks: Sequence[Webhook], _deadline: Deadline) -> Iterable[Outcome]:
+        return [Outcome(Kind.RETRY, "HTTP 500", "it answered 500", is_trouble=True)] * len(webhooks)
+
+
+def of_breaker() -> None:
+    """Log a pause, from its beginning to its end."""
+    world = World()
+    for sink in ("up", "broken", "down"):
+        world.aws.sink = sink
+        world.line()
+    world.aws.sink = "up"
+    world.minutes(2)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
@@ -61,6 +85,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> Iterator[dict[str, Any]]:
     )
     wanted = [webhook(json={"wanted": True}, path=path) for path in OUTCOMES]
     consumer.handle(sqs_event(*wanted, webhook(json={"wanted": False})), Invocation())
+    while_it_is_down = Consumer(_Down(), Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)))
+    for _ in range(3):
+        while_it_is_down.handle(sqs_event(webhook()), Invocation())
+    while_it_is_down.handle({"probe": True}, Invocation())
+    single = Consumer(_Trouble(), Redelivery(sqs, "https://sqs/queue", Backoff(30, 900)))
+    for _ in range(3):
+        single.handle(sqs_event(webhook()), Invocation())
+    of_breaker()
     formatter = logs._JsonLines()
     for record in caplog.records:
         yield json.loads(formatter.format(record))
@@ -74,7 +106,7 @@ def fields(caplog: pytest.LogCaptureFixture) -> dict[str, set[str]]:
 
 def test_there_is_something_to_check() -> None:
     assert len(QUERIES) == 3
-    assert len(ROWS) == 6
+    assert len(ROWS) == 12
 
 
 @pytest.mark.parametrize("query", QUERIES)
@@ -89,7 +121,7 @@ def test_a_query_names_existing_fields_and_messages(query: str, fields: dict[str
 
 @pytest.mark.parametrize(("line", "stage", "told"), ROWS, ids=[row[0] for row in ROWS])
 def test_a_line_has_the_fields_of_the_table(line: str, stage: str, told: str, fields: dict[str, set[str]]) -> None:
-    messages = [""] if stage == "API Gateway" else re.findall(r"`([\w-]+)`", line)
+    messages = [""] if stage == "API Gateway" else re.findall(r"`([\w -]+)`", line)
     for message in messages:
         names = set(re.findall(r"`(\w+)`", told))
         if told.startswith("the same"):

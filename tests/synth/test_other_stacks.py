@@ -33,7 +33,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 from constructs import Construct, IConstruct
 
-from cdk_scalable_webhook import ApiOptions, Ingress, ScalableWebhook, Sink, Source
+from cdk_scalable_webhook import ApiOptions, CircuitBreaker, Ingress, ScalableWebhook, Sink, Source
 
 from .grouped import grouped
 from .policies import listed
@@ -333,7 +333,8 @@ def test_a_list_known_only_at_deployment_remains_a_list() -> None:
 
 
 DOCUMENTED = re.search(
-    r"a webhook takes (\d+), with a direct integration (\d+)\. The first of a stack takes (\d+) more\. "
+    r"a webhook takes (\d+), with a direct integration (\d+)\. A \[circuit breaker\]\([^)]+\) takes (\d+) more\. "
+    r"The first of a stack takes (\d+) more\. "
     r"A further endpoint of `add_source\(\)` takes (\d+), a direct one (\d+), "
     r"and the first of these with a source (\d+) more",
     (Path(__file__).parents[2] / "docs" / "limits-and-costs.md").read_text(),
@@ -341,19 +342,20 @@ DOCUMENTED = re.search(
 
 
 def test_the_documented_number_of_resources_of_a_webhook_is_right() -> None:
-    def size(webhooks: int, endpoints: int, ingress: Callable[[], Ingress]) -> int:
+    def size(webhooks: int, endpoints: int, ingress: Callable[[], Ingress], **arguments: Any) -> int:
         stack = Stack(App(), "Stack", env=ENV)
         for each in range(webhooks):
-            webhook = ScalableWebhook(stack, f"Webhook{each}", ingress=ingress())
+            webhook = ScalableWebhook(stack, f"Webhook{each}", ingress=ingress(), **arguments)
         for each in range(endpoints):
             webhook.add_source(f"/{each}", Source.stripe(secret(Construct(stack, f"Of{each}"))))
         return len(Template.from_stack(stack).to_json()["Resources"])
 
     lambda_integration, direct = Ingress.lambda_integration, Ingress.direct_integration
     assert DOCUMENTED
-    webhook, webhook_direct, once, endpoint, endpoint_direct, verified = map(int, DOCUMENTED.groups())
+    webhook, webhook_direct, breaker, once, endpoint, endpoint_direct, verified = map(int, DOCUMENTED.groups())
     assert size(2, 0, lambda_integration) - size(1, 0, lambda_integration) == webhook
     assert size(1, 0, lambda_integration) == webhook + once
+    assert size(1, 0, direct, breaker=CircuitBreaker()) - size(1, 0, direct) == breaker
     assert size(2, 0, direct) - size(1, 0, direct) == webhook_direct
     assert size(1, 2, lambda_integration) - size(1, 1, lambda_integration) == endpoint
     assert size(1, 2, direct) - size(1, 1, direct) == endpoint_direct

@@ -51,7 +51,7 @@ def test_a_database_and_a_service_have_one_by_default(stack: Stack, tmp_path: Pa
     assert ScalableWebhook(stack, "Postgres", sink=postgres(stack)).breaker
     assert ScalableWebhook(stack, "Python", sink=python(tmp_path, "def ping(): ...")).breaker
     assert not ScalableWebhook(stack, "Table").breaker
-    assert not ScalableWebhook(stack, "Function", consumer=function(stack)).breaker
+    assert not ScalableWebhook(stack, "Existing", consumer=function(stack)).breaker
 
 
 @pytest.mark.parametrize(
