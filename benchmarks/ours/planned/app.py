@@ -29,5 +29,7 @@ for setting in app.node.get_context("settings").split():
         # A short outage, so that the measurement is short.
         queue=QueueOptions(max_receive_count=100),
         retry=Retry(initial=Duration.seconds(1), maximum=Duration.seconds(2)),
+        # It would pause for a minute, and the model of the retries is what is measured.
+        breaker=False,
     )
 app.synth()
