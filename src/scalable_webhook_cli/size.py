@@ -9,11 +9,10 @@ from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
 from webhook_runtime.contract import connections
 from webhook_runtime.contract.connections import Engine, Limit
+from webhook_runtime.contract.limits import MAX_IN_FLIGHT
 
 _SHARE = 0.25
 
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
-_IN_FLIGHT = 120_000
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 _REQUESTS_A_SECOND_OF_ONE = 10
 
@@ -197,11 +196,13 @@ def met_first(found: list[Bound], load: Load | None) -> Iterator[str]:
         yield f"{bound.webhooks_per_second:>10,.0f}  {bound.name}: {bound.origin}"
     first = found[0]
     yield f"Met first: {first.name}, at {first.webhooks_per_second:,.0f} webhooks a second."
-    in_flight = f"SQS has at most {_IN_FLIGHT:,} messages in flight, and messages that wait for a retry are in flight"
+    in_flight = (
+        f"SQS has at most {MAX_IN_FLIGHT:,} messages in flight, and messages that wait for a retry are in flight"
+    )
     if load is None:
         yield f"{in_flight}."
     else:
-        minutes = _IN_FLIGHT / load.webhooks_per_second / 60
+        minutes = MAX_IN_FLIGHT / load.webhooks_per_second / 60
         yield f"{in_flight}: {minutes:,.0f} minutes of an outage at {load.webhooks_per_second:,.10g} webhooks a second."
 
 

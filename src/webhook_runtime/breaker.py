@@ -22,6 +22,7 @@ from webhook_runtime.contract.pausing import (
     PAUSED_BY,
     PERHAPS_DOWN,
     SINK_DOWN,
+    SLOW_SECONDS,
     SLOW_START,
     time_text,
 )
@@ -33,8 +34,6 @@ _STATE = "scalable-webhook:breaker"
 
 # A rule may call a little early or late.
 _EARLY_SECONDS = 30
-# After so many seconds the full concurrency is set.
-_SLOW_SECONDS = 60
 _BETWEEN_PROBES = 2.0
 
 _TRIES, _BETWEEN_TRIES = 10, 3.0
@@ -172,7 +171,7 @@ class Breaker:
         if tags.get(PAUSED_BY) != BREAKER:  # a person has paused it while the sink was probed
             return
         # That of the mapping: a person may have changed it in the pause.
-        state = _State(state.wait, int(self._now()) + _SLOW_SECONDS, _concurrency(mapping) or state.full, resumes=1)
+        state = _State(state.wait, int(self._now()) + SLOW_SECONDS, _concurrency(mapping) or state.full, resumes=1)
         self._tag(mapping, {_STATE: state.text()})
         self._update(Enabled=True, **_at(min(state.full, SLOW_START)))
         self._untag(mapping, PAUSED_BY, PAUSED_AT)

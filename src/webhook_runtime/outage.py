@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from webhook_runtime import logs
 from webhook_runtime.batch import Batch, Message
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
-from webhook_runtime.contract.pausing import FAILURES, PERHAPS_DOWN, SINK_DOWN
+from webhook_runtime.contract.pausing import FAILURES, PERHAPS_DOWN, SINK_DOWN, STOPS_SECONDS
 from webhook_runtime.deadline import OUT_OF_TIME
 from webhook_runtime.outcome import Kind
-
-# An event source mapping takes a while to stop. Before its last try, a webhook waits for that.
-_STOPS_SECONDS = 120
 
 
 class Outage:
@@ -44,7 +41,7 @@ class Outage:
         self._batches += 1
         before_last = [message for message in affected if self._last is not None and message.attempt == self._last - 1]
         for message in before_last:
-            message.delay = min(message.delay + _STOPS_SECONDS, MAX_DELAY_SECONDS)
+            message.delay = min(message.delay + STOPS_SECONDS, MAX_DELAY_SECONDS)
         if before_last or self._batches % self._failures == 0:
             # An error, so that no log level hides it.
             told = {"batches": self._batches, "error": outcome.error, "reason": outcome.reason}

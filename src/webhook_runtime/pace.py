@@ -7,7 +7,7 @@ earlier than its webhooks have had their time. So it does not matter which envir
 import math
 import time
 
-from webhook_runtime.contract.pace import START
+from webhook_runtime.contract.pace import START, most_a_call
 
 # While the sink answers in time, an adaptive pace grows by this factor a second. Near to the rate of the last slow
 # answer it grows by this part of that rate. After a slow answer it keeps this part, and ignores all others for a
@@ -29,7 +29,7 @@ class Pace:
     @property
     def most(self) -> int:
         """The webhooks of one call to the sink: those of a second."""
-        return max(1, math.ceil(1 / self._each - 1e-9))
+        return most_a_call(self._each)
 
     def wait(self) -> float:
         """Return the seconds until the sink may be asked again."""

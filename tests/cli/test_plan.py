@@ -28,9 +28,9 @@ from scalable_webhook_cli.plan import fit as fits
 from scalable_webhook_cli.plan.bill import Usage
 from scalable_webhook_cli.plan.quantities import outage, per_second, seconds, shown
 from scalable_webhook_cli.plan.series import Series
-from scalable_webhook_cli.plan.simulation import IN_FLIGHT
 from scalable_webhook_cli.plan.template import Function, of_template, only
 from scalable_webhook_cli.target import Target
+from webhook_runtime.contract.limits import MAX_IN_FLIGHT
 
 # Five batches of 10 at a time, 40 ms each.
 DEPLOYED = Deployed(name="Orders/Webhook", max_concurrency=5, batch_size=10, rate_limit=100_000, burst_limit=100_000)
@@ -535,7 +535,7 @@ def test_the_circuit_breaker_resumes_with_two_batches_at_a_time() -> None:
 def test_webhooks_that_wait_for_a_retry_are_in_flight_and_there_are_not_more_than_sqs_allows() -> None:
     kind = replace(DEPLOYED, max_concurrency=1000, retry_initial=3600, retry_maximum=3600, burst_limit=125_000)
     result = plan(kind, Load(burst=125_000), outage=Outage(seconds=60))
-    assert result.peak_in_flight == IN_FLIGHT
+    assert result.peak_in_flight == MAX_IN_FLIGHT
     assert result.stored == 125_000
     assert result.drained_at > 3000
     assert "120,000 that SQS allows; new ones waited for these" in "\n".join(result.table())

@@ -9,8 +9,8 @@ from scalable_webhook_cli.plan.chart import chart
 from scalable_webhook_cli.plan.load import BatchTime, Load, Outage
 from scalable_webhook_cli.plan.quantities import shown
 from scalable_webhook_cli.plan.series import Step
-from scalable_webhook_cli.plan.simulation import IN_FLIGHT
 from scalable_webhook_cli.plan.template import Deployed
+from webhook_runtime.contract.limits import MAX_IN_FLIGHT
 
 _COLUMNS = 79
 
@@ -166,8 +166,8 @@ class Plan:
         return f"after {tries:,} tries" if tries is not None else "there is no dead-letter queue"
 
     def _in_flight(self) -> str:
-        full = "; new ones waited for these" if self.peak_in_flight >= IN_FLIGHT else ""
-        return f"of {IN_FLIGHT:,} that SQS allows{full}"
+        full = "; new ones waited for these" if self.peak_in_flight >= MAX_IN_FLIGHT else ""
+        return f"of {MAX_IN_FLIGHT:,} that SQS allows{full}"
 
     def _drained(self) -> str:
         return f"{shown(self.drain)} after {self._last()}" if self.load.burst or self.outage else ""

@@ -13,9 +13,9 @@ from scalable_webhook_cli.plan.load import BatchTime, Load, Outage
 from scalable_webhook_cli.plan.series import Series
 from scalable_webhook_cli.plan.template import Deployed
 from webhook_runtime.contract.backoff import Backoff
-
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
-IN_FLIGHT = 120_000
+from webhook_runtime.contract.limits import MAX_IN_FLIGHT
+from webhook_runtime.contract.pace import most_a_call
+from webhook_runtime.contract.pausing import SLOW_SECONDS, SLOW_START, STOPS_SECONDS
 
 # An event source mapping begins with 5 batches at a time, and adds up to 300 a minute.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
@@ -23,10 +23,6 @@ _BEGINS, _ADDS_A_SECOND = 5, 300 / 60
 
 # No document tells how long a mapping takes to stop or to start.
 _SWITCH_SECONDS = 5.0
-# The circuit breaker resumes with 2 batches at a time, for a minute.
-_SLOW_START, _SLOW_SECONDS = 2, 60.0
-# With it, a webhook waits longer before its last try, so that the mapping has stopped by then.
-_STOPS_SECONDS = 120.0
 
 # A plan of a steady load alone is of so many seconds.
 _STEADY_SECONDS = 300.0
@@ -241,13 +237,13 @@ class Simulation:
     def _limit(self) -> int:
         """Return the batches that may be in progress now."""
         if self._now < self._slow_until:
-            return min(self._concurrency, _SLOW_START)
+            return min(self._concurrency, SLOW_START)
         if self._concurrency <= _BEGINS:
             return self._concurrency
         return min(self._concurrency, int(_BEGINS + _ADDS_A_SECOND * (self._now - self._busy_since) + 1e-6))
 
     def _has_room(self) -> bool:
-        return self._number[_HIDDEN] + self._number[_IN_PROGRESS] < IN_FLIGHT
+        return self._number[_HIDDEN] + self._number[_IN_PROGRESS] < MAX_IN_FLIGHT
 
     def _fetch(self) -> None:
         """Start batches while there are webhooks, and room for more."""
@@ -267,7 +263,7 @@ class Simulation:
             self._busy_since = self._now
 
     def _start(self) -> None:
-        room = IN_FLIGHT - self._number[_HIDDEN] - self._number[_IN_PROGRESS]
+        room = MAX_IN_FLIGHT - self._number[_HIDDEN] - self._number[_IN_PROGRESS]
         webhooks = []
         for _ in range(min(self._size, self._number[_WAITING], room)):
             webhook = self._first()
@@ -339,7 +335,7 @@ class Simulation:
     def _delay(self, tries: int) -> float:
         if self._backoff is None:  # an existing consumer leaves the message to the queue
             return self._deployed.visibility
-        more = _STOPS_SECONDS if self._deployed.breaker and tries == self._tries - 1 else 0.0
+        more = STOPS_SECONDS if self._deployed.breaker and tries == self._tries - 1 else 0.0
         return self._backoff.delay(tries, self._uniform) + more
 
     # The circuit breaker.
@@ -369,7 +365,7 @@ class Simulation:
                 self._starts_at = (self._now if self._stops_at == math.inf else self._stops_at) + _SWITCH_SECONDS
         if self._now >= self._starts_at:
             self._is_enabled, self._starts_at = True, math.inf
-            self._slow_until = self._now + _SLOW_SECONDS
+            self._slow_until = self._now + SLOW_SECONDS
             counts.paused_seconds += self._now - self._paused_at
 
     def _settle(self) -> None:
@@ -388,7 +384,7 @@ def seconds_of(deployed: Deployed, time: BatchTime, size: int, *, is_down: bool 
     """Return the seconds of a batch: what the sink takes, and at least what the rate gives its webhooks."""
     each = deployed.seconds_each
     # A call to the sink has the webhooks of a second at most.
-    most = size if each is None else max(1, math.ceil(1 / each - 1e-9))
+    most = size if each is None else most_a_call(each)
     if is_down:  # the first call fails, and there is no other
         down = time.milliseconds if time.down is None else time.down
         return max(down / 1000, min(size, most) * (each or 0.0))

@@ -3,6 +3,10 @@
 # SQS counts body and attributes together.
 MAX_MESSAGE_BYTES = 1_048_576
 
+# Messages in progress, and those that wait for a retry.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+MAX_IN_FLIGHT = 120_000
+
 # SQS hides a message for at most 12 hours after it was received, and a batch may take 15 minutes of them.
 MAX_DELAY_SECONDS = 11 * 3600
 

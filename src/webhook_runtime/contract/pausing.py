@@ -16,8 +16,12 @@ PAUSED = "paused"
 # Without a circuit breaker, this many batches in a row are an outage as well.
 FAILURES = 3
 
-# The concurrency with which the circuit breaker resumes, the least that a mapping can have.
+# An event source mapping takes a while to stop. Before its last try, a webhook waits so many seconds for that.
+STOPS_SECONDS = 120
+
+# The concurrency with which the circuit breaker resumes, the least that a mapping can have, and for how many seconds.
 SLOW_START = 2
+SLOW_SECONDS = 60
 
 # The errors of a change to a mapping that is changing otherwise.
 IS_CHANGING = ("ResourceInUseException", "ResourceConflictException")
