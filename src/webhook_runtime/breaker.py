@@ -111,20 +111,20 @@ class Breaker:
         # outage.
         if mapping["State"] not in _ON:
             return
-        before = _State.of(self._tags(mapping))
-        wait = before.wait if before else self._initial
-        # A sink that goes down while the webhook resumes has not been up for long.
-        self._pause(mapping, before, self._longer(wait) if before and before.resumes else wait)
+        self._pause(mapping, _State.of(self._tags(mapping)))
 
-    def _pause(self, mapping: Mapping[str, Any], before: _State | None, wait: int) -> None:
+    def _pause(self, mapping: Mapping[str, Any], before: _State | None) -> None:
         """Pause the webhook, and probe the sink after the wait.
 
         The rule first: whatever fails then, it calls, and ``_look`` goes on. And once more at the end, since another
         call of this function may just have ended one.
         """
         now, full = int(self._now()), _concurrency(mapping)
-        if before is not None and full == SLOW_START:
-            full = before.full
+        wait = int(self._settings.breaker_initial_seconds)
+        if before is not None:
+            full = before.full if full == SLOW_START else full
+            # A sink that goes down while the webhook resumes has not been up for long.
+            wait = self._longer(before.wait) if before.resumes else before.wait
         state = _State(wait, now + wait, full)
         self._call_every_minute()
         self._tag(mapping, {PAUSED_BY: BREAKER, PAUSED_AT: time_text(now), _STATE: state.text()})
@@ -150,11 +150,11 @@ class Breaker:
         elif is_on:
             # A deployment has resumed it, or the call that began to pause it has failed.
             if self._sink() == DOWN:
-                self._pause(mapping, state, state.wait if state else self._initial)
+                self._pause(mapping, state)
             else:
                 self._end(mapping, tags)
         elif state is None:
-            self._pause(mapping, None, self._initial)
+            self._pause(mapping, None)
         elif not self._is_due(state):
             _tell_paused(state, self._now())
         elif self._is_up():
@@ -213,10 +213,6 @@ class Breaker:
 
     def _is_due(self, state: _State) -> bool:
         return self._now() >= state.next - _EARLY_SECONDS
-
-    @property
-    def _initial(self) -> int:
-        return int(self._settings.breaker_initial_seconds)
 
     def _longer(self, wait: int) -> int:
         return min(2 * wait, int(self._settings.breaker_maximum_seconds))

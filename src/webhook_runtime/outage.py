@@ -30,11 +30,10 @@ class Outage:
         stores = any(message.outcome.kind in (Kind.STORED, Kind.DUPLICATE) for message in batch.messages)
         if stores:
             self._batches = 0
-        troubled = [message for message in batch.messages if message.outcome.is_trouble]
         # A sink that is slow has stored something before the time was up.
         if batch.down is not None and not (stores and batch.down.error == OUT_OF_TIME):
             line, outcome, affected = SINK_DOWN, batch.down, failed
-        elif troubled and not stores:
+        elif not stores and (troubled := [message for message in batch.messages if message.outcome.is_trouble]):
             line, outcome, affected = PERHAPS_DOWN, troubled[0].outcome, troubled
         else:
             return

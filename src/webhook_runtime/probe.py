@@ -1,11 +1,12 @@
 """Ask the sink how it is, for the circuit breaker: from the consumer, which reaches it, and without a webhook."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from webhook_runtime import logs
 from webhook_runtime.deadline import Context, Deadline
 from webhook_runtime.outcome import SinkDown
+from webhook_runtime.sinks import Pinged, Sink
 
 UP, DOWN = "up", "down"
 
@@ -25,12 +26,12 @@ class _Brief:
         return min(left, self._context.get_remaining_time_in_millis())
 
 
-def probe(sink: Any, context: Context) -> dict[str, Any]:
+def probe(sink: Sink, context: Context) -> dict[str, Any]:
     """Return whether the sink is up. An error that does not say that it is down is raised: no one knows then."""
     deadline = Deadline(_Brief(context, _SECONDS))
     try:
         with deadline.step(webhooks=0):
-            sink.ping(deadline)
+            cast(Pinged, sink).ping(deadline)
     except SinkDown as down:
         logs.logger.info("probe", extra={"sink": DOWN, "error": down.error, "reason": down.reason})
         return {"sink": DOWN}

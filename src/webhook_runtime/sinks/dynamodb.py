@@ -48,22 +48,18 @@ class DynamoDBSink:
         # DynamoDB rejects an item without its key, and stores nothing.
         statement = f"INSERT INTO \"{self._table_name}\" VALUE {{'ping': ?}}"
         try:
-            answer = self._dynamodb.batch_execute_statement(
-                Statements=[{"Statement": statement, "Parameters": [{"S": "ping"}]}]
-            )
-        except AWS_FAILED as error:
-            if code_of(error) == "ValidationException":
-                return
-            raise SinkDown(str(error), error=code_of(error)) from error
-        outcome = _outcome(answer["Responses"][0])
+            (outcome,) = self._execute([{"Statement": statement, "Parameters": [{"S": "ping"}]}])
+        except BadWebhook:
+            return
         if outcome.kind is Kind.RETRY:
             raise SinkDown(outcome.reason, error=outcome.error)
 
     def _insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
+        return self._execute([self._statement(webhook) for webhook in webhooks])
+
+    def _execute(self, statements: list[dict[str, Any]]) -> list[Outcome]:
         try:
-            answer = self._dynamodb.batch_execute_statement(
-                Statements=[self._statement(webhook) for webhook in webhooks]
-            )
+            answer = self._dynamodb.batch_execute_statement(Statements=statements)
         except AWS_FAILED as error:
             if code_of(error) == "ValidationException":
                 raise BadWebhook(code_of(error), str(error)) from error

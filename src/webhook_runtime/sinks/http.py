@@ -209,10 +209,7 @@ class HttpSink:
         See: https://www.rfc-editor.org/rfc/rfc9110#name-safe-methods
         """
         try:
-            try:
-                response = self._request("HEAD", deadline)
-            except ProtocolError:  # the service has just closed a kept connection
-                response = self._request("HEAD", deadline)
+            response = self._requested("HEAD", deadline)
         except HTTPError as error:
             raise SinkDown(self._not_reached(), error=type(error).__name__) from error
         if response.status in _NOT_UP:
@@ -239,12 +236,7 @@ class HttpSink:
         if not all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers.items()):
             return Outcome(Kind.PERMANENT, "BadHeader", "a header that HTTP cannot carry")
         try:
-            try:
-                response = self._request("POST", deadline, headers, webhook.body)
-            except ProtocolError:
-                # The service has just closed a kept connection. The key makes a second try harmless.
-                deadline.turn()
-                response = self._request("POST", deadline, headers, webhook.body)
+            response = self._requested("POST", deadline, headers, webhook.body)
             if response.status == HTTPStatus.MISDIRECTED_REQUEST:
                 # This connection is for another service. A new one may be for the right one.
                 # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.20
@@ -260,6 +252,18 @@ class HttpSink:
     def _not_reached(self) -> str:
         # Only the host of the URL, whose path may be a secret.
         return f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
+
+    def _requested(
+        self, method: str, deadline: Deadline, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> "urllib3.BaseHTTPResponse":
+        """Send a request, and once more if the service has just closed a kept connection. The key of a webhook makes
+        that harmless.
+        """
+        try:
+            return self._request(method, deadline, headers, body)
+        except ProtocolError:
+            deadline.turn()
+            return self._request(method, deadline, headers, body)
 
     def _request(
         self, method: str, deadline: Deadline, headers: Mapping[str, str] | None = None, body: bytes | None = None
