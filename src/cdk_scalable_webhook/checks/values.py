@@ -189,6 +189,11 @@ def in_seconds(value: Duration) -> float:
     return value.to_seconds(integral=False)
 
 
+def longer_of(one: Duration, other: Duration) -> Duration:
+    """Return the longer one of two known durations."""
+    return max(one, other, key=in_seconds)
+
+
 def show(value: Duration | None) -> str:
     """Return a duration for a message."""
     return "no duration" if value is None else value.to_human_string()

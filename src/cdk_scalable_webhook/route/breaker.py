@@ -13,7 +13,14 @@ from constructs import Construct
 
 from cdk_scalable_webhook import findings, grants
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known, require_number, show
+from cdk_scalable_webhook.checks.values import (
+    in_seconds,
+    longer_of,
+    require_duration,
+    require_known,
+    require_number,
+    show,
+)
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.asset import packed
@@ -86,8 +93,7 @@ class CircuitBreaker:
     @property
     def longest_wait(self) -> Duration:
         """The longest wait between two probes."""
-        usual = self.first_wait if in_seconds(self.first_wait) > in_seconds(_MAXIMUM) else _MAXIMUM
-        return self.maximum or usual
+        return self.maximum or longer_of(_MAXIMUM, self.first_wait)
 
 
 def breaker_of(
@@ -102,10 +108,10 @@ def breaker_of(
     """
     if breaker is False:
         return None
+    known = None if tries is None or Token.is_unresolved(tries) else int(tries)
     if breaker is True:
         if sink is None or not (sink.can_be_pinged and sink.has_outages):
             return None
-        known = None if tries is None or Token.is_unresolved(tries) else int(tries)
         if known == 1 or (retention is not None and retention <= in_seconds(_MAXIMUM)):
             return None
         return CircuitBreaker(failures=FAILURES if known is None else min(FAILURES, known - 1))
@@ -119,9 +125,9 @@ def breaker_of(
             f"breaker needs a sink that can be pinged, got {type(sink).__name__} without; add def ping() to the module "
             "of its handler, which raises if the sink is down, or leave breaker out"
         )
-    if tries is not None and not Token.is_unresolved(tries) and breaker.failures >= tries:
+    if known is not None and breaker.failures >= known:
         raise ValueError(
-            f"failures of CircuitBreaker must be less than max_receive_count ({tries:.0f}), got {breaker.failures}: a "
+            f"failures of CircuitBreaker must be less than max_receive_count ({known}), got {breaker.failures}: a "
             "webhook would use up its tries before the pause; lower failures, or raise max_receive_count"
         )
     if retention is not None and in_seconds(breaker.longest_wait) >= retention:

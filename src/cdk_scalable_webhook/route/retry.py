@@ -3,7 +3,7 @@
 from aws_cdk import Duration
 
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known
+from cdk_scalable_webhook.checks.values import in_seconds, longer_of, require_duration, require_known
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
 
@@ -41,8 +41,7 @@ class Retry:
         """
         self.initial: Duration = require_known("retry initial", initial) or _INITIAL
         require_duration("retry initial", self.initial, Duration.seconds(1), _LONGEST)
-        usual = self.initial if in_seconds(self.initial) > in_seconds(_MAXIMUM) else _MAXIMUM
-        self.maximum: Duration = require_known("retry maximum", maximum) or usual
+        self.maximum: Duration = require_known("retry maximum", maximum) or longer_of(_MAXIMUM, self.initial)
         require_duration("retry maximum", self.maximum, self.initial, _LONGEST)
 
     def longest(self, max_receive_count: int) -> Duration:
