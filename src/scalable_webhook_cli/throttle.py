@@ -167,7 +167,7 @@ class Throttle:
         tags: Mapping[str, str] = self._lambda.list_tags(Resource=self._arn)["Tags"]
         return tags
 
-    @property
+    @cached_property
     def _arn(self) -> str:
         return str(self.describe()["EventSourceMappingArn"])
 

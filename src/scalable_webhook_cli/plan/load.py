@@ -35,6 +35,15 @@ class Load:
         if not self.burst and not self.then:
             raise CliError("a plan needs webhooks, got none; pass --burst, --then, or both")
 
+    @property
+    def burst_ends(self) -> float:
+        """The seconds until the burst is over. 0: there is none, or all of it arrives at once."""
+        return self.over if self.burst else 0.0
+
+    def settles_at(self, outage: "Outage | None") -> float:
+        """Return the seconds until burst and outage are over."""
+        return max(self.burst_ends, outage.end if outage else 0.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outage:

@@ -55,7 +55,6 @@ def plan(
     simulation = Simulation(deployed, load, outage, time, seed)
     simulation.run()
     counts, ages = simulation.counts, sorted(simulation.ages)
-    settled = max(load.over if load.burst else 0.0, outage.end if outage else 0.0)
     return Plan(
         deployed=deployed,
         load=load,
@@ -73,7 +72,7 @@ def plan(
         ages=Ages(p50=_percentile(ages, 0.5), p95=_percentile(ages, 0.95), highest=_percentile(ages, 1)),
         oldest=counts.oldest,
         drained_at=counts.drained_at,
-        drain=max(0.0, counts.drained_at - settled),
+        drain=max(0.0, counts.drained_at - load.settles_at(outage)),
         batches=counts.batches,
         pauses=counts.pauses,
         paused_seconds=counts.paused_seconds,
@@ -150,9 +149,8 @@ def _require_enough(deployed: Deployed, load: Load, time: BatchTime) -> None:
 def _closed_form(deployed: Deployed, load: Load, outage: Outage | None, time: BatchTime) -> ClosedForm:
     """Let webhooks flow: in at the rate of the load, and out at that of the sink while it is up."""
     rate, then = rate_of(deployed, time), min(load.then, deployed.rate_limit)
-    over = load.over if load.burst else 0.0
-    settled = max(over, outage.end if outage else 0.0)
-    moments = sorted({0.0, over, settled, *((outage.start, outage.end) if outage else ())})
+    over = load.burst_ends
+    moments = sorted({0.0, over, load.settles_at(outage), *((outage.start, outage.end) if outage else ())})
     backlog = 0.0 if over or not load.burst else float(_accepted(deployed, load.burst, 0.0))
     for start, end in pairwise(moments):
         within = _accepted(deployed, load.burst, over) / over if start < over else then

@@ -17,12 +17,8 @@ def seconds(text: str, option: str) -> float:
     Raises:
         CliError: It is none.
     """
-    if text == "0":
-        return 0.0
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise CliError(f"{option} must be a number with ms, s, m, h or d, such as 90s or 15m, got {text!r}")
-    return float(found[1]) * _SECONDS[found[2]]
+    number, unit = _read(_DURATION, text, f"{option} must be a number with ms, s, m, h or d, such as 90s or 15m")
+    return number * unit
 
 
 def per_second(text: str, option: str) -> float:
@@ -31,12 +27,18 @@ def per_second(text: str, option: str) -> float:
     Raises:
         CliError: It is none.
     """
+    number, unit = _read(_RATE, text, f"{option} must be a number for each s, m, h or d, such as 20/s or 1200/m")
+    return number / unit
+
+
+def _read(pattern: re.Pattern[str], text: str, otherwise: str) -> tuple[float, float]:
+    """Return the number of a text, and the seconds of its unit. 0 needs no unit."""
     if text == "0":
-        return 0.0
-    found = _RATE.fullmatch(text)
+        return 0.0, 1.0
+    found = pattern.fullmatch(text)
     if not found:
-        raise CliError(f"{option} must be a number for each s, m, h or d, such as 20/s or 1200/m, got {text!r}")
-    return float(found[1]) / _SECONDS[found[2]]
+        raise CliError(f"{otherwise}, got {text!r}")
+    return float(found[1]), _SECONDS[found[2]]
 
 
 def outage(text: str, option: str) -> Outage:

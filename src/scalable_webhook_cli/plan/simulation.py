@@ -79,7 +79,7 @@ class Simulation:
         )
         self._tries = math.inf if deployed.max_receive_count is None else deployed.max_receive_count
         self._now = 0.0
-        self._settles_at = max(load.over if load.burst else 0.0, outage.end if outage else 0.0)
+        self._settles_at = load.settles_at(outage)
         if self._settles_at == 0 and not load.burst:
             self._settles_at = _STEADY_SECONDS
         self._is_drained = False
@@ -162,7 +162,7 @@ class Simulation:
         if number < load.burst:
             self._next_arrival = number * load.over / load.burst
         elif load.then and not self._is_drained:
-            self._next_arrival = (load.over if load.burst else 0.0) + (number - load.burst + 1) / load.then
+            self._next_arrival = load.burst_ends + (number - load.burst + 1) / load.then
         else:
             self._next_arrival = math.inf
 
