@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
@@ -19,7 +19,7 @@ from demo_outage import STACK, Deployed, deployed, paced
 from demo_postgres import deleted
 from postgres_server import PostgresServer
 
-from figure import Figure, figure, print_figures
+from figure import Figure, figure, highest, print_figures
 from protection import requests
 from scalable_webhook_cli.burst import send
 from scalable_webhook_cli.local.emulator import Emulator, running
@@ -127,14 +127,14 @@ def _outages(sides: dict[str, Deployed]) -> Iterator[Figure]:
     without = measured.pop("Without")
     told = f"{_RATE} webhooks a second, {_TRIES} receives, Postgres down for {_STOPPED} seconds"
     dead = [each.dead_letters for each in measured.values()]
-    yield highest("breaker.dead_letters", dead, "== 0", f"{told}, or until just after a probe")
+    yield highest("breaker.dead_letters", dead, goal="== 0", note=f"{told}, or until just after a probe")
     yield figure("breaker.dead_letters_without", [without.dead_letters], goal="> 0", note=told)
     connections = [each.connections_per_minute for each in measured.values()]
     note = f"the most of any minute once it is paused; without it {most_in_a_minute(without.connections)}"
-    yield highest("breaker.connections_per_minute_while_down", connections, "<= 1", note)
+    yield highest("breaker.connections_per_minute_while_down", connections, goal="<= 1", note=note)
     beyond = [each.beyond_wait for each in measured.values()]
     note = f"the waits were {', '.join(str(each.wait) for each in measured.values())} seconds"
-    yield replace(highest("breaker.first_stored_seconds_beyond_wait", beyond, "<= 60", note), unit="s")
+    yield highest("breaker.first_stored_seconds_beyond_wait", beyond, unit="s", goal="<= 60", note=note)
 
 
 def _outage(side: Deployed, wait: int | None, over: Event) -> Measured:
@@ -209,18 +209,13 @@ def _receives(sides: dict[str, Deployed]) -> Iterator[Figure]:
         last.append(max(dead_letters, sum(attempt >= _TRIES for attempt in attempts.values())))
         most.append(max(attempts.values()))
     note = "webhooks that came to their last receive: one alone, and 500, each 2 and 5 at a time"
-    yield highest("breaker.receives_over_max", last, "< 1", note)
-    yield highest("breaker.receives_while_down", most, f"< {_TRIES}", f"the most of any webhook, of {_TRIES}")
+    yield highest("breaker.receives_over_max", last, goal="< 1", note=note)
+    yield highest("breaker.receives_while_down", most, goal=f"< {_TRIES}", note=f"the most of any webhook, of {_TRIES}")
 
 
 def most_in_a_minute(times: Sequence[float]) -> int:
     """Return how many of these times are in the same 60 seconds, at most."""
     return max((sum(first <= other < first + 60 for other in times) for first in times), default=0)
-
-
-def highest(key: str, values: Sequence[float], goal: str, note: str) -> Figure:
-    """Return a figure of which the worst side counts, and not the median."""
-    return replace(figure(key, values, goal=goal, note=note), value=max(values))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from scalable_webhook_cli.signals import interrupt_on_termination
@@ -81,6 +81,11 @@ def figure(key: str, values: Sequence[float], *, unit: str = "", goal: str = "",
         note: A note for the reader. Default: none.
     """
     return Figure(key, median(values), min(values), max(values), unit, goal, note)
+
+
+def highest(key: str, values: Sequence[float], *, unit: str = "", goal: str, note: str = "") -> Figure:
+    """Return a figure of which the highest value counts, and not the median."""
+    return replace(figure(key, values, unit=unit, goal=goal, note=note), value=max(values))
 
 
 def ratio(key: str, over: Sequence[float], under: Sequence[float], *, goal: str = "", note: str = "") -> Figure:

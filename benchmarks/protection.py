@@ -13,7 +13,7 @@ import postgres_server
 from demo_postgres import TABLE_WITHOUT_QUEUE, WITHOUT_QUEUE, create_table
 from postgres_server import PostgresServer
 
-from figure import Figure, figure, interleaved, print_figures
+from figure import Figure, figure, highest, interleaved, print_figures
 from scalable_webhook_cli.burst import ID_HEADER, Request, send
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook
@@ -69,7 +69,7 @@ def measure(emulator: Emulator, rounds: int = 5, webhooks: int = WEBHOOKS, backl
         lost = interleaved({"ours": lambda: queue.lost(webhooks), "peer": lambda: peer.lost(webhooks)}, rounds)
         told = f"of {webhooks} webhooks, {CONCURRENCY} at a time"
         # The worst of each and not the median, since no webhook may be lost.
-        yield replace(figure("protection.lost", lost["ours"], goal="== 0", note=told), value=max(lost["ours"]))
+        yield highest("protection.lost", lost["ours"], goal="== 0", note=told)
         yield replace(figure("protection.lost_without", lost["peer"], goal="> 0", note=told), value=min(lost["peer"]))
         observed = ObservedWebhook(emulator, queue.side.stack, "Webhook")
         limit = observed.max_concurrency()

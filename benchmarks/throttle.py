@@ -21,7 +21,7 @@ import pg8000.native
 import postgres_server
 from postgres_server import DATABASE, USER
 
-from figure import Figure, figure, print_figures
+from figure import Figure, figure, highest, print_figures
 from protection import requests
 from scalable_webhook_cli.burst import send
 from scalable_webhook_cli.local.emulator import Emulator, running
@@ -116,10 +116,10 @@ def peaks(rounds: int) -> Iterator[Figure]:
     bounds = {(rate, number): most(rate, number) / rate for rate, number in found}
     worst = max(found, key=lambda each: max(found[each]) / bounds[each])
     where = "of any second, at {} a second and {} at a time; the bound is 1 + n x ceil(rate / n) / rate"
-    yield _highest("rate.peak_over_limit", found[worst], f"<= {bounds[worst]:g}", where.format(*worst))
+    yield highest("rate.peak_over_limit", found[worst], goal=f"<= {bounds[worst]:g}", note=where.format(*worst))
     for (rate, number), values in found.items():
         key = f"rate.peak_over_limit_{rate}_a_second_{number}_at_a_time"
-        yield _highest(key, values, f"<= {bounds[rate, number]:g}")
+        yield highest(key, values, goal=f"<= {bounds[rate, number]:g}")
     random = _random(1)
     with simulated() as clock:
         sink = Together(clock, lambda: 0.01, random=random)
@@ -238,19 +238,14 @@ def order(rounds: int) -> Iterator[Figure]:
             )
         broken.append(violations(ledger))
         held.append(others_held(ledger, mapping))
-    yield _highest("one.overlaps", at_once, "== 0", "batches; 1,000 webhooks and 25 kills a round")
+    yield highest("one.overlaps", at_once, goal="== 0", note="batches; 1,000 webhooks and 25 kills a round")
     yield figure("one.overlaps_of_two_groups", beside, goal="> 0", note="the driver can run batches side by side")
-    yield _highest("order.violations", broken, "== 0", "1,000 webhooks of 1 to 21 groups and 25 kills a round")
-    yield _highest("order.other_groups_held", held, "== 0")
+    yield highest("order.violations", broken, goal="== 0", note="1,000 webhooks of 1 to 21 groups and 25 kills a round")
+    yield highest("order.other_groups_held", held, goal="== 0")
 
 
 def _random(seed: int) -> Random:
     return Random(seed)  # noqa: S311 (no secret)
-
-
-def _highest(key: str, values: Sequence[float], goal: str, note: str = "") -> Figure:
-    """Return a figure of which the worst round counts, and not the median."""
-    return replace(figure(key, values, goal=goal, note=note), value=max(values))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 With the synthesised roles everything works, and without any one of their actions something fails.
 """
 
-import base64
-import gzip
 import hmac
 import json
 import uuid
@@ -23,6 +21,7 @@ from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
 from .. import apps
+from ..runtime.events import log_lines
 from ..suite.patience import SECONDS, http
 
 EXAMPLES = apps.ROOT / "examples"
@@ -198,11 +197,9 @@ class Deployed:
         def call(event: dict[str, Any]) -> None:
             lambda_.invoke(FunctionName=breaker, Payload=json.dumps(event).encode())
 
-        line = json.dumps({"level": "ERROR", "message": "sink down"})
-        data = base64.b64encode(gzip.compress(json.dumps({"logEvents": [{"message": line}]}).encode())).decode()
         try:
             with self.sink.trouble():
-                call({"awslogs": {"data": data}})
+                call(log_lines('{"level": "ERROR", "message": "sink down"}'))
                 if state() != (False, True, True):
                     return False
             for resumes in (0, 1):

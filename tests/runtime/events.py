@@ -1,7 +1,9 @@
 """The events that AWS sends to the functions, as its documentation shows them."""
 
 import base64
+import gzip
 import hashlib
+import json
 from typing import Any
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -85,3 +87,10 @@ def _multi(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
     for name, value in pairs:
         several.setdefault(name, []).append(value)
     return several
+
+
+def log_lines(*texts: str) -> dict[str, Any]:
+    """Return the event of a subscription filter: lines of a log."""
+    events = [{"id": "1", "timestamp": 1, "message": text} for text in texts]
+    data = base64.b64encode(gzip.compress(json.dumps({"logEvents": events}).encode())).decode()
+    return {"awslogs": {"data": data}}

@@ -1,7 +1,5 @@
 """The circuit breaker against an AWS in memory, in which any call may fail, and other people pause and deploy."""
 
-import base64
-import gzip
 import io
 import json
 from contextlib import suppress
@@ -17,6 +15,7 @@ from webhook_runtime.contract.pausing import BREAKER, PAUSED_AT, PAUSED_BY
 from webhook_runtime.contract.settings import BreakerSettings
 
 from .doubles import check_call
+from .events import log_lines
 
 FULL, MAPPING = 7, "3b2c5a52-7d41-4f0b-9a1e-0c6c1d2e3f40"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:{MAPPING}"
@@ -100,7 +99,12 @@ class World:
         self.aws.now += seconds
 
     def line(self, text: str = '{"level": "ERROR", "message": "sink down"}') -> None:
-        self.breaker.handle(lines(text), None)
+        self.breaker.handle(log_lines(text), None)
+
+    def goes_down(self) -> None:
+        """Let the consumer find the sink down."""
+        self.aws.sink = "down"
+        self.line()
 
     def minutes(self, count: float = 1) -> None:
         """Let time pass: the rule calls every minute, while it is enabled."""
@@ -121,15 +125,8 @@ def world() -> World:
     return World()
 
 
-def lines(*texts: str) -> dict[str, Any]:
-    events = [{"id": "1", "timestamp": 1, "message": text} for text in texts]
-    data = base64.b64encode(gzip.compress(json.dumps({"logEvents": events}).encode())).decode()
-    return {"awslogs": {"data": data}}
-
-
 def test_it_pauses_while_the_sink_is_down_and_tells_who_did_it(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     assert (world.aws.on, world.aws.rule) == (False, True)
     assert world.aws.tags[PAUSED_BY] == BREAKER
     assert world.aws.tags[PAUSED_AT] == "2026-11-18T11:06:40Z"
@@ -173,13 +170,12 @@ def test_a_line_about_single_webhooks_is_looked_at_too(world: World) -> None:
 
 def test_one_line_among_others_is_enough() -> None:
     told = ["START", '{"level": "INFO", "message": "batch"}', '{"message": "sink down", "level": "ERROR"}']
-    assert tells_of_outage(lines(*told)["awslogs"]["data"])
-    assert not tells_of_outage(lines(*told[:2])["awslogs"]["data"])
+    assert tells_of_outage(log_lines(*told)["awslogs"]["data"])
+    assert not tells_of_outage(log_lines(*told[:2])["awslogs"]["data"])
 
 
 def test_the_waits_double_up_to_the_maximum_and_it_never_gives_up(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     probed, before = [], world.aws.probes
     for minute in range(1, 24 * 60):
         world.minutes()
@@ -194,8 +190,7 @@ def test_the_waits_double_up_to_the_maximum_and_it_never_gives_up(world: World) 
 
 
 def test_it_resumes_two_at_a_time_and_a_minute_later_all_of_them(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     world.minutes()
     assert (world.aws.on, world.aws.scaling) == (True, {"MaximumConcurrency": 2})
@@ -208,8 +203,7 @@ def test_it_resumes_two_at_a_time_and_a_minute_later_all_of_them(world: World) -
 def test_one_group_has_no_concurrency_to_set(full: int | None) -> None:
     world = World(full)
     before = world.aws.scaling
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     for _ in range(3):
         world.minutes()
@@ -221,8 +215,7 @@ def test_one_group_has_no_concurrency_to_set(full: int | None) -> None:
 @pytest.mark.parametrize("successes", [1, 3, 10])
 def test_it_resumes_after_so_many_probes_in_a_row(successes: int) -> None:
     world = World(successes=successes)
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     world.minutes()
     assert world.aws.probes == 1 + successes
@@ -230,8 +223,7 @@ def test_it_resumes_after_so_many_probes_in_a_row(successes: int) -> None:
 
 
 def test_a_sink_that_goes_down_again_between_two_probes_stays_paused(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     sleep, world.breaker._sleep = world.breaker._sleep, lambda _: setattr(world.aws, "sink", "down")
     world.minutes()
@@ -243,12 +235,10 @@ def test_a_sink_that_goes_down_again_between_two_probes_stays_paused(world: Worl
 
 
 def test_a_sink_that_goes_down_while_it_resumes_waits_longer_and_gets_its_number_back(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     world.minutes()
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     assert not world.aws.on
     assert world.aws.tags[STATE].startswith("wait=120 ")
     world.aws.sink = "up"
@@ -257,8 +247,7 @@ def test_a_sink_that_goes_down_while_it_resumes_waits_longer_and_gets_its_number
 
 
 def test_more_lines_while_it_is_paused_change_nothing(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     before = dict(world.aws.tags)
     world.aws.calls.clear()
     for _ in range(20):
@@ -292,8 +281,7 @@ def test_calls_at_the_same_time_wait_as_one(errors: list[Exception | None], worl
 
 
 def test_a_person_who_takes_over_resumes_by_hand(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.tags |= {PAUSED_BY: "anna", PAUSED_AT: "now"}
     world.aws.sink = "up"
     world.minutes(60)
@@ -313,8 +301,7 @@ def test_a_pause_by_a_person_is_never_ended(world: World) -> None:
 
 
 def test_a_person_who_pauses_while_it_resumes_keeps_it_paused(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "up"
     world.minutes()
     world.aws.on = False
@@ -333,16 +320,14 @@ def test_a_person_who_pauses_while_the_sink_is_probed_is_not_overruled(world: Wo
             return super().invoke(**call)
 
     world.aws.__class__ = Slow
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     assert world.aws.tags == {"team": "orders", PAUSED_BY: "anna"}
     world.minutes(60)
     assert not world.aws.on
 
 
 def test_a_person_who_resumes_it_ends_the_pause(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.on = True
     del world.aws.tags[PAUSED_BY], world.aws.tags[PAUSED_AT]
     world.minutes()
@@ -351,8 +336,7 @@ def test_a_person_who_resumes_it_ends_the_pause(world: World) -> None:
 
 @pytest.mark.parametrize("when", ["paused", "resuming"])
 def test_a_number_that_a_person_sets_meanwhile_stays(when: str, world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     if when == "paused":
         world.aws.scaling = {"MaximumConcurrency": 4}
     world.aws.sink = "up"
@@ -366,8 +350,7 @@ def test_a_number_that_a_person_sets_meanwhile_stays(when: str, world: World) ->
 
 @pytest.mark.parametrize("sink", ["down", "up"])
 def test_a_deployment_resumes_it_until_the_next_look(sink: str, world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.on, world.aws.sink = True, sink
     world.minutes()
     assert world.aws.on is (sink == "up")
@@ -391,8 +374,7 @@ def test_a_mapping_that_is_changing_is_waited_for(world: World) -> None:
 
 
 def test_a_consumer_that_does_not_answer_is_no_sink_that_is_up(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     world.aws.sink = "broken"
     world.minutes(10)
     assert not world.aws.on
@@ -402,8 +384,7 @@ def test_a_consumer_that_does_not_answer_is_no_sink_that_is_up(world: World) -> 
 
 
 def test_a_state_that_someone_has_changed_is_made_anew(world: World) -> None:
-    world.aws.sink = "down"
-    world.line()
+    world.goes_down()
     for text in ("", "x", "wait=1", "wait=a next=b full=c resumes=d", "wait=1 next=2 full=3 resumes=0 more=5"):
         world.aws.tags[STATE] = text
         world.minutes()

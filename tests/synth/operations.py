@@ -3,8 +3,6 @@
 It answers each call itself and sends nothing. It prints the operations as JSON, each as ``service:Operation``.
 """
 
-import base64
-import gzip
 import json
 import os
 import sys
@@ -15,6 +13,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
+from tests.runtime.events import log_lines
 from webhook_runtime import clients, handlers, message
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources import schemes, source
@@ -143,9 +142,7 @@ def batches() -> Sequence[dict[str, Any]]:
 
 def calls() -> Sequence[dict[str, Any]]:
     """Return the calls of a circuit breaker: a line of the consumer's log, and the rule."""
-    line = json.dumps({"level": "ERROR", "message": "sink down"})
-    data = gzip.compress(json.dumps({"logEvents": [{"message": line}]}).encode())
-    return [{"awslogs": {"data": base64.b64encode(data).decode()}}, {"source": "aws.events"}]
+    return [log_lines('{"level": "ERROR", "message": "sink down"}'), {"source": "aws.events"}]
 
 
 EVENTS = {"publisher": requests, "breaker": calls}
