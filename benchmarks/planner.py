@@ -20,13 +20,14 @@ from figure import Figure, highest, print_figures
 from protection import requests
 from scalable_webhook_cli import consumer_log
 from scalable_webhook_cli.burst import send
-from scalable_webhook_cli.local.deploy import deploy, webhooks
+from scalable_webhook_cli.deployed import webhooks
+from scalable_webhook_cli.local.deploy import deploy, endpoints
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.plan import BatchTime, Load, Outage, plan
 from scalable_webhook_cli.plan.fit import batches, fit
 from scalable_webhook_cli.plan.template import of_template
-from scalable_webhook_cli.throttle import Throttle, throttles
+from scalable_webhook_cli.throttle import Throttle, of
 from side import OURS
 from webhook_runtime.contract.table import create_table
 
@@ -112,8 +113,8 @@ class _Bench:
         kinds = sorted({(each.concurrency, each.size) for each in settings})
         names = " ".join(f"{concurrency}x{size}" for concurrency, size in kinds)
         deploy(emulator, OURS / "planned", context=[*server.context(), f"settings={names}"])
-        self._urls = {each.name: each.url for each in webhooks(emulator)}
-        self._throttles = {each.name: each for each in throttles(emulator)}
+        self._urls = {each.name: each.url for each in endpoints(emulator)}
+        self._throttles = {each.name: each for each in map(of, webhooks(emulator))}
         for concurrency, size in kinds:  # start the environments
             self.drain(Setting(concurrency, size), count=2 * concurrency * size, seconds_of_outage=0)
         for statement in _SLOW:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scalable_webhook_cli.local.deploy import deploy, local_url
+from scalable_webhook_cli.addresses import local_url
+from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import depth, log_streams, wait_for
 
@@ -72,7 +73,7 @@ def side(emulator: Emulator, app: Path, context: list[str] | None = None) -> Sid
     deploy(emulator, app, context=context or [])
     ((name, stack),) = (found for found in _stacks(emulator).items() if found[0] not in before)
     url = next(output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"])
-    return Side(emulator, name, local_url(emulator, url))
+    return Side(emulator, name, local_url(emulator.endpoint, url))
 
 
 def _stacks(emulator: Emulator) -> dict[str, Any]:

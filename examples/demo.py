@@ -24,9 +24,10 @@ from rich import box
 from rich.table import Table
 
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import emulator as emulators
-from scalable_webhook_cli.local.deploy import DeployedWebhook, deploy
+from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.signals import interrupt_on_termination
@@ -82,7 +83,7 @@ def deliveries(run: str) -> Iterator[Request]:
             yield delivery
 
 
-def run_burst(emulator: Emulator, webhook: DeployedWebhook, table: str) -> Outcome:
+def run_burst(emulator: Emulator, webhook: DeployedEndpoint, table: str) -> Outcome:
     """Send the burst to one webhook, wait until its queue is empty, and count."""
     run = uuid.uuid4().hex[:8]
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))

@@ -27,7 +27,7 @@ from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, Point, sampled, wait_for
 from scalable_webhook_cli.terminal import progress, say
-from scalable_webhook_cli.throttle import Throttle, throttles
+from scalable_webhook_cli.throttle import Throttle, of
 
 APP = Path(__file__).parents[1] / "benchmarks" / "ours" / "outage"
 STACK = "Outage"
@@ -160,7 +160,7 @@ def deployed(
     sides = {id: {**dict(pair.split("=", 1) for pair in servers[id].context()), **arguments[id]} for id in servers}
     webhooks = deploy(emulator, APP, context=[f"sides={json.dumps(sides)}"])
     urls = {webhook.name: webhook.url for webhook in webhooks}
-    mappings = {throttle.name: throttle for throttle in throttles(emulator)}
+    mappings = {throttle.name: throttle for throttle in map(of, webhooks(emulator))}
     return {
         id: Deployed(
             ObservedWebhook(emulator, STACK, id), urls[f"{STACK}/{id}"], servers[id], mappings[f"{STACK}/{id}"]

@@ -13,8 +13,9 @@ from postgres_server import PostgresServer
 from rich import box
 from rich.table import Table
 
+from scalable_webhook_cli.addresses import local_url
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
-from scalable_webhook_cli.local.deploy import deploy, local_url
+from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import (
     ObservedWebhook,
@@ -105,7 +106,7 @@ def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
     (stack,) = cloudformation.describe_stacks(StackName="WithoutQueue")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
     with _measured(server, TABLE_WITHOUT_QUEUE) as measured:
-        report, run = _burst("sending to the function", local_url(emulator, url))
+        report, run = _burst("sending to the function", local_url(emulator.endpoint, url))
     group = physical(cloudformation, "WithoutQueue", "AWS::Logs::LogGroup", "Logs")
     logs = emulator.client("logs")
     return measured(report, run, functions_at_work(logs, group, report.began))

@@ -158,6 +158,7 @@ LAYERS = {
                 f"{CLI}.consumer_log",
                 f"{CLI}.throttle | {CLI}.plan",
                 f"{CLI}.burst | {CLI}.deployed | {CLI}.observe | {CLI}.size | {CLI}.terminal",
+                f"{CLI}.addresses | {CLI}.names",
                 f"{CLI}.target | {CLI}.processes | {CLI}.shown | {CLI}.signals",
                 f"{CLI}.errors",
             ],

@@ -58,6 +58,18 @@ class Sizing:
         """The number of batches at a time: a quarter of the connections, and 2 if there are so many."""
         return connections.recommended(self.usable, _SHARE)
 
+    def told(self) -> dict[str, object]:
+        """Return it for a program."""
+        return {
+            "max_connections": self.limit.expected,
+            "max_connections_at_most": self.limit.at_most,
+            "source": self.limit.reason,
+            "reserved": dict(self.reserved),
+            "others": self.others,
+            "usable": self.usable,
+            "recommended_concurrency": self.recommended,
+        }
+
     def _left_of(self, number: int) -> int:
         return max(0, number - sum(self.reserved.values()) - self.others)
 

@@ -41,11 +41,11 @@ class Target:
         """Return the same AWS in another region."""
         return replace(self, region=region)
 
-    def client(self, service: str, region: str | None = None) -> Any:
-        """Return a boto3 client of a service, in this region or another one."""
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of a service."""
         if self.endpoint is None:
-            return _of_an_account(service, region or self.region, self.profile)
-        return _of_the_local_aws(service, region or self.region, self.endpoint, self.key)
+            return _of_an_account(service, self.region, self.profile)
+        return _of_the_local_aws(service, self.region, self.endpoint, self.key)
 
 
 @cache

@@ -1,6 +1,7 @@
 """The output of a command: lines for a person or a pipe, progress, and errors in one sentence."""
 
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -54,6 +55,11 @@ def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 def say(line: str, to: Console = console, *, style: str | None = None) -> None:
     """Print a line as it is. Rich would turn ``:key:`` into an emoji, and a tab into blanks."""
     to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
+
+
+def say_json(value: object) -> None:
+    """Print a value as one line of JSON, for a program."""
+    say(json.dumps(value, ensure_ascii=False, default=str))
 
 
 @contextmanager

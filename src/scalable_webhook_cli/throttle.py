@@ -12,7 +12,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scalable_webhook_cli import deployed
+from scalable_webhook_cli import names
+from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.observe import wait_for
 from scalable_webhook_cli.target import Target
@@ -59,6 +60,16 @@ class Throttle:
     def is_paused_by_breaker(self) -> bool:
         """Tell whether the circuit breaker has paused it, and will resume it."""
         return bool(self._tags().get(PAUSED_BY) == BREAKER)
+
+    def told(self) -> dict[str, Any]:
+        """Return how it is, for a program."""
+        mapping = self.describe()
+        return {
+            "webhook": self.name,
+            "paused": mapping["State"] == "Disabled",
+            "paused_by": self.paused_by(),
+            "concurrency": concurrency(mapping),
+        }
 
     def pause(self) -> float:
         """Disable the mapping, tell who did it, and return the seconds until it was disabled."""
@@ -122,7 +133,7 @@ class Throttle:
     @cached_property
     def deployed_concurrency(self) -> int | None:
         """The concurrency in the template; None if only the deployment knows it."""
-        logical_id = deployed.mapping_in(self.template, self.name)
+        logical_id = names.mapping_in(self.template, self.name)
         number = self.template["Resources"][logical_id]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
         return number if isinstance(number, int) else None
 
@@ -176,13 +187,9 @@ class Throttle:
         return self.target.client("lambda")
 
 
-def throttles(target: Target) -> list[Throttle]:
-    """Return the throttle of every webhook in the region."""
-    return [
-        Throttle(target, name, stack["StackName"], id)
-        for stack in deployed.stacks(target)
-        for name, id in deployed.mappings(stack)
-    ]
+def of(webhook: DeployedWebhook) -> Throttle:
+    """Return the throttle of a webhook."""
+    return Throttle(webhook.target, webhook.name, webhook.stack, webhook.mapping_id)
 
 
 def concurrency(mapping: Mapping[str, Any]) -> int | None:

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from scalable_webhook_cli import terminal
 from scalable_webhook_cli.burst import Report
-from scalable_webhook_cli.commands import app, show_report
+from scalable_webhook_cli.commands import app
+from scalable_webhook_cli.commands import local_aws as commands
+from scalable_webhook_cli.commands.sending import show_report
+from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.local import commands
-from scalable_webhook_cli.local.deploy import DeployedWebhook
 from scalable_webhook_cli.local.emulator import Emulator
 
 from ..suite.patience import SECONDS
@@ -62,7 +63,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def logs(*arguments: str, **regions: Logs) -> str:
         monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
         monkeypatch.setattr("scalable_webhook_cli.local.deploy.regions", lambda _: list(regions))
-        monkeypatch.setattr(Emulator, "client", lambda _, service, region: regions[region])
+        monkeypatch.setattr(Emulator, "client", lambda self, service: regions[self.region])
         result = CliRunner().invoke(app, ["local", "logs", *arguments])
         assert result.exception is None, result.output
         return result.stdout
@@ -154,7 +155,7 @@ def test_following_prints_each_line_once_and_requests_only_new_ones(run: Any, mo
             raise KeyboardInterrupt
         groups["a"].append(line)
 
-    monkeypatch.setattr("scalable_webhook_cli.local.commands.time.sleep", wait)
+    monkeypatch.setattr("scalable_webhook_cli.commands.local_aws.time.sleep", wait)
     out = run("--follow", here=here)
     assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["old", "old", "old", "late", "new"]
     assert here.asked_since == [0, 10_000, 10_000, 10_000]
@@ -183,23 +184,24 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
     """Return a function that makes these the webhooks of a running local AWS."""
 
     def deploy(*names: str) -> None:
-        webhooks = [DeployedWebhook(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
+        endpoints = [DeployedEndpoint(name, name.split("/")[0], f"http://127.0.0.1:9/{name}") for name in names]
         emulator = Emulator(home=tmp_path, endpoint="http://[::1]", processes=())
         monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
-        monkeypatch.setattr("scalable_webhook_cli.local.deploy.webhooks", lambda _: webhooks)
+        monkeypatch.setattr("scalable_webhook_cli.local.deploy.regions", lambda _: ["us-east-1"])
+        monkeypatch.setattr("scalable_webhook_cli.deployed.endpoints", lambda _: endpoints)
 
     return deploy
 
 
 def test_the_url_of_the_only_webhook_needs_no_name(deployed: Callable[..., None]) -> None:
     deployed("Hello/Webhook")
-    assert CliRunner().invoke(app, ["local", "url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
+    assert CliRunner().invoke(app, ["url"]).stdout == "http://127.0.0.1:9/Hello/Webhook\n"
 
 
 @pytest.mark.parametrize("name", ["v1:on:x", "[red]/Webhook", "a\tb", "key:key:"])
 def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> None:
     deployed(name)
-    assert CliRunner().invoke(app, ["local", "url"]).stdout == f"http://127.0.0.1:9/{name}\n"
+    assert CliRunner().invoke(app, ["url"]).stdout == f"http://127.0.0.1:9/{name}\n"
     shown = CliRunner().invoke(app, ["local", "status"]).stdout
     assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
 
@@ -228,7 +230,7 @@ def test_env_unsets_variables_that_would_override_it(
 
 def test_one_of_several_webhooks_has_to_be_named(deployed: Callable[..., None]) -> None:
     deployed("One/Webhook", "Two/Webhook")
-    named = CliRunner().invoke(app, ["local", "url", "Two/Webhook"])
+    named = CliRunner().invoke(app, ["url", "Two/Webhook"])
     assert named.stdout == "http://127.0.0.1:9/Two/Webhook\n"
 
 
@@ -244,7 +246,7 @@ def test_an_ambiguous_webhook_is_not_guessed(
     deployed: Callable[..., None], there: list[str], arguments: list[str], said: str
 ) -> None:
     deployed(*there)
-    result = CliRunner().invoke(app, ["local", "url", *arguments])
+    result = CliRunner().invoke(app, ["url", *arguments])
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
 
 
@@ -299,9 +301,9 @@ def test_a_reader_that_stops_early_is_no_error(arguments: list[str]) -> None:
     """In a process whose stdout has no reader any more."""
     program = f"""
 from scalable_webhook_cli.commands import app
-from scalable_webhook_cli.local import commands
+from scalable_webhook_cli.commands import local_aws as commands
 event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
-commands.running = lambda: None
+commands.options.emulator = lambda: None
 commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
 app({arguments})
 """

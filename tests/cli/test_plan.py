@@ -795,7 +795,7 @@ class _Events:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     there = Account([line(size, 30 + 2 * size) for size in (1, 5, 10)])
-    asked: Callable[..., Account] = lambda self, service, region=None: there  # noqa: E731
+    asked: Callable[..., Account] = lambda self, service: there  # noqa: E731
     monkeypatch.setattr(Target, "client", asked)
     return there
 

@@ -67,7 +67,7 @@ def test_without_a_profile_an_account_is_the_one_that_boto3_finds(monkeypatch: p
 def test_a_region_that_is_named_comes_before_that_of_the_profile() -> None:
     target = Target(profile="two", region="us-west-2")
     assert target.client("sqs").meta.region_name == "us-west-2"
-    assert target.client("sqs", "us-east-2").meta.region_name == "us-east-2"
+    assert target.within("us-east-2").client("sqs").meta.region_name == "us-east-2"
 
 
 @pytest.mark.usefixtures("profiles")

@@ -112,7 +112,7 @@ class Account:
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Account:
     there = Account()
-    asked: Callable[..., Account] = lambda self, service, region=None: there  # noqa: E731
+    asked: Callable[..., Account] = lambda self, service: there  # noqa: E731
     monkeypatch.setattr(Target, "client", asked)
     monkeypatch.setattr(throttle, "_PATIENCE_SECONDS", 0.3)
     return there

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scalable_webhook_cli.local.deploy import deploy, destroy, webhooks
+from scalable_webhook_cli.local.deploy import deploy, destroy, endpoints
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
@@ -46,14 +46,14 @@ def test_the_plain_cdk_cli_deploys_and_destroys_an_example(example: str, emulato
     assert "execute-api" in deployed
     assert "There were no differences" in cdk(emulator, example, tmp_path, "diff")
 
-    (webhook,) = [webhook for webhook in webhooks(emulator) if webhook.stack == stack]
+    (webhook,) = [webhook for webhook in endpoints(emulator) if webhook.stack == stack]
     answer = http.post(f"{webhook.url.rstrip('/')}/hello", content=b"hello", headers={"Idempotency-Key": "one"})
     assert (answer.status_code, answer.json()) == (202, {"id": "one"})
     observed = ObservedWebhook(emulator, stack, "Webhook")
     assert wait_for(lambda: [item["payload"] for item in observed.items(TABLES[example])] == ["hello"], SECONDS)
 
     cdk(emulator, example, tmp_path, "destroy", "--force")
-    assert stack not in {webhook.stack for webhook in webhooks(emulator)}
+    assert stack not in {webhook.stack for webhook in endpoints(emulator)}
 
 
 @pytest.mark.slow(6)
@@ -64,6 +64,6 @@ def test_our_own_deploy_and_destroy_do_the_same(emulator: Emulator, urls: dict[s
     assert not (EXAMPLES / "hello" / "cdk.out").exists()
 
     destroy(emulator, EXAMPLES / "hello")
-    left = {webhook.name for webhook in webhooks(emulator)}
+    left = {webhook.name for webhook in endpoints(emulator)}
     assert "Hello/Webhook" not in left
     assert set(urls) <= left

@@ -58,7 +58,7 @@ class AccessLog:
     def _put(self, region: str, log_group: str, events: list[dict[str, Any]]) -> None:
         target = {"logGroupName": log_group, "logStreamName": _STREAM}
         try:
-            logs = self._target.client("logs", region)
+            logs = self._target.within(region).client("logs")
             with suppress(logs.exceptions.ResourceAlreadyExistsException):
                 logs.create_log_stream(**target)
             logs.put_log_events(**target, logEvents=events)

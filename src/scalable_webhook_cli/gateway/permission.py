@@ -34,7 +34,7 @@ class Permissions:
     def _read(self, function: str, region: str) -> list[Mapping[str, Any]]:
         # Versions and aliases have policies of their own.
         name, _, qualifier = function.partition(":function:")[2].partition(":")
-        functions = self._target.client("lambda", region)
+        functions = self._target.within(region).client("lambda")
         try:
             policy = functions.get_policy(FunctionName=name, **({"Qualifier": qualifier} if qualifier else {}))[
                 "Policy"

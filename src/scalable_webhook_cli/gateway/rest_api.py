@@ -137,7 +137,7 @@ class RestApis:
         return None
 
     def _read(self, id: str, region: str, stage_name: str) -> RestApi:
-        gateway = self._target.client("apigateway", region)
+        gateway = self._target.within(region).client("apigateway")
         api = gateway.get_rest_api(restApiId=id)
         stage = gateway.get_stage(restApiId=id, stageName=stage_name)
         pages = gateway.get_paginator("get_resources").paginate(restApiId=id, embed=["methods"])
@@ -146,7 +146,7 @@ class RestApis:
         keyed = any(method.get("apiKeyRequired") for method in methods)
         deployment = (id, region, stage_name, stage["deploymentId"])
         if deployment not in self._templates:  # a template changes only with a deployment
-            cloudformation = self._target.client("cloudformation", region)
+            cloudformation = self._target.within(region).client("cloudformation")
             paths = {resource["id"]: resource["path"] for resource in resources}
             self._templates[deployment] = template_settings(cloudformation, id, stage_name, paths)
         template = self._templates[deployment]

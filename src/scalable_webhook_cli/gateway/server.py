@@ -168,7 +168,7 @@ class Gateway:
 
     def _assume(self, role_arn: str, region: str) -> Credentials:
         """Return the credentials of the integration's role."""
-        sts = self._target.client("sts", region)
+        sts = self._target.within(region).client("sts")
         given = sts.assume_role(RoleArn=role_arn, RoleSessionName="apigateway")["Credentials"]
         return Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
@@ -180,7 +180,7 @@ class Gateway:
         if len(event) > _MAX_EVENT:
             raise GatewayResponse(413, "Request Too Long")
         await run_in_threadpool(self._require_permission, call, uri["function"])
-        functions = self._target.client("lambda", call.api.region)
+        functions = self._target.within(call.api.region).client("lambda")
         try:
             result = await asyncio.wait_for(
                 run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),

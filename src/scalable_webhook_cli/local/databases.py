@@ -47,7 +47,7 @@ class Server:
 
     def save_secret(self, emulator: Emulator, region: str) -> None:
         """Store user and password in the local Secrets Manager, where the consumer reads them as on AWS."""
-        secrets = emulator.client("secretsmanager", region)
+        secrets = emulator.within(region).client("secretsmanager")
         value = json.dumps({"username": self.user, "password": self.password})
         try:
             secrets.create_secret(Name=self.secret_name, SecretString=value)

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from filelock import FileLock
 
 from scalable_webhook_cli import deployed
+from scalable_webhook_cli.addresses import with_local_urls
+from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import assembly as assemblies
 from scalable_webhook_cli.local.databases import Server, redirected
@@ -23,7 +24,6 @@ from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_
 from scalable_webhook_cli.local.rejected import rejected, used_twice
 from scalable_webhook_cli.processes import end
 
-_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 # The CDK's lines about each asset and resource while all goes well. It repeats failures at its end.
 _PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
 # The CDK looks for this parameter in a region if the stack names none. CliCredentialsStackSynthesizer and
@@ -31,15 +31,6 @@ _PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|B
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 # Includes stacks of stages, which `--all` leaves out.
 _EVERY_STACK = ["**"]
-
-
-@dataclass(frozen=True)
-class DeployedWebhook:
-    """A webhook of the local AWS: the path of its construct, its stack and its URL."""
-
-    name: str
-    stack: str
-    url: str
 
 
 def deploy(
@@ -50,14 +41,14 @@ def deploy(
     verbose: bool = False,
     servers: Sequence[Server] = (),
     tell: Callable[[str], None] = lambda _: None,
-) -> list[DeployedWebhook]:
+) -> list[DeployedEndpoint]:
     """Deploy every stack of a CDK app, and bootstrap the local AWS first if needed.
 
     ``context`` has the ``KEY=VALUE`` of ``cdk --context``. ``servers`` are for sinks whose database is not on this
     machine. ``tell`` gets each warning of synth, and each difference from AWS.
 
     Returns:
-        The app's webhooks.
+        The app's endpoints.
 
     Raises:
         CliError: There is no app, AWS would reject it, or the CDK failed. The message has the CDK's own.
@@ -85,7 +76,7 @@ def deploy(
         approved = ["--require-approval", "never", *_EVERY_STACK]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
     _require_complete(emulator, app_dir, stacks)
-    return _webhooks_of(emulator, stacks)
+    return _endpoints_of(emulator, stacks)
 
 
 def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False) -> None:
@@ -120,37 +111,25 @@ def _require_complete(emulator: Emulator, app_dir: Path, stacks: Sequence["_Stac
                 )
 
 
-def webhooks(emulator: Emulator) -> list[DeployedWebhook]:
-    """Return every deployed webhook, whichever tool deployed it: an output of its stack describes it."""
-    return [webhook for region in regions(emulator) for webhook in _webhooks_in(emulator, region)]
+def endpoints(emulator: Emulator) -> list[DeployedEndpoint]:
+    """Return every deployed endpoint, whichever tool deployed it: an output of its stack describes it."""
+    return [endpoint for region in regions(emulator) for endpoint in deployed.endpoints(emulator.within(region))]
 
 
-def _webhooks_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[DeployedWebhook]:
-    """Return the webhooks of these stacks and their nested stacks."""
+def _endpoints_of(emulator: Emulator, stacks: Sequence["_Stack"]) -> list[DeployedEndpoint]:
+    """Return the endpoints of these stacks and their nested stacks."""
     return [
-        webhook
+        endpoint
         for region in sorted({stack.region for stack in stacks})
         for names in [_with_nested(emulator, region, {stack.name for stack in stacks if stack.region == region})]
-        for webhook in _webhooks_in(emulator, region)
-        if webhook.stack in names
-    ]
-
-
-def _webhooks_in(emulator: Emulator, region: str) -> list[DeployedWebhook]:
-    return [
-        DeployedWebhook(
-            name=name,
-            stack=stack["StackName"],
-            url=local_url(emulator, _past_the_domain(emulator, region, url)),
-        )
-        for stack in deployed.stacks(emulator.within(region))
-        for name, url in deployed.urls(stack)
+        for endpoint in deployed.endpoints(emulator.within(region))
+        if endpoint.stack in names
     ]
 
 
 def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
     """Return the names of these stacks and their nested stacks, at any depth."""
-    cloudformation = emulator.client("cloudformation", region)
+    cloudformation = emulator.within(region).client("cloudformation")
     nested = {
         # The name is the second part of the ARN.
         resource["PhysicalResourceId"].split(":stack/")[-1].split("/")[0]
@@ -169,7 +148,7 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     """
     names: set[str] = set()
     for region in regions(emulator):
-        cloudformation = emulator.client("cloudformation", region)
+        cloudformation = emulator.within(region).client("cloudformation")
         if stack not in {it["StackName"] for it in deployed.stacks(emulator.within(region))}:
             continue
         for name in _with_nested(emulator, region, {stack}):
@@ -179,32 +158,6 @@ def log_groups(emulator: Emulator, stack: str) -> set[str]:
     if not names:
         raise CliError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
     return names
-
-
-def local_url(emulator: Emulator, url: str) -> str:
-    """Return the local URL of an API."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise CliError(
-            f"a webhook's URL must be one of API Gateway's own, got {url}; there are no custom domains locally"
-        )
-    return f"{emulator.endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
-
-
-def _past_the_domain(emulator: Emulator, region: str, url: str) -> str:
-    """Return API Gateway's own URL for one of a custom domain: the local AWS has neither DNS nor TLS for it."""
-    parts = urlsplit(url)
-    gateway = emulator.client("apigateway", region)
-    pages = gateway.get_paginator("get_domain_names").paginate()
-    if parts.hostname not in {domain["domainName"] for page in pages for domain in page["items"]}:
-        return url
-    for page in gateway.get_paginator("get_base_path_mappings").paginate(domainName=parts.hostname):
-        for mapping in page["items"]:
-            base = "" if mapping["basePath"] == "(none)" else f"/{mapping['basePath']}"
-            if f"{parts.path}/".startswith(f"{base}/"):
-                host = f"{mapping['restApiId']}.execute-api.{region}.amazonaws.com"
-                return f"https://{host}/{mapping['stage']}{parts.path.removeprefix(base)}"
-    return url
 
 
 def regions(emulator: Emulator) -> list[str]:
@@ -273,7 +226,7 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
 
 
 def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
-    ssm = emulator.client("ssm", stack.region)
+    ssm = emulator.within(stack.region).client("ssm")
     try:
         return bool(ssm.get_parameter(Name=stack.version))
     except ssm.exceptions.ParameterNotFound:
@@ -320,7 +273,7 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
             for line in run.stdout:
                 if verbose:
                     # An output has AWS's own URL, at which nothing answers.
-                    print(_URL.sub(lambda url: local_url(emulator, url[0]), line), end="", file=sys.stderr, flush=True)
+                    print(with_local_urls(emulator.endpoint, line), end="", file=sys.stderr, flush=True)
                 else:
                     said.append(line)
         except BaseException:  # Ctrl-C

@@ -1,7 +1,7 @@
 """The result of a plan, for a program and for a person."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from textwrap import wrap
 
 from scalable_webhook_cli.plan.bill import REGION
@@ -98,6 +98,12 @@ class Plan:
     @property
     def accepted(self) -> int:
         return self.sent - self.rejected
+
+    def told(self) -> dict[str, object]:
+        """Return it for a program, without the time line."""
+        told = asdict(self)
+        del told["steps"]
+        return told | {"accepted": self.accepted}
 
     def table(self) -> Iterator[str]:
         """Yield the lines of a table, for a terminal of 80 columns."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scalable_webhook_cli import deployed as deployments
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.names import named
 from webhook_runtime.contract import outputs
 from webhook_runtime.contract.settings import PaceSettings, from_environment
 
@@ -117,14 +117,14 @@ def of_file(path: Path, name: str | None = None) -> Deployed:
         f"{path} has no ScalableWebhook: no output is described as “{outputs.described(outputs.MAPPING, '…')}”; pass "
         "the template of its stack, synthesised with this version"
     )
-    one = deployments.named(found, name, none=none)
+    one = named(found, name, none=none)
     return of_template(one.template, one.name)
 
 
 def only(template: Properties, name: str | None = None) -> Deployed:
     """Read the webhook of this name, or the only one of a template."""
     found = [_Found(each, template) for each in names(template)]
-    return of_template(template, deployments.named(found, name, none="the template has no ScalableWebhook").name)
+    return of_template(template, named(found, name, none="the template has no ScalableWebhook").name)
 
 
 def names(template: Properties) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from scalable_webhook_cli import deployed
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local.emulator import Emulator
@@ -31,22 +32,6 @@ def assembly(folder: Path, **artifacts: object) -> Path:
 
 def stack(environment: str, **properties: str) -> dict[str, object]:
     return {"type": "aws:cloudformation:stack", "environment": environment, "properties": properties}
-
-
-@pytest.mark.parametrize(
-    ("aws", "local"),
-    [
-        ("https://a1b2.execute-api.eu-west-1.amazonaws.com/prod/", "/_aws/execute-api/a1b2/prod/"),
-        ("https://a1b2.execute-api.cn-north-1.amazonaws.com.cn/v1/hooks", "/_aws/execute-api/a1b2/v1/hooks"),
-    ],
-)
-def test_a_url_of_api_gateway_has_a_local_twin(emulator: Emulator, aws: str, local: str) -> None:
-    assert deployments.local_url(emulator, aws) == emulator.endpoint + local
-
-
-def test_a_custom_domain_has_no_local_twin(emulator: Emulator) -> None:
-    with pytest.raises(CliError, match=r"got https://hooks\.example\.com/; there are no custom domains locally"):
-        deployments.local_url(emulator, "https://hooks.example.com/")
 
 
 def test_a_template_is_edited_for_the_local_aws_and_differences_are_reported(tmp_path: Path) -> None:
@@ -113,8 +98,8 @@ def nested(monkeypatch: pytest.MonkeyPatch) -> None:
         "there": CloudFormation(Two=["/two/log"], Nested=["/other/log"]),
     }
     monkeypatch.setattr(deployments, "regions", lambda _: list(stacks))
-    monkeypatch.setattr(Emulator, "client", lambda self, service, region=None: stacks[region or self.region])
-    monkeypatch.setattr(deployments, "_past_the_domain", lambda emulator, region, url: url)
+    monkeypatch.setattr(Emulator, "client", lambda self, service: stacks[self.region])
+    monkeypatch.setattr(deployed, "reachable", lambda target, url: url)
 
 
 @pytest.mark.usefixtures("nested")
@@ -127,11 +112,11 @@ def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions_and_of_the_s
 
 
 @pytest.mark.usefixtures("nested")
-def test_the_webhooks_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
-    assert [webhook.stack for webhook in deployments.webhooks(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
-    of_the_app = deployments._webhooks_of(emulator, [deployments._Stack("One", "here")])
+def test_the_endpoints_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
+    assert [webhook.stack for webhook in deployments.endpoints(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
+    of_the_app = deployments._endpoints_of(emulator, [deployments._Stack("One", "here")])
     assert [webhook.stack for webhook in of_the_app] == ["One", "Nested", "Deep"]
-    of_another = deployments._webhooks_of(emulator, [deployments._Stack("Two", "there")])
+    of_another = deployments._endpoints_of(emulator, [deployments._Stack("Two", "there")])
     assert [webhook.stack for webhook in of_another] == ["Two"]
 
 
@@ -146,7 +131,7 @@ def test_an_incomplete_stack_is_reported_with_a_remedy(
     status: str, complete: bool, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
-    monkeypatch.setattr(Emulator, "client", lambda self, service, region=None: stacks[region or self.region])
+    monkeypatch.setattr(Emulator, "client", lambda self, service: stacks[self.region])
     ours = [deployments._Stack("One", "here"), deployments._Stack("Empty", "there")]
     if complete:
         deployments._require_complete(emulator, Path("app"), ours)

@@ -5,20 +5,23 @@ import re
 import shlex
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from scalable_webhook_cli import deployed
-from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.commands import options
+from scalable_webhook_cli.commands.options import Json
+from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.local import databases
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.emulator import Emulator
-from scalable_webhook_cli.terminal import console, errors, in_one_sentence, say, status_line
+from scalable_webhook_cli.terminal import console, errors, in_one_sentence, say, say_json, status_line
 
 local: typer.Typer = typer.Typer(
     help="A local AWS on loopback, without an account and without Docker.", no_args_is_help=True, rich_markup_mode=None
@@ -34,13 +37,12 @@ AppDir = Annotated[Path, typer.Argument(help="Folder of a CDK app, with its cdk.
 Context = Annotated[
     list[str] | None, typer.Option("--context", "-c", help="Context for the app, as with cdk.", metavar="KEY=VALUE")
 ]
-NONE_DEPLOYED = "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of the CDK CLI.")]
 
 
 @local.command()
 @in_one_sentence
-def up() -> None:
+def up(as_json: Json = False) -> None:
     """Start the local AWS (no-op if it is running).
 
     It runs in the background until `down`.
@@ -49,51 +51,51 @@ def up() -> None:
     if emulator is None:
         with status_line("starting the local AWS"):
             emulator = emulators.up()
+    if as_json:
+        say_json({"endpoint": emulator.endpoint})
+        return
     say(f"local AWS at {emulator.endpoint}")
     say("next: scalable-webhook local deploy APP_DIR")
 
 
 @local.command()
 @in_one_sentence
-def down() -> None:
+def down(as_json: Json = False) -> None:
     """Stop the local AWS, and delete all that is deployed to it."""
-    say("local AWS stopped" if emulators.down() else "no local AWS was running")
+    stopped = emulators.down()
+    if as_json:
+        say_json({"stopped": stopped})
+    else:
+        say("local AWS stopped" if stopped else "no local AWS was running")
 
 
 @local.command()
 @in_one_sentence
-def status() -> None:
+def status(as_json: Json = False) -> None:
     """Show the endpoint and the deployed webhooks.
 
     Exits with 1 unless the local AWS is running.
     """
-    emulator = running()
+    emulator = options.emulator()
+    endpoints = deployments.endpoints(emulator)
+    if as_json:
+        say_json({"endpoint": emulator.endpoint, "logs": emulator.home, "webhooks": _told(endpoints)})
+        return
     say(f"local AWS at {emulator.endpoint}, logs in {emulator.home}")
-    _show_webhooks(deployments.webhooks(emulator))
+    _show_webhooks(endpoints)
 
 
 @local.command()
 @in_one_sentence
-def url(
-    name: Annotated[
-        str | None, typer.Argument(help="Name of a webhook in `status`. Default: the only one.", metavar="NAME")
-    ] = None,
-) -> None:
-    """Print the URL of a webhook.
-
-    In a script: `$(scalable-webhook local url)`
-    """
-    say(only_webhook(name).url)
-
-
-@local.command()
-@in_one_sentence
-def env() -> None:
+def env(as_json: Json = False) -> None:
     """Print environment variables for boto3, the CDK and the AWS CLI.
 
     In this shell: eval "$(scalable-webhook local env)"
     """
-    environment = running().environment()
+    environment = options.emulator().environment()
+    if as_json:
+        say_json(environment)
+        return
     # A profile, a session token or the endpoint of one service would override the printed variables.
     for name in sorted(os.environ):
         if _AWS_VARIABLE.fullmatch(name) and name not in environment:
@@ -123,6 +125,7 @@ def deploy(
             help="MySQL on this machine, in the same form. The password may be in MYSQL_PWD.", metavar="HOST:PORT"
         ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Deploy a CDK app, and print the URLs of its webhooks.
 
@@ -143,17 +146,23 @@ def deploy(
                 servers=servers,
                 tell=lambda line: say(line, errors),
             )
-    _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
+    if as_json:
+        say_json(_told(webhooks))
+    else:
+        _show_webhooks(webhooks, none=f"deployed {app_dir}, which has no webhook")
 
 
 @local.command()
 @in_one_sentence
-def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False) -> None:
+def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False, as_json: Json = False) -> None:
     """Destroy the stacks of a CDK app."""
-    emulator = running()
+    emulator = options.emulator()
     with status_line(f"destroying {app_dir}", show=not verbose):
         deployments.destroy(emulator, app_dir, context=context or (), verbose=verbose)
-    say(f"destroyed {app_dir}")
+    if as_json:
+        say_json({"destroyed": str(app_dir)})
+    else:
+        say(f"destroyed {app_dir}")
 
 
 @local.command()
@@ -163,7 +172,7 @@ def logs(
     stack: Annotated[str | None, typer.Option(help="Only this stack.", metavar="NAME")] = None,
 ) -> None:
     """Print the logs of API Gateway and the functions, oldest first."""
-    emulator = running()
+    emulator = options.emulator()
     groups = deployments.log_groups(emulator, stack) if stack else None
     printed: set[tuple[Any, ...]] = set()
     since = 0
@@ -185,23 +194,11 @@ def logs(
         return
 
 
-def running() -> Emulator:
-    """
-    Raises:
-        CliError: The local AWS is not running.
-    """
-    emulator = emulators.find()
-    if emulator is None:
-        raise CliError("the local AWS is not running; start it with: scalable-webhook local up")
-    return emulator
+def _told(endpoints: Sequence[DeployedEndpoint]) -> list[dict[str, str]]:
+    return [asdict(endpoint) for endpoint in endpoints]
 
 
-def only_webhook(name: str | None = None) -> deployments.DeployedWebhook:
-    """Return the webhook of that name, or the only one."""
-    return deployed.named(deployments.webhooks(running()), name, none=NONE_DEPLOYED)
-
-
-def _show_webhooks(webhooks: list[deployments.DeployedWebhook], *, none: str = "no webhook is deployed") -> None:
+def _show_webhooks(webhooks: list[DeployedEndpoint], *, none: str = "no webhook is deployed") -> None:
     if not webhooks:
         say(none)
     for webhook in webhooks:
@@ -212,7 +209,7 @@ def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[d
     events = [
         event | {"source": _source(group["logGroupName"])}
         for region in deployments.regions(emulator)
-        for cloudwatch in [emulator.client("logs", region)]
+        for cloudwatch in [emulator.within(region).client("logs")]
         for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
         for group in groups["logGroups"]
         if only is None or group["logGroupName"] in only

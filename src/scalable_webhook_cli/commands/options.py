@@ -1,0 +1,82 @@
+"""What the commands share: the options that name an AWS and a webhook in it, and the question before a change."""
+
+from typing import Annotated
+
+import typer
+
+from scalable_webhook_cli import deployed, names
+from scalable_webhook_cli.deployed import DeployedEndpoint, DeployedWebhook
+from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.local import deploy as deployments
+from scalable_webhook_cli.local import emulator as emulators
+from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.target import Target
+
+Name = Annotated[
+    str | None,
+    typer.Argument(help="Name of a webhook, or its last part. Default: the only one.", metavar="[WEBHOOK]"),
+]
+Webhook = Annotated[
+    str | None,
+    typer.Option("--webhook", "-w", help="Name of a webhook, or its last part. Default: the only one.", metavar="NAME"),
+]
+Profile = Annotated[str | None, typer.Option(help="Profile of an account. Default: the local AWS.")]
+Region = Annotated[str | None, typer.Option(help="Region of an account. Default: the local AWS.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change in an account.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_NONE_LOCAL = "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"
+_NONE_THERE = "no stack in this region has a ScalableWebhook; name another --region, or deploy one"
+
+
+def emulator() -> Emulator:
+    """Return the local AWS.
+
+    Raises:
+        CliError: It is not running.
+    """
+    found = emulators.find()
+    if found is None:
+        raise CliError("the local AWS is not running; start it with: scalable-webhook local up")
+    return found
+
+
+def targets(profile: str | None, region: str | None) -> list[Target]:
+    """Return the region of an account, if one is named, or every region of the local AWS that has a deployment."""
+    if profile is not None or region is not None:
+        return [Target(profile=profile, region=region)]
+    here = emulator()
+    return [here.within(each) for each in deployments.regions(here)]
+
+
+def webhook(name: str | None, profile: str | None, region: str | None) -> DeployedWebhook:
+    """Return the webhook of that name, or the only one.
+
+    Raises:
+        CliError: There is none, or there are several.
+    """
+    found = [each for target in targets(profile, region) for each in deployed.webhooks(target)]
+    return names.named(found, name, none=_none(profile, region))
+
+
+def endpoint(name: str | None, profile: str | None, region: str | None) -> DeployedEndpoint:
+    """Return the endpoint of that name, or the only one. It has the name of its webhook, and of a path added to it.
+
+    Raises:
+        CliError: There is none, or there are several.
+    """
+    found = [each for target in targets(profile, region) for each in deployed.endpoints(target)]
+    return names.named(found, name, none=_none(profile, region))
+
+
+def confirm(what: str, target: Target, *, yes: bool) -> None:
+    """Ask before a change in an account."""
+    if yes or target.endpoint is not None:
+        return
+    identity = target.client("sts").get_caller_identity()
+    where = target.client("lambda").meta.region_name
+    typer.confirm(f"{what} in {where} of account {identity['Account']}?", abort=True, err=True)
+
+
+def _none(profile: str | None, region: str | None) -> str:
+    return _NONE_LOCAL if profile is None and region is None else _NONE_THERE
