@@ -21,8 +21,8 @@ from postgres_server import PostgresServer
 from rich import box
 from rich.table import Table
 
-from scalable_webhook_cli import deployed
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
+from scalable_webhook_cli.deployed import webhooks as webhooks_of
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
@@ -161,7 +161,7 @@ def deployed(
     sides = {id: {**dict(pair.split("=", 1) for pair in servers[id].context()), **arguments[id]} for id in servers}
     webhooks = deploy(emulator, APP, context=[f"sides={json.dumps(sides)}"])
     urls = {webhook.name: webhook.url for webhook in webhooks}
-    mappings = {throttle.name: throttle for throttle in map(of, deployed.webhooks(emulator))}
+    mappings = {throttle.name: throttle for throttle in map(of, webhooks_of(emulator))}
     return {
         id: Deployed(
             ObservedWebhook(emulator, STACK, id), urls[f"{STACK}/{id}"], servers[id], mappings[f"{STACK}/{id}"]
