@@ -82,7 +82,7 @@ def test_a_database_that_is_down_for_a_while_costs_no_webhook(
         observed.wait_until_drained(SECONDS)
     assert report.accepted == WEBHOOKS
     assert stored(postgres, "storm") == (WEBHOOKS, WEBHOOKS)
-    assert peak.highest <= LIMIT + 1  # the ping of the circuit breaker comes beside the batches
+    assert peak.highest <= LIMIT + 1  # the ping of the circuit breaker is one more
     assert observed.dead_letters() == 0
     failures = [line for line in observed.log("ConsumerLogs") if line["message"] == "failed"]
     assert failures

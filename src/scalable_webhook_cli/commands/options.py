@@ -1,4 +1,4 @@
-"""What the commands share: the options that name an AWS and a webhook in it, and the question before a change."""
+"""The options that the commands share: they name an AWS and a webhook in it. And the question before a change."""
 
 from typing import Annotated
 
