@@ -18,14 +18,13 @@ from scalable_webhook_cli.addresses import with_local_urls
 from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import assembly as assemblies
+from scalable_webhook_cli.local.causes import cause
 from scalable_webhook_cli.local.databases import Server, redirected
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
 from scalable_webhook_cli.local.rejected import rejected, used_twice
 from scalable_webhook_cli.processes import end
 
-# The CDK's lines about each asset and resource while all goes well. It repeats failures at its end.
-_PROGRESS = re.compile(r"\S.* \| +\d+/\d+ \| |\S.*: (start|success): (Building|Built|Publishing|Published) ")
 # The CDK looks for this parameter in a region if the stack names none. CliCredentialsStackSynthesizer and
 # LegacyStackSynthesizer store their assets in such a region too.
 _BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
@@ -280,8 +279,14 @@ def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bo
             end([run.pid])
             raise
     if run.returncode:
-        told = "".join(line for line in said if not _PROGRESS.match(line))
-        raise CliError(f"cdk {arguments[0]} failed in {app_dir}\n{told.strip()}".strip())
+        raise CliError("\n".join([f"cdk {arguments[0]} failed in {app_dir}", *_told(said)]))
+
+
+def _told(said: list[str]) -> list[str]:
+    """Return the cause of a failure, and how to see the rest, if there is more of it."""
+    causes = cause(said)
+    more = len(causes) < sum(bool(line.strip()) for line in said)
+    return [*causes, *(["run it again with --verbose to see all that the CDK printed"] if more else [])]
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
