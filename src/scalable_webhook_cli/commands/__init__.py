@@ -9,6 +9,7 @@ from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
 from scalable_webhook_cli.commands.sending import burst
 from scalable_webhook_cli.commands.sizing import size
+from scalable_webhook_cli.commands.starting import init
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume
 from scalable_webhook_cli.commands.watching import url
 from scalable_webhook_cli.terminal import console
@@ -24,7 +25,7 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
-for _command in (url, burst, pause, resume, concurrency, plan, size):
+for _command in (init, url, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 
 
