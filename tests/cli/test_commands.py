@@ -16,9 +16,10 @@ from scalable_webhook_cli.burst import Report
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.commands import local_aws as commands
 from scalable_webhook_cli.commands.sending import show_report
-from scalable_webhook_cli.deployed import DeployedEndpoint
+from scalable_webhook_cli.deployed import DeployedEndpoint, DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.target import Target
 
 from ..suite.patience import SECONDS
 
@@ -319,3 +320,37 @@ app({arguments})
             check=False,
         )
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_shell_completes_commands_and_the_names_of_webhooks(
+    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [DeployedWebhook(Target(), name, "", "", "") for name in ("Orders/Webhook", "Refunds/Webhook")]
+    deployed()
+    monkeypatch.setattr("scalable_webhook_cli.deployed.webhooks", lambda _: found)
+
+    def completed(typed: str) -> list[str]:
+        asked = {"_SCALABLE_WEBHOOK_COMPLETE": "complete_bash", "COMP_WORDS": typed}
+        asked["COMP_CWORD"] = str(typed.count(" "))
+        return CliRunner().invoke(app, [], prog_name="scalable-webhook", env=asked).stdout.split()
+
+    assert "pause" in completed("scalable-webhook pa")
+    assert completed("scalable-webhook pause Or") == ["Orders/Webhook"]
+    assert completed("scalable-webhook pause ") == ["Orders/Webhook", "Refunds/Webhook"]
+
+
+def test_a_shell_completes_nothing_without_a_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: None)
+    asked = {
+        "_SCALABLE_WEBHOOK_COMPLETE": "complete_bash",
+        "COMP_WORDS": "scalable-webhook pause ",
+        "COMP_CWORD": "2",
+    }
+    result = CliRunner().invoke(app, [], prog_name="scalable-webhook", env=asked)
+    assert (result.exit_code, result.output.strip()) == (0, "")
+
+
+def test_the_help_tells_where_a_command_goes_and_how_it_ends() -> None:
+    said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    assert "With --profile or --region it talks to an account, and asks before it changes something there." in said
+    assert "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted." in said

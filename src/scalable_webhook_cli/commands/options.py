@@ -12,14 +12,19 @@ from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.target import Target
 
-Name = Annotated[
-    str | None,
-    typer.Argument(help="Name of a webhook, or its last part. Default: the only one.", metavar="[WEBHOOK]"),
-]
-Webhook = Annotated[
-    str | None,
-    typer.Option("--webhook", "-w", help="Name of a webhook, or its last part. Default: the only one.", metavar="NAME"),
-]
+
+def _names(incomplete: str) -> list[str]:
+    """Complete the name of a webhook of the local AWS. A shell shows no error."""
+    try:
+        found = [each.name for target in targets(None, None) for each in deployed.webhooks(target)]
+    except Exception:
+        return []
+    return sorted(name for name in found if name.startswith(incomplete))
+
+
+_ONE = "Name of a webhook, or its last part. Default: the only one."
+Name = Annotated[str | None, typer.Argument(help=_ONE, metavar="[WEBHOOK]", autocompletion=_names)]
+Webhook = Annotated[str | None, typer.Option("--webhook", "-w", help=_ONE, metavar="NAME", autocompletion=_names)]
 Profile = Annotated[str | None, typer.Option(help="Profile of an account. Default: the local AWS.")]
 Region = Annotated[str | None, typer.Option(help="Region of an account. Default: the local AWS.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change in an account.")]
