@@ -30,7 +30,7 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
     """Measure whole processes and their output."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder, name) for name in APPS}
-        synths: dict[str, Callable[[], float]] = {name: _synth(APPS[name], outputs[name]) for name in APPS}
+        synths: dict[str, Callable[[], float]] = {name: synth(APPS[name], outputs[name]) for name in APPS}
         for warm_up in synths.values():
             warm_up()  # compiles bytecode, and unpacks jsii's modules
         ours, handwritten = (_resources(outputs[name]) for name in ("default", "handwritten"))
@@ -55,11 +55,18 @@ def measure(rounds: int = 5) -> Iterator[Figure]:
             yield figure(f"asset.kib{suffix}", [round(_asset_kib(outputs[name]), 1)], unit="KiB")
 
 
-def _synth(app: Path, output: Path) -> Callable[[], float]:
+def synth(app: Path, output: Path, *, sources: Path | None = None) -> Callable[[], float]:
+    """Return a function that synthesises an app, and returns the seconds.
+
+    Args:
+        app: The folder of its ``app.py``.
+        output: The folder of its templates.
+        sources: The folder of another construct than the installed one. Default: none.
+    """
     # The built-in validator is on, as it is for a user.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDK_", "JSII_"))}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    environment = {**kept, **_QUIET, "CDK_OUTDIR": str(output)}
+    environment = {**kept, **_QUIET, "CDK_OUTDIR": str(output)} | ({"PYTHONPATH": str(sources)} if sources else {})
     # The Node of this environment instead of the machine's.
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
 

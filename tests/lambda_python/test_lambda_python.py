@@ -58,6 +58,13 @@ def test_the_run_time_is_tested_on_the_python_of_its_functions(said: list[str]) 
     assert {function["Properties"]["Runtime"] for function in functions} == {said[0]}
 
 
+def test_it_runs_without_the_packages_of_synth_time(said: list[str]) -> None:
+    assert said
+    there = {path.name for path in (PACKAGES / "packages").iterdir()}
+    assert {"boto3", "pytest"} <= there
+    assert not {"aws_cdk", "constructs", "jsii"} & there
+
+
 def test_only_tests_that_need_processes_are_left_out(said: list[str]) -> None:
     counts = collected("not processes")[-1].split()[0]  # 500/503 tests collected (3 deselected) in 0.42s
     selected, collected_in_all = map(int, counts.split("/"))

@@ -210,9 +210,10 @@ def _imported(node: ast.AST) -> list[str]:
 
 @pytest.mark.slow(6)
 @pytest.mark.smoke
-def test_every_run_time_test_passes_without_aws_cdk() -> None:
+def test_the_run_time_tests_that_need_processes_pass_without_aws_cdk() -> None:
+    """All others run without it in tests/lambda_python."""
     tests = Path(__file__).parents[1] / "runtime"
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:tests.suite.ending", str(tests)]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:tests.suite.ending", "-m", "processes", str(tests)]
     code = f"import pytest; sys.exit(pytest.main({options}))"
     result = run(code)
     assert result.returncode == 0, result.stdout + result.stderr
