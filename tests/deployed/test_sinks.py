@@ -90,6 +90,7 @@ def test_a_database_that_is_down_for_a_while_costs_no_webhook(
     assert all(1 <= line["retry_in"] <= 10 for line in failures)
 
 
+@pytest.mark.slow(12)
 def test_the_example_of_a_handler_stores_totals_and_dead_letters_invalid_orders(emulator: Emulator) -> None:
     (webhook,) = deploy(emulator, EXAMPLES / "python_handler")
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))

@@ -104,6 +104,7 @@ def test_a_module_is_read_for_docstrings_comments_and_errors(tmp_path: Path) -> 
     assert {int(line) for (line,) in found} == {1, 3, 4, 11, 14, 15}
 
 
+@pytest.mark.slow(20)
 def test_the_pages_have_no_fault() -> None:
     """Lint the pages as `make check` does."""
     assert prose() == (0, [])
