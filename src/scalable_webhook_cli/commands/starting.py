@@ -49,7 +49,7 @@ def init(
 
 
 def _stack_name(folder: Path) -> str:
-    """Return the name of the folder as that of a stack: letters and digits, a letter first."""
+    """Return the name of the folder as that of a stack, which has ASCII characters and starts with no digit."""
     words = re.findall(r"[A-Za-z0-9]+", folder.absolute().name)
     name = "".join(word[0].upper() + word[1:] for word in words).lstrip("0123456789")
     return name[:_LONGEST_NAME] or "Webhooks"
