@@ -72,6 +72,16 @@ def status_line(what: str, *, show: bool = True) -> Iterator[None]:
 
 
 @contextmanager
+def counting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal how far it is. Yield the function to call with a text that says so."""
+    if not errors.is_terminal:
+        yield lambda _: None
+        return
+    with errors.status(Text(f"{shown(what)} …")) as status:
+        yield lambda text: status.update(Text(shown(f"{what}: {text}")))
+
+
+@contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Show a progress bar on a terminal, or a line for each tenth elsewhere. Yield the function to call after each
     step.

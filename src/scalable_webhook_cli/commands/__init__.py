@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scalable_webhook_cli.commands.dead_letters import dead_letters, unverified
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
 from scalable_webhook_cli.commands.sending import burst
@@ -24,6 +25,8 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(unverified, name="unverified")
 for _command in (url, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 

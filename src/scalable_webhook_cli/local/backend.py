@@ -28,7 +28,7 @@ from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_acces
 from ministack.services import sqs
 
 from scalable_webhook_cli import shown
-from scalable_webhook_cli.local import python
+from scalable_webhook_cli.local import move_tasks, python
 from scalable_webhook_cli.local.guard import Guard, Rejected, key_of, require_local_program
 from webhook_runtime.contract.groups import is_group
 
@@ -207,6 +207,7 @@ def main() -> None:
     lambda_runtime.execution_credentials = credentials_by(lambda_runtime.execution_credentials, key)
     guard_runtime_api(BaseHTTPRequestHandler)
     check_groups(sqs)
+    move_tasks.add_to(sqs)
     for log in logging.getLogger().handlers:
         log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
     app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)
