@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -59,7 +60,14 @@ def say(line: str, to: Console = console, *, style: str | None = None) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program."""
-    say(json.dumps(value, ensure_ascii=False, default=str))
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    # What a terminal would obey is escaped as JSON does it.
+    is_safe = shown(text) == text
+    say(text if is_safe else "".join(each if shown(each) == each else json.dumps(each)[1:-1] for each in text))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
 
 
 @contextmanager

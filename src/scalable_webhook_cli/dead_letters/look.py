@@ -18,6 +18,9 @@ from scalable_webhook_cli.errors import CliError
 HIDDEN_SECONDS = 60
 # SQS has at most 120,000 messages of a queue in flight.
 MOST = 100_000
+# By then it is shown again, whoever was killed.
+_PATIENCE_SECONDS = HIDDEN_SECONDS + 5
+_RENEWS_SECONDS = 1.0
 _THREADS = 8
 # A receive may return messages again. After so many receives without a new one there is none.
 _REPEATS = 3
@@ -69,7 +72,7 @@ class _Seen:
         self.ids: set[str] = set()
         self._began = state.now
         self._missing = state.visible + state.hidden
-        self._give_up = time.monotonic() + HIDDEN_SECONDS + 5 if patient and state.hidden else 0
+        self._give_up = time.monotonic() + _PATIENCE_SECONDS if patient and state.hidden else 0
 
     @property
     def missing(self) -> int:
@@ -109,7 +112,7 @@ class _Pass:
                 working = {threads.submit(self._work) for _ in range(_THREADS)}
                 try:
                     while working:
-                        done, working = wait(working, timeout=1, return_when=FIRST_EXCEPTION)
+                        done, working = wait(working, timeout=_RENEWS_SECONDS, return_when=FIRST_EXCEPTION)
                         for each in done:
                             each.result()
                         self._renew()
