@@ -49,6 +49,9 @@ class Sqs:
         self.calls: list[str] = []
         self.dies_after: int | None = None
         self.faults = faults
+        self.moves: list[dict[str, Any]] = []
+        self.late_moves = 0
+        self.ends: str | None = None
         self.on_send: Callable[[Stored], None] = lambda _: None
         self._random = random or Random(0)
         self._deleted: list[tuple[str, Stored]] = []
@@ -68,6 +71,55 @@ class Sqs:
         return sum(each.visible_at <= time.time() for each in self.queues[url])
 
     # The calls of boto3.
+
+    def start_message_move_task(
+        self, SourceArn: str, DestinationArn: str, MaxNumberOfMessagesPerSecond: int
+    ) -> dict[str, Any]:
+        def answer() -> dict[str, Any]:
+            self.moves.append(
+                {
+                    "TaskHandle": "handle",
+                    "Status": "RUNNING",
+                    "SourceArn": SourceArn,
+                    "DestinationArn": DestinationArn,
+                    "MaxNumberOfMessagesPerSecond": MaxNumberOfMessagesPerSecond,
+                    "ApproximateNumberOfMessagesMoved": 0,
+                    "ApproximateNumberOfMessagesToMove": len(self.queues[url_of(SourceArn)]),
+                    "StartedTimestamp": round(time.time() * 1_000_000),
+                }
+            )
+            return {"TaskHandle": "handle"}
+
+        return self._call("StartMessageMoveTask", answer)
+
+    def list_message_move_tasks(self, SourceArn: str, MaxResults: int) -> dict[str, Any]:
+        """Each look moves one message, and the first ones see the last move."""
+
+        def answer() -> dict[str, Any]:
+            if self.late_moves and self.moves:
+                self.late_moves -= 1
+                return {"Results": self.moves[:-1][-1:]}
+            for task in self.moves[-1:]:
+                source, destination = (self.queues[url_of(task[f"{end}Arn"])] for end in ("Source", "Destination"))
+                if task["Status"] == "RUNNING" and source:
+                    destination.append(source.pop(0))
+                    task["ApproximateNumberOfMessagesMoved"] += 1
+                elif task["Status"] in ("RUNNING", "CANCELLING"):
+                    task["Status"] = self.ends or ("CANCELLED" if source else "COMPLETED")
+                    del task["TaskHandle"]
+                    if self.ends == "FAILED":
+                        task["FailureReason"] = "AWS.SimpleQueueService.NonExistentQueue"
+            return {"Results": [dict(task) for task in self.moves[-1:]]}
+
+        return self._call("ListMessageMoveTasks", answer)
+
+    def cancel_message_move_task(self, TaskHandle: str) -> dict[str, Any]:
+        def answer() -> dict[str, Any]:
+            self.moves[-1]["Status"] = "CANCELLING"
+            return {"ApproximateNumberOfMessagesMoved": self.moves[-1]["ApproximateNumberOfMessagesMoved"]}
+
+        assert TaskHandle == "handle"
+        return self._call("CancelMessageMoveTask", answer)
 
     def get_queue_attributes(self, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:
         def answer() -> dict[str, Any]:
@@ -227,6 +279,10 @@ class Sqs:
 
 def arn(url: str) -> str:
     return f"arn:aws:sqs:eu-west-1:123456789012:{url.rpartition('/')[2]}"
+
+
+def url_of(arn: str) -> str:
+    return f"https://sqs/{arn.rpartition(':')[2]}"
 
 
 def is_fifo(url: str) -> bool:

@@ -176,7 +176,12 @@ def test_a_look_sees_each_message_once_and_leaves_it() -> None:
     sqs, url = Sqs(), "https://sqs/dead-letters"
     stored = filled(sqs, url, ERRORS * 50)
     seen: list[str] = []
-    looked = look(queue(sqs, url), lambda messages: seen.extend(each.id for each in messages) or ())
+
+    def take(messages: Sequence[Message]) -> tuple[str, ...]:
+        seen.extend(each.id for each in messages)
+        return ()
+
+    looked = look(queue(sqs, url), take)
     assert sorted(seen) == sorted(each.id for each in stored)
     assert (looked.seen, looked.unseen) == (250, 0)
     assert sqs.visible(url) == 250
@@ -261,7 +266,7 @@ def test_a_fifo_queue_shows_the_next_of_a_group_once_the_first_are_gone() -> Non
 
 def sorting(sqs: Sqs, url: str, *, deletes: bool = False, **wanted: Any) -> Sorting:
     to = url.replace("dead-letters", "queue")
-    known = {"before": time.time(), "source": arn(to), "error": WANTED} | wanted
+    known: dict[str, Any] = {"before": time.time(), "source": arn(to), "error": WANTED} | wanted
     return Sorting(queue(sqs, url), Wanted(**known), to=None if deletes else queue(sqs, to))
 
 
@@ -406,7 +411,7 @@ def test_large_messages_share_no_call_that_is_too_long() -> None:
 
 def test_attributes_of_another_program_are_kept() -> None:
     sqs, url, to = Sqs(), "https://sqs/dead-letters", "https://sqs/queue"
-    own = {
+    own: dict[str, dict[str, Any]] = {
         "kind": {"DataType": "Number.int", "StringValue": "1"},
         "blob": {"DataType": "Binary", "BinaryValue": b"\0\xff"},
     }
@@ -444,7 +449,7 @@ def test_a_permission_that_is_missing_is_named(operation: str, action: str) -> N
 
 
 def test_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redrive.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr("scalable_webhook_cli.dead_letters.redrive.time.monotonic", lambda: 100.0)
 
     class Stop(Event):
         def wait(self, timeout: float | None = None) -> bool:

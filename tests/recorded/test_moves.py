@@ -1,5 +1,6 @@
 """Replay the moves out of a dead-letter queue that were recorded from AWS: StartMessageMoveTask and its kin."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +36,7 @@ class Moves:
         self.queues, self.sqs = queues, queues.sqs
         self.queue, self.dead_letters = queues.with_dead_letters(max_receive_count=1, fifo=fifo)
         self.source, self.destination = queues.arn(self.dead_letters), queues.arn(self.queue)
+        self.policy = json.dumps({"deadLetterTargetArn": self.source, "maxReceiveCount": 1})
 
     def fill(self, number: int) -> list[str]:
         bodies = [f"letter {n}" for n in range(number)]
@@ -104,8 +106,7 @@ def test_messages_move_to_a_destination(moves: Moves) -> None:
 
 
 def test_without_a_destination_messages_return_to_their_own_queues(queues: Queues, moves: Moves) -> None:
-    policy = {"RedrivePolicy": f'{{"deadLetterTargetArn": "{moves.source}", "maxReceiveCount": "1"}}'}
-    other = queues.make(VisibilityTimeout="0", **policy)
+    other = queues.make(VisibilityTimeout="0", RedrivePolicy=moves.policy)
     for url in (moves.queue, other):
         queues.send(url, f"of {url}")
         assert queues.bodies(url)
@@ -260,8 +261,7 @@ def test_the_latest_ten_moves_are_listed(moves: Moves) -> None:
 
 def test_the_queues_that_a_dead_letter_queue_serves_are_listed(queues: Queues, moves: Moves) -> None:
     assert moves.sqs.list_dead_letter_source_queues(QueueUrl=moves.queue)["queueUrls"] == []
-    policy = {"RedrivePolicy": f'{{"deadLetterTargetArn": "{moves.source}", "maxReceiveCount": "1"}}'}
-    urls = [moves.queue, *(queues.make(**policy) for _ in range(2))]
+    urls = [moves.queue, *(queues.make(RedrivePolicy=moves.policy) for _ in range(2))]
     pages = moves.sqs.get_paginator("list_dead_letter_source_queues").paginate(
         QueueUrl=moves.dead_letters, PaginationConfig={"PageSize": 2}
     )

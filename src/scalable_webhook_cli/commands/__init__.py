@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from scalable_webhook_cli.commands.dead_letters import dead_letters, unverified
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
+from scalable_webhook_cli.commands.redriving import dead_letters, unverified
 from scalable_webhook_cli.commands.sending import burst
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume

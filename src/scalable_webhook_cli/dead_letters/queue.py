@@ -161,7 +161,8 @@ def in_words(error: ClientError, resource: str) -> Exception:
     if code in _KEY_DENIED:
         return CliError(f"it needs kms:Decrypt and kms:GenerateDataKey on the key of {resource}: {said}")
     if code not in _DENIED:
-        return error
+        unchanged: Exception = error
+        return unchanged
     # A batch needs the permission for one message.
     action = error.operation_name.removesuffix("Batch")
     return CliError(f"it needs the permission sqs:{action} on {resource}: {said}")

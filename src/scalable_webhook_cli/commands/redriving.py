@@ -91,7 +91,7 @@ class _Aside:
         payload = payload_of(message, self.webhook) if with_payload else None
         if as_json:
             say_json(message.told() | ({} if payload is None else _payload_told(payload)))
-        elif payload is not None and (raw or not sys.stdout.isatty()):
+        elif payload is not None and (raw or not _is_terminal()):
             sys.stdout.flush()
             sys.stdout.buffer.write(payload)
             sys.stdout.buffer.flush()
@@ -119,7 +119,7 @@ class _Aside:
             raise CliError("--all must not be set together with --error or --id, got both; leave one of them out")
         queue = self.queue
         wanted = self._wanted(queue, error, ids)
-        if not yes and (self._is_account or sys.stdin.isatty()):
+        if not yes and (self._is_account or _is_asked()):
             self._ask("delete", queue, wanted, " for good")
         self._sort(Sorting(queue, wanted), "deleted", as_json=as_json)
 
@@ -174,7 +174,7 @@ class _Aside:
             return
         for line in summary.table(width=errors.width if errors.is_terminal else None):
             say(line, errors)
-        also = f", and what it cannot see of {looked.unseen:,} more," if looked.unseen else ""
+        also = f", and those of about {looked.unseen:,} more that it cannot see," if looked.unseen else ""
         question = f"{verb} these {summary.count:,} messages of {self.name}{also}{how}"
         if self._is_account:
             options.confirm(question, self.webhook.target, yes=False)
@@ -200,7 +200,7 @@ class _Aside:
             raise typer.Exit(1)
 
     def _tell(self, done: Done, verb: str) -> None:
-        say(f"{verb} {done.done:,} of {self.name}")
+        say(f"{verb} {done.done:,} from {self.name}")
         if done.came_back:
             say(f"left {done.came_back:,} that arrived in the meantime")
         for reason, number in done.failures.most_common():
@@ -219,6 +219,15 @@ class _Aside:
         else:
             why = "another look hides them for a minute at most"
         say(f"not seen: about {number:,}; {why}")
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _is_asked() -> bool:
+    """Tell whether a person can answer."""
+    return sys.stdin.isatty()
 
 
 def _payload_told(payload: bytes) -> dict[str, str]:
