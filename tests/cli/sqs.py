@@ -255,9 +255,16 @@ class Sqs:
         return visible
 
     def _first_of_groups(self, stored: list[Stored]) -> list[Stored]:
+        """Return those of a group together, as long as none in front of them is hidden."""
         now = time.time()
-        in_flight = {each.group for each in stored if each.visible_at > now}
-        return sorted((each for each in stored if each.group not in in_flight), key=lambda each: str(each.group))
+        groups: dict[str | None, list[Stored]] = {}
+        ended = set()
+        for each in stored:
+            if each.visible_at > now:
+                ended.add(each.group)
+            elif each.group not in ended:
+                groups.setdefault(each.group, []).append(each)
+        return [each for group in groups.values() for each in group]
 
     def _received(self, each: Stored, seconds: int) -> dict[str, Any]:
         each.receives += 1

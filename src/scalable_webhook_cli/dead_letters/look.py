@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 
 from scalable_webhook_cli.dead_letters.message import Message
-from scalable_webhook_cli.dead_letters.queue import Queue, State
+from scalable_webhook_cli.dead_letters.queue import BATCH, Queue, State
 from scalable_webhook_cli.errors import CliError
 
 # The time for which a message is hidden. It is renewed for as long as the look takes.
@@ -130,10 +130,18 @@ class _Pass:
             messages = self._queue.receive(HIDDEN_SECONDS)
             if not messages and self._seen.is_complete:
                 return
-            new = self._hold(messages, until)
+            new = self._hold(self._whole_groups(messages), until)
             repeats = 0 if new or not messages else repeats + 1
             if new:
                 self._drop(self._take(new))
+
+    def _whole_groups(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Show the last group of a full receive again: some of it may not be in it, and would be behind it."""
+        last = messages[-1].group if messages else None
+        if not self._queue.is_fifo or len(messages) < BATCH or messages[0].group == last:
+            return messages
+        self._queue.hide([message for message in messages if message.group == last], 0)
+        return [message for message in messages if message.group != last]
 
     def _hold(self, messages: Sequence[Message], until: float) -> list[Message]:
         """Note that messages are hidden, and return the new ones."""

@@ -64,6 +64,11 @@ class Message:
         return _REASONS.get(self.error) or self._text("reason")
 
     @property
+    def group(self) -> str | None:
+        """The message group. A FIFO queue keeps its order."""
+        return self._system.get("MessageGroupId")
+
+    @property
     def sent_at(self) -> float:
         """The time from which SQS counts its retention, in seconds since 1970."""
         return int(self._system["SentTimestamp"]) / 1000
@@ -140,7 +145,7 @@ class Message:
             "path": fields.get("path"),
             "source_ip": fields.get("ip"),
             "headers": list(dict.fromkeys(name.lower() for name in self._headers())),
-            "group": self._system.get("MessageGroupId"),
+            "group": self.group,
             "bytes": self.size,
         }
 
@@ -149,7 +154,7 @@ class Message:
 
         In a FIFO queue its id is a deduplication id that no other message has, and that a second try of this one has.
         """
-        group = self._system.get("MessageGroupId") or (ONE_GROUP if fifo else None)
+        group = self.group or (ONE_GROUP if fifo else None)
         return {
             "MessageBody": self.body,
             "MessageAttributes": {name: each for name, each in self._attributes.items() if name not in _ADDED},
