@@ -1,6 +1,7 @@
 """``scalable-webhook dead-letters`` on a deployed webhook: what it redrives is stored, once and as it was."""
 
 import json
+import random
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +13,14 @@ from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from webhook_runtime import message
 from webhook_runtime.testing import webhook
 
+from ..faults import redrives
 from ..suite.patience import SECONDS
 from .conftest import Command
 
 Observe = Callable[[str], ObservedWebhook]
 
 
+@pytest.mark.slow(10)
 @pytest.mark.parametrize("name", ["Aside/Standard", "Aside/Ordered"])
 def test_what_is_redriven_is_stored_once_and_the_rest_stays(
     name: str, emulator: Emulator, observe: Observe, command: Command
@@ -60,3 +63,13 @@ def test_what_is_redriven_is_stored_once_and_the_rest_stays(
     assert wait_for(lambda: named.keys() - stored() == set(list(named)[:9:3]), SECONDS)
     assert command("dead-letters", "list", name) == [f"nothing in the dead-letter queue of {name}"]
     assert sorted(item["delivery_id"] for item in observed.items()) == sorted(stored())
+
+
+@pytest.mark.slow(30)
+def test_a_redrive_that_is_killed_loses_no_webhook_and_stores_none_twice(emulator: Emulator, observe: Observe) -> None:
+    """``python -m tests.faults.redrives`` does the same with 10,000 messages."""
+    outcome = redrives.run(
+        observe("Aside/Killed"), emulator.home, messages=500, kills=3, seed=random.randrange(10**6), hidden_seconds=3
+    )
+    assert outcome.ok, outcome
+    assert (outcome.redriven, outcome.kills) == (100, 3)

@@ -235,6 +235,7 @@ class Aside(Stack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         ScalableWebhook(self, "Standard", delivery_id_header="Idempotency-Key", large_payloads=True, **OPTIONS)
+        ScalableWebhook(self, "Killed", delivery_id_header="Idempotency-Key", **OPTIONS)
         ordered = QueueOptions(ordered=GroupBy.header("X-Group"))
         ScalableWebhook(self, "Ordered", delivery_id_header="Idempotency-Key", queue=ordered, **OPTIONS)
 
