@@ -156,7 +156,7 @@ LAYERS = {
                 f"{CLI}.gateway",
                 f"{CLI}.local",
                 f"{CLI}.consumer_log",
-                f"{CLI}.throttle | {CLI}.plan",
+                f"{CLI}.throttle | {CLI}.plan | {CLI}.dead_letters",
                 f"{CLI}.burst | {CLI}.deployed | {CLI}.observe | {CLI}.size | {CLI}.terminal",
                 f"{CLI}.addresses | {CLI}.names",
                 f"{CLI}.target | {CLI}.processes | {CLI}.shown | {CLI}.signals",

@@ -520,6 +520,32 @@ class ScalableWebhook(Construct):
         """
         return grants.pause(self.event_source_mapping, grantee)
 
+    def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Permit looking at the webhooks that are set aside, redriving and deleting them: ``scalable-webhook
+        dead-letters`` and ``unverified``.
+
+        Args:
+            grantee: The principal, such as the role of an operator. To find a webhook by its name, it needs
+                ``cloudformation:DescribeStacks`` as well. It may read every webhook in ``dead_letter_queue``, and in
+                the ``unverified_queue`` that exists by now. A payload in S3 is not included: its reader needs
+                ``payload_bucket.grant_read()``.
+
+        Returns:
+            The grant of the actions on the queues, and of those by which the command finds them.
+
+        Raises:
+            ValueError: An existing queue has no dead-letter queue that is known.
+
+        See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+        """
+        if self.dead_letter_queue is None:
+            raise ValueError(
+                "grant_redrive needs a dead-letter queue, got a queue of which none is known; "
+                "create the queue in this app with dead_letter_queue=, or call grant() on your own dead-letter queue"
+            )
+        aside = [self.dead_letter_queue, *([self.unverified_queue] if self.unverified_queue else [])]
+        return grants.redrive(self.queue, aside, self.event_source_mapping, self.consumer, grantee)
+
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the age of the oldest message in the queue, in seconds: how far the consumer is behind.
 

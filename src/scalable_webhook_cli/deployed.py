@@ -71,6 +71,20 @@ class DeployedWebhook:
         return self._variables.get("WEBHOOK_UNVERIFIED_QUEUE_URL")
 
     @property
+    def is_paused(self) -> bool:
+        return bool(self._mapping["State"] == "Disabled")
+
+    @property
+    def batches_at_a_time(self) -> int:
+        """The number of batches that the consumer may have in progress."""
+        # A FIFO queue of one group has no limit of its own.
+        return int(self._mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1))
+
+    @property
+    def batch_size(self) -> int:
+        return int(self._mapping["BatchSize"])
+
+    @property
     def queue_attributes(self) -> Mapping[str, str]:
         """The attributes of the queue."""
         answer = self.target.client("sqs").get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["All"])

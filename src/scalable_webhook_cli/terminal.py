@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -59,7 +60,14 @@ def say(line: str, to: Console = console, *, style: str | None = None) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program."""
-    say(json.dumps(value, ensure_ascii=False, default=str))
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    # What a terminal would obey is escaped as JSON does it.
+    is_safe = shown(text) == text
+    say(text if is_safe else "".join(each if shown(each) == each else json.dumps(each)[1:-1] for each in text))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
 
 
 @contextmanager
@@ -69,6 +77,16 @@ def status_line(what: str, *, show: bool = True) -> Iterator[None]:
             yield
         return
     yield
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal how far it is. Yield the function to call with a text that says so."""
+    if not errors.is_terminal:
+        yield lambda _: None
+        return
+    with errors.status(Text(f"{shown(what)} …")) as status:
+        yield lambda text: status.update(Text(shown(f"{what}: {text}")))
 
 
 @contextmanager

@@ -308,14 +308,6 @@ def test_a_message_that_sqs_moves_keeps_its_attributes(queues: Queues) -> None:
     assert dead_letter["Attributes"]["ApproximateReceiveCount"] == local(id)["ApproximateReceiveCount"]
 
 
-def test_the_local_aws_has_no_move_task(queues: Queues) -> None:
-    start = queues.sqs.start_message_move_task
-    _, dead_letters = queues.with_dead_letters(max_receive_count=1)
-    found = error_of(start, SourceArn=queues.arn(dead_letters), DestinationArn=queues.arn(queues.make()))
-    assert found == local("move-to-destination")["error"]
-    assert error_of(start, SourceArn=queues.arn(queues.make())) == local("move-source-not-a-dlq")["error"]
-
-
 FUNCTION = """
 import json, os
 

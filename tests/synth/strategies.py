@@ -1104,6 +1104,12 @@ METHODS: dict[str, dict[str, Argument]] = {
             required=True,
         )
     },
+    "ScalableWebhook.grant_redrive": {
+        "grantee": Argument(
+            made(**GRANTEES),
+            required=True,
+        )
+    },
     **{
         f"ScalableWebhook.metric_{name}": {"period": _period}
         for name in ("backlog_age", "dead_letters", "dropped", "paused", "sink_down", "unverified")

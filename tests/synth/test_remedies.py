@@ -341,6 +341,17 @@ def dead_letters_metric(*, queue_of: Make, call: bool) -> Make:
     return make
 
 
+def redriven(*, queue_of: Make, call: bool) -> Make:
+    def make(stack: Stack) -> None:
+        made, operator = webhook(stack, queue=queue_of(stack)), iam.User(stack, "Operator")
+        if call:
+            made.grant_redrive(operator)
+        else:
+            sqs.Queue(stack, "Mine").grant(operator, "sqs:StartMessageMoveTask")
+
+    return make
+
+
 def invoked(stack: Stack, *, signed: bool) -> None:
     webhook(stack, api=ApiOptions(iam_authorization=signed)).grant_invoke(
         iam.Role(stack, "R", assumed_by=iam.AccountRootPrincipal())
@@ -548,6 +559,7 @@ REJECTIONS = [
     Rejection("metric_unverified without a direct integration", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Rejection("metric_mismatched without a secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, count=False)]),
     Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),
+    Rejection("grant_redrive without a known dead-letter queue", "grant_redrive needs a dead-letter queue, got a queue of which none is known", redriven(queue_of=queue, call=True), [redriven(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), redriven(queue_of=queue, call=False)]),
     Rejection("grant_invoke without IAM authorization", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
     Rejection("verifier at a further direct endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", at_second_endpoint(source=custom()), [at_second_endpoint(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
     Rejection("further path with a variable", "path must be '/' or fixed segments", at_second_endpoint(path="/{tenant}"), [at_second_endpoint(path="/tenants")]),

@@ -108,6 +108,7 @@ def results(webhook: ScalableWebhook, stack: Stack, secret: secretsmanager.Secre
     webhook.add_source("/a", Source.github(secret), delivery_id_header="X-Id")
     webhook.grant_invoke("arn:aws:iam::1:user/client")  # mypy: arg-type; pyright: reportArgumentType
     webhook.grant_pause("operator")  # mypy: arg-type; pyright: reportArgumentType
+    webhook.grant_redrive("operator")  # mypy: arg-type; pyright: reportArgumentType
     webhook.metric_backlog_age(period=60)  # mypy: arg-type; pyright: reportArgumentType
     api: apigateway.HttpIntegration = webhook.api  # mypy: assignment; pyright: reportAssignmentType
     function: lambda_.Alias = webhook.consumer  # mypy: assignment; pyright: reportAssignmentType

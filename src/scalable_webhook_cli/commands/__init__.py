@@ -7,6 +7,7 @@ import typer
 
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
+from scalable_webhook_cli.commands.redriving import dead_letters, unverified
 from scalable_webhook_cli.commands.sending import burst
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.starting import init
@@ -25,6 +26,8 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(unverified, name="unverified")
 for _command in (init, url, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 

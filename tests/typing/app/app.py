@@ -100,7 +100,8 @@ class Settings(Stack):
         grant.assert_success()
         mapping: lambda_.EventSourceMapping = webhook.event_source_mapping
         paused: iam.Grant = webhook.grant_pause(client)
-        print(mapping.event_source_mapping_id, paused)
+        redriven: iam.Grant = webhook.grant_redrive(client)
+        print(mapping.event_source_mapping_id, paused, redriven)
         metrics: list[cloudwatch.Metric] = [
             webhook.metric_backlog_age(),
             webhook.metric_dead_letters(period=Duration.minutes(1)),
