@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -57,9 +57,17 @@ def say(line: str, to: Console = console, *, style: str | None = None) -> None:
     to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
 
 
+def say_row(row: Iterable[Segment]) -> None:
+    """Print a line of parts with a style each. Their texts are escaped already."""
+    console.print(Segments([*row, Segment("\n")]), soft_wrap=True)
+
+
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program."""
-    say(json.dumps(value, ensure_ascii=False, default=str))
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    if not text.isascii():  # what would act on a terminal, in JSON's own escapes
+        text = "".join(letter if shown(letter) == letter else json.dumps(letter)[1:-1] for letter in text)
+    say(text)
 
 
 @contextmanager
