@@ -162,6 +162,8 @@ _MEANINGS: Mapping[str, tuple[Tone, Callable[[Fields], str]]] = {
     "payload gone, so stored before": (Tone.WAITS, _rest),
     "the sink failed": (Tone.BAD, _rest),
     "the handler raised": (Tone.BAD, _rest),
+    "the source's function raised": (Tone.BAD, _rest),
+    "the source's function must return an id, an Answer or None": (Tone.BAD, _rest),
     # circuit breaker
     "paused": (Tone.WAITS, _paused),
     "not paused": (Tone.QUIET, reason),

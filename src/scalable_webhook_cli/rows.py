@@ -1,7 +1,8 @@
 """Events in rows, for a terminal: time, what, id, and how. A row is a line, unless it is wider than the terminal."""
 
+import time
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import TypeAlias
 
 from rich.cells import cell_len, get_character_cell_size
@@ -42,7 +43,7 @@ class Rows:
     def __init__(self, width: int, *, with_webhook: bool = False) -> None:
         self._width = width
         self._with_webhook = with_webhook
-        self._day = date.today()
+        self._day = datetime.fromtimestamp(time.time()).date()
         self._id = self._webhook = 0
 
     def fit(self, lines: Iterable[Line]) -> None:

@@ -179,8 +179,8 @@ def _paused(route: Route) -> str:
 
 def clock(at: float) -> str:
     """Return a time of day, with the day unless it is today."""
-    then = datetime.fromtimestamp(at)
-    return f"{then:%H:%M:%S}" if then.date() == datetime.now().date() else f"{then:%Y-%m-%d %H:%M:%S}"
+    then, now = datetime.fromtimestamp(at), datetime.fromtimestamp(time.time())
+    return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M:%S}"
 
 
 def _of_request(line: Line) -> str | None:

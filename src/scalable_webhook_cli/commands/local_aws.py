@@ -17,7 +17,6 @@ from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.local import databases
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local import emulator as emulators
-from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.terminal import errors, in_one_sentence, say, say_json, status_line
 
 local: typer.Typer = typer.Typer(

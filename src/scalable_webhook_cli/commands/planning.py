@@ -21,7 +21,6 @@ from scalable_webhook_cli.plan import quantities
 from scalable_webhook_cli.plan import template as templates
 from scalable_webhook_cli.terminal import console, in_one_sentence, say, say_json, status_line
 
-
 # More lines do not make the time of a batch more exact.
 _MOST_LINES = 50_000
 
