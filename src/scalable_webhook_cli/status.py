@@ -165,7 +165,7 @@ def _batches(webhook: DeployedWebhook) -> Counter[str]:
         raise _Unknown(f"more than {_MOST_BATCHES:,} batches ended in the last hour")
     for batch in fits.batches(texts):
         if batch["ended"] >= begin * 1000:
-            counts.update({name: number for name, number in batch.items() if name in ("stored", "failed")})
+            counts.update({name: number for name in ("stored", "failed") if type(number := batch.get(name)) is int})
     return counts
 
 

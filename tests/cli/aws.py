@@ -46,7 +46,8 @@ def access(at: float, request: str, *, status: int = 202, latency: int = 100, re
 
 def said(at: float, message: str, id: str = "evt_1", request: str = "", level: str = "INFO", **more: Any) -> str:
     """Return the line of a function about a webhook."""
-    names = {"id": id, "mount": "/", "request_id": request or f"request-{id}", "message_id": f"message-{id}"}
+    request = request or f"request-{id}"
+    names = {"id": id, "mount": "/", "request_id": request, "message_id": f"message-of-{request}"}
     return json.dumps({"timestamp": text(at), "level": level, "message": message, **names, **more})
 
 

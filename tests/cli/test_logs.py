@@ -374,7 +374,7 @@ def test_a_consumer_of_two_webhooks_is_read_once(monkeypatch: pytest.MonkeyPatch
 # One webhook.
 
 
-@pytest.mark.parametrize("id", ["evt_1", "request-evt_1", "message-evt_1"])
+@pytest.mark.parametrize("id", ["evt_1", "request-evt_1", "message-of-request-evt_1"])
 @pytest.mark.parametrize("account", [[], ["--region", "eu-west-1"]])
 def test_one_webhook_is_found_by_each_of_its_ids(id: str, account: list[str], run: Commands, aws: Aws) -> None:
     for number in (1, 2, 11):
