@@ -105,6 +105,16 @@ class DeployedWebhook:
             found[told.get("LogGroup") or f"/aws/lambda/{self.consumer}"] = "Consumer"
         return found
 
+    @property
+    def hides_webhooks(self) -> str | None:
+        """Why the log of its consumer does not have what is stored, or None if it does."""
+        if "WEBHOOK_QUEUE_URL" not in self._variables:
+            return "its consumer is a function of your own, whose log is your own too"
+        level = self._configuration.get("LoggingConfig", {}).get("ApplicationLogLevel", "INFO")
+        if level in ("WARN", "ERROR", "FATAL"):
+            return f"the log level of its consumer is {level}, which hides what is stored"
+        return None
+
     def settings(self, kind: type[Settings]) -> Settings:
         """Return settings of the consumer.
 

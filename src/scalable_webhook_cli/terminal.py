@@ -4,7 +4,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
@@ -56,6 +56,11 @@ def in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 def say(line: str, to: Console = console, *, style: str | None = None) -> None:
     """Print a line as it is. Rich would turn ``:key:`` into an emoji, and a tab into blanks."""
     to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
+
+
+def say_row(row: Iterable[Segment]) -> None:
+    """Print a line of parts with a style each. Their texts are escaped already."""
+    console.print(Segments([*row, Segment("\n")]), soft_wrap=True)
 
 
 def say_json(value: object) -> None:

@@ -12,7 +12,7 @@ from scalable_webhook_cli.commands.sending import burst
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.starting import init
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume
-from scalable_webhook_cli.commands.watching import url
+from scalable_webhook_cli.commands.watching import logs, status, trace, url
 from scalable_webhook_cli.terminal import console
 
 app: typer.Typer = typer.Typer(
@@ -28,7 +28,7 @@ app: typer.Typer = typer.Typer(
 app.add_typer(local, name="local")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(unverified, name="unverified")
-for _command in (init, url, burst, pause, resume, concurrency, plan, size):
+for _command in (init, url, status, logs, trace, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 
 

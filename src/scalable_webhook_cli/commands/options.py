@@ -64,6 +64,20 @@ def webhook(name: str | None, profile: str | None, region: str | None) -> Deploy
     return names.named(found, name, none=_none(profile, region))
 
 
+def webhooks(name: str | None, profile: str | None, region: str | None) -> list[DeployedWebhook]:
+    """Return the webhook of that name, or every one.
+
+    Raises:
+        CliError: There is none.
+    """
+    if name is not None:
+        return [webhook(name, profile, region)]
+    found = [each for target in targets(profile, region) for each in deployed.webhooks(target)]
+    if not found:
+        raise CliError(_none(profile, region))
+    return found
+
+
 def endpoint(name: str | None, profile: str | None, region: str | None) -> DeployedEndpoint:
     """Return the endpoint of that name, or the only one. It has the name of its webhook, and of a path added to it.
 
