@@ -164,7 +164,7 @@ def test_a_move_fails_with_its_destination(moves: Moves) -> None:
     assert moves.left() == asked["letters"] - ended["ApproximateNumberOfMessagesMoved"]
 
 
-# What AWS documents, and nobody has recorded.
+# AWS documents these, and no recording has them.
 
 
 def test_a_message_that_was_sent_there_has_no_source(moves: Moves) -> None:

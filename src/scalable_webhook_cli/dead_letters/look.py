@@ -18,7 +18,7 @@ from scalable_webhook_cli.errors import CliError
 HIDDEN_SECONDS = 60
 # SQS has at most 120,000 messages of a queue in flight.
 MOST = 100_000
-# By then it is shown again, whoever was killed.
+# By then it is shown again, even if a command was killed.
 _PATIENCE_SECONDS = HIDDEN_SECONDS + 5
 _RENEWS_SECONDS = 1.0
 _THREADS = 8

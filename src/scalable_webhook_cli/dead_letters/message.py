@@ -1,7 +1,7 @@
 """A message that is set aside, as SQS returns it.
 
-The message format is that of ``webhook_runtime.message``. What that rejects as malformed is set aside too: this reads
-what there is.
+The message format is that of ``webhook_runtime.message``. Malformed messages are set aside as well, so this reads of each
+as much as it can.
 """
 
 import base64
