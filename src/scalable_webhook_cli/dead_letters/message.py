@@ -1,7 +1,7 @@
 """A message that is set aside, as SQS returns it.
 
-The message format is that of ``webhook_runtime.message``. Malformed messages are set aside as well, so this reads of each
-as much as it can.
+The message format is that of ``webhook_runtime.message``. Malformed messages are set aside as well, so this reads of
+each as much as it can.
 """
 
 import base64
