@@ -261,6 +261,19 @@ def test_a_fifo_queue_shows_the_next_of_a_group_once_the_first_are_gone() -> Non
     assert sqs.queues[url] == []
 
 
+@pytest.mark.parametrize("wanted_in", [range(100), [99]])
+def test_a_group_of_a_fifo_queue_goes_on_once_its_first_are_gone(wanted_in: Sequence[int]) -> None:
+    """In some groups the first and the last of eleven are wanted. The last is seen once the first is gone."""
+    sqs, url, to = Sqs(), "https://sqs/dead-letters.fifo", "https://sqs/queue.fifo"
+    places = [(number % 100, number // 100) for number in range(1100)]
+    is_wanted = [group in wanted_in and place in (0, 10) for group, place in places]
+    filled(sqs, url, [WANTED if each else "other" for each in is_wanted], groups=100)
+    sorter = sorting(sqs, url)
+    run(sorter)
+    assert sorter.done.done == len(sqs.queues[to]) == 2 * len(wanted_in)
+    assert sqs.visible(url) == 1100 - 2 * len(wanted_in)
+
+
 # Redriving and deleting.
 
 

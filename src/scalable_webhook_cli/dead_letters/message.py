@@ -39,8 +39,8 @@ class Message:
         return str(self.received["MessageId"])
 
     @property
-    def handle(self) -> str:
-        """The receipt of the latest receive."""
+    def receipt(self) -> str:
+        """The receipt handle, by which it is hidden, shown or deleted."""
         return str(self.received["ReceiptHandle"])
 
     @property
