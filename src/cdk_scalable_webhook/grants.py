@@ -64,7 +64,7 @@ def redrive(
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
     """
-    look = ("GetQueueAttributes", "GetQueueUrl", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
+    look = ("GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
     by_sqs = ("ListDeadLetterSourceQueues", "StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask")
     permissions = [
         (["lambda:GetEventSourceMapping"], [mapping.event_source_mapping_arn]),

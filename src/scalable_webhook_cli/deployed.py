@@ -49,7 +49,8 @@ class DeployedWebhook:
     @cached_property
     def queue_url(self) -> str:
         arn = self._mapping["EventSourceArn"].split(":")
-        return _queue_url(self.target, arn)
+        answer = self.target.client("sqs").get_queue_url(QueueName=arn[5], QueueOwnerAWSAccountId=arn[4])
+        return str(answer["QueueUrl"])
 
     @cached_property
     def dead_letter_queue_url(self) -> str:
@@ -63,7 +64,8 @@ class DeployedWebhook:
         found = re.search(r'"deadLetterTargetArn" *: *"([^"]+)"', policy or "")
         if found is None:
             raise CliError(f"the queue of {self.name} has no dead-letter queue; set one in the app and deploy it")
-        return _queue_url(self.target, found[1].split(":"))
+        # It is in the account and region of the queue.
+        return f"{self.queue_url.rpartition('/')[0]}/{found[1].rpartition(':')[2]}"
 
     @cached_property
     def unverified_queue_url(self) -> str | None:
@@ -163,11 +165,6 @@ class DeployedWebhook:
     def _prefixes(self) -> Sequence[str]:
         (stack,) = self.target.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         return [prefix for _, prefix, _ in mappings(stack)]
-
-
-def _queue_url(target: Target, arn: Sequence[str]) -> str:
-    answer = target.client("sqs").get_queue_url(QueueName=arn[5], QueueOwnerAWSAccountId=arn[4])
-    return str(answer["QueueUrl"])
 
 
 def stacks(target: Target) -> Iterator[dict[str, Any]]:

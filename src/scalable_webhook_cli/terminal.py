@@ -66,7 +66,7 @@ def say_row(row: Iterable[Segment]) -> None:
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program."""
     text = json.dumps(value, ensure_ascii=False, default=_plain)
-    # What a terminal would obey is escaped as JSON does it.
+    # Characters that a terminal would obey are escaped as JSON does it.
     is_safe = shown(text) == text
     say(text if is_safe else "".join(each if shown(each) == each else json.dumps(each)[1:-1] for each in text))
 

@@ -1,5 +1,6 @@
-"""SQS in memory, with what AWS documents of it and MiniStack does not have: it loses answers, repeats messages, counts
-badly, fails for single messages, and a process may be killed at each call.
+"""SQS in memory, with properties that AWS documents and MiniStack does not have.
+
+It repeats messages, counts badly and fails for single messages. A process may be killed at each call.
 """
 
 import json

@@ -439,7 +439,7 @@ def test_named_messages_alone_are_moved(account: Account) -> None:
     assert json.loads(lines[0]) == {
         "webhook": NAME,
         "redriven": 2,
-        "came_back": 0,
+        "arrived": 0,
         "failed": {},
         "twice": 0,
         "unseen": 0,

@@ -49,7 +49,7 @@ def queue(sqs: Sqs, url: str) -> Queue:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else hides messages here, whatever SQS counts."""
+    """No one else hides messages here, however SQS counts."""
     monkeypatch.setattr(looks, "_PATIENCE_SECONDS", 0.02)
 
 
@@ -261,6 +261,19 @@ def test_a_fifo_queue_shows_the_next_of_a_group_once_the_first_are_gone() -> Non
     assert sqs.queues[url] == []
 
 
+@pytest.mark.parametrize("wanted_in", [range(100), [99]])
+def test_a_group_of_a_fifo_queue_goes_on_once_its_first_are_gone(wanted_in: Sequence[int]) -> None:
+    """In some groups the first and the last of eleven are wanted. The last is seen once the first is gone."""
+    sqs, url, to = Sqs(), "https://sqs/dead-letters.fifo", "https://sqs/queue.fifo"
+    places = [(number % 100, number // 100) for number in range(1100)]
+    is_wanted = [group in wanted_in and place in (0, 10) for group, place in places]
+    filled(sqs, url, [WANTED if each else "other" for each in is_wanted], groups=100)
+    sorter = sorting(sqs, url)
+    run(sorter)
+    assert sorter.done.done == len(sqs.queues[to]) == 2 * len(wanted_in)
+    assert sqs.visible(url) == 1100 - 2 * len(wanted_in)
+
+
 # Redriving and deleting.
 
 
@@ -319,11 +332,11 @@ def test_no_kill_and_no_fault_of_sqs_loses_a_webhook(
         run(last)
     left = sqs.queues[url]
     assert ids([each for each in left if "error" not in each.attributes]) <= everything
-    # What is not wanted is still there, once, and visible.
+    # The others are still there, once, and visible.
     unwanted = everything - wanted
     assert {id: number for id, number in ids(left).items() if id in unwanted} == dict(unwanted)
     assert sqs.visible(url) == len(left)
-    # What is wanted is not, except in a FIFO queue behind the first ten of its group.
+    # None of those is left, except in a FIFO queue behind the first ten of its group.
     assert not [each for each in (heads(left) if fifo else left) if ids([each]) <= wanted]
     assert not last.done.failures
     moved = sqs.queues[to]
@@ -364,7 +377,7 @@ def test_a_second_try_within_five_minutes_is_one_message_in_a_fifo_queue() -> No
     assert set(ids(sqs.queues[to]).values()) == {1}
 
 
-def test_messages_that_come_back_are_left_alone() -> None:
+def test_messages_that_return_are_left_alone() -> None:
     sqs, url, to = Sqs(), "https://sqs/dead-letters", "https://sqs/queue"
     filled(sqs, url, [WANTED] * 50)
     sqs.on_send = lambda sent: sqs.put(url, Stored(sent.body, sent.attributes | attributes_of(WANTED)))
@@ -374,7 +387,7 @@ def test_messages_that_come_back_are_left_alone() -> None:
     assert sorter.done.done == 50
     assert ids(sqs.queues[url]) == ids(sqs.queues[to])
     assert sqs.visible(url) == 50
-    assert 0 < sorter.done.came_back <= 50
+    assert 0 < sorter.done.arrived <= 50
 
 
 def attributes_of(error: str) -> dict[str, dict[str, str]]:

@@ -128,10 +128,3 @@ def test_a_line_has_the_fields_of_the_table(line: str, stage: str, told: str, fi
             names |= fields["stored"] - {"timestamp", "level", "message"}
         known = fields[message] - {"timestamp", "level", "message", "time"}
         assert names == known, message
-
-
-def test_a_redrive_names_its_destination_which_sqs_does_not_know() -> None:
-    pages = {path.name: path.read_text() for path in (Path(__file__).parents[2] / "docs").rglob("*.md")}
-    told = {name: text for name, text in pages.items() if "start-message-move-task" in text}
-    assert {"operations.md", "errors.md"} <= set(told)
-    assert [name for name, text in told.items() if "--destination-arn" not in text] == []

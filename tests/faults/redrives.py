@@ -41,7 +41,7 @@ _CHILD = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the webhooks.
+    """The webhooks of a run, by their end.
 
     Attributes:
         redriven: The webhooks of the error.

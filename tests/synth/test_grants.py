@@ -350,7 +350,7 @@ def test_an_operator_may_redrive_from_the_queues_of_the_webhook_alone(ingress: I
 
     synthesised = templates(here)
     may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], "Operator")}
-    look = {"GetQueueAttributes", "GetQueueUrl", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"}
+    look = {"GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"}
     by_sqs = {"ListDeadLetterSourceQueues", "StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"}
     assert webhook.dead_letter_queue
     expected = {

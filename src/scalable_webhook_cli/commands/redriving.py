@@ -201,8 +201,8 @@ class _Aside:
 
     def _tell(self, done: Done, verb: str) -> None:
         say(f"{verb} {done.done:,} from {self.name}")
-        if done.came_back:
-            say(f"left {done.came_back:,} that arrived in the meantime")
+        if done.arrived:
+            say(f"left {done.arrived:,} that arrived in the meantime")
         for reason, number in done.failures.most_common():
             say(f"failed {number:,}: {one_line(reason)}")
         if done.twice:

@@ -18,7 +18,7 @@ from scalable_webhook_cli.errors import CliError
 HIDDEN_SECONDS = 60
 # SQS has at most 120,000 messages of a queue in flight.
 MOST = 100_000
-# By then it is shown again, whoever was killed.
+# By then it is shown again, even if a command was killed.
 _PATIENCE_SECONDS = HIDDEN_SECONDS + 5
 _RENEWS_SECONDS = 1.0
 _THREADS = 8
@@ -100,8 +100,8 @@ class _Pass:
         self._take = take
         self._seen = seen
         self._stop = stop
-        # Each message that it hides, and until when.
-        self._held: dict[str, tuple[Message, float]] = {}
+        # The receipt of each message that it hides, and until when. The messages themselves may not fit into memory.
+        self._held: dict[str, tuple[str, float]] = {}
         self._deleted = 0
         self._lock = Lock()
 
@@ -127,12 +127,12 @@ class _Pass:
         repeats = 0
         while not self._stop.is_set() and len(self._held) < MOST and repeats < _REPEATS:
             until = time.monotonic() + HIDDEN_SECONDS
-            messages = self._queue.receive(HIDDEN_SECONDS)
+            messages: Sequence[Message] = self._queue.receive(HIDDEN_SECONDS)
             if not messages and self._seen.is_complete:
                 return
-            new = self._hold(self._whole_groups(messages), until)
-            repeats = 0 if new or not messages else repeats + 1
-            if new:
+            messages = self._whole_groups(messages)
+            repeats = repeats + 1 if messages and all(each.id in self._held for each in messages) else 0
+            if new := self._hold(messages, until):
                 self._drop(self._take(new))
 
     def _whole_groups(self, messages: Sequence[Message]) -> Sequence[Message]:
@@ -140,13 +140,13 @@ class _Pass:
         last = messages[-1].group if messages else None
         if not self._queue.is_fifo or len(messages) < BATCH or messages[0].group == last:
             return messages
-        self._queue.hide([message for message in messages if message.group == last], 0)
+        self._queue.hide({message.id: message.receipt for message in messages if message.group == last}, 0)
         return [message for message in messages if message.group != last]
 
     def _hold(self, messages: Sequence[Message], until: float) -> list[Message]:
         """Note that messages are hidden, and return the new ones."""
         with self._lock:
-            self._held |= {message.id: (message, until) for message in messages}
+            self._held |= {message.id: (message.receipt, until) for message in messages}
             return [message for message in messages if self._seen.add(message)]
 
     def _drop(self, ids: Collection[str]) -> None:
@@ -156,14 +156,14 @@ class _Pass:
                 self._held.pop(id, None)
 
     def _show_again(self) -> None:
-        held = [message for message, _ in self._held.values()]
+        held = [(id, receipt) for id, (receipt, _) in self._held.items()]
         with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(lambda first: self._queue.hide(held[first::_THREADS], 0), range(_THREADS)))
+            list(threads.map(lambda first: self._queue.hide(dict(held[first::_THREADS]), 0), range(_THREADS)))
 
     def _renew(self) -> None:
         """Hide for longer what would be visible soon."""
         with self._lock:
             soon = time.monotonic() + HIDDEN_SECONDS / 2
-            due = [message for message, until in self._held.values() if until < soon]
-            self._held |= {message.id: (message, soon + HIDDEN_SECONDS / 2) for message in due}
+            due = {id: receipt for id, (receipt, until) in self._held.items() if until < soon}
+            self._held |= {id: (receipt, soon + HIDDEN_SECONDS / 2) for id, receipt in due.items()}
         self._queue.hide(due, HIDDEN_SECONDS)

@@ -1,7 +1,7 @@
 """A message that is set aside, as SQS returns it.
 
-The message format is that of ``webhook_runtime.message``. What that rejects as malformed is set aside too: this reads
-what there is.
+The message format is that of ``webhook_runtime.message``. Malformed messages are set aside as well, so this reads of
+each as much as it can.
 """
 
 import base64
@@ -39,8 +39,8 @@ class Message:
         return str(self.received["MessageId"])
 
     @property
-    def handle(self) -> str:
-        """The receipt of the latest receive."""
+    def receipt(self) -> str:
+        """The receipt handle, by which it is hidden, shown or deleted."""
         return str(self.received["ReceiptHandle"])
 
     @property

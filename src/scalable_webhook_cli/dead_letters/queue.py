@@ -101,14 +101,14 @@ class Queue:
         )
         return [Message(each) for each in answer.get("Messages", ())]
 
-    def hide(self, messages: Sequence[Message], seconds: int) -> Failures:
-        """Hide messages that were received for so many seconds from now on. 0 shows them again."""
-        entries = {each.id: {"ReceiptHandle": each.handle, "VisibilityTimeout": seconds} for each in messages}
+    def hide(self, receipts: Mapping[str, str], seconds: int) -> Failures:
+        """Hide messages that were received for so many seconds from now on, by their ids and receipts. 0 shows them."""
+        entries = {id: {"ReceiptHandle": receipt, "VisibilityTimeout": seconds} for id, receipt in receipts.items()}
         return self._batches("change_message_visibility_batch", entries)
 
     def delete(self, messages: Sequence[Message]) -> Failures:
         """Delete messages that were received."""
-        return self._batches("delete_message_batch", {each.id: {"ReceiptHandle": each.handle} for each in messages})
+        return self._batches("delete_message_batch", {each.id: {"ReceiptHandle": each.receipt} for each in messages})
 
     def send(self, messages: Sequence[Message]) -> Failures:
         """Send messages of another queue, as they were before they were set aside."""

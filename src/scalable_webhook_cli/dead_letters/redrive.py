@@ -22,8 +22,10 @@ MOST_A_SECOND = 500
 
 
 def safe_rate(webhook: DeployedWebhook) -> int:
-    """Return the messages a second that do not make new webhooks wait for long: as many as the consumer may have in
-    progress, as if a batch took a second, and no more than its sink is asked for."""
+    """Return the messages a second behind which new webhooks do not wait for long.
+
+    A batch may take a second: it is the number that the consumer may have in progress. The sink is asked for no more.
+    """
     seconds_each = webhook.settings(PaceSettings).seconds_each
     batches = webhook.batches_at_a_time
     rate = batches * webhook.batch_size
@@ -37,7 +39,7 @@ class Wanted:
     """The messages that a person means.
 
     Attributes:
-        before: Only those that are there since before this time, so that none is redriven that has just come back.
+        before: Only those that are there since before this time, so that none is moved in a circle.
         source: The ARN of the queue that they are for. SQS may have moved messages of other queues there as well.
         error: Only those of this error.
         ids: Only those with one of these ids of SQS.
@@ -59,24 +61,24 @@ class Wanted:
 
 @dataclass
 class Done:
-    """What became of messages so far.
+    """The messages that are done so far.
 
     Attributes:
         done: The number that was moved or deleted.
-        came_back: The number that arrived in the meantime, and was left alone.
+        arrived: The number that arrived in the meantime, and was left alone.
         twice: The number that was sent, and is in both queues, since SQS did not delete them.
         failures: The number that SQS did not take or delete, by its reason.
         unseen: The number that was there and not seen, as far as SQS tells.
     """
 
     done: int = 0
-    came_back: int = 0
+    arrived: int = 0
     twice: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     unseen: int = 0
 
     def told(self) -> dict[str, Any]:
-        return {"came_back": self.came_back, "failed": dict(self.failures), "twice": self.twice, "unseen": self.unseen}
+        return {"arrived": self.arrived, "failed": dict(self.failures), "twice": self.twice, "unseen": self.unseen}
 
 
 class Pace:
@@ -131,7 +133,7 @@ class Sorting:
     def _take(self, messages: Sequence[Message]) -> list[str]:
         wanted = [message for message in messages if self._wanted.has(message)]
         with self._lock:
-            self.done.came_back += sum(message.sent_at > self._wanted.before for message in messages)
+            self.done.arrived += sum(message.sent_at > self._wanted.before for message in messages)
         size = self._pace.batch if self._pace else BATCH
         return [id for first in range(0, len(wanted), size) for id in self._settle(wanted[first : first + size])]
 

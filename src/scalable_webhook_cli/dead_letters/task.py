@@ -29,7 +29,7 @@ class MoveTask:
         self._before: Mapping[str, Any] = {}
 
     def running(self) -> Mapping[str, Any] | None:
-        """Return the redrive that is in progress, whoever has started it."""
+        """Return the redrive that is in progress, also one of another person."""
         latest = self._latest()
         return latest if latest.get("Status") in _ACTIVE else None
 

@@ -182,9 +182,9 @@ def check_groups(sqs: Any) -> None:
 
 
 def deliver_by_group(sqs: Any) -> None:
-    """Let a receive of a FIFO queue return as many messages of a group as it can before those of the next, and of each
-    group those in front of a hidden one. MiniStack returns them in the order in which they were sent, and none of a
-    group with a hidden one. See tests/recorded.
+    """Let a receive of a FIFO queue return the messages of one group before those of the next, up to a hidden one.
+
+    MiniStack returns them in the order in which they were sent, and none of a group with a hidden one.
     """
 
     def collect(queue: dict[str, Any], most: int, hidden_seconds: int, now: float) -> list[dict[str, Any]]:

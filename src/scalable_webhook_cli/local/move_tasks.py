@@ -18,6 +18,8 @@ from xml.sax.saxutils import escape
 _MOST_A_SECOND = 500
 _MOST_LISTED = 10
 _TICK_SECONDS = 0.05
+# The words of AWS.
+_NO_SOURCE = "Source queue must be configured as a Dead Letter Queue."
 _NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
 # The parameters of these actions in the Query protocol, and the names of lists in its answers.
 _PARAMETERS = ("SourceArn", "DestinationArn", "MaxNumberOfMessagesPerSecond", "TaskHandle")
@@ -74,7 +76,7 @@ class _Moves:
         source = self._queue("SourceArn", data)
         self._sqs._enforce_queue_policy(source, "sqs:StartMessageMoveTask")
         if not any(self._sources(source)):
-            raise self._invalid("Source queue must be configured as a Dead Letter Queue.")
+            raise self._invalid(_NO_SOURCE)
         destination = self._queue("DestinationArn", data) if data.get("DestinationArn") else None
         if destination is not None:
             self._sqs._enforce_queue_policy(destination, "sqs:SendMessage")
