@@ -139,8 +139,8 @@ def create_alarms(
 
     if scope.node.try_find_child("Alarms") is not None:
         raise ValueError(
-            "add_alarms() must be called once, got a second call; pass all actions to the first, as a list, or add them "
-            "to what it returns"
+            "topic must be given to one add_alarms() of a webhook, got a second call; pass all actions to the first, or "
+            "add them to the alarms that it returns"
         )
     actions = _actions(scope, topic)
     wanted = list(_wanted(api, route, options, shlex.quote(scope.node.path)))

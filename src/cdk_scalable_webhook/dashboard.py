@@ -50,7 +50,8 @@ def create_dashboard(
     """
     if scope.node.try_find_child("Dashboard") is not None:
         raise ValueError(
-            "add_dashboard() must be called once, got a second call; add your own widgets to what the first returns"
+            "name must be given to one add_dashboard() of a webhook, got a second call; add your own widgets to the "
+            "dashboard that the first returns"
         )
     if name is not None and not Token.is_unresolved(name) and not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name):
         raise ValueError(

@@ -323,8 +323,8 @@ class ScalableWebhook(Construct):
         with _of_endpoint(mount):
             if self.node.try_find_child("Dashboard") is not None:
                 raise ValueError(
-                    "add_dashboard() must be called after add_source(), got it before, so it would not show this "
-                    "endpoint; move it behind the last add_source()"
+                    "source must be added before add_dashboard(), got it behind, so the dashboard would not show it; "
+                    "move add_dashboard() behind the last add_source()"
                 )
             if self.node.try_find_child(id) is not None:
                 raise ValueError(
