@@ -76,6 +76,7 @@ MYPY = {
                 "cfnlint.*",
                 "griffe2md.*",
                 "jedi.*",
+                "jsonschema",
                 "ministack.*",
                 "pg8000.*",
                 "twilio.*",

@@ -61,9 +61,9 @@ class AlarmOptions:
         consumer_throttled: The batches a minute for which Lambda has no concurrency left, for five minutes in a row: 1
             to 1,000,000. Default: 1.
         dead_letters: The webhooks in the dead-letter queue: 1 to 1,000,000. Default: 1; none if the queue is not known.
-        dead_letters_expiring: The age of the oldest webhook in the dead-letter queue, since it was moved there: 1 minute
-            to 14 days. Default: half of the time for which SQS certainly keeps it, 5 days with the defaults; none if that
-            is not known.
+        dead_letters_expiring: The age of the oldest webhook in the dead-letter queue, since it was moved there: 1
+            minute to 14 days. Default: half of the time for which SQS certainly keeps it, 5 days with the defaults;
+            none if that is not known.
 
     Raises:
         ValueError: A value is out of its limits, or a time is known only at deployment.
@@ -128,19 +128,19 @@ def create_alarms(
     topic: "sns.ITopic | Sequence[cloudwatch.IAlarmAction]",
     options: AlarmOptions,
 ) -> "dict[str, cloudwatch.Alarm]":
-    """Create the alarms, by their names, with these actions. Their names in CloudWatch are CloudFormation's, so those of
-    two webhooks differ in any account.
+    """Create the alarms, by their names, with these actions. Their names in CloudWatch are made by CloudFormation, so
+    those of two webhooks differ.
 
     Raises:
-        ValueError: There are alarms already, CloudWatch cannot publish to the topic, or the webhook does not have what an
-            alarm watches.
+        ValueError: There are alarms already, CloudWatch cannot publish to the topic, or the webhook does not have what
+            an alarm watches.
     """
     from aws_cdk import aws_cloudwatch as cloudwatch
 
     if scope.node.try_find_child("Alarms") is not None:
         raise ValueError(
-            "topic must be given to one add_alarms() of a webhook, got a second call; pass all actions to the first, or "
-            "add them to the alarms that it returns"
+            "topic must be given to one add_alarms() of a webhook, got a second call; pass all actions to the first, "
+            "or add them to the alarms that it returns"
         )
     actions = _actions(scope, topic)
     wanted = list(_wanted(api, route, options, shlex.quote(scope.node.path)))
@@ -158,9 +158,7 @@ def create_alarms(
             ),
             # SQS, Lambda and API Gateway write no points while there is nothing to tell.
             treat_missing_data=(
-                cloudwatch.TreatMissingData.BREACHING
-                if each.is_silence
-                else cloudwatch.TreatMissingData.NOT_BREACHING
+                cloudwatch.TreatMissingData.BREACHING if each.is_silence else cloudwatch.TreatMissingData.NOT_BREACHING
             ),
             alarm_description=each.description,
         )
@@ -232,8 +230,8 @@ def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm
             age,
             in_seconds(late),
             3,
-            f"The oldest waiting webhook is in the queue for {show(late)} or more: the consumer is too slow, or does not "
-            "run. " + _see(f"scalable-webhook status {name}", "The queue grows"),
+            f"The oldest waiting webhook is in the queue for {show(late)} or more: the consumer is too slow, or does "
+            "not run. " + _see(f"scalable-webhook status {name}", "The queue grows"),
         )
     if late := _age("webhooks_expiring", options.webhooks_expiring, half, kept):
         deleted = "" if kept is None else f" SQS deletes it after {show(kept)}."
@@ -262,8 +260,8 @@ def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm
             metric_paused(route.breaker, route.queue, pause),
             int(_MOST_OF_THE_TIME * in_seconds(pause) / 60),
             1,
-            f"The circuit breaker pauses the webhook for {show(pause)}, since its sink is down. It resumes by itself once "
-            "the sink is up. " + _see(f"scalable-webhook status {name}", "The sink is down"),
+            f"The circuit breaker pauses the webhook for {show(pause)}, since its sink is down. It resumes by itself "
+            "once the sink is up. " + _see(f"scalable-webhook status {name}", "The sink is down"),
         )
 
 
@@ -278,8 +276,8 @@ def _of_consumer(route: Route, options: AlarmOptions, name: str) -> Iterator[_Al
             route.consumer.metric_duration(statistic="Sum", period=busy),
             _MOST_OF_THE_TIME * batches * in_seconds(busy) * 1000,
             1,
-            f"The consumer works on {batches} batches at a time for {show(busy)}, as many as max_concurrency permits. If "
-            "the sink can take more, raise it. " + _see(f"scalable-webhook status {name}", "The queue grows"),
+            f"The consumer works on {batches} batches at a time for {show(busy)}, as many as max_concurrency permits. "
+            "If the sink can take more, raise it. " + _see(f"scalable-webhook status {name}", "The queue grows"),
         )
     if crashes := _number(options.consumer_errors, _ERRORS):
         yield _Alarm(
@@ -327,14 +325,14 @@ def _of_dead_letters(route: Route, options: AlarmOptions, name: str) -> Iterator
             route.dead_letter_queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=_MINUTE),
             in_seconds(late),
             1,
-            f"A webhook is in the dead-letter queue for {show(late)} or more, and SQS will delete it. Redrive or delete "
-            "it now. " + _see(f"scalable-webhook dead-letters list {name}", "The dead-letter queue fills"),
+            f"A webhook is in the dead-letter queue for {show(late)} or more, and SQS will delete it. Redrive or "
+            "delete it now. " + _see(f"scalable-webhook dead-letters list {name}", "The dead-letter queue fills"),
         )
 
 
 def _notice(route: Route) -> Duration | None:
-    """Return the age in the dead-letter queue that leaves time to act: half of the time for which it is certainly there.
-    SQS counts from the day on which it got a webhook, even if it moves it from a standard queue later.
+    """Return the age in the dead-letter queue that leaves time to act: half of the time that is certain. SQS deletes a
+    webhook by the day on which it first got it, if it moves it itself from a standard queue.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/setting-up-dead-letter-queue-retention.html
     """

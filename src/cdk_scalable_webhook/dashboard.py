@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_apigateway as apigateway
@@ -26,7 +26,7 @@ _GREEN, _ORANGE, _RED = cloudwatch.Color.GREEN, cloudwatch.Color.ORANGE, cloudwa
 
 _TEXT = """\
 # {name}
-**endpoint** → {publisher}**queue** → **throttle** → **consumer** → **sink**. What cannot be stored goes to the dead-letter queue.
+**endpoint** → {publisher}**queue** → **throttle** → **consumer** → **sink**, or the dead-letter queue
 ```
 scalable-webhook status {command} --profile NAME           # where webhooks are now
 scalable-webhook logs {command} --profile NAME             # what became of each
@@ -217,13 +217,9 @@ def _not_stored(route: Route) -> list[cloudwatch.IWidget]:
             {
                 "title": "Dead letters",
                 "left": [
-                    letters.metric_approximate_number_of_messages_visible(
-                        label="webhooks", color=_RED, period=_PERIOD
-                    )
+                    letters.metric_approximate_number_of_messages_visible(label="webhooks", color=_RED, period=_PERIOD)
                 ],
-                "right": [
-                    letters.metric_approximate_age_of_oldest_message(label="age of the oldest", period=_PERIOD)
-                ],
+                "right": [letters.metric_approximate_age_of_oldest_message(label="age of the oldest", period=_PERIOD)],
                 "right_y_axis": cloudwatch.YAxisProps(label="seconds", show_units=False, min=0),
             }
         )

@@ -64,9 +64,7 @@ def measured(
 
     lines = logs.FilterPattern.string_value("$.message", "=", "batch")
     count(kind, function, queue, lines, metric_value=f"$.{field}", unit=cloudwatch.Unit[unit])
-    return cloudwatch.Metric(
-        namespace=_NAMESPACE, metric_name=_name(kind, queue), statistic=statistic, period=period
-    )
+    return cloudwatch.Metric(namespace=_NAMESPACE, metric_name=_name(kind, queue), statistic=statistic, period=period)
 
 
 def _name(kind: str, queue: sqs.IQueue) -> str:

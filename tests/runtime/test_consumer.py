@@ -481,7 +481,9 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
     assert not any("secret" in str(vars(line)) for line in caplog.records)
 
 
-def oldest(caplog: pytest.LogCaptureFixture, *records: dict[str, Any], sink: Memory | None = None, **options: Any) -> float:
+def oldest(
+    caplog: pytest.LogCaptureFixture, *records: dict[str, Any], sink: Memory | None = None, **options: Any
+) -> float:
     """Return the age of the oldest message in the line of a batch."""
     caplog.set_level(logging.INFO)
     consume(sink or Memory(), *records, **options)

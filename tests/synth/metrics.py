@@ -1,4 +1,4 @@
-"""The metrics that AWS documents, and those of a template's metric filters: an alarm or a graph of another one is empty."""
+"""The metrics that AWS documents, and those of a template's metric filters: a graph of another one is empty."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -42,8 +42,8 @@ Metric = tuple[str, str, dict[str, str]]
 
 
 def assert_exists(metric: Metric, template: Template) -> None:
-    """Assert that CloudWatch will have the metric: AWS documents it and its dimensions name resources of the template, or
-    the template has a metric filter for it."""
+    """Assert that CloudWatch will have the metric: AWS documents it, and its dimension names a resource. Or a metric
+    filter of the template writes it."""
     namespace, name, dimensions = metric
     if namespace == "ScalableWebhook":
         assert (name, frozenset(dimensions)) in set(filtered(template)), f"no metric filter writes {name}"
@@ -56,7 +56,9 @@ def assert_exists(metric: Metric, template: Template) -> None:
     of = {"QueueName": "AWS::SQS::Queue", "FunctionName": "AWS::Lambda::Function"}
     resources = template.to_json()["Resources"]
     if key == "ApiName":
-        named = [each["Properties"]["Name"] for each in resources.values() if each["Type"] == "AWS::ApiGateway::RestApi"]
+        named = [
+            each["Properties"]["Name"] for each in resources.values() if each["Type"] == "AWS::ApiGateway::RestApi"
+        ]
         assert dimensions[key] in named
     elif key in of:
         assert resources[dimensions[key]]["Type"] == of[key]

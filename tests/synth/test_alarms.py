@@ -58,9 +58,7 @@ def made(options: AlarmOptions | None = None, **arguments: Any) -> tuple[Templat
 
 def test_the_defaults_are_these() -> None:
     _, alarms = made()
-    told = {
-        name: (each["Threshold"], each["Period"], each["EvaluationPeriods"]) for name, each in alarms.items()
-    }
+    told = {name: (each["Threshold"], each["Period"], each["EvaluationPeriods"]) for name, each in alarms.items()}
     assert told == DEFAULTS
 
 
@@ -244,7 +242,7 @@ def test_a_pause_goes_off_although_a_line_a_minute_may_be_late() -> None:
 
 @pytest.mark.parametrize("batches", [1, 2, 50])
 def test_a_consumer_is_saturated_only_if_it_works_nearly_all_the_time(batches: int) -> None:
-    """One webhook a minute has one batch in progress in each minute, and ConcurrentExecutions is at its maximum of 1."""
+    """With one webhook a minute, ConcurrentExecutions is at a maximum of 1 in each minute."""
     _, alarms = made(max_concurrency=batches)
     threshold, period = alarms["Saturated"]["Threshold"], alarms["Saturated"]["Period"]
     assert (alarms["Saturated"]["MetricName"], alarms["Saturated"]["Statistic"]) == ("Duration", "Sum")
@@ -275,5 +273,5 @@ def test_each_description_names_a_chapter_of_the_runbook_and_is_short_enough() -
 def test_the_page_has_a_row_for_each_alarm() -> None:
     (table,) = re.findall(r"^\| alarm \|.+?\n\n", PAGE, re.MULTILINE | re.DOTALL)
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", table, re.MULTILINE)
-    assert [name for name, _ in rows] == [*DEFAULTS][:2] + ["Silence"] + [*DEFAULTS][2:]
+    assert [name for name, _ in rows] == [*[*DEFAULTS][:2], "Silence", *[*DEFAULTS][2:]]
     assert list(dict.fromkeys(option for _, option in rows)) == list(AlarmOptions.__dataclass_fields__)

@@ -237,9 +237,7 @@ def test_widgets_fill_rows_and_cover_each_other_nowhere(make: Callable[[Stack], 
     rows: dict[int, int] = {}
     for each in body_of(template_of(make))["widgets"]:
         cells = set(
-            itertools.product(
-                range(each["x"], each["x"] + each["width"]), range(each["y"], each["y"] + each["height"])
-            )
+            itertools.product(range(each["x"], each["x"] + each["width"]), range(each["y"], each["y"] + each["height"]))
         )
         assert not cells & taken
         taken |= cells
@@ -348,7 +346,7 @@ def test_a_name_of_a_webhook_cannot_break_the_text() -> None:
     ScalableWebhook(stack, 'a"b{c}`d\\e', sink=SINK).add_dashboard()
     body = body_of(Template.from_stack(stack))
     jsonschema.validate(body, BODY)
-    assert "# Orders/a\"b{c}`d\\e\n" in body["widgets"][0]["properties"]["markdown"]
+    assert '# Orders/a"b{c}`d\\e\n' in body["widgets"][0]["properties"]["markdown"]
 
 
 @functools.cache

@@ -194,9 +194,7 @@ def metric_outcome(
     outcome: str, consumer: lambda_.Function, queue: sqs.IQueue, period: Duration | None
 ) -> "cloudwatch.Metric":
     """Return the number of webhooks with an outcome, as a batch has it: ``stored`` or ``failed``."""
-    return measured(
-        outcome.capitalize(), consumer, queue, period, field=outcome, statistic="Sum", unit="COUNT"
-    )
+    return measured(outcome.capitalize(), consumer, queue, period, field=outcome, statistic="Sum", unit="COUNT")
 
 
 def _environment(queues: Queues, retry: Retry, payload_bucket: "s3.IBucket | None") -> dict[str, str]:
