@@ -1,7 +1,7 @@
 """The alarms of a webhook: what each watches, from when on it goes off, and what to do then."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -125,11 +125,11 @@ def create_alarms(
     scope: Construct,
     api: apigateway.RestApi,
     route: Route,
-    topic: "sns.ITopic | Sequence[cloudwatch.IAlarmAction]",
+    topic: "sns.ITopic | None",
     options: AlarmOptions,
 ) -> "dict[str, cloudwatch.Alarm]":
-    """Create the alarms, by their names, with these actions. Their names in CloudWatch are made by CloudFormation, so
-    those of two webhooks differ.
+    """Create the alarms, by their names. Their names in CloudWatch are made by CloudFormation, so those of two webhooks
+    differ.
 
     Raises:
         ValueError: There are alarms already, CloudWatch cannot publish to the topic, or the webhook does not have what
@@ -139,10 +139,10 @@ def create_alarms(
 
     if scope.node.try_find_child("Alarms") is not None:
         raise ValueError(
-            "topic must be given to one add_alarms() of a webhook, got a second call; pass all actions to the first, "
-            "or add them to the alarms that it returns"
+            "topic must be given to one add_alarms() of a webhook, got a second call; add further actions to the "
+            "alarms that the first returns"
         )
-    actions = _actions(scope, topic)
+    actions = [] if topic is None else [_publication(scope, topic)]
     wanted = list(_wanted(api, route, options, shlex.quote(scope.node.path)))
     where, made = Construct(scope, "Alarms"), {}
     for each in wanted:
@@ -166,11 +166,7 @@ def create_alarms(
     return made
 
 
-def _actions(
-    scope: Construct, topic: "sns.ITopic | Sequence[cloudwatch.IAlarmAction]"
-) -> "Sequence[cloudwatch.IAlarmAction]":
-    if isinstance(topic, Sequence):
-        return topic
+def _publication(scope: Construct, topic: "sns.ITopic") -> "cloudwatch.IAlarmAction":
     from aws_cdk import aws_cloudwatch_actions as actions
 
     require_same_environment(scope, topic=topic)
@@ -178,7 +174,7 @@ def _actions(
         raise ValueError(
             "topic must be a standard topic, got a FIFO topic, to which CloudWatch cannot publish; pass a standard one"
         )
-    return [actions.SnsAction(topic)]
+    return actions.SnsAction(topic)
 
 
 def _wanted(api: apigateway.RestApi, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:

@@ -529,19 +529,19 @@ class ScalableWebhook(Construct):
         return grants.pause(self.event_source_mapping, grantee)
 
     def add_alarms(
-        self, topic: "sns.ITopic | Sequence[cloudwatch.IAlarmAction]", options: AlarmOptions | None = None
+        self, topic: "sns.ITopic | sns.Topic | None" = None, options: AlarmOptions | None = None
     ) -> "Mapping[str, cloudwatch.Alarm]":
         """Create the alarms that somebody has to act on. Each description tells what to do.
 
         Args:
-            topic: The SNS topic to publish to when an alarm goes off, a standard one of this region. Or the actions,
-                such as ``[SnsAction(topic)]``. A topic with a key of its own needs one whose policy permits
-                ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``; AWS's key ``aws/sns`` does
-                not. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+            topic: The SNS topic to publish to when an alarm goes off: a standard one of this region. CloudWatch cannot
+                publish to one that AWS's key ``aws/sns`` encrypts. The policy of a key of yours has to permit
+                ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``. Default: none, for actions
+                of your own. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
             options: The thresholds. Default: ``AlarmOptions()``, the default of each.
 
         Returns:
-            The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_ok_action(…)``.
+            The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_alarm_action(…)``.
 
         Raises:
             ValueError: It is called twice, CloudWatch cannot publish to the topic, or a threshold is set for something

@@ -9,9 +9,9 @@ from pathlib import Path
 from aws_cdk import App, ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -293,7 +293,9 @@ ScalableWebhook(
 )
 
 watched = Stack(app, "Watched")
-topic = sns.Topic(watched, "Paged", enforce_ssl=True)
+topic_key = kms.Key(watched, "Key", enable_key_rotation=True)
+topic_key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+topic = sns.Topic(watched, "Paged", enforce_ssl=True, master_key=topic_key)
 webhook = ScalableWebhook(
     watched,
     "Webhook",
@@ -318,7 +320,7 @@ webhook.add_alarms(
 )
 webhook.add_dashboard("Orders")
 webhook = ScalableWebhook(watched, "Defaults")
-webhook.add_alarms([actions.SnsAction(topic)])
+webhook.add_alarms()
 webhook.add_dashboard()
 webhook.metric_webhook_age()
 

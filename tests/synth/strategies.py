@@ -16,7 +16,6 @@ import jsii
 from aws_cdk import App, CfnParameter, Duration, Environment, Fn, Lazy, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -1124,13 +1123,9 @@ METHODS: dict[str, dict[str, Argument]] = {
             made(
                 topic=topic,
                 imported=lambda stack: sns.Topic.from_topic_arn(stack, new(stack), ARN.replace("sqs", "sns")),
-                actions=lambda stack: [actions.SnsAction(topic(stack)), actions.SsmIncidentAction("down")],
-                none=lambda _: [],
             ),
             made(FIFO=lambda stack: topic(stack, fifo=True)),
             (sns.TopicBase,),
-            element=Argument(),
-            required=True,
         ),
         "options": Argument(calls("AlarmOptions"), kinds=(AlarmOptions,)),
     },

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Stack
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
@@ -68,21 +67,14 @@ def test_each_alarm_publishes_to_the_topic() -> None:
     assert [each["AlarmActions"] for each in alarms.values()] == [[{"Ref": topic}]] * (len(DEFAULTS) + 1)
 
 
-def test_actions_of_your_own_replace_the_topic() -> None:
+def test_without_a_topic_the_actions_are_those_of_the_user() -> None:
     stack = Stack(App(), "Orders")
-    webhook = ScalableWebhook(stack, "Webhook", sink=SINK)
-    topics = [sns.Topic(stack, name) for name in ("Paged", "Chat")]
-    incident = actions.SsmIncidentAction("orders-down")
-    given: list[cloudwatch.IAlarmAction] = [*map(actions.SnsAction, topics), incident]
-    webhook.add_alarms(given)
-    for each in alarms_of(Template.from_stack(stack)).values():
-        assert len(each["AlarmActions"]) == 3
-
-
-def test_without_actions_an_alarm_only_has_a_state() -> None:
-    stack = Stack(App(), "Orders")
-    ScalableWebhook(stack, "Webhook", sink=SINK).add_alarms([])
-    assert all("AlarmActions" not in each for each in alarms_of(Template.from_stack(stack)).values())
+    alarms = ScalableWebhook(stack, "Webhook", sink=SINK).add_alarms()
+    for each in alarms.values():
+        each.add_alarm_action(actions.SsmIncidentAction("orders-down"))
+    for told in alarms_of(Template.from_stack(stack)).values():
+        (arn,) = told["AlarmActions"]
+        assert "orders-down" in str(arn)
 
 
 def test_the_result_is_each_alarm_by_its_name() -> None:
@@ -183,7 +175,7 @@ def test_a_function_of_the_user_tells_no_age_and_has_no_circuit_breaker() -> Non
     function = lambda_.Function(
         stack, "Mine", code=lambda_.Code.from_inline("…"), handler="a.b", runtime=lambda_.Runtime.PYTHON_3_13
     )
-    ScalableWebhook(stack, "Webhook", consumer=function).add_alarms([])
+    ScalableWebhook(stack, "Webhook", consumer=function).add_alarms()
     assert set(DEFAULTS) - set(alarms_of(Template.from_stack(stack))) == {"Paused", "RetriesExpiring"}
 
 
@@ -191,7 +183,7 @@ def test_a_queue_of_unknown_retention_and_dead_letters_has_the_alarms_that_need_
     stack = Stack(App(), "Orders")
     queue = sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:us-east-1:111111111111:existing")
     webhook = ScalableWebhook(stack, "Webhook", sink=SINK, queue=queue)
-    webhook.add_alarms([], AlarmOptions(behind=Duration.days(13)))
+    webhook.add_alarms(options=AlarmOptions(behind=Duration.days(13)))
     found = alarms_of(Template.from_stack(stack))
     missing = {"WebhooksExpiring", "RetriesExpiring", "DeadLetters", "DeadLettersExpiring"}
     assert set(DEFAULTS) - set(found) == missing
@@ -201,7 +193,7 @@ def test_a_given_age_needs_no_retention_that_is_known() -> None:
     stack = Stack(App(), "Orders")
     queue = sqs.Queue.from_queue_arn(stack, "Queue", "arn:aws:sqs:us-east-1:111111111111:existing")
     webhook = ScalableWebhook(stack, "Webhook", sink=SINK, queue=queue)
-    alarms = webhook.add_alarms([], AlarmOptions(webhooks_expiring=Duration.days(3)))
+    alarms = webhook.add_alarms(options=AlarmOptions(webhooks_expiring=Duration.days(3)))
     assert {"WebhooksExpiring", "RetriesExpiring"} <= set(alarms)
 
 
@@ -209,7 +201,7 @@ def test_a_concurrency_that_only_deployment_knows_has_no_alarm_for_a_busy_consum
     stack = Stack(App(), "Orders")
     number = CfnParameter(stack, "Number", type="Number").value_as_number
     webhook = ScalableWebhook(stack, "Webhook", sink=SINK, max_concurrency=number)  # type: ignore[arg-type]
-    assert set(DEFAULTS) - set(webhook.add_alarms([])) == {"Saturated"}
+    assert set(DEFAULTS) - set(webhook.add_alarms()) == {"Saturated"}
 
 
 @given(kept=st.integers(60, 14 * DAY), fifo=st.booleans())
@@ -253,7 +245,7 @@ def test_a_consumer_is_saturated_only_if_it_works_nearly_all_the_time(batches: i
 
 def test_a_webhook_with_a_name_for_the_shell_has_it_quoted_in_commands() -> None:
     stack = Stack(App(), "Orders")
-    ScalableWebhook(stack, "It's; rm -rf ~", sink=SINK).add_alarms([])
+    ScalableWebhook(stack, "It's; rm -rf ~", sink=SINK).add_alarms()
     for each in alarms_of(Template.from_stack(stack)).values():
         (command,) = re.findall(r"`(.+)`", each["AlarmDescription"])
         assert shlex.split(command)[-3:] == ["Orders/It's; rm -rf ~", "--profile", "NAME"]
@@ -262,7 +254,7 @@ def test_a_webhook_with_a_name_for_the_shell_has_it_quoted_in_commands() -> None
 def test_each_description_names_a_chapter_of_the_runbook_and_is_short_enough() -> None:
     chapters = set(re.findall(r"^## (.+)$", PAGE, re.MULTILINE))
     stack = Stack(App(), "Orders")
-    ScalableWebhook(stack, "W" * 180, sink=SINK).add_alarms([], AlarmOptions(silence=True))
+    ScalableWebhook(stack, "W" * 180, sink=SINK).add_alarms(options=AlarmOptions(silence=True))
     for each in alarms_of(Template.from_stack(stack)).values():
         (chapter,) = re.findall(r" Runbook: docs/operations\.md, (.+)\.$", each["AlarmDescription"])
         assert chapter in chapters

@@ -151,7 +151,7 @@ def simple(stack: Stack) -> ScalableWebhook:
 
 def with_alarms(stack: Stack) -> ScalableWebhook:
     webhook = simple(stack)
-    webhook.add_alarms([])
+    webhook.add_alarms()
     return webhook
 
 
@@ -167,7 +167,7 @@ def many(stack: Stack) -> ScalableWebhook:
     webhook = ScalableWebhook(stack, "Webhook", sink=SINK, event_filters=KEPT, path="/one")
     webhook.add_source("/two", stripe)
     webhook.add_source("/three", stripe, ingress=Ingress.direct_integration(binary=True))
-    webhook.add_alarms([])
+    webhook.add_alarms()
     return webhook
 
 

@@ -502,17 +502,13 @@ def paged(topic: Callable[[Stack], Any]) -> Make:
     return lambda stack: webhook(stack).add_alarms(topic(stack))
 
 
-def alarmed_twice(stack: Stack, *, by: str) -> None:
+def alarmed_twice(stack: Stack, *, by_calls: bool) -> None:
     made, topics = webhook(stack), [sns.Topic(stack, name) for name in ("One", "Two")]
-    both = [actions.SnsAction(each) for each in topics]
-    if by == "calls":
-        made.add_alarms(topics[0])
+    alarms = made.add_alarms(topics[0])
+    if by_calls:
         made.add_alarms(topics[1])
-    elif by == "a list":
-        made.add_alarms(both)
-    else:
-        for alarm in made.add_alarms(topics[0]).values():
-            alarm.add_alarm_action(both[1])
+    for alarm in alarms.values():
+        alarm.add_alarm_action(actions.SnsAction(topics[1]))
 
 
 def shown(name: str | None = None, *, twice: bool = False) -> Make:
@@ -608,7 +604,7 @@ REJECTIONS = [
     Rejection("alarm at an age that no webhook reaches", "webhooks_expiring of AlarmOptions must be shorter than the 4 days for which the queue keeps a webhook, got 4 days; lower it", alarmed(webhooks_expiring=Duration.days(4)), [alarmed(webhooks_expiring=Duration.days(3))]),
     Rejection("FIFO topic for alarms", "topic must be a standard topic, got a FIFO topic, to which CloudWatch cannot publish; pass a standard one", paged(lambda stack: sns.Topic(stack, "T", fifo=True)), [paged(lambda stack: sns.Topic(stack, "T"))]),
     Rejection("topic of another region for alarms", "topic must be of the region of the ScalableWebhook, us-east-1, got Stack/T of eu-west-1; put", paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")), [paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:us-east-1:111111111111:t")), there(paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")))], HERE),
-    Rejection("alarms twice", "topic must be given to one add_alarms() of a webhook, got a second call; pass all actions to the first, or add", partial(alarmed_twice, by="calls"), [partial(alarmed_twice, by="a list"), partial(alarmed_twice, by="the result")]),
+    Rejection("alarms twice", "topic must be given to one add_alarms() of a webhook, got a second call; add further actions to the alarms that the first returns", partial(alarmed_twice, by_calls=True), [partial(alarmed_twice, by_calls=False)]),
     Rejection("dashboard twice", "name must be given to one add_dashboard() of a webhook, got a second call; add your own widgets", shown(twice=True), [shown()]),
     Rejection("dashboard with a blank in its name", "name must be 1 to 255 letters, digits, hyphens or underscores, got 'My orders'; for example 'Orders'", shown("My orders"), [shown("Orders")]),
     Rejection("source behind the dashboard", "endpoint /b: source must be added before add_dashboard(), got it behind, so the dashboard would not show it; move", lambda stack: shown_before_source(stack, before=True), [lambda stack: shown_before_source(stack, before=False)]),
