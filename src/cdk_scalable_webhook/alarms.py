@@ -28,7 +28,8 @@ _BEHIND = Duration.minutes(10)
 _PAUSED, _SATURATED, _SILENCE = Duration.minutes(15), _HOUR, Duration.days(1)
 _NOT_ACCEPTED, _REJECTED, _ERRORS, _THROTTLED, _DEAD_LETTERS = 5, 500, 1, 1, 1
 
-# Nothing lasts without a gap: a batch ends, a log line is late.
+# Nothing lasts without a gap: a batch ends, a log line is late. The alarm is one long point, whose window slides.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
 _MOST_OF_THE_TIME = 0.9
 
 _HIGHEST = 1_000_000

@@ -91,7 +91,7 @@ def _state(alarms: Mapping[str, cloudwatch.Alarm]) -> cloudwatch.IWidget:
 
 
 def _endpoint(api: apigateway.RestApi, publishers: Mapping[str, lambda_.Function]) -> list[cloudwatch.IWidget]:
-    """What arrives, and what is answered."""
+    """Return the graphs of the requests and their answers."""
     graphs: list[dict[str, Any]] = [
         {
             "title": "Endpoint: requests",
@@ -137,7 +137,7 @@ def _endpoint(api: apigateway.RestApi, publishers: Mapping[str, lambda_.Function
 
 
 def _queue_and_throttle(route: Route) -> list[cloudwatch.IWidget]:
-    """What waits, for how long, and how many batches are in progress."""
+    """Return the graphs of the webhooks that wait, their age, and the batches in progress."""
     queue, ages = route.queue, []
     if route.sink is not None:
         ages = [metric_webhook_age(route.consumer, queue, _PERIOD).with_(label="in a batch, retries too")]
@@ -177,7 +177,7 @@ def _queue_and_throttle(route: Route) -> list[cloudwatch.IWidget]:
 
 
 def _consumer(route: Route) -> list[cloudwatch.IWidget]:
-    """What the consumer stores, and how long it takes."""
+    """Return the graphs of the webhooks that the consumer stores, its time, and its sink."""
     consumer, queue = route.consumer, route.queue
     outcomes: list[cloudwatch.IMetric] = [
         queue.metric_number_of_messages_deleted(label="done", color=_GREEN, period=_PERIOD)
@@ -210,12 +210,12 @@ def _consumer(route: Route) -> list[cloudwatch.IWidget]:
 
 
 def _not_stored(route: Route) -> list[cloudwatch.IWidget]:
-    """What went elsewhere."""
+    """Return the graphs of the webhooks that went elsewhere."""
     graphs: list[dict[str, Any]] = []
     if (letters := route.dead_letter_queue) is not None:
         graphs.append(
             {
-                "title": "Dead letters",
+                "title": "Dead-letter queue",
                 "left": [
                     letters.metric_approximate_number_of_messages_visible(label="webhooks", color=_RED, period=_PERIOD)
                 ],
@@ -225,7 +225,7 @@ def _not_stored(route: Route) -> list[cloudwatch.IWidget]:
         )
     if (unverified := route.unverified_queue) is not None:
         count = unverified.metric_approximate_number_of_messages_visible(label="webhooks", period=_PERIOD)
-        graphs.append({"title": "Unverified", "left": [count]})
+        graphs.append({"title": "Unverified queue", "left": [count]})
     if route.filters:
         dropped = metric_dropped(route.queue, route.filtering_mapping(), _PERIOD).with_(label="webhooks")
         graphs.append({"title": "Dropped by event_filters", "left": [dropped]})

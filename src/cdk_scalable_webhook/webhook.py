@@ -531,11 +531,11 @@ class ScalableWebhook(Construct):
     def add_alarms(
         self, topic: "sns.ITopic | sns.Topic | None" = None, options: AlarmOptions | None = None
     ) -> "Mapping[str, cloudwatch.Alarm]":
-        """Create the alarms that somebody has to act on. Each description tells what to do.
+        """Create the alarms that someone has to act on. Each description tells what to do.
 
         Args:
             topic: The SNS topic to publish to when an alarm goes off: a standard one of this region. CloudWatch cannot
-                publish to one that AWS's key ``aws/sns`` encrypts. The policy of a key of yours has to permit
+                publish to one that AWS's key ``aws/sns`` encrypts. The policy of your own key has to permit
                 ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``. Default: none, for actions
                 of your own. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
             options: The thresholds. Default: ``AlarmOptions()``, the default of each.
@@ -554,7 +554,7 @@ class ScalableWebhook(Construct):
 
     def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
         """Create a dashboard that shows the way from the endpoint to the sink: requests, publisher, queue, throttle,
-        consumer and dead letters. Call it after the last ``add_source()``, and after ``add_alarms()``, whose state it
+        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``, whose state it
         then shows.
 
         Args:

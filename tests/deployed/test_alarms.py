@@ -1,4 +1,4 @@
-"""The alarms of a webhook on a local AWS: each goes off at its threshold, not below, and tells somebody.
+"""The alarms of a webhook on a local AWS: each goes off at its threshold, not below, and tells someone.
 
 MiniStack evaluates an alarm when data arrive, over all resources that have the metric, so it is an AWS of its own here.
 It evaluates no missing data.

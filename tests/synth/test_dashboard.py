@@ -260,8 +260,8 @@ def test_the_rows_are_the_way_from_the_endpoint_to_the_sink() -> None:
         "Consumer: webhooks",
         "Consumer: time of a batch",
         "Sink",
-        "Dead letters",
-        "Unverified",
+        "Dead-letter queue",
+        "Unverified queue",
         "Dropped by event_filters",
     ]
 
@@ -270,8 +270,8 @@ def test_the_rows_are_the_way_from_the_endpoint_to_the_sink() -> None:
     ("make", "missing"),
     [
         (direct, {"Publisher", "Dropped by event_filters"}),
-        (existing, {"Sink", "Dead letters", "Unverified", "Dropped by event_filters"}),
-        (dynamodb, {"Unverified", "Dropped by event_filters"}),
+        (existing, {"Sink", "Dead-letter queue", "Unverified queue", "Dropped by event_filters"}),
+        (dynamodb, {"Unverified queue", "Dropped by event_filters"}),
     ],
 )
 def test_a_graph_is_there_only_if_the_webhook_has_that_part(
