@@ -143,6 +143,11 @@ def create_alarms(
             "topic must be given to one add_alarms() of a webhook, got a second call; add further actions to the "
             "alarms that the first returns"
         )
+    if scope.node.try_find_child("Dashboard") is not None:
+        raise ValueError(
+            "topic must be given to add_alarms() before add_dashboard(), got it behind, so the dashboard would not "
+            "show the alarms; move add_dashboard() behind it"
+        )
     actions = [] if topic is None else [_publication(scope, topic)]
     wanted = list(_wanted(api, route, options, shlex.quote(scope.node.path)))
     where, made = Construct(scope, "Alarms"), {}

@@ -544,8 +544,8 @@ class ScalableWebhook(Construct):
             The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_alarm_action(…)``.
 
         Raises:
-            ValueError: It is called twice, CloudWatch cannot publish to the topic, or a threshold is set for something
-                that the webhook does not have.
+            ValueError: It is called twice, or after ``add_dashboard()``; CloudWatch cannot publish to the topic; or a
+                threshold is set for something that the webhook does not have.
 
         See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
         """
@@ -554,8 +554,8 @@ class ScalableWebhook(Construct):
 
     def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
         """Create a dashboard that shows the way from the endpoint to the sink: requests, publisher, queue, throttle,
-        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``, whose state it
-        then shows.
+        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``: it shows
+        the state of the alarms as well.
 
         Args:
             name: The name of the dashboard, 1 to 255 letters, digits, hyphens and underscores. It has to be unique in

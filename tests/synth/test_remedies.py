@@ -532,6 +532,12 @@ def shown_before_source(stack: Stack, *, before: bool) -> None:
         made.add_dashboard()
 
 
+def alarmed_and_shown(stack: Stack, *, in_order: bool) -> None:
+    made = webhook(stack)
+    for add in [made.add_alarms, made.add_dashboard] if in_order else [made.add_dashboard, made.add_alarms]:
+        cast(Any, add)()
+
+
 def of_unknown_queue(stack: Stack) -> Mapping[str, Any]:
     return {"queue": sqs.Queue.from_queue_arn(stack, "Q", "arn:aws:sqs:us-east-1:111111111111:existing")}
 
@@ -605,6 +611,7 @@ REJECTIONS = [
     Rejection("FIFO topic for alarms", "topic must be a standard topic, got a FIFO topic, to which CloudWatch cannot publish; pass a standard one", paged(lambda stack: sns.Topic(stack, "T", fifo=True)), [paged(lambda stack: sns.Topic(stack, "T"))]),
     Rejection("topic of another region for alarms", "topic must be of the region of the ScalableWebhook, us-east-1, got Stack/T of eu-west-1; put", paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")), [paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:us-east-1:111111111111:t")), there(paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")))], HERE),
     Rejection("alarms twice", "topic must be given to one add_alarms() of a webhook, got a second call; add further actions to the alarms that the first returns", partial(alarmed_twice, by_calls=True), [partial(alarmed_twice, by_calls=False)]),
+    Rejection("alarms behind the dashboard", "topic must be given to add_alarms() before add_dashboard(), got it behind, so the dashboard would not show the alarms; move", partial(alarmed_and_shown, in_order=False), [partial(alarmed_and_shown, in_order=True)]),
     Rejection("dashboard twice", "name must be given to one add_dashboard() of a webhook, got a second call; add your own widgets", shown(twice=True), [shown()]),
     Rejection("dashboard with a blank in its name", "name must be 1 to 255 letters, digits, hyphens or underscores, got 'My orders'; for example 'Orders'", shown("My orders"), [shown("Orders")]),
     Rejection("source behind the dashboard", "endpoint /b: source must be added before add_dashboard(), got it behind, so the dashboard would not show it; move", lambda stack: shown_before_source(stack, before=True), [lambda stack: shown_before_source(stack, before=False)]),
