@@ -528,51 +528,6 @@ class ScalableWebhook(Construct):
         """
         return grants.pause(self.event_source_mapping, grantee)
 
-    def add_alarms(
-        self, topic: "sns.ITopic | sns.Topic | None" = None, options: AlarmOptions | None = None
-    ) -> "Mapping[str, cloudwatch.Alarm]":
-        """Create the alarms that someone has to act on. Each description tells what to do.
-
-        Args:
-            topic: The SNS topic to publish to when an alarm goes off: a standard one of this region. CloudWatch cannot
-                publish to one that AWS's key ``aws/sns`` encrypts. The policy of your own key has to permit
-                ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``. Default: none, for actions
-                of your own. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-            options: The thresholds. Default: ``AlarmOptions()``, the default of each.
-
-        Returns:
-            The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_alarm_action(…)``.
-
-        Raises:
-            ValueError: It is called twice, or after ``add_dashboard()``; CloudWatch cannot publish to the topic; or a
-                threshold is set for something that the webhook does not have.
-
-        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
-        """
-        self._alarms = create_alarms(self, self._api, self._route, topic, options or AlarmOptions())
-        return self._alarms
-
-    def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
-        """Create a dashboard that shows the way from the endpoint to the sink: requests, publisher, queue, throttle,
-        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``: it shows
-        the state of the alarms as well.
-
-        Args:
-            name: The name of the dashboard, 1 to 255 letters, digits, hyphens and underscores. It has to be unique in
-                the account. Default: CloudFormation makes one.
-
-        Returns:
-            The dashboard, for widgets of your own.
-
-        Raises:
-            ValueError: It is called twice, or the name is not valid.
-
-        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html
-        """
-        from cdk_scalable_webhook.dashboard import create_dashboard
-
-        return create_dashboard(self, name, self._api, self._route, self._publishers, self._alarms)
-
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the age of the oldest message in the queue, in seconds: how far the consumer is behind.
 
@@ -758,6 +713,51 @@ class ScalableWebhook(Construct):
             )
         require_period(period)
         return metric_unverified(self._route.queue, period)
+
+    def add_alarms(
+        self, topic: "sns.ITopic | sns.Topic | None" = None, options: AlarmOptions | None = None
+    ) -> "Mapping[str, cloudwatch.Alarm]":
+        """Create the alarms that someone has to act on. Each description tells what to do.
+
+        Args:
+            topic: The SNS topic to publish to when an alarm goes off: a standard one of this region. CloudWatch cannot
+                publish to one that AWS's key ``aws/sns`` encrypts. The policy of your own key has to permit
+                ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``. Default: none, for actions
+                of your own. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+            options: The thresholds. Default: ``AlarmOptions()``, the default of each.
+
+        Returns:
+            The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_alarm_action(…)``.
+
+        Raises:
+            ValueError: It is called twice, or after ``add_dashboard()``; CloudWatch cannot publish to the topic; or a
+                threshold is set for something that the webhook does not have.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+        """
+        self._alarms = create_alarms(self, self._api, self._route, topic, options or AlarmOptions())
+        return self._alarms
+
+    def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
+        """Create a dashboard that shows the way from the endpoint to the sink: requests, publisher, queue, throttle,
+        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``: it shows
+        the state of the alarms as well.
+
+        Args:
+            name: The name of the dashboard, 1 to 255 letters, digits, hyphens and underscores. It has to be unique in
+                the account. Default: CloudFormation makes one.
+
+        Returns:
+            The dashboard, for widgets of your own.
+
+        Raises:
+            ValueError: It is called twice, or the name is not valid.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html
+        """
+        from cdk_scalable_webhook.dashboard import create_dashboard
+
+        return create_dashboard(self, name, self._api, self._route, self._publishers, self._alarms)
 
 
 def _rest_api_ingress(ingress: Ingress) -> RestApiIngress:
