@@ -76,6 +76,7 @@ MYPY = {
                 "cfnlint.*",
                 "griffe2md.*",
                 "jedi.*",
+                "jsonschema",
                 "ministack.*",
                 "pg8000.*",
                 "twilio.*",
@@ -102,6 +103,7 @@ THE_CDK = ["aws_cdk", "constructs", "jsii"]
 # The packages of synth time, in the order in which a webhook passes them. Modules of one line do not import each other.
 ROOMS = [
     "webhook",
+    "alarms | dashboard",
     "endpoint | route",
     "endpoints",
     "filters | grouping | payloads",

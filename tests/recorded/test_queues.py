@@ -227,6 +227,22 @@ def test_sqs_rejects_the_recorded_calls(id: str, queues: Queues) -> None:
     assert found == local(id)["errors"]
 
 
+def test_the_trace_of_a_call_becomes_that_of_its_message(queues: Queues) -> None:
+    """API Gateway and the publisher send the header, so no template has to write the attribute."""
+    id, url = "send-trace-by-http-header", queues.make()
+
+    def trace(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-Trace-Id"] = FACTS[id]["request"]["trace"]
+
+    queues.sqs.meta.events.register("before-send.sqs.SendMessage", trace)
+    try:
+        queues.send(url, "x")
+    finally:
+        queues.sqs.meta.events.unregister("before-send.sqs.SendMessage", trace)
+    (received,) = queues.receive(url)
+    assert received["Attributes"].get("AWSTraceHeader") == local(id)["AWSTraceHeader"]
+
+
 def test_a_standard_queue_returns_the_group_of_a_message(queues: Queues) -> None:
     fact, url = FACTS["group-standard"], queues.make()
     queues.sqs.send_message(QueueUrl=url, MessageBody="x", **fact["request"])
