@@ -484,7 +484,7 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
 def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(caplog: pytest.LogCaptureFixture) -> None:
     consume(Memory(a=POISON), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
     (line,) = [line for line in caplog.records if line.message == "failed"]
-    assert vars(line)["dead_letter_queue_error"] == str(REJECTED)
+    assert vars(line)["dead_letter_queue_error"] == f"http://sqs/DeadLetters: {REJECTED}"
     assert vars(line)["error"] == "TooLarge"
 
 
