@@ -1,4 +1,4 @@
-"""What a line of a log means: an event in the life of a webhook, for a person."""
+"""The meaning of a line of a log: an event in the life of a webhook, for a person."""
 
 import json
 import re

@@ -65,7 +65,7 @@ def say_row(row: Iterable[Segment]) -> None:
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    if shown(text) != text:  # what would act on a terminal has to be in JSON's own escapes
+    if shown(text) != text:  # escape it as JSON does
         text = "".join(letter if shown(letter) == letter else json.dumps(letter)[1:-1] for letter in text)
     say(text)
 

@@ -116,7 +116,7 @@ class _Driver:
 
     def connect(self, *_: object) -> Any:
         if not self._connects:
-            raise ConnectionRefusedError(111, "Connection refused")
+            raise TimeoutError("timed out")
         return Fails(ConnectionResetError(104, "Connection reset by peer"))
 
     def fault(self, error: Exception) -> Fault:
