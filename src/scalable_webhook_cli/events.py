@@ -1,4 +1,4 @@
-"""What a line of a log means: an event in the life of a webhook, for a person."""
+"""The meaning of a line of a log: an event in the life of a webhook, for a person."""
 
 import json
 import re
@@ -169,6 +169,7 @@ _MEANINGS: Mapping[str, tuple[Tone, Callable[[Fields], str]]] = {
     "not paused": (Tone.QUIET, reason),
     "resumed": (Tone.GOOD, lambda fields: f"it was paused at {text_of(fields.get('paused_at'))}"),
     "no probe": (Tone.WAITS, _rest),
+    "cannot pause": (Tone.BAD, _rest),
 }
 _NOISE = ("batch", "connections", "connections not known")
 

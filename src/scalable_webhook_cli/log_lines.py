@@ -39,7 +39,7 @@ _OTHER_LEVELS = {"TRACE": "DEBUG", "WARN": "WARNING", "FATAL": "ERROR", "CRITICA
 # A function runs for so long at most. Another time in a line is not from a clock.
 _LONGEST_INVOCATION = 900
 _CLOCKS_DIFFER = 60
-# What Lambda or Python writes as text about a failure, in the first characters of a line.
+# A failure, as Lambda and Python write it, in the first characters of a line.
 _START = 2_000
 _FAILURE = re.compile(
     r"\[ERROR\]|Traceback \(most recent call last\)|Task timed out|Runtime exited|RequestId: \S+ Error"
@@ -330,7 +330,7 @@ def _fields(text: str) -> Mapping[str, Any]:
 def _times(stage: str, at: float, parsed: Sequence[Mapping[str, Any]]) -> list[float]:
     """Return the time of each of these lines, which CloudWatch has at one time.
 
-    A text without a time is as old as the line before it, or else as the first one after it: in the local AWS, all
+    A text without a time is as old as the line before it, or else as the first one after it. In the local AWS, all
     lines of an invocation are as old as its end.
     """
     own = [_began(at, fields) if stage == "access" else _own_time(at, fields) for fields in parsed]

@@ -26,7 +26,7 @@ _DIM = _STYLES[Tone.QUIET]
 _WHAT = 13
 # Wider texts are cut, and wider ids stand out of their column.
 _WIDEST_WHAT, _WIDEST_ID, _WIDEST_WEBHOOK = 34, 36, 24
-# What does not fit begins here in the next line, so that no text looks like a row.
+# The rest of a row begins here in the next line, so that no text looks like a row.
 _INDENT = 24
 _LEAST = 24
 _MOST_CHARACTERS = 2_000

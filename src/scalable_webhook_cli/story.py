@@ -89,7 +89,7 @@ def stories(lines: Iterable[Line]) -> list[Story]:
 
 @dataclass(frozen=True)
 class Route:
-    """What a webhook does that no line tells.
+    """The facts about a webhook that no line tells.
 
     Attributes:
         paused: By whom it is paused and when, or None.

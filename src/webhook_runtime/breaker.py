@@ -91,10 +91,15 @@ class Breaker:
 
     def handle(self, event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
         """Handle lines of the consumer's log, or a call of the rule."""
-        if "awslogs" not in event:
-            self._look()
-        elif tells_of_outage(event["awslogs"]["data"]):
-            self._open()
+        try:
+            if "awslogs" not in event:
+                self._look()
+            elif tells_of_outage(event["awslogs"]["data"]):
+                self._open()
+        except AWS_FAILED as error:
+            what = {"event_source_mapping": self._settings.event_source_mapping_id, "rule": self._settings.rule_name}
+            logs.logger.error("cannot pause", extra=what | {"error": code_of(error), "reason": str(error)})
+            raise
         return {}
 
     def _open(self) -> None:
@@ -201,13 +206,16 @@ class Breaker:
             answer = self._lambda.invoke(FunctionName=self._settings.consumer_name, Payload=b'{"probe": true}')
             said = json.loads(answer["Payload"].read())
         except (*AWS_FAILED, ValueError) as error:
-            logs.logger.warning("no probe", extra={"error": code_of(error), "reason": str(error)})
+            self._no_probe(code_of(error), str(error))
             return None
         if "FunctionError" in answer or not isinstance(said, dict):
-            kind = answer.get("FunctionError", "BadAnswer")
-            logs.logger.warning("no probe", extra={"error": kind, "reason": "the consumer failed"})
+            self._no_probe(answer.get("FunctionError", "BadAnswer"), "the consumer failed")
             return None
         return said.get("sink")
+
+    def _no_probe(self, error: str, reason: str) -> None:
+        told = {"consumer": self._settings.consumer_name, "error": error, "reason": reason}
+        logs.logger.warning("no probe", extra=told)
 
     def _is_due(self, state: _State) -> bool:
         return self._now() >= state.next - _EARLY_SECONDS

@@ -126,7 +126,7 @@ def test_every_message_of_the_functions_has_a_meaning() -> None:
         assert event(line).what == message
 
 
-# Whose line it is.
+# Lines of Lambda, of the user, and of ours.
 
 
 def test_lines_of_lambda_are_noise_and_a_users_text_and_any_error_are_not(run: Commands, aws: Aws) -> None:
@@ -336,7 +336,7 @@ def test_only_lines_of_the_time_are_asked_for(run: Commands, aws: Aws) -> None:
     assert len(run.lines("logs", "--since", "999999999d")) == 6
 
 
-# Whose logs.
+# Several webhooks.
 
 
 def test_several_webhooks_are_named_in_a_column(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

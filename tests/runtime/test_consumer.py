@@ -531,7 +531,7 @@ def test_a_batch_without_messages_or_times_has_no_age(caplog: pytest.LogCaptureF
 def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(caplog: pytest.LogCaptureFixture) -> None:
     consume(Memory(a=POISON), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
     (line,) = [line for line in caplog.records if line.message == "failed"]
-    assert vars(line)["dead_letter_queue_error"] == str(REJECTED)
+    assert vars(line)["dead_letter_queue_error"] == f"http://sqs/DeadLetters: {REJECTED}"
     assert vars(line)["error"] == "TooLarge"
 
 

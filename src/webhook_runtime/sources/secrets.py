@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from webhook_runtime.clients import code_of, is_temporary
+from webhook_runtime.clients import is_temporary, told
 from webhook_runtime.sources.verification import Unverifiable
 
 # Cache a secret for so long. If no signature fits, read it again early, since it may have been rotated, but only so
@@ -157,5 +157,4 @@ class Secrets:
             # A secret that was never rotated has no AWSPREVIOUS. After a failed call, that is not known.
             if stage == "AWSPREVIOUS" and not is_temporary(error):
                 return None
-            # Not the whole error, which may quote the secret.
-            raise NoSecret(code_of(error)) from None
+            raise NoSecret(told(error)) from None
