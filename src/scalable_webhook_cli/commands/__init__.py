@@ -7,7 +7,7 @@ import typer
 
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
-from scalable_webhook_cli.commands.sending import burst
+from scalable_webhook_cli.commands.sending import burst, send
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume
 from scalable_webhook_cli.commands.watching import url
@@ -24,7 +24,7 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
-for _command in (url, burst, pause, resume, concurrency, plan, size):
+for _command in (url, send, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 
 

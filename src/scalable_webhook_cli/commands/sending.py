@@ -1,42 +1,157 @@
-"""``scalable-webhook burst``."""
+"""``scalable-webhook send`` and ``burst``."""
 
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from scalable_webhook_cli import burst as bursts
+from scalable_webhook_cli import deliveries, outcomes, samples, signing_secrets
+from scalable_webhook_cli import throttle as throttles
 from scalable_webhook_cli.commands import options
+from scalable_webhook_cli.commands.options import Json, Profile, Region, Webhook, Yes
+from scalable_webhook_cli.deliveries import Answer
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.terminal import counted, in_one_sentence, progress, say
+from scalable_webhook_cli.outcomes import Outcome
+from scalable_webhook_cli.recipients import Recipient
+from scalable_webhook_cli.terminal import counted, errors, in_one_sentence, progress, say, say_json, status_line
+from webhook_runtime.contract.providers import Provider, provider_named
+from webhook_runtime.contract.schemes import Custom
+from webhook_runtime.contract.signing import new_secret
+
+Header = Annotated[
+    list[str] | None,
+    typer.Option("--header", "-H", help="Another header, such as 'x-api-key: KEY'.", metavar="'NAME: VALUE'"),
+]
+_HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)")
+# What API Gateway itself answers to a request without the credentials that it asks for.
+_HINTS = {
+    "Forbidden": "if the API asks for a key, pass --header 'x-api-key: KEY'",
+    "Missing Authentication Token": "the API asks for a signature of IAM, which send cannot make",
+}
+
+
+@in_one_sentence
+def send(
+    provider: Annotated[
+        str | None, typer.Argument(help="Provider, such as stripe. Default: that of the webhook.", metavar="PROVIDER")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Argument(help="Event, such as invoice.paid. Without one, list them.", metavar="EVENT")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File with the payload, sent byte for byte.")
+    ] = None,
+    webhook: Webhook = None,
+    header: Header = None,
+    bad_signature: Annotated[bool, typer.Option("--bad-signature", help="Sign with another secret.")] = False,
+    twice: Annotated[bool, typer.Option("--twice", help="Send the same delivery twice.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the outcome. 0: do not wait.")] = 30,
+    profile: Profile = None,
+    region: Region = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Send an event as its provider does, signed with the webhook's secret, and tell what became of it.
+
+    Exits with 1 unless it was stored; with --bad-signature, unless it was rejected. If the local AWS lacks the secret,
+    one for tests is created there.
+    """
+    known, name = _asked(provider, event)
+    is_a_question = name is None and data is None
+    if known is not None and is_a_question:
+        _list(known, as_json)
+        return
+    to = options.recipient(webhook, profile, region, known)
+    known = _provider_at(to, known)
+    if known is not None and is_a_question:
+        _list(known, as_json)
+        return
+    if known is None and name is not None:
+        raise CliError(
+            f"{name!r} is no provider, and {to.name} has none whose events are known; name one, or use --data"
+        )
+    sent = deliveries.event_of(known, name, data.read_bytes() if data else None, to.scheme)
+    what = f"{known.method} {sent.name}".strip() if known else "a webhook"
+    options.confirm(f"send {what}{' twice' if twice else ''} to {to.name}", to.target, yes=yes)
+    headers = _headers(header)
+    request = deliveries.signed(to, sent, _secret(to, headers, bad=bad_signature), headers, known)
+    following = _Following(to, time.time(), wait, is_bad=bad_signature, is_quiet=as_json)
+    told = []
+    for _ in range(2 if twice else 1):
+        answer = deliveries.deliver(to.endpoint.url, request)
+        outcome = following.of(answer)
+        told.append(_told(answer, outcome) | {"as_wanted": following.is_as_wanted(answer, outcome)})
+        if not as_json:
+            _show(following, answer, outcome)
+    if as_json:
+        asked = {"webhook": to.name, "provider": known.method if known else None, "event": sent.name or None}
+        say_json(asked | {"deliveries": told})
+    if not all(each["as_wanted"] for each in told):
+        raise typer.Exit(1)
 
 
 @in_one_sentence
 def burst(
     url: Annotated[
-        str | None,
-        typer.Argument(help="The webhook's URL. Default: the only one in the local AWS.", metavar="URL"),
+        str | None, typer.Argument(help="The webhook's URL. Default: that of --webhook.", metavar="URL")
     ] = None,
+    webhook: Webhook = None,
+    provider: Annotated[
+        str | None,
+        typer.Option("--as", help="Provider whose events to send, each signed and new.", metavar="PROVIDER"),
+    ] = None,
+    event: Annotated[str | None, typer.Option(help="Event of --as. Default: its usual one.")] = None,
     count: Annotated[int, typer.Option(min=1, help="Number of requests.")] = 100,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Number of requests in flight.")] = 16,
     body: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="File with the payload.")] = None,
     duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percentage of duplicate deliveries.")] = 0,
-    id_header: Annotated[str, typer.Option(help="Header with the delivery id.")] = bursts.ID_HEADER,
+    id_header: Annotated[str, typer.Option(help="Header with the delivery id, without --as.")] = bursts.ID_HEADER,
+    header: Header = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all are stored. 0: do not wait.")] = 0,
+    profile: Profile = None,
+    region: Region = None,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Send many webhooks at once.
 
-    Exits with 1 unless all were accepted.
+    Exits with 1 unless all were accepted, and with --wait unless all were stored. With --as and --body, the payload
+    gets a new id for each request.
     """
-    target = url or options.endpoint(None, None, None).url
-    payload = body.read_bytes() if body else bursts.DEFAULT_BODY
-    requests = bursts.uniform(count, body=payload, duplicates=duplicates, id_header=id_header)
+    headers, payload = _headers(header), body.read_bytes() if body else None
+    known = _named(provider) if provider else None
+    if url is not None:
+        if known or wait or webhook or profile or region:
+            raise CliError("a URL alone tells neither secret nor log; name its webhook with --webhook instead")
+        to = None
+    else:
+        to = options.recipient(webhook, profile, region, known)
+        options.confirm(f"send {count} webhooks to {to.name}", to.target, yes=yes)
+    if to is not None and known is not None:
+        made = bursts.made(count, _maker(to, known, event, payload, headers), duplicates=duplicates)
+    else:
+        content = bursts.DEFAULT_BODY if payload is None else payload
+        made = bursts.uniform(count, body=content, duplicates=duplicates, id_header=id_header, headers=headers)
     with progress("sending", count) as advance:
-        report = bursts.send(target, requests, concurrency=concurrency, on_answer=advance)
-    show_report(report)
+        report = bursts.send(to.endpoint.url if to else str(url), made, concurrency=concurrency, on_answer=advance)
+    became = _of_all(to, report, wait) if to is not None and wait else None
+    if as_json:
+        say_json(_told_of_all(report, became))
+    else:
+        show_report(report)
+        if became is not None:
+            say(f"{report.accepted} accepted; {_counts(became)}")
     if lost := report.sent - report.accepted:
         raise CliError(
             f"{lost} of {report.sent} were not accepted; a provider would send them again, and burst does not"
         )
+    if became is not None and sum(became[kind] for kind in outcomes.STORED) < report.accepted:
+        raise typer.Exit(1)
 
 
 def show_report(report: bursts.Report) -> None:
@@ -48,3 +163,200 @@ def show_report(report: bursts.Report) -> None:
     if report.milliseconds:
         times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
         say(f"p50 / p95 / p99: {times} ms")
+
+
+def _asked(provider: str | None, event: str | None) -> tuple[Provider | None, str | None]:
+    """Return the provider and the event of the two arguments: a single one may be either."""
+    if provider is None or event is not None:
+        return (None if provider is None else _named(provider)), event
+    try:
+        return provider_named(provider), None
+    except ValueError:
+        return None, provider
+
+
+def _named(provider: str) -> Provider:
+    try:
+        return provider_named(provider)
+    except ValueError as error:
+        raise CliError(str(error)) from None
+
+
+def _provider_at(to: Recipient, asked: Provider | None) -> Provider | None:
+    """Return the provider whose events an endpoint gets."""
+    if asked is not None and to.provider is not None and asked is not to.provider:
+        raise CliError(
+            f"{to.name} verifies webhooks of {to.provider.name}, not of {asked.name}; name another with --webhook"
+        )
+    return to.provider if asked is None else asked
+
+
+def _list(provider: Provider, as_json: bool) -> None:
+    if as_json:
+        say_json({"provider": provider.method, "events": samples.names(provider.method)})
+        return
+    for name in samples.names(provider.method):
+        say(name)
+
+
+def _headers(given: Sequence[str] | None) -> dict[str, str]:
+    headers = {}
+    for text in given or ():
+        found = _HEADER.fullmatch(text)
+        if found is None:
+            raise CliError(f"a header is 'NAME: VALUE', got {text!r}; for example 'x-api-key: KEY'")
+        headers[found[1]] = found[2].rstrip()
+    return headers
+
+
+def _secret(to: Recipient, headers: Mapping[str, str], *, bad: bool = False) -> str | None:
+    """Return the secret to sign with. None: nothing has to be signed, or a header has the signature."""
+    source, scheme = to.source, to.scheme
+    if source is None or scheme is None or isinstance(scheme, Custom):
+        if bad:
+            raise CliError(f"{to.name} has no source whose signature is known; --bad-signature needs one")
+        if scheme is not None and not headers:
+            raise CliError(
+                f"{to.name} has a Source.custom(), and only its function knows the signature; pass it with --header"
+            )
+        return None
+    if created := signing_secrets.create_if_missing(to.target, source, scheme):
+        say(f"created the secret {created} in the local AWS, with a value for tests", errors)
+    secret = signing_secrets.value_of(to.target, source["secret"])
+    return new_secret(scheme) if bad else secret
+
+
+class _Following:
+    """Follows what was sent to an endpoint."""
+
+    def __init__(self, to: Recipient, since: float, wait: float, *, is_bad: bool, is_quiet: bool) -> None:
+        self.to = to
+        self.wait = wait
+        self._since = since
+        self._is_bad = is_bad
+        self._is_quiet = is_quiet
+
+    def of(self, answer: Answer) -> Outcome:
+        """Return the outcome of a delivery with this answer."""
+        # A signature that does not fit gets a 503 if the secret may be new, and only the log tells it from another.
+        may_be_unsigned = self._is_bad and answer.status == 503
+        if not answer.is_success and not may_be_unsigned:
+            return Outcome("rejected", {"reason": answer.reason})
+        if not self.wait or not answer.request_id or not self.is_told:
+            return Outcome()
+        with status_line(f"{answer.status} {answer.id}: waiting for its outcome", show=not self._is_quiet):
+            found = outcomes.follow(
+                self.to.webhook, [answer.request_id], since=self._since, seconds=self.wait, tell=self._tell
+            )
+        return found[answer.request_id]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the log tells outcomes."""
+        return outcomes.are_told(self.to.webhook)
+
+    def is_as_wanted(self, answer: Answer, outcome: Outcome) -> bool:
+        if self._is_bad:
+            by_signature = outcome.kind == "rejected" and "secret" in outcome.fields
+            return answer.status == 401 or by_signature or outcome.kind == "unverified"
+        is_open = not self.wait or not self.is_told
+        return answer.is_success and (outcome.is_stored or outcome.kind == "handshake" or is_open)
+
+    def _tell(self, _id: str, outcome: Outcome) -> None:
+        if outcome.kind == "failed" and not self._is_quiet:
+            fields = outcome.fields
+            say(f"attempt {fields.get('attempt')} failed, next in {fields.get('retry_in')} s: {outcome.why}", errors)
+
+
+def _show(following: _Following, answer: Answer, outcome: Outcome) -> None:
+    """Print the answer to a delivery, its id, and what became of it."""
+    if not answer.is_success:
+        hint = _HINTS.get(answer.reason)
+        say(f"{answer.status}: {answer.reason}{f'; {hint}' if hint else ''}", style="red")
+        return
+    if outcome.kind == "handshake":
+        say(f"{answer.status}: {answer.text}", style="green")
+        return
+    head = " ".join(filter(None, (str(answer.status), str(outcome.fields.get("id") or answer.id))))
+    if outcome.has_ended:
+        say(f"{head}: {outcome.kind}{f': {outcome.why}' if outcome.why else ''}", style=_style(outcome))
+    elif not following.is_told:
+        say(f"{head}: accepted; its consumer is a function of your own, whose log tells the rest")
+    elif not following.wait:
+        say(f"{head}: accepted")
+    else:
+        say(f"{head}: not stored after {following.wait:g} s; {_waits_for(following.to, outcome)}", style="red")
+
+
+def _style(outcome: Outcome) -> str:
+    return "green" if outcome.is_stored else "yellow" if outcome.kind == "dropped" else "red"
+
+
+def _waits_for(to: Recipient, outcome: Outcome) -> str:
+    """Return why a webhook may not have ended yet."""
+    if outcome.kind == "failed":
+        return f"its last try failed: {outcome.why}"
+    mapping = throttles.of(to.webhook).describe()
+    if mapping["State"] == "Disabled":
+        return f"{to.webhook.name} is paused, resume it with: scalable-webhook resume {to.webhook.name}"
+    if mapping.get("FilterCriteria", {}).get("Filters"):
+        return "it waits in the queue, or the event_filters dropped it, of which no log tells"
+    return "it waits in the queue"
+
+
+def _told(answer: Answer, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "status": answer.status,
+        "id": outcome.fields.get("id") or answer.id or None,
+        "request_id": answer.request_id or None,
+        "outcome": outcome.kind or None,
+        "error": outcome.fields.get("error"),
+        "reason": outcome.fields.get("reason"),
+        "answer": answer.text,
+    }
+
+
+def _maker(
+    to: Recipient, asked: Provider, name: str | None, payload: bytes | None, headers: Mapping[str, str]
+) -> Callable[[], bursts.Request]:
+    """Return the function that makes each request of a burst, an event of its own."""
+    provider = _provider_at(to, asked) or asked
+    secret = _secret(to, headers)
+
+    def make() -> bursts.Request:
+        data = None if payload is None else deliveries.with_id(payload, to.scheme)
+        event = deliveries.event_of(provider, name or samples.names(provider.method)[0], data, to.scheme)
+        return deliveries.signed(to, event, secret, headers, provider)
+
+    return make
+
+
+def _of_all(to: Recipient, report: bursts.Report, wait: float) -> Counter[str]:
+    """Return how many of a burst ended in each way, and how many wait."""
+    if not outcomes.are_told(to.webhook):
+        raise CliError(f"the consumer of {to.webhook.name} is a function of your own, whose log tells no outcome")
+    ids = set(filter(None, report.request_ids))
+    with status_line("waiting until all are stored"):
+        found = outcomes.follow(to.webhook, ids, since=report.began, seconds=wait) if ids else {}
+    became = Counter(outcome.kind for outcome in found.values() if outcome.has_ended)
+    became["waiting"] = report.accepted - became.total()
+    return became
+
+
+def _counts(became: Counter[str]) -> str:
+    always = ("stored", "duplicate", "waiting", "dead-lettered")
+    others = [kind for kind in became if kind not in always]
+    plural = {"duplicate": "duplicate" if became["duplicate"] == 1 else "duplicates"}
+    return ", ".join(f"{became[kind]} {plural.get(kind, kind)}" for kind in (*always, *others))
+
+
+def _told_of_all(report: bursts.Report, became: Counter[str] | None) -> dict[str, Any]:
+    return {
+        "sent": report.sent,
+        "accepted": report.accepted,
+        "rejected": dict(report.rejected),
+        "unanswered": dict(report.unanswered),
+        "requests_a_second": round(report.rate, 1),
+        "milliseconds": {f"p{percent}": round(report.percentile(percent)) for percent in (50, 95, 99)},
+        "outcomes": None if became is None else dict(became),
+    }
