@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
-from webhook_runtime.contract.keys import secret_value
+from webhook_runtime.contract.keys import secret_text, secret_value
 from webhook_runtime.contract.schemes import Scheme
 from webhook_runtime.contract.signing import new_secret
 
@@ -35,22 +35,23 @@ def value_of(target: Target, secret: Mapping[str, str]) -> str:
     return value
 
 
-def create_if_missing(target: Target, source: Mapping[str, Any], scheme: Scheme) -> str | None:
-    """Create the secret of a source with a test value, if the local AWS has none. Return its name if it was created.
+def provide_if_missing(target: Target, source: Mapping[str, Any], scheme: Scheme) -> str | None:
+    """Store a value for tests if the local AWS has none of the secret of a source. Return the secret's name if it did.
 
-    A secret in an account is never created: its value has to be the provider's.
+    In an account nothing is stored: there the value has to be the provider's.
     """
-    if target.endpoint is None or "secret" not in source:
+    if target.endpoint is None:
         return None
     manager, arn = target.client("secretsmanager"), source["secret"]["arn"]
+    with suppress(manager.exceptions.ResourceNotFoundException):
+        if secret_text(manager.get_secret_value(SecretId=arn)):
+            return None
+    value = _test_value(source, scheme)
     try:
-        manager.describe_secret(SecretId=arn)
+        manager.put_secret_value(SecretId=arn, SecretString=value)
     except manager.exceptions.ResourceNotFoundException:
-        # Of two commands at once, one creates it.
-        with suppress(manager.exceptions.ResourceExistsException):
-            manager.create_secret(Name=_name(arn), SecretString=_test_value(source, scheme))
-        return _name(arn)
-    return None
+        manager.create_secret(Name=_name(arn), SecretString=value)
+    return _name(arn)
 
 
 def _test_value(source: Mapping[str, Any], scheme: Scheme) -> str:
@@ -62,25 +63,23 @@ def _test_value(source: Mapping[str, Any], scheme: Scheme) -> str:
 
 
 def _explained(error: ClientError, arn: str) -> CliError:
-    match error.response["Error"]["Code"]:
+    name, told = _name(arn), error.response["Error"]
+    match told["Code"]:
         case "ResourceNotFoundException":
-            name = _name(arn)
             return CliError(
                 f"the secret {name} does not exist, or has no value; store the one that the provider shows: "
                 f"aws secretsmanager create-secret --name {name} --secret-string …"
             )
         case "InvalidRequestException":
-            return CliError(
-                f"the secret {_name(arn)} cannot be read, since it was deleted; restore it, or deploy another"
-            )
+            return CliError(f"the secret {name} cannot be read, since it was deleted; restore it, or deploy another")
         case "AccessDeniedException":
             return CliError(
-                f"the secret {_name(arn)} cannot be read: allow secretsmanager:GetSecretValue on {arn}, and kms:Decrypt "
-                f"on a key of its own ({error.response['Error'].get('Message', 'no reason was told')})"
+                f"the secret {name} cannot be read: allow secretsmanager:GetSecretValue on {arn}, and kms:Decrypt "
+                f"if it has a key of its own ({told.get('Message', 'AWS told no reason')})"
             )
         case "DecryptionFailure":
-            return CliError(f"the secret {_name(arn)} cannot be decrypted: allow kms:Decrypt on its key")
-    return CliError(f"the secret {_name(arn)} cannot be read: {error}")
+            return CliError(f"the secret {name} cannot be decrypted: allow kms:Decrypt on its key")
+    return CliError(f"the secret {name} cannot be read: {error}")
 
 
 def _name(arn: str) -> str:

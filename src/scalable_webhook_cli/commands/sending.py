@@ -59,7 +59,7 @@ def send(
     """Send an event as its provider does, signed with the webhook's secret, and tell what became of it.
 
     Exits with 1 unless it was stored; with --bad-signature, unless it was rejected. If the local AWS lacks the secret,
-    one for tests is created there.
+    it gets one for tests.
     """
     known, name = _asked(provider, event)
     is_a_question = name is None and data is None
@@ -220,8 +220,8 @@ def _secret(to: Recipient, headers: Mapping[str, str], *, bad: bool = False) -> 
                 f"{to.name} has a Source.custom(), and only its function knows the signature; pass it with --header"
             )
         return None
-    if created := signing_secrets.create_if_missing(to.target, source, scheme):
-        say(f"created the secret {created} in the local AWS, with a value for tests", errors)
+    if stored := signing_secrets.provide_if_missing(to.target, source, scheme):
+        say(f"the local AWS had no value of the secret {stored}, and got one for tests", errors)
     secret = signing_secrets.value_of(to.target, source["secret"])
     return new_secret(scheme) if bad else secret
 
@@ -345,7 +345,7 @@ def _of_all(to: Recipient, report: bursts.Report, wait: float) -> Counter[str]:
 
 def _counts(became: Counter[str]) -> str:
     always = ("stored", "duplicate", "waiting", "dead-lettered")
-    others = [kind for kind in became if kind not in always]
+    others = sorted(became.keys() - {*always})
     plural = {"duplicate": "duplicate" if became["duplicate"] == 1 else "duplicates"}
     return ", ".join(f"{became[kind]} {plural.get(kind, kind)}" for kind in (*always, *others))
 
