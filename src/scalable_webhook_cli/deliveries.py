@@ -5,11 +5,11 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from scalable_webhook_cli import burst, samples
+from scalable_webhook_cli import burst
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.recipients import Recipient
 from scalable_webhook_cli.samples import Event
@@ -44,29 +44,9 @@ class Answer:
         return _text_at(self.text, "message") or " ".join(self.text.split())
 
 
-def event_of(provider: Provider | None, name: str | None, data: bytes | None, scheme: Scheme | None) -> Event:
-    """Return the event to send.
-
-    Args:
-        provider: The provider whose event it is. None: it is not known.
-        name: The name of the event.
-        data: A payload of your own, which is sent byte for byte.
-        scheme: The scheme of the endpoint, which says where a payload has its id.
-
-    Raises:
-        CliError: There is no such event.
-    """
-    if provider is None:
-        body = data if data is not None else with_id(signing.dumps({"event": name or "test"}), scheme)
-        return Event(name or "", body, {"Content-Type": "application/json"})
-    known = samples.names(provider.method)
-    if data is not None:
-        return Event(name or "", data, samples.headers(provider.method, name))
-    if name is None or name not in known:
-        raise CliError(
-            f"there is no event {name} of {provider.name}, only {', '.join(known)}; send any other by --data"
-        )
-    return samples.event(provider.method, name)
+def default_body(scheme: Scheme | None) -> bytes:
+    """Return a payload for an endpoint whose provider is not known."""
+    return with_id(signing.dumps({"event": "test"}), scheme)
 
 
 def with_id(body: bytes, scheme: Scheme | None) -> bytes:
@@ -99,14 +79,18 @@ def signed(
 ) -> burst.Request:
     """Return the request with an event, signed by the scheme of the endpoint.
 
-    Without a secret it is not signed. It then has the delivery id that its provider would give it.
+    Without a secret it is not signed. It then has the delivery id that its provider would give it. A provider does not
+    sign each verification of an endpoint.
 
     Raises:
         CliError: The scheme cannot sign it with this secret.
     """
-    request = signing.Request(body=event.body, url=recipient.called, headers=event.headers).having(**headers)
+    url = f"{recipient.called}?{urlencode(event.query)}" if event.query else recipient.called
+    request = signing.Request(body=event.body, url=url, method=event.method, headers=event.headers).having(**headers)
     id = str(uuid.uuid4())
-    if recipient.scheme is not None and secret is not None:
+    if not event.is_signed:
+        pass
+    elif recipient.scheme is not None and secret is not None:
         try:
             request = signing.sign(recipient.scheme, request, secret, at=time.time(), id=id)
         except ValueError as error:
@@ -117,7 +101,8 @@ def signed(
         if request.header(header) is None:
             request = request.having(**{header: id})
     query = urlsplit(request.url).query
-    return burst.Request(path=f"?{query}" if query else "", headers=request.headers, content=request.body)
+    path = f"?{query}" if query else ""
+    return burst.Request(request.method, path, request.headers, request.body)
 
 
 def deliver(url: str, request: burst.Request) -> Answer:

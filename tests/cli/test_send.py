@@ -1,5 +1,6 @@
 """``scalable-webhook send`` and ``burst --as``, at an endpoint and an account that answer as they are told."""
 
+import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -36,6 +37,10 @@ def refused(code: str, message: str = "told so") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
 
 
+class Server(ThreadingHTTPServer):
+    request_queue_size = 64
+
+
 class Endpoint:
     """A real HTTP server in the place of API Gateway. It gives each request the next id, r1, r2 and so on."""
 
@@ -43,13 +48,13 @@ class Endpoint:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.status, self.body = 202, b'{"id":"evt_1"}'
         self.on_request: Callable[[str], object] = lambda _: None
-        remember = self
+        remember, numbers = self, itertools.count(1)
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 remember.got.append((self.path, dict(self.headers.items()), body))
-                id = f"r{len(remember.got)}"
+                id = f"r{next(numbers)}"
                 remember.on_request(id)
                 self.send_response(remember.status)
                 self.send_header("x-amz-apigw-id", id)
@@ -60,7 +65,7 @@ class Endpoint:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/prod"
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -475,7 +480,7 @@ class TestEvents:
         services.endpoints = {"Shop/Webhook": ("/", PARTNER)}
         result = run("send", "strpe")
         assert (result.exit_code, endpoint.got) == (1, [])
-        assert "'strpe' is no provider, and Shop/Webhook has none whose events are known" in result.stderr
+        assert "'strpe' is no provider, and that of Shop/Webhook is not known" in result.stderr
 
     def test_an_unknown_provider_is_rejected(self, run: Run) -> None:
         result = run("send", "strpe", "invoice.paid")

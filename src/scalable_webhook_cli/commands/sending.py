@@ -18,6 +18,7 @@ from scalable_webhook_cli.deliveries import Answer
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.outcomes import Outcome
 from scalable_webhook_cli.recipients import Recipient
+from scalable_webhook_cli.samples import Event
 from scalable_webhook_cli.terminal import counted, errors, in_one_sentence, progress, say, say_json, status_line
 from webhook_runtime.contract.providers import Provider, provider_named
 from webhook_runtime.contract.schemes import Custom
@@ -63,24 +64,20 @@ def send(
     """
     known, name = _asked(provider, event)
     is_a_question = name is None and data is None
+    if known is None or not is_a_question:
+        to = options.recipient(webhook, profile, region, known)
+        known = _provider_at(to, known)
     if known is not None and is_a_question:
         _list(known, as_json)
         return
-    to = options.recipient(webhook, profile, region, known)
-    known = _provider_at(to, known)
-    if known is not None and is_a_question:
-        _list(known, as_json)
-        return
-    if known is None and name is not None:
-        raise CliError(
-            f"{name!r} is no provider, and {to.name} has none whose events are known; name one, or use --data"
-        )
-    sent = deliveries.event_of(known, name, data.read_bytes() if data else None, to.scheme)
-    what = f"{known.method} {sent.name}".strip() if known else "a webhook"
+    _require_event(to, known, name, is_own=data is not None)
+    what = f"{known.method} {name or ''}".strip() if known else "a webhook"
     options.confirm(f"send {what}{' twice' if twice else ''} to {to.name}", to.target, yes=yes)
     headers = _headers(header)
-    request = deliveries.signed(to, sent, _secret(to, headers, bad=bad_signature), headers, known)
-    following = _Following(to, time.time(), wait, is_bad=bad_signature, is_quiet=as_json)
+    secret = _secret(to, headers, bad=bad_signature)
+    sent = _event(to, known, name, data.read_bytes() if data else None, bad=bad_signature)
+    request = deliveries.signed(to, sent, secret, headers, known)
+    following = _Following(to, sent, time.time(), wait, is_bad=bad_signature, is_quiet=as_json)
     told = []
     for _ in range(2 if twice else 1):
         answer = deliveries.deliver(to.endpoint.url, request)
@@ -199,6 +196,25 @@ def _list(provider: Provider, as_json: bool) -> None:
         say(name)
 
 
+def _require_event(to: Recipient, provider: Provider | None, name: str | None, *, is_own: bool) -> None:
+    if name is None:
+        return
+    if provider is None:
+        raise CliError(f"{name!r} is no provider, and that of {to.name} is not known; name one, or use --data alone")
+    if not is_own and name not in (known := samples.names(provider.method)):
+        raise CliError(
+            f"there is no event {name} of {provider.name}, only {', '.join(known)}; send any other by --data"
+        )
+
+
+def _event(to: Recipient, provider: Provider | None, name: str | None, body: bytes | None, *, bad: bool) -> Event:
+    """Return the event to send: a payload of your own, a new one of the provider, or any if it is not known."""
+    if body is not None or provider is None or name is None:
+        headers = {"Content-Type": "application/json"} if provider is None else samples.headers(provider.method, name)
+        return Event(name or "", deliveries.default_body(to.scheme) if body is None else body, headers)
+    return samples.event(provider.method, name, lambda: _verify_token(to, bad=bad))
+
+
 def _headers(given: Sequence[str] | None) -> dict[str, str]:
     headers = {}
     for text in given or ():
@@ -226,12 +242,20 @@ def _secret(to: Recipient, headers: Mapping[str, str], *, bad: bool = False) -> 
     return new_secret(scheme) if bad else secret
 
 
-class _Following:
-    """Follows what was sent to an endpoint."""
+def _verify_token(to: Recipient, *, bad: bool) -> str:
+    """Return the token with which the provider verifies the endpoint, if it has one."""
+    if to.source is None or to.scheme is None or "token" not in to.source:
+        return ""
+    return new_secret(to.scheme) if bad else signing_secrets.value_of(to.target, to.source["token"])
 
-    def __init__(self, to: Recipient, since: float, wait: float, *, is_bad: bool, is_quiet: bool) -> None:
+
+class _Following:
+    """Follows what was sent to an endpoint. A verification of the endpoint ends with its answer."""
+
+    def __init__(self, to: Recipient, event: Event, since: float, wait: float, *, is_bad: bool, is_quiet: bool) -> None:
         self.to = to
-        self.wait = wait
+        self.is_answered = event.is_verification
+        self.wait = 0 if event.is_verification else wait
         self._since = since
         self._is_bad = is_bad
         self._is_quiet = is_quiet
@@ -274,7 +298,7 @@ def _show(following: _Following, answer: Answer, outcome: Outcome) -> None:
         hint = _HINTS.get(answer.reason)
         say(f"{answer.status}: {answer.reason}{f'; {hint}' if hint else ''}", style="red")
         return
-    if outcome.kind == "handshake":
+    if following.is_answered or outcome.kind == "handshake":
         say(f"{answer.status}: {answer.text}", style="green")
         return
     head = " ".join(filter(None, (str(answer.status), str(outcome.fields.get("id") or answer.id))))
@@ -321,11 +345,13 @@ def _maker(
 ) -> Callable[[], bursts.Request]:
     """Return the function that makes each request of a burst, an event of its own."""
     provider = _provider_at(to, asked) or asked
+    usual = name or samples.names(provider.method)[0]
+    _require_event(to, provider, usual, is_own=payload is not None)
     secret = _secret(to, headers)
 
     def make() -> bursts.Request:
         data = None if payload is None else deliveries.with_id(payload, to.scheme)
-        event = deliveries.event_of(provider, name or samples.names(provider.method)[0], data, to.scheme)
+        event = _event(to, provider, usual if data is None else name, data, bad=False)
         return deliveries.signed(to, event, secret, headers, provider)
 
     return make

@@ -6,8 +6,8 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -23,23 +23,47 @@ _PLACEHOLDER = re.compile(r"\{(?P<number>int )?(?P<name>[a-z][a-z0-9 ]*)\}")
 
 @dataclass(frozen=True)
 class Event:
-    """An event of a provider: its payload, and the headers that tell what it is."""
+    """An event of a provider: its payload, and the headers that tell what it is.
+
+    Or a verification of the endpoint, which is answered and not stored. It may have another method and a query, and its
+    provider may not sign it.
+    """
 
     name: str
     body: bytes
     headers: Mapping[str, str]
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)
+    is_verification: bool = False
+    is_signed: bool = True
 
 
 def names(provider: str) -> Sequence[str]:
-    """Return the events of a provider, by the name of its method. The first is the usual one."""
-    return list(_of(provider)["events"])
+    """Return the events of a provider, by the name of its method: the usual one first, the verifications last."""
+    told = _of(provider)
+    return [*told["events"], *told.get("verifications", ())]
 
 
-def event(provider: str, name: str) -> Event:
-    """Return a new event, with an id and a time of its own where the provider has them."""
+def event(provider: str, name: str, verify_token: Callable[[], str] = str) -> Event:
+    """Return a new event, with an id and a time of its own where the provider has them.
+
+    ``verify_token`` reads the one that Meta's verification has to have.
+    """
     told, values = _of(provider), _new_values(name)
-    payload = _filled(told["events"][name], values)
-    return Event(name, _written(payload, told["written"]), headers(provider, name, values))
+    if name in told["events"]:
+        payload = _filled(told["events"][name], values)
+        return Event(name, _written(payload, told["written"]), headers(provider, name, values))
+    asked = _filled(told["verifications"][name], {**values, "verify token": verify_token()})
+    payload, common = asked.get("payload"), headers(provider, name, values)
+    return Event(
+        name,
+        b"" if payload is None else _written(payload, told["written"]),
+        {**({} if payload is None else common), **asked.get("headers", {})},
+        method=asked.get("method", "POST"),
+        query=asked.get("query", {}),
+        is_verification=True,
+        is_signed=asked.get("is_signed", True),
+    )
 
 
 def headers(provider: str, name: str | None, values: Mapping[str, str] | None = None) -> Mapping[str, str]:
