@@ -12,9 +12,10 @@ from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from webhook_runtime.contract.settings import ConsumerSettings
 
-STORED = ("stored", "duplicate")
+# Nothing is left to do for these.
+ENDED_WELL = ("stored", "duplicate", "dropped", "handshake")
 # No other line follows these.
-ENDED = (*STORED, "dropped", "dead-lettered", "unverified", "rejected", "handshake")
+ENDED = (*ENDED_WELL, "dead-lettered", "unverified", "rejected")
 _RANKS = {"queued": 1, "failed": 2, **dict.fromkeys(ENDED, 3)}
 _STAGES = ("Publisher", "Consumer")
 # Seconds. CloudWatch may show a line so long after its time, and the clock of this machine may be wrong by as much.
@@ -34,9 +35,9 @@ class Outcome:
         return self.kind in ENDED
 
     @property
-    def is_stored(self) -> bool:
-        """Whether the sink has it."""
-        return self.kind in STORED
+    def has_ended_well(self) -> bool:
+        """Whether it is stored, or the app wanted it to end before."""
+        return self.kind in ENDED_WELL
 
     @property
     def why(self) -> str:

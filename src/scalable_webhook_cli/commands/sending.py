@@ -59,8 +59,8 @@ def send(
 ) -> None:
     """Send an event as its provider does, signed with the webhook's secret, and tell what became of it.
 
-    Exits with 1 unless it was stored; with --bad-signature, unless it was rejected. If the local AWS lacks the secret,
-    it gets one for tests.
+    Exits with 1 unless it was stored, or dropped by event_filters; with --bad-signature, unless it was rejected. If the
+    local AWS lacks the secret, it gets one for tests.
     """
     known, name = _asked(provider, event)
     is_a_question = name is None and data is None
@@ -109,7 +109,7 @@ def burst(
     duplicates: Annotated[float, typer.Option(min=0, max=100, help="Percentage of duplicate deliveries.")] = 0,
     id_header: Annotated[str, typer.Option(help="Header with the delivery id, without --as.")] = bursts.ID_HEADER,
     header: Header = None,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait until all are stored. 0: do not wait.")] = 0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what becomes of all. 0: do not wait.")] = 0,
     profile: Profile = None,
     region: Region = None,
     yes: Yes = False,
@@ -117,7 +117,7 @@ def burst(
 ) -> None:
     """Send many webhooks at once.
 
-    Exits with 1 unless all were accepted, and with --wait unless all were stored. With --as and --body, the payload
+    Exits with 1 unless all were accepted, and with --wait unless all were stored or dropped. With --as and --body, the payload
     gets a new id for each request.
     """
     headers, payload = _headers(header), body.read_bytes() if body else None
@@ -147,7 +147,7 @@ def burst(
         raise CliError(
             f"{lost} of {report.sent} were not accepted; a provider would send them again, and burst does not"
         )
-    if became is not None and sum(became[kind] for kind in outcomes.STORED) < report.accepted:
+    if became is not None and sum(became[kind] for kind in outcomes.ENDED_WELL) < report.accepted:
         raise typer.Exit(1)
 
 
@@ -284,7 +284,7 @@ class _Following:
             by_signature = outcome.kind == "rejected" and "secret" in outcome.fields
             return answer.status == 401 or by_signature or outcome.kind == "unverified"
         is_open = not self.wait or not self.is_told
-        return answer.is_success and (outcome.is_stored or outcome.kind == "handshake" or is_open)
+        return answer.is_success and (outcome.has_ended_well or is_open)
 
     def _tell(self, _id: str, outcome: Outcome) -> None:
         if outcome.kind == "failed" and not self._is_quiet:
@@ -313,7 +313,7 @@ def _show(following: _Following, answer: Answer, outcome: Outcome) -> None:
 
 
 def _style(outcome: Outcome) -> str:
-    return "green" if outcome.is_stored else "yellow" if outcome.kind == "dropped" else "red"
+    return "yellow" if outcome.kind == "dropped" else "green" if outcome.has_ended_well else "red"
 
 
 def _waits_for(to: Recipient, outcome: Outcome) -> str:
