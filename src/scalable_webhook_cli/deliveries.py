@@ -40,7 +40,7 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """What it says, in a line."""
+        """Its message, in a line."""
         return _text_at(self.text, "message") or " ".join(self.text.split())
 
 

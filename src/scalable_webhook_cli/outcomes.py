@@ -1,4 +1,4 @@
-"""What became of webhooks that were sent, by the log lines of their stages."""
+"""Follow webhooks that were sent until each has ended, by the log lines of their stages."""
 
 import json
 import time
@@ -24,7 +24,7 @@ _LATE = 60.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known of a webhook: the message of its last log line, and the fields of that. Nothing yet: empty."""
+    """The last log line of a webhook: its message, and its fields. Empty, if there is none yet."""
 
     kind: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)

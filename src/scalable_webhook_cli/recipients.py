@@ -13,7 +13,7 @@ from webhook_runtime.contract.providers import PROVIDERS, Provider
 from webhook_runtime.contract.schemes import AnyOf, Hmac, Scheme, scheme_of
 from webhook_runtime.contract.settings import SourceSettings, from_environment
 
-# What synth time has described: the kind and the fields of the scheme, the handshakes, and the ARN of the secret.
+# A source as synth time describes it: kind and fields of its scheme, its handshakes, and the ARN of its secret.
 Description = Mapping[str, Any]
 
 

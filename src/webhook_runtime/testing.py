@@ -128,7 +128,7 @@ def signed(
 
     Raises:
         ValueError: The provider is not known, the secret is not in the form of its key, or the payload or the URL lacks
-            what this provider puts there: Microsoft Graph's ``clientState``, Twilio's ``bodySHA256``.
+            a part that this provider puts there: Microsoft Graph's ``clientState``, Twilio's ``bodySHA256``.
 
     Example:
         ```python

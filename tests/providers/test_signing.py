@@ -1,4 +1,4 @@
-"""What ``webhook_runtime.testing.signed()`` signs is accepted by the verification, and by the provider's library."""
+"""The verification, and the library of each provider, accept all that ``webhook_runtime.testing.signed()`` signs."""
 
 import base64
 import hashlib

@@ -29,7 +29,7 @@ Header = Annotated[
     typer.Option("--header", "-H", help="Another header, such as 'x-api-key: KEY'.", metavar="'NAME: VALUE'"),
 ]
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)")
-# What API Gateway itself answers to a request without the credentials that it asks for.
+# By the answer of API Gateway itself to a request without the credentials that it asks for.
 _HINTS = {
     "Forbidden": "if the API asks for a key, pass --header 'x-api-key: KEY'",
     "Missing Authentication Token": "the API asks for a signature of IAM, which send cannot make",
