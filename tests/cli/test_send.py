@@ -641,6 +641,13 @@ class TestBurst:
         assert len({verified(STRIPE, endpoint, at=n) for n in range(20)}) == 20
         assert {asked["filterPattern"] for asked in services.asked} == {'"request_id"'}
 
+    def test_without_a_url_it_goes_to_the_only_webhook_unsigned(self, run: Run, endpoint: Endpoint) -> None:
+        result = run("burst", "--count", 2, "--id-header", "X-Id", "-H", "X-One: 1")
+        assert (result.exit_code, result.stdout.splitlines()[0].partition(",")[0]) == (0, "2 of 2 accepted")
+        assert [path for path, *_ in endpoint.got] == ["/prod/stripe"] * 2
+        assert len({headers["X-Id"] for _, headers, _ in endpoint.got}) == 2
+        assert {headers["X-One"] for _, headers, _ in endpoint.got} == {"1"}
+
     def test_a_duplicate_is_the_same_delivery(self, run: Run, endpoint: Endpoint) -> None:
         assert run("burst", "--as", "stripe", "--count", 40, "--duplicates", 50, "--concurrency", 1).exit_code == 0
         assert 10 < len({verified(STRIPE, endpoint, at=n) for n in range(40)}) < 30

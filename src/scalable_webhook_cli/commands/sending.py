@@ -117,8 +117,8 @@ def burst(
 ) -> None:
     """Send many webhooks at once.
 
-    Exits with 1 unless all were accepted, and with --wait unless all were stored or dropped. With --as and --body, the payload
-    gets a new id for each request.
+    Exits with 1 unless all were accepted, and with --wait unless all were stored or dropped. With --as and --body, the
+    payload gets a new id for each request.
     """
     headers, payload = _headers(header), body.read_bytes() if body else None
     known = _named(provider) if provider else None
