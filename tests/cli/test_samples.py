@@ -72,6 +72,12 @@ def test_each_provider_has_events_and_each_file_a_provider() -> None:
     assert all(len(samples.names(method)) >= 4 for method in ("stripe", "github", "shopify", "slack"))
 
 
+def test_each_provider_that_verifies_its_endpoint_has_that_request() -> None:
+    verifying = {provider for provider, name in EVENTS if samples.event(provider, name).is_verification}
+    assert verifying == {provider.method for provider in PROVIDERS if provider.handshakes}
+    assert samples.event("meta", "hub.challenge", lambda: "shh").query["hub.verify_token"] == "shh"
+
+
 def test_the_headers_of_an_event_tell_its_name() -> None:
     assert samples.event("github", "push").headers["X-GitHub-Event"] == "push"
     assert samples.headers("github", "release")["X-GitHub-Event"] == "release"

@@ -296,12 +296,14 @@ def _show(following: _Following, answer: Answer, outcome: Outcome) -> None:
     """Print the answer to a delivery, its id, and what became of it."""
     if not answer.is_success:
         hint = _HINTS.get(answer.reason)
-        say(f"{answer.status}: {answer.reason}{f'; {hint}' if hint else ''}", style="red")
+        wanted = following.is_as_wanted(answer, outcome)
+        say(f"{answer.status}: {answer.reason}{f'; {hint}' if hint else ''}", style="green" if wanted else "red")
         return
     if following.is_answered or outcome.kind == "handshake":
         say(f"{answer.status}: {answer.text}", style="green")
         return
-    head = " ".join(filter(None, (str(answer.status), str(outcome.fields.get("id") or answer.id))))
+    # Without an id of its own, the request id is what to look for in the logs.
+    head = f"{answer.status} {outcome.fields.get('id') or answer.id or answer.request_id}".rstrip()
     if outcome.has_ended:
         say(f"{head}: {outcome.kind}{f': {outcome.why}' if outcome.why else ''}", style=_style(outcome))
     elif not following.is_told:
