@@ -24,6 +24,7 @@ from webhook_runtime.testing import webhook
 from ..runtime.doubles import SecretsManager
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-webhooks"
+SECRET = {"secret": {"arn": ARN}}
 STRIPE = {"kind": "hmac", "scheme": dict(BY_METHOD["stripe"].ways[0]), "secret": {"arn": ARN}}
 GITHUB = {"kind": "hmac", "scheme": dict(BY_METHOD["github"].ways[0]), "secret": {"arn": ARN}}
 PARTNER = {"kind": "hmac", "scheme": {"header": "X-Signature", "id_field": "event.id"}, "secret": {"arn": ARN}}
@@ -47,6 +48,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.got: list[tuple[str, dict[str, str], bytes]] = []
         self.status, self.body = 202, b'{"id":"evt_1"}'
+        self.request_ids = True
         self.on_request: Callable[[str], object] = lambda _: None
         remember, numbers = self, itertools.count(1)
 
@@ -57,7 +59,8 @@ class Endpoint:
                 id = f"r{next(numbers)}"
                 remember.on_request(id)
                 self.send_response(remember.status)
-                self.send_header("x-amz-apigw-id", id)
+                if remember.request_ids:
+                    self.send_header("x-amz-apigw-id", id)
                 self.send_header("Content-Length", str(len(remember.body)))
                 self.end_headers()
                 self.wfile.write(remember.body)
@@ -320,6 +323,25 @@ def test_a_try_that_failed_is_the_reason(run: Run, services: Services, endpoint:
     assert result.stdout == "202 evt_1: not stored after 0.3 s; its last try failed: SinkDown: it is down\n"
 
 
+def test_an_answer_that_is_not_of_api_gateway_cannot_be_followed(
+    run: Run, services: Services, endpoint: Endpoint
+) -> None:
+    endpoint.request_ids = False
+    result = run("send", "invoice.paid")
+    assert (result.exit_code, services.asked) == (0, [])
+    assert result.stdout == "202 evt_1: accepted; the answer has no request id, so it cannot be followed\n"
+
+
+def test_a_verification_of_the_endpoint_ends_with_its_answer(run: Run, services: Services, endpoint: Endpoint) -> None:
+    services.endpoints = {"Shop/Webhook": ("/", {"kind": "hmac", "scheme": dict(BY_METHOD["zoom"].ways[0])} | SECRET)}
+    services.endpoints["Shop/Webhook"][1]["handshakes"] = [["zoom"]]  # type: ignore[index]
+    endpoint.status, endpoint.body = 200, b'{"plainToken":"a"}'
+    result = run("send", "endpoint.url_validation")
+    assert (result.exit_code, result.stdout, services.asked) == (0, '200: {"plainToken":"a"}\n', [])
+    endpoint.status = 401
+    assert run("send", "endpoint.url_validation").exit_code == 1
+
+
 def test_without_a_wait_no_log_is_read(run: Run, services: Services) -> None:
     result = run("send", "invoice.paid", "--wait", "0")
     assert (result.exit_code, result.stdout, services.asked) == (0, "202 evt_1: accepted\n", [])
@@ -375,6 +397,12 @@ class TestBadSignature:
         endpoint.status = 503
         endpoint.on_request = lambda request: services.log("rejected", request, "Publisher", status=503)
         assert run("send", "invoice.paid", "--bad-signature").exit_code == 1
+
+    @pytest.mark.parametrize(("status", "said"), [(503, "503: It is down.\n"), (202, "202 r1: accepted\n")])
+    def test_without_a_wait_it_is_not_known(self, run: Run, endpoint: Endpoint, status: int, said: str) -> None:
+        endpoint.status, endpoint.body = status, b'{"message":"It is down."}'
+        result = run("send", "invoice.paid", "--bad-signature", "--wait", 0)
+        assert (result.exit_code, result.stdout) == (1, said)
 
     @pytest.mark.parametrize(("kind", "code"), [("unverified", 0), ("stored", 1), ("dead-lettered", 1)])
     def test_behind_a_direct_integration_only_unverified_is_wanted(

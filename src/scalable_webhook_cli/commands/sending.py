@@ -1,7 +1,6 @@
 """``scalable-webhook send`` and ``burst``."""
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,12 +10,10 @@ import typer
 
 from scalable_webhook_cli import burst as bursts
 from scalable_webhook_cli import deliveries, outcomes, samples, signing_secrets
-from scalable_webhook_cli import throttle as throttles
 from scalable_webhook_cli.commands import options
+from scalable_webhook_cli.commands.delivered import Following
 from scalable_webhook_cli.commands.options import Json, Profile, Region, Webhook, Yes
-from scalable_webhook_cli.deliveries import Answer
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.outcomes import Outcome
 from scalable_webhook_cli.recipients import Recipient
 from scalable_webhook_cli.samples import Event
 from scalable_webhook_cli.terminal import counted, errors, in_one_sentence, progress, say, say_json, status_line
@@ -29,11 +26,6 @@ Header = Annotated[
     typer.Option("--header", "-H", help="Another header, such as 'x-api-key: KEY'.", metavar="'NAME: VALUE'"),
 ]
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)")
-# By the answer of API Gateway itself to a request without the credentials that it asks for.
-_HINTS = {
-    "Forbidden": "if the API asks for a key, pass --header 'x-api-key: KEY'",
-    "Missing Authentication Token": "the API asks for a signature of IAM, which send cannot make",
-}
 
 
 @in_one_sentence
@@ -77,18 +69,16 @@ def send(
     secret = _secret(to, headers, bad=bad_signature)
     sent = _event(to, known, name, data.read_bytes() if data else None, bad=bad_signature)
     request = deliveries.signed(to, sent, secret, headers, known)
-    following = _Following(to, sent, time.time(), wait, is_bad=bad_signature, is_quiet=as_json)
-    told = []
+    following = Following(to, sent, wait, is_bad=bad_signature, is_quiet=as_json)
+    delivered = []
     for _ in range(2 if twice else 1):
-        answer = deliveries.deliver(to.endpoint.url, request)
-        outcome = following.of(answer)
-        told.append(_told(answer, outcome) | {"as_wanted": following.is_as_wanted(answer, outcome)})
+        delivered.append(following.delivered(deliveries.deliver(to.endpoint.url, request)))
         if not as_json:
-            _show(following, answer, outcome)
+            delivered[-1].show()
     if as_json:
         asked = {"webhook": to.name, "provider": known.method if known else None, "event": sent.name or None}
-        say_json(asked | {"deliveries": told})
-    if not all(each["as_wanted"] for each in told):
+        say_json(asked | {"deliveries": [each.told() for each in delivered]})
+    if not all(each.is_as_wanted for each in delivered):
         raise typer.Exit(1)
 
 
@@ -247,99 +237,6 @@ def _verify_token(to: Recipient, *, bad: bool) -> str:
     if to.source is None or to.scheme is None or "token" not in to.source:
         return ""
     return new_secret(to.scheme) if bad else signing_secrets.value_of(to.target, to.source["token"])
-
-
-class _Following:
-    """Follows what was sent to an endpoint. A verification of the endpoint ends with its answer."""
-
-    def __init__(self, to: Recipient, event: Event, since: float, wait: float, *, is_bad: bool, is_quiet: bool) -> None:
-        self.to = to
-        self.is_answered = event.is_verification
-        self.wait = 0 if event.is_verification else wait
-        self._since = since
-        self._is_bad = is_bad
-        self._is_quiet = is_quiet
-
-    def of(self, answer: Answer) -> Outcome:
-        """Return the outcome of a delivery with this answer."""
-        # A signature that does not fit gets a 503 if the secret may be new, and only the log tells it from another.
-        may_be_unsigned = self._is_bad and answer.status == 503
-        if not answer.is_success and not may_be_unsigned:
-            return Outcome("rejected", {"reason": answer.reason})
-        if not self.wait or not answer.request_id or not self.is_told:
-            return Outcome()
-        with status_line(f"{answer.status} {answer.id}: waiting for its outcome", show=not self._is_quiet):
-            found = outcomes.follow(
-                self.to.webhook, [answer.request_id], since=self._since, seconds=self.wait, tell=self._tell
-            )
-        return found[answer.request_id]
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the log tells outcomes."""
-        return outcomes.are_told(self.to.webhook)
-
-    def is_as_wanted(self, answer: Answer, outcome: Outcome) -> bool:
-        if self._is_bad:
-            by_signature = outcome.kind == "rejected" and "secret" in outcome.fields
-            return answer.status == 401 or by_signature or outcome.kind == "unverified"
-        is_open = not self.wait or not self.is_told
-        return answer.is_success and (outcome.has_ended_well or is_open)
-
-    def _tell(self, _id: str, outcome: Outcome) -> None:
-        if outcome.kind == "failed" and not self._is_quiet:
-            fields = outcome.fields
-            say(f"attempt {fields.get('attempt')} failed, next in {fields.get('retry_in')} s: {outcome.why}", errors)
-
-
-def _show(following: _Following, answer: Answer, outcome: Outcome) -> None:
-    """Print the answer to a delivery, its id, and what became of it."""
-    if not answer.is_success:
-        hint = _HINTS.get(answer.reason)
-        wanted = following.is_as_wanted(answer, outcome)
-        say(f"{answer.status}: {answer.reason}{f'; {hint}' if hint else ''}", style="green" if wanted else "red")
-        return
-    if following.is_answered or outcome.kind == "handshake":
-        say(f"{answer.status}: {answer.text}", style="green")
-        return
-    # Without an id of its own, the request id is what to look for in the logs.
-    head = f"{answer.status} {outcome.fields.get('id') or answer.id or answer.request_id}".rstrip()
-    if outcome.has_ended:
-        say(f"{head}: {outcome.kind}{f': {outcome.why}' if outcome.why else ''}", style=_style(outcome))
-    elif not following.is_told:
-        say(f"{head}: accepted; its consumer is a function of your own, whose log tells the rest")
-    elif not following.wait:
-        say(f"{head}: accepted")
-    else:
-        say(f"{head}: not stored after {following.wait:g} s; {_waits_for(following.to, outcome)}", style="red")
-
-
-def _style(outcome: Outcome) -> str:
-    return "yellow" if outcome.kind == "dropped" else "green" if outcome.has_ended_well else "red"
-
-
-def _waits_for(to: Recipient, outcome: Outcome) -> str:
-    """Return why a webhook may not have ended yet."""
-    if outcome.kind == "failed":
-        return f"its last try failed: {outcome.why}"
-    mapping = throttles.of(to.webhook).describe()
-    if mapping["State"] == "Disabled":
-        return f"{to.webhook.name} is paused, resume it with: scalable-webhook resume {to.webhook.name}"
-    if mapping.get("FilterCriteria", {}).get("Filters"):
-        return "it waits in the queue, or the event_filters dropped it, of which no log tells"
-    return "it waits in the queue"
-
-
-def _told(answer: Answer, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "status": answer.status,
-        "id": outcome.fields.get("id") or answer.id or None,
-        "request_id": answer.request_id or None,
-        "outcome": outcome.kind or None,
-        "error": outcome.fields.get("error"),
-        "reason": outcome.fields.get("reason"),
-        "answer": answer.text,
-    }
 
 
 def _maker(
