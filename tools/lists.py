@@ -9,7 +9,7 @@ from pathlib import Path
 import griffe
 
 from cdk_scalable_webhook import AlarmOptions, ApiOptions, ConsumerOptions, QueueOptions, Sink
-from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
+from webhook_runtime.contract.providers import PROVIDERS, Provider
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

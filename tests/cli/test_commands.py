@@ -141,25 +141,6 @@ def test_an_ambiguous_webhook_is_not_guessed(
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
 
 
-def test_a_burst_without_a_url_goes_to_the_only_webhook(
-    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployed("Hello/Webhook")
-    urls = []
-
-    def send(url: str, *_: object, **__: object) -> Report:
-        urls.append(url)
-        return Report(sent=2, accepted_ids=["1", "2"], seconds=1, milliseconds=[1, 3])
-
-    monkeypatch.setattr("scalable_webhook_cli.burst.send", send)
-    result = CliRunner().invoke(app, ["burst", "--count", "2"])
-    assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
-    assert result.stdout.splitlines() == [
-        "2 of 2 accepted, 2 requests a second",
-        "p50 / p95 / p99: 2 / 3 / 3 ms",
-    ]
-
-
 def test_a_burst_that_is_not_accepted_as_a_whole_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(sent=3, accepted_ids=["1"], rejected=Counter({504: 2}), seconds=1)
     monkeypatch.setattr("scalable_webhook_cli.burst.send", lambda *_, **__: report)

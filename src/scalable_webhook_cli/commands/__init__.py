@@ -8,7 +8,7 @@ import typer
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
 from scalable_webhook_cli.commands.redriving import dead_letters, unverified
-from scalable_webhook_cli.commands.sending import burst
+from scalable_webhook_cli.commands.sending import burst, send
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.starting import init
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume
@@ -28,7 +28,7 @@ app: typer.Typer = typer.Typer(
 app.add_typer(local, name="local")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(unverified, name="unverified")
-for _command in (init, url, status, logs, trace, burst, pause, resume, concurrency, plan, size):
+for _command in (init, url, status, logs, trace, send, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 
 

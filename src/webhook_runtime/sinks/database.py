@@ -13,13 +13,13 @@ from typing import Any, Protocol, TypeVar
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client, code_of, told
+from webhook_runtime.contract.keys import secret_text
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.contract.table import create_table, insert_nothing
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
-from webhook_runtime.sources.secrets import secret_text
 from webhook_runtime.tls import rds_authorities, tls_context
 
 # An environment may be frozen for hours between two batches. NAT gateways drop idle connections after 350 seconds

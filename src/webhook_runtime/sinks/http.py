@@ -21,11 +21,11 @@ from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
 from webhook_runtime.clients import client, code_of, told
 from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.keys import NoKey, secret_text, standard_key
 from webhook_runtime.contract.settings import HttpSettings, from_environment
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
-from webhook_runtime.sources.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.tls import tls_context
 
 # A service that rejects by load, or is down, takes no other webhook either.
@@ -168,7 +168,7 @@ class Signer:
     def _read(self) -> bytes:
         try:
             return standard_key(secret_text(self._secrets.get_secret_value(SecretId=self._secret_arn)))
-        except NoSecret as error:
+        except NoKey as error:
             raise SinkDown(f"the signing secret: {error}, at {self._secret_arn}", error="BadSecret") from None
         except Exception as error:
             reason = f"the signing secret could not be read from {self._secret_arn}: {told(error)}"

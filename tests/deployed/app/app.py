@@ -25,7 +25,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import PROVIDERS
+from webhook_runtime.contract.providers import PROVIDERS
 
 RECORDER = """
 import boto3, json, os
