@@ -27,6 +27,8 @@ _NEEDED = {
     "memory of RDS's classes": "webhook_runtime/contract/*.json",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "prices": "scalable_webhook_cli/plan/*.json",
+    "app of the conformance cases": "scalable_webhook_cli/conformance/app/cdk.json",
+    "handler of this app": "scalable_webhook_cli/conformance/app/handler/*.py",
     "py.typed": "*/py.typed",
 }
 _WITH_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}

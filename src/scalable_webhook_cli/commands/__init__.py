@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scalable_webhook_cli.commands.conforming import conformance
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
 from scalable_webhook_cli.commands.sending import burst
@@ -24,7 +25,7 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
-for _command in (url, burst, pause, resume, concurrency, plan, size):
+for _command in (url, burst, pause, resume, concurrency, plan, size, conformance):
     app.command()(_command)
 
 
