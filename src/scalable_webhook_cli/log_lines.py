@@ -27,7 +27,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 NAMES = ("id", "request_id", "message_id")
 
 # While new lines are awaited, each one is held back for so many seconds, so that they come in order.
-HOLD_SECONDS = 1.5
+HOLD_SECONDS = 2.0
 # A line may arrive so long after its time.
 _LATE_SECONDS = 30
 _BETWEEN_LOOKS_LOCAL, _BETWEEN_LOOKS = 0.5, 2.0
