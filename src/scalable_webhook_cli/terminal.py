@@ -58,8 +58,8 @@ def say(line: str, to: Console = console, *, style: str | None = None) -> None:
 
 
 def say_json(value: object) -> None:
-    """Print a value as one line of JSON, for a program."""
-    say(json.dumps(value, ensure_ascii=False, default=str))
+    """Print a value as one line of JSON, for a program. All that a terminal would obey is escaped as JSON does it."""
+    say(json.dumps(value, default=str))
 
 
 @contextmanager

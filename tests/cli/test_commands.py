@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import subprocess
 import sys
@@ -205,6 +206,15 @@ def test_a_url_is_printed_as_it_is(deployed: Callable[..., None], name: str) -> 
     assert CliRunner().invoke(app, ["url"]).stdout == f"http://127.0.0.1:9/{name}\n"
     shown = CliRunner().invoke(app, ["local", "status"]).stdout
     assert shown.splitlines()[1] == f"{name}  http://127.0.0.1:9/{name}"
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_json_is_valid_and_has_no_effect_on_a_terminal(deployed: Callable[..., None], name: str) -> None:
+    deployed(name)
+    said = CliRunner().invoke(app, ["url", "--json"]).stdout
+    assert json.loads(said) == {"name": name, "url": f"http://127.0.0.1:9/{name}"}
+    assert said.isascii()
+    assert said[:-1].isprintable()
 
 
 def test_env_unsets_variables_that_would_override_it(
