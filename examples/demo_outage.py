@@ -22,7 +22,7 @@ from rich import box
 from rich.table import Table
 
 from scalable_webhook_cli.burst import ID_HEADER, Report, Request, send
-from scalable_webhook_cli.deployed import webhooks as webhooks_of
+from scalable_webhook_cli.deployed import webhooks
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
@@ -159,9 +159,9 @@ def deployed(
 ) -> dict[str, Deployed]:
     """Deploy a webhook for each server and arguments of the app, by its id."""
     sides = {id: {**dict(pair.split("=", 1) for pair in servers[id].context()), **arguments[id]} for id in servers}
-    webhooks = deploy(emulator, APP, context=[f"sides={json.dumps(sides)}"])
-    urls = {webhook.name: webhook.url for webhook in webhooks}
-    mappings = {throttle.name: throttle for throttle in map(of, webhooks_of(emulator))}
+    endpoints = deploy(emulator, APP, context=[f"sides={json.dumps(sides)}"])
+    urls = {endpoint.name: endpoint.url for endpoint in endpoints}
+    mappings = {throttle.name: throttle for throttle in map(of, webhooks(emulator))}
     return {
         id: Deployed(
             ObservedWebhook(emulator, STACK, id), urls[f"{STACK}/{id}"], servers[id], mappings[f"{STACK}/{id}"]
