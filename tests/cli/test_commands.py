@@ -364,3 +364,10 @@ def test_the_help_tells_where_a_command_goes_and_how_it_ends() -> None:
     said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
     assert "With --profile or --region it talks to an account, and asks before it changes something there." in said
     assert "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted." in said
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"), [("pause", "pause [OPTIONS] [WEBHOOK]"), ("init", "init [OPTIONS] [FOLDER]")]
+)
+def test_the_usage_has_brackets_around_what_may_be_left_out(command: str, usage: str) -> None:
+    assert f"{usage}\n" in CliRunner().invoke(app, [command, "--help"]).stdout

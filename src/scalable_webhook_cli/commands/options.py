@@ -23,7 +23,7 @@ def _names(incomplete: str) -> list[str]:
 
 
 _ONE = "Name of a webhook, or its last part. Default: the only one."
-Name = Annotated[str | None, typer.Argument(help=_ONE, metavar="[WEBHOOK]", autocompletion=_names)]
+Name = Annotated[str | None, typer.Argument(help=_ONE, metavar="WEBHOOK", autocompletion=_names)]
 Webhook = Annotated[str | None, typer.Option("--webhook", "-w", help=_ONE, metavar="NAME", autocompletion=_names)]
 Profile = Annotated[str | None, typer.Option(help="Profile of an account. Default: the local AWS.")]
 Region = Annotated[str | None, typer.Option(help="Region of an account. Default: the local AWS.")]

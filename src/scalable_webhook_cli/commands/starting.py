@@ -26,7 +26,7 @@ _LONGEST_NAME = 128
 
 @in_one_sentence
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder of the app. It is created.", metavar="[FOLDER]")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Folder of the app. It is created.", metavar="FOLDER")] = Path(),
     as_json: Json = False,
 ) -> None:
     """Write a first app: app.py with one webhook, and cdk.json.
