@@ -18,11 +18,11 @@ from postgres_server import PostgresServer
 
 from figure import Figure, highest, print_figures
 from protection import requests
-from scalable_webhook_cli import consumer_log
 from scalable_webhook_cli.burst import send
 from scalable_webhook_cli.deployed import webhooks
 from scalable_webhook_cli.local.deploy import deploy, endpoints
 from scalable_webhook_cli.local.emulator import Emulator, running
+from scalable_webhook_cli.log_lines import consumer_texts
 from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.plan import BatchTime, Load, Outage, plan
 from scalable_webhook_cli.plan.fit import batches, fit
@@ -114,7 +114,7 @@ class _Bench:
         names = " ".join(f"{concurrency}x{size}" for concurrency, size in kinds)
         deploy(emulator, OURS / "planned", context=[*server.context(), f"settings={names}"])
         self._urls = {each.name: each.url for each in endpoints(emulator)}
-        self._throttles = {each.name: each for each in map(of, webhooks(emulator))}
+        self._webhooks = {each.name: each for each in webhooks(emulator)}
         for concurrency, size in kinds:  # start the environments
             self.drain(Setting(concurrency, size), count=2 * concurrency * size, seconds_of_outage=0)
         for statement in _SLOW:
@@ -138,7 +138,7 @@ class _Bench:
         ObservedWebhook(self._emulator, throttle.stack, throttle.name.rpartition("/")[2]).wait_until_drained(60)
         lines = [
             line
-            for line in batches(consumer_log.batch_lines(throttle, time.time() - began))
+            for line in batches(consumer_texts(self._webhooks[throttle.name], began, "batch"))
             if line["started"] >= began * 1000
         ]
         first, last = min(line["started"] for line in lines), max(line["ended"] for line in lines)
@@ -159,7 +159,7 @@ class _Bench:
         return result.drained_at
 
     def _throttle(self, setting: Setting) -> Throttle:
-        return self._throttles[f"OursPlanned/At{setting.concurrency}Of{setting.size}"]
+        return of(self._webhooks[f"OursPlanned/At{setting.concurrency}Of{setting.size}"])
 
 
 if __name__ == "__main__":

@@ -182,7 +182,7 @@ def play(emulator: Emulator, folder: Path, stopped: int) -> int:
     command = Path(sys.executable).parent / "scalable-webhook"
     say("The local AWS is still running. Try next:")
     say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
-    say(f"  {_short(command)} local logs")
+    say(f"  {_short(command)} logs")
     say(f"  {_short(command)} local down")
     closest = max(outcomes, key=lambda outcome: outcome.peak / outcome.limit)
     ours, kept, ok = act.with_queue, last.with_breaker, act.ok and last.ok and all(outcome.ok for outcome in outcomes)

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook as StandardWebhook
 from twilio.request_validator import RequestValidator
 
 from cdk_scalable_webhook import Source
-from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
+from webhook_runtime.contract.providers import PROVIDERS, Provider
 
 # With a space, so that no random id in a log contains it.
 SECRET = "hush hush"

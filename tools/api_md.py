@@ -7,7 +7,7 @@ from pathlib import Path
 import griffe
 from griffe2md import ConfigDict, render_object_docs
 
-from cdk_scalable_webhook.sources.providers import PROVIDERS
+from webhook_runtime.contract.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "API.md"

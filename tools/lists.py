@@ -8,12 +8,12 @@ from pathlib import Path
 
 import griffe
 
-from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, Sink
-from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
+from cdk_scalable_webhook import AlarmOptions, ApiOptions, ConsumerOptions, QueueOptions, Sink
+from webhook_runtime.contract.providers import PROVIDERS, Provider
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-OPTIONS = (ApiOptions, QueueOptions, ConsumerOptions)
+OPTIONS = (ApiOptions, QueueOptions, ConsumerOptions, AlarmOptions)
 # The rows that the page of each sink has.
 FACTS = ("deduplicates by", "a batch is", "payloads")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import fill, indent
 
 from cdk_scalable_webhook.sources import providers
-from cdk_scalable_webhook.sources.providers import PROVIDERS, Provider
+from webhook_runtime.contract.providers import PROVIDERS, Provider
 
 TARGET = Path(providers.__file__)
 MARK = "# Generated from here on: run `make generate`.\n"

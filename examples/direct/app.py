@@ -50,9 +50,8 @@ class Orders(Stack):
             log_retention=logs.RetentionDays.ONE_WEEK,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        webhook.metric_dead_letters(period=Duration.minutes(1)).create_alarm(
-            self, "DeadLetters", threshold=1, evaluation_periods=1, alarm_description="A webhook could not be stored"
-        )
+        # Name your SNS topic: add_alarms(topic).
+        webhook.add_alarms()
 
 
 app = App()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING  # a constant of our own would work too, but je
 
 if TYPE_CHECKING:
     from cdk_scalable_webhook.acknowledgement import Acknowledgement
+    from cdk_scalable_webhook.alarms import AlarmOptions
     from cdk_scalable_webhook.common import CommonOptions
     from cdk_scalable_webhook.endpoint.ingress import (
         Ingress,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Acknowledgement",
     "AdaptiveRate",
+    "AlarmOptions",
     "ApiOptions",
     "Capacity",
     "CircuitBreaker",
@@ -64,6 +66,7 @@ __all__ = [
 
 _MODULES = {
     "acknowledgement": ("Acknowledgement",),
+    "alarms": ("AlarmOptions",),
     "common": ("CommonOptions",),
     "endpoint.ingress": (
         "Ingress",

@@ -5,6 +5,8 @@ key, which may be in another stack, and its grant of an imported alias is droppe
 alone.
 """
 
+import functools
+from collections.abc import Sequence
 from typing import cast
 
 from aws_cdk import Stack
@@ -50,6 +52,38 @@ def pause(mapping: lambda_.IEventSourceMapping, operator: iam.IGrantable) -> iam
     )
 
 
+def redrive(
+    queue: sqs.IQueue,
+    aside: Sequence[sqs.IQueue],
+    mapping: lambda_.IEventSourceMapping,
+    consumer: lambda_.IFunction,
+    operator: iam.IGrantable,
+) -> iam.Grant:
+    """Permit looking at the messages of the dead-letter queue, which is the first of ``aside``, and of the others, and
+    moving them to the queue or deleting them.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+    """
+    look = ("GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage")
+    by_sqs = ("ListDeadLetterSourceQueues", "StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask")
+    permissions = [
+        (["lambda:GetEventSourceMapping"], [mapping.event_source_mapping_arn]),
+        (["lambda:GetFunctionConfiguration"], [consumer.function_arn]),
+        ([f"sqs:{action}" for action in look], [each.queue_arn for each in aside]),
+        ([f"sqs:{action}" for action in by_sqs], [aside[0].queue_arn]),
+        ([f"sqs:{action}" for action in ("GetQueueAttributes", "GetQueueUrl", "SendMessage")], [queue.queue_arn]),
+    ]
+    grants = [
+        iam.Grant.add_to_principal(grantee=operator, actions=actions, resource_arns=arns)
+        for actions, arns in permissions
+    ]
+    keys = {key.node.path: key for each in (queue, *aside) if (key := each.encryption_master_key)}
+    for key in keys.values():
+        use_key(key, operator, "kms:Decrypt", "kms:GenerateDataKey", stack=Stack.of(mapping))
+    first, *rest = grants
+    return functools.reduce(lambda grant, other: grant.combine(other), rest, first)
+
+
 def invoke(function: lambda_.IFunction, caller: iam.IGrantable) -> None:
     """Permit invoking a function, and not its versions."""
     iam.Grant.add_to_principal(grantee=caller, actions=["lambda:InvokeFunction"], resource_arns=[function.function_arn])
@@ -68,12 +102,15 @@ def read_secret(secret: secretsmanager.ISecret | None, reader: iam.IGrantable) -
     use_key(secret.encryption_key, reader, "kms:Decrypt", via="secretsmanager")
 
 
-def use_key(key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str | None = None) -> None:
+def use_key(
+    key: kms.IKey | None, user: iam.IGrantable, *actions: str, via: str | None = None, stack: Stack | None = None
+) -> None:
     """Permit using a key, if there is one. Only the role changes, so the policy of the key has to trust the role's
-    account, as it does by default. ``via`` is the one service that may use the key for the role."""
+    account, as it does by default. ``via`` is the one service that may use the key for the role. ``stack`` is that of
+    a user that may be no construct."""
     if key is None:
         return
-    stack = Stack.of(cast(Construct, user))
+    stack = stack or Stack.of(cast(Construct, user))
     # The call comes from the region of the role. In China the name of a service has a suffix of its own.
     service = f"{via}.{stack.region}.amazonaws.com*"
     conditions: dict[str, object] = {"StringLike": {"kms:ViaService": service}} if via else {}

@@ -1,4 +1,4 @@
-"""Metrics of our own: the log lines of one kind, counted over all functions of a queue."""
+"""Metrics of our own: the log lines of one kind, counted over all functions of a queue, or a number in them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,24 @@ def total(
     return cloudwatch.Metric(
         namespace=namespace, metric_name=name, dimensions_map=dimensions, statistic="Sum", period=period
     )
+
+
+def measured(
+    kind: str,
+    function: lambda_.Function,
+    queue: sqs.IQueue,
+    period: Duration | None,
+    *,
+    field: str,
+    statistic: str,
+    unit: str,
+) -> "cloudwatch.Metric":
+    """Return the metric of a number in the line that the consumer logs for each batch."""
+    from aws_cdk import aws_cloudwatch as cloudwatch
+
+    lines = logs.FilterPattern.string_value("$.message", "=", "batch")
+    count(kind, function, queue, lines, metric_value=f"$.{field}", unit=cloudwatch.Unit[unit])
+    return cloudwatch.Metric(namespace=_NAMESPACE, metric_name=_name(kind, queue), statistic=statistic, period=period)
 
 
 def _name(kind: str, queue: sqs.IQueue) -> str:

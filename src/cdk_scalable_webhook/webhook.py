@@ -19,6 +19,7 @@ from constructs import Construct, IDependable
 
 from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
+from cdk_scalable_webhook.alarms import AlarmOptions, create_alarms
 from cdk_scalable_webhook.checks.cdk import require_place, require_same_environment
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import require_header_of_provider
@@ -34,7 +35,7 @@ from cdk_scalable_webhook.filters import EventFilters, metric_dropped
 from cdk_scalable_webhook.monitoring import require_period
 from cdk_scalable_webhook.payloads import require_code_at_both_ends
 from cdk_scalable_webhook.route.breaker import CircuitBreaker, metric_paused, metric_sink_down
-from cdk_scalable_webhook.route.consumer import ConsumerOptions, metric_unverified
+from cdk_scalable_webhook.route.consumer import ConsumerOptions, metric_unverified, metric_webhook_age
 from cdk_scalable_webhook.route.queue import QueueOptions
 from cdk_scalable_webhook.route.rate import AdaptiveRate
 from cdk_scalable_webhook.route.retry import Retry
@@ -47,6 +48,7 @@ from webhook_runtime.contract import outputs
 if TYPE_CHECKING:  # importing these slows each synth
     from aws_cdk import aws_cloudwatch as cloudwatch
     from aws_cdk import aws_s3 as s3
+    from aws_cdk import aws_sns as sns
 
 
 @typed
@@ -245,6 +247,7 @@ class ScalableWebhook(Construct):
             group_by=self._route.group_by,
             common=common,
         )
+        self._alarms: dict[str, cloudwatch.Alarm] = {}
         self._publishers: dict[str, lambda_.Function] = {}
         self._mounts = [self._path]
         self._is_signed = False
@@ -318,6 +321,11 @@ class ScalableWebhook(Construct):
         mount = mount_of(path)
         id = f"Source {mount.strip('/') or mount}"
         with _of_endpoint(mount):
+            if self.node.try_find_child("Dashboard") is not None:
+                raise ValueError(
+                    "source must be added before add_dashboard(), got it behind, so the dashboard would not show it; "
+                    "move add_dashboard() behind the last add_source()"
+                )
             if self.node.try_find_child(id) is not None:
                 raise ValueError(
                     f"path must be free in api, got {mount!r}, which another source has already; take another path"
@@ -520,6 +528,32 @@ class ScalableWebhook(Construct):
         """
         return grants.pause(self.event_source_mapping, grantee)
 
+    def grant_redrive(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Permit looking at the webhooks that are set aside, redriving and deleting them: ``scalable-webhook
+        dead-letters`` and ``unverified``.
+
+        Args:
+            grantee: The principal, such as the role of an operator. To find a webhook by its name, it needs
+                ``cloudformation:DescribeStacks`` as well. It may read every webhook in ``dead_letter_queue``, and in
+                the ``unverified_queue`` that exists by now. A payload in S3 is not included: its reader needs
+                ``payload_bucket.grant_read()``.
+
+        Returns:
+            The grant of the actions on the queues, and of those by which the command finds them.
+
+        Raises:
+            ValueError: An existing queue has no dead-letter queue that is known.
+
+        See: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-configure-dead-letter-queue-redrive.html
+        """
+        if self.dead_letter_queue is None:
+            raise ValueError(
+                "grant_redrive needs a dead-letter queue, got a queue of which none is known; "
+                "create the queue in this app with dead_letter_queue=, or call grant() on your own dead-letter queue"
+            )
+        aside = [self.dead_letter_queue, *([self.unverified_queue] if self.unverified_queue else [])]
+        return grants.redrive(self.queue, aside, self.event_source_mapping, self.consumer, grantee)
+
     def metric_backlog_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the age of the oldest message in the queue, in seconds: how far the consumer is behind.
 
@@ -536,6 +570,30 @@ class ScalableWebhook(Construct):
         """
         require_period(period)
         return self._route.queue.metric_approximate_age_of_oldest_message(statistic="Maximum", period=period)
+
+    def metric_webhook_age(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
+        """Return the age of the oldest webhook that the consumer worked on, in seconds since it was queued, at the end
+        of its batch. It sees webhooks that are retried, which ``metric_backlog_age()`` leaves out. There are no points
+        while the consumer gets no webhooks, as while it is paused.
+
+        Args:
+            period: The time that one point covers, in whole minutes: 1 or more. Default: 5 minutes.
+
+        Returns:
+            The maximum of the ages that the consumer logs, one for each batch.
+
+        Raises:
+            ValueError: ``period`` is not in whole minutes, or the consumer is an existing function.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxForMetricFilters.html
+        """
+        if self.sink is None:
+            raise ValueError(
+                "metric_webhook_age needs a sink, got an existing consumer, which does not tell the age of its "
+                "webhooks; pass a sink instead of consumer, or take metric_backlog_age()"
+            )
+        require_period(period)
+        return metric_webhook_age(self.consumer, self.queue, period)
 
     def metric_dead_letters(self, *, period: Duration | None = None) -> "cloudwatch.Metric":
         """Return the number of webhooks in the dead-letter queue. Anything above zero needs your attention.
@@ -681,6 +739,51 @@ class ScalableWebhook(Construct):
             )
         require_period(period)
         return metric_unverified(self._route.queue, period)
+
+    def add_alarms(
+        self, topic: "sns.ITopic | sns.Topic | None" = None, options: AlarmOptions | None = None
+    ) -> "Mapping[str, cloudwatch.Alarm]":
+        """Create the alarms that someone has to act on. Each description tells what to do.
+
+        Args:
+            topic: The SNS topic to publish to when an alarm goes off: a standard one of this region. CloudWatch cannot
+                publish to one that AWS's key ``aws/sns`` encrypts. The policy of your own key has to permit
+                ``kms:Decrypt`` and ``kms:GenerateDataKey*`` to ``cloudwatch.amazonaws.com``. Default: none, for actions
+                of your own. See: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+            options: The thresholds. Default: ``AlarmOptions()``, the default of each.
+
+        Returns:
+            The alarms by their names, such as ``DeadLetters``, for more actions: ``alarm.add_alarm_action(…)``.
+
+        Raises:
+            ValueError: It is called twice, or after ``add_dashboard()``; CloudWatch cannot publish to the topic; or a
+                threshold is set for something that the webhook does not have.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
+        """
+        self._alarms = create_alarms(self, self._api, self._route, topic, options or AlarmOptions())
+        return self._alarms
+
+    def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
+        """Create a dashboard that shows the way from the endpoint to the sink: requests, publisher, queue, throttle,
+        consumer and dead-letter queue. Call it after the last ``add_source()``, and after ``add_alarms()``: it shows
+        the state of the alarms as well.
+
+        Args:
+            name: The name of the dashboard, 1 to 255 letters, digits, hyphens and underscores. It has to be unique in
+                the account. Default: CloudFormation makes one.
+
+        Returns:
+            The dashboard, for widgets of your own.
+
+        Raises:
+            ValueError: It is called twice, or the name is not valid.
+
+        See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html
+        """
+        from cdk_scalable_webhook.dashboard import create_dashboard
+
+        return create_dashboard(self, name, self._api, self._route, self._publishers, self._alarms)
 
 
 def _rest_api_ingress(ingress: Ingress) -> RestApiIngress:

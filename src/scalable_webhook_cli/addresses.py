@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target, is_loopback
 
+_LOCAL = "/_aws/execute-api/"
 _URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
 
 
@@ -17,6 +18,15 @@ def reachable(target: Target, url: str) -> str:
     return local_url(endpoint, _past_the_domain(target, url))
 
 
+def called(target: Target, url: str) -> str:
+    """Return the URL that the functions behind a reachable one see, and that some providers sign."""
+    gateway = target.client("apigateway")
+    api, slash, rest = url.removeprefix(f"{gateway.meta.endpoint_url}{_LOCAL}").partition("/")
+    if not slash or api.endswith(":"):  # another URL, whose first part is https:
+        return url
+    return f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/{rest}"
+
+
 def local_url(endpoint: str, url: str) -> str:
     """Return the URL of an API at the local AWS with this endpoint."""
     parts = _URL.fullmatch(url)
@@ -24,7 +34,7 @@ def local_url(endpoint: str, url: str) -> str:
         raise CliError(
             f"a webhook's URL must be one of API Gateway's own, got {url}; there are no custom domains locally"
         )
-    return f"{endpoint}/_aws/execute-api/{parts['api']}/{parts['rest']}"
+    return f"{endpoint}{_LOCAL}{parts['api']}/{parts['rest']}"
 
 
 def with_local_urls(endpoint: str, text: str) -> str:

@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from statistics import quantiles
+from urllib.parse import urlsplit
 
 import httpx
 
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.target import is_loopback
 
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
+# The header of API Gateway's extended request id.
+REQUEST_ID = "x-amz-apigw-id"
 _TIMEOUT = 60.0
 # Read at least so many bytes of a response. Those of API Gateway are smaller.
 _ANSWER = 10_000_000
@@ -30,16 +34,22 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
 
+    def at(self, url: str) -> str:
+        """Return the URL that it is sent to, at a webhook with this URL."""
+        return (url.rstrip("/") if self.path.startswith("/") else url) + self.path
+
 
 @dataclass
 class Report:
     """The result of a burst. ``began`` and ``failed_at`` are in seconds since 1970.
 
-    ``accepted_ids`` has empty texts for an ``acknowledgement``, which has no id.
+    ``accepted_ids`` has empty texts for an ``acknowledgement``, which has no id. ``request_ids`` has API Gateway's
+    extended id of each accepted request, which every log line has.
     """
 
     sent: int = 0
     accepted_ids: list[str] = field(default_factory=list)
+    request_ids: list[str] = field(default_factory=list)
     rejected: Counter[int] = field(default_factory=Counter)
     unanswered: Counter[str] = field(default_factory=Counter)
     milliseconds: list[float] = field(default_factory=list)
@@ -64,8 +74,31 @@ class Report:
         return quantiles(self.milliseconds, n=100, method="inclusive")[percent - 1]
 
 
+def made(count: int, make: Callable[[], Request], *, duplicates: float = 0, seed: int = 0) -> Iterator[Request]:
+    """Yield ``count`` requests, each newly made when it is to be sent, except the duplicates.
+
+    Args:
+        count: The number of requests, duplicates included.
+        make: Makes a request.
+        duplicates: The percentage of requests that repeat the one before.
+        seed: Chooses the duplicates.
+    """
+    chance = Random(seed)  # noqa: S311 (no secret)
+    request: Request | None = None
+    for _ in range(count):
+        if request is None or chance.random() * 100 >= duplicates:
+            request = make()
+        yield request
+
+
 def uniform(
-    count: int, *, body: bytes = DEFAULT_BODY, duplicates: float = 0, id_header: str = ID_HEADER, seed: int = 0
+    count: int,
+    *,
+    body: bytes = DEFAULT_BODY,
+    duplicates: float = 0,
+    id_header: str = ID_HEADER,
+    headers: Mapping[str, str] | None = None,
+    seed: int = 0,
 ) -> Iterator[Request]:
     """Yield ``count`` requests with one body, each with an id of its own, except the duplicates.
 
@@ -74,14 +107,15 @@ def uniform(
         body: The payload of each.
         duplicates: The percentage of requests that repeat the id of the one before.
         id_header: The header with the id.
+        headers: More headers.
         seed: Chooses the duplicates.
     """
-    chance = Random(seed)  # noqa: S311 (no secret)
-    id = ""
-    for _ in range(count):
-        if not id or chance.random() * 100 >= duplicates:
-            id = str(uuid.uuid4())
-        yield Request(headers={id_header: id, "Content-Type": "application/json"}, content=body)
+
+    def make() -> Request:
+        own = {id_header: str(uuid.uuid4()), "Content-Type": "application/json"}
+        return Request(headers={**own, **(headers or {})}, content=body)
+
+    return made(count, make, duplicates=duplicates, seed=seed)
 
 
 def send(
@@ -117,11 +151,13 @@ def _require_http(url: str) -> None:
 async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answer: Callable[[], object]) -> Report:
     report = Report()
     tls = httpx.create_ssl_context()
+    # A proxy of the environment may lead to an account, but not to this machine.
+    is_here = is_loopback(urlsplit(url).hostname or "")
 
     async def work() -> None:
         # One client for each worker: httpx checks every connection of its pool for each request, and the sender must
         # not be the slow part.
-        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=not is_here) as http:
             for request in requests:  # the workers share one iterator
                 if not await _is_accepted(http, url, request, report):
                     report.failed_at.append(time.time())
@@ -137,8 +173,7 @@ async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, repo
     """Send a request and record its response. Return whether it was accepted."""
     report.sent += 1
     started = time.perf_counter()
-    target = url.rstrip("/") + request.path
-    asked = http.stream(request.method, target, headers=dict(request.headers), content=request.content)
+    asked = http.stream(request.method, request.at(url), headers=dict(request.headers), content=request.content)
     try:
         async with asyncio.timeout(_TIMEOUT), asked as answer:
             said = await _beginning(answer)
@@ -149,6 +184,7 @@ async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, repo
     if not answer.is_success:
         report.rejected[answer.status_code] += 1
         return False
+    report.request_ids.append(answer.headers.get(REQUEST_ID, ""))
     try:
         report.accepted_ids.append(str(json.loads(said)["id"]))
     except (ValueError, KeyError, TypeError, RecursionError):  # RecursionError: of JSON within JSON, a thousand times

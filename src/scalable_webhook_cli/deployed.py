@@ -49,7 +49,8 @@ class DeployedWebhook:
     @cached_property
     def queue_url(self) -> str:
         arn = self._mapping["EventSourceArn"].split(":")
-        return _queue_url(self.target, arn)
+        answer = self.target.client("sqs").get_queue_url(QueueName=arn[5], QueueOwnerAWSAccountId=arn[4])
+        return str(answer["QueueUrl"])
 
     @cached_property
     def dead_letter_queue_url(self) -> str:
@@ -63,12 +64,27 @@ class DeployedWebhook:
         found = re.search(r'"deadLetterTargetArn" *: *"([^"]+)"', policy or "")
         if found is None:
             raise CliError(f"the queue of {self.name} has no dead-letter queue; set one in the app and deploy it")
-        return _queue_url(self.target, found[1].split(":"))
+        # It is in the account and region of the queue.
+        return f"{self.queue_url.rpartition('/')[0]}/{found[1].rpartition(':')[2]}"
 
     @cached_property
     def unverified_queue_url(self) -> str | None:
         """None if every endpoint with a source verifies by itself."""
         return self._variables.get("WEBHOOK_UNVERIFIED_QUEUE_URL")
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self._mapping["State"] == "Disabled")
+
+    @property
+    def batches_at_a_time(self) -> int:
+        """The number of batches that the consumer may have in progress."""
+        # A FIFO queue of one group has no limit of its own.
+        return int(self._mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 1))
+
+    @property
+    def batch_size(self) -> int:
+        return int(self._mapping["BatchSize"])
 
     @property
     def queue_attributes(self) -> Mapping[str, str]:
@@ -90,6 +106,16 @@ class DeployedWebhook:
             told = self._configuration.get("LoggingConfig", {})
             found[told.get("LogGroup") or f"/aws/lambda/{self.consumer}"] = "Consumer"
         return found
+
+    @property
+    def hides_webhooks(self) -> str | None:
+        """Why the log of its consumer does not have what is stored, or None if it does."""
+        if "WEBHOOK_QUEUE_URL" not in self._variables:
+            return "its consumer is a function of your own, whose log is your own too"
+        level = self._configuration.get("LoggingConfig", {}).get("ApplicationLogLevel", "INFO")
+        if level in ("WARN", "ERROR", "FATAL"):
+            return f"the log level of its consumer is {level}, which hides what is stored"
+        return None
 
     def settings(self, kind: type[Settings]) -> Settings:
         """Return settings of the consumer.
@@ -139,11 +165,6 @@ class DeployedWebhook:
     def _prefixes(self) -> Sequence[str]:
         (stack,) = self.target.client("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
         return [prefix for _, prefix, _ in mappings(stack)]
-
-
-def _queue_url(target: Target, arn: Sequence[str]) -> str:
-    answer = target.client("sqs").get_queue_url(QueueName=arn[5], QueueOwnerAWSAccountId=arn[4])
-    return str(answer["QueueUrl"])
 
 
 def stacks(target: Target) -> Iterator[dict[str, Any]]:

@@ -4,8 +4,9 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import typer
@@ -57,9 +58,18 @@ def say(line: str, to: Console = console, *, style: str | None = None) -> None:
     to.print(Segments([Segment(f"{shown(line)}\n")]), soft_wrap=True, style=style)
 
 
+def say_row(row: Iterable[Segment]) -> None:
+    """Print a line of parts with a style each. Their texts are escaped already."""
+    console.print(Segments([*row, Segment("\n")]), soft_wrap=True)
+
+
 def say_json(value: object) -> None:
     """Print a value as one line of JSON, for a program. All that a terminal would obey is escaped as JSON does it."""
-    say(json.dumps(value, default=str))
+    say(json.dumps(value, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else str(value)
 
 
 @contextmanager
@@ -69,6 +79,16 @@ def status_line(what: str, *, show: bool = True) -> Iterator[None]:
             yield
         return
     yield
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal how far it is. Yield the function to call with a text that says so."""
+    if not errors.is_terminal:
+        yield lambda _: None
+        return
+    with errors.status(Text(f"{shown(what)} …")) as status:
+        yield lambda text: status.update(Text(shown(f"{what}: {text}")))
 
 
 @contextmanager

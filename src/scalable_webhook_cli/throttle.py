@@ -52,14 +52,19 @@ class Throttle:
         described: Mapping[str, Any] = self._lambda.get_event_source_mapping(UUID=self.id)
         return described
 
+    def tags(self) -> Mapping[str, str]:
+        """Return the tags of the mapping, which tell who paused it."""
+        tags: Mapping[str, str] = self._lambda.list_tags(Resource=self._arn)["Tags"]
+        return tags
+
     def paused_by(self) -> str | None:
         """Return who paused it and when, or None if it is not told."""
-        tags = self._tags()
+        tags = self.tags()
         return f"{tags[PAUSED_BY]} at {tags.get(PAUSED_AT)}" if PAUSED_BY in tags else None
 
     def is_paused_by_breaker(self) -> bool:
         """Tell whether the circuit breaker has paused it, and will resume it."""
-        return bool(self._tags().get(PAUSED_BY) == BREAKER)
+        return bool(self.tags().get(PAUSED_BY) == BREAKER)
 
     def told(self) -> dict[str, Any]:
         """Return how it is, for a program."""
@@ -173,10 +178,6 @@ class Throttle:
                 f"{_PATIENCE_SECONDS} seconds, and changes by itself; run the command again to wait for it"
             )
         return time.monotonic() - began
-
-    def _tags(self) -> Mapping[str, str]:
-        tags: Mapping[str, str] = self._lambda.list_tags(Resource=self._arn)["Tags"]
-        return tags
 
     @cached_property
     def _arn(self) -> str:

@@ -107,6 +107,11 @@ class Batch:
     def is_fifo(self) -> bool:
         return any(is_fifo(message.record) for message in self.messages)
 
+    def age(self, at: float) -> float:
+        """The age of the oldest message in seconds, since it was queued: SQS deletes a message by the same time."""
+        known = [message.queued_at for message in self.messages if message.queued_at]
+        return max(0.0, at - min(known, default=at))
+
 
 def is_fifo(record: Record) -> bool:
     """Whether the queue of the message is a FIFO queue."""

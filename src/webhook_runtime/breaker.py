@@ -16,6 +16,7 @@ from webhook_runtime import logs
 from webhook_runtime.clients import AWS_FAILED, client, code_of
 from webhook_runtime.contract.pausing import (
     BREAKER,
+    BREAKER_STATE,
     IS_CHANGING,
     PAUSED,
     PAUSED_AT,
@@ -24,13 +25,11 @@ from webhook_runtime.contract.pausing import (
     SINK_DOWN,
     SLOW_SECONDS,
     SLOW_START,
+    state_in,
     time_text,
 )
 from webhook_runtime.contract.settings import BreakerSettings, from_environment
 from webhook_runtime.probe import DOWN, UP
-
-# The state of a pause: a text of "name=number" pairs.
-_STATE = "scalable-webhook:breaker"
 
 # A rule may call a little early or late.
 _EARLY_SECONDS = 30
@@ -60,9 +59,8 @@ class _State(NamedTuple):
     def of(cls, tags: Mapping[str, str]) -> Self | None:
         """Return the state in these tags. None: there is none, or someone has changed it."""
         try:
-            pairs = (pair.partition("=") for pair in tags[_STATE].split())
-            return cls(**{name: int(value) for name, _, value in pairs})
-        except (KeyError, TypeError, ValueError):
+            return cls(**state_in(tags))
+        except TypeError:
             return None
 
 
@@ -93,10 +91,15 @@ class Breaker:
 
     def handle(self, event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
         """Handle lines of the consumer's log, or a call of the rule."""
-        if "awslogs" not in event:
-            self._look()
-        elif tells_of_outage(event["awslogs"]["data"]):
-            self._open()
+        try:
+            if "awslogs" not in event:
+                self._look()
+            elif tells_of_outage(event["awslogs"]["data"]):
+                self._open()
+        except AWS_FAILED as error:
+            what = {"event_source_mapping": self._settings.event_source_mapping_id, "rule": self._settings.rule_name}
+            logs.logger.error("cannot pause", extra=what | {"error": code_of(error), "reason": str(error)})
+            raise
         return {}
 
     def _open(self) -> None:
@@ -127,7 +130,7 @@ class Breaker:
             wait = self._longer(before.wait) if before.resumes else before.wait
         state = _State(wait, now + wait, full)
         self._call_every_minute()
-        self._tag(mapping, {PAUSED_BY: BREAKER, PAUSED_AT: time_text(now), _STATE: state.text()})
+        self._tag(mapping, {PAUSED_BY: BREAKER, PAUSED_AT: time_text(now), BREAKER_STATE: state.text()})
         self._update(Enabled=False, **_at(full))
         self._call_every_minute()
         _tell_paused(state, now)
@@ -162,7 +165,7 @@ class Breaker:
         else:
             wait = self._longer(state.wait)
             state = state._replace(wait=wait, next=int(self._now()) + wait)
-            self._tag(mapping, {_STATE: state.text()})
+            self._tag(mapping, {BREAKER_STATE: state.text()})
             _tell_paused(state, self._now())
 
     def _resume(self, mapping: Mapping[str, Any], state: _State) -> None:
@@ -172,14 +175,14 @@ class Breaker:
             return
         # That of the mapping: a person may have changed it in the pause.
         state = _State(state.wait, int(self._now()) + SLOW_SECONDS, _concurrency(mapping) or state.full, resumes=1)
-        self._tag(mapping, {_STATE: state.text()})
+        self._tag(mapping, {BREAKER_STATE: state.text()})
         self._update(Enabled=True, **_at(min(state.full, SLOW_START)))
         self._untag(mapping, PAUSED_BY, PAUSED_AT)
         logs.logger.info("resumed", extra={"paused_at": tags.get(PAUSED_AT)})
 
     def _end(self, mapping: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """End a pause: nothing calls any more. Unless another call of this function has just paused the webhook."""
-        own = (_STATE, PAUSED_BY, PAUSED_AT) if tags.get(PAUSED_BY) == BREAKER else (_STATE,)
+        own = (BREAKER_STATE, PAUSED_BY, PAUSED_AT) if tags.get(PAUSED_BY) == BREAKER else (BREAKER_STATE,)
         if self._tags(mapping) != tags:
             return
         self._untag(mapping, *own)
@@ -203,13 +206,16 @@ class Breaker:
             answer = self._lambda.invoke(FunctionName=self._settings.consumer_name, Payload=b'{"probe": true}')
             said = json.loads(answer["Payload"].read())
         except (*AWS_FAILED, ValueError) as error:
-            logs.logger.warning("no probe", extra={"error": code_of(error), "reason": str(error)})
+            self._no_probe(code_of(error), str(error))
             return None
         if "FunctionError" in answer or not isinstance(said, dict):
-            kind = answer.get("FunctionError", "BadAnswer")
-            logs.logger.warning("no probe", extra={"error": kind, "reason": "the consumer failed"})
+            self._no_probe(answer.get("FunctionError", "BadAnswer"), "the consumer failed")
             return None
         return said.get("sink")
+
+    def _no_probe(self, error: str, reason: str) -> None:
+        told = {"consumer": self._settings.consumer_name, "error": error, "reason": reason}
+        logs.logger.warning("no probe", extra=told)
 
     def _is_due(self, state: _State) -> bool:
         return self._now() >= state.next - _EARLY_SECONDS

@@ -58,6 +58,14 @@ def message_of(error: Exception) -> str:
     return str(error.response["Error"].get("Message", "")) if isinstance(error, AwsRejected) else str(error)
 
 
+def told(error: Exception) -> str:
+    """Return code and message of a call that failed. Neither quotes a secret or a payload.
+
+    Of any other error return the class alone: its text may quote what could not be read.
+    """
+    return f"{code_of(error)}: {message_of(error)}" if isinstance(error, AWS_FAILED) else code_of(error)
+
+
 def is_temporary(error: Exception) -> bool:
     """Tell whether another try of the call may succeed."""
     if not isinstance(error, AwsRejected):

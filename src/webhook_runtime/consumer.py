@@ -153,13 +153,15 @@ class Consumer:
 
 
 def _report(batch: Batch, failed: list[Message], started: float) -> None:
+    ended = time.time()
     logs.logger.info(
         "batch",
         extra={
             "size": len(batch.messages),
             "failed": len(failed),
             **Counter(message.outcome.kind.value for message in batch.messages),
+            "oldest": round(batch.age(ended), 3),
             "started": round(started * 1000),
-            "ended": round(time.time() * 1000),
+            "ended": round(ended * 1000),
         },
     )

@@ -18,7 +18,7 @@ class DeadLetters:
 
     def __init__(self, sqs: Any, queue_url: str, *, in_order: bool = True) -> None:
         self._sqs = sqs
-        self._queue_url = queue_url
+        self.url = queue_url
         self._in_order = in_order
         # Until SQS says that the queue takes less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
@@ -46,7 +46,7 @@ class DeadLetters:
             if fits := text.encode()[: max(room, 0)].decode(errors="ignore"):
                 attributes[name] = empty | {"StringValue": fits}
         self._sqs.send_message(
-            QueueUrl=self._queue_url,
+            QueueUrl=self.url,
             MessageBody=record["body"],
             MessageAttributes=attributes,
             **self._order(record),

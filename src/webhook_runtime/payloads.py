@@ -36,6 +36,10 @@ class Payloads:
         """Create the payloads of a deployed function, or None if large payloads are not enabled."""
         return None if bucket is None else cls(LazyClient("s3"), bucket, days)
 
+    def uri(self, key: str) -> str:
+        """Return the URI of an object, which a line about it names."""
+        return f"s3://{self._bucket}/{key}"
+
     def put(self, key: str, body: bytes) -> None:
         """Keep the payload of a queued message. Raise the error of the client."""
         self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -48,7 +52,8 @@ class Payloads:
             # Without s3:ListBucket, S3 would say AccessDenied instead.
             if code_of(error) == "NoSuchKey":
                 return None
-            raise SinkDown(f"the payload could not be read from S3: {error}", error=code_of(error)) from error
+            reason = f"the payload could not be read from {self.uri(key)}: {error}"
+            raise SinkDown(reason, error=code_of(error)) from error
 
     def has_expired(self, received_at: datetime) -> bool:
         """Tell whether the bucket may have deleted the payload of a webhook."""
@@ -64,7 +69,8 @@ class Payloads:
         except (*AWS_FAILED, TimeoutError) as error:
             failed = str(error)
         if failed:
-            logs.logger.warning("payloads not deleted", extra={"error": failed, "payloads": len(keys)})
+            told = {"bucket": self._bucket, "error": failed, "payloads": len(keys)}
+            logs.logger.warning("payloads not deleted", extra=told)
 
     def keep(self, webhook: Webhook) -> str:
         """Keep the payload of a webhook for good, unless it exists. Return its URI. Raise SinkDown.
@@ -78,5 +84,6 @@ class Payloads:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=webhook.body, IfNoneMatch="*")
         except AWS_FAILED as error:
             if code_of(error) != "PreconditionFailed":
-                raise SinkDown(f"the payload could not be kept in S3: {error}", error=code_of(error)) from error
-        return f"s3://{self._bucket}/{key}"
+                reason = f"the payload could not be kept at {self.uri(key)}: {error}"
+                raise SinkDown(reason, error=code_of(error)) from error
+        return self.uri(key)

@@ -158,7 +158,8 @@ class Publisher:
             reason = f"{unverified.reason} The secret may be new: try again."
             raise _Rejected(503, reason, secret=secret) from None
         except Unverifiable as error:
-            logs.logger.error("cannot verify", extra={"error": type(error).__name__, "reason": str(error)})
+            told = {"request_id": webhook.request_id, "error": type(error).__name__, "reason": str(error)}
+            logs.logger.error("cannot verify", extra=told)
             raise _Rejected(500, "The signature cannot be checked at present: try again.") from None
 
     def _delivery_id(self, headers: Headers) -> str | None:
@@ -188,7 +189,8 @@ class Publisher:
             if holds is not None and holds < self._max_message_bytes:
                 self._max_message_bytes = holds
                 return self._send(webhook)
-            logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | {"error": str(error)})
+            told = {"queue": self._settings.queue_url, "error": str(error)}
+            logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | told)
             raise _Rejected(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])
 
@@ -211,7 +213,8 @@ class Publisher:
         try:
             payloads.put(key, webhook.body)
         except AWS_FAILED as error:
-            logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | {"error": str(error)})
+            told = {"payload": payloads.uri(key), "error": str(error)}
+            logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | told)
             raise _Rejected(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
 

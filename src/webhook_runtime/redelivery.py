@@ -34,7 +34,7 @@ class Redelivery:
         """
         for start in range(0, len(delays), _ENTRIES):
             if deadline.is_over():
-                logs.logger.warning("not postponed", extra={"error": "OutOfTime", "messages": len(delays) - start})
+                self._not_postponed("OutOfTime", len(delays) - start)
                 return
             entries = [
                 {"Id": str(position), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
@@ -43,10 +43,13 @@ class Redelivery:
             try:
                 with deadline.told():
                     answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-                failed = sorted({failure["Code"] for failure in answer.get("Failed", ())})
+                failed = [failure["Code"] for failure in answer.get("Failed", ())]
             except (*AWS_FAILED, TimeoutError) as error:
                 # Without an answer, the next calls would also cost the function its time.
-                logs.logger.warning("not postponed", extra={"error": str(error), "messages": len(delays) - start})
+                self._not_postponed(str(error), len(delays) - start)
                 return
             if failed:
-                logs.logger.warning("not postponed", extra={"error": ", ".join(failed)})
+                self._not_postponed(", ".join(sorted(set(failed))), len(failed))
+
+    def _not_postponed(self, error: str, messages: int) -> None:
+        logs.logger.warning("not postponed", extra={"queue": self._queue_url, "error": error, "messages": messages})

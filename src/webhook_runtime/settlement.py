@@ -67,7 +67,7 @@ class Settlement:
                 queue.send(message.record, message.outcome)
         except (*AWS_FAILED, TimeoutError) as failure:
             # It stays in the queue until the redrive policy moves it: without the reason, but not lost.
-            line[error] = str(failure)
+            line[error] = f"{queue.url}: {failure}"
             # SQS may reject one message and take the next. If it does not answer, each call costs time needed to report
             # what is stored.
             batch.sqs_answers = isinstance(failure, AwsRejected)

@@ -80,12 +80,15 @@ class Storing:
                 payload_key=key
             )
         elif self._payloads.has_expired(webhook.received_at):
-            reason = f"the payload is no longer in S3, at {key}: the lifecycle of the bucket has deleted it"
+            uri = self._payloads.uri(key)
+            reason = f"the payload is no longer in S3, at {uri}: the lifecycle of the bucket has deleted it"
             message.ends(Outcome(Kind.PERMANENT, "PayloadExpired", reason))
         else:
             # Payloads of stored webhooks are deleted, so this is most likely a second delivery. Log it, since someone
             # may have deleted the object.
-            logs.logger.warning("payload gone, so stored before", extra=message.names() | {"payload_key": key})
+            logs.logger.warning(
+                "payload gone, so stored before", extra=message.names() | {"payload": self._payloads.uri(key)}
+            )
             message.ends(DUPLICATE)
 
 

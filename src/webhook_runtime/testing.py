@@ -1,17 +1,20 @@
-"""Webhooks for tests of a handler, without AWS and without a queue."""
+"""Webhooks for tests of a handler, and signed requests for tests of an endpoint, without AWS and without a queue."""
 
 import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from webhook_runtime import message
+from webhook_runtime.contract.providers import provider_named
+from webhook_runtime.contract.schemes import Scheme, scheme_of
+from webhook_runtime.contract.signing import Request, sign
 from webhook_runtime.message import Headers, Webhook
 
-__all__ = ["sqs_event", "webhook"]
+__all__ = ["signed", "sqs_event", "webhook"]
 
 _QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:Webhook"
 
@@ -87,6 +90,73 @@ def sqs_event(*webhooks: Webhook) -> dict[str, Any]:
         The event; each record's ``messageId`` is its webhook's ``message_id``.
     """
     return {"Records": [_record(webhook) for webhook in webhooks]}
+
+
+class Described(Protocol):
+    """A ``Source`` of ``cdk_scalable_webhook``."""
+
+    def describe(self) -> Mapping[str, Any]: ...
+
+
+def signed(
+    provider: str | Described,
+    body: bytes | str,
+    secret: str,
+    *,
+    id: str | None = None,
+    at: datetime | None = None,
+    url: str = "https://example.com/",
+    method: str = "POST",
+    headers: Pairs = (),
+) -> dict[str, str]:
+    """Sign a payload as a provider does, and return the headers to send with it.
+
+    Args:
+        provider: The provider: its name, such as ``stripe`` or ``standard_webhooks``, or a ``Source`` of your app. A
+            ``Source.custom()`` cannot be signed for, since only its function knows the signature.
+        body: The payload, which has to be sent byte for byte; text is encoded as UTF-8.
+        secret: The signing secret, as the provider shows it. Of a JSON secret, the value of its ``secret_field``.
+        id: The id of the delivery, for a provider that sends it in a header. Default: a new UUID.
+        at: The time of signing, for a provider that signs a time. Default: now.
+        url: The URL that the provider calls, with its query, for a provider that signs it. Default: that of
+            ``webhook()`` without a path.
+        method: The HTTP method, for a provider that signs it. Default: ``POST``.
+        headers: More headers of the request, such as ``Content-Type``, by which Twilio tells a form. Default: none.
+
+    Returns:
+        The given headers, the signature, and the id if it is in a header.
+
+    Raises:
+        ValueError: The provider is not known, the secret is not in the form of its key, or the payload or the URL lacks
+            a part that this provider puts there: Microsoft Graph's ``clientState``, Twilio's ``bodySHA256``.
+
+    Example:
+        ```python
+        body = b'{"id": "evt_1", "type": "invoice.paid"}'
+        httpx.post(url, content=body, headers=signed("stripe", body, secret))
+        ```
+    """
+    payload = body.encode() if isinstance(body, str) else body
+    request = Request(body=payload, url=url, method=method, headers=dict(_pairs(headers)))
+    made = sign(
+        _scheme(provider),
+        request,
+        secret,
+        at=(at or datetime.now(UTC)).timestamp(),
+        id=str(uuid.uuid4()) if id is None else id,
+    )
+    if made.body != payload:
+        raise ValueError("body must have the secret as the clientState of each notification, got another one; set it")
+    if made.url != url:
+        raise ValueError(f"url must have the digest of a payload that is no form, got {url}; send it to {made.url}")
+    return dict(made.headers)
+
+
+def _scheme(provider: str | Described) -> Scheme:
+    if isinstance(provider, str):
+        return provider_named(provider).scheme
+    described = provider.describe()
+    return scheme_of(described["kind"], described["scheme"])
 
 
 def _record(webhook: Webhook) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -15,7 +14,6 @@ from typer.testing import CliRunner
 from scalable_webhook_cli import terminal
 from scalable_webhook_cli.burst import Report
 from scalable_webhook_cli.commands import app
-from scalable_webhook_cli.commands import local_aws as commands
 from scalable_webhook_cli.commands.sending import show_report
 from scalable_webhook_cli.deployed import DeployedEndpoint, DeployedWebhook
 from scalable_webhook_cli.errors import CliError
@@ -23,73 +21,6 @@ from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.target import Target
 
 from ..suite.patience import SECONDS
-
-
-@pytest.mark.parametrize(
-    ("group", "source"),
-    [
-        ("/aws/cloudformation/Hello/WebhookConsumerLogs33C84EAD", "Hello/WebhookConsumerLogs"),
-        ("/aws/lambda/Hello-WebhookConsumer302E6104-AACF341432492", "lambda/Hello-WebhookConsumer"),
-        ("/aws/lambda/orders", "lambda/orders"),
-        ("orders", "orders"),
-    ],
-)
-def test_a_log_line_names_its_stack_and_construct_without_the_hash(group: str, source: str) -> None:
-    assert commands._source(group) == source
-
-
-class Logs:
-    """CloudWatch Logs of one region: events by log group."""
-
-    def __init__(self, **groups: list[tuple[int, str]]) -> None:
-        self._groups = groups
-        self.asked_since: list[int] = []
-
-    def get_paginator(self, operation: str) -> "Logs":
-        self._operation = operation
-        return self
-
-    def paginate(self, logGroupName: str = "", startTime: int = 0) -> list[dict[str, Any]]:
-        if self._operation == "describe_log_groups":
-            return [{"logGroups": [{"logGroupName": name}]} for name in self._groups]
-        self.asked_since.append(startTime)
-        lines = [(at, text) for at, text in self._groups[logGroupName] if at >= startTime]
-        return [{"events": [{"timestamp": at, "message": text, "logStreamName": "s"} for at, text in lines]}]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that runs `local logs` against these logs of regions."""
-    emulator = Emulator(home=tmp_path, endpoint="http://127.0.0.1:9", processes=())
-
-    def logs(*arguments: str, **regions: Logs) -> str:
-        monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", lambda: emulator)
-        monkeypatch.setattr("scalable_webhook_cli.local.deploy.regions", lambda _: list(regions))
-        monkeypatch.setattr(Emulator, "client", lambda self, service: regions[self.region])
-        result = CliRunner().invoke(app, ["local", "logs", *arguments])
-        assert result.exception is None, result.output
-        return result.stdout
-
-    return logs
-
-
-def test_logs_of_every_region_and_group_come_in_the_order_of_time(run: Any) -> None:
-    out = run(here=Logs(a=[(3, "third"), (5, "fifth")], b=[(4, "fourth")]), there=Logs(c=[(1, "first"), (2, "second")]))
-    assert [line.split(" ", 1)[1] for line in out.splitlines()] == [
-        "c: first",
-        "c: second",
-        "a: third",
-        "b: fourth",
-        "a: fifth",
-    ]
-
-
-def test_an_event_of_several_lines_has_its_time_and_source_on_each(run: Any) -> None:
-    assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\ntwo\n")])).splitlines()] == [
-        "a: one",
-        "a: two",
-    ]
-
 
 # Texts with an effect on a terminal, and their printed forms.
 SENT = {
@@ -110,12 +41,6 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT)
-def test_text_of_a_client_has_no_effect_on_a_terminal(run: Any, sent: str) -> None:
-    printed = run(here=Logs(a=[(1, f"before {sent} after")]))
-    assert printed.partition(" ")[2] == f"a: before {SENT[sent]} after\n"
-
-
-@pytest.mark.parametrize("sent", SENT)
 def test_a_name_has_no_effect_in_a_status_line(sent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=200)
     monkeypatch.setattr(terminal, "errors", screen)
@@ -126,13 +51,6 @@ def test_a_name_has_no_effect_in_a_status_line(sent: str, monkeypatch: pytest.Mo
     assert " ".join(f"deploying {SENT[sent]} here …".split()) in " ".join(written.split())
 
 
-def test_only_a_line_feed_ends_a_line(run: Any) -> None:
-    assert [line.split(" ", 1)[1] for line in run(here=Logs(a=[(1, "one\r\ntwo\u2028three")])).split("\n")[:-1]] == [
-        "a: one",
-        r"a: two\u2028three",
-    ]
-
-
 def test_text_of_a_client_has_no_effect_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def reject() -> None:
         raise CliError("rejected: \x1b[31m\u202e\nand more")
@@ -140,34 +58,6 @@ def test_text_of_a_client_has_no_effect_in_an_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("scalable_webhook_cli.local.emulator.find", reject)
     result = CliRunner().invoke(app, ["local", "status"])
     assert result.stderr == "scalable-webhook: rejected: \\x1b[31m\\u202e\nand more\n"
-
-
-def test_equal_lines_of_the_same_millisecond_are_all_printed(run: Any) -> None:
-    assert run(here=Logs(a=[(1, "same"), (1, "same")])).count("same") == 2
-
-
-def test_following_prints_each_line_once_and_requests_only_new_ones(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    groups: dict[str, list[tuple[int, str]]] = {"a": [(20_000, "old"), (20_000, "old")]}
-    here = Logs(**groups)
-    rounds = iter([(20_000, "old"), (19_999, "late"), (90_000, "new")])
-
-    def wait(_: float) -> None:
-        line = next(rounds, None)
-        if line is None:
-            raise KeyboardInterrupt
-        groups["a"].append(line)
-
-    monkeypatch.setattr("scalable_webhook_cli.commands.local_aws.time.sleep", wait)
-    out = run("--follow", here=here)
-    assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["old", "old", "old", "late", "new"]
-    assert here.asked_since == [0, 10_000, 10_000, 10_000]
-
-
-def test_the_logs_of_one_stack_are_those_of_its_groups(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scalable_webhook_cli.local.deploy.log_groups", lambda _, stack: {f"{stack}/a", f"{stack}/b"})
-    groups = {"One/a": [(1, "first")], "One/b": [(2, "second")], "Two/a": [(1, "other")]}
-    out = run("--stack", "One", here=Logs(**groups))
-    assert [line.rsplit(" ", 1)[1] for line in out.splitlines()] == ["first", "second"]
 
 
 def test_an_unexpected_error_is_reported_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,25 +151,6 @@ def test_an_ambiguous_webhook_is_not_guessed(
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"scalable-webhook: {said}\n")
 
 
-def test_a_burst_without_a_url_goes_to_the_only_webhook(
-    deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    deployed("Hello/Webhook")
-    urls = []
-
-    def send(url: str, *_: object, **__: object) -> Report:
-        urls.append(url)
-        return Report(sent=2, accepted_ids=["1", "2"], seconds=1, milliseconds=[1, 3])
-
-    monkeypatch.setattr("scalable_webhook_cli.burst.send", send)
-    result = CliRunner().invoke(app, ["burst", "--count", "2"])
-    assert urls == ["http://127.0.0.1:9/Hello/Webhook"]
-    assert result.stdout.splitlines() == [
-        "2 of 2 accepted, 2 requests a second",
-        "p50 / p95 / p99: 2 / 3 / 3 ms",
-    ]
-
-
 def test_a_burst_that_is_not_accepted_as_a_whole_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     report = Report(sent=3, accepted_ids=["1"], rejected=Counter({504: 2}), seconds=1)
     monkeypatch.setattr("scalable_webhook_cli.burst.send", lambda *_, **__: report)
@@ -305,31 +176,6 @@ def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatc
     assert result.exit_code == 1
     assert "has a cdk.json" in result.stderr
     assert not (tmp_path / "home").exists()
-
-
-@pytest.mark.parametrize("arguments", [["local", "logs"], ["local", "logs", "--follow"]])
-def test_a_reader_that_stops_early_is_no_error(arguments: list[str]) -> None:
-    """In a process whose stdout has no reader any more."""
-    program = f"""
-from scalable_webhook_cli.commands import app
-from scalable_webhook_cli.commands import local_aws as commands
-event = {{"key": 0, "timestamp": 0, "source": "a", "message": "line"}}
-commands.options.emulator = lambda: None
-commands._log_events = lambda *_: [event | {{"key": key}} for key in range(10_000)]
-app({arguments})
-"""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as closed:
-        run = subprocess.run(
-            [sys.executable, "-c", program],
-            stdout=closed,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-    assert (run.returncode, run.stderr) == (0, "")
 
 
 def test_a_shell_completes_commands_and_the_names_of_webhooks(

@@ -763,11 +763,14 @@ class Account:
         self.group: dict[str, Any] = {"LoggingConfig": {"LogGroup": "ConsumerLogs"}}
 
     def get_paginator(self, operation: str) -> Any:
-        return {"describe_stacks": self, "filter_log_events": _Events(self)}[operation]
+        return self if operation == "describe_stacks" else _NoResources()
 
     def paginate(self) -> list[dict[str, Any]]:
+        return [self.describe_stacks()]
+
+    def describe_stacks(self, StackName: str = "Orders") -> dict[str, Any]:
         output = {"OutputValue": "uuid", "Description": "Event source mapping of Orders/Webhook"}
-        return [{"Stacks": [{"StackName": "Orders", "Outputs": [output]}]}]
+        return {"Stacks": [{"StackName": StackName, "Outputs": [output]}]}
 
     def get_template(self, StackName: str) -> dict[str, Any]:
         return {"TemplateBody": self.body}
@@ -778,18 +781,20 @@ class Account:
     def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
         return {"FunctionName": "Consumer"} | self.group
 
-
-class _Events:
-    def __init__(self, account: Account) -> None:
-        self._account = account
-
-    def paginate(self, **asked: Any) -> Any:
-        self._account.asked.append(asked)
+    def filter_log_events(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
         if asked["logGroupName"] == "/aws/lambda/Consumer":
             answer = {"Error": {"Code": "ResourceNotFoundException", "Message": "no such group"}}
             raise ClientError(answer, "FilterLogEvents")
-        yield {"events": [{"message": message} for message in self._account.messages[:1]]}
-        yield {"events": [{"message": message} for message in self._account.messages[1:]]}
+        events = [{"message": message, "timestamp": 0, "logStreamName": "s"} for message in self.messages]
+        return {"events": events[1:]} if "nextToken" in asked else {"events": events[:1], "nextToken": "1"}
+
+
+class _NoResources:
+    """The consumer is a function of the user's own, with a log group of its own."""
+
+    def paginate(self, StackName: str) -> list[dict[str, Any]]:
+        return [{"StackResourceSummaries": []}]
 
 
 @pytest.fixture
@@ -804,7 +809,8 @@ def test_the_log_and_the_template_are_those_of_the_stack(account: Account) -> No
     lines = run("--region", "eu-west-1", "--burst", "10", "--from-logs", "--since", "2h", "--down-milliseconds", "5000")
     assert lines[2] == "rate of the sink          400/s  a batch takes 30 ms + 2 ms a webhook"
     assert "A batch takes 30 ms, and 2 ms a webhook, by 3 batches of the log." in lines
-    (asked,) = account.asked
+    asked, again = account.asked
+    assert again == asked | {"nextToken": "1"}
     assert (asked["logGroupName"], asked["filterPattern"]) == ("ConsumerLogs", '"batch"')
     assert time.time() - asked["startTime"] / 1000 == pytest.approx(7200, abs=60)
 

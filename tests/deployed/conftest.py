@@ -4,7 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator
@@ -24,6 +26,22 @@ def emulator() -> Emulator:
 def urls(emulator: Emulator) -> dict[str, str]:
     """Return the URL of each webhook of the app, by stack and id."""
     return once("app", lambda: {webhook.name: webhook.url.rstrip("/") for webhook in deploy(emulator, APP)})
+
+
+Command = Callable[..., list[str]]
+
+
+@pytest.fixture
+def command(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Return a function that runs a command with this local AWS, and returns its lines."""
+    monkeypatch.setenv("SCALABLE_WEBHOOK_HOME", str(emulator.home))
+
+    def run(*arguments: str) -> list[str]:
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,19 @@ from typing import Any
 import postgres_server
 import pytest
 from postgres_server import PostgresServer
+from typer.testing import CliRunner
 
+from scalable_webhook_cli import target
+from scalable_webhook_cli.commands import app as cli
+from scalable_webhook_cli.dead_letters.queue import Queue
+from scalable_webhook_cli.dead_letters.task import MoveTask
+from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from scalable_webhook_cli.target import Target
+from webhook_runtime import message
+from webhook_runtime.testing import webhook
 
 from .. import apps
 from ..runtime.events import log_lines
@@ -27,12 +36,16 @@ from ..suite.patience import SECONDS, http
 EXAMPLES = apps.ROOT / "examples"
 STRICT = Path(__file__).parent / "strict"
 
+MOVES = ("StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask")
+
 # The emulator requires an action with the name of the call and, if a call names no resource, for any resource. AWS has
 # none of these actions: it requires the other one, for the queue or table.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 DIALECT = {
-    "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
+    **{f"sqs:{action}": f"sqs:{action}Batch" for action in ("ChangeMessageVisibility", "SendMessage", "DeleteMessage")},
+    # For the ARN of a queue instead of its URL.
+    **{f"sqs:{action}": f"sqs:{action}" for action in MOVES},
     "dynamodb:PartiQLInsert": "dynamodb:BatchExecuteStatement",
     "lambda:GetEventSourceMapping": "lambda:ListEventSourceMappings",
     # For rule/default/NAME instead of rule/NAME.
@@ -367,6 +380,110 @@ def test_a_direct_integration_may_make_the_calls_of_its_handshake(strict: Emulat
     asked = http.post(webhook.url, params={"validationToken": "a token"})
     assert (asked.status_code, asked.text) == (200, "a token")
     assert http.post(webhook.url, json={"value": []}).status_code == 202
+
+
+OPERATED = """
+from aws_cdk import App, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
+from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
+
+app = App()
+stack = Stack(app, "Operated")
+source = Source.github(secretsmanager.Secret(stack, "Secret"))
+webhook = ScalableWebhook(stack, "Webhook", source=source, ingress=Ingress.direct_integration())
+operator = iam.User(stack, "Operator", user_name="operator")
+webhook.grant_redrive(operator)
+# To find a webhook by its name.
+operator.add_to_policy(iam.PolicyStatement(actions=["cloudformation:DescribeStacks"], resources=["*"]))
+app.synth()
+"""
+
+
+@dataclass
+class Operator:
+    """A user who may redrive, and what they do."""
+
+    emulator: Emulator
+    webhook: ObservedWebhook
+
+    def can(self) -> bool:
+        """Tell whether every command works."""
+        for url in (self.webhook.dead_letter_queue_url, self.webhook.unverified_queue_url):
+            self.emulator.client("sqs").purge_queue(QueueUrl=url)
+            for number in range(4):
+                self._set_aside(url, f"id-{number}", "Busy" if number else "Permanent")
+        commands = [
+            ("dead-letters", "list"),
+            ("dead-letters", "show", "id-2"),
+            ("dead-letters", "redrive", "--error", "Permanent", "--yes"),
+            ("dead-letters", "delete", "--id", "id-1", "--yes"),
+            ("unverified", "redrive", "--yes"),
+            ("dead-letters", "redrive", "--yes"),
+        ]
+        return all(self._works(*command) for command in commands) and self._cancels()
+
+    def _works(self, *command: str) -> bool:
+        return CliRunner().invoke(cli, [*command, "--region", self.emulator.region]).exit_code == 0
+
+    def _cancels(self) -> bool:
+        """Cancel as Ctrl-C does it."""
+        for number in range(4):
+            self._set_aside(self.webhook.dead_letter_queue_url, f"id-{number}", "Busy")
+        me = Target(region=self.emulator.region)
+        queues = (self.webhook.dead_letter_queue_url, self.webhook.queue_url)
+        task = MoveTask(me, *(Queue(me, url) for url in queues))
+        task.start(1)
+        try:
+            task._cancel()
+        except CliError:
+            return False
+        finally:
+            self.emulator.client("sqs").purge_queue(QueueUrl=self.webhook.dead_letter_queue_url)
+            assert wait_for(lambda: not task.running(), SECONDS)
+        return True
+
+    def _set_aside(self, url: str, id: str, error: str) -> None:
+        body, attribute = message.write(webhook(id=id))
+        texts = {"webhook": attribute, "error": error, "reason": "no"}
+        attributes = {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
+        self.emulator.client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageAttributes=attributes)
+
+
+@pytest.mark.slow(60)
+def test_an_operator_has_the_permissions_of_the_commands_and_no_others(
+    strict: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text(OPERATED)
+    (tmp_path / "cdk.json").write_text((STRICT / "cdk.json").read_text())
+    (deployed,) = deploy(strict, tmp_path)
+    operator = Operator(strict, ObservedWebhook(strict, *deployed.name.split("/")))
+    iam = strict.client("iam")
+    (policy,) = iam.list_user_policies(UserName="operator")["PolicyNames"]
+    granted = iam.get_user_policy(UserName="operator", PolicyName=policy)["PolicyDocument"]["Statement"]
+    key = iam.create_access_key(UserName="operator")["AccessKey"]
+    # An account, as far as the commands can tell.
+    monkeypatch.setenv("AWS_ENDPOINT_URL", strict.endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.setattr("scalable_webhook_cli.dead_letters.queue._LONG_POLL_SECONDS", 0)
+    target._of_an_account.cache_clear()
+
+    def put(statements: list[Statement]) -> None:
+        document = {"Version": "2012-10-17", "Statement": [every for each in statements for every in in_dialect(each)]}
+        iam.put_user_policy(UserName="operator", PolicyName=policy, PolicyDocument=json.dumps(document))
+
+    put(granted)
+    assert operator.can()
+    superfluous = []
+    for number, statement in enumerate(granted):
+        for action in actions(statement):
+            left = [each for each in actions(statement) if each != action]
+            put([*granted[:number], *([statement | {"Action": left}] if left else []), *granted[number + 1 :]])
+            if operator.can():
+                superfluous.append((statement["Resource"], action))
+    target._of_an_account.cache_clear()
+    assert superfluous == []
 
 
 def test_each_example_is_checked() -> None:

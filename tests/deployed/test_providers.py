@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from cdk_scalable_webhook.sources.providers import PROVIDERS
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from webhook_runtime.contract.providers import PROVIDERS
 
 from ..signers import BODY, SECRET, SIGNERS, Signed
 from ..suite.patience import SECONDS, http

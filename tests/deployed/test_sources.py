@@ -4,13 +4,9 @@ import hashlib
 import hmac
 import json
 import math
-import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,11 +15,10 @@ import pytest
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 
-from ..docs.pages import ROOT, write_files
 from ..suite.patience import SECONDS, http
+from .conftest import Command
 from .dead_letters import each_once
 
-OPERATIONS = ROOT / "docs" / "operations.md"
 Observe = Callable[[str], ObservedWebhook]
 
 INGRESSES = ["Signed/Lambda", "Signed/Direct", "Signed/Binary"]
@@ -117,22 +112,11 @@ def stripes(body: bytes, secret: str) -> dict[str, str]:
 @pytest.mark.parametrize("queue", ["Standard", "Fifo"])
 @pytest.mark.slow(20)
 def test_an_unverified_webhook_is_redriven_after_the_secret_is_fixed(
-    queue: str, urls: dict[str, str], observe: Observe, emulator: Emulator, tmp_path: Path
+    queue: str, urls: dict[str, str], observe: Observe, emulator: Emulator, command: Command
 ) -> None:
-    """Use the script of docs/operations.md. The signature is older than its tolerance, but is verified as of its
-    arrival.
-    """
+    """The signature is older than its tolerance, but is verified as of its arrival."""
     webhook, id = observe(f"Fixed/{queue}"), f"evt_{uuid.uuid4()}"
     body = json.dumps({"id": id}).encode()
-    write_files(OPERATIONS, tmp_path)
-
-    def dead_letters(*arguments: str) -> str:
-        command = [sys.executable, "dead_letters.py", "Fixed", queue, *arguments, "unverified"]
-        environment = os.environ | emulator.environment()
-        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stderr
-        return run.stdout
-
     assert http.post(urls[f"Fixed/{queue}"], content=body, headers=stripes(body, "right")).is_success
     forged = json.dumps({"id": f"forged {id}"}).encode()
     http.post(urls[f"Fixed/{queue}"], content=forged, headers=stripes(forged, "guess"))
@@ -142,10 +126,11 @@ def test_an_unverified_webhook_is_redriven_after_the_secret_is_fixed(
     secrets.put_secret_value(SecretId=secret, SecretString="right")
     time.sleep(3)  # longer than the tolerance
 
-    assert dead_letters("redrive", "Unverified").startswith("redrive 2 Unverified")
+    redriven = command("unverified", "redrive", f"Fixed/{queue}", "--error", "Unverified")
+    assert redriven[0] == f"redriven 2 from the unverified queue of Fixed/{queue}"
     assert wait_for(lambda: stored(webhook, id), SECONDS)
     assert [item["delivery_id"] for item in webhook.items()] == [id]
-    # Forged webhooks stay unverified. The script may have received them again, which hides them for ten seconds.
+    # Forged webhooks stay unverified.
     left: list[dict[str, Any]] = []
 
     def has_forged() -> bool:

@@ -5,9 +5,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from cdk_scalable_webhook import ApiOptions, ConsumerOptions, QueueOptions, ScalableWebhook
+from cdk_scalable_webhook import AlarmOptions, ApiOptions, ConsumerOptions, QueueOptions, ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
+OPTIONS = (ApiOptions, QueueOptions, ConsumerOptions, AlarmOptions)
 PAGE = (ROOT / "docs" / "arguments.md").read_text()
 
 
@@ -15,7 +16,7 @@ def test_the_tables_have_every_argument_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|", PAGE, re.MULTILINE))
     parameters = {
         name: parameter
-        for kind in (ScalableWebhook, ApiOptions, QueueOptions, ConsumerOptions)
+        for kind in (ScalableWebhook, *OPTIONS)
         for name, parameter in inspect.signature(kind.__init__).parameters.items()
         if name not in ("self", "scope", "id")
     }
@@ -24,7 +25,7 @@ def test_the_tables_have_every_argument_with_its_default() -> None:
 
 
 def test_an_option_is_in_the_table_of_its_class() -> None:
-    for kind in (ApiOptions, QueueOptions, ConsumerOptions):
+    for kind in OPTIONS:
         (table,) = re.findall(rf"^### `{kind.__name__}`\n(.*?)^#", PAGE, re.MULTILINE | re.DOTALL)
         assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == [field.name for field in fields(kind)]
 

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
-from cdk_scalable_webhook import Ingress, ScalableWebhook
+from cdk_scalable_webhook import CircuitBreaker, Ingress, ScalableWebhook
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "limits-and-costs.md").read_text()
@@ -90,6 +90,17 @@ def test_a_large_payload_costs_as_many_requests_as_on_the_page() -> None:
     assert told(r"so \$ ([\d.]+) a million of them") == round(
         MILLION * write_units * PRICES["dynamodb_write_request_unit"], 2
     )
+
+
+def test_alarms_and_dashboard_cost_as_much_as_on_the_page() -> None:
+    stack = Stack(App(), "Stack")
+    webhook = ScalableWebhook(stack, "Webhook", breaker=CircuitBreaker())
+    alarms = len(webhook.add_alarms())
+    assert told(r"\$ ([\d.]+) for \[each alarm\]") == PRICES["cloudwatch_alarm_month"]
+    assert told(r"so \$ [\d.]+ for the (\d+) of a webhook with a circuit breaker") == alarms
+    assert told(r"so \$ ([\d.]+) for the \d+ of a webhook") == round(alarms * PRICES["cloudwatch_alarm_month"], 2)
+    assert told(r"`add_dashboard\(\)` \| \$ ([\d.]+) a month") == PRICES["cloudwatch_dashboard_month"]
+    assert told(r"custom metrics: \$ ([\d.]+) each") == PRICES["cloudwatch_metric_month"]
 
 
 def test_every_price_has_its_source_on_the_page() -> None:

@@ -248,7 +248,7 @@ def test_the_commands_of_a_page_work_as_described(page: Path, folder: Path, requ
             run.wait(SECONDS)
         except subprocess.TimeoutExpired:
             # The outcome of the webhooks explains why a wait failed.
-            look = ["scalable-webhook", "local", "logs"]
+            look = ["scalable-webhook", "logs", "--verbose"]
             errors.write(subprocess.run(look, env=variables, capture_output=True, text=True, check=False).stdout)
             errors.flush()
         finally:

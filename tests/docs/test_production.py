@@ -33,7 +33,7 @@ class _Sink:
 
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    (program,) = (each for each in fences(ROOT / "README.md") if "metric_dead_letters" in each.text)
+    (program,) = (each for each in fences(ROOT / "README.md") if "rds.DatabaseInstance(" in each.text)
     names: dict[str, Any] = {}
     exec(compile(program.text, str(program), "exec"), names)
     made: dict[str, Any] = Template.from_stack(names["stack"]).to_json()["Resources"]

@@ -10,7 +10,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
-from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
+from webhook_runtime.contract.providers import BY_METHOD, PROVIDERS
 
 FOLDER = Path(__file__).parents[2] / "docs" / "sources"
 NAMES = [*BY_METHOD, "hmac", "token", "custom"]

@@ -16,10 +16,10 @@ from aws_cdk import App, Duration, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from cdk_scalable_webhook import Acknowledgement, Ingress, Probe, ScalableWebhook, Source
-from cdk_scalable_webhook.sources.providers import BY_METHOD
-from cdk_scalable_webhook.sources.providers import PROVIDERS as RECORDS
-from cdk_scalable_webhook.sources.providers import Provider as Record
 from webhook_runtime import Answer, Unverified, Webhook
+from webhook_runtime.contract.providers import BY_METHOD
+from webhook_runtime.contract.providers import PROVIDERS as RECORDS
+from webhook_runtime.contract.providers import Provider as Record
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook
 

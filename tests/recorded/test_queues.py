@@ -227,6 +227,22 @@ def test_sqs_rejects_the_recorded_calls(id: str, queues: Queues) -> None:
     assert found == local(id)["errors"]
 
 
+def test_the_trace_of_a_call_becomes_that_of_its_message(queues: Queues) -> None:
+    """API Gateway and the publisher send the header, so no template has to write the attribute."""
+    id, url = "send-trace-by-http-header", queues.make()
+
+    def trace(request: Any, **_: Any) -> None:
+        request.headers["X-Amzn-Trace-Id"] = FACTS[id]["request"]["trace"]
+
+    queues.sqs.meta.events.register("before-send.sqs.SendMessage", trace)
+    try:
+        queues.send(url, "x")
+    finally:
+        queues.sqs.meta.events.unregister("before-send.sqs.SendMessage", trace)
+    (received,) = queues.receive(url)
+    assert received["Attributes"].get("AWSTraceHeader") == local(id)["AWSTraceHeader"]
+
+
 def test_a_standard_queue_returns_the_group_of_a_message(queues: Queues) -> None:
     fact, url = FACTS["group-standard"], queues.make()
     queues.sqs.send_message(QueueUrl=url, MessageBody="x", **fact["request"])
@@ -306,14 +322,6 @@ def test_a_message_that_sqs_moves_keeps_its_attributes(queues: Queues) -> None:
     assert dead_letter["MessageAttributes"] == asked["MessageAttributes"]
     assert sorted(dead_letter["Attributes"].keys() - received["Attributes"].keys()) == local(id)["added"]
     assert dead_letter["Attributes"]["ApproximateReceiveCount"] == local(id)["ApproximateReceiveCount"]
-
-
-def test_the_local_aws_has_no_move_task(queues: Queues) -> None:
-    start = queues.sqs.start_message_move_task
-    _, dead_letters = queues.with_dead_letters(max_receive_count=1)
-    found = error_of(start, SourceArn=queues.arn(dead_letters), DestinationArn=queues.arn(queues.make()))
-    assert found == local("move-to-destination")["error"]
-    assert error_of(start, SourceArn=queues.arn(queues.make())) == local("move-source-not-a-dlq")["error"]
 
 
 FUNCTION = """

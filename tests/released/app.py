@@ -31,7 +31,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import BY_METHOD
+from webhook_runtime.contract.providers import BY_METHOD
 
 # Findings of the CDK's own validator are errors.
 app = App(

@@ -1,6 +1,6 @@
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -481,10 +481,57 @@ def test_every_message_and_the_batch_have_a_log_line(caplog: pytest.LogCaptureFi
     assert not any("secret" in str(vars(line)) for line in caplog.records)
 
 
+def oldest(
+    caplog: pytest.LogCaptureFixture, *records: dict[str, Any], sink: Memory | None = None, **options: Any
+) -> float:
+    """Return the age of the oldest message in the line of a batch."""
+    caplog.set_level(logging.INFO)
+    consume(sink or Memory(), *records, **options)
+    (line,) = [line for line in caplog.records if line.message == "batch"]
+    return float(vars(line)["oldest"])
+
+
+def queued(seconds_ago: float, record: dict[str, Any]) -> dict[str, Any]:
+    sent = str(round((time.time() - seconds_ago) * 1000))
+    return record | {"attributes": record["attributes"] | {"SentTimestamp": sent}}
+
+
+def test_a_batch_tells_the_age_of_its_oldest_message_whatever_became_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    records = [queued(seconds, sqs_record(id)) for id, seconds in [("a", 5), ("b", 7200), ("c", 60)]]
+    assert 7200 <= oldest(caplog, *records, sink=Memory(b=BUSY)) < 7300
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: queued(3600, record("hello", None)),
+        lambda: queued(3600, sqs_record("a", **FIFO)),
+        lambda: queued(3600, sqs_record("a", attempt=400)),
+    ],
+    ids=["malformed", "FIFO", "received often"],
+)
+def test_the_age_of_any_message_counts(made: Callable[[], dict[str, Any]], caplog: pytest.LogCaptureFixture) -> None:
+    assert 3600 <= oldest(caplog, made(), dead_letters=Sqs()) < 3700
+
+
+def test_a_message_from_a_clock_that_is_ahead_has_no_negative_age(caplog: pytest.LogCaptureFixture) -> None:
+    assert oldest(caplog, queued(-60, sqs_record("a"))) == 0
+
+
+def test_a_message_without_a_time_does_not_make_the_others_older(caplog: pytest.LogCaptureFixture) -> None:
+    timeless = sqs_record("a")
+    del timeless["attributes"]["SentTimestamp"]
+    assert 10 <= oldest(caplog, timeless, queued(10, sqs_record("b"))) < 100
+
+
+def test_a_batch_without_messages_or_times_has_no_age(caplog: pytest.LogCaptureFixture) -> None:
+    assert oldest(caplog) == 0
+
+
 def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(caplog: pytest.LogCaptureFixture) -> None:
     consume(Memory(a=POISON), sqs_record("a"), dead_letters=Sqs(error=REJECTED))
     (line,) = [line for line in caplog.records if line.message == "failed"]
-    assert vars(line)["dead_letter_queue_error"] == str(REJECTED)
+    assert vars(line)["dead_letter_queue_error"] == f"http://sqs/DeadLetters: {REJECTED}"
     assert vars(line)["error"] == "TooLarge"
 
 

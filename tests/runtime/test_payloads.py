@@ -258,7 +258,7 @@ class TestTheConsumer:
         assert (list(sink.stored), dead_letters.sent, s3.calls) == (["b"], [], ["GetObject"])
         failed = [line for line in caplog.records if line.message == "failed"]
         assert {line.__dict__["id"] for line in failed} == {"a", "c"}
-        assert "could not be read from S3" in failed[0].__dict__["reason"]
+        assert "could not be read from s3://payloads/queued/" in failed[0].__dict__["reason"]
 
     def test_if_s3_fails_at_the_last_try_the_message_is_dead_lettered_with_the_reason(self) -> None:
         s3, dead_letters = S3(DOWN), Sqs()
@@ -375,6 +375,6 @@ class TestWhatASinkKeeps:
         [(client_error("ConditionalRequestConflict"), "ConditionalRequestConflict"), (TIMED_OUT, "ReadTimeoutError")],
     )
     def test_an_s3_that_fails_is_a_sink_that_is_down(self, error: Exception, name: str) -> None:
-        with pytest.raises(SinkDown, match="could not be kept in S3") as raised:
+        with pytest.raises(SinkDown, match="could not be kept at s3://payloads/stored/") as raised:
             Payloads(S3(error), "payloads").keep(a_webhook(b"payload"))
         assert raised.value.error == name

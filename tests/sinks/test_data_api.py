@@ -104,7 +104,9 @@ def test_an_error_that_no_webhook_caused_stops_the_batch_after_one_call(
     fault = down(ready, *(webhook() for _ in range(5)))
     state = re.search(r"SQLState: (\w+)", message)
     assert fault.error == (f"SQLSTATE {state[1]}" if state else error)
-    assert message.startswith(fault.reason)
+    cluster, _, reason = fault.reason.partition(": ")
+    assert cluster == "arn:aws:rds:us-east-1:123456789012:cluster:orders"
+    assert message.startswith(reason.partition(", with the secret arn:")[0])
     assert harness.stub.calls == [BATCH] * tries
     assert kinds(ready, webhook()) == [S]
 

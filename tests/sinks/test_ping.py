@@ -76,7 +76,8 @@ def test_a_postgres_that_is_read_only_is_down(own_database: EncodedHarness) -> N
     store(own_database.sink(), webhook("first"))
     own_database.server.query(f"ALTER DATABASE {own_database.database} SET default_transaction_read_only = on")
     error = down(own_database.sink())
-    assert (error.error, error.reason) == ("SQLSTATE 25006", "cannot execute INSERT in a read-only transaction")
+    assert error.error == "SQLSTATE 25006"
+    assert error.reason.endswith(": cannot execute INSERT in a read-only transaction")
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ def test_any_answer_of_an_http_service_is_that_of_one_that_is_up(status: int) ->
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_some_answers_come_from_a_proxy_whose_service_is_down(status: int) -> None:
-    with pytest.raises(SinkDown, match=f"the service answered {status}"):
+    with pytest.raises(SinkDown, match=rf"127\.0\.0\.1:\d+ answered {status}"):
         ping_answered(status)
 
 

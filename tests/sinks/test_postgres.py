@@ -409,7 +409,7 @@ class TestCredentials:
         queue.send(webhook(), webhook())
         assert len(queue.deliver(queue.consumer(harness.sink(secrets)).handle)) == 2
         fault = down(harness.sink(secrets), webhook())
-        assert fault.reason == "username and password could not be read from the secret arn"
+        assert fault.reason.startswith("username and password could not be read from the secret arn: ")
         assert secrets.asked == 2
         assert harness.link.attempts == 0
         assert not any("s3cr3t" in str(vars(line)) + str(line.exc_text) for line in caplog.records)

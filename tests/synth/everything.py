@@ -11,17 +11,20 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
+    AlarmOptions,
     ApiOptions,
     CircuitBreaker,
     ConsumerOptions,
@@ -34,7 +37,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import BY_METHOD
+from webhook_runtime.contract.providers import BY_METHOD
 
 # Findings of the CDK's own validator are errors.
 app = App(
@@ -288,6 +291,38 @@ ScalableWebhook(
         ),
     ),
 )
+
+watched = Stack(app, "Watched")
+topic_key = kms.Key(watched, "Key", enable_key_rotation=True)
+topic_key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")
+topic = sns.Topic(watched, "Paged", enforce_ssl=True, master_key=topic_key)
+webhook = ScalableWebhook(
+    watched,
+    "Webhook",
+    sink=Sink.http("https://orders.example.com/in"),
+    event_filters=[{"body": {"type": ["paid"]}}],
+)
+webhook.add_alarms(
+    topic,
+    AlarmOptions(
+        not_accepted=10,
+        rejected=False,
+        silence=True,
+        behind=Duration.hours(1),
+        webhooks_expiring=Duration.days(3),
+        paused=Duration.hours(1),
+        saturated=Duration.hours(2),
+        consumer_errors=2,
+        consumer_throttled=2,
+        dead_letters=10,
+        dead_letters_expiring=Duration.days(6),
+    ),
+)
+webhook.add_dashboard("Orders")
+webhook = ScalableWebhook(watched, "Defaults")
+webhook.add_alarms()
+webhook.add_dashboard()
+webhook.metric_webhook_age()
 
 providers = Stack(app, "Senders")
 secret_of_each = secretsmanager.Secret(

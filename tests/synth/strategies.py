@@ -25,6 +25,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
@@ -35,6 +36,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
+    AlarmOptions,
     ApiOptions,
     Capacity,
     CircuitBreaker,
@@ -49,7 +51,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import PROVIDERS
+from webhook_runtime.contract.providers import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -988,6 +990,30 @@ def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
     return st.sampled_from([name for name in may_be_bad if name.startswith(prefixes)]).flatmap(one_bad)
 
 
+def _or_not(argument: Argument) -> Argument:
+    """Return a threshold of an alarm, which may also be its default or none."""
+    return replace(argument, good=argument.good | st.booleans(), kinds=(*argument.kinds, bool))
+
+
+_MINUTES = durations(300, 86_400, tokens=False)
+_MINUTES = replace(_MINUTES, good=st.integers(5, 1440).map(Duration.minutes))
+ARGUMENTS["AlarmOptions"] = {
+    **{
+        name: _or_not(numbers(1, 1_000_000))
+        for name in ("not_accepted", "rejected", "consumer_errors", "consumer_throttled", "dead_letters")
+    },
+    **{
+        name: _or_not(durations(60, 1_209_600, tokens=False))
+        for name in ("behind", "webhooks_expiring", "dead_letters_expiring")
+    },
+    **{name: _or_not(_MINUTES) for name in ("silence", "paused", "saturated")},
+}
+
+
+def topic(stack: Stack, **properties: Any) -> sns.Topic:
+    return sns.Topic(stack, new(stack), **properties)
+
+
 ids = st.sampled_from(["Webhook", "W", "Größe", "a b", "a/b", "Default", "Resource", "x" * 160, "-", "${X}", "'", "%"])
 paths = st.sampled_from(["/", "/hooks", "/hooks/github/", "/a.b/c:d", "/v1/hooks"])
 ARGUMENTS["ApiOptions"] = {
@@ -1092,6 +1118,18 @@ METHODS: dict[str, dict[str, Argument]] = {
             for name in ("ingress", "event_filters", "delivery_id_header", "acknowledgement")
         },
     },
+    "ScalableWebhook.add_alarms": {
+        "topic": Argument(
+            made(
+                topic=topic,
+                imported=lambda stack: sns.Topic.from_topic_arn(stack, new(stack), ARN.replace("sqs", "sns")),
+            ),
+            made(FIFO=lambda stack: topic(stack, fifo=True)),
+            (sns.TopicBase,),
+        ),
+        "options": Argument(calls("AlarmOptions"), kinds=(AlarmOptions,)),
+    },
+    "ScalableWebhook.add_dashboard": {"name": texts("Orders", "a-b_1")},
     "ScalableWebhook.grant_invoke": {
         "grantee": Argument(
             made(**GRANTEES),
@@ -1104,9 +1142,15 @@ METHODS: dict[str, dict[str, Argument]] = {
             required=True,
         )
     },
+    "ScalableWebhook.grant_redrive": {
+        "grantee": Argument(
+            made(**GRANTEES),
+            required=True,
+        )
+    },
     **{
         f"ScalableWebhook.metric_{name}": {"period": _period}
-        for name in ("backlog_age", "dead_letters", "dropped", "paused", "sink_down", "unverified")
+        for name in ("backlog_age", "dead_letters", "dropped", "paused", "sink_down", "unverified", "webhook_age")
     },
     "ScalableWebhook.metric_mismatched": {
         "source": Argument(one_call("Source."), kinds=(Source,)),
@@ -1121,6 +1165,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "QueueOptions": QueueOptions,
     "ConsumerOptions": ConsumerOptions,
     "AdaptiveRate": AdaptiveRate,
+    "AlarmOptions": AlarmOptions,
     "CircuitBreaker": CircuitBreaker,
     "Retry": Retry,
     "Acknowledgement": Acknowledgement,

@@ -300,7 +300,7 @@ def test_one_odd_argument_makes_a_clean_template_or_is_rejected(
     assert_clean_or_rejected([call], fresh(with_flags=with_flags, region=region))
 
 
-PARTS = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement", *OPTIONS)
+PARTS = ("Sink.", "Source.", "Probe.", "Retry", "Acknowledgement", "AlarmOptions", *OPTIONS)
 
 
 @examples(500)

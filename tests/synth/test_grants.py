@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnParameter, Duration, Environment, Stack
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -332,4 +333,45 @@ def test_a_role_may_do_all_that_the_run_time_does_with_a_resource(kind: str, ori
         may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], role)}
         for action, arn in permissions:
             assert (action, json.dumps(here.resolve(arn))) in may
+    assert_no_resource_policy_names_a_role(synthesised)
+
+
+@pytest.mark.parametrize("key_from", KEYS)
+@pytest.mark.parametrize(
+    "ingress", [Ingress.lambda_integration(), Ingress.direct_integration()], ids=["Lambda", "direct"]
+)
+def test_an_operator_may_redrive_from_the_queues_of_the_webhook_alone(ingress: Ingress, key_from: str) -> None:
+    here, there = stacks()
+    key = KEYS[key_from](here, there)
+    source = Source.stripe(secretsmanager.Secret(here, "Secret"))
+    webhook = ScalableWebhook(here, "Webhook", source=source, ingress=ingress, encryption_key=key)
+    operator = iam.Role(here, "WebhookOperatorRole", assumed_by=iam.AccountRootPrincipal())
+    webhook.grant_redrive(operator).assert_success()
+
+    synthesised = templates(here)
+    may = {(action, resource) for action, resource, _ in allowed(synthesised["Here"], "Operator")}
+    look = {"GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibility", "DeleteMessage"}
+    by_sqs = {"ListDeadLetterSourceQueues", "StartMessageMoveTask", "ListMessageMoveTasks", "CancelMessageMoveTask"}
+    assert webhook.dead_letter_queue
+    expected = {
+        webhook.queue.queue_arn: {"GetQueueAttributes", "GetQueueUrl", "SendMessage"},
+        webhook.dead_letter_queue.queue_arn: look | by_sqs,
+    }
+    if webhook.unverified_queue:
+        expected[webhook.unverified_queue.queue_arn] = look
+    assert bool(webhook.unverified_queue) == (webhook.publisher is None)
+    assert {each for each in may if each[0].startswith("sqs:")} == {
+        (f"sqs:{action}", json.dumps(here.resolve(arn))) for arn, actions in expected.items() for action in actions
+    }
+    assert {each for each in may if each[0].startswith("lambda:")} == {
+        ("lambda:GetFunctionConfiguration", json.dumps(here.resolve(webhook.consumer.function_arn))),
+        (
+            "lambda:GetEventSourceMapping",
+            json.dumps(here.resolve(webhook.event_source_mapping.event_source_mapping_arn)),
+        ),
+    }
+    keys = {key_in_policy(key, here)[0]} if key else set()
+    assert {each for each in may if each[0].startswith("kms:")} == {
+        (f"kms:{action}", each) for each in keys for action in ("Decrypt", "GenerateDataKey")
+    }
     assert_no_resource_policy_names_a_role(synthesised)

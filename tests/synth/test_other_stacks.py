@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -336,23 +336,29 @@ DOCUMENTED = re.search(
     r"a webhook takes (\d+), with a direct integration (\d+)\. A \[circuit breaker\]\([^)]+\) takes (\d+) more\. "
     r"The first of a stack takes (\d+) more\. "
     r"A further endpoint of `add_source\(\)` takes (\d+), a direct one (\d+), "
-    r"and the first of these with a source (\d+) more",
+    r"and the first of these with a source (\d+) more\. "
+    r"`add_alarms\(\)` takes (\d+), and `add_dashboard\(\)` (\d+), with a circuit breaker",
     (Path(__file__).parents[2] / "docs" / "limits-and-costs.md").read_text(),
 )
 
 
 def test_the_documented_number_of_resources_of_a_webhook_is_right() -> None:
-    def size(webhooks: int, endpoints: int, ingress: Callable[[], Ingress], **arguments: Any) -> int:
+    def size(
+        webhooks: int, endpoints: int, ingress: Callable[[], Ingress], watched: Sequence[str] = (), **arguments: Any
+    ) -> int:
         stack = Stack(App(), "Stack", env=ENV)
         for each in range(webhooks):
             webhook = ScalableWebhook(stack, f"Webhook{each}", ingress=ingress(), **arguments)
         for each in range(endpoints):
             webhook.add_source(f"/{each}", Source.stripe(secret(Construct(stack, f"Of{each}"))))
+        for method in watched:
+            getattr(webhook, method)()
         return len(Template.from_stack(stack).to_json()["Resources"])
 
     lambda_integration, direct = Ingress.lambda_integration, Ingress.direct_integration
     assert DOCUMENTED
-    webhook, webhook_direct, breaker, once, endpoint, endpoint_direct, verified = map(int, DOCUMENTED.groups())
+    told = map(int, DOCUMENTED.groups())
+    webhook, webhook_direct, breaker, once, endpoint, endpoint_direct, verified, alarms, dashboard = told
     assert size(2, 0, lambda_integration) - size(1, 0, lambda_integration) == webhook
     assert size(1, 0, lambda_integration) == webhook + once
     assert size(1, 0, direct, breaker=CircuitBreaker()) - size(1, 0, direct) == breaker
@@ -360,6 +366,9 @@ def test_the_documented_number_of_resources_of_a_webhook_is_right() -> None:
     assert size(1, 2, lambda_integration) - size(1, 1, lambda_integration) == endpoint
     assert size(1, 2, direct) - size(1, 1, direct) == endpoint_direct
     assert size(1, 1, direct) - size(1, 0, direct) == endpoint_direct + verified
+    guarded = size(1, 0, direct, breaker=CircuitBreaker())
+    assert size(1, 0, direct, ["add_alarms"], breaker=CircuitBreaker()) - guarded == alarms
+    assert size(1, 0, direct, ["add_dashboard"], breaker=CircuitBreaker()) - guarded == dashboard
 
 
 LATER: dict[str, Callable[[apigateway.IResource], object]] = {

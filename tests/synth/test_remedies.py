@@ -22,12 +22,15 @@ from aws_cdk import Annotations as CdkAnnotations
 from aws_cdk import App, CfnOutput, Duration, Environment, Stack, Token
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Annotations, Match, Template
 from constructs import Construct
@@ -35,6 +38,7 @@ from constructs import Construct
 import cdk_scalable_webhook
 from cdk_scalable_webhook import (
     AdaptiveRate,
+    AlarmOptions,
     ApiOptions,
     Capacity,
     CircuitBreaker,
@@ -341,6 +345,17 @@ def dead_letters_metric(*, queue_of: Make, call: bool) -> Make:
     return make
 
 
+def redriven(*, queue_of: Make, call: bool) -> Make:
+    def make(stack: Stack) -> None:
+        made, operator = webhook(stack, queue=queue_of(stack)), iam.User(stack, "Operator")
+        if call:
+            made.grant_redrive(operator)
+        else:
+            sqs.Queue(stack, "Mine").grant(operator, "sqs:StartMessageMoveTask")
+
+    return make
+
+
 def invoked(stack: Stack, *, signed: bool) -> None:
     webhook(stack, api=ApiOptions(iam_authorization=signed)).grant_invoke(
         iam.Role(stack, "R", assumed_by=iam.AccountRootPrincipal())
@@ -484,6 +499,67 @@ def indexed(name: str, type: dynamodb.AttributeType) -> Make:
     return make
 
 
+def alarmed(arguments: Mapping[str, Any] | Make | None = None, **options: Any) -> Make:
+    """Return a webhook with alarms of these options."""
+
+    def make(stack: Stack) -> None:
+        made = webhook(stack, **(arguments(stack) if callable(arguments) else arguments or {}))
+        made.add_alarms(sns.Topic(stack, "Topic"), AlarmOptions(**options))
+
+    return make
+
+
+def paged(topic: Callable[[Stack], Any]) -> Make:
+    return lambda stack: webhook(stack).add_alarms(topic(stack))
+
+
+def alarmed_twice(stack: Stack, *, by_calls: bool) -> None:
+    made, topics = webhook(stack), [sns.Topic(stack, name) for name in ("One", "Two")]
+    alarms = made.add_alarms(topics[0])
+    if by_calls:
+        made.add_alarms(topics[1])
+    for alarm in alarms.values():
+        alarm.add_alarm_action(actions.SnsAction(topics[1]))
+
+
+def shown(name: str | None = None, *, twice: bool = False) -> Make:
+    def make(stack: Stack) -> None:
+        made = webhook(stack)
+        dashboard = made.add_dashboard(name)
+        if twice:
+            made.add_dashboard()
+        else:
+            dashboard.add_widgets(cloudwatch.TextWidget(markdown="mine"))
+
+    return make
+
+
+def shown_before_source(stack: Stack, *, before: bool) -> None:
+    made = webhook(stack, path="/a")
+    if before:
+        made.add_dashboard()
+    made.add_source("/b", Source.github(secret(stack)))
+    if not before:
+        made.add_dashboard()
+
+
+def alarmed_and_shown(stack: Stack, *, in_order: bool) -> None:
+    made = webhook(stack)
+    for add in [made.add_alarms, made.add_dashboard] if in_order else [made.add_dashboard, made.add_alarms]:
+        cast(Any, add)()
+
+
+def of_unknown_queue(stack: Stack) -> Mapping[str, Any]:
+    return {"queue": sqs.Queue.from_queue_arn(stack, "Q", "arn:aws:sqs:us-east-1:111111111111:existing")}
+
+
+def of_known_queue(stack: Stack) -> Mapping[str, Any]:
+    letters = sqs.DeadLetterQueue(
+        queue=sqs.Queue(stack, "Letters", retention_period=Duration.days(14)), max_receive_count=5
+    )
+    return {"queue": sqs.Queue(stack, "Q", visibility_timeout=Duration.minutes(3), dead_letter_queue=letters)}
+
+
 LATER = Duration.seconds(Token.as_number({"Ref": "X"}))
 MANY = [{"body": {"a": ["x" * 1000] * 5}}]
 HALVES = [{"body": {"a": ["x" * 1000, "y"] * 2}}, {"body": {"a": ["x" * 1000] * 3}}]
@@ -535,7 +611,21 @@ REJECTIONS = [
     Rejection("further direct endpoint with an existing consumer", "endpoint /b: source must not be set together with consumer if the ingress does not verify, got both; take Ingress.lambda_integration()", lambda stack: unverified_by_function(stack, DIRECT), [lambda stack: unverified_by_function(stack, LAMBDA), verified_in_the_function]),
     Rejection("metric_dropped before the last source", "endpoint /b: metric_dropped() must be called after add_source()", lambda stack: dropped(stack, before=True), [lambda stack: dropped(stack, before=False)]),
     Rejection("metric_dropped without filters", "metric_dropped needs event_filters, got none", lambda stack: webhook(stack).metric_dropped(), [lambda stack: webhook(stack, event_filters=BODY).metric_dropped(), webhook]),
-    *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "paused", "sink_down", "unverified")),
+    *(period(f"metric_{name}") for name in ("backlog_age", "dead_letters", "dropped", "mismatched", "paused", "sink_down", "unverified", "webhook_age")),
+    Rejection("metric_webhook_age of a consumer", "metric_webhook_age needs a sink, got an existing consumer, which does not tell the age of its webhooks; pass a sink instead of consumer, or take", lambda stack: webhook(stack, consumer=function(stack)).metric_webhook_age(), [lambda stack: webhook(stack).metric_webhook_age(), lambda stack: webhook(stack, consumer=function(stack)).metric_backlog_age()]),
+    Rejection("alarm for seconds", "paused of AlarmOptions must be in whole minutes, got 5 minutes 30 seconds; round it", alarmed({"breaker": CircuitBreaker()}, paused=Duration.seconds(330)), [alarmed({"breaker": CircuitBreaker()}, paused=Duration.minutes(6))]),
+    Rejection("alarm at a time that only deployment knows", "behind of AlarmOptions must be known at synth, got a value that only deployment knows; write", lambda stack: alarmed(behind=LATER)(stack), [alarmed(behind=Duration.minutes(1))]),
+    Rejection("alarm for a pause without a breaker", "paused of AlarmOptions needs a circuit breaker, got none; set breaker=CircuitBreaker(), or leave paused out", alarmed(paused=Duration.hours(1)), [alarmed({"breaker": CircuitBreaker()}, paused=Duration.hours(1)), alarmed()]),
+    Rejection("alarm for a concurrency that only deployment knows", "saturated of AlarmOptions needs a max_concurrency that is known at synth, got none; write it out, or leave saturated out", lambda stack: alarmed({"max_concurrency": later()}, saturated=Duration.hours(1))(stack), [alarmed({"max_concurrency": 9}, saturated=Duration.hours(1)), lambda stack: alarmed({"max_concurrency": later()})(stack)]),
+    Rejection("alarm for unknown dead letters", "dead_letters of AlarmOptions needs a dead-letter queue that is known, got none; create the queue in this app with dead_letter_queue=, or leave dead_letters out", alarmed(of_unknown_queue, dead_letters=10), [alarmed(of_known_queue, dead_letters=10), alarmed(of_unknown_queue)]),
+    Rejection("alarm at an age that no webhook reaches", "webhooks_expiring of AlarmOptions must be shorter than the 4 days for which the queue keeps a webhook, got 4 days; lower it", alarmed(webhooks_expiring=Duration.days(4)), [alarmed(webhooks_expiring=Duration.days(3))]),
+    Rejection("FIFO topic for alarms", "topic must be a standard topic, got a FIFO topic, to which CloudWatch cannot publish; pass a standard one", paged(lambda stack: sns.Topic(stack, "T", fifo=True)), [paged(lambda stack: sns.Topic(stack, "T"))]),
+    Rejection("topic of another region for alarms", "topic must be of the region of the ScalableWebhook, us-east-1, got Stack/T of eu-west-1; put", paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")), [paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:us-east-1:111111111111:t")), there(paged(lambda stack: sns.Topic.from_topic_arn(stack, "T", "arn:aws:sns:eu-west-1:111111111111:t")))], HERE),
+    Rejection("alarms twice", "topic must be given to one add_alarms() of a webhook, got a second call; add further actions to the alarms that the first returns", partial(alarmed_twice, by_calls=True), [partial(alarmed_twice, by_calls=False)]),
+    Rejection("alarms behind the dashboard", "topic must be given to add_alarms() before add_dashboard(), got it behind, so the dashboard would not show the alarms; move", partial(alarmed_and_shown, in_order=False), [partial(alarmed_and_shown, in_order=True)]),
+    Rejection("dashboard twice", "name must be given to one add_dashboard() of a webhook, got a second call; add your own widgets", shown(twice=True), [shown()]),
+    Rejection("dashboard with a blank in its name", "name must be 1 to 255 letters, digits, hyphens or underscores, got 'My orders'; for example 'Orders'", shown("My orders"), [shown("Orders")]),
+    Rejection("source behind the dashboard", "endpoint /b: source must be added before add_dashboard(), got it behind, so the dashboard would not show it; move", lambda stack: shown_before_source(stack, before=True), [lambda stack: shown_before_source(stack, before=False)]),
     Rejection("breaker without a failure", "failures of CircuitBreaker must be between 1 and 100, got 0; raise it", lambda stack: CircuitBreaker(failures=0), [lambda stack: CircuitBreaker(failures=1)]),
     Rejection("breaker with too many successes", "successes of CircuitBreaker must be between 1 and 10, got 11; lower it", lambda stack: CircuitBreaker(successes=11), [lambda stack: CircuitBreaker(successes=10)]),
     Rejection("breaker of a number that only deployment knows", "failures of CircuitBreaker must be known at synth, got a token; write it out", lambda stack: CircuitBreaker(failures=test_checks.number()), [lambda stack: CircuitBreaker(failures=3)]),
@@ -548,6 +638,7 @@ REJECTIONS = [
     Rejection("metric_unverified without a direct integration", "metric_unverified needs a source behind an ingress that does not verify, got none, so the endpoint itself rejects unsigned requests; take", lambda stack: webhook(stack).metric_unverified(), [lambda stack: webhook(stack).api.metric_client_error(), lambda stack: webhook(stack)]),
     Rejection("metric_mismatched without a secret", "metric_mismatched needs a source with a secret, got none; pass", lambda stack: mismatched(stack, None), [lambda stack: mismatched(stack, own := Source.github(secret(stack)), own), lambda stack: mismatched(stack, None, count=False)]),
     Rejection("metric_dead_letters without a known dead-letter queue", "metric_dead_letters needs a dead-letter queue, got a queue of which none is known", dead_letters_metric(queue_of=queue, call=True), [dead_letters_metric(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), dead_letters_metric(queue_of=queue, call=False)]),
+    Rejection("grant_redrive without a known dead-letter queue", "grant_redrive needs a dead-letter queue, got a queue of which none is known", redriven(queue_of=queue, call=True), [redriven(queue_of=lambda stack: queue(stack, dead_letter_queue=test_existing.redrive_policy(stack)), call=True), redriven(queue_of=queue, call=False)]),
     Rejection("grant_invoke without IAM authorization", "grant_invoke needs iam_authorization=True", lambda stack: invoked(stack, signed=False), [lambda stack: invoked(stack, signed=True), lambda stack: CfnOutput(stack, "Url", value=webhook(stack).url)]),
     Rejection("verifier at a further direct endpoint", "endpoint /b: source must not be Source.custom() at a further endpoint", at_second_endpoint(source=custom()), [at_second_endpoint(source=custom(), ingress=LAMBDA), lambda stack: webhook(stack, path="/a", ingress=DIRECT, source=custom())]),
     Rejection("further path with a variable", "path must be '/' or fixed segments", at_second_endpoint(path="/{tenant}"), [at_second_endpoint(path="/tenants")]),
@@ -607,7 +698,7 @@ def test_each_remedy_of_an_error_works(rejection: Rejection) -> None:
 # The limits of strategies.py are a table too.
 LIMITS = [
     (kind, name, *argument.limit)
-    for kind in ("ApiOptions", "QueueOptions", "ConsumerOptions")
+    for kind in ("ApiOptions", "QueueOptions", "ConsumerOptions", "AlarmOptions")
     for name, argument in strategies.ARGUMENTS[kind].items()
     if argument.limit is not None
 ]
@@ -618,7 +709,7 @@ LIMITS = [
 )
 def test_an_option_above_its_limit_is_rejected_by_its_name(kind: str, name: str, highest: Any, above: Any) -> None:
     strategies.FUNCTIONS[kind](**{name: highest})
-    with pytest.raises(ValueError, match=rf"^{name} must be .+, got .+; "):
+    with pytest.raises(ValueError, match=rf"^{name}( of {kind})? must be .+, got .+; "):
         strategies.FUNCTIONS[kind](**{name: above})
 
 

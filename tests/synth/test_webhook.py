@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_cdk import CfnElement, Duration, RemovalPolicy, Stack
+from aws_cdk import App, CfnElement, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
@@ -465,6 +465,24 @@ def test_tracing_reaches_functions_and_stage(synth: Synth) -> None:
     template = synth(tracing=lambda_.Tracing.ACTIVE)
     template.all_resources_properties("AWS::Lambda::Function", {"TracingConfig": {"Mode": "Active"}})
     template.has_resource_properties("AWS::ApiGateway::Stage", {"TracingEnabled": True})
+
+
+def test_tracing_leaves_the_trace_of_a_direct_integration_to_api_gateway() -> None:
+    """Its call to SQS has the trace already. An attribute from the template would replace it, and SQS rejects a message
+    whose attribute is no trace, such as the header of a client may be."""
+    traced, plain = (
+        Template.from_stack(_direct(tracing)).find_resources("AWS::ApiGateway::Method")
+        for tracing in (lambda_.Tracing.ACTIVE, None)
+    )
+    assert traced == plain
+    assert "AWSTraceHeader" not in str(traced)
+    assert "X-Amzn-Trace-Id" not in str(traced)
+
+
+def _direct(tracing: lambda_.Tracing | None) -> Stack:
+    stack = Stack(App(), "Stack")
+    ScalableWebhook(stack, "Webhook", ingress=Ingress.direct_integration(), tracing=tracing)
+    return stack
 
 
 def test_the_metrics_are_the_age_of_the_backlog_and_the_number_of_dead_letters(stack: Stack) -> None:

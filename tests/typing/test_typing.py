@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cdk_scalable_webhook.sources.providers import PROVIDERS
+from webhook_runtime.contract.providers import PROVIDERS
 
 from .. import apps
 

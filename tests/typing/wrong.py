@@ -15,6 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
+    AlarmOptions,
     ApiOptions,
     Capacity,
     CircuitBreaker,
@@ -71,6 +72,9 @@ def construct(stack: Stack, queue: sqs.Queue, secret: secretsmanager.Secret, buc
     ScalableWebhook(stack, "W", log_retention=30)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", removal_policy="destroy")  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", tracing=True)  # mypy: arg-type; pyright: reportArgumentType
+    ScalableWebhook(stack, "W").add_alarms("arn:aws:sns:…")  # mypy: arg-type; pyright: reportArgumentType
+    AlarmOptions(behind=600)  # mypy: arg-type; pyright: reportArgumentType
+    AlarmOptions(silence=None)  # mypy: arg-type; pyright: reportArgumentType
     ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges=[24]))  # mypy: list-item; pyright: reportArgumentType
     ScalableWebhook(stack, "W", max_concurrency=True)
     ScalableWebhook(stack, "W", api=ApiOptions(allowed_ip_ranges="203.0.113.0/24"))
@@ -108,6 +112,7 @@ def results(webhook: ScalableWebhook, stack: Stack, secret: secretsmanager.Secre
     webhook.add_source("/a", Source.github(secret), delivery_id_header="X-Id")
     webhook.grant_invoke("arn:aws:iam::1:user/client")  # mypy: arg-type; pyright: reportArgumentType
     webhook.grant_pause("operator")  # mypy: arg-type; pyright: reportArgumentType
+    webhook.grant_redrive("operator")  # mypy: arg-type; pyright: reportArgumentType
     webhook.metric_backlog_age(period=60)  # mypy: arg-type; pyright: reportArgumentType
     api: apigateway.HttpIntegration = webhook.api  # mypy: assignment; pyright: reportAssignmentType
     function: lambda_.Alias = webhook.consumer  # mypy: assignment; pyright: reportAssignmentType

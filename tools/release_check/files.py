@@ -27,6 +27,7 @@ _NEEDED = {
     "memory of RDS's classes": "webhook_runtime/contract/*.json",
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "prices": "scalable_webhook_cli/plan/*.json",
+    "events of providers": "scalable_webhook_cli/samples/*.json",
     "py.typed": "*/py.typed",
 }
 _WITH_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}

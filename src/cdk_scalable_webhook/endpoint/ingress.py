@@ -23,9 +23,9 @@ from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import runtime_function
 from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.sources.providers import ANSWERED_BY_API_GATEWAY
 from cdk_scalable_webhook.sources.source import Source, count_mismatched, environment
 from webhook_runtime.contract.groups import NO_GROUP, ONE_GROUP, group_of
+from webhook_runtime.contract.providers import ANSWERED_BY_API_GATEWAY
 from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from cdk_scalable_webhook.packaging import distributions, folders
 
 _RUNTIME = Path(__file__).parents[2] / "webhook_runtime"
 
-# Files of webhook_runtime that only developers or a synth need.
-_NOT_RUN = ("testing.py", "py.typed", "connections.py", "rds-classes.json")
+# Files of webhook_runtime that only developers, a synth or the command line need.
+_NOT_RUN = ("testing.py", "py.typed", "connections.py", "providers.py", "rds-classes.json", "signing.py")
 
 # The files of an asset by their names: each is a path or the content.
 _Files = dict[str, Path | bytes]

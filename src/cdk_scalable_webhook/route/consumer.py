@@ -17,7 +17,7 @@ from cdk_scalable_webhook.checks.values import in_seconds, require_duration, req
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoints import Endpoint, unverified
 from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
-from cdk_scalable_webhook.monitoring import count, counted
+from cdk_scalable_webhook.monitoring import count, counted, measured
 from cdk_scalable_webhook.packaging.asset import packed
 from cdk_scalable_webhook.packaging.function import number_text, runtime_function
 from cdk_scalable_webhook.payloads import grant_take
@@ -183,6 +183,18 @@ def take_unverified_aside(consumer: lambda_.Function, unverified: sqs.IQueue, qu
 def metric_unverified(queue: sqs.IQueue, period: Duration | None) -> "cloudwatch.Metric":
     """Return the count of webhooks of this queue that fail verification."""
     return counted("Unverified", queue, period)
+
+
+def metric_webhook_age(consumer: lambda_.Function, queue: sqs.IQueue, period: Duration | None) -> "cloudwatch.Metric":
+    """Return the age of the oldest webhook of each batch, in seconds."""
+    return measured("WebhookAge", consumer, queue, period, field="oldest", statistic="Maximum", unit="SECONDS")
+
+
+def metric_outcome(
+    outcome: str, consumer: lambda_.Function, queue: sqs.IQueue, period: Duration | None
+) -> "cloudwatch.Metric":
+    """Return the number of webhooks with an outcome, as a batch has it: ``stored`` or ``failed``."""
+    return measured(outcome.capitalize(), consumer, queue, period, field=outcome, statistic="Sum", unit="COUNT")
 
 
 def _environment(queues: Queues, retry: Retry, payload_bucket: "s3.IBucket | None") -> dict[str, str]:

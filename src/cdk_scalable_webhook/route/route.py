@@ -17,6 +17,7 @@ from cdk_scalable_webhook.filters import count_dropped
 from cdk_scalable_webhook.grouping import GroupBy
 from cdk_scalable_webhook.packaging.function import require_room
 from cdk_scalable_webhook.payloads import payload_bucket
+from cdk_scalable_webhook.route import existing_queue
 from cdk_scalable_webhook.route.breaker import CircuitBreaker, breaker_of, create_breaker
 from cdk_scalable_webhook.route.consumer import (
     ConsumerOptions,
@@ -101,6 +102,7 @@ class Route(Construct):
 
         retry = retry or Retry()
         self.retry: Retry | None = None if own_consumer else retry
+        self.max_concurrency: int = max_concurrency
         timing = Timing(timeout_of(consumer), max_batching_window, self.retry)
         if isinstance(queue, QueueOptions):
             if queue.fair_by is not None:
@@ -171,6 +173,16 @@ class Route(Construct):
         if self.retry is None or tries is None or Token.is_unresolved(tries):
             return None
         return self.retry.average(int(tries))
+
+    @property
+    def retention(self) -> float | None:
+        """The seconds for which the queue keeps a webhook; None if that is not known."""
+        return self._queues.retention
+
+    @property
+    def dead_letter_retention(self) -> float | None:
+        """The same for the dead-letter queue."""
+        return None if self.dead_letter_queue is None else existing_queue.retention_of(self.dead_letter_queue)
 
     @property
     def filters(self) -> bool:

@@ -30,7 +30,9 @@ from cdk_scalable_webhook.checks.values import (
 from cdk_scalable_webhook.monitoring import count, counted
 from cdk_scalable_webhook.packaging.handler import require_handler, require_packages
 from cdk_scalable_webhook.sources.probe import MAX_FIELD, Probe
-from cdk_scalable_webhook.sources.providers import BY_METHOD, Providers
+from cdk_scalable_webhook.sources.providers import Providers
+from webhook_runtime.contract.providers import BY_METHOD
+from webhook_runtime.contract.schemes import of_ways
 from webhook_runtime.contract.settings import SourceSettings, to_environment
 
 if TYPE_CHECKING:  # importing it slows each synth
@@ -74,7 +76,7 @@ class Source(Providers):
         """Do not call this: use the static methods, which know the scheme of each provider.
 
         Args:
-            kind: The scheme of the signature, one of ``webhook_runtime.sources.schemes.KINDS``.
+            kind: The scheme of the signature, one of ``webhook_runtime.contract.schemes.KINDS``.
             scheme: The fields of that kind that differ from its defaults.
             secret: The secret.
             secret_field: Its key, up to 256 characters, if the secret is JSON. Default: plain text.
@@ -294,7 +296,7 @@ class Source(Providers):
             "id_header": id_header,
             "id_field": id_field,
         }
-        kind, of_all = _any_of("hmac", [{"header": each, **scheme} for each in headers])
+        kind, of_all = of_ways("hmac", [{"header": each, **scheme} for each in headers])
         return Source(kind, of_all, secret, secret_field, handshakes=[probe.describe()] if probe else [])
 
     @staticmethod
@@ -399,7 +401,7 @@ class Source(Providers):
         provider = BY_METHOD[method]
         if provider.signs_time:
             others["tolerance"] = _seconds(tolerance or Duration.minutes(provider.minutes))
-        kind, scheme = _any_of(provider.kind, [{**way, **others} for way in provider.ways])
+        kind, scheme = of_ways(provider.kind, [{**way, **others} for way in provider.ways])
         return cls(
             kind,
             scheme,
@@ -407,7 +409,7 @@ class Source(Providers):
             secret_field,
             handshakes=provider.handshakes,
             token_field=token_field,
-            acknowledgement=provider.accepted,
+            acknowledgement=Acknowledgement(*provider.accepted) if provider.accepted else None,
         )
 
     @property
@@ -512,11 +514,6 @@ def environment(sources: Mapping[str, Source | None]) -> dict[str, str]:
     Return nothing if no endpoint needs one."""
     described = {mount: source and source.describe() for mount, source in sources.items()}
     return to_environment(SourceSettings(described if any(described.values()) else None))
-
-
-def _any_of(kind: str, ways: Sequence[Mapping[str, object]]) -> tuple[str, Mapping[str, object]]:
-    """Return the kind and the scheme of a provider that may sign in several ways."""
-    return (kind, ways[0]) if len(ways) == 1 else ("any_of", {"ways": ways})
 
 
 def _secret(secret: secretsmanager.ISecret | secretsmanager.Secret, field: str | None) -> dict[str, str]:

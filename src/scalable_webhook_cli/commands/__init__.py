@@ -7,11 +7,12 @@ import typer
 
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
-from scalable_webhook_cli.commands.sending import burst
+from scalable_webhook_cli.commands.redriving import dead_letters, unverified
+from scalable_webhook_cli.commands.sending import burst, send
 from scalable_webhook_cli.commands.sizing import size
 from scalable_webhook_cli.commands.starting import init
 from scalable_webhook_cli.commands.throttling import concurrency, pause, resume
-from scalable_webhook_cli.commands.watching import url
+from scalable_webhook_cli.commands.watching import logs, status, trace, url
 from scalable_webhook_cli.terminal import console
 
 app: typer.Typer = typer.Typer(
@@ -25,7 +26,9 @@ app: typer.Typer = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local, name="local")
-for _command in (init, url, burst, pause, resume, concurrency, plan, size):
+app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(unverified, name="unverified")
+for _command in (init, url, status, logs, trace, send, burst, pause, resume, concurrency, plan, size):
     app.command()(_command)
 
 

@@ -3,14 +3,11 @@
 import os
 import re
 import shlex
-import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,8 +17,7 @@ from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.local import databases
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local import emulator as emulators
-from scalable_webhook_cli.local.emulator import Emulator
-from scalable_webhook_cli.terminal import console, errors, in_one_sentence, say, say_json, status_line
+from scalable_webhook_cli.terminal import errors, in_one_sentence, say, say_json, status_line
 
 local: typer.Typer = typer.Typer(
     help="A local AWS on loopback, without an account and without Docker.", no_args_is_help=True, rich_markup_mode=None
@@ -30,8 +26,6 @@ local: typer.Typer = typer.Typer(
 
 # Names that a shell takes too.
 _AWS_VARIABLE = re.compile("AWS_[A-Za-z0-9_]+", re.ASCII)
-# A log line may appear so long after its timestamp.
-_LATE_MILLISECONDS = 10_000
 
 AppDir = Annotated[Path, typer.Argument(help="Folder of a CDK app, with its cdk.json.", metavar="APP_DIR")]
 Context = Annotated[
@@ -72,7 +66,7 @@ def down(as_json: Json = False) -> None:
 @local.command()
 @in_one_sentence
 def status(as_json: Json = False) -> None:
-    """Show the endpoint and the deployed webhooks.
+    """Show the local AWS: its endpoint, and what is deployed in it.
 
     Exits with 1 unless the local AWS is running.
     """
@@ -165,35 +159,6 @@ def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False, 
         say(f"destroyed {app_dir}")
 
 
-@local.command()
-@in_one_sentence
-def logs(
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs until Ctrl-C.")] = False,
-    stack: Annotated[str | None, typer.Option(help="Only this stack.", metavar="NAME")] = None,
-) -> None:
-    """Print the logs of API Gateway and the functions, oldest first."""
-    emulator = options.emulator()
-    groups = deployments.log_groups(emulator, stack) if stack else None
-    printed: set[tuple[Any, ...]] = set()
-    since = 0
-    try:
-        while True:
-            for event in _log_events(emulator, since, groups):
-                if event["key"] not in printed:
-                    printed.add(event["key"])
-                    at = datetime.fromtimestamp(event["timestamp"] / 1000).strftime("%H:%M:%S.%f")[:-3]
-                    # Split as programs do, and not at each character that Unicode treats as a line end.
-                    for line in event["message"].strip().replace("\r\n", "\n").split("\n"):
-                        say(f"{at} {event['source']}: {line}")
-                    # A line may arrive after one with a later timestamp.
-                    since = max(since, event["timestamp"] - _LATE_MILLISECONDS)
-            if not follow or console.quiet:
-                return
-            time.sleep(1)
-    except KeyboardInterrupt:
-        return
-
-
 def _told(endpoints: Sequence[DeployedEndpoint]) -> list[dict[str, str]]:
     return [asdict(endpoint) for endpoint in endpoints]
 
@@ -203,30 +168,3 @@ def _show_webhooks(webhooks: list[DeployedEndpoint], *, none: str = "no webhook 
         say(none)
     for webhook in webhooks:
         say(f"{webhook.name}  {webhook.url}")
-
-
-def _log_events(emulator: Emulator, since: int, only: set[str] | None) -> list[dict[str, Any]]:
-    events = [
-        event | {"source": _source(group["logGroupName"])}
-        for region in deployments.regions(emulator)
-        for cloudwatch in [emulator.within(region).client("logs")]
-        for groups in cloudwatch.get_paginator("describe_log_groups").paginate()
-        for group in groups["logGroups"]
-        if only is None or group["logGroupName"] in only
-        for page in cloudwatch.get_paginator("filter_log_events").paginate(
-            logGroupName=group["logGroupName"], startTime=since
-        )
-        for event in page["events"]
-    ]
-    # Some lines have no id, and equal lines may be different ones: number them.
-    equal: Counter[tuple[Any, ...]] = Counter()
-    for event in events:
-        what = (event["source"], event["logStreamName"], event["timestamp"], event["message"])
-        equal[what] += 1
-        event["key"] = (*what, equal[what])
-    return sorted(events, key=lambda event: event["timestamp"])
-
-
-def _source(log_group: str) -> str:
-    """Return stack and construct, without the hash at the end of CloudFormation's name."""
-    return re.sub(r"[0-9A-F]{8}(-[0-9A-Za-z]+)?$", "", "/".join(log_group.split("/")[-2:]))

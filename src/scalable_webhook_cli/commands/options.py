@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from scalable_webhook_cli import deployed, names
+from scalable_webhook_cli import deployed, names, recipients
 from scalable_webhook_cli.deployed import DeployedEndpoint, DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import deploy as deployments
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.emulator import Emulator
+from scalable_webhook_cli.recipients import Recipient
 from scalable_webhook_cli.target import Target
+from webhook_runtime.contract.providers import Provider
 
 
 def _names(incomplete: str) -> list[str]:
@@ -64,6 +66,20 @@ def webhook(name: str | None, profile: str | None, region: str | None) -> Deploy
     return names.named(found, name, none=_none(profile, region))
 
 
+def webhooks(name: str | None, profile: str | None, region: str | None) -> list[DeployedWebhook]:
+    """Return the webhook of that name, or every one.
+
+    Raises:
+        CliError: There is none.
+    """
+    if name is not None:
+        return [webhook(name, profile, region)]
+    found = [each for target in targets(profile, region) for each in deployed.webhooks(target)]
+    if not found:
+        raise CliError(_none(profile, region))
+    return found
+
+
 def endpoint(name: str | None, profile: str | None, region: str | None) -> DeployedEndpoint:
     """Return the endpoint of that name, or the only one. It has the name of its webhook, and of a path added to it.
 
@@ -71,6 +87,20 @@ def endpoint(name: str | None, profile: str | None, region: str | None) -> Deplo
         CliError: There is none, or there are several.
     """
     found = [each for target in targets(profile, region) for each in deployed.endpoints(target)]
+    return names.named(found, name, none=_none(profile, region))
+
+
+def recipient(name: str | None, profile: str | None, region: str | None, provider: Provider | None = None) -> Recipient:
+    """Return the endpoint of that name, or the only one, with its source.
+
+    Without a name, of several endpoints it is the one that verifies this provider.
+
+    Raises:
+        CliError: There is none, or there are several.
+    """
+    found = [each for target in targets(profile, region) for each in recipients.recipients(target)]
+    if name is None and provider is not None and len(found) > 1:
+        found = [each for each in found if each.provider is provider] or found
     return names.named(found, name, none=_none(profile, region))
 
 

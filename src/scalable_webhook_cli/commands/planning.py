@@ -1,21 +1,28 @@
 """``scalable-webhook plan``."""
 
+import time as clock
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scalable_webhook_cli import consumer_log
+from scalable_webhook_cli import log_lines
 from scalable_webhook_cli import plan as plans
 from scalable_webhook_cli import throttle as throttles
+from scalable_webhook_cli.cloudwatch import NoLog
 from scalable_webhook_cli.commands import options
 from scalable_webhook_cli.commands.options import Json, Name, Profile, Region
+from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.plan import fit as fits
 from scalable_webhook_cli.plan import quantities
 from scalable_webhook_cli.plan import template as templates
 from scalable_webhook_cli.terminal import console, in_one_sentence, say, say_json, status_line
+
+# More lines do not make the time of a batch more exact.
+_MOST_LINES = 50_000
 
 
 @in_one_sentence
@@ -75,17 +82,17 @@ def plan(
     down = quantities.outage(outage, "--outage") if outage is not None else None
     kept = None if retention is None else quantities.seconds(retention, "--retention")
     ago = quantities.seconds(since, "--since")
-    throttle = None
+    webhook = None
     if template is not None:
         what = templates.of_file(template, name)
     else:
-        throttle = throttles.of(options.webhook(name, profile, region))
-        what = templates.of_template(throttle.template, throttle.name)
+        webhook = options.webhook(name, profile, region)
+        what = templates.of_template(throttles.of(webhook).template, webhook.name)
     told = ""
     if from_logs:
-        throttle = throttle or throttles.of(options.webhook(what.name, profile, region))
-        with status_line(f"reading the log of {throttle.name}"):
-            fit = fits.fit(fits.batches(consumer_log.batch_lines(throttle, ago)))
+        webhook = webhook or options.webhook(what.name, profile, region)
+        with status_line(f"reading the log of {webhook.name}"):
+            fit = _fit(webhook, ago)
         time, told = replace(fit.time, down=down_milliseconds), fit.told()
     else:
         time = plans.BatchTime(
@@ -112,3 +119,15 @@ def plan(
     say("")
     for line in result.chart(ascii_only=not console.encoding.lower().startswith("utf")):
         say(line)
+
+
+def _fit(webhook: DeployedWebhook, seconds: float) -> fits.Fit:
+    """Fit the time of a batch to the log of these seconds."""
+    texts = log_lines.consumer_texts(webhook, clock.time() - seconds, "batch")
+    try:
+        return fits.fit(fits.batches(islice(texts, _MOST_LINES)))
+    except NoLog:
+        raise CliError(
+            f"the consumer of {webhook.name} has no log yet; send it webhooks first, or pass --batch-milliseconds "
+            "instead of --from-logs"
+        ) from None

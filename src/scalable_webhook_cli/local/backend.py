@@ -28,7 +28,7 @@ from ministack.core.iam_evaluator import AmbiguousAccessKeyError, find_iam_acces
 from ministack.services import sqs
 
 from scalable_webhook_cli import shown
-from scalable_webhook_cli.local import python
+from scalable_webhook_cli.local import move_tasks, python
 from scalable_webhook_cli.local.guard import Guard, Rejected, key_of, require_local_program
 from webhook_runtime.contract.groups import is_group
 
@@ -181,6 +181,33 @@ def check_groups(sqs: Any) -> None:
     sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_message
 
 
+def deliver_by_group(sqs: Any) -> None:
+    """Let a receive of a FIFO queue return the messages of one group before those of the next, up to a hidden one.
+
+    MiniStack returns them in the order in which they were sent, and none of a group with a hidden one.
+    """
+
+    def collect(queue: dict[str, Any], most: int, hidden_seconds: int, now: float) -> list[dict[str, Any]]:
+        groups: dict[str, list[dict[str, Any]]] = {}
+        ended: set[str] = set()
+        for message in queue["messages"]:
+            sqs._ensure_msg_fields(message)
+            group = message["group_id"]
+            if message["visible_at"] > now:
+                ended.add(group)
+            elif group not in ended:
+                groups.setdefault(group, []).append(message)
+        found = [message for group in groups.values() for message in group][:most]
+        for message in found:
+            message["receipt_handle"] = sqs.new_uuid()
+            message["visible_at"] = now + hidden_seconds
+            message["receive_count"] += 1
+            message["first_receive_at"] = message["first_receive_at"] or now
+        return found
+
+    sqs._collect_fifo = collect
+
+
 def serve(bind: str) -> None:
     """Serve until terminated. MiniStack's own server would open a port by itself."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -207,6 +234,8 @@ def main() -> None:
     lambda_runtime.execution_credentials = credentials_by(lambda_runtime.execution_credentials, key)
     guard_runtime_api(BaseHTTPRequestHandler)
     check_groups(sqs)
+    deliver_by_group(sqs)
+    move_tasks.add_to(sqs)
     for log in logging.getLogger().handlers:
         log.setFormatter(shown.Formatter("%(asctime)s %(levelname)s [%(name)s] %(message)s"))
     app.app = Guard(app.app, key, is_issued=is_issued, is_awaited=is_awaited)

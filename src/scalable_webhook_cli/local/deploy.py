@@ -139,26 +139,6 @@ def _with_nested(emulator: Emulator, region: str, stacks: set[str]) -> set[str]:
     return stacks | (_with_nested(emulator, region, nested) if nested else set())
 
 
-def log_groups(emulator: Emulator, stack: str) -> set[str]:
-    """Return the log groups of a stack and its nested stacks, including those that functions created themselves.
-
-    Raises:
-        CliError: There is no such stack.
-    """
-    names: set[str] = set()
-    for region in regions(emulator):
-        cloudformation = emulator.within(region).client("cloudformation")
-        if stack not in {it["StackName"] for it in deployed.stacks(emulator.within(region))}:
-            continue
-        for name in _with_nested(emulator, region, {stack}):
-            resources = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-            physical = [resource["PhysicalResourceId"] for resource in resources if "PhysicalResourceId" in resource]
-            names |= {*physical, *(f"/aws/lambda/{function}" for function in physical)}
-    if not names:
-        raise CliError(f"no stack {stack} is deployed; scalable-webhook local status shows those with a webhook")
-    return names
-
-
 def regions(emulator: Emulator) -> list[str]:
     """Return the regions with a deployment: a bootstrapped region has a bucket with its name."""
     buckets = emulator.client("s3").list_buckets()["Buckets"]

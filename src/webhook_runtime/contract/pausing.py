@@ -1,12 +1,14 @@
 """The tags of an event source mapping that tell who paused it, and the line by which the consumer tells an outage."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 PAUSED_BY = "scalable-webhook:paused-by"
 PAUSED_AT = "scalable-webhook:paused-at"
 
-# The value of PAUSED_BY if no person did it.
+# The value of PAUSED_BY if no person did it, and the state of that pause: a text of "name=number" pairs.
 BREAKER = "the circuit breaker"
+BREAKER_STATE = "scalable-webhook:breaker"
 
 SINK_DOWN = "sink down"
 # Single webhooks failed, and the sink may be to blame. A filter of the log finds both lines by the words of the first.
@@ -30,3 +32,12 @@ IS_CHANGING = ("ResourceInUseException", "ResourceConflictException")
 def time_text(seconds: float) -> str:
     """Return a time, in seconds since 1970, as the value of a tag."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def state_in(tags: Mapping[str, str]) -> dict[str, int]:
+    """Return the state of a pause of the circuit breaker; empty if there is none, or someone has changed it."""
+    try:
+        pairs = (pair.partition("=") for pair in tags[BREAKER_STATE].split())
+        return {name: int(value) for name, _, value in pairs}
+    except (KeyError, ValueError):
+        return {}

@@ -1,10 +1,14 @@
-"""The signature schemes as data: synth time describes a provider by these fields, and ``sources.schemes`` verifies by
-them.
+"""The signature schemes as data: synth time describes a provider by these fields, ``sources.schemes`` verifies by them,
+and ``signing`` signs by them.
 """
 
-from collections.abc import Mapping, Sequence
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
+
+from webhook_runtime.contract.signed import Around, around
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,19 @@ class Hmac(Scheme):
     tolerance: float | None = None
     opening: str = ""
 
+    @cached_property
+    def around(self) -> tuple[Around, Around]:
+        """The texts before and behind the payload, in the signed text."""
+        return around(self.signed)
+
+    def written(self, mac: bytes) -> str:
+        """Return a MAC as its header has it."""
+        if self.encoding == "hex":
+            return mac.hex()
+        if self.encoding == "base64":
+            return base64.b64encode(mac).decode()
+        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AnyOf(Scheme):
@@ -72,6 +89,14 @@ class Twilio(Scheme):
     """
 
     kind = "twilio"
+    header: ClassVar[str] = "X-Twilio-Signature"
+    # The parameter of the query with the SHA-256 of a payload that is no form.
+    digest: ClassVar[str] = "bodySHA256"
+
+    @staticmethod
+    def fields(form: Iterable[tuple[str, str]]) -> bytes:
+        """Return the signed text of a form, which follows the URL."""
+        return "".join(name + value for name, value in sorted(set(form))).encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +129,16 @@ class Custom(Scheme):
     kind = "custom"
 
     handler: str
+
+
+KINDS: Mapping[str, type[Scheme]] = {each.kind: each for each in (Hmac, AnyOf, Twilio, Token, ClientState, Custom)}
+
+
+def scheme_of(kind: str, fields: Mapping[str, Any]) -> Scheme:
+    """Return the scheme of this kind with these fields."""
+    return KINDS[kind](**fields)
+
+
+def of_ways(kind: str, ways: Sequence[Mapping[str, Any]]) -> tuple[str, Mapping[str, Any]]:
+    """Return the kind and the fields of the scheme of a provider that may sign in several ways."""
+    return (kind, ways[0]) if len(ways) == 1 else (AnyOf.kind, {"ways": ways})

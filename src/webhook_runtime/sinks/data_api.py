@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -84,13 +85,14 @@ class DataApiSink:
             if fault.meaning is Meaning.NO_TABLE and self._settings.create_table and tries_left:
                 self._create_table()
             elif fault.meaning is not Meaning.CONFLICT or not tries_left:
-                raise SinkDown(fault.reason, error=fault.error)
+                raise SinkDown(f"{self._settings.cluster_arn}: {fault.reason}", error=fault.error)
 
     def _create_table(self) -> None:
         statement = create_table(self._settings.database_engine, self._settings.table_name)
         if fault := self._call("execute_statement", sql=statement):
             # Another environment may have created it at the same time. Then the insert works now.
-            logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
+            where = {"cluster": self._settings.cluster_arn, "table": self._settings.table_name}
+            logs.logger.warning("table not created", extra=where | {"error": fault.error, "reason": fault.reason})
 
     def _call(self, operation: str, **arguments: Any) -> Fault | None:
         settings = self._settings
@@ -102,7 +104,10 @@ class DataApiSink:
                 **arguments,
             )
         except AwsRejected as error:
-            return _fault(code_of(error), message_of(error))
+            fault = _fault(code_of(error), message_of(error))
+            if "secret" not in f"{fault.error} {fault.reason}".lower():
+                return fault
+            return replace(fault, reason=f"{fault.reason}, with the secret {settings.secret_arn}")
         except AwsUnreachable as error:
             return Fault(Meaning.OTHER, code_of(error), message_of(error))
         return None

@@ -12,14 +12,14 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from webhook_runtime import logs
-from webhook_runtime.clients import client
+from webhook_runtime.clients import client, code_of, told
+from webhook_runtime.contract.keys import secret_text
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.contract.table import create_table, insert_nothing
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
-from webhook_runtime.sources.secrets import secret_text
 from webhook_runtime.tls import rds_authorities, tls_context
 
 # An environment may be frozen for hours between two batches. NAT gateways drop idle connections after 350 seconds
@@ -115,10 +115,9 @@ class Credentials:
             secret = json.loads(secret_text(self._secrets.get_secret_value(SecretId=secret_arn)))
             return secret["username"], secret["password"]
         except Exception as error:
-            # No webhook caused it, and the text of its error would quote the secret.
-            raise SinkDown(
-                f"username and password could not be read from the secret {secret_arn}", error=type(error).__name__
-            ) from None
+            # No webhook caused it.
+            reason = f"username and password could not be read from the secret {secret_arn}: {told(error)}"
+            raise SinkDown(reason, error=code_of(error)) from None
 
 
 class DatabaseSink:
@@ -128,6 +127,8 @@ class DatabaseSink:
         self._settings = settings
         self._driver = driver
         self._credentials = credentials
+        # Every line about a failure names it.
+        self._server = f"{settings.host}:{settings.port}"
         self._tls: ssl.SSLContext | None = None
         if settings.database_tls:
             self._tls = tls_context(rds_authorities(settings.host), settings.ca_certificates)
@@ -163,7 +164,6 @@ class DatabaseSink:
 
     def _ask(self, call: Callable[[Connection], Answer], webhooks: int, deadline: Deadline) -> Answer:
         """Ask in one round trip if possible. A second try is safe, since an existing row stays as it is."""
-        where = ""
         for attempt in range(_TRIES):
             if attempt > 0:
                 deadline.turn(webhooks)
@@ -194,12 +194,10 @@ class DatabaseSink:
                 case _:
                     # An old connection may have broken. A new one tells how the server is.
                     may_go_on = was_open
-            # If the server was not reached, or the login failed, the log has to name the server.
-            where = "" if self._connection is not None else f"{self._settings.host}:{self._settings.port}: "
             self.close()
             if not may_go_on:
                 break
-        raise SinkDown(f"{where}{fault.reason}", error=fault.error)
+        raise SinkDown(f"{self._server}: {fault.reason}", error=fault.error)
 
     def _open(self) -> Connection:
         """Return the connection. Open a new one if there is none, or if it was idle for too long."""
@@ -228,7 +226,7 @@ class DatabaseSink:
         try:
             usable, in_use = connection.room()
         except errors as error:
-            logs.logger.info("connections not known", extra={"error": type(error).__name__})
+            logs.logger.info("connections not known", extra={"server": self._server, "error": type(error).__name__})
             self.close()
         else:
             logs.logger.info("connections", extra={"usable": usable, "in_use": in_use})
@@ -239,7 +237,8 @@ class DatabaseSink:
         except self._driver.errors as error:
             # Another environment may have created it at the same time. Then the insert works now.
             fault = self._driver.fault(error)
-            logs.logger.warning("table not created", extra={"error": fault.error, "reason": fault.reason})
+            where = {"server": self._server, "table": self._settings.table_name}
+            logs.logger.warning("table not created", extra=where | {"error": fault.error, "reason": fault.reason})
 
 
 def without_values(message: str) -> str:

@@ -63,8 +63,18 @@ class DynamoDBSink:
         except AWS_FAILED as error:
             if code_of(error) == "ValidationException":
                 raise BadWebhook(code_of(error), str(error)) from error
-            raise SinkDown(str(error), error=code_of(error)) from error
-        return [_outcome(response) for response in answer["Responses"]]
+            raise SinkDown(f"table {self._table_name}: {error}", error=code_of(error)) from error
+        return [self._outcome(response) for response in answer["Responses"]]
+
+    def _outcome(self, response: dict[str, Any]) -> Outcome:
+        error = response.get("Error")
+        if error is None:
+            return STORED
+        if error["Code"] == "DuplicateItem":
+            return DUPLICATE
+        kind = Kind.PERMANENT if error["Code"] in _BAD_ITEM else Kind.RETRY
+        reason = f"table {self._table_name}: {error.get('Message', '')}"
+        return Outcome(kind, error["Code"], reason, is_trouble=kind is Kind.RETRY)
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:
         item = {name: column(webhook) for name, column in _COLUMNS.items()}
@@ -97,16 +107,6 @@ _COLUMNS: Mapping[str, Callable[[Webhook], dict[str, Any]]] = {
     "payload": _payload,
     "source_ip": lambda webhook: {"S": webhook.source_ip},
 }
-
-
-def _outcome(response: dict[str, Any]) -> Outcome:
-    error = response.get("Error")
-    if error is None:
-        return STORED
-    if error["Code"] == "DuplicateItem":
-        return DUPLICATE
-    kind = Kind.PERMANENT if error["Code"] in _BAD_ITEM else Kind.RETRY
-    return Outcome(kind, error["Code"], error.get("Message", ""), is_trouble=kind is Kind.RETRY)
 
 
 def deployed() -> DynamoDBSink:

@@ -19,13 +19,13 @@ from urllib3 import connection
 from urllib3._collections import HTTPHeaderDict  # urllib3 itself has it since 2, and boto3 may come with 1.26
 from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 
-from webhook_runtime.clients import client
+from webhook_runtime.clients import client, code_of, told
 from webhook_runtime.contract.forwarded import OF_THE_CONNECTION, is_trusted, plain
+from webhook_runtime.contract.keys import NoKey, secret_text, standard_key
 from webhook_runtime.contract.settings import HttpSettings, from_environment
 from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Kind, Outcome, SinkDown
-from webhook_runtime.sources.secrets import NoSecret, secret_text, standard_key
 from webhook_runtime.tls import tls_context
 
 # A service that rejects by load, or is down, takes no other webhook either.
@@ -168,11 +168,11 @@ class Signer:
     def _read(self) -> bytes:
         try:
             return standard_key(secret_text(self._secrets.get_secret_value(SecretId=self._secret_arn)))
-        except NoSecret as error:
+        except NoKey as error:
             raise SinkDown(f"the signing secret: {error}, at {self._secret_arn}", error="BadSecret") from None
         except Exception as error:
-            reason = f"the signing secret could not be read from {self._secret_arn}"
-            raise SinkDown(reason, error=type(error).__name__) from None
+            reason = f"the signing secret could not be read from {self._secret_arn}: {told(error)}"
+            raise SinkDown(reason, error=code_of(error)) from None
 
 
 class _PerhapsDown(SinkDown):
@@ -185,6 +185,8 @@ class HttpSink:
     def __init__(self, settings: HttpSettings, signer: Signer | None) -> None:
         self._settings = settings
         self._signer = signer
+        # Only the host of the URL, whose path and user may be secrets.
+        self._host = urlsplit(settings.url).netloc.rpartition("@")[2]
         self._named = frozenset(map(plain, settings.forward_headers))
         # The key of the last webhook with which the service failed so, until the next success.
         self._troubled_by: str | None = None
@@ -213,7 +215,7 @@ class HttpSink:
         except HTTPError as error:
             raise SinkDown(self._not_reached(), error=type(error).__name__) from error
         if response.status in _NOT_UP:
-            raise SinkDown(_answered(response), error=f"HTTP {response.status}")
+            raise SinkDown(self._answered(response), error=f"HTTP {response.status}")
 
     def close(self) -> None:
         """Close the connection."""
@@ -247,11 +249,25 @@ class HttpSink:
             # No answer in time counts too: another request does not help a slow service.
             kind = _PerhapsDown if isinstance(error, ReadTimeoutError | ProtocolError) else SinkDown
             raise kind(self._not_reached(), error=type(error).__name__) from error
-        return _outcome(response)
+        return self._outcome(response)
+
+    def _outcome(self, response: "urllib3.BaseHTTPResponse") -> Outcome:
+        status = response.status
+        if 200 <= status < 300:
+            return STORED
+        reason = self._answered(response)
+        retry_after = _seconds(response.headers.get("Retry-After"))
+        if status in _DOWN:
+            raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
+        permanent = 400 <= status < 500 and status not in _RETRIED
+        kind = Kind.PERMANENT if permanent else Kind.RETRY
+        return Outcome(kind, f"HTTP {status}", reason, retry_after, is_trouble=status >= 500)
+
+    def _answered(self, response: "urllib3.BaseHTTPResponse") -> str:
+        return f"{self._host} answered {response.status} {response.reason or ''}".rstrip()
 
     def _not_reached(self) -> str:
-        # Only the host of the URL, whose path may be a secret.
-        return f"{urlsplit(self._settings.url).netloc} could not be reached, or gave no answer"
+        return f"{self._host} could not be reached, or gave no answer"
 
     def _requested(
         self, method: str, deadline: Deadline, headers: Mapping[str, str] | None = None, body: bytes | None = None
@@ -321,23 +337,6 @@ def _is_read_to_its_end(response: "urllib3.BaseHTTPResponse", seconds: float) ->
     except (Exception, TimeIsUp):  # it is cut short, does not arrive, or cannot be decoded
         return False
     return True
-
-
-def _outcome(response: "urllib3.BaseHTTPResponse") -> Outcome:
-    status = response.status
-    if 200 <= status < 300:
-        return STORED
-    reason = _answered(response)
-    retry_after = _seconds(response.headers.get("Retry-After"))
-    if status in _DOWN:
-        raise _PerhapsDown(reason, retry_after=retry_after, error=f"HTTP {status}")
-    permanent = 400 <= status < 500 and status not in _RETRIED
-    kind = Kind.PERMANENT if permanent else Kind.RETRY
-    return Outcome(kind, f"HTTP {status}", reason, retry_after, is_trouble=status >= 500)
-
-
-def _answered(response: "urllib3.BaseHTTPResponse") -> str:
-    return f"the service answered {response.status} {response.reason or ''}".rstrip()
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -16,10 +16,11 @@ from urllib.parse import parse_qsl, quote
 
 from webhook_runtime import guard, logs
 from webhook_runtime.contract import schemes as described
-from webhook_runtime.contract.signed import OF_URLS, Around, around
+from webhook_runtime.contract.keys import NoKey, key_of
+from webhook_runtime.contract.signed import OF_URLS
 from webhook_runtime.deadline import INTERRUPTS
 from webhook_runtime.message import Headers, Webhook, is_form, parse_json
-from webhook_runtime.sources.secrets import NoSecret, hex_key, standard_key
+from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.verification import Answer, Unverifiable, Unverified
 
 
@@ -94,10 +95,6 @@ class Scheme(described.Scheme, ABC):
 
 
 class Hmac(described.Hmac, Scheme):
-    @cached_property
-    def _around(self) -> tuple[Around, Around]:
-        return around(self.signed)
-
     @property
     def mismatch(self) -> str:
         if "{url}" in self.signed:
@@ -125,7 +122,7 @@ class Hmac(described.Hmac, Scheme):
         id = _only(headers, self.id_header) if "{id}" in self.signed and self.id_header else ""
         self._require_one_reading(webhook, id)
         names = {"timestamp": timestamp or "", "id": id, "method": webhook.method}
-        before, behind = self._around
+        before, behind = self.around
         texts = [
             (before.text.format(url=url, **names).encode(), behind.text.format(url=url, **names).encode())
             for url in (_urls(webhook) if "{url}" in self.signed else [""])
@@ -133,7 +130,7 @@ class Hmac(described.Hmac, Scheme):
 
         def fits(secret: str) -> bool:
             key = self._key(secret)
-            made = [self._written(macs.made(key, start, end, self.algorithm)) for start, end in texts]
+            made = [self.written(macs.made(key, start, end, self.algorithm)) for start, end in texts]
             return any(_equal(one, other) for one in made for other in given)
 
         return fits
@@ -143,7 +140,7 @@ class Hmac(described.Hmac, Scheme):
 
         Method and time cannot be confused: there are few methods, and a recent time has one length.
         """
-        before, behind = self._around
+        before, behind = self.around
         if any(name == "id" and (id + text).find(text) != len(id) for name, text in before.apart) or any(
             name == "id" and (text + id).rfind(text) != 0 for name, text in behind.apart
         ):
@@ -170,21 +167,15 @@ class Hmac(described.Hmac, Scheme):
             raise Unverified("The signature must have one timestamp.")
         return times[0].removeprefix(self.timestamp_prefix)
 
-    def _written(self, mac: bytes) -> str:
-        if self.encoding == "hex":
-            return mac.hex()
-        if self.encoding == "base64":
-            return base64.b64encode(mac).decode()
-        return base64.urlsafe_b64encode(mac).decode().rstrip("=")
-
     def _normal(self, given: str) -> str:
         """Normalise a signature: base64url may have padding, all others have one form."""
         return given.rstrip("=") if self.encoding == "base64url" else given
 
     def _key(self, secret: str) -> bytes:
-        if self.key == "text":
-            return secret.encode()
-        return hex_key(secret) if self.key == "hex" else standard_key(secret)
+        try:
+            return key_of(secret, self.key)
+        except NoKey as error:
+            raise NoSecret(str(error)) from None
 
 
 class AnyOf(described.AnyOf, Scheme):
@@ -224,7 +215,6 @@ class AnyOf(described.AnyOf, Scheme):
 
 
 class Twilio(described.Twilio, Scheme):
-    header = "X-Twilio-Signature"
     _ALGORITHMS = MappingProxyType({"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"})
 
     @property
@@ -234,12 +224,12 @@ class Twilio(described.Twilio, Scheme):
     def read(self, webhook: Webhook) -> Fits:
         given = _only(webhook.headers, self.header)
         form = _form(webhook.body) if is_form(webhook.headers) else []
-        fields = "".join(name + value for name, value in sorted(set(form))).encode()
-        digests = webhook.query.get("bodySHA256", [])
+        fields = self.fields(form)
+        digests = webhook.query.get(self.digest, [])
         # A request without its payload, or with a form without fields instead, was changed too.
         is_of_digest = not fields and (webhook.body or digests)
         if is_of_digest and not _equal(hashlib.sha256(webhook.body).hexdigest(), "".join(digests[:1])):
-            raise Unverified("The payload does not match the bodySHA256 of the query.")
+            raise Unverified(f"The payload does not match the {self.digest} of the query.")
         algorithm = self._algorithm(webhook.headers.get("X-Twilio-Webhooks-Signature-Settings", ""))
         urls = [url.encode() for url in _urls(webhook)]
 

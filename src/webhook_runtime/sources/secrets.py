@@ -1,12 +1,11 @@
 """Signing secrets: the current version and, during a rotation, the previous one."""
 
-import base64
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from webhook_runtime.clients import code_of, is_temporary
+from webhook_runtime.clients import is_temporary, told
+from webhook_runtime.contract.keys import secret_value
 from webhook_runtime.sources.verification import Unverifiable
 
 # Cache a secret for so long. If no signature fits, read it again early, since it may have been rotated, but only so
@@ -27,50 +26,6 @@ class NoSecret(Unverifiable):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
-
-
-def secret_text(answer: Mapping[str, Any]) -> str:
-    """Return the text in an answer of GetSecretValue, which may have been stored as bytes. Raise KeyError, or
-    ValueError.
-
-    Remove line breaks and a byte order mark at its ends, which editors leave there and no secret has.
-    """
-    text = answer["SecretString"] if "SecretString" in answer else answer["SecretBinary"].decode()
-    return _without_ends(text)
-
-
-def _without_ends(text: str) -> str:
-    # HMAC fills up a key with NULs, so one of NULs alone equals the empty one, which everyone knows.
-    return text.strip().strip("\ufeff\u200b\u2060\0").strip()
-
-
-def standard_key(secret: str) -> bytes:
-    """Return the key of a Standard Webhooks secret: with or without ``whsec_``, ``v1,`` before that, and padding.
-
-    Raise NoSecret.
-    """
-    text = "".join(secret.split()).removeprefix("v1,").removeprefix("whsec_").rstrip("=")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise NoSecret("the secret is not base64") from None
-    return _not_empty(key)
-
-
-def hex_key(secret: str) -> bytes:
-    """Return the key of a secret in hex. Raise NoSecret."""
-    try:
-        key = bytes.fromhex(secret)
-    except ValueError:
-        raise NoSecret("the secret is not hex") from None
-    return _not_empty(key)
-
-
-def _not_empty(key: bytes) -> bytes:
-    """Reject an empty key, and one of NULs alone, which is the same to HMAC."""
-    if not key.strip(b"\0"):
-        raise NoSecret("the secret is empty")
-    return key
 
 
 class Secrets:
@@ -146,16 +101,10 @@ class Secrets:
 
     def _value(self, stage: str) -> str | None:
         try:
-            text = secret_text(self._client.get_secret_value(SecretId=self.arn, VersionStage=stage))
-            value = json.loads(text)[self._field] if self._field else text
-            if type(value) not in (str, int):  # null as text could be guessed
-                raise TypeError
-            value = _without_ends(str(value))
-            value.encode()  # JSON may hold half of a surrogate pair, which is no key
-            return value
+            answer = self._client.get_secret_value(SecretId=self.arn, VersionStage=stage)
+            return secret_value(answer, self._field)
         except Exception as error:
             # A secret that was never rotated has no AWSPREVIOUS. After a failed call, that is not known.
             if stage == "AWSPREVIOUS" and not is_temporary(error):
                 return None
-            # Not the whole error, which may quote the secret.
-            raise NoSecret(code_of(error)) from None
+            raise NoSecret(told(error)) from None

@@ -103,15 +103,6 @@ def nested(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nested")
-def test_a_stacks_log_groups_are_its_own_and_those_of_its_functions_and_of_the_stacks_in_it(emulator: Emulator) -> None:
-    groups = deployments.log_groups(emulator, "One")
-    assert {"/one/log", "/aws/lambda/One-Function", "/in/log", "/deep"} <= groups
-    assert not {"/two/log", "/other/log"} & groups
-    with pytest.raises(CliError, match="no stack Three is deployed"):
-        deployments.log_groups(emulator, "Three")
-
-
-@pytest.mark.usefixtures("nested")
 def test_the_endpoints_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
     assert [webhook.stack for webhook in deployments.endpoints(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
     of_the_app = deployments._endpoints_of(emulator, [deployments._Stack("One", "here")])

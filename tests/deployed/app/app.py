@@ -25,7 +25,7 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import PROVIDERS
+from webhook_runtime.contract.providers import PROVIDERS
 
 RECORDER = """
 import boto3, json, os
@@ -229,6 +229,17 @@ class Fixed(Stack):
             )
 
 
+class Aside(Stack):
+    """A standard queue and a FIFO queue, whose dead-letter queues the tests fill."""
+
+    def __init__(self, scope: Construct, id: str) -> None:
+        super().__init__(scope, id)
+        ScalableWebhook(self, "Standard", delivery_id_header="Idempotency-Key", large_payloads=True, **OPTIONS)
+        ScalableWebhook(self, "Killed", delivery_id_header="Idempotency-Key", **OPTIONS)
+        ordered = QueueOptions(ordered=GroupBy.header("X-Group"))
+        ScalableWebhook(self, "Ordered", delivery_id_header="Idempotency-Key", queue=ordered, **OPTIONS)
+
+
 class AccessControl(Stack):
     """Each ingress with access control, and with acknowledgements."""
 
@@ -399,6 +410,7 @@ Throttled(app, "Throttled")
 Layered(app, "Layered")
 Signed(app, "Signed")
 Fixed(app, "Fixed")
+Aside(app, "Aside")
 AccessControl(app, "AccessControl")
 Providers(app, "Providers")
 Filtered(app, "Filtered")

@@ -147,7 +147,7 @@ def test_after_a_throttled_webhook_the_table_is_left_alone(dynamodb: tuple[Any, 
     assert [next(outcomes).kind for _ in range(25)] == [Kind.STORED] * 24 + [Kind.RETRY]
     with pytest.raises(SinkDown) as down:
         next(outcomes)
-    assert (down.value.error, down.value.reason) == ("ThrottlingError", "slow down")
+    assert (down.value.error, down.value.reason) == ("ThrottlingError", "table Webhooks: slow down")
 
 
 def test_a_call_that_one_bad_webhook_spoils_is_halved_until_it_stands_alone(dynamodb: tuple[Any, Stubber]) -> None:

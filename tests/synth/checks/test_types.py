@@ -146,6 +146,7 @@ RIGHT = [
     Right(MAKE, "ingress", {"own": strategies.own_ingress}),
     Right(ScalableWebhook.grant_invoke, "grantee", strategies.GRANTEES),
     Right(ScalableWebhook.grant_pause, "grantee", strategies.GRANTEES),
+    Right(ScalableWebhook.grant_redrive, "grantee", strategies.GRANTEES),
     Right(ScalableWebhook.metric_dropped, "period", {"none": lambda _: None}),
     Right(Source.github, "secret", strategies.SECRETS),
     Right(Sink.dynamodb, "table", {**strategies.TABLES, **strategies.BAD_TABLES}),

@@ -31,8 +31,8 @@ from cdk_scalable_webhook import (
     Sink,
     Source,
 )
-from cdk_scalable_webhook.sources.providers import BY_METHOD, PROVIDERS
 from webhook_runtime import Answer, Unverified, Webhook
+from webhook_runtime.contract.providers import BY_METHOD, PROVIDERS
 from webhook_runtime.sources.secrets import NoSecret
 from webhook_runtime.sources.source import Source as Checked
 from webhook_runtime.testing import webhook

@@ -1,5 +1,7 @@
 """A user's app that uses everything public, and for each interface in a type hint the classes that have it."""
 
+from collections.abc import Mapping
+
 from aws_cdk import App, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
@@ -13,6 +15,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
@@ -20,6 +23,7 @@ from constructs import Construct
 from cdk_scalable_webhook import (
     Acknowledgement,
     AdaptiveRate,
+    AlarmOptions,
     ApiOptions,
     Capacity,
     CircuitBreaker,
@@ -100,7 +104,8 @@ class Settings(Stack):
         grant.assert_success()
         mapping: lambda_.EventSourceMapping = webhook.event_source_mapping
         paused: iam.Grant = webhook.grant_pause(client)
-        print(mapping.event_source_mapping_id, paused)
+        redriven: iam.Grant = webhook.grant_redrive(client)
+        print(mapping.event_source_mapping_id, paused, redriven)
         metrics: list[cloudwatch.Metric] = [
             webhook.metric_backlog_age(),
             webhook.metric_dead_letters(period=Duration.minutes(1)),
@@ -300,6 +305,15 @@ class Throttle(Stack):
         assert found
         guarded.metric_paused().create_alarm(self, "Paused", threshold=1, evaluation_periods=1)
         guarded.metric_sink_down().create_alarm(self, "Down", threshold=1, evaluation_periods=1)
+        guarded.metric_webhook_age().create_alarm(self, "Old", threshold=3600, evaluation_periods=1)
+        topic = sns.Topic(self, "Topic")
+        alarms = guarded.add_alarms(topic, AlarmOptions(rejected=False, behind=Duration.hours(1), dead_letters=10))
+        alarms["DeadLetters"].add_alarm_action()
+        dashboard: cloudwatch.Dashboard = guarded.add_dashboard("Guarded")
+        dashboard.add_widgets(cloudwatch.TextWidget(markdown="mine"))
+        imported = sns.Topic.from_topic_arn(self, "Imported", "arn:aws:sns:us-east-1:123456789012:topic")
+        watched: Mapping[str, cloudwatch.Alarm] = ScalableWebhook(self, "Watched").add_alarms(imported)
+        print(watched, ScalableWebhook(self, "Other").add_alarms(options=AlarmOptions(silence=True)))
         ScalableWebhook(self, "One", max_concurrency=1, queue=QueueOptions(ordered=True), max_delivery_rate=2.5)
         for n, group in enumerate([GroupBy.header("X-Shop"), GroupBy.field("data.account"), GroupBy.mount()]):
             ScalableWebhook(self, f"Ordered{n}", queue=QueueOptions(ordered=group))
