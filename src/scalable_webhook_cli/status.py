@@ -20,6 +20,7 @@ from scalable_webhook_cli import throttle as throttles
 from scalable_webhook_cli.cloudwatch import NoLog
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.events import LOGGER
 from scalable_webhook_cli.plan import fit as fits
 from scalable_webhook_cli.plan import quantities
 from scalable_webhook_cli.shown import shown
@@ -164,7 +165,7 @@ def _batches(webhook: DeployedWebhook) -> Counter[str]:
     if len(texts) > _MOST_BATCHES:
         raise _Unknown(f"more than {_MOST_BATCHES:,} batches ended in the last hour")
     for batch in fits.batches(texts):
-        if batch["ended"] >= begin * 1000:
+        if batch["ended"] >= begin * 1000 and batch.get("logger") == LOGGER:
             counts.update({name: number for name in ("stored", "failed") if type(number := batch.get(name)) is int})
     return counts
 

@@ -32,6 +32,7 @@ class _JsonLines(logging.Formatter):
             "message": record.getMessage(),
         }
         line |= {name: value for name, value in record.__dict__.items() if name not in _NO_EXTRA}
+        line["logger"] = record.name
         if record.exc_info:
             line["stackTrace"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)

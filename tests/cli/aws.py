@@ -48,7 +48,7 @@ def said(at: float, message: str, id: str = "evt_1", request: str = "", level: s
     """Return the line of a function about a webhook."""
     request = request or f"request-{id}"
     names = {"id": id, "mount": "/", "request_id": request, "message_id": f"message-of-{request}"}
-    return json.dumps({"timestamp": text(at), "level": level, "message": message, **names, **more})
+    return json.dumps({"timestamp": text(at), "level": level, "message": message, **names, **more, "logger": "webhook"})
 
 
 class Aws:
@@ -232,7 +232,8 @@ REPORT = f"REPORT{END[3:]}\tDuration: 10 ms\tBilled Duration: 10 ms\tMemory Size
 def batch(at: float, size: int = 1, failed: int = 0, **more: Any) -> str:
     told = {"timestamp": text(at), "level": "INFO", "message": "batch", "size": size, "failed": failed}
     times = {"started": round((at - 0.01) * 1000), "ended": round(at * 1000)}
-    return json.dumps(told | ({"stored": size - failed} if size > failed else {}) | more | times)
+    stored = {"stored": size - failed} if size > failed else {}
+    return json.dumps(told | stored | more | times | {"logger": "webhook"})
 
 
 class Commands:

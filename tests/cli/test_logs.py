@@ -20,11 +20,12 @@ from rich.cells import cell_len
 
 from scalable_webhook_cli import cloudwatch, log_lines, terminal
 from scalable_webhook_cli.deployed import DeployedWebhook
-from scalable_webhook_cli.events import event
+from scalable_webhook_cli.events import LOGGER, event, message_of
 from scalable_webhook_cli.log_lines import LEVELS, STAGES, Line, lines
 from scalable_webhook_cli.rows import Rows
 from scalable_webhook_cli.shown import shown
 from scalable_webhook_cli.target import Target
+from webhook_runtime import logs
 
 from ..suite.patience import SECONDS
 from .aws import END, NOON, REPORT, START, Aws, Commands, access, batch, said, text
@@ -156,14 +157,25 @@ def test_lambdas_own_lines_may_be_json(run: Commands, aws: Aws) -> None:
     ]
 
 
-def test_a_log_of_the_users_own_code_is_no_outcome(run: Commands, aws: Aws) -> None:
+@pytest.mark.parametrize("logger", ["orders", "", None, 5])
+def test_a_log_of_the_users_own_code_is_no_outcome(logger: Any, run: Commands, aws: Aws) -> None:
     """On AWS the line of any logger is JSON, and names its logger."""
     own = json.loads(said(NOON, "stored", "evt_9"))
-    aws.log("Consumer", NOON, json.dumps(own | {"logger": "orders", "total": 3}))
-    aws.log("Consumer", NOON + 1, json.dumps(own | {"logger": "webhook"}))
-    first, second = run.lines("logs")
-    assert first == "12:00:00  consumer      evt_9  stored  total=3"
-    assert second == "12:00:00  stored        evt_9"
+    aws.log("Consumer", NOON, json.dumps(own | {"logger": logger, "total": 3}))
+    del own["logger"]
+    aws.log("Consumer", NOON + 1, json.dumps(own))
+    assert run.lines("logs") == [
+        "12:00:00  consumer      evt_9  stored  total=3",
+        "12:00:00  consumer      evt_9  stored",
+    ]
+
+
+def test_our_own_lines_are_known_by_their_logger(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", LOGGER)
+    logs.logger.info("stored", extra={"id": "evt_1"})
+    written = logs._JsonLines().format(caplog.records[0])
+    assert '"message": "stored", "id": "evt_1"' in written
+    assert message_of(Line("w", "consumer", NOON, "INFO", written, json.loads(written))) == "stored"
 
 
 def test_a_traceback_has_one_level(run: Commands, aws: Aws) -> None:

@@ -180,7 +180,7 @@ MESSAGES = st.sampled_from(["queued", "failed", "stored", "duplicate", "dead-let
 def test_each_line_is_in_one_story_whatever_happened(told: list[tuple[str, str, str]]) -> None:
     lines = []
     for number, (message, id, request) in enumerate(told):
-        fields = {"timestamp": "", "level": "INFO", "message": message, "id": id, "request_id": id + request}
+        fields = {"timestamp": "", "logger": "webhook", "message": message, "id": id, "request_id": id + request}
         lines.append(Line("w", "consumer", NOON + number, "INFO", "", fields, number, id))
     found = stories(lines)
     deliveries = [delivery for story in found for delivery in story.deliveries]
@@ -199,5 +199,5 @@ def test_a_delivery_of_fields_of_other_types_is_told() -> None:
     for message in ("failed", "stored", "dead-lettered", "rejected"):
         names = ("retry_in", "attempt", "error", "reason", "status")
         for value in OF_OTHER_TYPES:
-            fields = {"timestamp": "", "level": "", "message": message} | dict.fromkeys(names, value)
+            fields = {"timestamp": "", "logger": "webhook", "message": message} | dict.fromkeys(names, value)
             assert known(Delivery("r", [Line("w", "consumer", NOON, "INFO", "", fields)]), Route(), NOW)

@@ -132,6 +132,6 @@ def test_a_line_has_the_fields_of_the_table(line: str, stage: str, told: str, fi
     for message in messages:
         names = set(re.findall(r"`(\w+)`", told))
         if told.startswith("the same"):
-            names |= fields["stored"] - {"timestamp", "level", "message"}
-        known = fields[message] - {"timestamp", "level", "message", "time"}
+            names |= fields["stored"] - {"timestamp", "level", "message", "logger"}
+        known = fields[message] - {"timestamp", "level", "message", "logger", "time"}
         assert names == known, message
