@@ -51,6 +51,7 @@ RUFF = {
             "tests/typing/wrong.py": ["E501", "B018"],
             "examples/**": ["D"],
             "benchmarks/peers/**": ["D"],  # written as in their own documentation
+            f"src/{CLI}/conformance/cases/*.py": ["E501"],  # tables, one row a line
             "tools/**": ["D"],
             "tools/provider_vectors/**": ["S"],  # its secrets are for tests
             f"src/{RUNTIME}/**": ["D"],  # not public: the docstring of the module is enough
@@ -155,6 +156,7 @@ LAYERS = {
             "layers": [
                 f"{CLI}.__main__",
                 f"{CLI}.commands",
+                f"{CLI}.conformance",
                 f"{CLI}.gateway",
                 f"{CLI}.local",
                 f"{CLI}.status | {CLI}.story | {CLI}.rows",
@@ -163,8 +165,9 @@ LAYERS = {
                 f"{CLI}.log_lines",
                 f"{CLI}.throttle | {CLI}.plan | {CLI}.dead_letters",
                 f"{CLI}.recipients",
-                f"{CLI}.burst | {CLI}.cloudwatch | {CLI}.deployed | {CLI}.observe | {CLI}.size | {CLI}.terminal",
-                f"{CLI}.addresses | {CLI}.names",
+                f"{CLI}.burst | {CLI}.cdk | {CLI}.cloudwatch | {CLI}.deployed | {CLI}.observe | {CLI}.size"
+                f" | {CLI}.terminal",
+                f"{CLI}.addresses | {CLI}.causes | {CLI}.names",
                 f"{CLI}.signing_secrets",
                 f"{CLI}.target | {CLI}.processes | {CLI}.samples | {CLI}.shown | {CLI}.signals",
                 f"{CLI}.errors",

@@ -234,7 +234,7 @@ def steps(spans: Iterable[tuple[float, float]]) -> list[Point]:
     return points
 
 
-def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
+def wait_for(condition: Callable[[], bool], seconds: float, *, longest_pause: float = 0.2) -> bool:
     """Wait until the condition is true, at most so many seconds. Return whether it is."""
     give_up, pause = time.monotonic() + seconds, 0.02
     while not condition():
@@ -242,7 +242,7 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         # Most conditions become true soon. The others are checked less often.
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.2)
+        pause = min(pause * 1.5, longest_pause)
     return True
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 
 from scalable_webhook_cli.errors import CliError
 
@@ -46,6 +47,20 @@ class Target:
         if self.endpoint is None:
             return _of_an_account(service, self.region, self.profile)
         return _of_the_local_aws(service, self.region, self.endpoint, self.key)
+
+    def credentials(self) -> ReadOnlyCredentials:
+        """Return the credentials of its calls, for a call to something else than a service of boto3.
+
+        Raises:
+            CliError: There are none.
+        """
+        if self.endpoint is not None:
+            return ReadOnlyCredentials(self.key, self.key, None)
+        found = boto3.Session(profile_name=self.profile).get_credentials()
+        if found is None:
+            raise CliError("there are no credentials of an account; sign in, or name a --profile")
+        frozen: ReadOnlyCredentials = found.get_frozen_credentials()
+        return frozen
 
 
 @cache

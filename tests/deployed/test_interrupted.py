@@ -24,6 +24,7 @@ PROGRAMS = {
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
     "faults": [*PYTHON, "-m", "tests.faults", "--seed", "1", "--webhooks", "600"],
     "bench": [*PYTHON, "benchmarks/bench.py", "--rounds", "1"],
+    "conformance": [*PYTHON, "-m", "scalable_webhook_cli", "conformance"],
     "local deploy": [*PYTHON, "-m", "scalable_webhook_cli", "local", "deploy", "examples/hello"],
 }
 

@@ -28,6 +28,8 @@ _NEEDED = {
     "bundle of authorities": "webhook_runtime/sinks/*.pem",
     "prices": "scalable_webhook_cli/plan/*.json",
     "events of providers": "scalable_webhook_cli/samples/*.json",
+    "app of the conformance cases": "scalable_webhook_cli/conformance/app/cdk.json",
+    "handler of this app": "scalable_webhook_cli/conformance/app/handler/*.py",
     "py.typed": "*/py.typed",
 }
 _WITH_SOURCE = {"pyproject.toml", "hatch_build.py", "README.md", "API.md", "CHANGELOG.md", "LICENSE"}

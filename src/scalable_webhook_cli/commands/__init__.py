@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from scalable_webhook_cli.commands.conforming import conformance
 from scalable_webhook_cli.commands.local_aws import local
 from scalable_webhook_cli.commands.planning import plan
 from scalable_webhook_cli.commands.redriving import dead_letters, unverified
@@ -28,7 +29,7 @@ app: typer.Typer = typer.Typer(
 app.add_typer(local, name="local")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(unverified, name="unverified")
-for _command in (init, url, status, logs, trace, send, burst, pause, resume, concurrency, plan, size):
+for _command in (init, url, status, logs, trace, send, burst, pause, resume, concurrency, plan, size, conformance):
     app.command()(_command)
 
 

