@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
+from scalable_webhook_cli.errors import CliError
+
 Event: TypeAlias = dict[str, Any]
 
 # One answer has so many events at most. MiniStack says nothing of those after them.
@@ -23,6 +25,10 @@ _LONGEST_PHRASE = 500
 
 class NoLog(Exception):
     """There is no such log group. A function has none before it runs, unless the app has it."""
+
+
+class Denied(CliError):
+    """The log group may not be read. The message says what to allow."""
 
 
 def phrase(text: str) -> str | None:
@@ -97,13 +103,17 @@ def _of_millisecond(logs: Any, group: str, at: int) -> list[Event]:
 
 def _patiently(call: Callable[..., Any], **arguments: Any) -> Any:
     """Call, and wait while CloudWatch is busy: an account has only a few such calls a second."""
+    group = arguments["logGroupName"]
     for wait in (*_WAITS, None):
         try:
             return call(**arguments)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "ResourceNotFoundException":
-                raise NoLog(f"there is no log group {arguments['logGroupName']}") from None
+                raise NoLog(f"there is no log group {group}") from None
+            if code == "AccessDeniedException":
+                action = f"logs:{error.operation_name}"
+                raise Denied(f"the log group {group} cannot be read: allow {action} on it") from None
             if code not in _IS_BUSY or wait is None:
                 raise
             time.sleep(wait)

@@ -30,7 +30,7 @@ NAMES = ("id", "request_id", "message_id")
 HOLD_SECONDS = 1.5
 # A line may arrive so long after its time.
 _LATE_SECONDS = 30
-_BETWEEN_LOOKS_LOCAL, _BETWEEN_LOOKS = 0.5, 2.0
+_BETWEEN_LOOKS_LOCAL, _BETWEEN_LOOKS = 0.25, 2.0
 _READERS = 8
 # The requests whose names are remembered while new lines are awaited.
 _REMEMBERED = 100_000
@@ -118,13 +118,14 @@ def lines(
     """
     reader = _Reader([webhooks] if isinstance(webhooks, DeployedWebhook) else webhooks)
     end = time.monotonic() + follow
-    held = _Held(id)
-    held.add(reader.read(since) if id is None else _found(reader, since, id), is_history=True)
+    wanted = None if id is None else _Wanted(id)
+    held = _Held(wanted)
+    held.add(_read(reader, since, wanted), is_history=True)
     while (left := end - time.monotonic()) > 0:
         yield from held.due(hold)
         time.sleep(min(reader.pause, left))
         reader.forget()
-        held.add(reader.read(max(since, reader.latest - _LATE_SECONDS)))
+        held.add(_read(reader, max(since, reader.latest - _LATE_SECONDS), wanted))
     yield from held.rest()
 
 
@@ -214,7 +215,8 @@ class _Wanted:
         self._names = {(kind, id) for kind in NAMES}
 
     @property
-    def requests(self) -> set[str]:
+    def searched(self) -> set[str]:
+        """The names by which all of its lines are found."""
         return {name for kind, name in self._names if kind == "request_id"}
 
     def has(self, line: Line) -> bool:
@@ -230,27 +232,24 @@ class _Wanted:
                     self._names |= {(kind, line.name(kind)) for kind in NAMES[1:] if line.name(kind)}
 
 
-def _found(reader: _Reader, since: float, id: str) -> list[Line]:
-    """Search for a webhook. The line of API Gateway has its request id alone."""
-    if reader.is_local:
+def _read(reader: _Reader, since: float, wanted: _Wanted | None) -> list[Line]:
+    """Return the new lines. For one webhook, search: the line of API Gateway has its request id alone."""
+    if wanted is None or reader.is_local:
         return reader.read(since)  # one call is less than several searches
-    wanted, found = _Wanted(id), list[Line]()
-    asked: set[str] = set()
-    new = {id}
-    while new:
+    found, asked = list[Line](), set[str]()
+    while new := wanted.searched - asked:
         for name in sorted(new):
             found += reader.read(since, cloudwatch.phrase(name))
         wanted.learn(found)
         asked |= new
-        new = wanted.requests - asked
     return found
 
 
 class _Held:
-    """Lines that were read, and not yielded yet. ``id`` is None if every line is wanted."""
+    """Lines that were read, and not yielded yet. ``wanted`` is None if every line is."""
 
-    def __init__(self, id: str | None) -> None:
-        self._wanted = None if id is None else _Wanted(id)
+    def __init__(self, wanted: _Wanted | None) -> None:
+        self._wanted = wanted
         # Each with the time since when it waits.
         self._waiting: list[tuple[float, Line]] = []
         # The id and the path of a request.

@@ -1,15 +1,14 @@
 """Follow webhooks that were sent until each has ended, by the log lines of their stages."""
 
-import json
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from scalable_webhook_cli import log_lines
+from scalable_webhook_cli.cloudwatch import Denied
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.events import message_of
 from webhook_runtime.contract.settings import ConsumerSettings
 
 # Nothing is left to do for these.
@@ -17,9 +16,8 @@ ENDED_WELL = ("stored", "duplicate", "dropped", "handshake")
 # No other line follows these.
 ENDED = (*ENDED_WELL, "dead-lettered", "unverified", "rejected")
 _RANKS = {"queued": 1, "failed": 2, **dict.fromkeys(ENDED, 3)}
-_STAGES = ("Publisher", "Consumer")
-# Seconds. CloudWatch may show a line so long after its time, and the clock of this machine may be wrong by as much.
-_LATE = 60.0
+# Seconds by which the clock of this machine may be wrong.
+_CLOCKS_DIFFER = 60.0
 
 
 @dataclass(frozen=True)
@@ -78,22 +76,21 @@ def follow(
         CliError: The logs may not be read.
     """
     outcomes = dict.fromkeys(request_ids, Outcome())
-    groups = [name for name, stage in webhook.log_groups.items() if stage in _STAGES]
-    # The id of a single one selects its lines, and the name of the field those about any webhook.
-    pattern = f'"{next(iter(outcomes))}"' if len(outcomes) == 1 else '"request_id"'
-    give_up, latest = time.monotonic() + seconds, since
-    pause, longest = (0.1, 0.5) if webhook.target.endpoint else (1.0, 3.0)
-    while True:
-        for line, at in (each for group in groups for each in _lines(webhook, group, pattern, latest - _LATE)):
-            latest = max(latest, at)
-            id, found = line.get("request_id"), Outcome(str(line.get("message")), line)
+    waiting = set(outcomes)
+    only = next(iter(outcomes)) if len(outcomes) == 1 else None
+    try:
+        for line in log_lines.lines(webhook, since - _CLOCKS_DIFFER, only, follow=seconds, hold=0):
+            id, found = line.name("request_id"), Outcome(message_of(line), line.fields)
             if id in outcomes and _is_news(found, outcomes[id]):
                 outcomes[id] = found
                 tell(id, found)
-        if all(outcome.has_ended for outcome in outcomes.values()) or time.monotonic() >= give_up:
-            return outcomes
-        time.sleep(min(pause, max(give_up - time.monotonic(), 0)))
-        pause = min(pause * 1.5, longest)
+                if found.has_ended:
+                    waiting.discard(id)
+            if not waiting:
+                break
+    except Denied as error:
+        raise CliError(f"{error}, or pass --wait 0") from None
+    return outcomes
 
 
 def _is_news(found: Outcome, known: Outcome) -> bool:
@@ -101,33 +98,3 @@ def _is_news(found: Outcome, known: Outcome) -> bool:
     rank, before = _RANKS.get(found.kind, 0), _RANKS.get(known.kind, 0)
     is_later = found.kind == "failed" and str(found.fields.get("timestamp")) > str(known.fields.get("timestamp"))
     return rank > before or (rank == before and is_later)
-
-
-def _lines(
-    webhook: DeployedWebhook, group: str, pattern: str, since: float
-) -> Iterator[tuple[Mapping[str, Any], float]]:
-    """Yield the lines of JSON in a log group, each with its time."""
-    pages = webhook.target.client("logs").get_paginator("filter_log_events")
-    asked = {"logGroupName": group, "startTime": max(round(since * 1000), 0), "filterPattern": pattern}
-    try:
-        for page in pages.paginate(**asked):
-            for event in page["events"]:
-                for line in event["message"].splitlines():
-                    if line.startswith("{") and isinstance(parsed := _parsed(line), dict):
-                        yield parsed, event["timestamp"] / 1000
-    except ClientError as error:
-        match error.response["Error"]["Code"]:
-            case "ResourceNotFoundException":  # an existing function that was never called
-                return
-            case "AccessDeniedException":
-                raise CliError(
-                    f"the log group {group} cannot be read: allow logs:FilterLogEvents on it, or pass --wait 0"
-                ) from None
-        raise
-
-
-def _parsed(line: str) -> object:
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None

@@ -278,7 +278,7 @@ def test_any_lines_in_any_order_are_all_told_once_in_the_order_of_time(
 @given(st.lists(st.lists(st.tuples(MOMENTS, st.sampled_from(STAGES)), max_size=8), max_size=6), st.booleans())
 def test_lines_that_are_held_back_are_all_told_once(rounds: list[list[tuple[float, str]]], by_id: bool) -> None:
     fields = json.loads(said(NOON, "stored")) if by_id else {}
-    held, told, count = log_lines._Held("evt_1" if by_id else None), list[Line](), 0
+    held, told, count = log_lines._Held(log_lines._Wanted("evt_1") if by_id else None), list[Line](), 0
     for arriving in rounds:
         new = [Line("w", stage, at, "INFO", "", fields, count + n) for n, (at, stage) in enumerate(arriving)]
         count += len(new)
@@ -334,7 +334,7 @@ def test_a_busy_cloudwatch_is_asked_again(aws: Aws, run: Commands, monkeypatch: 
 
 def test_a_missing_permission_is_named(aws: Aws, run: Commands) -> None:
     aws.forbidden = {"logs:FilterLogEvents"}
-    assert "not authorized to perform: logs:FilterLogEvents" in run.error("logs")
+    assert "cannot be read: allow logs:FilterLogEvents on it" in run.error("logs")
 
 
 def test_a_function_that_has_not_run_has_no_lines(run: Commands) -> None:
