@@ -109,7 +109,8 @@ def _status(webhook: DeployedWebhook, endpoints: Sequence[deployed.DeployedEndpo
     letters = known(lambda: _depth(webhook, webhook.dead_letter_queue_url), "dead_lettered")
     unverified = known(lambda: _unverified(webhook), "unverified")
     batches = known(lambda: _batches(webhook), "stored", "failed")
-    oldest = None if queue is None else known(lambda: _oldest_seconds(webhook, sum(queue)), "oldest_seconds")
+    retried = 0 if batches is None else batches["retried_seconds"]
+    oldest = None if queue is None else known(lambda: _oldest_seconds(webhook, sum(queue), retried), "oldest_seconds")
     mapping = known(throttles.of(webhook).describe, "paused", "concurrency")
     tags = known(throttles.of(webhook).tags, "paused_by", "breaker") if mapping is not None else None
     state, by = state_in(tags or {}), (tags or {}).get(PAUSED_BY)
@@ -153,7 +154,10 @@ def _unverified(webhook: DeployedWebhook) -> int:
 
 
 def _batches(webhook: DeployedWebhook) -> Counter[str]:
-    """Return the outcomes of the last hour, by the line that the consumer writes at the end of each batch."""
+    """Return the outcomes of the last hour, by the line that the consumer writes at the end of each batch.
+
+    ``retried_seconds`` is the highest age in a batch that failed lately.
+    """
     if webhook.hides_webhooks:
         raise _Unknown(webhook.hides_webhooks)
     counts: Counter[str] = Counter()
@@ -167,6 +171,9 @@ def _batches(webhook: DeployedWebhook) -> Counter[str]:
     for batch in fits.batches(texts):
         if batch["ended"] >= begin * 1000 and batch.get("logger") == LOGGER:
             counts.update({name: number for name in ("stored", "failed") if type(number := batch.get(name)) is int})
+            is_late = batch["ended"] >= (time.time() - 60 * _METRIC_MINUTES) * 1000
+            if is_late and batch["failed"] and type(age := batch.get("oldest")) is int:
+                counts["retried_seconds"] = max(counts["retried_seconds"], age)
     return counts
 
 
@@ -178,8 +185,11 @@ def _breaker(webhook: DeployedWebhook, paused_by: str | None, state: Mapping[str
     return "open" if paused_by == BREAKER else "closed"
 
 
-def _oldest_seconds(webhook: DeployedWebhook, messages: int) -> float:
-    """Return the age of the oldest message of the queue, without receiving it."""
+def _oldest_seconds(webhook: DeployedWebhook, messages: int, retried: float) -> float:
+    """Return the age of the oldest message of the queue, without receiving it.
+
+    SQS's own metric is blind for a message after some tries. ``retried`` is the age of the oldest one of them.
+    """
     if not messages:
         return 0
     if webhook.target.endpoint is not None:
@@ -194,9 +204,10 @@ def _oldest_seconds(webhook: DeployedWebhook, messages: int) -> float:
         Period=60,
         Statistics=["Maximum"],
     )["Datapoints"]
-    if not points:
+    if not points and not retried:
         raise _Unknown(f"CloudWatch has no ApproximateAgeOfOldestMessage of the last {_METRIC_MINUTES} minutes")
-    return float(max(points, key=lambda point: point["Timestamp"])["Maximum"])
+    last = max(points, key=lambda point: point["Timestamp"], default={"Maximum": 0})
+    return float(max(last["Maximum"], retried))
 
 
 def _oldest_local(webhook: DeployedWebhook) -> float:

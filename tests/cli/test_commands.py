@@ -181,7 +181,8 @@ def test_an_app_that_is_not_there_starts_no_local_aws(tmp_path: Path, monkeypatc
 def test_a_shell_completes_commands_and_the_names_of_webhooks(
     deployed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = [DeployedWebhook(Target(), name, "", "", "") for name in ("Orders/Webhook", "Refunds/Webhook")]
+    names = ("Orders/Webhook", "Refunds/Webhook", "Refunds/Weekly")
+    found = [DeployedWebhook(Target(), name, "", "", "") for name in names]
     deployed()
     monkeypatch.setattr("scalable_webhook_cli.deployed.webhooks", lambda _: found)
 
@@ -192,7 +193,10 @@ def test_a_shell_completes_commands_and_the_names_of_webhooks(
 
     assert "pause" in completed("scalable-webhook pa")
     assert completed("scalable-webhook pause Or") == ["Orders/Webhook"]
-    assert completed("scalable-webhook pause ") == ["Orders/Webhook", "Refunds/Webhook"]
+    for command in ("pause", "logs", "status", "trace evt_1 -w", "send -w"):
+        assert completed(f"scalable-webhook {command} ") == list(names)
+    # A last part that is the name of one alone.
+    assert completed("scalable-webhook pause We") == ["Weekly"]
 
 
 def test_a_shell_completes_nothing_without_a_local_aws(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,6 +115,17 @@ def test_the_age_in_an_account_is_that_of_cloudwatch_or_not_known(run: Commands,
     assert told(run, *ACCOUNT)["oldest_seconds"] == 3
 
 
+def test_a_webhook_that_is_tried_again_counts_though_the_metric_of_sqs_is_blind_for_it(run: Commands, aws: Aws) -> None:
+    aws.depths = {"queue": (0, 0, 1)}
+    for at, failed, oldest in ((NOON, 1, 700), (NOON + 100, 1, 650), (NOON + 200, 0, 900)):
+        aws.log("Consumer", at, batch(at, 2, failed, oldest=oldest))
+    assert told(run, *ACCOUNT)["oldest_seconds"] == 700
+    aws.points = [{"Timestamp": datetime(2026, 1, 1, tzinfo=UTC), "Maximum": 30.0}]
+    assert told(run, *ACCOUNT)["oldest_seconds"] == 700
+    aws.depths = {"queue": (0, 0, 0)}
+    assert told(run, *ACCOUNT)["oldest_seconds"] == 0
+
+
 @pytest.mark.parametrize(
     ("tags", "state", "breaker", "line"),
     [

@@ -1,5 +1,6 @@
 """The options that the commands share: they name an AWS and a webhook in it. And the question before a change."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -15,18 +16,27 @@ from scalable_webhook_cli.target import Target
 from webhook_runtime.contract.providers import Provider
 
 
-def _names(incomplete: str) -> list[str]:
-    """Complete the name of a webhook of the local AWS. A shell shows no error."""
+def complete_name(incomplete: str) -> list[str]:
+    """Complete the name of a webhook of the local AWS, or its last part. A shell shows no error."""
     try:
         found = [each.name for target in targets(None, None) for each in deployed.webhooks(target)]
     except Exception:
         return []
-    return sorted(name for name in found if name.startswith(incomplete))
+    last_parts = Counter(name.rpartition("/")[2] for name in found)
+    unique = [part for part, number in last_parts.items() if number == 1 and incomplete]
+    return sorted(name for name in {*found, *unique} if name.startswith(incomplete))
 
 
 _ONE = "Name of a webhook, or its last part. Default: the only one."
-Name = Annotated[str | None, typer.Argument(help=_ONE, metavar="WEBHOOK", autocompletion=_names)]
-Webhook = Annotated[str | None, typer.Option("--webhook", "-w", help=_ONE, metavar="NAME", autocompletion=_names)]
+_EVERY = "Name of a webhook, or its last part. Default: every one."
+Name = Annotated[str | None, typer.Argument(help=_ONE, metavar="WEBHOOK", autocompletion=complete_name)]
+Webhook = Annotated[
+    str | None, typer.Option("--webhook", "-w", help=_ONE, metavar="NAME", autocompletion=complete_name)
+]
+AnyName = Annotated[str | None, typer.Argument(help=_EVERY, metavar="[WEBHOOK]", autocompletion=complete_name)]
+AnyWebhook = Annotated[
+    str | None, typer.Option("--webhook", "-w", help=_EVERY, metavar="NAME", autocompletion=complete_name)
+]
 Profile = Annotated[str | None, typer.Option(help="Profile of an account. Default: the local AWS.")]
 Region = Annotated[str | None, typer.Option(help="Region of an account. Default: the local AWS.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before a change in an account.")]

@@ -14,7 +14,7 @@ from scalable_webhook_cli import log_lines
 from scalable_webhook_cli import status as statuses
 from scalable_webhook_cli import story as stories
 from scalable_webhook_cli.commands import options
-from scalable_webhook_cli.commands.options import Json, Name, Profile, Region
+from scalable_webhook_cli.commands.options import AnyName, AnyWebhook, Json, Name, Profile, Region, complete_name
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.events import event, text_of
 from scalable_webhook_cli.log_lines import LEVELS, Line
@@ -23,10 +23,6 @@ from scalable_webhook_cli.rows import Rows
 from scalable_webhook_cli.story import Route, Story
 from scalable_webhook_cli.terminal import console, in_one_sentence, say, say_json, say_row, status_line
 
-AnyWebhook = Annotated[
-    str | None,
-    typer.Argument(help="Name of a webhook, or its last part. Default: every one.", metavar="[WEBHOOK]"),
-]
 Since = Annotated[str, typer.Option(help="Age of the oldest line, such as 90s, 2h or 3d.", metavar="TIME")]
 
 
@@ -50,6 +46,7 @@ def logs(
         typer.Argument(
             help="Name of a webhook, or its last part. Default: every one locally, the only one of an account.",
             metavar="[WEBHOOK]",
+            autocompletion=complete_name,
         ),
     ] = None,
     id: Annotated[
@@ -96,12 +93,7 @@ def logs(
 @in_one_sentence
 def trace(
     id: Annotated[str, typer.Argument(help="Id of a webhook, of its request or of its message.", metavar="ID")],
-    webhook: Annotated[
-        str | None,
-        typer.Option(
-            "--webhook", "-w", help="Name of a webhook, or its last part. Default: every one.", metavar="NAME"
-        ),
-    ] = None,
+    webhook: AnyWebhook = None,
     since: Since = "1d",
     profile: Profile = None,
     region: Region = None,
@@ -134,7 +126,7 @@ def trace(
 
 
 @in_one_sentence
-def status(name: AnyWebhook = None, profile: Profile = None, region: Region = None, as_json: Json = False) -> None:
+def status(name: AnyName = None, profile: Profile = None, region: Region = None, as_json: Json = False) -> None:
     """Print how many webhooks wait, fail and are stored, and whether the consumer is paused.
 
     It only reads, and receives no message. A table if there are several webhooks.
