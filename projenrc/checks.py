@@ -160,7 +160,7 @@ LAYERS = {
                 f"{CLI}.gateway",
                 f"{CLI}.local",
                 f"{CLI}.status | {CLI}.story | {CLI}.rows",
-                f"{CLI}.deliveries | {CLI}.outcomes",
+                f"{CLI}.deliveries | {CLI}.outcomes | {CLI}.stored",
                 f"{CLI}.events",
                 f"{CLI}.log_lines",
                 f"{CLI}.throttle | {CLI}.plan | {CLI}.dead_letters",

@@ -46,6 +46,12 @@ class DeployedWebhook:
         """The name of the consumer."""
         return str(self._mapping["FunctionArn"].split(":")[6])
 
+    @property
+    def sink(self) -> str:
+        """The kind of its sink, such as ``dynamodb``. Empty: its consumer is an existing function."""
+        module, _, name = self._configuration.get("Handler", "").rpartition(".")
+        return name if module == "webhook_runtime.handlers" else ""
+
     @cached_property
     def queue_url(self) -> str:
         arn = self._mapping["EventSourceArn"].split(":")

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,13 @@ class Aws:
             "WEBHOOK_QUEUE_URL": "https://sqs/queue",
             "WEBHOOK_DEAD_LETTER_QUEUE_URL": "https://sqs/letters",
         }
+        self.handler = "app.handler"
         self.logging: dict[str, Any] = {}
         self.depths: dict[str, tuple[int, int, int]] = {}
         self.points: list[dict[str, Any]] = []
         self.functions: dict[str, str] = {}
+        self.items: dict[str, dict[str, Any]] = {}
+        self.objects: dict[tuple[str, str], bytes] = {}
         self.meta = self
         self.region_name = "eu-west-1"
         self.endpoint_url = "https://amazonaws.com"
@@ -131,6 +135,16 @@ class Aws:
         ][begin : begin + self.page]
         events = [{name: value for name, value in event.items() if name != "logStreamName"} for event in found]
         return {"events": events, "nextForwardToken": str(begin + len(found))}
+
+    # The sink and the bucket.
+
+    def get_item(self, **asked: Any) -> dict[str, Any]:
+        self._may("dynamodb:GetItem")
+        item = self.items.get(asked["Key"]["id"]["S"])
+        return {} if item is None else {"Item": item}
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        return {"Body": BytesIO(self.objects[Bucket, Key])}
 
     # Stacks.
 
@@ -194,7 +208,8 @@ class Aws:
 
     def get_function_configuration(self, FunctionName: str) -> dict[str, Any]:
         self._may("lambda:GetFunctionConfiguration")
-        return {"Environment": {"Variables": self.variables}, "LoggingConfig": self.logging}
+        told = {"Handler": self.handler, "LoggingConfig": self.logging}
+        return {"Environment": {"Variables": self.variables}} | told
 
     def list_tags(self, Resource: str) -> dict[str, Any]:
         self._may("lambda:ListTags")

@@ -13,7 +13,7 @@ from rich.cells import set_cell_size
 from rich.console import Console
 from typer.testing import CliRunner
 
-from scalable_webhook_cli.commands import app, options
+from scalable_webhook_cli.commands import app, options, payloads
 from scalable_webhook_cli.commands import redriving as commands
 from scalable_webhook_cli.dead_letters import look as looks
 from scalable_webhook_cli.target import Target
@@ -224,7 +224,7 @@ def test_a_payload_in_a_pipe_is_exact(payload: bytes, account: Account, monkeypa
 
 
 def test_a_payload_on_a_terminal_is_escaped(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_is_terminal", lambda: True)
+    monkeypatch.setattr(payloads, "is_alone", lambda *, raw: raw)
     account.sqs.put(DEAD_LETTERS, set_aside(webhook(b"\xff\x1b[2J\nsecond", id="evt_1"), "Busy", sent_at=1))
     lines = output("evt_1", "--payload").decode().splitlines()
     assert lines[0].startswith("id ")

@@ -504,6 +504,23 @@ class TestEvents:
         assert (headers["X-GitHub-Event"], body) == ("release", b"\xff\x00not JSON")
         assert verified(GITHUB, endpoint) == headers["X-GitHub-Delivery"]
 
+    def test_a_payload_of_standard_input_may_get_a_new_id(self, run: Run, endpoint: Endpoint) -> None:
+        body = b'{"id": "evt_1", "type": "invoice.paid"}'
+        assert run("send", "--data", "-", "--wait", 0, input=body).exit_code == 0
+        assert run("send", "--data", "-", "--new-id", "--wait", 0, input=body).exit_code == 0
+        (*_, same), (*_, new) = endpoint.got
+        assert same == body
+        assert json.loads(new)["type"] == "invoice.paid"
+        assert json.loads(new)["id"] != "evt_1"
+        assert verified(STRIPE, endpoint, at=1) == json.loads(new)["id"]
+        result = run("send", "--data", "missing")
+        assert (result.exit_code, "--data must be a file or -, got 'missing': No such file" in result.stderr) == (
+            1,
+            True,
+        )
+        result = run("send", "invoice.paid", "--new-id")
+        assert (result.exit_code, "--new-id needs --data" in result.stderr) == (1, True)
+
     def test_a_word_that_is_neither_is_rejected(self, run: Run, services: Services, endpoint: Endpoint) -> None:
         services.endpoints = {"Shop/Webhook": ("/", PARTNER)}
         result = run("send", "strpe")

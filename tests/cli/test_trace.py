@@ -1,5 +1,6 @@
 """``scalable-webhook trace``: the whole story of one webhook, and what is known of it now."""
 
+import base64
 import time
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from scalable_webhook_cli.commands import app, payloads
 from scalable_webhook_cli.log_lines import Line
 from scalable_webhook_cli.story import Delivery, Route, known, stories
 
@@ -201,3 +204,71 @@ def test_a_delivery_of_fields_of_other_types_is_told() -> None:
         for value in OF_OTHER_TYPES:
             fields = {"timestamp": "", "logger": "webhook", "message": message} | dict.fromkeys(names, value)
             assert known(Delivery("r", [Line("w", "consumer", NOON, "INFO", "", fields)]), Route(), NOW)
+
+
+# The payload in the sink.
+
+
+def raw(*arguments: str) -> bytes:
+    result = CliRunner().invoke(app, ["trace", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout_bytes
+
+
+@pytest.fixture
+def table(aws: Aws) -> None:
+    aws.handler = "webhook_runtime.handlers.dynamodb"
+    aws.variables["WEBHOOK_TABLE_NAME"] = "orders"
+    aws.stored(NOON, "evt_1")
+
+
+@pytest.mark.parametrize("payload", [b"", b"\0\xff\x1b[2J", "é\n".encode(), b'{"a": 1}'])
+@pytest.mark.usefixtures("table")
+def test_a_stored_payload_is_read_from_the_table_byte_for_byte(payload: bytes, run: Commands, aws: Aws) -> None:
+    aws.items["/#evt_1"] = {"payload": dynamodb(payload)}
+    assert raw("evt_1", "--payload") == raw("evt_1", "--raw") == payload
+    (told,) = run.json_lines("trace", "evt_1", "--payload", "--json")[0]
+    assert told.get("payload", "").encode() == payload or base64.b64decode(told["payload_base64"]) == payload
+
+
+@pytest.mark.usefixtures("table")
+def test_a_stored_payload_on_a_terminal_is_below_the_story(
+    run: Commands, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payloads, "is_alone", lambda *, raw: raw)
+    aws.items["/#evt_1"] = {"payload": dynamodb(b"\x1b[2J")}
+    lines = run.lines("trace", "evt_1", "--payload")
+    assert lines[0].startswith("Orders/Webhook")
+    assert lines[-2:] == ["", r"\x1b[2J"]
+
+
+@pytest.mark.usefixtures("table")
+def test_a_large_payload_is_read_from_the_bucket(run: Commands, aws: Aws) -> None:
+    aws.variables["WEBHOOK_PAYLOAD_BUCKET"] = "payloads"
+    aws.items["/#evt_1"] = {"payload_object": {"S": "stored/x"}}
+    aws.objects["payloads", "stored/x"] = b"large"
+    assert run
+    assert raw("evt_1", "--raw") == b"large"
+
+
+@pytest.mark.usefixtures("table")
+def test_a_payload_that_is_not_there_is_an_error_that_says_why(run: Commands, aws: Aws) -> None:
+    assert "the table orders does not have evt_1: it is not stored" in run.error("trace", "evt_1", "--payload")
+    aws.forbidden = {"dynamodb:GetItem"}
+    assert "allow dynamodb:GetItem on it" in run.error("trace", "evt_1", "--payload")
+    aws.handler = "webhook_runtime.handlers.postgres"
+    assert "the sink of Orders/Webhook is no DynamoDB table" in run.error("trace", "evt_1", "--payload")
+
+
+@pytest.mark.usefixtures("table")
+def test_of_several_webhooks_with_one_id_no_payload_is_written_alone(run: Commands, aws: Aws) -> None:
+    aws.log("Consumer", NOON + 5, said(NOON + 5, "stored", "evt_1", "r9", attempt=1).replace('"/"', '"/other"'))
+    said_why = run.error("trace", "evt_1", "--raw")
+    assert "evt_1 is the id of 2 webhooks: Orders/Webhook at /, Orders/Webhook at /other" in said_why
+
+
+def dynamodb(payload: bytes) -> dict[str, Any]:
+    try:
+        return {"S": payload.decode()}
+    except UnicodeDecodeError:
+        return {"B": payload}

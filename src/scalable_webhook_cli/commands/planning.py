@@ -72,7 +72,7 @@ def plan(
 ) -> None:
     """Simulate a burst, and an outage of the sink, with what is deployed.
 
-    It reads the template, sends nothing, and writes nothing.
+    It only reads, and sends nothing.
     """
     if from_logs and (batch_milliseconds is not None or webhook_milliseconds is not None):
         raise CliError(

@@ -1,7 +1,6 @@
 """``scalable-webhook dead-letters`` and ``unverified``: look at the messages that are set aside, and repair them."""
 
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from scalable_webhook_cli.commands import options
+from scalable_webhook_cli.commands import options, payloads
 from scalable_webhook_cli.commands.options import Json, Name, Profile, Region, Webhook, Yes
+from scalable_webhook_cli.commands.payloads import Payload, Raw
 from scalable_webhook_cli.dead_letters.find import find, find_one
 from scalable_webhook_cli.dead_letters.look import look
 from scalable_webhook_cli.dead_letters.message import Message
@@ -90,16 +90,14 @@ class _Aside:
             message = find_one(queue, id)
         payload = payload_of(message, self.webhook) if with_payload else None
         if as_json:
-            say_json(message.told() | ({} if payload is None else _payload_told(payload)))
-        elif payload is not None and (raw or not _is_terminal()):
-            sys.stdout.flush()
-            sys.stdout.buffer.write(payload)
-            sys.stdout.buffer.flush()
+            say_json(message.told() | ({} if payload is None else payloads.told(payload)))
+        elif payload is not None and payloads.is_alone(raw=raw):
+            payloads.write(payload)
         else:
             for line in _lines(message):
                 say(line)
             if payload is not None:
-                say(f"\n{payload.decode(errors='backslashreplace')}")
+                payloads.show(payload)
 
     def redrive(self, error: str | None, ids: Sequence[str], rate: int | None, *, yes: bool, as_json: bool) -> None:
         queue, to = self.queue, Queue(self.webhook.target, self.webhook.queue_url)
@@ -221,20 +219,9 @@ class _Aside:
         say(f"not seen: about {number:,}; {why}")
 
 
-def _is_terminal() -> bool:
-    return sys.stdout.isatty()
-
-
 def _is_asked() -> bool:
     """Tell whether a person can answer."""
     return sys.stdin.isatty()
-
-
-def _payload_told(payload: bytes) -> dict[str, str]:
-    try:
-        return {"payload": payload.decode()}
-    except UnicodeDecodeError:
-        return {"payload_base64": b64encode(payload).decode()}
 
 
 def _lines(message: Message) -> Iterator[str]:
@@ -276,11 +263,8 @@ def _group(kind: _Kind) -> typer.Typer:
             typer.Argument(help="Id of the webhook, of its request or of SQS, or the beginning of one.", metavar="ID"),
         ],
         webhook: Webhook = None,
-        payload: Annotated[
-            bool,
-            typer.Option("--payload", help="Print the payload as well; in a pipe the payload alone, byte for byte."),
-        ] = False,
-        raw: Annotated[bool, typer.Option("--raw", help="Print the payload alone, byte for byte.")] = False,
+        payload: Payload = False,
+        raw: Raw = False,
         profile: Profile = None,
         region: Region = None,
         as_json: Json = False,

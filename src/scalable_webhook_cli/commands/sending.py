@@ -1,6 +1,7 @@
 """``scalable-webhook send`` and ``burst``."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,8 +38,10 @@ def send(
         str | None, typer.Argument(help="Event, such as invoice.paid. Without one, list them.", metavar="EVENT")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="File with the payload, sent byte for byte.")
+        Path | None,
+        typer.Option(help="File with the payload, sent byte for byte. -: standard input.", metavar="FILE"),
     ] = None,
+    new_id: Annotated[bool, typer.Option("--new-id", help="Give the payload of --data a new id.")] = False,
     webhook: Webhook = None,
     header: Header = None,
     bad_signature: Annotated[bool, typer.Option("--bad-signature", help="Sign with another secret.")] = False,
@@ -54,6 +57,8 @@ def send(
     Exits with 1 unless it was stored, or dropped by event_filters; with --bad-signature, unless it was rejected. If the
     local AWS lacks the secret, it gets one for tests.
     """
+    if new_id and data is None:
+        raise CliError("--new-id needs --data: an event without it has a new id anyway")
     known, name = _asked(provider, event)
     is_a_question = name is None and data is None
     if known is None or not is_a_question:
@@ -63,11 +68,14 @@ def send(
         _list(known, as_json)
         return
     _require_event(to, known, name, is_own=data is not None)
+    body = None if data is None else _read(data)
+    if body is not None and new_id:
+        body = deliveries.with_id(body, to.scheme)
     what = f"{known.method} {name or ''}".strip() if known else "a webhook"
     options.confirm(f"send {what}{' twice' if twice else ''} to {to.name}", to.target, yes=yes)
     headers = _headers(header)
     secret = _secret(to, headers, bad=bad_signature)
-    sent = _event(to, known, name, data.read_bytes() if data else None, bad=bad_signature)
+    sent = _event(to, known, name, body, bad=bad_signature)
     request = deliveries.signed(to, sent, secret, headers, known)
     following = Following(to, sent, wait, is_bad=bad_signature, is_quiet=as_json)
     delivered = []
@@ -150,6 +158,13 @@ def show_report(report: bursts.Report) -> None:
     if report.milliseconds:
         times = " / ".join(f"{report.percentile(percent):.0f}" for percent in (50, 95, 99))
         say(f"p50 / p95 / p99: {times} ms")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == Path("-") else file.read_bytes()
+    except OSError as error:
+        raise CliError(f"--data must be a file or -, got {str(file)!r}: {error.strerror}") from None
 
 
 def _asked(provider: str | None, event: str | None) -> tuple[Provider | None, str | None]:

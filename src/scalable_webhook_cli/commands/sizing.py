@@ -36,7 +36,7 @@ def size(
 ) -> None:
     """Find the max_concurrency that a database of RDS or Aurora can handle.
 
-    With --account it reads the limits of API Gateway and Lambda that are in force, and writes nothing.
+    It only reads: with --account the limits of API Gateway and Lambda that are in force.
     """
     units = None if max_acu is None else (min_acu, max_acu)
     if instance_class and units:

@@ -10,11 +10,12 @@ import typer
 from rich.segment import Segment
 from rich.style import Style
 
-from scalable_webhook_cli import log_lines
+from scalable_webhook_cli import log_lines, stored
 from scalable_webhook_cli import status as statuses
 from scalable_webhook_cli import story as stories
-from scalable_webhook_cli.commands import options
+from scalable_webhook_cli.commands import options, payloads
 from scalable_webhook_cli.commands.options import AnyName, AnyWebhook, Json, Name, Profile, Region, complete_name
+from scalable_webhook_cli.commands.payloads import Payload, Raw
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.events import event, text_of
 from scalable_webhook_cli.log_lines import LEVELS, Line
@@ -95,13 +96,15 @@ def trace(
     id: Annotated[str, typer.Argument(help="Id of a webhook, of its request or of its message.", metavar="ID")],
     webhook: AnyWebhook = None,
     since: Since = "1d",
+    payload: Payload = False,
+    raw: Raw = False,
     profile: Profile = None,
     region: Region = None,
     as_json: Json = False,
 ) -> None:
     """Tell the story of one webhook: every stage, retry and redrive, and what is known of it now.
 
-    It only reads. Exits with 1 if no log has the id.
+    It only reads. Exits with 1 if no log has the id. The payload is read from the sink, which must be a DynamoDB table.
     """
     begin = time.time() - quantities.seconds(since, "--since")
     webhooks = options.webhooks(webhook, profile, region)
@@ -116,13 +119,29 @@ def trace(
         # Several webhooks may share the function that wrote a line.
         return Route.of(by_name[name]) if name in by_name else Route()
 
+    def kept(story: Story) -> bytes:
+        if story.webhook not in by_name:
+            raise CliError(f"the log is that of {story.webhook}; name one with --webhook to see its payload")
+        return stored.payload_of(by_name[story.webhook], story.mount, story.id)
+
+    with_payload = payload or raw
     if as_json:
-        say_json([stories.told(story, route(story.webhook)) for story in found])
+        more = [payloads.told(kept(story)) if with_payload else {} for story in found]
+        told = [stories.told(story, route(story.webhook)) for story in found]
+        say_json([one | other for one, other in zip(told, more, strict=True)])
+        return
+    if with_payload and payloads.is_alone(raw=raw):
+        if len(found) > 1:
+            names = ", ".join(f"{text_of(story.webhook)} at {text_of(story.mount)}" for story in found)
+            raise CliError(f"{text_of(id)} is the id of {len(found)} webhooks: {names}; name one with --webhook")
+        payloads.write(kept(found[0]))
         return
     for number, story in enumerate(found):
         if number:
             say("")
         _say_story(story, route)
+        if with_payload:
+            payloads.show(kept(story))
 
 
 @in_one_sentence

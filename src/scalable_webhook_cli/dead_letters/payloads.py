@@ -17,8 +17,15 @@ def payload_of(message: Message, webhook: DeployedWebhook) -> bytes:
         CliError: It is in S3 no longer, or may not be read, or has an encoding that no webhook has.
     """
     key = message.payload_key
-    if key is None:
-        return message.payload
+    return message.payload if key is None else in_bucket(webhook, key)
+
+
+def in_bucket(webhook: DeployedWebhook, key: str) -> bytes:
+    """Return the object with this key in the bucket of large payloads.
+
+    Raises:
+        CliError: It is there no longer, or may not be read.
+    """
     bucket = webhook.variables_of(webhook.consumer).get("WEBHOOK_PAYLOAD_BUCKET")
     if bucket is None:
         raise CliError(f"the payload is in S3, at {key}, and {webhook.name} has no large_payloads; switch it on again")
