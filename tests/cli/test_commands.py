@@ -210,6 +210,13 @@ def test_a_shell_completes_nothing_without_a_local_aws(monkeypatch: pytest.Monke
     assert (result.exit_code, result.output.strip()) == (0, "")
 
 
+@pytest.mark.parametrize("group", [[], ["local"], ["dead-letters"], ["unverified"]])
+def test_the_help_has_a_whole_sentence_for_each_command(group: list[str]) -> None:
+    said = CliRunner().invoke(app, [*group, "--help"]).stdout.partition("Commands:")[2]
+    assert said.count("\n") > 4
+    assert "..." not in said
+
+
 def test_the_help_tells_where_a_command_goes_and_how_it_ends() -> None:
     said = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
     assert "With --profile or --region it talks to an account, and asks before it changes something there." in said

@@ -20,7 +20,7 @@ from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.terminal import errors, in_one_sentence, say, say_json, status_line
 
 local: typer.Typer = typer.Typer(
-    help="A local AWS on loopback, without an account and without Docker.", no_args_is_help=True, rich_markup_mode=None
+    help="A local AWS, without an account and without Docker.", no_args_is_help=True, rich_markup_mode=None
 )
 
 

@@ -70,7 +70,7 @@ def plan(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Simulate a burst, and an outage of the sink, with what is deployed.
+    """Simulate a burst or an outage with what is deployed.
 
     It only reads, and sends nothing.
     """

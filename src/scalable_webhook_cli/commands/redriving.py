@@ -240,7 +240,7 @@ def _lines(message: Message) -> Iterator[str]:
 
 def _group(kind: _Kind) -> typer.Typer:
     """Return the commands of one of the queues."""
-    help = f"Look at the messages of the {kind.title}, redrive and delete them."
+    help = f"List, redrive or delete messages of the {kind.title}."
     group = typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None)
 
     def aside(name: str | None, profile: str | None, region: str | None) -> _Aside:

@@ -52,7 +52,9 @@ def send(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Send an event as its provider does, signed with the webhook's secret, and tell what became of it.
+    """Send an event as its provider does, and follow it.
+
+    It is signed with the webhook's secret, and you see what became of it.
 
     Exits with 1 unless it was stored, or dropped by event_filters; with --bad-signature, unless it was rejected. If the
     local AWS lacks the secret, it gets one for tests.

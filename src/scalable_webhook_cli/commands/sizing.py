@@ -34,7 +34,7 @@ def size(
     profile: Annotated[str | None, typer.Option(help="Profile of the account.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the max_concurrency that a database of RDS or Aurora can handle.
+    """Find the max_concurrency for a database of RDS or Aurora.
 
     It only reads: with --account the limits of API Gateway and Lambda that are in force.
     """

@@ -15,7 +15,7 @@ from scalable_webhook_cli.throttle import Throttle
 def pause(
     name: Name = None, profile: Profile = None, region: Region = None, yes: Yes = False, as_json: Json = False
 ) -> None:
-    """Pause a webhook: it accepts requests, and they wait in the queue.
+    """Pause a webhook: its requests wait in the queue.
 
     No try is used up. Batches in progress end first.
     """
@@ -45,7 +45,10 @@ def pause(
 def resume(
     name: Name = None, profile: Profile = None, region: Region = None, yes: Yes = False, as_json: Json = False
 ) -> None:
-    """Resume a paused webhook, at the concurrency that it had."""
+    """Resume a paused webhook.
+
+    It runs at the concurrency that it had.
+    """
     throttle = throttles.of(options.webhook(name, profile, region))
     if throttle.describe()["State"] == "Enabled":
         _tell(throttle, as_json, f"{throttle.name} is not paused")
@@ -66,7 +69,7 @@ def concurrency(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Change the number of batches at a time that the consumer works on."""
+    """Change the number of batches at a time."""
     throttle = throttles.of(options.webhook(name, profile, region))
     throttle.require_concurrency(number)
     before = throttles.concurrency(throttle.describe())

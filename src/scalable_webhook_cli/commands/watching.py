@@ -29,7 +29,7 @@ Since = Annotated[str, typer.Option(help="Age of the oldest line, such as 90s, 2
 
 @in_one_sentence
 def url(name: Name = None, profile: Profile = None, region: Region = None, as_json: Json = False) -> None:
-    """Print the URL of a webhook, to call or to give to a provider.
+    """Print the URL of a webhook, to give to its provider.
 
     It only reads. In a script: `$(scalable-webhook url)`
     """
@@ -63,7 +63,7 @@ def logs(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Print the logs of a webhook, an event a line, in the order in which things happened.
+    """Print the logs, an event a line, in the order of time.
 
     It only reads. In a pipe, and with --json, each line is one of JSON.
     """
@@ -102,7 +102,7 @@ def trace(
     region: Region = None,
     as_json: Json = False,
 ) -> None:
-    """Tell the story of one webhook: every stage, retry and redrive, and what is known of it now.
+    """Tell the story of one webhook, over each retry and redrive.
 
     It only reads. Exits with 1 if no log has the id. The payload is read from the sink, which must be a DynamoDB table.
     """
@@ -146,7 +146,7 @@ def trace(
 
 @in_one_sentence
 def status(name: AnyName = None, profile: Profile = None, region: Region = None, as_json: Json = False) -> None:
-    """Print how many webhooks wait, fail and are stored, and whether the consumer is paused.
+    """Print how many webhooks wait, fail and are stored.
 
     It only reads, and receives no message. A table if there are several webhooks.
     """
