@@ -33,6 +33,7 @@ from webhook_runtime.testing import webhook
 
 from ..faults import pgbouncer
 from ..faults.pgbouncer import PgBouncer
+from ..runtime.doubles import of_botocore
 from .data_api_stub import DataApiStub
 from .http_service import HttpService
 from .link import Link
@@ -343,7 +344,7 @@ def aws(service: str, port: int, key: str = "x") -> Any:
     """Return a client with the settings of the handlers."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
     credentials = CREDENTIALS | {"aws_access_key_id": key, "aws_secret_access_key": key}
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials)
+    return of_botocore(boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials))
 
 
 def _bytes(value: dict[str, Any]) -> bytes:
