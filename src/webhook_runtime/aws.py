@@ -13,6 +13,7 @@ import random
 import re
 import select
 import socket
+import ssl
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ _CHINA = re.compile(r"cn-[a-z]+-\d+")
 # botocore alone knows what these mean.
 _SWITCHES = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT")
 _UNUSUAL = (
-    *("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"),
 )
 
@@ -186,8 +187,7 @@ class JsonClient:
             self._close()
             connection = None
         if connection is None:
-            kind = HTTPSConnection if self._url.scheme == "https" else HTTPConnection
-            self._connection = connection = kind(self._url.hostname or "", self._url.port, timeout=CONNECT_SECONDS)
+            self._connection = connection = _connection(self._url.scheme, self._url.hostname or "", self._url.port)
             try:
                 connection.connect()
             except TimeoutError as error:
@@ -298,14 +298,22 @@ def _error(status: int, headers: HTTPMessage, content: bytes) -> dict[str, Any]:
     told = told if isinstance(told, dict) else {}
     code = str(told.get("__type") or status).partition(":")[0].rpartition("#")[2]
     # SQS tells the names of its errors from before it had this protocol.
-    before, _, rest = headers.get("x-amzn-query-error", "").partition(";")
-    if before and rest and ";" not in rest:
-        code = before
+    before = headers.get("x-amzn-query-error", "").split(";")
+    if len(before) == 2 and before[0]:
+        code = before[0]
     message = told.get("message", told.get("Message", ""))
     return {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
 
 
 # The connection.
+
+
+def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
+    if scheme == "http":
+        return HTTPConnection(host, port, timeout=CONNECT_SECONDS)
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    context = ssl.create_default_context(cafile=bundle)
+    return HTTPSConnection(host, port, timeout=CONNECT_SECONDS, context=context)
 
 
 class _ConnectTimeout(OSError):
@@ -338,6 +346,8 @@ class _Clock(io.RawIOBase):
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         self._sock = sock
+        # It keeps the socket open for an answer that ends with the connection.
+        self._raw = sock.makefile("rb", buffering=0)
         self._end = time.monotonic() + seconds
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -346,9 +356,13 @@ class _Clock(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int | None:
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
         self._sock.settimeout(left)
-        return self._sock.recv_into(buffer)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import Message
 from http.client import HTTPMessage
@@ -40,7 +40,8 @@ REGIONS = [
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_") or name.upper().endswith("_PROXY")]:
+    ours = [name for name in os.environ if name.startswith("AWS_") or name.upper().endswith(("_PROXY", "_CA_BUNDLE"))]
+    for name in ours:
         monkeypatch.delenv(name)
     for name, value in {**KEYS, "AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}.items():
         monkeypatch.setenv(name, value)
@@ -123,7 +124,6 @@ def test_every_region_of_botocore_has_its_endpoint_or_is_left_to_botocore(monkey
         {"AWS_DEFAULT_REGION": "", "AWS_REGION": ""},
         {"AWS_USE_FIPS_ENDPOINT": "true"},
         {"AWS_USE_DUALSTACK_ENDPOINT": "True"},
-        {"AWS_CA_BUNDLE": "/bundle.pem"},
         {"AWS_PROFILE": "other"},
         {"AWS_CONFIG_FILE": "/config"},
         {"HTTPS_PROXY": "http://proxy"},
@@ -152,7 +152,7 @@ def test_an_endpoint_of_the_environment_is_used(service: str, monkeypatch: pytes
 
 # Errors.
 
-CODES = st.sampled_from(["Throttled", "com.amazonaws.sqs#QueueDoesNotExist", "x#A:http://y", "a:b", "", "é"])
+CODES = st.sampled_from(["Throttled", "com.amazonaws.sqs#QueueDoesNotExist", "x#A:http://y", "a:b", "é"])
 TOLD = st.fixed_dictionaries(
     {}, optional={"__type": CODES, "message": st.text(max_size=9), "Message": st.text(max_size=9), "more": st.just(1)}
 )
@@ -200,7 +200,7 @@ class Server:
 
     def __init__(self) -> None:
         self.answers: list[Callable[[BaseHTTPRequestHandler], None]] = [answer({})]
-        self.requests: list[tuple[Mapping[str, str], dict[str, Any]]] = []
+        self.requests: list[tuple[Message, dict[str, Any]]] = []
         self.connections = 0
         server = self
 

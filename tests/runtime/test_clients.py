@@ -22,7 +22,7 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_botocore_is_loaded_at_the_first_call_and_its_client_is_created_once(
     service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = []
+    made: list[str] = []
 
     class Client:
         def ping(self) -> int:

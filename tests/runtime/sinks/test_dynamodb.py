@@ -78,7 +78,7 @@ def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubb
     client, stubber = dynamodb
     calls: list[Any] = []
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": ANY})
-    client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+    client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
     assert list(store(client, webhook(body=b"\xff\x00"))) == [STORED]
     assert {"B": b"\xff\x00"} in calls[0]["Statements"][0]["Parameters"]
 
@@ -178,7 +178,7 @@ class TestWithLargePayloads:
         client, stubber = dynamodb
         calls: list[Any] = []
         stubber.add_response("batch_execute_statement", {"Responses": [{}, {}]}, {"Statements": [ANY] * 2})
-        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
         s3 = S3()
 
         body = b"x" * (self.ITEM + 1)
@@ -204,7 +204,7 @@ class TestWithLargePayloads:
         """Either webhook of one key may keep its payload first, and either may get the item."""
         client, stubber = dynamodb
         calls: list[Any] = []
-        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
         throttled = {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
         duplicate = {"Error": {"Code": "DuplicateItem"}}
         answers: list[dict[str, Any]] = [throttled, {}, duplicate]
