@@ -30,7 +30,7 @@ COMMANDS = (
     "scalable-webhook logs",
     "scalable-webhook dead-letters list",
 )
-_SECRET = "stripe-webhooks"
+_NAME = "stripe-webhooks"
 _FILES = {
     "app.py": f"""\
 from aws_cdk import App, Stack
@@ -39,7 +39,7 @@ from cdk_scalable_webhook import ScalableWebhook, Sink, Source
 
 app = App()
 stack = Stack(app, "Shop")
-secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "{_SECRET}")
+secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "{_NAME}")
 ScalableWebhook(stack, "Hook", source=Source.stripe(secret), sink=Sink.python("handler", "shop.handle"))
 app.synth()
 """,
@@ -69,7 +69,7 @@ def main(picture: Path) -> None:
             file.write_text(text, encoding="utf-8")
         say("deploying the app of the picture with the CDK CLI")
         deploy(emulator, Path(folder))
-        emulator.client("secretsmanager").create_secret(Name=_SECRET, SecretString="whsec_of_no_worth")
+        emulator.client("secretsmanager").create_secret(Name=_NAME, SecretString="whsec_of_no_worth")
         programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": programs, "SCALABLE_WEBHOOK_HOME": str(emulator.home)}
         screens = [Text.assemble((f"$ {command}\n", "bold"), printed(command, environment)) for command in COMMANDS]
