@@ -29,7 +29,7 @@ from cdk_scalable_webhook import ScalableWebhook, Source
 
 app = App()
 stack = Stack(app, "{stack}")
-# {signs_with}.
+# Store it in Secrets Manager: {signs_with}
 # {documentation}
 secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "{secret}")
 ScalableWebhook(stack, "Webhook", path="/{path}", source=Source.{method}(secret))
@@ -80,10 +80,10 @@ def _named(provider: str) -> Provider:
 def _app(stack: str, provider: Provider | None) -> str:
     if provider is None:
         return _APP.format(stack=stack)
-    path = provider.page.removesuffix(".md")
+    path, signs_with = provider.page.removesuffix(".md"), provider.signs_with.replace("``", "")
     return _APP_OF_A_PROVIDER.format(
         stack=stack,
-        signs_with=provider.signs_with.replace("``", ""),
+        signs_with=signs_with[0].lower() + signs_with[1:],
         documentation=provider.documentation,
         secret=f"{path.removesuffix('-webhooks')}-webhooks",
         path=path,
