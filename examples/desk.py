@@ -40,7 +40,7 @@ from cdk_scalable_webhook import ScalableWebhook, Sink, Source
 app = App()
 stack = Stack(app, "Shop")
 secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "{_NAME}")
-ScalableWebhook(stack, "Hook", source=Source.stripe(secret), sink=Sink.python("handler", "shop.handle"))
+ScalableWebhook(stack, "Webhook", source=Source.stripe(secret), sink=Sink.python("handler", "shop.handle"))
 app.synth()
 """,
     "cdk.json": '{ "app": "python3 app.py" }\n',

@@ -47,7 +47,7 @@ def holds(picture: Path) -> None:
         r"^\d\d:\d\d:\d\d +stored +evt_\w+ +attempt 1$",
         r"^\d\d:\d\d:\d\d +dead-lettered +evt_\w+ +Permanent: no customer$",
         r"^\d\d:\d\d:\d\d +rejected ",
-        r"^1 in the dead-letter queue of Shop/Hook, ",
+        r"^1 in the dead-letter queue of Shop/Webhook, ",
     ):
         assert re.search(outcome, told, re.MULTILINE), told
 
