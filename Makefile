@@ -43,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo      deploy the examples to a local AWS and send bursts at them"
-	@echo "make pictures  the same, and its pictures into docs/pictures"
+	@echo "make pictures  the same, and its pictures and that of a terminal into docs/pictures"
 	@echo "make faults    10,000 webhooks while everything fails; SEED=42 repeats a run, WEBHOOKS=700 makes it short"
 	@echo "make test      run before a commit: touches every part"
 	@echo "make test-all  every test; tests/docs or another folder by .venv/bin/pytest tests/docs"
@@ -67,6 +67,7 @@ demo: $(READY)
 	@$(BIN)/python examples/demo.py --pictures build
 
 pictures: $(READY)
+	@$(BIN)/python examples/desk.py docs/pictures/desk.svg
 	@$(BIN)/python examples/demo.py --pictures docs/pictures
 
 faults: $(READY)

@@ -175,7 +175,7 @@ def play(emulator: Emulator, folder: Path, stopped: int) -> int:
     tables.append(demo_outage.tabled(last))
     console.print(tables[2])
     saved = [folder / f"{name}.svg" for name in ("demo", "protection", "outage")]
-    pictures.save_tables(saved[0], tables, title="make demo")
+    pictures.save_terminal(saved[0], tables, title="make demo")
     pictures.save_protection(saved[1], act.without_queue, act.with_queue, max_connections=demo_postgres.MAX_CONNECTIONS)
     pictures.save_outage(saved[2], last)
     say(f"Pictures: {', '.join(str(_short(picture)) for picture in saved)}")

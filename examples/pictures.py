@@ -1,4 +1,4 @@
-"""Pictures of the demo's measurements: its tables, the load of the database over time, and an outage of it.
+"""Pictures of the demo's measurements, of the load of the database over time, of an outage of it, and of a terminal.
 
 They are SVG and load nothing from the network, so they look the same everywhere. The same samples make the same file.
 matplotlib is loaded only to draw, and opens no window.
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The columns of a new terminal, so that the tables fit, also on a phone.
-_COLUMNS = 80
+# The columns of a new terminal, so that a picture of one fits, also on a phone.
+COLUMNS = 80
 # The width of a README, 830 pixels, in inches of 72 points.
 _WIDTH, _HEIGHT, _FLAT = 8.64, 7.0, 4.4
 _STEPS = 160
@@ -66,11 +66,11 @@ _COMPACT = [
 ]
 
 
-def save_tables(path: Path, tables: Sequence[RenderableType], *, title: str) -> None:
-    """Save the tables as a terminal shows them."""
-    terminal = Console(record=True, width=_COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor")
-    terminal.print(*tables, sep="\n")
-    svg = terminal.export_svg(title=title, unique_id="demo")
+def save_terminal(path: Path, parts: Sequence[RenderableType], *, title: str) -> None:
+    """Save the parts as a terminal shows them, below each other."""
+    terminal = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True, color_system="truecolor")
+    terminal.print(*parts, sep="\n")
+    svg = terminal.export_svg(title=title, unique_id=path.stem)
     _save(path, _FONT_OF_THE_NETWORK.sub("", svg).replace("Fira Code, monospace", "monospace"))
 
 

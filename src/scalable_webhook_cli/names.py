@@ -59,7 +59,7 @@ def named(every: Sequence[Found], name: str | None, *, none: str) -> Found:
         raise CliError(none)
     if not found:
         raise CliError(f"no webhook is called {name}, only {_listed(every)}")
-    raise CliError(f"which webhook? there are {_listed(found)}")
+    raise CliError(f"which webhook? name one of {_listed(found)}")
 
 
 def _listed(every: Sequence[Named]) -> str:

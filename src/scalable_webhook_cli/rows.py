@@ -65,11 +65,13 @@ class Rows:
             begin += _padded(_cut(text_of(line.webhook), _WIDEST_WEBHOOK), self._webhook) + "  "
         what = _padded(_cut(happened.what, _WIDEST_WHAT), _WHAT)
         id = f" {_padded(text_of(line.id), self._id)}" if line.id else ""
-        yield from self._wrapped([Segment(begin, _DIM), Segment(what, _STYLES[happened.tone]), Segment(id)], happened)
+        row = [Segment(begin, _DIM), Segment(what, _STYLES[happened.tone]), Segment(id)]
+        # Without an id, the rest begins in its column.
+        yield from self._wrapped(row, happened, "  " if id else " ")
 
-    def _wrapped(self, begin: Row, happened: Event) -> Iterator[Row]:
+    def _wrapped(self, begin: Row, happened: Event, gap: str) -> Iterator[Row]:
         style = _DIM if happened.tone is Tone.QUIET else None
-        taken = sum(cell_len(segment.text) for segment in begin) + 2
+        taken = sum(cell_len(segment.text) for segment in begin) + len(gap)
         rest = max(self._width - _INDENT, _LEAST)
         detail, more = _shortened(happened.detail), [_shortened(text) for text in happened.more]
         first = self._width - taken
@@ -78,7 +80,7 @@ class Rows:
             more.insert(0, detail)
         else:
             piece, *others = list(_pieces(detail, first, rest)) or [""]
-            yield [*begin, Segment(f"  {piece}" if piece else "", style)]
+            yield [*begin, Segment(f"{gap}{piece}" if piece else "", style)]
             yield from _indented(others, style)
         for text in more:
             yield from _indented(_pieces(text, rest, rest), style)

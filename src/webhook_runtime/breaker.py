@@ -8,8 +8,10 @@ this function fails: the next one goes on.
 import base64
 import gzip
 import json
+import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Self
 
 from webhook_runtime import logs
@@ -30,6 +32,14 @@ from webhook_runtime.contract.pausing import (
 )
 from webhook_runtime.contract.settings import BreakerSettings, from_environment
 from webhook_runtime.probe import DOWN, UP
+
+# The next ping, or the one in progress, while there is one.
+_PING = "scalable-webhook:ping"
+
+# Calls that plan a ping at the same time see each other's tag after so many seconds.
+_PLAN_SECONDS = 1.0
+# The longest time of a ping, with a cold start of the consumer.
+_PING_SECONDS = 15.0
 
 # A rule may call a little early or late.
 _EARLY_SECONDS = 30
@@ -61,6 +71,29 @@ class _State(NamedTuple):
         try:
             return cls(**state_in(tags))
         except TypeError:
+            return None
+
+
+class _Ping(NamedTuple):
+    """A ping that begins at this time, in seconds, and the call of this function that asks.
+
+    ``after`` is the call that asks before, and may not have begun yet.
+    """
+
+    at: float
+    by: str
+    after: str = ""
+
+    def text(self) -> str:
+        return f"{self.at} {self.by} {self.after}".strip()
+
+    @classmethod
+    def of(cls, tags: Mapping[str, str]) -> Self | None:
+        """Return the ping in these tags. None: there is none, or someone has changed it."""
+        try:
+            at, *calls = tags[_PING].split()
+            return cls(float(at), *calls)
+        except (KeyError, TypeError, ValueError):
             return None
 
 
@@ -104,17 +137,24 @@ class Breaker:
 
     def _open(self) -> None:
         """Pause the webhook, unless it is paused already, or its sink is up."""
-        if self._mapping()["State"] not in _ON:
-            return
-        if self._sink() != DOWN:
-            logs.logger.warning("not paused", extra={"reason": "the sink is up, or did not say how it is"})
-            return
         mapping = self._mapping()
-        # A person has paused it while the sink was probed, or another call of this function: each environment logs the
-        # outage.
         if mapping["State"] not in _ON:
             return
-        self._pause(mapping, _State.of(self._tags(mapping)))
+        with self._turn(mapping) as is_mine:
+            # Another call of this function may have paused it meanwhile: each environment logs the outage.
+            if not is_mine or self._mapping()["State"] not in _ON:
+                return
+            sink = self._sink()
+        if sink == DOWN:
+            self._pause_unless_off()
+        else:
+            logs.logger.warning("not paused", extra={"reason": "the sink is up, or did not say how it is"})
+
+    def _pause_unless_off(self) -> None:
+        """Pause the webhook, unless a person has done so while the sink was asked."""
+        mapping = self._mapping()
+        if mapping["State"] in _ON:
+            self._pause(mapping, _State.of(self._tags(mapping)))
 
     def _pause(self, mapping: Mapping[str, Any], before: _State | None) -> None:
         """Pause the webhook, and probe the sink after the wait.
@@ -152,9 +192,11 @@ class Breaker:
             self._end(mapping, tags)  # a person has resumed it, or paused it
         elif is_on:
             # A deployment has resumed it, or the call that began to pause it has failed.
-            if self._sink() == DOWN:
-                self._pause(mapping, state)
-            else:
+            with self._turn(mapping) as is_mine:
+                sink = self._sink() if is_mine else None
+            if sink == DOWN:
+                self._pause_unless_off()
+            elif is_mine:
                 self._end(mapping, tags)
         elif state is None:
             self._pause(mapping, None)
@@ -182,7 +224,7 @@ class Breaker:
 
     def _end(self, mapping: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """End a pause: nothing calls any more. Unless another call of this function has just paused the webhook."""
-        own = (BREAKER_STATE, PAUSED_BY, PAUSED_AT) if tags.get(PAUSED_BY) == BREAKER else (BREAKER_STATE,)
+        own = (BREAKER_STATE, _PING, PAUSED_BY, PAUSED_AT) if tags.get(PAUSED_BY) == BREAKER else (BREAKER_STATE, _PING)
         if self._tags(mapping) != tags:
             return
         self._untag(mapping, *own)
@@ -190,6 +232,46 @@ class Breaker:
         now = self._mapping()
         if now["State"] not in _ON and self._tags(now).get(PAUSED_BY) == BREAKER:
             self._call_every_minute()
+
+    @contextmanager
+    def _turn(self, mapping: Mapping[str, Any]) -> Iterator[bool]:
+        """Wait until no other call of this function asks the sink. False: another one asks, later than now.
+
+        Each ping in progress takes an environment of the consumer, which keeps its connection.
+        """
+        began, name = self._now(), secrets.token_hex(4)
+        try:
+            is_mine = self._wait_for_turn(mapping, name, began)
+            if is_mine is None:
+                is_mine = self._wait_for_turn(mapping, name, began)
+            # None: if tags are late, several calls ask, and no one waits for ever.
+            yield is_mine is not False
+        finally:
+            with suppress(*AWS_FAILED):
+                ping = _Ping.of(self._tags(mapping))
+                if ping is not None and ping.by == name:
+                    self._untag(mapping, _PING)
+
+    def _wait_for_turn(self, mapping: Mapping[str, Any], name: str, began: float) -> bool | None:
+        """Tag the mapping with a ping of this call, and look later whether it is still there: the last to write asks.
+
+        A ping is void after its time, so a call that fails does not hold up the next one for long. None: the ping is
+        gone, since another call has ended at that moment.
+        """
+        now, ping = self._now(), _Ping.of(self._tags(mapping))
+        if ping is not None and began <= ping.at <= now + _PING_SECONDS + _PLAN_SECONDS:
+            return False
+        if ping is not None and now - _PING_SECONDS < ping.at < now:
+            own = _Ping(ping.at + _PING_SECONDS + _PLAN_SECONDS, name, after=ping.by)
+        else:
+            own = _Ping(now + _PLAN_SECONDS, name)
+        self._tag(mapping, {_PING: own.text()})
+        self._sleep(max(own.at - self._now(), _PLAN_SECONDS))
+        ping = _Ping.of(self._tags(mapping))
+        if ping is None:
+            return None
+        # The next one is planned behind this one.
+        return name in (ping.by, ping.after) or not began <= ping.at <= own.at + 2 * _PING_SECONDS
 
     def _is_up(self) -> bool:
         """Probe the sink until it was up so many times in a row. While it is down, it is asked once."""

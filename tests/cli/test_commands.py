@@ -139,7 +139,7 @@ def test_one_of_several_webhooks_has_to_be_named(deployed: Callable[..., None]) 
     ("there", "arguments", "said"),
     [
         ([], [], "no webhook is deployed; deploy one with: scalable-webhook local deploy APP_DIR"),
-        (["A/W", "B/W"], [], "which webhook? there are A/W, B/W"),
+        (["A/W", "B/W"], [], "which webhook? name one of A/W, B/W"),
         (["A/W"], ["B/W"], "no webhook is called B/W, only A/W"),
     ],
 )

@@ -107,9 +107,9 @@ def test_a_json_line_is_printed_on_a_terminal_too_if_asked_for(run: Commands, aw
         (said(NOON, "dead-lettered", attempt=8, error="Permanent", reason="no items"),
          "dead-lettered evt_1  Permanent: no items"),
         (said(NOON, "waits", retry_in=30), "waits         evt_1  for an earlier one of its group; next try in 30 s"),
-        (said(NOON, "rejected", "", status=401, reason="It is not signed."), "rejected       401 It is not signed."),
+        (said(NOON, "rejected", "", status=401, reason="It is not signed."), "rejected      401 It is not signed."),
         (said(NOON, "sink down", "", batches=5, error="HTTP 503", reason="busy"),
-         "sink down      5 batches in a row; HTTP 503: busy"),
+         "sink down     5 batches in a row; HTTP 503: busy"),
         (said(NOON, "dropped"), "dropped       evt_1  it matches no event filter"),
     ],
 )  # fmt: skip
@@ -136,7 +136,7 @@ def test_lines_of_lambda_are_noise_and_a_users_text_and_any_error_are_not(run: C
     texts += [f"{NOON} Task timed out after 3.00 seconds", init, f"{REPORT}\tStatus: timeout"]
     for line in texts:
         aws.log("Consumer", NOON, line)
-    shown = [line.removeprefix("12:00:00  consumer       ") for line in run.lines("logs", columns=300)]
+    shown = [line.removeprefix("12:00:00  consumer      ") for line in run.lines("logs", columns=300)]
     assert shown == ["printed", texts[-3], init.expandtabs(4), f"{REPORT}\tStatus: timeout".expandtabs(4)]
     assert [line["text"] for line in run.json_lines("logs")] == ["printed", *texts[-3:]]
     assert len(run.json_lines("logs", "--level", "error")) == 3
@@ -150,8 +150,8 @@ def test_lambdas_own_lines_may_be_json(run: Commands, aws: Aws) -> None:
     failure = {"timestamp": text(NOON), "log_level": "ERROR", "errorType": "KeyError", "errorMessage": "'a'"}
     aws.log("Consumer", NOON + 1, json.dumps(failure | {"stackTrace": ["  File a\n", "  File b\n"]}))
     assert [line[10:] for line in run.lines("logs", columns=200)] == [
-        'consumer       platform.report: {"requestId": "r", "status": "timeout"}',
-        "consumer       KeyError: 'a'",
+        'consumer      platform.report: {"requestId": "r", "status": "timeout"}',
+        "consumer      KeyError: 'a'",
         " " * 14 + "  File a",
         " " * 14 + "  File b",
     ]
@@ -364,7 +364,7 @@ def test_several_webhooks_are_named_in_a_column(monkeypatch: pytest.MonkeyPatch,
     ]
     assert [line["webhook"] for line in run.json_lines("logs")] == [aws.names[0]] * 2 + [aws.names[1]] * 2
     assert len(run.lines("logs", "Webhook")) == 2
-    assert "which webhook? there are Orders/Webhook, Shop/" in run.error("logs", "--region", "eu-west-1")
+    assert "which webhook? name one of Orders/Webhook, Shop/" in run.error("logs", "--region", "eu-west-1")
     assert len(run.lines("logs", "Webhook", "--region", "eu-west-1")) == 2
 
 

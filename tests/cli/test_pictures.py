@@ -10,7 +10,7 @@ import pytest
 from demo_outage import Act, Outage
 from demo_outage import Side as OutageSide
 from demo_postgres import Side
-from pictures import draw_outage, draw_protection, save_outage, save_protection, save_tables
+from pictures import draw_outage, draw_protection, save_outage, save_protection, save_terminal
 from rich.table import Table
 
 from scalable_webhook_cli.burst import Report
@@ -149,7 +149,7 @@ def test_a_picture_is_whole_and_asks_nothing_of_the_network(tmp_path: Path) -> N
     save_outage(tmp_path / "outage.svg", outage())
     table = Table("", "one", title="A title")
     table.add_row("stored", "1,000")
-    save_tables(tmp_path / "demo.svg", [table, table], title="make demo")
+    save_terminal(tmp_path / "demo.svg", [table, table], title="make demo")
     for path in sorted(tmp_path.iterdir()):
         svg = path.read_text()
         tree = ElementTree.fromstring(svg)

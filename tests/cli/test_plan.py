@@ -354,7 +354,7 @@ def test_of_several_webhooks_each_has_its_own_parts() -> None:
     first, second = only(found, "First"), only(found, "Orders/Second")
     assert (first.max_concurrency, first.batch_size, first.publisher) == (3, 10, None)
     assert (second.max_concurrency, second.batch_size, second.publisher) == (4, 5, Function())
-    assert refused(lambda: only(found)) == "which webhook? there are Orders/First, Orders/Second"
+    assert refused(lambda: only(found)) == "which webhook? name one of Orders/First, Orders/Second"
     assert refused(lambda: only(found, "Third")) == "no webhook is called Third, only Orders/First, Orders/Second"
 
 
@@ -864,7 +864,7 @@ def test_the_command_prints_a_table_and_a_chart(cdk_out: Path) -> None:
 def test_a_folder_has_the_webhooks_of_all_its_stacks(cdk_out: Path) -> None:
     assert run("Refunds/Webhook", "--template", str(cdk_out), "--burst", "1")[0] == "Prod/Refunds/Webhook"
     (error,) = run("--template", str(cdk_out), "--burst", "1", code=1)
-    assert error == "scalable-webhook: which webhook? there are Orders/Webhook, Prod/Refunds/Webhook"
+    assert error == "scalable-webhook: which webhook? name one of Orders/Webhook, Prod/Refunds/Webhook"
 
 
 @pytest.mark.parametrize(

@@ -451,7 +451,7 @@ class TestEndpoints:
     def test_without_either_the_endpoints_are_listed(self, run: Run, endpoint: Endpoint) -> None:
         result = run("send")
         assert (result.exit_code, endpoint.got) == (1, [])
-        assert "which webhook? there are Shop/Webhook, Shop/Webhook/Source --, " in result.stderr
+        assert "which webhook? name one of Shop/Webhook, Shop/Webhook/Source --, " in result.stderr
 
     def test_an_endpoint_of_another_provider_is_not_sent_to(self, run: Run, endpoint: Endpoint) -> None:
         result = run("send", "stripe", "invoice.paid", "-w", "Source github")

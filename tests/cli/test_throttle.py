@@ -217,7 +217,7 @@ def test_in_an_account_a_change_is_asked_for(account: Account) -> None:
 
 def test_a_name_has_to_be_of_one_webhook(account: Account) -> None:
     assert run("pause", "Webhook", code=1) == [
-        "scalable-webhook: which webhook? there are Orders/Webhook, Refunds/Webhook"
+        "scalable-webhook: which webhook? name one of Orders/Webhook, Refunds/Webhook"
     ]
     assert (
         "no webhook is called Nope, only Orders/Webhook, Refunds/Late, Refunds/Webhook"

@@ -22,6 +22,7 @@ PROGRAMS = {
     # A canceled job gets its signal in make. The environment exists, so it is not created again.
     "make demo": ["make", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.ready", "demo"],
     "demo": [*PYTHON, "examples/demo.py", "--pictures", "{folder}"],
+    "desk": [*PYTHON, "examples/desk.py", "{folder}/desk.svg"],
     "faults": [*PYTHON, "-m", "tests.faults", "--seed", "1", "--webhooks", "600"],
     "bench": [*PYTHON, "benchmarks/bench.py", "--rounds", "1"],
     "conformance": [*PYTHON, "-m", "scalable_webhook_cli", "conformance"],

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_secretsmanager as secretsmanager
+from provider_vectors.cases import CASES, WRITTEN
 
 from cdk_scalable_webhook import Ingress, ScalableWebhook, Source
 from webhook_runtime.contract.providers import BY_METHOD, PROVIDERS
@@ -158,3 +159,18 @@ def test_the_pages_have_the_number_of_other_providers() -> None:
     )
     for file in (FOLDER / "index.md", FOLDER.parents[1] / "README.md"):
         assert re.search(rf"\[{count} other", file.read_text())
+
+
+def test_contributing_names_the_files_of_a_provider() -> None:
+    """The fifth, a case of the provider, is made of the record."""
+    root = FOLDER.parents[1]
+    chapter = (root / "CONTRIBUTING.md").read_text().partition("### A new provider")[2].partition("### ")[0]
+    files = re.findall(r"^\| `(.+?)` \|", chapter, re.MULTILINE)
+    assert "takes four files:" in chapter
+    assert len(files) == 4
+    for provider in PROVIDERS:
+        names = {"docs": provider.page.removesuffix(".md"), "src": provider.method}
+        for file in files:
+            assert (root / file.replace("<name>", names.get(file.partition("/")[0], ""))).is_file(), file
+    of_records = {provider.name for provider in PROVIDERS} - {case.provider for case in WRITTEN}
+    assert {case.provider for case in CASES} & of_records == {"HubSpot", "Linear", "Razorpay", "Square"}

@@ -19,7 +19,7 @@ from .events import log_lines
 
 FULL, MAPPING = 7, "3b2c5a52-7d41-4f0b-9a1e-0c6c1d2e3f40"
 ARN = f"arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:{MAPPING}"
-STATE = "scalable-webhook:breaker"
+STATE, PING = "scalable-webhook:breaker", "scalable-webhook:ping"
 RESOURCE_IN_USE = AwsRejected({"Error": {"Code": "ResourceInUseException", "Message": "it is changing"}}, "Update")
 REJECTED = AwsRejected({"Error": {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}}, "AnyOperation")
 
@@ -92,8 +92,8 @@ class World:
         self.aws = Aws(full)
         names = {"event_source_mapping_id": MAPPING, "consumer_name": "Consumer", "rule_name": "Rule"}
         waits = {"breaker_initial_seconds": initial, "breaker_maximum_seconds": maximum}
-        chosen = BreakerSettings(**names, **waits, breaker_successes=str(successes))  # type: ignore[arg-type]
-        self.breaker = Breaker(chosen, self.aws, self.aws, sleep=self.sleep, now=lambda: self.aws.now)
+        self.settings = BreakerSettings(**names, **waits, breaker_successes=str(successes))  # type: ignore[arg-type]
+        self.breaker = Breaker(self.settings, self.aws, self.aws, sleep=self.sleep, now=lambda: self.aws.now)
 
     def sleep(self, seconds: float) -> None:
         self.aws.now += seconds
@@ -129,7 +129,7 @@ def test_it_pauses_while_the_sink_is_down_and_tells_who_did_it(world: World) -> 
     world.goes_down()
     assert (world.aws.on, world.aws.rule) == (False, True)
     assert world.aws.tags[PAUSED_BY] == BREAKER
-    assert world.aws.tags[PAUSED_AT] == "2026-11-18T11:06:40Z"
+    assert world.aws.tags[PAUSED_AT] == "2026-11-18T11:06:41Z"
 
 
 @pytest.mark.parametrize("sink", ["up", None, "broken"])
@@ -367,8 +367,15 @@ def test_a_rule_that_a_deployment_enables_ends_itself(world: World) -> None:
 
 def test_a_mapping_that_is_changing_is_waited_for(world: World) -> None:
     world.aws.sink = "down"
-    # get, invoke, get, list tags, enable, tag; then two updates that are too early
-    world.aws.errors = [None, None, None, None, None, None, RESOURCE_IN_USE, RESOURCE_IN_USE]
+    errors = iter([RESOURCE_IN_USE, RESOURCE_IN_USE])
+    update = world.aws.update_event_source_mapping
+
+    def too_early(**call: Any) -> None:
+        for error in errors:
+            raise error
+        update(**call)
+
+    world.aws.update_event_source_mapping = too_early  # type: ignore[method-assign]
     world.line()
     assert not world.aws.on
 

@@ -228,6 +228,7 @@ PLACES: dict[tuple[str, str], tuple[Callable[[Exception], None], str]] = {
 }
 # These hand the failure on to one of those.
 HANDED_ON = {
+    ("aws.py", "_call"),
     ("breaker.py", "_update"),
     ("dead_letters.py", "send"),
     ("sinks/http.py", "_requested"),

@@ -6,7 +6,6 @@ is written.
 """
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -14,9 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from provider_vectors.cases import CASES, Case, written
+from provider_vectors.cases import CASES, HERE, Case, versions, written
 
-HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 VECTORS = ROOT / "tests" / "providers" / "vectors.json"
 ENVIRONMENT = ROOT / ".venv" / "providers"
@@ -35,15 +33,6 @@ OF_OTHERS = {
 
 Request = dict[str, Any]
 Ask = Callable[[Sequence[Request]], list[str]]
-
-
-def versions() -> dict[str, dict[str, str]]:
-    """Return the registry and the version of each library, by its name."""
-    pinned = re.findall(r"^([\w-]+)(?:\[.*\])?==(.+)$", (HERE / "requirements.in").read_text(), re.MULTILINE)
-    npm = json.loads((HERE / "package.json").read_text())["dependencies"]
-    return {name: {"registry": "PyPI", "version": version} for name, version in pinned} | {
-        name: {"registry": "npm", "version": version} for name, version in npm.items()
-    }
 
 
 def install() -> None:

@@ -77,7 +77,8 @@ class _Aside:
         if summary.count:
             state = queue.state()
             left = short(max(summary.oldest + state.retention_seconds - state.now, 0))
-            say(f"{summary.count:,} in {self.name}, {in_bytes(summary.bytes)}; SQS deletes the oldest in {left}")
+            say(f"{summary.count:,} in {self.name}, {in_bytes(summary.bytes)}")
+            say(f"SQS deletes the oldest in {left}")
             for line in summary.table(width=console.width if console.is_terminal else None):
                 say(line)
         else:
