@@ -166,6 +166,16 @@ def breaker(error: Exception, lambda_: Any, event: dict[str, Any]) -> None:
 class _NoProbe:
     def __init__(self, error: Exception) -> None:
         self._error = error
+        self._tags: dict[str, str] = {}
+
+    def list_tags(self, **_: object) -> dict[str, dict[str, str]]:
+        return {"Tags": self._tags}
+
+    def tag_resource(self, Tags: dict[str, str], **_: object) -> None:
+        self._tags = self._tags | Tags
+
+    def untag_resource(self, TagKeys: list[str], **_: object) -> None:
+        self._tags = {name: value for name, value in self._tags.items() if name not in TagKeys}
 
     def get_event_source_mapping(self, **_: object) -> dict[str, str]:
         return {"State": "Enabled", "EventSourceMappingArn": "arn"}
