@@ -113,7 +113,7 @@ class JsonClient:
         service: One of SERVICES.
         endpoint: Its URL.
         read_timeout: The seconds for an answer, by the clock: an answer that comes in drops takes no longer.
-        attempts: How often a call is sent, if it fails in a way that another try may mend.
+        attempts: How often a call is sent, if it fails in a way that another try may fix.
     """
 
     def __init__(self, service: str, endpoint: str, *, read_timeout: float, attempts: int) -> None:
