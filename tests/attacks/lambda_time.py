@@ -36,7 +36,6 @@ class _Signal:
     """Python's timers by that time."""
 
     SIGALRM, ITIMER_REAL = signal.SIGPROF, signal.ITIMER_PROF
-    SIG_DFL = signal.SIG_DFL
     signal: Callable[..., Any] = staticmethod(signal.signal)
 
     @staticmethod
