@@ -1,7 +1,7 @@
 """cfn-lint, whose rules load once for all templates."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from cfnlint.rules import Match
 from cfnlint.runner import Runner
 
 
-def lint(template: str | dict[str, Any], ignored: Sequence[str] = ()) -> list[Match]:
+def lint(template: str | Mapping[str, Any], ignored: Sequence[str] = ()) -> list[Match]:
     """Return what cfn-lint finds in a template."""
     text = template if isinstance(template, str) else json.dumps(template, ensure_ascii=False)
     decoded, errors = decode_str(text)
