@@ -1,6 +1,6 @@
-"""Run the slowest files first, so that none is left over at the end, and files that wait beside files that compute."""
+"""Run the slowest files first, so that none is left over at the end, and files that wait next to files that compute."""
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -13,16 +13,16 @@ SECONDS = 0.2
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    seconds: Counter[Path] = Counter()
+    seconds: dict[Path, float] = defaultdict(float)
     for item in items:
         slow = item.get_closest_marker("slow")
         seconds[item.path] += slow.args[0] if slow else SECONDS
-    # The part of the time of its kind that has passed when a file starts.
+    # The share of the time of its kind that has passed when a file starts.
     passed: dict[Path, float] = {}
     for waits in (True, False):
-        kind = {path: each for path, each in seconds.most_common() if (path.parent.name in WAITING) == waits}
+        kind = [path for path in seconds if (path.parent.name in WAITING) == waits]
         before = 0.0
-        for path, each in kind.items():
-            passed[path] = before / sum(kind.values())
-            before += each
+        for path in sorted(kind, key=lambda path: -seconds[path]):
+            passed[path] = before / sum(seconds[each] for each in kind)
+            before += seconds[path]
     items.sort(key=lambda item: passed[item.path])
