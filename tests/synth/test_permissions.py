@@ -93,6 +93,8 @@ def allowed(resources: list[tuple[str, str, Resource]]) -> list[tuple[str, State
     ]
 
 
+@pytest.mark.slow(7)
+@pytest.mark.smoke
 def test_no_action_has_a_wildcard(allowed: list[tuple[str, Statement]]) -> None:
     found = {
         (where, action) for where, each in allowed for action in listed(each["Action"]) if re.search(r"[*?]", action)
