@@ -13,6 +13,8 @@ SECONDS = 0.2
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if vague := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"{vague[0]} has another name in each worker; give its parameters ids")
     seconds: dict[Path, float] = defaultdict(float)
     for item in items:
         slow = item.get_closest_marker("slow")

@@ -225,3 +225,19 @@ def test_the_files_that_take_longest_come_first_and_those_that_wait_beside_the_o
     assert "".join(each for each in order if each in "abci") == "bcai"
     assert order[:2] in (["b", "e"], ["e", "b"])
     assert order.index("d") == 3
+
+
+VAGUE = """
+import pytest
+
+@pytest.mark.parametrize("thing", [object()], ids=str)
+def test_it(thing):
+    pass
+"""
+
+
+def test_a_test_with_another_name_in_each_worker_is_rejected(tmp_path: Path) -> None:
+    run = pytest_of(tmp_path, VAGUE)
+    said, _ = run.communicate(timeout=SECONDS)
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "has another name in each worker; give its parameters ids" in said
