@@ -17,7 +17,7 @@ _DEAD_SECONDS = 30
 _PROBES = 10
 
 _AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"
-# What the title of a process ends with while it runs a statement. Before it answers, the title says that it is idle.
+# The ends of a process's title while it runs a statement. It names itself idle before it answers.
 _STATEMENTS = ("PARSE", "BIND", "SELECT", "INSERT")
 _STAND_STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
