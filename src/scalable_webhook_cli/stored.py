@@ -2,7 +2,7 @@
 
 from botocore.exceptions import ClientError
 
-from scalable_webhook_cli.dead_letters.payloads import in_bucket
+from scalable_webhook_cli.dead_letters.payloads import read
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.shown import shown
@@ -35,6 +35,7 @@ def payload_of(webhook: DeployedWebhook, mount: str, id: str) -> bytes:
     if item is None:
         raise CliError(f"the table {table} does not have {shown(id)}: it is not stored, or has been deleted since")
     if "payload_object" in item:
-        return in_bucket(webhook, item["payload_object"]["S"])
+        bucket, _, key = item["payload_object"]["S"].removeprefix("s3://").partition("/")
+        return read(webhook.target, bucket, key)
     (payload,) = item["payload"].values()
     return payload.encode() if isinstance(payload, str) else bytes(payload)

@@ -197,8 +197,8 @@ class _ended_after:  # noqa: N801
             return
         self._is_running = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        # None is a handler that Python does not know.
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if self._handler is None else self._handler)
+        # Another thread may be about to take an alarm: without a handler, it would end the process.
+        signal.signal(signal.SIGALRM, self._handler if callable(self._handler) else _late)
         if self._around:
             left = self._around - (time.monotonic() - self._began)
             signal.setitimer(signal.ITIMER_REAL, max(left, _LEAST), _AGAIN)
@@ -207,6 +207,10 @@ class _ended_after:  # noqa: N801
         # Not while a block begins or ends, or the alarm would go on behind it. It rings again.
         if self._is_running and (frame is None or frame.f_code not in _AROUND_A_BLOCK):
             raise TimeIsUp
+
+
+def _late(_number: int, _frame: FrameType | None) -> None:
+    """Take an alarm whose block has ended."""
 
 
 _AROUND_A_BLOCK = [_ended_after._ring.__code__] + [

@@ -36,7 +36,6 @@ class _Signal:
     """Python's timers by that time."""
 
     SIGALRM, ITIMER_REAL = signal.SIGPROF, signal.ITIMER_PROF
-    SIG_DFL = signal.SIG_DFL
     signal: Callable[..., Any] = staticmethod(signal.signal)
 
     @staticmethod
@@ -56,10 +55,7 @@ def used() -> Iterator[None]:
     The objects of other tests are not collected in it: a function's process has none of them.
     """
     gc.freeze()
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(deadline, "signal", _Signal)
-            patch.setattr(deadline, "time", _Time)
-            yield
-    finally:
-        gc.unfreeze()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deadline, "signal", _Signal)
+        patch.setattr(deadline, "time", _Time)
+        yield

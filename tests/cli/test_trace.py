@@ -244,8 +244,7 @@ def test_a_stored_payload_on_a_terminal_is_below_the_story(
 
 @pytest.mark.usefixtures("table")
 def test_a_large_payload_is_read_from_the_bucket(run: Commands, aws: Aws) -> None:
-    aws.variables["WEBHOOK_PAYLOAD_BUCKET"] = "payloads"
-    aws.items["/#evt_1"] = {"payload_object": {"S": "stored/x"}}
+    aws.items["/#evt_1"] = {"payload_object": {"S": "s3://payloads/stored/x"}}
     aws.objects["payloads", "stored/x"] = b"large"
     assert run
     assert raw("evt_1", "--raw") == b"large"

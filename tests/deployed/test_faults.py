@@ -16,15 +16,19 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
+import pg8000.native
 import pytest
+from postgres_server import DATABASE, USER
 
 from scalable_webhook_cli.processes import processes_in
 
+from ..faults.database import Database
 from ..faults.effects import ConsumerLog, Effect
 from ..faults.plan import INGRESSES, POISONS, Fault, Plan
 from ..faults.run import Run, run, show
 from ..faults.verdict import DeadLetter, Row, Tally, Verdict
 from ..faults.weak_link import NEVER, WeakLink
+from ..suite.patience import SECONDS
 
 # Every fault strikes at least once. FAULTS_SEED=… repeats a run of `make faults`.
 SEED, WEBHOOKS = int(os.environ.get("FAULTS_SEED", "1")), 600
@@ -225,6 +229,33 @@ def test_a_fault_that_never_struck_or_had_no_effect_fails_the_run(times: int, fi
     assert outcome.figures()["disk_slow_commits"] == figure
     assert outcome.figures()["lambda_accepted"] == verdict.tallies["Lambda"].accepted
     assert replace(outcome, verdict=Verdict(SMALL, EVERYONE, [], [])).ok is False
+
+
+def test_a_database_that_hangs_always_meets_a_statement(tmp_path: Path) -> None:
+    database, over = Database(tmp_path), threading.Event()
+    asked = answered = 0
+
+    def ask() -> None:
+        nonlocal asked, answered
+        wire = socket.create_connection(("127.0.0.1", database.port))
+        sink = pg8000.native.Connection(USER, database=DATABASE, password=database.password, sock=wire)
+        while not over.wait(0.02):
+            asked += 1
+            sink.run("SELECT pg_sleep(0.02)")
+            answered += 1
+
+    asking = threading.Thread(target=ask)
+    try:
+        asking.start()
+        for _ in range(10):
+            with database.hung(SECONDS, over.wait):
+                met = asked
+                assert not over.wait(0.05)
+                assert answered == met - 1
+    finally:
+        over.set()
+        asking.join()
+        database.kill()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Send every payload of Octokit, GitHub's own library, through both kinds of ingress into two sinks.
 
-Each one is written in two ways, and signed. The stored payload is the same, byte for byte.
+Each one is written in two ways, and signed. The stored payload is the same, byte for byte. A way of writing meets both
+kinds of ingress and both sinks, though not each pair of them.
 """
 
 import json
@@ -32,6 +33,8 @@ WRITTEN: list[dict[str, Any]] = [
 ]
 # An item holds 400 KB, and all but the payload takes less than 50 KB.
 DYNAMODB_HOLDS = 350_000
+# The way of writing for each ingress and sink.
+PAIRS = [("Lambda", "Postgres", 0), ("Direct", "DynamoDB", 0), ("Lambda", "DynamoDB", 1), ("Direct", "Postgres", 1)]
 
 # The name of an event, and a payload.
 Event = tuple[str, bytes]
@@ -90,19 +93,19 @@ def test_the_examples_cover_every_kind_of_payload(events: list[Event]) -> None:
     assert max(map(len, payloads)) < DYNAMODB_HOLDS
 
 
-@pytest.mark.parametrize("sink", ["Postgres", "DynamoDB"])
-@pytest.mark.parametrize("ingress", ["Lambda", "Direct"])
-@pytest.mark.slow(8)
+@pytest.mark.parametrize(("ingress", "sink", "way"), PAIRS)
+@pytest.mark.slow(5)
 def test_each_example_is_stored_once_as_it_was_sent(
     ingress: str,
     sink: str,
+    way: int,
     events: list[Event],
     endpoints: dict[str, str],
     emulator: Emulator,
     postgres: PostgresServer,
 ) -> None:
     webhook = ObservedWebhook(emulator, "GitHub", ingress + sink)
-    sent = {str(uuid.uuid4()): event for event in events}
+    sent = {str(uuid.uuid4()): event for event in events[way :: len(WRITTEN)]}
     report = send(endpoints[webhook.id], (request(*each) for each in sent.items()), concurrency=8)
     assert (report.rejected, report.unanswered) == ({}, {})
     assert sorted(report.accepted_ids) == sorted(sent)

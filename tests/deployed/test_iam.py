@@ -424,7 +424,10 @@ class Operator:
         return all(self._works(*command) for command in commands) and self._cancels()
 
     def _works(self, *command: str) -> bool:
-        return CliRunner().invoke(cli, [*command, "--region", self.emulator.region]).exit_code == 0
+        # By its name: the other tests have deployed more webhooks.
+        name = f"{self.webhook.stack}/{self.webhook.id}"
+        named = ["--webhook", name] if "show" in command else [name]
+        return CliRunner().invoke(cli, [*command, *named, "--region", self.emulator.region]).exit_code == 0
 
     def _cancels(self) -> bool:
         """Cancel as Ctrl-C does it."""

@@ -1,6 +1,8 @@
 """Send payloads that fit no SQS message to a deployed stack."""
 
+import base64
 import hashlib
+import json
 import random
 import uuid
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from scalable_webhook_cli.observe import ObservedWebhook, wait_for
 from webhook_runtime.contract import limits
 
 from ..suite.patience import SECONDS, http
+from .conftest import Command
 from .dead_letters import each_once
 
 Observe = Callable[[str], ObservedWebhook]
@@ -59,7 +62,7 @@ def stored(webhook: ObservedWebhook, id: str, table: str | None = None) -> dict[
     ("ingress", "payload"), [("Text", TEXT), ("Bytes", BYTES)], ids=["5 MB of text", "4.4 MB of bytes"]
 )
 def test_a_large_payload_is_stored_whole_and_once(
-    ingress: str, payload: bytes, urls: Urls, observe: Observe, emulator: Emulator
+    ingress: str, payload: bytes, urls: Urls, observe: Observe, emulator: Emulator, command: Command
 ) -> None:
     id, webhook = f"order {uuid.uuid4()}", observe(f"Large/{ingress}")
     for _ in range(2):
@@ -73,6 +76,12 @@ def test_a_large_payload_is_stored_whole_and_once(
     assert bucket.keys(limits.STORED) == [item["payload_object"].removeprefix(f"s3://{bucket.name}/")]
     assert wait_for(lambda: bucket.keys(limits.QUEUED) == [], SECONDS)
     assert webhook.dead_letters() == 0
+    (traced,) = command("trace", id, "--webhook", f"Large/{ingress}", "--payload", "--json")
+    assert payload_in(json.loads(traced)[0]) == payload
+
+
+def payload_in(told: dict[str, str]) -> bytes:
+    return told["payload"].encode() if "payload" in told else base64.b64decode(told["payload_base64"])
 
 
 def test_a_small_payload_needs_no_bucket(urls: Urls, observe: Observe, emulator: Emulator) -> None:

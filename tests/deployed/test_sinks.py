@@ -19,7 +19,7 @@ from ..suite.patience import SECONDS, http
 from .dead_letters import each_once
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS = 2000, 64, 5, 8
+WEBHOOKS, CONCURRENCY, LIMIT, OUTAGE_SECONDS = 800, 64, 5, 8
 
 
 @pytest.fixture(scope="module")

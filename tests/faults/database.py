@@ -17,6 +17,9 @@ _DEAD_SECONDS = 30
 _PROBES = 10
 
 _AT_WORK = f"SELECT pid FROM pg_stat_activity WHERE usename = '{USER}' AND state = 'active'"
+# The ends of a process's title while it runs a statement. It names itself idle before it answers.
+_STATEMENTS = ("PARSE", "BIND", "SELECT", "INSERT")
+_STAND_STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 # Waits for so many seconds, and returns whether the run is over.
 Wait = Callable[[float], bool]
@@ -58,10 +61,21 @@ class Database(PostgresServer):
                 process.kill()
         psutil.wait_procs(family, timeout=_DEAD_SECONDS)
 
-    def hang(self, seconds: float, wait: Wait) -> None:
-        """Stop all its processes for so long: statements hang, and new connections get no greeting."""
-        with _stopped(self._family()):
-            wait(seconds)
+    @contextmanager
+    def hung(self, within: float, wait: Wait) -> Iterator[None]:
+        """Stop all its processes during the block: statements hang, and new connections get no greeting.
+
+        One statement of the sink at least is in progress when they stop, if there is one within so many seconds.
+        """
+        give_up = time.monotonic() + within
+        while True:
+            self.wait_until_at_work(give_up - time.monotonic(), wait)
+            family = self._family()
+            with _stopped(family):
+                # It may have ended meanwhile.
+                if any(map(_is_at_work, family)) or time.monotonic() > give_up or wait(0):
+                    yield
+                    return
 
     def hang_some_at_work(self, count: int, seconds: float, wait: Wait, chance: Random) -> None:
         """Stop some of the processes that run a statement."""
@@ -101,6 +115,16 @@ class Database(PostgresServer):
             return [self._server, *self._server.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+
+
+def _is_at_work(process: psutil.Process) -> bool:
+    """Tell whether a process that was stopped owes the sink an answer, by the title that Postgres gives it."""
+    with suppress(psutil.NoSuchProcess):
+        while process.status() not in _STAND_STILL:
+            time.sleep(0.001)
+        title = " ".join(process.cmdline()).strip()
+        return f" {USER} " in title and title.removesuffix(" waiting").endswith(_STATEMENTS)
+    return False
 
 
 def _processes(pids: list[int]) -> list[psutil.Process]:

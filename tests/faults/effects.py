@@ -75,3 +75,8 @@ class ConsumerLog:
 def of_errors(lines: Iterable[Mapping[str, Any]], *errors: str) -> int:
     """Count the lines with one of these errors."""
     return sum(str(line.get("error", "")).startswith(errors) for line in lines)
+
+
+def given_up(lines: Iterable[Mapping[str, Any]]) -> int:
+    """Count the webhooks whose statement had no answer in time."""
+    return of_errors((line for line in lines if line["message"] == "failed"), "TimeoutError", "SQLSTATE 57014")

@@ -17,7 +17,7 @@ from scalable_webhook_cli.terminal import console, progress, say
 from . import system as systems
 from .client import Client
 from .database import SLOW_COMMIT, Database
-from .effects import ConsumerLog, Effect, of_errors
+from .effects import ConsumerLog, Effect, given_up, of_errors
 from .plan import INGRESSES, Fault, Ingress, Plan
 from .strikes import SQS_PATIENCE, Strikes
 from .system import System
@@ -180,7 +180,7 @@ def _effects(
     yield effect(
         "disk hangs",
         "webhooks given up on",
-        {"webhooks given up on": of_errors(of_all, "TimeoutError", "SQLSTATE 57014")},
+        {"webhooks given up on": given_up(of_all)},
     )
     yield effect(
         "redelivered early",

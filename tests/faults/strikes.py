@@ -15,6 +15,7 @@ from scalable_webhook_cli.observe import ObservedWebhook
 from scalable_webhook_cli.terminal import say
 
 from .client import Client
+from .effects import given_up
 from .pgbouncer import PgBouncer
 from .plan import INGRESSES, Fault, Ingress, Plan, Strike
 from .system import System
@@ -70,6 +71,7 @@ class Strikes:
         self._pooler = system.pooler
         self._sqs = system.sqs
         self._providers = system.providers
+        self._webhooks = list(webhooks.values())
         self._queues = [webhook.queue_url for webhook in webhooks.values()]
         self._consumers = {ingress: _function(webhook, "Consumer") for ingress, webhook in webhooks.items()}
         self._publisher = _function(webhooks["Lambda"], "Publisher")
@@ -154,8 +156,8 @@ class Strikes:
                     self.struck.commits_meanwhile.extend(self._database.commit_milliseconds())
                     self._over.wait(strike.seconds)
             case "disk hangs":
-                with self._at_work():
-                    self._database.hang(strike.seconds, self._over.wait)
+                with self._at_work(), self._database.hung(_STRIKE_SECONDS, self._over.wait):
+                    self._lasts(strike.seconds, self._given_up)
             case "redelivered early":
                 self._redeliver_early(strike.seconds, chance)
             case "pooler killed" | "pool exhausted" | "pooler paused":
@@ -173,6 +175,9 @@ class Strikes:
         """Count the batches that ended with their process, by the emulator's log."""
         log, consumer = (self._emulator.home / "ministack.log").read_text(errors="replace"), self._consumers[ingress]
         return sum(consumer in line and any(died in line for died in _DIED) for line in log.splitlines())
+
+    def _given_up(self) -> int:
+        return sum(given_up(webhook.log("ConsumerLogs")) for webhook in self._webhooks)
 
     def _kill(self, function: str, port: int, hits: Callable[[], int], chance: Random) -> int:
         """Kill one process of a function after the other, until one was in use. Return the number of kills."""

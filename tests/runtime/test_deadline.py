@@ -120,6 +120,20 @@ def test_a_batch_of_bad_webhooks_is_halved_only_while_there_is_time(
 
 
 @pytest.mark.processes  # WebAssembly has no timers either
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN])
+def test_an_alarm_that_another_thread_takes_after_the_block_finds_a_handler(handler: signal.Handlers) -> None:
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with Deadline(Invocation(1)).look():
+            pass
+        assert callable(signal.getsignal(signal.SIGALRM))
+        signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.processes
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_time_that_ends_with_its_block_is_reported_and_leaves_no_timer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

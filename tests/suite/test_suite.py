@@ -214,9 +214,30 @@ def test_{name}(number):
 """
 
 
-def test_the_files_that_take_longest_come_first(tmp_path: Path) -> None:
-    for name, seconds in {"a": 10, "b": 30, "c": 20}.items():
-        (tmp_path / f"test_{name}.py").write_text(IN_ORDER.format(name=name, seconds=seconds))
-    files = [f"test_{name}.py" for name in "abc"]
+def test_the_files_that_take_longest_come_first_and_those_that_wait_beside_the_others(tmp_path: Path) -> None:
+    for name, seconds in {"a": 10, "b": 30, "c": 20, "deployed/d": 1, "deployed/e": 3}.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.with_name(f"test_{file.name}.py").write_text(IN_ORDER.format(name=file.name, seconds=seconds))
+    files = [*(f"test_{name}.py" for name in "abc"), "deployed"]
     said, _ = pytest_of(tmp_path, "def test_it(): pass", "--collect-only", "-q", *files).communicate(timeout=SECONDS)
-    assert [line[5:6] for line in said.splitlines() if "::" in line] == ["b", "c", "a", "i"]
+    order = [line.rpartition("test_")[2][0] for line in said.splitlines() if "::" in line]
+    assert "".join(each for each in order if each in "abci") == "bcai"
+    assert order[:2] in (["b", "e"], ["e", "b"])
+    assert order.index("d") == 3
+
+
+VAGUE = """
+import pytest
+
+@pytest.mark.parametrize("thing", [object()], ids=str)
+def test_it(thing):
+    pass
+"""
+
+
+def test_a_test_with_another_name_in_each_worker_is_rejected(tmp_path: Path) -> None:
+    run = pytest_of(tmp_path, VAGUE)
+    said, _ = run.communicate(timeout=SECONDS)
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "has another name in each worker; give its parameters ids" in said

@@ -1,11 +1,13 @@
-"""Record the operations that a function calls in the worst case. Run this module with the environment of the function.
+"""Record the operations that functions call in the worst case, each function in a process of its own.
 
-It answers each call itself and sends nothing. It prints the operations as JSON, each as ``service:Operation``.
+Run this module with handlers and their environments as JSON. It answers each call itself and sends nothing. It prints
+the operations of each as JSON, as ``service:Operation``. The processes are forks, which have botocore already.
 """
 
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -166,6 +168,46 @@ class Context:
         return 30_000
 
 
+# The services of the run time, whose models all forks share.
+SERVICES = ("dynamodb", "events", "lambda", "rds-data", "s3", "secretsmanager", "sqs")
+
+
+def record(handler: str) -> list[str]:
+    """Call the handler of this process, and return its operations."""
+    name = handler.rpartition(".")[2]
+    handle = getattr(handlers, name)
+    events = EVENTS.get(name, batches)
+    for event in events():
+        handle(event, Context())
+    if events is batches:
+        with suppress(NotImplementedError):  # the user's handler is not available
+            handle({"probe": True}, Context())
+    # Again while everything except SQS is down.
+    outage.update(dict.fromkeys(("dynamodb", "rds-data", "s3", "secretsmanager"), ("ServiceUnavailable", "try again")))
+    for event in events():
+        handle(event, Context())
+    return sorted(asked)
+
+
+def of_a_fork(handler: str, environment: dict[str, str]) -> list[str]:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.environ.update(environment)
+        try:
+            os.write(writing, json.dumps(record(handler)).encode())
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        found = told.read()
+    os.wait()
+    assert found, f"{handler} failed with {environment}"
+    operations: list[str] = json.loads(found)
+    return operations
+
+
 if __name__ == "__main__":
     clients._session().register("before-call.*.*", called)
     clients._session().register("before-sign.*.*", signed)
@@ -175,16 +217,6 @@ if __name__ == "__main__":
     kinds: list[Any] = [schemes.Scheme, *schemes.KINDS.values()]
     for kind in kinds:
         kind.claim = claim
-    name = sys.argv[1].rpartition(".")[2]
-    handler = getattr(handlers, name)
-    events = EVENTS.get(name, batches)
-    for event in events():
-        handler(event, Context())
-    if events is batches:
-        with suppress(NotImplementedError):  # the user's handler is not available
-            handler({"probe": True}, Context())
-    # Again while everything except SQS is down.
-    outage |= dict.fromkeys(("dynamodb", "rds-data", "s3", "secretsmanager"), ("ServiceUnavailable", "try again"))
-    for event in events():
-        handler(event, Context())
-    print("\n" + json.dumps(sorted(asked)))
+    for service in SERVICES:
+        clients._session.create_client(service)
+    print("\n" + json.dumps([of_a_fork(*each) for each in json.load(sys.stdin)]))

@@ -102,7 +102,7 @@ def test_no_points_are_no_trouble_but_for_silence() -> None:
         {"max_concurrency": 1},
         {"breaker": False},
     ],
-    ids=str,
+    ids=["as it is", "a direct integration", "an ordered queue", "one batch at a time", "no circuit breaker"],
 )
 def test_each_alarm_watches_a_metric_that_exists(arguments: dict[str, Any]) -> None:
     template, alarms = made(AlarmOptions(silence=True), **arguments)

@@ -23,8 +23,6 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
@@ -34,6 +32,7 @@ from cdk_scalable_webhook import Acknowledgement, Ingress, Retry, ScalableWebhoo
 from cdk_scalable_webhook.sources.providers import Providers
 
 from ..apps import INIT_FLAGS
+from .linting import lint
 from .strategies import (
     ARGUMENTS,
     AURORA_POSTGRES,
@@ -261,9 +260,8 @@ def findings(stack: Stack) -> list[str]:
     # region is known (W3010). The user chooses the engine, even one that is too old (W369). The constructor cannot
     # compare a timeout that only deployment knows (E3505). A source that only names a metric uses none of the
     # parameters that it was given (W2001).
-    config = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005", "W3010", "W369", "E3505", "W2001"])
-    template = json.dumps(Template.from_stack(stack).to_json(), ensure_ascii=False)
-    return [str(finding) for finding in lint(template, config=config)]
+    ignored = ["W3005", "W3010", "W369", "E3505", "W2001"]
+    return [str(finding) for finding in lint(Template.from_stack(stack).to_json(), ignored)]
 
 
 def assert_clean_or_rejected(steps: list[Call], stack: Stack) -> None:

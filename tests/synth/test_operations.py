@@ -9,9 +9,8 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +143,9 @@ def known(value: Any) -> str:
     return "https://sqs.us-east-1.amazonaws.com/1/Queue"
 
 
-@cache
-def recorded(handler: str, variables: str) -> frozenset[str]:
-    """Return the operations that a function calls, in a process of its own."""
-    environment: dict[str, str] = json.loads(variables)
+def environment_of(function: Function) -> dict[str, str]:
+    """Return the environment in which a function runs here."""
+    environment = {name: known(value) for name, value in function.variables.items()}
     environment |= {"WEBHOOK_DATABASE_HOST": "127.0.0.1", "WEBHOOK_DATABASE_PORT": "9"}
     environment |= {name: "bucket" for name in environment if "BUCKET" in name}
     environment.pop("WEBHOOK_CA_CERTIFICATES", None)
@@ -160,20 +158,32 @@ def recorded(handler: str, variables: str) -> frozenset[str]:
             r'"handler": ?"[^"]+"', '"handler": "operator.is_"', environment["WEBHOOK_SOURCES"]
         )
     environment.pop("WEBHOOK_EVENT_FILTERS", None)  # no message may be dropped
+    return environment
+
+
+def recorded(functions: Sequence[Function]) -> list[set[str]]:
+    """Return the operations that each function calls, in a process of its own."""
+    asked = [(each.handler, environment_of(each)) for each in functions]
+    # Of functions that are alike, one.
+    keys = [json.dumps(each, sort_keys=True) for each in asked]
+    different = list(dict(zip(keys, asked, strict=True)).items())
     aws = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
-    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_CONFIG_FILE": os.devnull}
     python = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]), "PATH": os.environ["PATH"]}
     run = subprocess.run(
-        [sys.executable, "-m", "tests.synth.operations", handler],
-        env={**environment, **aws, **keys, **python},
+        [sys.executable, "-m", "tests.synth.operations"],
+        env={**aws, **credentials, **python},
+        input=json.dumps([each for _, each in different]),
         capture_output=True,
         text=True,
     )
     assert run.returncode == 0, run.stderr
-    return frozenset(json.loads(run.stdout.splitlines()[-1]))
+    found = json.loads(run.stdout.splitlines()[-1])
+    by_key = {key: set(operations) for (key, _), operations in zip(different, found, strict=True)}
+    return [by_key[key] for key in keys]
 
 
-def actions(operations: frozenset[str]) -> set[str]:
+def actions(operations: set[str]) -> set[str]:
     return set().union(*(ACTIONS.get(each, {each}) for each in operations))
 
 
@@ -181,9 +191,8 @@ def actions(operations: frozenset[str]) -> set[str]:
 def test_each_role_has_the_permissions_that_its_function_needs_and_no_others() -> None:
     wrong: dict[str, Any] = {}
     every_operation: set[str] = set()
-    for each in functions():
-        variables = {name: known(value) for name, value in each.variables.items()}
-        operations = recorded(each.handler, json.dumps(variables, sort_keys=True))
+    found = list(functions())
+    for each, operations in zip(found, recorded(found), strict=True):
         every_operation |= operations
         needed = actions(operations) | each.by_aws
         on_keys = set().union(*(KEYS.get(action, set()) for action in needed))

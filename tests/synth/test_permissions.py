@@ -46,6 +46,9 @@ REQUIRED = {
 KEY = "AWS::KMS::Key"
 
 
+Resource = dict[str, Any]
+
+
 def synthesised() -> Iterator[tuple[str, App]]:
     for name in apps.APPS:
         yield name, apps.run(name)
@@ -68,19 +71,30 @@ def written(resource: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def allowed() -> list[tuple[str, Statement]]:
-    """Return each statement that allows something, with its place."""
+def resources() -> list[tuple[str, str, Resource]]:
+    """Return the resources of all apps: the app, the logical id and the resource."""
     return [
-        (f"{name}: {id}", statement)
+        (name, id, resource)
         for name, app in synthesised()
         for stack in app.synth().stacks
         for id, resource in stack.template["Resources"].items()
+    ]
+
+
+@pytest.fixture(scope="module")
+def allowed(resources: list[tuple[str, str, Resource]]) -> list[tuple[str, Statement]]:
+    """Return each statement that allows something, with its place."""
+    return [
+        (f"{name}: {id}", statement)
+        for name, id, resource in resources
         if resource["Type"] != KEY
         for statement in statements(resource.get("Properties", {}))
         if statement["Effect"] == "Allow"
     ]
 
 
+@pytest.mark.slow(7)
+@pytest.mark.smoke
 def test_no_action_has_a_wildcard(allowed: list[tuple[str, Statement]]) -> None:
     found = {
         (where, action) for where, each in allowed for action in listed(each["Action"]) if re.search(r"[*?]", action)
@@ -100,12 +114,12 @@ def test_no_resource_has_a_wildcard_unless_aws_requires_it(allowed: list[tuple[s
     assert found == REQUIRED
 
 
-def test_the_role_for_logs_is_the_only_one_of_the_construct_with_a_managed_policy() -> None:
+def test_the_role_for_logs_is_the_only_one_of_the_construct_with_a_managed_policy(
+    resources: list[tuple[str, str, Resource]],
+) -> None:
     managed = {
         (re.sub(r"[0-9A-F]{8}$", "", id), written(arn).rpartition("/")[2])
-        for _, app in synthesised()
-        for stack in app.synth().stacks
-        for id, resource in stack.template["Resources"].items()
+        for _, id, resource in resources
         if resource["Type"] == "AWS::IAM::Role"
         for arn in resource["Properties"].get("ManagedPolicyArns", [])
     }

@@ -206,9 +206,10 @@ def _imported(node: ast.AST) -> list[str]:
 @pytest.mark.slow(6)
 @pytest.mark.smoke
 def test_the_run_time_tests_that_need_processes_pass_without_aws_cdk() -> None:
-    """All others run without it in tests/lambda_python."""
+    """All others run without it in tests/lambda_python. The simulations of a rate are imported only: they take long."""
     tests = Path(__file__).parents[1] / "runtime"
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:tests.suite.ending", "-m", "processes", str(tests)]
+    long = ["--deselect", f"{tests.relative_to(tests.parents[1])}/test_pace.py"]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:tests.suite.ending", "-m", "processes", *long, str(tests)]
     code = f"import pytest; sys.exit(pytest.main({options}))"
     result = run(code)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError
 from scalable_webhook_cli.dead_letters.message import Message
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
+from scalable_webhook_cli.target import Target
 
 _ABSENT = ("NoSuchKey", "404")
 _DENIED = ("AccessDenied", "AccessDeniedException")
@@ -17,21 +18,23 @@ def payload_of(message: Message, webhook: DeployedWebhook) -> bytes:
         CliError: It is in S3 no longer, or may not be read, or has an encoding that no webhook has.
     """
     key = message.payload_key
-    return message.payload if key is None else in_bucket(webhook, key)
+    if key is None:
+        return message.payload
+    bucket = webhook.variables_of(webhook.consumer).get("WEBHOOK_PAYLOAD_BUCKET")
+    if bucket is None:
+        raise CliError(f"the payload is in S3, at {key}, and {webhook.name} has no large_payloads; switch it on again")
+    return read(webhook.target, bucket, key)
 
 
-def in_bucket(webhook: DeployedWebhook, key: str) -> bytes:
-    """Return the object with this key in the bucket of large payloads.
+def read(target: Target, bucket: str, key: str) -> bytes:
+    """Return an object.
 
     Raises:
         CliError: It is there no longer, or may not be read.
     """
-    bucket = webhook.variables_of(webhook.consumer).get("WEBHOOK_PAYLOAD_BUCKET")
-    if bucket is None:
-        raise CliError(f"the payload is in S3, at {key}, and {webhook.name} has no large_payloads; switch it on again")
     where = f"s3://{bucket}/{key}"
     try:
-        return bytes(webhook.target.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        return bytes(target.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     except ClientError as error:
         code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
         if code in _ABSENT:
