@@ -18,6 +18,8 @@ from webhook_runtime.breaker import Breaker
 from .events import log_lines
 from .test_breaker import PING, STATE, World
 
+pytestmark = pytest.mark.processes
+
 LINE = log_lines('{"level": "ERROR", "message": "sink down"}')
 RULE = {"source": "aws.events"}
 # Lambda calls a function again whose call has failed.
