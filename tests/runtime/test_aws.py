@@ -405,6 +405,7 @@ def test_an_interrupted_call_leaves_no_answer_behind(server: Server) -> None:
     assert sqs.send_message(MessageBody="x") == {"MessageId": "1"}
 
 
+@pytest.mark.processes
 def test_an_endpoint_that_does_not_listen_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

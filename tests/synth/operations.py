@@ -211,12 +211,12 @@ def of_a_fork(handler: str, environment: dict[str, str]) -> list[str]:
 if __name__ == "__main__":
     clients._session().register("before-call.*.*", called)
     clients._session().register("before-sign.*.*", signed)
-    JsonClient._call = called_directly  # type: ignore[method-assign]
+    JsonClient._call = called_directly  # type: ignore[method-assign, assignment]
     by_source = source.Sources.admit
     source.Sources.admit = admitted  # type: ignore[method-assign, assignment]
     kinds: list[Any] = [schemes.Scheme, *schemes.KINDS.values()]
     for kind in kinds:
         kind.claim = claim
     for service in SERVICES:
-        clients._session.create_client(service)
+        clients._session().create_client(service)
     print("\n" + json.dumps([of_a_fork(*each) for each in json.load(sys.stdin)]))
