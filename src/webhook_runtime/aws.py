@@ -328,6 +328,8 @@ def _unreachable(error: Exception, url: str) -> AwsUnreachable:
             return AwsUnreachable("ConnectTimeoutError", f'Connect timeout on endpoint URL: "{url}"')
         case TimeoutError():
             return AwsUnreachable("ReadTimeoutError", f'Read timeout on endpoint URL: "{url}"')
+        case ssl.SSLError():
+            return AwsUnreachable("SSLError", f"SSL validation failed for {url} {why}")
         case HTTPException() | ConnectionResetError() | BrokenPipeError():
             text = f'Connection was closed before we received a valid response from endpoint URL: "{url}"'
             return AwsUnreachable("ConnectionClosedError", text)

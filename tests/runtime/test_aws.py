@@ -415,6 +415,19 @@ def test_an_endpoint_that_does_not_listen_is_unreachable(monkeypatch: pytest.Mon
     assert code_of(raised.value) == "EndpointConnectionError"
 
 
+@pytest.mark.processes
+def test_a_server_without_a_certificate_of_an_authority_is_unreachable(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url.replace("http:", "https:"))
+    codes = []
+    for sqs in (client("sqs", attempts=1), BotocoreClient("sqs", read_timeout=5, attempts=1)):
+        with pytest.raises(AwsUnreachable) as raised:
+            sqs.send_message(MessageBody="x")
+        codes.append(code_of(raised.value))
+    assert codes == ["SSLError", "SSLError"]
+
+
 def test_bytes_are_the_only_other_type_of_an_argument() -> None:
     with pytest.raises(TypeError, match="datetime is no type of the protocol"):
         JsonClient("sqs", "http://127.0.0.1:9", read_timeout=1, attempts=1).send_message(at=datetime.now(UTC))
