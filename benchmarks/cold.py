@@ -1,4 +1,4 @@
-"""A cold start of our functions against that of the one client that each cannot do without.
+"""A cold start of our functions against that of one call by boto3, and by the standard library alone.
 
 python benchmarks/cold.py
 """
@@ -28,7 +28,7 @@ from worker import Context
 
 Start = tuple[Function, dict[str, Any]]
 
-_GOAL = "<= 1.10"
+_GOAL_OVER_BOTO3, _GOAL_OVER_BARE = "<= 0.35", "<= 1.25"
 _FIRST_CALL = Path(__file__).with_name("first_call.py")
 
 # The fastest of so many starts counts, since a disturbance only makes a start slower.
@@ -51,8 +51,9 @@ def measure(rounds: int = 5) -> Iterable[Figure]:
         one_each = {name: partial(first_call, *start, port) for name, start in starts.items()}
         interleaved(one_each, 1)  # it fills the cache of the file system
         took = {name: fastest(values) for name, values in interleaved(one_each, rounds * STARTS).items()}
-    yield ratio("cold.consumer_over_boto3", took["consumer"], took["boto3_dynamodb"], goal=_GOAL)
-    yield ratio("cold.publisher_over_boto3", took["publisher"], took["boto3_sqs"], goal=_GOAL)
+    for name, service in (("consumer", "dynamodb"), ("publisher", "sqs")):
+        yield ratio(f"cold.{name}_over_boto3", took[name], took[f"boto3_{service}"], goal=_GOAL_OVER_BOTO3)
+        yield ratio(f"cold.{name}_over_bare", took[name], took[f"bare_{service}"], goal=_GOAL_OVER_BARE)
     for name, values in took.items():
         yield figure(f"cold.{name}_ms", values, unit="ms")
 
@@ -81,8 +82,10 @@ def _starts(folder: Path, postgres: int) -> dict[str, Start]:
     return {
         "consumer": (ours["OpenConsumer"].compiled(), queued),
         "boto3_dynamodb": (Function(PEERS / "bare", "bare_dynamodb.handler"), put),
+        "bare_dynamodb": (Function(PEERS / "bare", "stdlib.dynamodb"), put),
         "publisher": (ours["OpenPublisher"].compiled(), posted),
         "boto3_sqs": (Function(PEERS / "bare", "bare_sqs.handler"), send),
+        "bare_sqs": (Function(PEERS / "bare", "stdlib.sqs"), send),
         "consumer_without_bytecode": (ours["OpenConsumer"], queued),
         "publisher_without_bytecode": (ours["OpenPublisher"], posted),
         "consumer_verifying": (ours["BehindConsumer"].compiled(), queued),

@@ -213,6 +213,7 @@ LAYERS = {
                 "sources | payloads | tls",
                 "guard",
                 "logs | clients",
+                "aws",
                 "deadline",
                 "grouping",
                 "message | outcome | pace",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from webhook_runtime import deployed, logs
 from webhook_runtime.batch import Batch, Done, Message, Pending
-from webhook_runtime.clients import LazyClient
+from webhook_runtime.clients import client
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import ConsumerSettings, OutageSettings, UnverifiedSettings, from_environment
 from webhook_runtime.dead_letters import DeadLetters
@@ -63,7 +63,7 @@ class Consumer:
     def from_environment(cls, sink: Sink) -> Self:
         """Create the consumer of a deployed function."""
         settings = from_environment(ConsumerSettings)
-        sqs = LazyClient("sqs")  # only for messages that failed
+        sqs = client("sqs")  # only for messages that failed
         dead_letters = settings.dead_letter_queue_url
         unverified = from_environment(UnverifiedSettings).unverified_queue_url
         backoff = Backoff(settings.retry_initial_seconds, settings.retry_maximum_seconds)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from webhook_runtime import logs
-from webhook_runtime.clients import AWS_FAILED, LazyClient, code_of
+from webhook_runtime.clients import AWS_FAILED, client, code_of
 from webhook_runtime.contract.limits import QUEUED, STORED
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Webhook
@@ -34,7 +34,7 @@ class Payloads:
     @classmethod
     def in_bucket(cls, bucket: str | None, days: int = 0) -> Self | None:
         """Create the payloads of a deployed function, or None if large payloads are not enabled."""
-        return None if bucket is None else cls(LazyClient("s3"), bucket, days)
+        return None if bucket is None else cls(client("s3"), bucket, days)
 
     def uri(self, key: str) -> str:
         """Return the URI of an object, which a line about it names."""

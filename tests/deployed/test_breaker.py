@@ -25,7 +25,7 @@ from webhook_runtime.outcome import SinkDown
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
-from ..runtime.doubles import Invocation
+from ..runtime.doubles import Invocation, of_botocore
 from ..suite.patience import SECONDS, http
 
 STATE = "scalable-webhook:breaker"
@@ -244,4 +244,4 @@ def test_the_ping_of_the_data_api_is_down_without_its_cluster(emulator: Emulator
     secret = f"arn:aws:secretsmanager:{emulator.region}:{emulator.account}:secret:missing-abcdef"
     settings = DataApiSettings(cluster, secret, "postgres", "orders", "webhooks", True)
     with pytest.raises(SinkDown):
-        DataApiSink(settings, emulator.client("rds-data")).ping(Deadline(Invocation()))
+        DataApiSink(settings, of_botocore(emulator.client("rds-data"))).ping(Deadline(Invocation()))

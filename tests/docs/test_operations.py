@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cdk_scalable_webhook.endpoint.api import _ACCESS_LOG
 from webhook_runtime import logs
+from webhook_runtime.clients import AwsRejected
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
@@ -70,7 +70,7 @@ def of_breaker() -> None:
     world.aws.sink = "up"
     world.minutes(2)
     world.aws.errors = [REJECTED]
-    with suppress(ClientError):
+    with suppress(AwsRejected):
         world.line()
 
 

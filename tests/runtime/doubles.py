@@ -5,13 +5,26 @@ from functools import cache
 from typing import Any
 
 import botocore.session
-from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from webhook_runtime.clients import AwsRejected, AwsUnreachable, BotocoreClient
 from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 from webhook_runtime.message import size_of
 
-REJECTED = ClientError({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
+
+def unreachable(code: str = "ReadTimeoutError", url: str = "https://aws") -> AwsUnreachable:
+    """Return a failure of the connection."""
+    return AwsUnreachable(code, f'{code} on endpoint URL: "{url}"')
+
+
+def of_botocore(client: Any) -> BotocoreClient:
+    """Return the client by which a function calls this one of botocore."""
+    made = BotocoreClient("", read_timeout=0, attempts=0)
+    made.__dict__["_client"] = client
+    return made
+
+
+REJECTED = AwsRejected({"Error": {"Code": "RequestThrottled", "Message": "too many"}}, "AnyOperation")
 
 
 class Invocation:
@@ -128,15 +141,15 @@ class SecretsManager:
         return {"SecretString": secret}
 
 
-def too_long(holds: int) -> ClientError:
+def too_long(holds: int) -> AwsRejected:
     """Return the error as LocalStack's tests recorded it from SQS, on 19 August 2025."""
     said = f"One or more parameters are invalid. Reason: Message must be shorter than {holds} bytes."
-    return ClientError({"Error": {"Code": "InvalidParameterValue", "Message": said}}, "SendMessage")
+    return AwsRejected({"Error": {"Code": "InvalidParameterValue", "Message": said}}, "SendMessage")
 
 
-def client_error(code: str, status: int = 400) -> ClientError:
+def client_error(code: str, status: int = 400) -> AwsRejected:
     answer: Any = {"Error": {"Code": code, "Message": "as asked"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "AnyOperation")
+    return AwsRejected(answer, "AnyOperation")
 
 
 @cache

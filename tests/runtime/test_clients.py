@@ -1,6 +1,6 @@
 """The clients of the handlers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from webhook_runtime import clients
-from webhook_runtime.clients import LazyClient, client
+from webhook_runtime.clients import AwsRejected, BotocoreClient, client
 
 
 @pytest.fixture(autouse=True)
@@ -18,24 +18,33 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "us-east-1")
 
 
-def test_a_lazy_client_is_created_on_first_use_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = []
+@pytest.mark.parametrize("service", ["s3", "rds-data", "lambda"])
+def test_botocore_is_loaded_at_the_first_call_and_its_client_is_created_once(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
 
-    def make(service: str) -> object:
-        made.append(service)
-        return client(service)
+    class Client:
+        def ping(self) -> int:
+            return len(made)
 
-    monkeypatch.setattr(clients, "client", make)
-    sqs = LazyClient("sqs")
+    class Session:
+        def create_client(self, service: str, config: object) -> Client:
+            made.append(service)
+            return Client()
+
+    monkeypatch.setattr(clients, "_session", Session)
+    lazy = client(service)
     assert made == []
-    assert sqs.meta.service_model.service_name == sqs.meta.service_model.service_name == "sqs"
-    assert made == ["sqs"]
+    assert lazy.ping() == lazy.ping() == 1
+    assert made == [service]
 
 
-def test_a_client_gives_up_well_before_its_function() -> None:
-    config = client("sqs").meta.config
-    assert config.connect_timeout + config.read_timeout < 10
-    assert config.retries == {"mode": "standard", "total_max_attempts": 2}
+# Our own client, and that of botocore.
+MAKERS: list[Callable[[], Any]] = [
+    lambda: client("sqs"),
+    lambda: BotocoreClient("sqs", read_timeout=5, attempts=2),
+]
 
 
 class _Rejecting(BaseHTTPRequestHandler):
@@ -63,29 +72,31 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Message]]:
 
 
 def send(sqs: Any) -> None:
-    with pytest.raises(sqs.exceptions.ClientError):
+    with pytest.raises(AwsRejected):
         sqs.send_message(QueueUrl="http://sqs/Queue", MessageBody="-")
 
 
 @pytest.mark.processes
-def test_the_user_agent_of_a_call_names_this_library(calls: list[Message]) -> None:
-    send(client("sqs"))
+@pytest.mark.parametrize("make", MAKERS)
+def test_the_user_agent_of_a_call_names_this_library(make: Callable[[], Any], calls: list[Message]) -> None:
+    send(make())
     assert [call["User-Agent"] for call in calls] == ["cdk-scalable-webhook"]
 
 
 @pytest.mark.processes
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize(
     "trace",
     [f"Root=1-5759e988-{'b' * 24}", f"Root=1-5759e988-{'b' * 24};Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a"],
 )
 def test_a_call_of_a_traced_function_carries_its_trace(
-    trace: str, calls: list[Message], monkeypatch: pytest.MonkeyPatch
+    trace: str, make: Callable[[], Any], calls: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQS gives it to the message, so the trace goes on at the consumer.
 
     https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
     """
-    sqs = client("sqs")
+    sqs = make()
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "Publisher")
     # Lambda sets it for each event.
     monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)

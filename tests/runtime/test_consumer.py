@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 
 from webhook_runtime import message
 from webhook_runtime.consumer import Consumer
@@ -24,7 +23,7 @@ from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
 
-from .doubles import REJECTED, Invocation, Sqs
+from .doubles import REJECTED, Invocation, Sqs, unreachable
 from .events import record
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:Queue"
@@ -535,7 +534,7 @@ def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(cap
     assert vars(line)["error"] == "TooLarge"
 
 
-@pytest.mark.parametrize(("error", "asked"), [(ReadTimeoutError(endpoint_url="http://sqs"), 1), (REJECTED, 3)])
+@pytest.mark.parametrize(("error", "asked"), [(unreachable("ReadTimeoutError", "http://sqs"), 1), (REJECTED, 3)])
 def test_a_dead_letter_queue_that_does_not_answer_is_called_once_a_batch(error: Exception, asked: int) -> None:
     sink, dead_letters = Memory(a=POISON, b=POISON, c=POISON), Sqs(error=error)
     records = [sqs_record(id) for id in ("a", "b", "c")]
@@ -595,7 +594,7 @@ def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhoo
 
 
 def test_a_dead_letter_queue_is_called_again_in_the_next_batch() -> None:
-    dead_letters = Sqs(error=ReadTimeoutError(endpoint_url="http://sqs"))
+    dead_letters = Sqs(error=unreachable("ReadTimeoutError", "http://sqs"))
     consumer = Consumer(
         Memory(a=POISON), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(dead_letters, "dead_letters")
     )

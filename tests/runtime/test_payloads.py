@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from webhook_runtime import MalformedMessage, message, read
 from webhook_runtime import consumer as consumers
@@ -29,11 +28,11 @@ from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sources.verification import Unverified
 from webhook_runtime.testing import webhook as a_webhook
 
-from .doubles import REJECTED, S3, Invocation, Sqs, client_error
+from .doubles import REJECTED, S3, Invocation, Sqs, client_error, unreachable
 from .events import record, request
 
 LARGE = b"x" * 1_100_000
-TIMED_OUT = ReadTimeoutError(endpoint_url="https://s3")
+TIMED_OUT = unreachable("ReadTimeoutError", "https://s3")
 DOWN = client_error("SlowDown")
 FIFO: dict[str, Any] = {"queue": "arn:aws:sqs:us-east-1:000000000000:Queue.fifo", "group": "webhook"}
 
@@ -102,7 +101,7 @@ class TestThePublisher:
         status, sqs = publish(S3(error), LARGE)
         assert (status, sqs.sent) == (503, [])
 
-    @pytest.mark.parametrize("error", [REJECTED, ConnectTimeoutError(endpoint_url="https://sqs")])
+    @pytest.mark.parametrize("error", [REJECTED, unreachable("ConnectTimeoutError", "https://sqs")])
     def test_if_sqs_fails_the_payload_stays_since_sqs_may_have_accepted_the_message(self, error: Exception) -> None:
         s3 = S3()
         status, _ = publish(s3, LARGE, Sqs(error))

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from webhook_runtime import deployed, message
+from webhook_runtime.clients import AwsRejected
 from webhook_runtime.contract.groups import is_group
 from webhook_runtime.contract.settings import PublisherSettings
 from webhook_runtime.publisher import Publisher
@@ -19,7 +19,7 @@ from webhook_runtime.sources.schemes import Hmac
 from webhook_runtime.sources.secrets import Secrets
 from webhook_runtime.sources.source import Source, Sources
 
-from .doubles import SecretsManager
+from .doubles import SecretsManager, unreachable
 from .events import REQUEST_ID, record, request
 
 
@@ -129,12 +129,12 @@ def test_an_accepted_webhook_is_acknowledged_as_the_settings_say(status: int, bo
 
 def test_a_rejection_is_no_acknowledgement() -> None:
     settings = PublisherSettings("http://sqs/Queue", None, {"status": 200, "body": "ok", "content_type": "text/plain"})
-    answer = Publisher(settings, Queue(ConnectTimeoutError(endpoint_url="http://sqs"))).handle(request(b"x"), None)
+    answer = Publisher(settings, Queue(unreachable("ConnectTimeoutError", "http://sqs"))).handle(request(b"x"), None)
     assert answer["statusCode"] == 503
     assert json.loads(answer["body"]) == {"message": "The webhook could not be queued: try again."}
 
 
-@pytest.mark.parametrize("error", [None, ConnectTimeoutError(endpoint_url="http://sqs")])
+@pytest.mark.parametrize("error", [None, unreachable("ConnectTimeoutError", "http://sqs")])
 def test_every_answer_has_the_headers_of_the_settings(error: Exception | None) -> None:
     settings = PublisherSettings("http://sqs/Queue", None, response_headers={"Access-Control-Allow-Origin": "*"})
     answer = Publisher(settings, Queue(error)).handle(request(b"x"), None)
@@ -239,8 +239,8 @@ def test_the_largest_message_still_goes_in() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        ClientError({"Error": {"Code": "KmsDisabled", "Message": "key"}}, "SendMessage"),
-        ConnectTimeoutError(endpoint_url="http://sqs"),
+        AwsRejected({"Error": {"Code": "KmsDisabled", "Message": "key"}}, "SendMessage"),
+        unreachable("ConnectTimeoutError", "http://sqs"),
     ],
 )
 def test_a_failing_queue_is_answered_with_503_and_never_with_an_id(error: Exception) -> None:
@@ -333,7 +333,9 @@ class TestSource:
 
     def test_without_the_secret_no_request_is_accepted(self, caplog: pytest.LogCaptureFixture) -> None:
         queue = Queue()
-        answer = self.handle(queue, self.signature(), secret=ConnectTimeoutError(endpoint_url="https://secretsmanager"))
+        answer = self.handle(
+            queue, self.signature(), secret=unreachable("ConnectTimeoutError", "https://secretsmanager")
+        )
         assert answer["statusCode"] == 500
         assert queue.sent == []
         assert "cannot verify" in caplog.text

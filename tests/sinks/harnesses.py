@@ -1,6 +1,7 @@
 """A harness for each sink: its real server behind a link, and the faults that a test can cause."""
 
 import json
+import os
 import secrets
 import sqlite3
 import threading
@@ -8,6 +9,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from botocore.config import Config
 from postgres_server import DATABASE, USER, PostgresServer
 
 from scalable_webhook_cli.local.emulator import Emulator
+from webhook_runtime.aws import JsonClient
 from webhook_runtime.contract.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Permanent, SinkDown
@@ -33,6 +36,7 @@ from webhook_runtime.testing import webhook
 
 from ..faults import pgbouncer
 from ..faults.pgbouncer import PgBouncer
+from ..runtime.doubles import of_botocore
 from .data_api_stub import DataApiStub
 from .http_service import HttpService
 from .link import Link
@@ -240,9 +244,12 @@ class DataApiHarness(Harness):
 
 
 class DynamoDBHarness(Harness):
+    """By our own client, or by that of ``client``, which gets a port and a key."""
+
     holds_bytes = 390_000
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, client: Callable[[int, str], Any] | None = None) -> None:
+        self._client = client or own_dynamodb
         self.link = Link(int(emulator.endpoint.rpartition(":")[2]))
         self.table = f"t{uuid.uuid4().hex}"
         self._key = emulator.key
@@ -255,7 +262,7 @@ class DynamoDBHarness(Harness):
         )
 
     def sink(self) -> DynamoDBSink:
-        return DynamoDBSink(DynamoDBSettings(self.table), aws("dynamodb", self.link.port, self._key))
+        return DynamoDBSink(DynamoDBSettings(self.table), self._client(self.link.port, self._key))
 
     def rows(self) -> list[tuple[str, bytes]]:
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.table)
@@ -339,11 +346,18 @@ class PythonHarness(Harness):
 CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
 
 
+def own_dynamodb(port: int, key: str) -> JsonClient:
+    """Return our own client, whose credentials are in the environment."""
+    credentials = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ.update(credentials)
+    return JsonClient("dynamodb", f"http://127.0.0.1:{port}", read_timeout=5, attempts=2)
+
+
 def aws(service: str, port: int, key: str = "x") -> Any:
-    """Return a client with the settings of the handlers."""
+    """Return a client of botocore, as a function has it."""
     config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
     credentials = CREDENTIALS | {"aws_access_key_id": key, "aws_secret_access_key": key}
-    return boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials)
+    return of_botocore(boto3.client(service, endpoint_url=f"http://127.0.0.1:{port}", config=config, **credentials))
 
 
 def _bytes(value: dict[str, Any]) -> bytes:
@@ -372,6 +386,9 @@ HARNESSES: dict[str, Callable[[pytest.FixtureRequest, Path], Harness]] = {
     "mysql": lambda request, _: MySqlHarness(request.getfixturevalue("mariadb")),
     "data_api": lambda request, _: DataApiHarness(_server(request)),
     "dynamodb": lambda request, _: DynamoDBHarness(request.getfixturevalue("local_aws")),
+    "dynamodb by botocore": lambda request, _: DynamoDBHarness(
+        request.getfixturevalue("local_aws"), partial(aws, "dynamodb")
+    ),
     "http": lambda *_: HttpHarness(),
     "http that informs before it answers": lambda *_: HttpHarness(informs=True),
     "python": lambda _, folder: PythonHarness(folder),

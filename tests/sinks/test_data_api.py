@@ -18,6 +18,7 @@ from webhook_runtime.outcome import STORED, Kind
 from webhook_runtime.sinks.data_api import DataApiSink
 from webhook_runtime.testing import webhook
 
+from ..runtime.doubles import of_botocore
 from .harnesses import CREDENTIALS, DataApiHarness
 from .mariadb_server import DATABASE, MariaDbServer
 from .queue_harness import Queue
@@ -230,7 +231,8 @@ def test_a_violation_of_a_users_unique_constraint_is_no_duplicate(harness: DataA
 def test_an_api_that_does_not_answer_is_given_up(harness: DataApiHarness, ready: DataApiSink) -> None:
     config = Config(connect_timeout=2, read_timeout=0.4, retries={"total_max_attempts": 1})
     endpoint = f"http://127.0.0.1:{harness.link.port}"
-    sink = DataApiSink(ready._settings, boto3.client("rds-data", endpoint_url=endpoint, config=config, **CREDENTIALS))
+    made = boto3.client("rds-data", endpoint_url=endpoint, config=config, **CREDENTIALS)
+    sink = DataApiSink(ready._settings, of_botocore(made))
     harness.link.hold()
     before = time.monotonic()
     assert down(sink, webhook(), webhook()).error == "ReadTimeoutError"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 
 import webhook_runtime
 from webhook_runtime import logs
 from webhook_runtime.breaker import Breaker
+from webhook_runtime.clients import AwsRejected
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import (
@@ -39,7 +39,7 @@ from webhook_runtime.sources.source import Sources
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
 
-from ..runtime.doubles import Invocation, client_error
+from ..runtime.doubles import Invocation, client_error, unreachable
 from ..runtime.events import log_lines, request
 
 PAYLOAD, SECRET = b'{"card": "4242-PAYLOAD"}', "s3cr3t-VALUE"
@@ -48,7 +48,7 @@ CLUSTER = "arn:aws:rds:eu-west-1:123456789012:cluster:orders"
 QUEUE, LETTERS = "https://sqs.eu-west-1.amazonaws.com/123456789012/Orders", "https://sqs/letters"
 
 # An answer of AWS that names nothing, and no answer.
-ERRORS = [client_error("ResourceNotFoundException"), EndpointConnectionError(endpoint_url="https://aws")]
+ERRORS = [client_error("ResourceNotFoundException"), unreachable("EndpointConnectionError", "https://aws")]
 
 
 class Fails:
@@ -140,7 +140,7 @@ def data_api(error: Exception) -> None:
 
 def without_table(error: Exception) -> None:
     told = "relation does not exist; SQLState: 42P01"
-    missing = ClientError({"Error": {"Code": "DatabaseErrorException", "Message": told}}, "BatchExecuteStatement")
+    missing = AwsRejected({"Error": {"Code": "DatabaseErrorException", "Message": told}}, "BatchExecuteStatement")
     data_api(missing)
 
 
@@ -238,6 +238,7 @@ PLACES: dict[tuple[str, str], tuple[Callable[[Exception], None], str]] = {
 }
 # These hand the failure on to one of those.
 HANDED_ON = {
+    ("aws.py", "_call"),
     ("breaker.py", "_update"),
     ("dead_letters.py", "send"),
     ("sinks/http.py", "_requested"),

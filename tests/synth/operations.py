@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSResponse
 
 from tests.runtime.events import log_lines
 from webhook_runtime import clients, handlers, message
+from webhook_runtime.aws import AwsRejected, JsonClient
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources import schemes, source
 from webhook_runtime.sources.verification import Unverifiable, Unverified
@@ -54,19 +55,31 @@ class Body:
 
 
 def called(model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]]:
-    """Answer a call in place of the network."""
-    name = f"{model.service_model.service_name}:{model.name}"
+    """Answer a call of botocore in place of the network."""
+    status, answer = answered(model.service_model.service_name, model.name)
+    return AWSResponse("", status, {}, None), answer | {"ResponseMetadata": {"HTTPStatusCode": status}}
+
+
+def called_directly(self: JsonClient, operation: str, _arguments: Any) -> dict[str, Any]:
+    """Answer a call of our own client in place of the network."""
+    status, answer = answered(self._service, operation)
+    if status == 400:
+        raise AwsRejected(answer, operation)
+    return answer
+
+
+def answered(service: str, operation: str) -> tuple[int, dict[str, Any]]:
+    name = f"{service}:{operation}"
     asked.add(name)
-    if failure := ONCE.pop(name, None) or ALWAYS.get(name) or outage.get(model.service_model.service_name):
+    if failure := ONCE.pop(name, None) or ALWAYS.get(name) or outage.get(service):
         code, text = failure
-        error = {"Error": {"Code": code, "Message": text}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-        return AWSResponse("", 400, {}, None), error
+        return 400, {"Error": {"Code": code, "Message": text}}
     answer = ANSWERS.get(name, {})
     if name == "s3:GetObject":
         answer = {"Body": Body(b"x" * 500_000)}
     if name == "lambda:Invoke":
         answer = {"Payload": Body(b'{"sink": "down"}')}
-    return AWSResponse("", 200, {}, None), {**answer, "ResponseMetadata": {"HTTPStatusCode": 200}}
+    return 200, dict(answer)
 
 
 def signed(operation_name: str, **_: Any) -> None:
@@ -196,13 +209,14 @@ def of_a_fork(handler: str, environment: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    clients._session.register("before-call.*.*", called)
-    clients._session.register("before-sign.*.*", signed)
+    clients._session().register("before-call.*.*", called)
+    clients._session().register("before-sign.*.*", signed)
+    JsonClient._call = called_directly  # type: ignore[method-assign, assignment]
     by_source = source.Sources.admit
     source.Sources.admit = admitted  # type: ignore[method-assign, assignment]
     kinds: list[Any] = [schemes.Scheme, *schemes.KINDS.values()]
     for kind in kinds:
         kind.claim = claim
     for service in SERVICES:
-        clients._session.create_client(service)
+        clients._session().create_client(service)
     print("\n" + json.dumps([of_a_fork(*each) for each in json.load(sys.stdin)]))

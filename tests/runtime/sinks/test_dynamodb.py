@@ -5,7 +5,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
 from botocore.stub import ANY, Stubber
 
 from webhook_runtime.contract.settings import DynamoDBSettings
@@ -15,7 +14,7 @@ from webhook_runtime.outcome import DUPLICATE, STORED, Kind, Outcome, SinkDown
 from webhook_runtime.payloads import Payloads
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
 
-from ..doubles import S3, Invocation, client_error
+from ..doubles import S3, Invocation, client_error, of_botocore, unreachable
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def dynamodb() -> Iterator[tuple[Any, Stubber]]:
     """Return boto3's own client, which checks each call and response against the service's model."""
     client = boto3.client("dynamodb", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with Stubber(client) as stubber:
-        yield client, stubber
+        yield of_botocore(client), stubber
         stubber.assert_no_pending_responses()
 
 
@@ -79,7 +78,7 @@ def test_a_payload_that_is_no_text_is_stored_as_bytes(dynamodb: tuple[Any, Stubb
     client, stubber = dynamodb
     calls: list[Any] = []
     stubber.add_response("batch_execute_statement", {"Responses": [{}]}, {"Statements": ANY})
-    client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+    client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
     assert list(store(client, webhook(body=b"\xff\x00"))) == [STORED]
     assert {"B": b"\xff\x00"} in calls[0]["Statements"][0]["Parameters"]
 
@@ -130,7 +129,7 @@ def test_a_call_that_fails_as_a_whole_finds_the_sink_down(dynamodb: tuple[Any, S
 def test_a_network_that_fails_finds_the_sink_down() -> None:
     class Unreachable:
         def batch_execute_statement(self, **_: Any) -> None:
-            raise EndpointConnectionError(endpoint_url="http://dynamodb")
+            raise unreachable("EndpointConnectionError", "http://dynamodb")
 
     with pytest.raises(SinkDown) as down:
         list(store(Unreachable(), webhook()))
@@ -179,7 +178,7 @@ class TestWithLargePayloads:
         client, stubber = dynamodb
         calls: list[Any] = []
         stubber.add_response("batch_execute_statement", {"Responses": [{}, {}]}, {"Statements": [ANY] * 2})
-        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
         s3 = S3()
 
         body = b"x" * (self.ITEM + 1)
@@ -205,7 +204,7 @@ class TestWithLargePayloads:
         """Either webhook of one key may keep its payload first, and either may get the item."""
         client, stubber = dynamodb
         calls: list[Any] = []
-        client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
+        client._client.meta.events.register("before-parameter-build.*", lambda params, **_: calls.append(params))
         throttled = {"Error": {"Code": "ThrottlingError", "Message": "slow down"}}
         duplicate = {"Error": {"Code": "DuplicateItem"}}
         answers: list[dict[str, Any]] = [throttled, {}, duplicate]

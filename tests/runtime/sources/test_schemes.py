@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
 
 from webhook_runtime.message import Webhook
 from webhook_runtime.sources.schemes import AnyOf, Claim, ClientState, Custom, Fits, Hmac, Scheme, Twilio, _urls
@@ -23,12 +22,12 @@ from webhook_runtime.sources.source import Source
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 from webhook_runtime.testing import webhook
 
-from ..doubles import SecretsManager, client_error
+from ..doubles import SecretsManager, client_error, unreachable
 
 NOW = 1_763_000_000.0
 # Errors of Secrets Manager.
 PASSING = [
-    ConnectTimeoutError(endpoint_url="https://secretsmanager"),
+    unreachable("ConnectTimeoutError", "https://secretsmanager"),
     client_error("ThrottlingException"),
     client_error("InternalServiceError", 500),
 ]
