@@ -31,6 +31,9 @@ AppDir = Annotated[Path, typer.Argument(help="Folder of a CDK app, with its cdk.
 Context = Annotated[
     list[str] | None, typer.Option("--context", "-c", help="Context for the app, as with cdk.", metavar="KEY=VALUE")
 ]
+Stacks = Annotated[
+    list[str] | None, typer.Argument(help="Stacks, as cdk names them. Default: every one.", metavar="[STACK]...")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the output of the CDK CLI.")]
 
 
@@ -102,6 +105,7 @@ def env(as_json: Json = False) -> None:
 @in_one_sentence
 def deploy(
     app_dir: AppDir,
+    stacks: Stacks = None,
     context: Context = None,
     verbose: Verbose = False,
     postgres: Annotated[
@@ -135,6 +139,7 @@ def deploy(
             webhooks = deployments.deploy(
                 emulator,
                 app_dir,
+                stacks or (),
                 context=context or (),
                 verbose=verbose,
                 servers=servers,
@@ -148,11 +153,17 @@ def deploy(
 
 @local.command()
 @in_one_sentence
-def destroy(app_dir: AppDir, context: Context = None, verbose: Verbose = False, as_json: Json = False) -> None:
+def destroy(
+    app_dir: AppDir,
+    stacks: Stacks = None,
+    context: Context = None,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> None:
     """Destroy the stacks of a CDK app."""
     emulator = options.emulator()
     with status_line(f"destroying {app_dir}", show=not verbose):
-        deployments.destroy(emulator, app_dir, context=context or (), verbose=verbose)
+        deployments.destroy(emulator, app_dir, stacks or (), context=context or (), verbose=verbose)
     if as_json:
         say_json({"destroyed": str(app_dir)})
     else:

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from filelock import FileLock
@@ -27,19 +28,21 @@ _EVERY_STACK = ["**"]
 def deploy(
     emulator: Emulator,
     app_dir: Path,
+    names: Sequence[str] = (),
     *,
     context: Sequence[str] = (),
     verbose: bool = False,
     servers: Sequence[Server] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> list[DeployedEndpoint]:
-    """Deploy every stack of a CDK app, and bootstrap the local AWS first if needed.
+    """Deploy stacks of a CDK app, and bootstrap the local AWS first if needed.
 
+    ``names`` are those of the stacks, as ``cdk`` takes them. The stacks that they need are deployed too. Default: all.
     ``context`` has the ``KEY=VALUE`` of ``cdk --context``. ``servers`` are for sinks whose database is not on this
     machine. ``tell`` gets each warning of synth, and each difference from AWS.
 
     Returns:
-        The app's endpoints.
+        The endpoints of these stacks.
 
     Raises:
         CliError: There is no app, AWS would reject it, or the CDK failed. The message has the CDK's own.
@@ -49,7 +52,7 @@ def deploy(
         assembly = Path(folder, "assembly")
         synth = ["synth", "--quiet", "--output", str(assembly), *cdk.context(context)]
         _cdk(emulator, app_dir, synth, verbose=verbose)
-        stacks = list(_stacks_of(assembly, emulator))
+        stacks = _named(list(_stacks_of(assembly, emulator)), names, emulator)
         for warning in assemblies.warnings(assembly):
             tell(f"warning: {warning}")
         _require_deployable(assembly)
@@ -64,14 +67,21 @@ def deploy(
             if missing:
                 environments = [f"aws://{emulator.account}/{region}" for region in missing]
                 _cdk(emulator, app_dir, ["bootstrap", *environments, "--app", str(assembly)], verbose=verbose)
-        approved = ["--require-approval", "never", *_EVERY_STACK]
+        approved = ["--require-approval", "never", *(names or _EVERY_STACK)]
         _cdk(emulator, app_dir, ["deploy", "--app", str(assembly), *approved], verbose=verbose)
     _require_complete(emulator, app_dir, stacks)
     return _endpoints_of(emulator, stacks)
 
 
-def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), verbose: bool = False) -> None:
-    """Destroy every stack of a CDK app.
+def destroy(
+    emulator: Emulator,
+    app_dir: Path,
+    names: Sequence[str] = (),
+    *,
+    context: Sequence[str] = (),
+    verbose: bool = False,
+) -> None:
+    """Destroy stacks of a CDK app. Default: every one.
 
     Raises:
         CliError: There is no app, or the CDK failed.
@@ -81,7 +91,7 @@ def destroy(emulator: Emulator, app_dir: Path, *, context: Sequence[str] = (), v
         _cdk(
             emulator,
             app_dir,
-            ["destroy", "--force", "--output", assembly, *cdk.context(context), *_EVERY_STACK],
+            ["destroy", "--force", "--output", assembly, *cdk.context(context), *(names or _EVERY_STACK)],
             verbose=verbose,
         )
 
@@ -173,10 +183,15 @@ def _make_local(assembly: Path, servers: Sequence[Server]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Stack:
-    """A stack of a cloud assembly. ``version`` is the SSM parameter of a bootstrapped region."""
+    """A stack of a cloud assembly.
+
+    ``path`` is that in the app, and ``version`` the SSM parameter of a bootstrapped region.
+    """
 
     name: str
+    account: str
     region: str
+    path: str
     version: str = cdk.BOOTSTRAPPED
 
 
@@ -187,13 +202,29 @@ def _stacks_of(assembly: Path, emulator: Emulator) -> Iterator[_Stack]:
         if artifact["type"] == "aws:cloudformation:stack":
             name = properties.get("stackName", id)
             account, region = artifact["environment"].removeprefix("aws://").split("/")
-            if account not in ("unknown-account", emulator.account):
-                raise CliError(
-                    f"stack {name} is for account {account}, and the local AWS is account {emulator.account}; "
-                    'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
-                )
             here = emulator.region if region == "unknown-region" else region
-            yield _Stack(name, here, properties.get("bootstrapStackVersionSsmParameter", cdk.BOOTSTRAPPED))
+            version = properties.get("bootstrapStackVersionSsmParameter", cdk.BOOTSTRAPPED)
+            path = artifact.get("displayName", id).partition(" (")[0]
+            yield _Stack(name, account, here, path, version)
+
+
+def _named(stacks: Sequence[_Stack], names: Sequence[str], emulator: Emulator) -> list[_Stack]:
+    """Return the stacks of these names, which may have wildcards. Without names return all.
+
+    Raises:
+        CliError: There is none of a name, or one is for an account.
+    """
+    for name in names:
+        if not any(fnmatchcase(stack.path, name) for stack in stacks):
+            raise CliError(f"the app has no stack {name}, only {', '.join(stack.path for stack in stacks)}")
+    found = [stack for stack in stacks if not names or any(fnmatchcase(stack.path, name) for name in names)]
+    for stack in found:
+        if stack.account not in ("unknown-account", emulator.account):
+            raise CliError(
+                f"stack {stack.name} is for account {stack.account}, and the local AWS is account {emulator.account}; "
+                'take the account from os.environ["CDK_DEFAULT_ACCOUNT"]'
+            )
+    return found
 
 
 def _is_bootstrapped(emulator: Emulator, stack: _Stack) -> bool:

@@ -105,9 +105,9 @@ def nested(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nested")
 def test_the_endpoints_of_an_app_are_those_of_its_stacks_and_the_stacks_in_them(emulator: Emulator) -> None:
     assert [webhook.stack for webhook in deployments.endpoints(emulator)] == ["One", "Nested", "Deep", "Two", "Nested"]
-    of_the_app = deployments._endpoints_of(emulator, [deployments._Stack("One", "here")])
+    of_the_app = deployments._endpoints_of(emulator, [deployments._Stack("One", "000000000000", "here", "One")])
     assert [webhook.stack for webhook in of_the_app] == ["One", "Nested", "Deep"]
-    of_another = deployments._endpoints_of(emulator, [deployments._Stack("Two", "there")])
+    of_another = deployments._endpoints_of(emulator, [deployments._Stack("Two", "000000000000", "there", "Two")])
     assert [webhook.stack for webhook in of_another] == ["Two"]
 
 
@@ -123,7 +123,10 @@ def test_an_incomplete_stack_is_reported_with_a_remedy(
 ) -> None:
     stacks = {"here": CloudFormation(status, One=[]), "there": CloudFormation("CREATE_IN_PROGRESS", One=[], Two=[])}
     monkeypatch.setattr(Emulator, "client", lambda self, service: stacks[self.region])
-    ours = [deployments._Stack("One", "here"), deployments._Stack("Empty", "there")]
+    ours = [
+        deployments._Stack("One", "000000000000", "here", "One"),
+        deployments._Stack("Empty", "000000000000", "there", "Empty"),
+    ]
     if complete:
         deployments._require_complete(emulator, Path("app"), ours)
         return
@@ -136,7 +139,30 @@ def test_an_incomplete_stack_is_reported_with_a_remedy(
 def test_a_stack_for_a_real_account_is_rejected(emulator: Emulator, tmp_path: Path) -> None:
     top = assembly(tmp_path, Orders=stack("aws://111122223333/eu-west-1"))
     with pytest.raises(CliError, match=r"stack Orders is for account 111122223333.*CDK_DEFAULT_ACCOUNT"):
-        list(deployments._stacks_of(top, emulator))
+        deployments._named(list(deployments._stacks_of(top, emulator)), (), emulator)
+
+
+def test_stacks_may_be_named_and_only_those_have_to_be_for_the_local_aws(emulator: Emulator, tmp_path: Path) -> None:
+    here, account = "aws://unknown-account/unknown-region", "aws://111122223333/eu-west-1"
+    nested = assembly(tmp_path / "assembly-Dev", DevShop=stack(here) | {"displayName": "Dev/Shop (Dev-Shop)"})
+    assert nested
+    top = assembly(
+        tmp_path,
+        ShopDev=stack(here, stackName="Shop-dev") | {"displayName": "ShopDev (Shop-dev)"},
+        ShopProd=stack(account),
+        Dev={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Dev"}},
+    )
+    found = list(deployments._stacks_of(top, emulator))
+
+    def named(*names: str) -> list[str]:
+        return [each.path for each in deployments._named(found, names, emulator)]
+
+    assert named("ShopDev") == ["ShopDev"]
+    assert sorted(named("Dev/*", "ShopDev")) == ["Dev/Shop", "ShopDev"]
+    with pytest.raises(CliError, match="stack ShopProd is for account 111122223333"):
+        named("Shop*")
+    with pytest.raises(CliError, match=r"^the app has no stack Shop, only "):
+        named("Shop")
 
 
 def test_the_cdk_sees_the_local_aws_and_no_other(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
