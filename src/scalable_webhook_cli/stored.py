@@ -6,6 +6,7 @@ from scalable_webhook_cli.dead_letters.payloads import read
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.shown import shown
+from webhook_runtime.contract.items import stored_payload
 from webhook_runtime.contract.settings import DynamoDBSettings
 
 
@@ -37,5 +38,4 @@ def payload_of(webhook: DeployedWebhook, mount: str, id: str) -> bytes:
     if "payload_object" in item:
         bucket, _, key = item["payload_object"]["S"].removeprefix("s3://").partition("/")
         return read(webhook.target, bucket, key)
-    (payload,) = item["payload"].values()
-    return payload.encode() if isinstance(payload, str) else bytes(payload)
+    return stored_payload(item)

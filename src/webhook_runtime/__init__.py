@@ -2,6 +2,7 @@
 aws_cdk.
 """
 
+from webhook_runtime.contract.items import stored_payload
 from webhook_runtime.message import Headers, MalformedMessage, Webhook, read
 from webhook_runtime.outcome import Permanent, RetryAfter, SinkDown
 from webhook_runtime.sources.verification import Answer, Unverified
@@ -16,4 +17,5 @@ __all__ = [
     "Unverified",
     "Webhook",
     "read",
+    "stored_payload",
 ]

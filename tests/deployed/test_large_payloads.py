@@ -13,6 +13,7 @@ import pytest
 
 from scalable_webhook_cli.local.emulator import Emulator
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
+from webhook_runtime import stored_payload
 from webhook_runtime.contract import limits
 
 from ..suite.patience import SECONDS, http
@@ -90,6 +91,16 @@ def test_a_small_payload_needs_no_bucket(urls: Urls, observe: Observe, emulator:
     id = post(urls["Large/Text"], b"small").json()["id"]
     assert stored(webhook, id)["payload"] == "small"
     assert Bucket(emulator, webhook).keys("") == before
+
+
+def test_a_compressed_payload_is_read_back(urls: Urls, observe: Observe, emulator: Emulator, command: Command) -> None:
+    payload = json.dumps([{"id": number, "name": "Zoë"} for number in range(2000)]).encode()
+    id = post(urls["Large/Compressed"], payload).json()["id"]
+    item = stored(observe("Large/Compressed"), id)
+    assert (item["encoding"], len(bytes(item["payload"])) < len(payload) / 4) == ("zlib", True)
+    assert stored_payload(item) == payload
+    (traced,) = command("trace", id, "--webhook", "Large/Compressed", "--payload", "--json")
+    assert payload_in(json.loads(traced)[0]) == payload
 
 
 def test_a_payload_that_fits_a_message_but_not_an_item_is_stored_too(

@@ -53,7 +53,7 @@ ScalableWebhook(
     "Webhook",
     ingress=Ingress.direct_integration(binary=True),
     event_filters=[{"headers": {"X-Event": ["push"]}, "body": {"ref": [{"prefix": "refs/"}]}}, {"body": {"a": [None]}}],
-    sink=Sink.dynamodb(),
+    sink=Sink.dynamodb(compress=True),
     path="/hooks/all",
     delivery_id_header="Idempotency-Key",
     queue=QueueOptions(

@@ -779,7 +779,10 @@ DATABASE = {
 ARGUMENTS: dict[str, dict[str, Argument]] = {
     "Ingress.lambda_integration": {},
     "Ingress.direct_integration": {"binary": flags()},
-    "Sink.dynamodb": {"table": Argument(made(**TABLES), made(**BAD_TABLES), (dynamodb.Table,))},
+    "Sink.dynamodb": {
+        "table": Argument(made(**TABLES), made(**BAD_TABLES), (dynamodb.Table,)),
+        "compress": flags(),
+    },
     "Sink.postgres": {
         "database": Argument(
             made(**databases(POSTGRES, AURORA_POSTGRES)), made(**BAD_DATABASES), (rds.DatabaseInstance,)

@@ -63,7 +63,7 @@ def sinks(handler: str, stack: Stack, folder: Path) -> list[Sink]:
     host: dict[str, Any] = {"database_name": "d", "host": "h", "secret": secret, "ca_certificates": str(pem)}
     match handler:
         case "publisher" | "breaker" | "dynamodb":
-            return [Sink.dynamodb()]
+            return [Sink.dynamodb(compress=True)]
         case "postgres":
             server = rds.DatabaseInstance(stack, "Server", engine=postgres, vpc=vpc)
             return [Sink.postgres(**host), Sink.postgres(server, database_name="d", iam_user="u")]

@@ -107,7 +107,7 @@ class Sink(ABC):
         return True
 
     @staticmethod
-    def dynamodb(table: "dynamodb.ITable | None" = None) -> "DynamoDBSink":
+    def dynamodb(table: "dynamodb.ITable | None" = None, *, compress: bool = False) -> "DynamoDBSink":
         """Store each webhook as an item of a DynamoDB table, up to 25 of them in one round trip.
 
         Each item is written only if its ``id`` is new, so a webhook that is delivered twice is stored once. The ``id``
@@ -125,6 +125,9 @@ class Sink(ABC):
         Args:
             table: An existing table, whose key is the string ``id`` alone. Default: a new one with on-demand capacity,
                 encryption and point-in-time recovery.
+            compress: Whether to compress payloads of 1 KiB or more by zlib. DynamoDB bills each KB of an item, and
+                typical JSON takes a quarter. The console then shows no text. Such an item has ``encoding``, ``zlib``,
+                and its ``payload`` is binary: ``webhook_runtime.stored_payload()`` reads either. Default: no.
 
         Returns:
             The sink, for ``ScalableWebhook(sink=…)``; its ``table`` is the table.
@@ -136,7 +139,7 @@ class Sink(ABC):
         """
         from cdk_scalable_webhook.route.sinks.dynamodb import DynamoDBSink
 
-        return DynamoDBSink(table)
+        return DynamoDBSink(table, compress=compress)
 
     @staticmethod
     def postgres(

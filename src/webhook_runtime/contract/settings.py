@@ -152,10 +152,11 @@ class UnverifiedSettings(NamedTuple):
 
 
 class DynamoDBSettings(NamedTuple):
-    """``payload_bucket`` is None unless large payloads are enabled."""
+    """``payload_bucket`` is None unless large payloads are enabled. ``compress_payloads`` is for large texts."""
 
     table_name: str
     payload_bucket: str | None = None
+    compress_payloads: bool = False
 
 
 class DatabaseSettings(NamedTuple):

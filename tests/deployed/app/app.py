@@ -388,6 +388,7 @@ class Large(Stack):
         api = apigateway.RestApi(self, "Api")
         ScalableWebhook(self, "Text", api=api, path="/text", **more)
         ScalableWebhook(self, "Bytes", **more)
+        ScalableWebhook(self, "Compressed", api=api, path="/compressed", sink=Sink.dynamodb(compress=True), **more)
 
         table = dynamodb.Table(
             self,

@@ -1,3 +1,6 @@
+import random
+import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -5,8 +8,12 @@ from typing import Any
 
 import boto3
 import pytest
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.stub import ANY, Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 
+from webhook_runtime.contract.items import stored_payload
 from webhook_runtime.contract.settings import DynamoDBSettings
 from webhook_runtime.deadline import Deadline
 from webhook_runtime.message import Headers, Webhook
@@ -167,7 +174,74 @@ def test_a_call_that_one_bad_webhook_spoils_is_halved_until_it_stands_alone(dyna
     assert "key too long" in second.reason
 
 
+TEXT = b'{"id": 1, "name": "Zo\xc3\xab"}, ' * 100
+NOISE = random.Random(1).randbytes(5000)
+
+
+@pytest.mark.parametrize(
+    ("body", "compressed"),
+    [
+        (b"", False),
+        (TEXT[:1023], False),
+        (TEXT[:1024], True),
+        (TEXT, True),
+        (NOISE, False),
+        (zlib.compress(TEXT), False),
+    ],
+)
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_payload_is_compressed_if_that_makes_it_smaller(body: bytes, compressed: bool, compress: bool) -> None:
+    item = item_of(webhook(body=body), DynamoDBSettings("Webhooks", compress_payloads=compress))
+    assert (item.get("encoding") == {"S": "zlib"}) == (compressed and compress)
+    assert stored_payload(item) == body
+    if compressed and compress:
+        assert len(item["payload"]["B"]) < len(body) / 2
+
+
+@given(
+    st.binary(max_size=3000)
+    | st.text(max_size=3000).map(str.encode)
+    | st.binary(min_size=1, max_size=9).map(lambda x: x * 400)
+)
+def test_a_stored_payload_is_read_back_from_a_client_and_from_a_resource(body: bytes) -> None:
+    item = item_of(webhook(body=body), DynamoDBSettings("Webhooks", compress_payloads=True))
+    read = TypeDeserializer()
+    assert (
+        stored_payload(item) == stored_payload({name: read.deserialize(value) for name, value in item.items()}) == body
+    )
+
+
+def test_another_encoding_or_a_payload_in_s3_is_an_error() -> None:
+    with pytest.raises(ValueError, match="encoding must be zlib, got 'br'; install a newer cdk-scalable-webhook"):
+        stored_payload({"payload": {"B": b""}, "encoding": {"S": "br"}})
+    with pytest.raises(KeyError):
+        stored_payload({"payload_object": {"S": "s3://bucket/key"}})
+
+
+def item_of(webhook: Webhook, settings: DynamoDBSettings, payloads: Payloads | None = None) -> dict[str, Any]:
+    """Return the item that is inserted."""
+    statements: list[dict[str, Any]] = []
+
+    class Recorder:
+        def batch_execute_statement(self, Statements: list[dict[str, Any]]) -> dict[str, Any]:
+            statements.extend(Statements)
+            return {"Responses": [{}] * len(Statements)}
+
+    assert list(DynamoDBSink(settings, Recorder(), payloads).store([webhook], Deadline(Invocation()))) == [STORED]
+    (statement,) = statements
+    names = re.findall(r"'(\w+)': \?", statement["Statement"])
+    return dict(zip(names, statement["Parameters"], strict=True))
+
+
 class TestWithLargePayloads:
+    def test_a_payload_that_fits_an_item_when_it_is_compressed_is_stored_there(self) -> None:
+        s3, settings = S3(), DynamoDBSettings("Webhooks", compress_payloads=True)
+        item = item_of(webhook(body=b"x" * 1_000_000), settings, Payloads(s3, "payloads"))
+        assert (stored_payload(item), s3.objects) == (b"x" * 1_000_000, {})
+        noise = random.Random(2).randbytes(500_000)
+        item = item_of(webhook(body=noise), settings, Payloads(s3, "payloads"))
+        assert ({"payload", "encoding"} & item.keys(), list(s3.objects.values())) == (set(), [noise])
+
     ITEM = 350 * 1024
 
     def store(self, client: Any, s3: S3, *webhooks: Webhook) -> list[Outcome]:

@@ -196,7 +196,7 @@ class Imported(Stack):
             "Other",
             encryption_key=kms.Key.from_lookup(self, "Key", alias_name="alias/orders"),
             source=Source.github(secretsmanager.Secret.from_secret_name_v2(self, "Secret", "github")),
-            sink=Sink.dynamodb(dynamodb.TableV2(self, "Global", partition_key=key())),
+            sink=Sink.dynamodb(dynamodb.TableV2(self, "Global", partition_key=key()), compress=True),
         )
 
 

@@ -31,9 +31,10 @@ _KEY_ACTIONS = (
 class DynamoDBSink(Sink):
     """A DynamoDB table as the sink. Made by ``Sink.dynamodb()``."""
 
-    def __init__(self, table: dynamodb.ITable | None) -> None:
+    def __init__(self, table: dynamodb.ITable | None, *, compress: bool = False) -> None:
         if table is not None:
             _require_key(table)
+        self._compress = compress
         self._existing = table
         self._table = table
         self._payload_bucket: s3.IBucket | None = None
@@ -72,7 +73,7 @@ class DynamoDBSink(Sink):
         require_same_environment(scope, table=self._existing)
         self._payload_bucket = options.payload_bucket
         bucket = options.payload_bucket.bucket_name if options.payload_bucket is not None else None
-        return SinkConfig("dynamodb", to_environment(DynamoDBSettings(self.table.table_name, bucket)))
+        return SinkConfig("dynamodb", to_environment(DynamoDBSettings(self.table.table_name, bucket, self._compress)))
 
     def grant_write(self, grantee: iam.IGrantable) -> None:
         """See ``Sink.grant_write``."""
@@ -112,7 +113,7 @@ _KEY_TYPES = {"S": "STRING", "N": "NUMBER", "B": "BINARY"}
 # The attributes that are texts and never empty. A query, headers and a payload cannot be indexed: they may be empty, of
 # another type, or too long for a key.
 _INDEXED = ("id", "delivery_id", "mount", "request_id", "received_at", "method", "path", "source_ip")
-_NOT_INDEXED = ("query", "headers", "payload")
+_NOT_INDEXED = ("query", "headers", "payload", "encoding")
 
 
 def _require_key(table: "dynamodb.ITable") -> None:
