@@ -64,7 +64,7 @@ def test_a_cold_start_is_measured_to_its_first_answer(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cold, "STARTS", 1)
     figures = by_key(cold.measure(rounds=1))
     for name in ("consumer", "publisher"):
-        assert figures[f"cold.{name}_over_boto3"].goal == "<= 1.10"
+        assert figures[f"cold.{name}_over_boto3"].goal == "<= 0.35"
         assert figures[f"cold.{name}_ms"].value > 0
 
 

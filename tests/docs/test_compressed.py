@@ -20,6 +20,6 @@ BODY = '{"name": "Zoë"}' * 100
     ids=["text", "compressed"],
 )
 def test_a_payload_is_read(name: str, item: dict[str, Any]) -> None:
-    variables = {"item": item}
+    variables: dict[str, Any] = {"item": item}
     exec(WAYS[name], variables)
     assert variables["payload"] in (BODY, BODY.encode())

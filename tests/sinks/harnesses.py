@@ -13,6 +13,7 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -347,10 +348,12 @@ CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": 
 
 
 def own_dynamodb(port: int, key: str) -> JsonClient:
-    """Return our own client, whose credentials are in the environment."""
-    credentials = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_DEFAULT_REGION": "us-east-1"}
-    os.environ.update(credentials)
-    return JsonClient("dynamodb", f"http://127.0.0.1:{port}", read_timeout=5, attempts=2)
+    """Return our own client. It reads the environment, which other tests see too, so only while it signs."""
+    variables = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_DEFAULT_REGION": "us-east-1"}
+    with patch.dict(os.environ, variables):
+        client = JsonClient("dynamodb", f"http://127.0.0.1:{port}", read_timeout=5, attempts=2)
+    client._signer.sign = patch.dict(os.environ, variables)(client._signer.sign)  # type: ignore[method-assign]
+    return client
 
 
 def aws(service: str, port: int, key: str = "x") -> Any:
