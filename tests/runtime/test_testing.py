@@ -21,6 +21,7 @@ def test_the_public_names_are_these_and_all_of_them_are_there() -> None:
         "Unverified",
         "Webhook",
         "read",
+        "stored_payload",
     ]
     for name in webhook_runtime.__all__:
         assert getattr(webhook_runtime, name).__doc__, name

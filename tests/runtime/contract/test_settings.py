@@ -52,7 +52,10 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
     ),
     (PaceSettings(0.4, 0.25, 2.5), {"SECONDS_EACH": "0.4", "TARGET_SECONDS": "0.25", "LONGEST_EACH": "2.5"}),
     (UnverifiedSettings("https://sqs/Unverified"), {"UNVERIFIED_QUEUE_URL": "https://sqs/Unverified"}),
-    (DynamoDBSettings("Table", "Bucket"), {"TABLE_NAME": "Table", "PAYLOAD_BUCKET": "Bucket"}),
+    (
+        DynamoDBSettings("Table", "Bucket", True),
+        {"TABLE_NAME": "Table", "PAYLOAD_BUCKET": "Bucket", "COMPRESS_PAYLOADS": "true"},
+    ),
     (
         DatabaseSettings("db", 5432, "orders", True, "webhooks", False, "arn", "me", "ca.pem"),
         {
