@@ -105,8 +105,8 @@ def test_a_stored_webhook_must_equal_the_sent_one_and_be_stored_once(monkeypatch
             use.stored_once("Here", partial(list, found))
 
 
-def test_the_app_is_the_first_of_the_page_with_a_name() -> None:
-    page = '```python\nzero\n```\n\n```python title="app.py"\none\n\nmore\n```\n```python title="app.py"\ntwo\n```\n'
-    assert use.first_code(page) == "one\n\nmore\n"
-    with pytest.raises(Rejected, match="must have an app, got none"):
-        use.first_code("# A\n")
+def test_the_app_is_that_of_init_if_the_page_begins_with_it(tmp_path: Path) -> None:
+    code = use.first_code("# A\n```sh\nscalable-webhook init hello  # first\n```\n", tmp_path / "first")
+    assert 'ScalableWebhook(stack, "Webhook")' in code
+    with pytest.raises(Rejected, match="must begin an app by scalable-webhook init, got none"):
+        use.first_code("# A\n", tmp_path / "second")

@@ -16,6 +16,7 @@ import psutil
 
 from release_check.environments import Environment
 from release_check.rejected import Rejected, run
+from scalable_webhook_cli.commands.starting import init
 from scalable_webhook_cli.local import emulator as emulators
 from scalable_webhook_cli.local.deploy import deploy
 from scalable_webhook_cli.observe import ObservedWebhook, wait_for
@@ -36,19 +37,19 @@ def new_app(folder: Path, code: str, python: Path) -> None:
     (folder / "cdk.json").write_text(json.dumps({"app": f"{shlex.quote(str(python))} app.py"}))
 
 
-def first_code(page: str) -> str:
-    """Return the app of the page at PyPI that a reader tries first: a file with a name."""
-    found = re.search(r'^```python title="app\.py"\n(.*?)^```$', page, re.DOTALL | re.MULTILINE)
-    if found is None:
-        raise Rejected("the page at PyPI must have an app, got none")
-    return found[1]
+def first_code(page: str, folder: Path) -> str:
+    """Return the app that a reader of the page at PyPI tries first: ``init`` writes it into a folder."""
+    if not re.search(r"^scalable-webhook init \w+", page, re.MULTILINE):
+        raise Rejected("the page at PyPI must begin an app by scalable-webhook init, got none")
+    init(folder)
+    return (folder / "app.py").read_text()
 
 
 def base(environment: Environment, page: str) -> Iterator[str]:
     """Deploy the app of the page with an environment that has the CDK's library alone. Node, the CDK CLI and the local
     AWS are those of development."""
     app = environment.folder / "app"
-    new_app(app, first_code(page), environment.python)
+    new_app(app, first_code(page, environment.folder / "first"), environment.python)
     with emulators.running() as emulator:
         (webhook,) = deploy(emulator, app)
         yield f"the page's app to try is synthesised by it and deployed as {webhook.name}"
