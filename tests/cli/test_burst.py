@@ -2,14 +2,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from scalable_webhook_cli import burst
 from scalable_webhook_cli.burst import Request, send, uniform
 from scalable_webhook_cli.errors import CliError
+
+from ..runtime.serving import Quiet, Serving
 
 
 class Server:
@@ -22,7 +22,7 @@ class Server:
         self.is_endless = False
         remember = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
@@ -39,18 +39,11 @@ class Server:
 
             do_GET = do_PUT = do_POST
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/prod/"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._serving = Serving(Handler)
+        self.url = f"{self._serving.url}/prod/"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.close()
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -22,6 +20,7 @@ from webhook_runtime.sources.source import Source
 from webhook_runtime.testing import webhook
 
 from ..runtime.doubles import SecretsManager
+from ..runtime.serving import Quiet, Serving
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-webhooks"
 SECRET = {"secret": {"arn": ARN}}
@@ -38,10 +37,6 @@ def refused(code: str, message: str = "told so", operation: str = "Operation") -
     return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
-class Server(ThreadingHTTPServer):
-    request_queue_size = 64
-
-
 class Endpoint:
     """A real HTTP server in the place of API Gateway. It gives each request the next id, r1, r2 and so on."""
 
@@ -52,7 +47,7 @@ class Endpoint:
         self.on_request: Callable[[str], object] = lambda _: None
         remember, numbers = self, itertools.count(1)
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 remember.got.append((self.path, dict(self.headers.items()), body))
@@ -65,18 +60,11 @@ class Endpoint:
                 self.end_headers()
                 self.wfile.write(remember.body)
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/prod"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._serving = Serving(Handler)
+        self.url = f"{self._serving.url}/prod"
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.close()
 
 
 class Services:

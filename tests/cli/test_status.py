@@ -1,11 +1,9 @@
 """``scalable-webhook status``: numbers, from calls that only read, and no guess."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from scalable_webhook_cli import status as statuses
 from scalable_webhook_cli.status import Status, details, table
 from webhook_runtime.contract.pausing import BREAKER
 
+from ..runtime.serving import Quiet, Serving
 from .aws import NOON, Aws, Commands, batch, said
 
 NOW = NOON + 300
@@ -183,7 +182,7 @@ def ministack(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Serve what MiniStack shows of its queues, on loopback."""
     answer: dict[str, Any] = {"messages": {}}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             answer["asked"], answer["authorization"] = self.path, self.headers["Authorization"]
             body = json.dumps({"messages": answer["messages"]}).encode()
@@ -192,16 +191,10 @@ def ministack(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        answer["url"] = f"http://127.0.0.1:{server.server_port}"
-        yield answer
-        server.shutdown()
-        thread.join()
+    serving = Serving(Handler)
+    answer["url"] = serving.url
+    yield answer
+    serving.close()
 
 
 def test_the_local_aws_shows_the_oldest_message_without_receiving_it(ministack: dict[str, Any]) -> None:

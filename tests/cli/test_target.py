@@ -1,8 +1,6 @@
 """The clients of a target talk to it, with its credentials."""
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from botocore.exceptions import NoRegionError, ProfileNotFound
@@ -10,6 +8,8 @@ from botocore.exceptions import NoRegionError, ProfileNotFound
 from scalable_webhook_cli import target as targets
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
+
+from ..runtime.serving import Quiet, Serving
 
 
 def test_the_local_aws_is_called_without_profile_and_proxy_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ class Sqs:
     def __enter__(self) -> "Sqs":
         remember = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             def do_POST(self) -> None:
                 remember.authorization = self.headers["Authorization"]
                 body = b'{"QueueUrls": ["http://127.0.0.1/queue"]}'
@@ -100,17 +100,10 @@ class Sqs:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
         self.authorization = ""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._serving = Serving(Handler)
+        self.url = self._serving.url
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.close()

@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.message import Message
 from http.client import HTTPMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from unittest.mock import patch
 
@@ -29,6 +28,8 @@ from hypothesis import strategies as st
 from webhook_runtime import aws
 from webhook_runtime.aws import SERVICES, AwsRejected, AwsUnreachable, JsonClient, Signer, endpoint
 from webhook_runtime.clients import BotocoreClient, client, code_of
+
+from .serving import Quiet, Serving
 
 SESSION = botocore.session.get_session()
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -204,7 +205,7 @@ class Server:
         self.connections = 0
         server = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet):
             protocol_version = "HTTP/1.1"
 
             def setup(self) -> None:
@@ -220,19 +221,11 @@ class Server:
                 except OSError:
                     self.close_connection = True
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._serving = Serving(Handler)
+        self.url = self._serving.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._serving.close()
 
 
 def answer(value: object, status: int = 200, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from webhook_runtime import clients
 from webhook_runtime.clients import AwsRejected, BotocoreClient, client
+
+from .serving import Quiet, Serving
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ MAKERS: list[Callable[[], Any]] = [
 ]
 
 
-class _Rejecting(BaseHTTPRequestHandler):
+class _Rejecting(Quiet):
     calls: list[Message] = []
 
     def do_POST(self) -> None:
@@ -55,20 +55,15 @@ class _Rejecting(BaseHTTPRequestHandler):
         self.send_response(400)
         self.end_headers()
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Message]]:
     """Return the headers of each call of AWS."""
-    server = HTTPServer(("127.0.0.1", 0), _Rejecting)
-    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    serving = Serving(_Rejecting)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", serving.url)
     _Rejecting.calls.clear()
     yield _Rejecting.calls
-    server.shutdown()
-    server.server_close()
+    serving.close()
 
 
 def send(sqs: Any) -> None:
