@@ -161,7 +161,8 @@ def _batches(webhook: DeployedWebhook) -> Counter[str]:
     if webhook.hides_webhooks:
         raise _Unknown(webhook.hides_webhooks)
     counts: Counter[str] = Counter()
-    begin = time.time() - HOUR
+    now = time.time()
+    begin, lately = now - HOUR, now - 60 * _METRIC_MINUTES
     try:
         texts = list(islice(log_lines.consumer_texts(webhook, begin, "batch"), _MOST_BATCHES + 1))
     except NoLog:
@@ -171,8 +172,7 @@ def _batches(webhook: DeployedWebhook) -> Counter[str]:
     for batch in fits.batches(texts):
         if batch["ended"] >= begin * 1000 and batch.get("logger") == LOGGER:
             counts.update({name: number for name in ("stored", "failed") if type(number := batch.get(name)) is int})
-            is_late = batch["ended"] >= (time.time() - 60 * _METRIC_MINUTES) * 1000
-            if is_late and batch["failed"] and type(age := batch.get("oldest")) is int:
+            if batch["ended"] >= lately * 1000 and batch["failed"] and type(age := batch.get("oldest")) is int:
                 counts["retried_seconds"] = max(counts["retried_seconds"], age)
     return counts
 

@@ -6,7 +6,7 @@ from scalable_webhook_cli.dead_letters.payloads import read
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.shown import shown
-from webhook_runtime.contract.items import stored_payload
+from webhook_runtime.contract.items import payload_object, stored_payload
 from webhook_runtime.contract.settings import DynamoDBSettings
 
 
@@ -36,6 +36,5 @@ def payload_of(webhook: DeployedWebhook, mount: str, id: str) -> bytes:
     if item is None:
         raise CliError(f"the table {table} does not have {shown(id)}: it is not stored, or has been deleted since")
     if "payload_object" in item:
-        bucket, _, key = item["payload_object"]["S"].removeprefix("s3://").partition("/")
-        return read(webhook.target, bucket, key)
+        return read(webhook.target, *payload_object(item))
     return stored_payload(item)

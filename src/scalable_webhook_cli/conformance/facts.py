@@ -11,6 +11,7 @@ from scalable_webhook_cli.conformance.case import Facts, Request, shown
 from scalable_webhook_cli.conformance.sending import Answer
 from scalable_webhook_cli.conformance.world import MARK, Message, Reply, metadata
 from scalable_webhook_cli.target import Target
+from webhook_runtime.contract.items import payload_object, stored_payload
 from webhook_runtime.contract.limits import QUEUED
 
 _SHOWN_CHARACTERS = 300
@@ -77,9 +78,8 @@ def stored(target: Target, item: Mapping[str, Any] | None) -> Facts:
         **{name: item[name]["S"] for name in ("method", "path", "query")},
     }
     if "payload" in item:
-        ((kind, payload),) = item["payload"].items()
-        return facts | {"payload": shown(payload.encode() if kind == "S" else bytes(payload))}
-    bucket, _, key = item["payload_object"]["S"].removeprefix("s3://").partition("/")
+        return facts | {"payload": shown(stored_payload(item))}
+    bucket, key = payload_object(item)
     s3 = target.client("s3")
     payload = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     left = s3.list_objects_v2(Bucket=bucket, Prefix=QUEUED)["KeyCount"]

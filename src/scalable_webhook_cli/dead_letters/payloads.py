@@ -3,12 +3,12 @@
 from botocore.exceptions import ClientError
 
 from scalable_webhook_cli.dead_letters.message import Message
+from scalable_webhook_cli.dead_letters.queue import DENIED
 from scalable_webhook_cli.deployed import DeployedWebhook
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
 
 _ABSENT = ("NoSuchKey", "404")
-_DENIED = ("AccessDenied", "AccessDeniedException")
 
 
 def payload_of(message: Message, webhook: DeployedWebhook) -> bytes:
@@ -41,7 +41,7 @@ def read(target: Target, bucket: str, key: str) -> bytes:
             raise CliError(
                 f"the payload is no longer in S3, at {where}: the lifecycle of the bucket has deleted it"
             ) from error
-        if code in _DENIED:
+        if code in DENIED:
             # Without s3:ListBucket S3 denies a missing object as well.
             raise CliError(
                 f"the payload is in S3, at {where}, and reading it needs s3:GetObject there, s3:ListBucket on the "

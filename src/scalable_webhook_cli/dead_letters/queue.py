@@ -18,7 +18,7 @@ from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
 BATCH = 10
 # A long poll asks every server of SQS, so an empty answer means that nothing is visible.
 _LONG_POLL_SECONDS = 1
-_DENIED = ("AccessDenied", "AccessDeniedException")
+DENIED = ("AccessDenied", "AccessDeniedException")
 # By the older name of the error, and by its name in the JSON protocol.
 _KEY_DENIED = ("KMS.AccessDeniedException", "KmsAccessDenied")
 
@@ -160,7 +160,7 @@ def in_words(error: ClientError, resource: str) -> Exception:
     code, said = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     if code in _KEY_DENIED:
         return CliError(f"it needs kms:Decrypt and kms:GenerateDataKey on the key of {resource}: {said}")
-    if code not in _DENIED:
+    if code not in DENIED:
         unchanged: Exception = error
         return unchanged
     # A batch needs the permission for one message.

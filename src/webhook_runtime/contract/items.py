@@ -34,6 +34,12 @@ def stored_payload(item: Mapping[str, Any]) -> bytes:
     return zlib.decompress(kept)
 
 
+def payload_object(item: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the bucket and the key of a payload that is in S3."""
+    bucket, _, key = str(_plain(item["payload_object"])).removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def _plain(value: Any) -> Any:
     """Return a value without its type, which a client of boto3 has around it, and a resource around bytes."""
     if isinstance(value, Mapping):
