@@ -66,7 +66,6 @@ class AwsRejected(Exception):
 
     def __init__(self, response: Mapping[str, Any], operation: str) -> None:
         self.response = response
-        self.operation = operation
         error = response.get("Error", {})
         code, message = error.get("Code", "Unknown"), error.get("Message", "Unknown")
         super().__init__(f"An error occurred ({code}) when calling the {operation} operation: {message}")
@@ -119,8 +118,11 @@ class JsonClient:
     def __init__(self, service: str, endpoint: str, *, read_timeout: float, attempts: int) -> None:
         self._service = service
         self._prefix, version, _ = SERVICES[service]
-        self._content_type = f"application/x-amz-json-{version}"
         self._url = urlsplit(endpoint)
+        self._headers = {
+            "content-type": f"application/x-amz-json-{version}",
+            "host": _host(self._url.scheme, self._url.hostname or "", self._url.port),
+        }
         self._read_timeout = read_timeout
         self._attempts = attempts
         self._connection: HTTPConnection | None = None
@@ -159,12 +161,7 @@ class JsonClient:
 
     def _exchange(self, operation: str, body: bytes) -> tuple[int, HTTPMessage, bytes]:
         """Send a request, and return the status, the headers and the content of the answer."""
-        headers = {
-            "content-type": self._content_type,
-            "host": _host(self._url.scheme, self._url.hostname or "", self._url.port),
-            "x-amz-target": f"{self._prefix}.{operation}",
-        }
-        signed = self._signer.sign(headers, body)
+        signed = self._signer.sign({**self._headers, "x-amz-target": f"{self._prefix}.{operation}"}, body)
         if (trace := os.environ.get("_X_AMZN_TRACE_ID")) and "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             signed["X-Amzn-Trace-Id"] = quote(trace, safe="-=;:+&[]{}\"',")
         is_done = False

@@ -83,21 +83,26 @@ class DynamoDBSink:
         return Outcome(kind, error["Code"], reason, is_trouble=kind is Kind.RETRY)
 
     def _statement(self, webhook: Webhook) -> dict[str, Any]:
-        item = {name: column(webhook) for name, column in _COLUMNS.items()}
-        stored_bytes = len(webhook.body)
-        if self._compresses and stored_bytes >= LEAST_BYTES:
-            compressed = zlib.compress(webhook.body, _LEVEL)
-            # A payload that is compressed already would become longer.
-            if len(compressed) < stored_bytes:
-                item |= {"payload": {"B": compressed}, ENCODING: {"S": ZLIB}}
-                stored_bytes = len(compressed)
-        if self._payloads is not None and stored_bytes > _MAX_ITEM_PAYLOAD:
+        columns = _COLUMNS
+        compressed = _compressed(webhook.body) if self._compresses else None
+        if self._payloads is not None and len(compressed or webhook.body) > _MAX_ITEM_PAYLOAD:
             # The object first, so that no item ever names a missing one.
-            del item["payload"]
-            item.pop(ENCODING, None)
-            item["payload_object"] = {"S": self._payloads.keep(webhook)}
-        columns = ", ".join(f"'{name}': ?" for name in item)
-        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{columns}}}', "Parameters": list(item.values())}
+            uri = self._payloads.keep(webhook)
+            without = {name: column for name, column in _COLUMNS.items() if name != "payload"}
+            columns = without | {"payload_object": lambda _: {"S": uri}}
+        elif compressed is not None:
+            columns = {**_COLUMNS, "payload": lambda _: {"B": compressed}, ENCODING: lambda _: {"S": ZLIB}}
+        item = {name: column(webhook) for name, column in columns.items()}
+        names = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{self._table_name}" VALUE {{{names}}}', "Parameters": list(item.values())}
+
+
+def _compressed(body: bytes) -> bytes | None:
+    """Return a shorter form, or None if there is none: a payload may be compressed already."""
+    if len(body) < LEAST_BYTES:
+        return None
+    compressed = zlib.compress(body, _LEVEL)
+    return compressed if len(compressed) < len(body) else None
 
 
 def _payload(webhook: Webhook) -> dict[str, Any]:
