@@ -7,6 +7,7 @@ from typing import Any
 from scalable_webhook_cli import outcomes
 from scalable_webhook_cli import throttle as throttles
 from scalable_webhook_cli.deliveries import Answer
+from scalable_webhook_cli.events import text_of
 from scalable_webhook_cli.outcomes import Outcome
 from scalable_webhook_cli.recipients import Recipient
 from scalable_webhook_cli.samples import Event
@@ -37,7 +38,8 @@ class Delivered:
 
     def show(self) -> None:
         """Print the answer, the id, and what became of it."""
-        say(self._line(), style="green" if self.is_as_wanted else "red")
+        # The reason of a handler may have lines that look like ours.
+        say(text_of(self._line()), style="green" if self.is_as_wanted else "red")
 
     def told(self) -> dict[str, Any]:
         """Return all of it, for JSON."""
@@ -119,7 +121,8 @@ class Following:
     def _tell(self, _id: str, outcome: Outcome) -> None:
         if outcome.kind == "failed" and not self._is_quiet:
             fields = outcome.fields
-            say(f"attempt {fields.get('attempt')} failed, next in {fields.get('retry_in')} s: {outcome.why}", errors)
+            told = f"attempt {fields.get('attempt')} failed, next in {fields.get('retry_in')} s: {outcome.why}"
+            say(text_of(told), errors)
 
     def _waits_for(self, outcome: Outcome) -> str:
         """Return why a webhook may not have ended yet."""

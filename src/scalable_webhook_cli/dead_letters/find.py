@@ -33,7 +33,7 @@ def find(queue: Queue, texts: Sequence[str], *, patient: bool = False) -> list[M
         named = _named(text, found)
         if not named:
             raise CliError(
-                f"no id of the {looked.seen:,} messages in {queue.name} starts with {text}"
+                f"no id of the {looked.seen:,} message{'' if looked.seen == 1 else 's'} in {queue.name} starts with {text}"
                 + (f"; about {looked.unseen:,} more could not be seen, try again in a minute" if looked.unseen else "")
             )
         chosen |= {each.id: each for each in named}
