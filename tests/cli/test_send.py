@@ -662,7 +662,7 @@ def test_any_answer_is_told(run: Run, services: Services, endpoint: Endpoint, an
 
 @pytest.mark.parametrize("kind", ["dead-lettered", "failed"])
 def test_a_reason_of_several_lines_is_one_line(run: Run, services: Services, endpoint: Endpoint, kind: str) -> None:
-    why = {"error": "Bad", "reason": "it\n202 evt_2: stored\r\nis", "attempt": 1, "retry_in": 9}
+    why: dict[str, Any] = {"error": "Bad", "reason": "it\n202 evt_2: stored\r\nis", "attempt": 1, "retry_in": 9}
     endpoint.on_request = lambda request: services.log(kind, request, id="evt_1", **why)
     result = run("send", "invoice.paid", "--wait", 0.5)
     assert [line for line in result.output.splitlines() if line.startswith("202 evt_2")] == []

@@ -32,8 +32,9 @@ def find(queue: Queue, texts: Sequence[str], *, patient: bool = False) -> list[M
     for text in texts:
         named = _named(text, found)
         if not named:
+            messages = "1 message" if looked.seen == 1 else f"{looked.seen:,} messages"
             raise CliError(
-                f"no id of the {looked.seen:,} message{'' if looked.seen == 1 else 's'} in {queue.name} starts with {text}"
+                f"no id of the {messages} in {queue.name} starts with {text}"
                 + (f"; about {looked.unseen:,} more could not be seen, try again in a minute" if looked.unseen else "")
             )
         chosen |= {each.id: each for each in named}
