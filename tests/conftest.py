@@ -10,4 +10,4 @@ no_clock = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("no clock", deadline=None, suppress_health_check=no_clock)
 settings.load_profile("no clock")
 
-pytest_plugins = [f"tests.suite.{name}" for name in ("attacks", "ending", "garbage", "order", "timing")]
+pytest_plugins = [f"tests.suite.{name}" for name in ("attacks", "ending", "garbage", "order", "timing", "variables")]

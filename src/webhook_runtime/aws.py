@@ -207,15 +207,16 @@ class Signer:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
     """
 
-    def __init__(self, service: str, region: str) -> None:
+    def __init__(self, service: str, region: str, credentials: Callable[[], Credentials | None] | None = None) -> None:
         self._service = service
         self._region = region
+        self._credentials = credentials or _credentials
         self._key_of = ("", "")
         self._key = b""
 
     def sign(self, headers: Mapping[str, str], body: bytes, at: datetime | None = None) -> dict[str, str]:
         """Return the headers, whose names are in lower case, with a date, a token if there is one, and a signature."""
-        credentials = _credentials()
+        credentials = self._credentials()
         if credentials is None:
             raise AwsUnreachable("NoCredentialsError", "Unable to locate credentials")
         moment = f"{at or datetime.now(UTC):%Y%m%dT%H%M%SZ}"

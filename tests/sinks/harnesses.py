@@ -1,7 +1,6 @@
 """A harness for each sink: its real server behind a link, and the faults that a test can cause."""
 
 import json
-import os
 import secrets
 import sqlite3
 import threading
@@ -13,7 +12,6 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import boto3
 import pytest
@@ -21,7 +19,8 @@ from botocore.config import Config
 from postgres_server import DATABASE, USER, PostgresServer
 
 from scalable_webhook_cli.local.emulator import Emulator
-from webhook_runtime.aws import JsonClient
+from webhook_runtime.aws import Credentials as Keys
+from webhook_runtime.aws import JsonClient, Signer
 from webhook_runtime.contract.settings import DataApiSettings, DatabaseSettings, DynamoDBSettings, HttpSettings
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Permanent, SinkDown
@@ -348,11 +347,9 @@ CREDENTIALS: dict[str, Any] = {"region_name": "us-east-1", "aws_access_key_id": 
 
 
 def own_dynamodb(port: int, key: str) -> JsonClient:
-    """Return our own client. It reads the environment, which other tests see too, so only while it signs."""
-    variables = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key, "AWS_DEFAULT_REGION": "us-east-1"}
-    with patch.dict(os.environ, variables):
-        client = JsonClient("dynamodb", f"http://127.0.0.1:{port}", read_timeout=5, attempts=2)
-    client._signer.sign = patch.dict(os.environ, variables)(client._signer.sign)  # type: ignore[method-assign]
+    """Return our own client, with keys of its own: threads share the environment."""
+    client = JsonClient("dynamodb", f"http://127.0.0.1:{port}", read_timeout=5, attempts=2)
+    client._signer = Signer("dynamodb", "us-east-1", lambda: Keys(key, key, None))
     return client
 
 

@@ -41,6 +41,7 @@ HOSTILE = {
 
 
 def test_only_the_variables_that_a_machine_needs_are_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # it is set below
     for name, value in (HOSTILE | {"PIP_CERT": "/a/file", "https_proxy": "http://proxy"}).items():
         monkeypatch.setenv(name, value)
     shell.forget()
@@ -58,7 +59,7 @@ def pytest_of(folder: Path, test: str, *options: str) -> "subprocess.Popen[str]"
     (folder / "test_it.py").write_text(test)
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = slow(seconds)\n")
     (folder / "tmp").mkdir()
-    plugins = [word for name in ("ending", "order", "timing") for word in ("-p", f"tests.suite.{name}")]
+    plugins = [word for name in ("ending", "order", "timing", "variables") for word in ("-p", f"tests.suite.{name}")]
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugins, *options, "test_it.py"],
         cwd=folder,
@@ -89,6 +90,21 @@ def test_a_test_that_leaves_a_process_fails_the_run_and_the_process_is_ended(
     (line,) = [line for line in said.splitlines() if "time.sleep(60)" in line]
     assert not psutil.pid_exists(int(line.partition(":")[0]))
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+LEAVES_A_VARIABLE = """
+import os
+
+def test_that_leaves_a_variable():
+    os.environ["AWS_REGION"] = "eu-west-1"
+"""
+
+
+def test_a_test_that_leaves_a_variable_fails(tmp_path: Path) -> None:
+    run = pytest_of(tmp_path, LEAVES_A_VARIABLE)
+    said, _ = run.communicate(timeout=SECONDS)
+    assert run.returncode == 1
+    assert "the test leaves AWS_REGION changed" in said
 
 
 STARTS_A_LOCAL_AWS = """
