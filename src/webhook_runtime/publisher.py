@@ -1,10 +1,8 @@
-"""The function of a Lambda integration: it sends each request to SQS, and answers once SQS has it."""
+"""The function of an ingress: it sends each request to SQS, and answers once SQS has it."""
 
-import base64
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode
 
@@ -16,6 +14,7 @@ from webhook_runtime.contract.settings import PublisherSettings, from_environmen
 from webhook_runtime.message import Headers, Webhook
 from webhook_runtime.outcome import Kind
 from webhook_runtime.payloads import Payloads, new_key
+from webhook_runtime.requests import Event, OfFunctionUrl, OfRestApi, Pairs, Rejected, Request, Requests
 from webhook_runtime.sources.verification import Answer, Mismatched, Unverifiable, Unverified
 
 if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing does not load them
@@ -23,16 +22,7 @@ if TYPE_CHECKING:  # only for types: a function that verifies or filters nothing
     from webhook_runtime.grouping import Grouping
     from webhook_runtime.sources.source import Sources
 
-Event = Mapping[str, Any]
 Response = dict[str, Any]
-
-
-class _Rejected(Exception):
-    def __init__(self, status: int, reason: str, *, secret: str | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-        self.secret = secret
 
 
 class Publisher:
@@ -58,6 +48,7 @@ class Publisher:
         self._event_filters = event_filters
         self._payloads = payloads
         self._grouping = grouping
+        self._requests: Requests = OfFunctionUrl(settings.mount) if settings.mount else OfRestApi()
         # Until SQS says that the queue takes less.
         self._max_message_bytes = MAX_MESSAGE_BYTES
         self._headers: Mapping[str, str] = settings.response_headers or {}
@@ -78,22 +69,25 @@ class Publisher:
         )
 
     def handle(self, event: Event, _context: object) -> Response:
-        """Handle a request of API Gateway."""
+        """Handle a request of API Gateway, or of a function URL."""
+        request_id = self._requests.id(event)
         try:
-            webhook = self._admit(self._webhook(event))
+            request = self._requests.read(event)
+            self._require_exact(request)
+            webhook = self._admit(self._webhook(request_id, request))
             if isinstance(webhook, Answer):
-                return _handshake(event, webhook)
+                return _handshake(request_id, webhook)
             webhook = self._without_signed_parameters(webhook)
             if self._event_filters is not None and not self._event_filters.want(webhook):
                 logs.logger.info(Kind.DROPPED.value, extra=_line(webhook))
                 # The provider has nothing to fix, and must not retry.
                 return self._accepted(webhook)
             message_id = self._send(webhook)
-        except _Rejected as rejection:
+        except Rejected as rejection:
             logs.logger.warning(
                 "rejected",
                 extra={
-                    "request_id": _request_id(event),
+                    "request_id": request_id,
                     "status": rejection.status,
                     "reason": rejection.reason,
                     **({"secret": rejection.secret} if rejection.secret else {}),
@@ -111,26 +105,26 @@ class Publisher:
     def _answer(self, status: int, body: str, content_type: str = "application/json") -> Response:
         return {"statusCode": status, "headers": {"Content-Type": content_type, **self._headers}, "body": body}
 
-    def _webhook(self, event: Event) -> Webhook:
-        context = event["requestContext"]
-        headers = Headers(self._handed_on("headers", event.get("multiValueHeaders")))
+    def _webhook(self, request_id: str, request: Request) -> Webhook:
+        headers = Headers(self._without("headers", request.headers))
         return Webhook(
-            id=self._delivery_id(headers) or _request_id(event),
-            request_id=_request_id(event),
-            method=event["httpMethod"],
-            mount=_mount(event),
-            path=_path(event),
-            url=f"https://{context['domainName']}{context['path']}",
-            query_string=urlencode(self._handed_on("parameters", event.get("multiValueQueryStringParameters"))),
+            id=self._delivery_id(headers) or request_id,
+            request_id=request_id,
+            method=request.method,
+            mount=request.mount,
+            path=request.path,
+            url=request.url,
+            query_string=urlencode(self._without("parameters", request.parameters)),
             headers=headers,
-            body=_payload(event),
-            source_ip=context["identity"]["sourceIp"],
-            received_at=datetime.fromtimestamp(context["requestTimeEpoch"] / 1000, UTC),
+            body=request.body,
+            source_ip=request.source_ip,
+            received_at=request.received_at,
         )
 
-    def _handed_on(self, kind: str, values: Mapping[str, list[str]] | None) -> list[tuple[str, str]]:
-        """Return name and value, one pair for each value, without the credentials that API Gateway asks for."""
-        return self._without(kind, [(name, value) for name, several in (values or {}).items() for value in several])
+    def _require_exact(self, request: Request) -> None:
+        """Reject a payload that may have arrived with other bytes, unless a signature covers them."""
+        if request.doubt and not (self._sources is not None and self._sources.cover_payload(request.mount)):
+            raise Rejected(400, request.doubt)
 
     def _without_signed_parameters(self, webhook: Webhook) -> Webhook:
         """Remove the credentials that the source had to see, since it verifies the whole query."""
@@ -139,7 +133,8 @@ class Publisher:
         pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
         return replace(webhook, query_string=urlencode(self._without("signed_parameters", pairs)))
 
-    def _without(self, kind: str, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _without(self, kind: str, pairs: Pairs) -> Pairs:
+        """Return the pairs without the credentials that API Gateway asks for."""
         left_out = self._credentials.get(kind)
         return [pair for pair in pairs if pair[0].lower() not in left_out] if left_out else pairs
 
@@ -152,15 +147,15 @@ class Publisher:
         except Unverified as unverified:
             secret = unverified.secret if isinstance(unverified, Mismatched) else None
             if unverified.sure:
-                raise _Rejected(401, unverified.reason, secret=secret) from None
+                raise Rejected(401, unverified.reason, secret=secret) from None
             # To some providers, a 401 is final. The secret may just have been rotated, but must not be read again yet,
             # so ask for a retry.
             reason = f"{unverified.reason} The secret may be new: try again."
-            raise _Rejected(503, reason, secret=secret) from None
+            raise Rejected(503, reason, secret=secret) from None
         except Unverifiable as error:
             told = {"request_id": webhook.request_id, "error": type(error).__name__, "reason": str(error)}
             logs.logger.error("cannot verify", extra=told)
-            raise _Rejected(500, "The signature cannot be checked at present: try again.") from None
+            raise Rejected(500, "The signature cannot be checked at present: try again.") from None
 
     def _delivery_id(self, headers: Headers) -> str | None:
         if self._settings.delivery_id_header is None:
@@ -176,7 +171,7 @@ class Publisher:
             body, attribute = self._put_aside(webhook, self._payloads)
             fits = message.size(body, attribute) <= self._max_message_bytes
         if not fits:
-            raise _Rejected(413, "The payload is too large for a message of the queue, headers included.")
+            raise Rejected(413, "The payload is too large for a message of the queue, headers included.")
         try:
             sent = self._sqs.send_message(
                 QueueUrl=self._settings.queue_url,
@@ -191,7 +186,7 @@ class Publisher:
                 return self._send(webhook)
             told = {"queue": self._settings.queue_url, "error": str(error)}
             logs.logger.error("SQS did not take the message", extra=logs.names(webhook) | told)
-            raise _Rejected(503, "The webhook could not be queued: try again.") from error
+            raise Rejected(503, "The webhook could not be queued: try again.") from error
         return str(sent["MessageId"])
 
     def _order(self, webhook: Webhook) -> dict[str, str]:
@@ -215,7 +210,7 @@ class Publisher:
         except AWS_FAILED as error:
             told = {"payload": payloads.uri(key), "error": str(error)}
             logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | told)
-            raise _Rejected(503, "The webhook could not be queued: try again.") from error
+            raise Rejected(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
 
 
@@ -225,40 +220,8 @@ def _line(webhook: Webhook) -> dict[str, object]:
     return logs.names(webhook) | request
 
 
-def _mount(event: Event) -> str:
-    return str(event["resource"]).removesuffix("{proxy+}").rstrip("/") or "/"
-
-
-def _path(event: Event) -> str:
-    # Not event["path"], which includes the base path of a custom domain.
-    path = str(event["resource"]).replace("{proxy+}", (event.get("pathParameters") or {}).get("proxy", ""))
-    # A final slash is not part of {proxy+}.
-    is_cut = event["requestContext"]["path"].endswith("/") and not path.endswith("/")
-    return f"{path}/" if is_cut else path
-
-
-def _payload(event: Event) -> bytes:
-    body = event.get("body") or ""
-    if event.get("isBase64Encoded"):
-        return base64.b64decode(body)
-    # Only an API without binary media types passes text, in which U+FFFD stands for bytes that were not UTF-8.
-    if "\ufffd" in body:
-        raise _Rejected(
-            400, "The payload is not UTF-8, and this API has no binary media types: add */* to carry any bytes."
-        )
-    return body.encode()
-
-
-def _request_id(event: Event) -> str:
-    """Return API Gateway's extended request id. A client can choose the other one, ``requestId``, by a header.
-
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
-    """
-    return str(event["requestContext"]["extendedRequestId"])
-
-
-def _handshake(event: Event, answer: Answer) -> Response:
-    logs.logger.info("handshake", extra={"request_id": _request_id(event), "status": answer.status})
+def _handshake(request_id: str, answer: Answer) -> Response:
+    logs.logger.info("handshake", extra={"request_id": request_id, "status": answer.status})
     # The client chose the text, so no browser may take it for a page.
     headers = {**answer.headers, "Content-Type": answer.content_type, "X-Content-Type-Options": "nosniff"}
     return {"statusCode": answer.status, "headers": headers, "body": answer.body}

@@ -4,7 +4,12 @@ import base64
 import gzip
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from webhook_runtime.message import Headers, Webhook
+from webhook_runtime.requests import OfFunctionUrl
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
@@ -43,6 +48,68 @@ def request(
         "body": text if text is not None else base64.b64encode(body).decode() if body else None,
         "isBase64Encoded": text is None and bool(body),
     }
+
+
+def url_event(
+    body: bytes = b"",
+    *,
+    method: str = "POST",
+    path: str = "/hello",
+    query: str = "",
+    headers: list[tuple[str, str]] | None = None,
+    host: str = "abc.lambda-url.us-east-1.on.aws",
+) -> dict[str, Any]:
+    """Return the event of a function URL: names in lower case, values of one name joined, and text by its type."""
+    joined: dict[str, str] = {}
+    for name, value in headers or []:
+        joined[name.lower()] = f"{joined[name.lower()]},{value}" if name.lower() in joined else value
+    told = joined.get("content-type", "").partition(";")[0].lower()
+    is_text = told.startswith("text/") or told in ("application/json", "application/xml", "application/javascript")
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": joined,
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": host.partition(".")[0],
+            "domainName": host,
+            "domainPrefix": host.partition(".")[0],
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "203.0.113.7",
+                "userAgent": "curl/8.0",
+            },
+            "requestId": REQUEST_ID,
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "13/Nov/2025:02:13:20 +0000",
+            "timeEpoch": 1_763_000_000_123,
+        },
+        "isBase64Encoded": bool(body) and not is_text,
+    }
+    if "cookie" in joined:
+        event["cookies"] = joined.pop("cookie").split("; ")
+    if body:
+        event["body"] = body.decode(errors="replace") if is_text else base64.b64encode(body).decode()
+    return event
+
+
+def by_function_url(webhook: Webhook) -> Webhook:
+    """Return a webhook as it is when it arrives by a function URL."""
+    event = url_event(
+        webhook.body,
+        method=webhook.method,
+        path=urlsplit(webhook.url).path,
+        query=webhook.query_string,
+        headers=list(webhook.headers.pairs()),
+        host=urlsplit(webhook.url).netloc,
+    )
+    read = OfFunctionUrl("/").read(event)
+    return replace(webhook, headers=Headers(read.headers), query_string=urlencode(read.parameters), body=read.body)
 
 
 def record(

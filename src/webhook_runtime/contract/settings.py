@@ -87,6 +87,7 @@ class PublisherSettings(NamedTuple):
     response. ``payload_bucket`` is None unless large payloads are enabled. ``credentials`` has the names of ``headers``
     and ``parameters`` that API Gateway asks clients for. Its ``signed_parameters`` are removed only after the source
     has verified the request. ``group_by`` is the value by which webhooks form groups. None: a FIFO queue has one group.
+    ``mount`` is the path of the endpoint behind a function URL. None: each event of an API tells it.
     """
 
     queue_url: str
@@ -96,6 +97,7 @@ class PublisherSettings(NamedTuple):
     credentials: Json | None = None
     payload_bucket: str | None = None
     group_by: Json | None = None
+    mount: str | None = None
 
 
 class ConsumerSettings(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote
 
 from webhook_runtime import guard, logs
@@ -44,7 +44,9 @@ Fits = Callable[[str], bool]
 
 
 class Scheme(described.Scheme, ABC):
-    """A signature scheme with its check."""
+    """A signature scheme with its check. ``covers_payload`` tells whether no other payload has the same signature."""
+
+    covers_payload: ClassVar[bool] = False
 
     def claim(self, webhook: Webhook) -> Claim:
         """Parse the claim of a request. Raise Unverified if no secret can verify it."""
@@ -95,6 +97,8 @@ class Scheme(described.Scheme, ABC):
 
 
 class Hmac(described.Hmac, Scheme):
+    covers_payload = True
+
     @property
     def mismatch(self) -> str:
         if "{url}" in self.signed:
@@ -179,6 +183,7 @@ class Hmac(described.Hmac, Scheme):
 
 
 class AnyOf(described.AnyOf, Scheme):
+    covers_payload = True
     mismatch = ""
 
     def read(self, webhook: Webhook) -> Fits:
@@ -215,6 +220,7 @@ class AnyOf(described.AnyOf, Scheme):
 
 
 class Twilio(described.Twilio, Scheme):
+    covers_payload = True
     _ALGORITHMS = MappingProxyType({"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"})
 
     @property

@@ -55,6 +55,11 @@ class Source:
         asked = [handshakes.KINDS[kind](*arguments) for kind, *arguments in description.get("handshakes", ())]
         return cls(scheme, secrets("secret"), asked, secrets("token"))
 
+    @property
+    def covers_payload(self) -> bool:
+        """Whether no other payload has the same signature."""
+        return self._scheme.covers_payload
+
     def prepare(self) -> None:
         """Read the secret if it is not known yet. The time for it is no webhook's own."""
         with suppress(NoSecret):
@@ -138,6 +143,11 @@ class Sources:
                 for mount, each in descriptions.items()
             }
         )
+
+    def cover_payload(self, mount: str) -> bool:
+        """See ``Source.covers_payload``."""
+        source = self._by_mount.get(mount)
+        return source is not None and source.covers_payload
 
     def prepare(self, mount: str) -> None:
         """See ``Source.prepare``."""

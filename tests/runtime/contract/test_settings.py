@@ -26,7 +26,14 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
     (FilterSettings({"/": [{"body": {"a": [1, "é"]}}]}), {"EVENT_FILTERS": '{"/":[{"body":{"a":[1,"\\u00e9"]}}]}'}),
     (
         PublisherSettings(
-            QUEUE, "x-id", {"status": 200, "body": ""}, {"Vary": "Origin"}, {"headers": ["a"]}, "Bucket", {"mount": []}
+            QUEUE,
+            "x-id",
+            {"status": 200, "body": ""},
+            {"Vary": "Origin"},
+            {"headers": ["a"]},
+            "Bucket",
+            {"mount": []},
+            "/hooks",
         ),
         {
             "QUEUE_URL": QUEUE,
@@ -36,6 +43,7 @@ EVERY_FIELD: list[tuple[Any, dict[str, str]]] = [
             "CREDENTIALS": '{"headers": ["a"]}',
             "PAYLOAD_BUCKET": "Bucket",
             "GROUP_BY": '{"mount": []}',
+            "MOUNT": "/hooks",
         },
     ),
     (
