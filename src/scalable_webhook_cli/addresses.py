@@ -6,8 +6,12 @@ from urllib.parse import urlsplit
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target, is_loopback
 
-_LOCAL = "/_aws/execute-api/"
-_URL = re.compile(r"https://(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)")
+_LOCAL = "/_aws/"
+_URL = re.compile(
+    r"https://(?P<id>[a-z0-9]+)\.(?P<service>execute-api|lambda-url)\.(?P<region>[a-z0-9-]+)\.[^/\s]+/(?P<rest>\S*)"
+)
+# The domain of each service in the commercial regions.
+_DOMAINS = {"execute-api": "amazonaws.com", "lambda-url": "on.aws"}
 
 
 def reachable(target: Target, url: str) -> str:
@@ -21,20 +25,21 @@ def reachable(target: Target, url: str) -> str:
 def called(target: Target, url: str) -> str:
     """Return the URL that the functions behind a reachable one see, and that some providers sign."""
     gateway = target.client("apigateway")
-    api, slash, rest = url.removeprefix(f"{gateway.meta.endpoint_url}{_LOCAL}").partition("/")
-    if not slash or api.endswith(":"):  # another URL, whose first part is https:
+    parts = re.fullmatch(rf"{re.escape(gateway.meta.endpoint_url + _LOCAL)}([a-z-]+)/([a-z0-9]+)/(.*)", url, re.DOTALL)
+    if parts is None or parts[1] not in _DOMAINS:
         return url
-    return f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/{rest}"
+    service, id, rest = parts.groups()
+    return f"https://{id}.{service}.{gateway.meta.region_name}.{_DOMAINS[service]}/{rest}"
 
 
 def local_url(endpoint: str, url: str) -> str:
-    """Return the URL of an API at the local AWS with this endpoint."""
+    """Return the URL of an API or of a function at the local AWS with this endpoint."""
     parts = _URL.fullmatch(url)
     if parts is None:
         raise CliError(
-            f"a webhook's URL must be one of API Gateway's own, got {url}; there are no custom domains locally"
+            f"a webhook's URL must be API Gateway's own or Lambda's, got {url}; there are no custom domains locally"
         )
-    return f"{endpoint}{_LOCAL}{parts['api']}/{parts['rest']}"
+    return f"{endpoint}{_LOCAL}{parts['service']}/{parts['id']}/{parts['rest']}"
 
 
 def with_local_urls(endpoint: str, text: str) -> str:

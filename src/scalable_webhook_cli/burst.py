@@ -18,8 +18,8 @@ from scalable_webhook_cli.target import is_loopback
 
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
-# The header of API Gateway's extended request id.
-REQUEST_ID = "x-amz-apigw-id"
+# The headers of API Gateway's extended request id, and of the request id of a function URL.
+_REQUEST_IDS = ("x-amz-apigw-id", "x-amzn-requestid")
 _TIMEOUT = 60.0
 # Read at least so many bytes of a response. Those of API Gateway are smaller.
 _ANSWER = 10_000_000
@@ -184,7 +184,7 @@ async def _is_accepted(http: httpx.AsyncClient, url: str, request: Request, repo
     if not answer.is_success:
         report.rejected[answer.status_code] += 1
         return False
-    report.request_ids.append(answer.headers.get(REQUEST_ID, ""))
+    report.request_ids.append(request_id(answer.headers))
     try:
         report.accepted_ids.append(str(json.loads(said)["id"]))
     except (ValueError, KeyError, TypeError, RecursionError):  # RecursionError: of JSON within JSON, a thousand times
@@ -200,3 +200,8 @@ async def _beginning(answer: httpx.Response) -> bytes:
         if len(said) > _ANSWER:
             break
     return said
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """Return the id that the publisher logs with a webhook, or an empty text if an answer has none."""
+    return next((headers[name] for name in _REQUEST_IDS if name in headers), "")

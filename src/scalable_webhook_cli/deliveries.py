@@ -119,7 +119,7 @@ def deliver(url: str, request: burst.Request) -> Answer:
             answer = http.request(request.method, request.at(url), headers=headers, content=request.content)
     except httpx.HTTPError as error:
         raise CliError(f"no answer from {url}: {type(error).__name__}: {error}") from None
-    return Answer(answer.status_code, answer.text, answer.headers.get(burst.REQUEST_ID, ""))
+    return Answer(answer.status_code, answer.text, burst.request_id(answer.headers))
 
 
 def _text_at(text: str, key: str) -> str:

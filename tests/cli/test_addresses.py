@@ -13,9 +13,10 @@ ENDPOINT = "http://127.0.0.1:9"
     [
         ("https://a1b2.execute-api.eu-west-1.amazonaws.com/prod/", "/_aws/execute-api/a1b2/prod/"),
         ("https://a1b2.execute-api.cn-north-1.amazonaws.com.cn/v1/hooks", "/_aws/execute-api/a1b2/v1/hooks"),
+        ("https://a1b2.lambda-url.eu-west-1.on.aws/hooks", "/_aws/lambda-url/a1b2/hooks"),
     ],
 )
-def test_a_url_of_api_gateway_has_a_local_twin(aws: str, local: str) -> None:
+def test_a_url_of_aws_has_a_local_twin(aws: str, local: str) -> None:
     assert local_url(ENDPOINT, aws) == ENDPOINT + local
 
 

@@ -1,6 +1,7 @@
 """Permission to call a function: its resource policy, which the emulator stores but does not evaluate.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
+https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
 """
 
 import json
@@ -12,11 +13,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 from cachetools import TTLCache, cached
 
+from scalable_webhook_cli.gateway.function_urls import FunctionUrl
 from scalable_webhook_cli.target import Target
 
 # A new permission is seen after so many seconds.
 _CACHE_SECONDS = 1
 _GATEWAY = "apigateway.amazonaws.com"
+_BY_URL = "lambda:InvokedViaFunctionUrl"
+# Since October 2025, both are needed.
+_FOR_URLS = {
+    "lambda:InvokeFunctionUrl": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+    "lambda:InvokeFunction": {"Bool": {_BY_URL: "true"}},
+}
 
 
 class Permissions:
@@ -30,6 +38,20 @@ class Permissions:
         """Tell whether API Gateway may call the function for a request with one of these ARNs."""
         statements = self._statements(function, region)
         return any(_allows(statement, source) for statement in statements for source in sources)
+
+    def allow_url(self, url: FunctionUrl) -> bool:
+        """Tell whether everyone may call a function by its URL."""
+        statements = self._statements(url.function, url.region)
+        return url.auth_type == "NONE" and all(
+            any(
+                each.get("Effect") == "Allow"
+                and each.get("Principal") in ("*", {"AWS": "*"})
+                and each.get("Action") == action
+                and each.get("Condition", condition) == condition
+                for each in statements
+            )
+            for action, condition in _FOR_URLS.items()
+        )
 
     def _read(self, function: str, region: str) -> list[Mapping[str, Any]]:
         # Versions and aliases have policies of their own.
@@ -52,6 +74,8 @@ def _allows(statement: Mapping[str, Any], source: str) -> bool:
         return False
     for values in statement.get("Condition", {}).values():
         for key, pattern in values.items():
+            if key == _BY_URL:
+                return False
             if key.lower() == "aws:sourcearn" and not _is_like(source, pattern):
                 return False
             if key.lower() == "aws:sourceaccount" and source.split(":")[4] != pattern:

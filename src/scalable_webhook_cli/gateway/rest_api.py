@@ -97,7 +97,7 @@ class RestApis:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._regions = ["us-east-1"]
+        self.regions = ["us-east-1"]
         self._buckets: dict[tuple[str, str, str], TokenBucket] = {}
         self._templates: dict[tuple[str, ...], TemplateSettings] = {}
         self._lock = threading.Lock()
@@ -113,8 +113,8 @@ class RestApis:
     def saw_region(self, authorization: str) -> None:
         """Remember the region of a signed call: only regions with a deployment are searched for an API."""
         scope = re.search(r"Credential=[^/]+/\d+/([a-z0-9-]+)/", authorization)
-        if scope and scope[1] not in self._regions:
-            self._regions.append(scope[1])
+        if scope and scope[1] not in self.regions:
+            self.regions.append(scope[1])
 
     def may_enter(self, api: RestApi, method: Method) -> bool:
         """Take a token of the stage's throttle, if it has one. Each method has a bucket of its own."""
@@ -128,7 +128,7 @@ class RestApis:
             return bucket.take()
 
     def _find(self, id: str, stage: str) -> RestApi | None:
-        for region in self._regions:
+        for region in self.regions:
             try:
                 return self._read(id, region, stage)
             except ClientError as error:

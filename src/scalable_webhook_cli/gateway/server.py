@@ -36,10 +36,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from scalable_webhook_cli import shown
-from scalable_webhook_cli.gateway import mapping, proxy
+from scalable_webhook_cli.gateway import function_urls, mapping, proxy
 from scalable_webhook_cli.gateway.access_log import AccessLog
 from scalable_webhook_cli.gateway.answers import GatewayResponse, json_answer, numbered
 from scalable_webhook_cli.gateway.call import Call, context_of, raw_path, read_payload
+from scalable_webhook_cli.gateway.function_urls import FunctionUrls
 from scalable_webhook_cli.gateway.permission import Permissions
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis
 from scalable_webhook_cli.local.guard import HEALTH_PATH, Rejected, key_of, require_local_program
@@ -56,6 +57,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # The emulator counts a call through the gateway as TLS, which its policies require.
 _TLS = {"x-forwarded-proto": "https"}
 _EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[a-z0-9]+)/(?P<stage>[\w-]+)(/.*)?", re.DOTALL | re.ASCII)
+_LAMBDA_URL = re.compile(r"/_aws/lambda-url/(?P<id>[a-z0-9-]+)(/.*)?", re.DOTALL | re.ASCII)
 _SQS_URI = re.compile(r"arn:[^:]+:apigateway:(?P<region>[^:]+):sqs:path(?P<queue>/[^/]+/[^/]+)")
 _LAMBDA_URI = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/.+/functions/(?P<function>arn:[^/]+)/invocations")
 # Not JSON, since API Gateway also takes the CDK's { statusCode: 204 }.
@@ -83,6 +85,7 @@ class Gateway:
         self._iam = iam
         self._role_credentials = cached(TTLCache(maxsize=256, ttl=600))(self._assume)
         self._apis = RestApis(self._target)
+        self._function_urls = FunctionUrls(self._target, lambda: self._apis.regions)
         self._permissions = Permissions(self._target)
         self._access_log = AccessLog(self._target)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
@@ -94,7 +97,10 @@ class Gateway:
 
     async def handle(self, request: Request) -> Response:
         """Answer a request to the local AWS."""
-        call = _EXECUTE_API.fullmatch(raw_path(request, 0))
+        path = raw_path(request, 0)
+        if called := _LAMBDA_URL.fullmatch(path):
+            return await self._function_url(request, called["id"])
+        call = _EXECUTE_API.fullmatch(path)
         if call is None:
             try:
                 require_local_program(request.scope)
@@ -180,13 +186,8 @@ class Gateway:
         if len(event) > _MAX_EVENT:
             raise GatewayResponse(413, "Request Too Long")
         await run_in_threadpool(self._require_permission, call, uri["function"])
-        functions = self._target.within(call.api.region).client("lambda")
         try:
-            result = await asyncio.wait_for(
-                run_in_threadpool(functions.invoke, FunctionName=uri["function"], Payload=event),
-                _INTEGRATION_TIMEOUT,
-            )
-            said = await run_in_threadpool(result["Payload"].read)
+            result, said = await self._invoke(call.api.region, uri["function"], event)
         except TimeoutError:
             raise GatewayResponse(504, "Endpoint request timed out") from None
         except (BotoCoreError, ClientError) as error:
@@ -200,6 +201,38 @@ class Gateway:
         except (TypeError, ValueError) as error:
             _log.error("%s: %r", uri["function"], error)
             raise GatewayResponse(502, "Internal server error") from None
+
+    async def _invoke(self, region: str, function: str, event: bytes) -> tuple[Mapping[str, Any], bytes]:
+        """Call a function, and return the result and its text. Raise TimeoutError, or an error of botocore."""
+        functions = self._target.within(region).client("lambda")
+        calling = run_in_threadpool(functions.invoke, FunctionName=function, Payload=event)
+        result = await asyncio.wait_for(calling, _INTEGRATION_TIMEOUT)
+        return result, await run_in_threadpool(result["Payload"].read)
+
+    async def _function_url(self, request: Request, id: str) -> Response:
+        """Run a function URL that everyone may call."""
+        url = await run_in_threadpool(self._function_urls.get, id)
+        if url is None or not await run_in_threadpool(self._permissions.allow_url, url):
+            return function_urls.failed(403, "Forbidden", "AccessDeniedException")
+        try:
+            told = function_urls.event(request, url, await read_payload(request))
+            event = json.dumps(told).encode()
+        except GatewayResponse:
+            event = b""
+        if not 0 < len(event) <= _MAX_EVENT:
+            return function_urls.failed(413, "Request must be smaller than 6291456 bytes", "RequestTooLargeException")
+        try:
+            result, said = await self._invoke(url.region, url.function, event)
+            if "FunctionError" in result:
+                raise ValueError(said.decode())
+            return function_urls.response(json.loads(said), told["requestContext"]["requestId"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "TooManyRequestsException":
+                return function_urls.failed(429, "Rate Exceeded.", "TooManyRequestsException")
+            _log.error("%s cannot be called: %s", url.function, error)
+        except (BotoCoreError, TimeoutError, TypeError, ValueError) as error:
+            _log.error("%s: %r", url.function, error)
+        return function_urls.failed(502, "Internal Server Error", "InternalFailure")
 
     def _require_permission(self, call: Call, function: str) -> None:
         """Require that the function's policy allows the call, unless the integration has a role."""

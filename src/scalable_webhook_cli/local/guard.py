@@ -30,9 +30,9 @@ HEALTH_PATH = "/_ministack/health"
 _KEY = re.compile(r"LOCAL[0-9a-f]{40}")
 # The names of this machine that a browser resolves without a resolver. Not `*.localhost`, which nothing here needs.
 _LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?", re.IGNORECASE | re.ASCII)
-# API Gateway's data plane, by its host and by MiniStack's paths for it.
-_EXECUTE_API_HOST = re.compile(r"(^|\.)execute-api(\.|:|$)", re.IGNORECASE)
-_EXECUTE_API_PATH = re.compile(r"/_aws/execute-api(/|$)|/restapis/[^/]*/[^/]*/_user_request_(/|$)")
+# The data planes of API Gateway and of function URLs, by their hosts and by MiniStack's paths for them.
+_ENDPOINT_HOST = re.compile(r"(^|\.)(execute-api|lambda-url)(\.|:|$)", re.IGNORECASE)
+_ENDPOINT_PATH = re.compile(r"/_aws/(execute-api|lambda-url)(/|$)|/restapis/[^/]*/[^/]*/_user_request_(/|$)")
 _SIGNED = "AWS4-HMAC-SHA256 "
 _SCOPE = re.compile(r"(?P<key>[^/]+)/\d{8}/[^/]+/[^/]+/aws4_request")
 # The parameters of a signed query, by the one with the access key: SigV4, and the older form of S3.
@@ -133,7 +133,7 @@ def require_local_program(scope: Scope) -> None:
         Rejected: The call names another host, as after DNS rebinding, or is from a page of a browser.
     """
     hosts = _values(scope, b"host")
-    if len(hosts) == 1 and _EXECUTE_API_HOST.search(hosts[0]):
+    if len(hosts) == 1 and _ENDPOINT_HOST.search(hosts[0]):
         raise NoSuchMethod
     if len(hosts) != 1 or not _LOOPBACK.fullmatch(hosts[0]):
         got = ", ".join(hosts) if hosts else "none"
@@ -180,7 +180,7 @@ class Guard:
     def _require(self, scope: Scope) -> None:
         require_local_program(scope)
         method, path = scope["method"], scope["path"]
-        if _EXECUTE_API_PATH.match(path):  # only our own API Gateway runs them
+        if _ENDPOINT_PATH.match(path):  # only our own gateway runs them
             raise NoSuchMethod
         if (method, path) == ("GET", HEALTH_PATH) or self._is_awaited(method, path):
             return

@@ -32,7 +32,7 @@ _FOR_GROUPS = {"AWS::IAM::User", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
 # The parts of a webhook, which cannot be left out.
 _OF_A_WEBHOOK = {
     *(f"AWS::ApiGateway::{name}" for name in ("RestApi", "Resource", "Method", "Deployment", "Stage")),
-    *(f"AWS::Lambda::{name}" for name in ("Function", "LayerVersion", "Permission", "EventSourceMapping")),
+    *(f"AWS::Lambda::{name}" for name in ("Function", "LayerVersion", "Permission", "EventSourceMapping", "Url")),
     *("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Logs::LogGroup"),
     *("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"),
 }

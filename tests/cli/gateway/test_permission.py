@@ -50,6 +50,7 @@ def of(source: str) -> dict[str, Any]:
         ({"Action": "lambda:*"}, True),
         ({"Action": "lambda:GetFunction"}, False),
         ({"Effect": "Deny"}, False),
+        ({"Principal": "*", "Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}}, False),
     ],
 )
 def test_a_policy_allows_what_it_names(statement: dict[str, Any], allowed: bool) -> None:
@@ -62,10 +63,13 @@ def emulator() -> Iterator[Emulator]:
         yield started
 
 
-def code() -> bytes:
+OK = "def handler(event, context):\n    return {'statusCode': 200, 'body': 'ok'}\n"
+
+
+def zipped(code: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("index.py", "def handler(event, context):\n    return {'statusCode': 200, 'body': 'ok'}\n")
+        archive.writestr("index.py", code)
     return file.getvalue()
 
 
@@ -77,7 +81,7 @@ def api(emulator: Emulator) -> str:
     logs = emulator.client("logs")
     role = f"arn:aws:iam::{emulator.account}:role/any"
     function = functions.create_function(
-        FunctionName="called", Runtime="python3.11", Handler="index.handler", Role=role, Code={"ZipFile": code()}
+        FunctionName="called", Runtime="python3.11", Handler="index.handler", Role=role, Code={"ZipFile": zipped(OK)}
     )["FunctionArn"]
     id = str(gateway.create_rest_api(name="calls")["id"])
     root = gateway.get_resources(restApiId=id)["items"][0]["id"]
