@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Duration, Stack, Token
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Template
 from botocore.exceptions import ClientError
@@ -20,7 +21,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from cdk_scalable_webhook import AdaptiveRate, CircuitBreaker, GroupBy, Ingress, QueueOptions, Retry, ScalableWebhook
+from cdk_scalable_webhook import (
+    AdaptiveRate,
+    CircuitBreaker,
+    GroupBy,
+    Ingress,
+    QueueOptions,
+    Retry,
+    ScalableWebhook,
+    Source,
+)
 from scalable_webhook_cli.commands import app
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.plan import BatchTime, Breaker, Deployed, Load, Outage, Plan, changed, plan, simulation
@@ -154,6 +164,13 @@ def test_seconds_are_shown_in_two_units_at_most(number: float, text: str) -> Non
 
 
 # The template.
+
+
+def by_function_url(ingress: Ingress) -> Deployed:
+    stack = Stack(App(), "Orders")
+    source = Source.github(secretsmanager.Secret(stack, "GitHub"))
+    ScalableWebhook(stack, "Webhook", source=source, ingress=ingress)
+    return only(Template.from_stack(stack).to_json())
 
 
 def test_the_defaults_of_a_webhook_are_read() -> None:
@@ -335,6 +352,20 @@ def test_a_number_as_a_text_is_a_number() -> None:
     found = template()
     resource(found, "AWS::Lambda::EventSourceMapping")["BatchSize"] = "7"
     assert only(found).batch_size == 7
+
+
+@pytest.mark.parametrize(("reserved", "at_once", "note"), [(True, 100, False), (7, 7, False), (False, 1000, True)])
+def test_a_function_url_has_the_limits_of_its_concurrency_and_no_price(
+    reserved: int | bool, at_once: int, note: bool
+) -> None:
+    found = by_function_url(Ingress.function_url(reserved_concurrency=reserved))
+    assert (found.has_api, found.rate_limit, found.burst_limit) == (False, 10 * at_once, at_once)
+    assert any("reserved concurrency" in each for each in found.notes) is note
+    load = Load(burst=100, over=10)
+    bills = [plan(replace(found, has_api=has_api), load).bill for has_api in (False, True)]
+    assert bills[0]["API Gateway"] == 0
+    assert bills[1]["API Gateway"] == pytest.approx(100 * 3.5e-6)
+    assert bills[0]["Lambda"] == bills[1]["Lambda"]
 
 
 def test_a_rate_limit_that_only_deployment_knows_is_that_of_the_account() -> None:

@@ -177,7 +177,7 @@ def _usage(simulation: Simulation, deployed: Deployed) -> Usage:
     calls_a_batch = math.ceil(_size(deployed) / _ENTRIES)
     hidden = 0.0 if deployed.retry_initial is None else counts.postponed / min(_ENTRIES, _size(deployed))
     return Usage(
-        requests=accepted,
+        requests=accepted if deployed.has_api else 0,
         invocations=invocations,
         gb_seconds=gb_seconds,
         sqs_requests=accepted + 2 * counts.batches * calls_a_batch + hidden + counts.dead_lettered,

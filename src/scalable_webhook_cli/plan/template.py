@@ -20,6 +20,9 @@ _VISIBILITY = 30.0
 _TIMEOUT, _MEMORY = 3.0, 128
 # The limits of an account in most regions. https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 _ACCOUNT_RATE, _ACCOUNT_BURST = 10_000.0, 5_000
+# A function URL accepts ten times as many a second as the executions that it may have, which are those of the account
+# if none are reserved. https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-throttling
+_TIMES, _ACCOUNT_EXECUTIONS = 10, 1_000
 
 _PUBLISHER = "webhook_runtime.handlers.publisher"
 _DYNAMODB = "webhook_runtime.handlers.dynamodb"
@@ -63,6 +66,7 @@ class Deployed:
         seconds_each: The seconds that a webhook has in its batch, by ``max_delivery_rate``.
         rate_limit: The requests a second that the endpoint accepts.
         burst_limit: The requests that it accepts at once.
+        has_api: Whether its endpoint is in an API, whose requests are billed. If not, it is a function URL.
         consumer: The consumer.
         publisher: The publisher. None: a direct integration.
         breaker: The circuit breaker. None: there is none.
@@ -85,6 +89,7 @@ class Deployed:
     seconds_each: float | None = None
     rate_limit: float = _ACCOUNT_RATE
     burst_limit: int = _ACCOUNT_BURST
+    has_api: bool = True
     consumer: Function = field(default_factory=Function)
     publisher: Function | None = field(default_factory=Function)
     breaker: Breaker | None = None
@@ -190,6 +195,7 @@ class _Reader:
             seconds_each=_pace(variables).seconds_each,
             rate_limit=rate_limit,
             burst_limit=burst_limit,
+            has_api=self._url_function() is None,
             consumer=_function(consumer),
             publisher=self._publisher(variables),
             breaker=self._breaker(mapping_id, variables),
@@ -247,7 +253,10 @@ class _Reader:
         return self._whole(_mapping(policy).get("maxReceiveCount"), "max_receive_count")
 
     def _limits(self) -> tuple[float, int]:
-        """Return the rate and the burst that the endpoint accepts: those of its stage, or of the account."""
+        """Return the rate and the burst that the endpoint accepts: those of its stage, of its function URL, or of the
+        account."""
+        if (function := self._url_function()) is not None:
+            return self._executions(function)
         stage = self._stage()
         settings = [_mapping(each) for each in _list(_mapping(stage).get("MethodSettings"))]
         every = [each for each in settings if each.get("ResourcePath") == "/*" and each.get("HttpMethod") == "*"]
@@ -260,6 +269,22 @@ class _Reader:
                 f"{_ACCOUNT_RATE:,.0f} a second."
             )
         return (_ACCOUNT_RATE if rate is None else rate), (_ACCOUNT_BURST if burst is None else round(burst))
+
+    def _executions(self, function: Properties) -> tuple[float, int]:
+        reserved = _float(function.get("ReservedConcurrentExecutions"))
+        if not reserved:
+            self._notes.append(
+                f"The template does not tell the reserved concurrency of the function URL. The plan has the account's, "
+                f"{_ACCOUNT_EXECUTIONS:,} at a time."
+            )
+        number = round(reserved or _ACCOUNT_EXECUTIONS)
+        return float(_TIMES * number), number
+
+    def _url_function(self) -> Properties | None:
+        """Return the function with the URL of the endpoint, or None if it has no function URL."""
+        (value,) = self._values(outputs.URL) or [None]
+        url = self._properties(value, "AWS::Lambda::Url")
+        return None if url is None else self._properties(url.get("TargetFunctionArn"), "AWS::Lambda::Function")
 
     def _stage(self) -> Properties | None:
         stages = {
