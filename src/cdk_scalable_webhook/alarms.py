@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from aws_cdk import Duration, Token
-from aws_cdk import aws_apigateway as apigateway
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import require_same_environment
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import in_seconds, require_duration, require_known, require_number, show
+from cdk_scalable_webhook.endpoint.front import Front
 from cdk_scalable_webhook.route.breaker import metric_paused
 from cdk_scalable_webhook.route.consumer import metric_webhook_age
 from cdk_scalable_webhook.route.route import Route
@@ -124,7 +124,7 @@ class _Alarm(NamedTuple):
 
 def create_alarms(
     scope: Construct,
-    api: apigateway.RestApi,
+    front: Front,
     route: Route,
     topic: "sns.ITopic | None",
     options: AlarmOptions,
@@ -149,7 +149,7 @@ def create_alarms(
             "show the alarms; move add_dashboard() behind it"
         )
     actions = [] if topic is None else [_publication(scope, topic)]
-    wanted = list(_wanted(api, route, options, shlex.quote(scope.node.path)))
+    wanted = list(_wanted(front, route, options, shlex.quote(scope.node.path)))
     where, made = Construct(scope, "Alarms"), {}
     for each in wanted:
         made[each.name] = each.metric.create_alarm(
@@ -183,34 +183,42 @@ def _publication(scope: Construct, topic: "sns.ITopic") -> "cloudwatch.IAlarmAct
     return actions.SnsAction(topic)
 
 
-def _wanted(api: apigateway.RestApi, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
+def _wanted(front: Front, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
     """Yield the alarms in the order in which a webhook passes what they watch. ``name`` is that of the webhook, for
     commands."""
-    yield from _of_endpoint(api, route, options, name)
+    yield from _of_endpoint(front, route, options, name)
     yield from _of_queue(route, options, name)
     yield from _of_consumer(route, options, name)
     yield from _of_dead_letters(route, options, name)
 
 
-def _of_endpoint(api: apigateway.RestApi, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
+def _of_endpoint(front: Front, route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:
+    if not front.metrics("requests"):
+        for argument in ("not_accepted", "rejected"):
+            _require_possible(
+                argument, getattr(options, argument), "an ingress whose requests AWS counts", "take another"
+            )
     if requests := _number(options.not_accepted, _NOT_ACCEPTED):
-        yield _Alarm(
-            "NotAccepted",
-            api.metric_server_error(period=_MINUTE),
-            requests,
-            3,
-            "Requests are answered with 5xx, so the provider has to send them again. Their status tells why. "
-            + _see(f"scalable-webhook logs {name}", "The endpoint rejects requests"),
-        )
+        for where, metric in front.metrics("server_errors", period=_MINUTE).items():
+            yield _Alarm(
+                f"NotAccepted{_at(where)}",
+                metric,
+                requests,
+                3,
+                "Requests are answered with 5xx, so the provider has to send them again. Their status tells why. "
+                + _see(f"scalable-webhook logs {name}", "The endpoint rejects requests"),
+            )
     if requests := _number(options.rejected, _REJECTED):
-        yield _Alarm(
-            "Rejected",
-            api.metric_client_error(period=Duration.minutes(15)),
-            requests,
-            1,
-            "Unusually many requests are answered with 4xx: a scanner, or a secret that was changed at one side only. "
-            "Their status tells which. " + _see(f"scalable-webhook logs {name}", "The endpoint rejects requests"),
-        )
+        for where, metric in front.metrics("client_errors", period=Duration.minutes(15)).items():
+            yield _Alarm(
+                f"Rejected{_at(where)}",
+                metric,
+                requests,
+                1,
+                "Unusually many requests are answered with 4xx: a scanner, or a secret that was changed at one side "
+                "only. Their status tells which. "
+                + _see(f"scalable-webhook logs {name}", "The endpoint rejects requests"),
+            )
     if silent := _time(options.silence, _SILENCE):
         yield _Alarm(
             "Silence",
@@ -221,6 +229,11 @@ def _of_endpoint(api: apigateway.RestApi, route: Route, options: AlarmOptions, n
             + _see(f"scalable-webhook url {name}", "The endpoint rejects requests"),
             is_silence=True,
         )
+
+
+def _at(mount: str) -> str:
+    """Return the end of the name of an alarm of one endpoint. That of the whole front has none."""
+    return f" {mount.strip('/')}" if mount.strip("/") else ""
 
 
 def _of_queue(route: Route, options: AlarmOptions, name: str) -> Iterator[_Alarm]:

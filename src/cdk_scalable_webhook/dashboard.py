@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration, Token
-from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from cdk_scalable_webhook.checks.types import brief
 from cdk_scalable_webhook.checks.values import show
+from cdk_scalable_webhook.endpoint.front import Front, Told
 from cdk_scalable_webhook.filters import metric_dropped
 from cdk_scalable_webhook.route.breaker import metric_paused, metric_sink_down
 from cdk_scalable_webhook.route.consumer import metric_outcome, metric_webhook_age
@@ -38,9 +37,8 @@ scalable-webhook pause {command} --profile NAME            # resume, concurrency
 def create_dashboard(
     scope: Construct,
     name: str | None,
-    api: apigateway.RestApi,
+    front: Front,
     route: Route,
-    publishers: Mapping[str, lambda_.Function],
     alarms: Mapping[str, cloudwatch.Alarm],
 ) -> cloudwatch.Dashboard:
     """Create the dashboard.
@@ -58,9 +56,9 @@ def create_dashboard(
             f"name must be 1 to 255 letters, digits, hyphens or underscores, got {brief(name)}; for example 'Orders'"
         )
     rows = [
-        [_text(scope, publishers)],
+        [_text(scope, front)],
         [_state(alarms)] if alarms else [],
-        _endpoint(api, publishers),
+        _endpoint(front),
         _queue_and_throttle(route),
         _consumer(route),
         _not_stored(route),
@@ -75,11 +73,11 @@ def create_dashboard(
     )
 
 
-def _text(scope: Construct, publishers: Mapping[str, lambda_.Function]) -> cloudwatch.IWidget:
+def _text(scope: Construct, front: Front) -> cloudwatch.IWidget:
     markdown = _TEXT.format(
         name=scope.node.path,
         command=shlex.quote(scope.node.path),
-        publisher="**publisher** → " if publishers else "",
+        publisher="**publisher** → " if front.publishers else "",
     )
     return cloudwatch.TextWidget(markdown=markdown, width=_COLUMNS, height=5)
 
@@ -90,26 +88,34 @@ def _state(alarms: Mapping[str, cloudwatch.Alarm]) -> cloudwatch.IWidget:
     )
 
 
-def _endpoint(api: apigateway.RestApi, publishers: Mapping[str, lambda_.Function]) -> list[cloudwatch.IWidget]:
+def _endpoint(front: Front) -> list[cloudwatch.IWidget]:
     """Return the graphs of the requests and their answers."""
+
+    def of_each(told: Told, label: str, **options: Any) -> list[cloudwatch.IMetric]:
+        metrics = front.metrics(told, period=_PERIOD, **options)
+        return [
+            each.with_(label=label if len(metrics) == 1 else f"{label} at {mount}") for mount, each in metrics.items()
+        ]
+
     graphs: list[dict[str, Any]] = [
         {
             "title": "Endpoint: requests",
             "left": [
-                api.metric_count(label="requests", period=_PERIOD),
-                api.metric_client_error(label="4xx, rejected", color=_ORANGE, period=_PERIOD),
-                api.metric_server_error(label="5xx, not accepted", color=_RED, period=_PERIOD),
+                *of_each("requests", "requests"),
+                *of_each("client_errors", "4xx, rejected", color=_ORANGE),
+                *of_each("server_errors", "5xx, not accepted", color=_RED),
             ],
         },
         {
             "title": "Endpoint: time to answer",
             "left": [
-                api.metric_latency(statistic="p50", label="half within", period=_PERIOD),
-                api.metric_latency(statistic="p99", label="99 % within", period=_PERIOD),
+                *of_each("latency", "half within", statistic="p50"),
+                *of_each("latency", "99 % within", statistic="p99"),
             ],
             "left_y_axis": cloudwatch.YAxisProps(label="milliseconds", show_units=False, min=0),
         },
     ]
+    publishers = front.publishers
     if publishers:
         several = len(publishers) > 1
         graphs.append(

@@ -72,6 +72,13 @@ THROTTLED_BY_STAGE = Finding(
     "The rate limit of the stage answers 429: always set on a new API, by you on an existing one. Reserved concurrency "
     "would answer 500, and take from the account's other functions.",
 )
+UNRESERVED = Finding(
+    ("CKV_AWS_115",),
+    "reserved_concurrency=False leaves it out, for an account whose quota is too small to reserve any.",
+)
+PUBLIC_URL = Finding(
+    ("CKV_AWS_258",), "No provider signs by IAM. The source verifies each webhook, and nothing else is stored."
+)
 RARELY_CALLED = Finding(
     ("CKV_AWS_115",), "Only a log line of the consumer and a rule call it, the rule once a minute at most."
 )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_wafv2 as wafv2
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from cdk_scalable_webhook import grants
 from cdk_scalable_webhook.acknowledgement import Acknowledgement
@@ -24,12 +23,10 @@ from cdk_scalable_webhook.checks.cdk import require_place, require_same_environm
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.checks.values import require_header_of_provider
 from cdk_scalable_webhook.common import CommonOptions
-from cdk_scalable_webhook.endpoint.access import Access, paths, usage_plan, web_acl_of_stage
-from cdk_scalable_webhook.endpoint.address import has_address, stage_of, url_of
-from cdk_scalable_webhook.endpoint.api import create_api, existing_api, mount_of, open_endpoint, place, require_ingress
-from cdk_scalable_webhook.endpoint.credentials import Credentials
+from cdk_scalable_webhook.endpoint.api import mount_of
+from cdk_scalable_webhook.endpoint.front import Front, RestApiFront, UrlFront
 from cdk_scalable_webhook.endpoint.ingress import Ingress, IngressOptions, RestApiIngress
-from cdk_scalable_webhook.endpoint.options import ApiOptions, Throttle
+from cdk_scalable_webhook.endpoint.options import ApiOptions
 from cdk_scalable_webhook.endpoints import Endpoint
 from cdk_scalable_webhook.filters import EventFilters, metric_dropped
 from cdk_scalable_webhook.monitoring import require_period
@@ -197,11 +194,11 @@ class ScalableWebhook(Construct):
             encryption_key=encryption_key, log_retention=log_retention, removal_policy=removal_policy, tracing=tracing
         )
         require_same_environment(self, encryption_key=encryption_key)
-        self._ingress = _rest_api_ingress(ingress or Ingress.lambda_integration())
+        self._ingress = ingress or Ingress.lambda_integration()
         self._path = mount_of(path)
         self._source = source
         delivery_id_header = _delivery_id_header(delivery_id_header, source)
-        api, consumer = api or ApiOptions(), consumer or ConsumerOptions()
+        consumer = consumer or ConsumerOptions()
         own_consumer = not isinstance(consumer, ConsumerOptions)
         if source is not None:
             _require_verifier(self._ingress, own_consumer=own_consumer)
@@ -227,16 +224,19 @@ class ScalableWebhook(Construct):
             common=common,
         )
 
-        # An existing API has its own throttle and access control.
-        options = api if isinstance(api, ApiOptions) else ApiOptions()
-        access = Access(options, cors)
-        self._api_options = options
         by = self._route.group_by
-        throttle = Throttle.of(options, one_group=self._route.queue.fifo and (by is None or by.is_of_endpoint))
-        self._api = (
-            create_api(self, access, throttle, ingress=self._ingress, mount=self._path, common=common)
-            if isinstance(api, ApiOptions)
-            else existing_api(self, api, self._ingress)
+        self._front: Front = (
+            RestApiFront(
+                self,
+                ApiOptions() if api is None else api,
+                cors,
+                self._ingress,
+                mount=self._path,
+                one_group=self._route.queue.fifo and (by is None or by.is_of_endpoint),
+                common=common,
+            )
+            if isinstance(self._ingress, RestApiIngress)
+            else UrlFront(api, cors)
         )
         # The options that all endpoints share.
         self._options = partial(
@@ -248,24 +248,14 @@ class ScalableWebhook(Construct):
             common=common,
         )
         self._alarms: dict[str, cloudwatch.Alarm] = {}
-        self._publishers: dict[str, lambda_.Function] = {}
-        self._mounts = [self._path]
-        self._is_signed = False
-        asked = self._open(
-            self,
-            self._ingress,
-            self._options(
-                mount=self._path,
-                source=source,
-                delivery_id_header=delivery_id_header,
-                event_filters=endpoint.of_ingress,
-                acknowledgement=acknowledgement,
-            ),
-            access,
-            endpoint,
+        options = self._options(
+            mount=self._path,
+            source=source,
+            delivery_id_header=delivery_id_header,
+            event_filters=endpoint.of_ingress,
+            acknowledgement=acknowledgement,
         )
-        self._api_key, self._usage_plan = usage_plan(self, self._api, options, throttle)
-        self._web_acl = web_acl_of_stage(self, self._api, options)
+        self._front.open(self, self._ingress, options, endpoint)
         CfnOutput(
             self,
             "EventSourceMapping",
@@ -273,7 +263,7 @@ class ScalableWebhook(Construct):
             description=outputs.described(outputs.MAPPING, self.node.path),
         )
         watch(self)
-        if source is None and not options.proves_caller and asked == "NONE":
+        if source is None and self._front.asks_nobody:
             Annotations.of(self).add_warning_v2(
                 "cdk-scalable-webhook:missingSource",
                 "source should name the provider, got none: anyone who knows the URL may send. Set source=Source.…(), "
@@ -326,14 +316,19 @@ class ScalableWebhook(Construct):
                     "source must be added before add_dashboard(), got it behind, so the dashboard would not show it; "
                     "move add_dashboard() behind the last add_source()"
                 )
+            if self._alarms and isinstance(self._front, UrlFront):
+                raise ValueError(
+                    "source must be added before add_alarms(), got it behind, so no alarm would watch its URL; move "
+                    "add_alarms() behind the last add_source()"
+                )
             if self.node.try_find_child(id) is not None:
                 raise ValueError(
                     f"path must be free in api, got {mount!r}, which another source has already; take another path"
                 )
-            ingress = _rest_api_ingress(ingress or self._ingress)
+            ingress = ingress or self._ingress
             delivery_id_header = _delivery_id_header(delivery_id_header, source)
             _require_verifier(ingress, own_consumer=self.sink is None)
-            require_ingress(self._api, ingress)
+            self._front.require(ingress)
             if not ingress.verifies and (source.code or source.packages):
                 raise ValueError(
                     "source must not be Source.custom() at a further endpoint whose ingress does not verify, got one; "
@@ -348,48 +343,9 @@ class ScalableWebhook(Construct):
                 event_filters=endpoint.of_ingress,
                 acknowledgement=acknowledgement,
             )
-            access = Access(self._api_options, cors=None)
-            self._open(Construct(self, id), ingress, options, access, endpoint, after=addition.stops)
+            self._front.open(Construct(self, id), ingress, options, endpoint, addition.stops)
             self._route.add(addition)
-        self._mounts.append(mount)
-        return self._url_of(mount)
-
-    def _open(
-        self,
-        scope: Construct,
-        ingress: RestApiIngress,
-        options: IngressOptions,
-        access: Access,
-        endpoint: Endpoint,
-        *,
-        after: Sequence[IDependable] = (),
-    ) -> str:
-        """Open an endpoint, and return the authorization that API Gateway requires there."""
-        mount, source = place(self._api, options.mount), options.source
-        access = access.at(mount)
-        credentials = Credentials.asked_at(mount, access.options)
-        credentials.require_unused(
-            options.delivery_id_header, endpoint.filters, options.group_by, source, verifies=ingress.verifies
-        )
-        credentials = credentials.but_for(source)
-        options = replace(
-            options,
-            response_headers=access.response_headers(),
-            credential_headers=credentials.headers,
-            credential_parameters=credentials.parameters,
-        )
-        config = ingress.bind(scope, options)
-        asked = open_endpoint(mount, config, access, verified=source is not None, after=after)
-        self._is_signed = self._is_signed or asked == "AWS_IAM"
-        if config.publisher is not None:
-            self._publishers[options.mount] = config.publisher
-        if has_address(self._api):
-            url = self._url_of(options.mount)
-            CfnOutput(scope, "Url", value=url, description=outputs.described(outputs.URL, scope.node.path))
-        return asked
-
-    def _url_of(self, mount: str) -> str:
-        return url_of(self._api, mount, self._api_options.domain_name)
+        return self._front.url_of(mount)
 
     @property
     def url(self) -> str:
@@ -399,39 +355,43 @@ class ScalableWebhook(Construct):
         Raises:
             RuntimeError: While it is resolved: ``api`` has neither a stage nor a domain that it knows.
         """
-        return self._url_of(self._path)
+        return self._front.url_of(self._path)
 
     @property
     def api(self) -> apigateway.RestApi:
-        """The REST API with the endpoints in it."""
-        return self._api
+        """The REST API with the endpoints in it.
+
+        Raises:
+            ValueError: The ingress has an address of its own, so there is none.
+        """
+        return self._front.api
 
     @property
     def api_key(self) -> apigateway.IApiKey | None:
         """The key that a request needs. None if it needs none."""
-        return self._api_key
+        return self._front.api_key
 
     @property
     def usage_plan(self) -> apigateway.UsagePlan | None:
         """The plan of ``api_key``, for more keys: ``usage_plan.add_api_key(key)``. None if a request needs no key."""
-        return self._usage_plan
+        return self._front.usage_plan
 
     @property
     def web_acl(self) -> wafv2.CfnWebACL | None:
         """The web ACL in front of the API. None if it has none."""
-        return self._web_acl
+        return self._front.web_acl
 
     @property
     def publisher(self) -> lambda_.Function | None:
         """The function between API Gateway and the queue at the webhook's own endpoint. None if API Gateway writes to
         the queue by itself."""
-        return self._publishers.get(self._path)
+        return self._front.publishers.get(self._path)
 
     @property
     def publishers(self) -> Mapping[str, lambda_.Function]:
         """The functions between API Gateway and the queue, by the path of their endpoint, those of ``add_source()``
         included."""
-        return self._publishers
+        return self._front.publishers
 
     @property
     def queue(self) -> sqs.IQueue:
@@ -498,21 +458,7 @@ class ScalableWebhook(Construct):
         Raises:
             ValueError: ``iam_authorization`` is off, so no caller needs a permission.
         """
-        if not self._is_signed:
-            raise ValueError(
-                "grant_invoke needs iam_authorization=True, got an endpoint that requires no signature; set it, "
-                "or give the URL to the provider"
-            )
-        below = [path for mount in self._mounts for path in paths(mount)]
-        deployed = stage_of(self._api)
-        stage = "*" if deployed is None else deployed.stage_name
-        return iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=["execute-api:Invoke"],
-            resource_arns=[self._api.arn_for_execute_api("*", path, stage) for path in below],
-            resource=self._api,
-            resource_self_arns=[f"execute-api:/*/*{path}" for path in below],
-        )
+        return self._front.grant_invoke(grantee)
 
     def grant_pause(self, grantee: iam.IGrantable) -> iam.Grant:
         """Permit pausing and resuming the consumer, and changing its concurrency: ``scalable-webhook pause``.
@@ -761,7 +707,7 @@ class ScalableWebhook(Construct):
 
         See: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html
         """
-        self._alarms = create_alarms(self, self._api, self._route, topic, options or AlarmOptions())
+        self._alarms = create_alarms(self, self._front, self._route, topic, options or AlarmOptions())
         return self._alarms
 
     def add_dashboard(self, name: str | None = None) -> "cloudwatch.Dashboard":
@@ -783,17 +729,11 @@ class ScalableWebhook(Construct):
         """
         from cdk_scalable_webhook.dashboard import create_dashboard
 
-        return create_dashboard(self, name, self._api, self._route, self._publishers, self._alarms)
-
-
-def _rest_api_ingress(ingress: Ingress) -> RestApiIngress:
-    if not isinstance(ingress, RestApiIngress):
-        raise ValueError(f"ingress must be a RestApiIngress, got a {type(ingress).__name__}; subclass RestApiIngress")
-    return ingress
+        return create_dashboard(self, name, self._front, self._route, self._alarms)
 
 
 def _endpoint(
-    ingress: RestApiIngress, source: Source | None, event_filters: Sequence[Mapping[str, object]] | None
+    ingress: Ingress, source: Source | None, event_filters: Sequence[Mapping[str, object]] | None
 ) -> Endpoint:
     """Return the tasks that the ingress of an endpoint leaves to the consumer."""
     filters = None if event_filters is None else EventFilters(event_filters)

@@ -25,6 +25,11 @@ LAMBDA_INGRESS = [provider.method for provider in PROVIDERS if provider.takes_co
 INGRESSES = [("Lambda", name) for name in (*ANY_INGRESS, *LAMBDA_INGRESS)]
 # So many share a consumer, as in app.py.
 TOGETHER = 7
+# As in app.py.
+BY_URL = ("stripe", "github", "twilio", "zoom")
+INGRESSES += [("Url", name) for name in BY_URL]
+# The ingresses that answer 401.
+VERIFYING = ("Lambda", "Url")
 INGRESSES += [(ingress, name) for ingress in ("Direct", "Binary") for name in ANY_INGRESS[:TOGETHER]]
 INGRESSES += [(f"Direct{n // TOGETHER * TOGETHER}", name) for n, name in enumerate(ANY_INGRESS) if n >= TOGETHER]
 
@@ -43,9 +48,10 @@ def url_of(urls: dict[str, str], ingress: str, name: str) -> str:
 
 
 def called(url: str) -> str:
-    """Return the URL of a deployed API as a provider calls it, which Twilio signs."""
-    _, _, _, api, stage, *path = urlsplit(url).path.split("/")
-    return f"https://{api}.execute-api.us-east-1.amazonaws.com/{stage}/{'/'.join(path)}"
+    """Return the URL of a deployed API or function as a provider calls it, which Twilio signs."""
+    _, _, service, id, *path = urlsplit(url).path.split("/")
+    domain = "on.aws" if service == "lambda-url" else "amazonaws.com"
+    return f"https://{id}.{service}.us-east-1.{domain}/{'/'.join(path)}"
 
 
 def post(url: str, name: str, body: bytes = BODY, signed: Signed | None = None) -> httpx.Response:
@@ -83,7 +89,7 @@ def test_a_signed_webhook_is_stored_under_its_own_id(
 
 def take_unverified(webhook: ObservedWebhook, ingress: str) -> None:
     """Take the messages that other tests have left."""
-    if ingress != "Lambda":
+    if ingress not in VERIFYING:
         webhook.take_unverified()
 
 
@@ -96,7 +102,7 @@ def test_an_unsigned_webhook_never_reaches_the_sink(
     forged = BODY.replace(SECRET.encode(), b"guess").replace(b"Zo", b"forged")
     signed = {k: v.replace(SECRET, "guess") for k, v in SIGNERS[name].sign(BODY, time.time(), called(url)).items()}
     answer = post(url, name, forged, signed)
-    if ingress == "Lambda":
+    if ingress in VERIFYING:
         assert answer.status_code in (401, 503)
         assert webhook.backlog() == 0
     else:
@@ -116,7 +122,7 @@ def test_a_signature_for_one_endpoint_is_rejected_at_another(
     take_unverified(webhook, ingress)
     signed = SIGNERS["github"].sign(BODY, time.time(), "")
     answer = http.post(url_of(urls, ingress, "shopify"), content=BODY, headers=signed)
-    if ingress == "Lambda":
+    if ingress in VERIFYING:
         assert answer.status_code in (401, 503)
     else:
         assert wait_for(lambda: len(webhook.take_unverified()) >= 1, SECONDS)
@@ -159,9 +165,10 @@ class TestHandshakes:
         assert (answer.status_code, answer.text) == (200, "1158201444")
         assert http.get(url, params=query | {"hub.verify_token": "guess"}).status_code == 401
 
-    def test_zoom(self, urls: dict[str, str]) -> None:
+    @pytest.mark.parametrize("ingress", VERIFYING)
+    def test_zoom(self, ingress: str, urls: dict[str, str]) -> None:
         body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8"}}'
-        answer = post(url_of(urls, "Lambda", "zoom"), "zoom", body)
+        answer = post(url_of(urls, ingress, "zoom"), "zoom", body)
         encrypted = hmac.new(SECRET.encode(), b"qgg8", hashlib.sha256).hexdigest()
         assert (answer.status_code, answer.json()) == (200, {"plainToken": "qgg8", "encryptedToken": encrypted})
 
@@ -178,7 +185,7 @@ class TestHandshakes:
 
 
 class TestCustom:
-    @pytest.mark.parametrize("ingress", ["Lambda", "Direct", "Binary"])
+    @pytest.mark.parametrize("ingress", ["Lambda", "Url", "Direct", "Binary"])
     def test_a_webhook_that_a_custom_source_accepts_is_stored(
         self, ingress: str, urls: dict[str, str], observe: Observe
     ) -> None:
@@ -192,7 +199,7 @@ class TestCustom:
             return [id for id in stored(webhook, "/bank") if id.startswith("transfer-")]
 
         assert wait_for(lambda: own() == ["transfer-7"], SECONDS)
-        if ingress != "Lambda":
+        if ingress not in VERIFYING:
             assert wait_for(lambda: webhook.unverified() >= 1, SECONDS)
 
     def test_a_custom_source_answers_at_the_endpoint(self, urls: dict[str, str]) -> None:
@@ -205,8 +212,10 @@ def test_no_stage_logs_payload_secret_or_signature(urls: dict[str, str], observe
     post(url_of(urls, "Lambda", "github"), "github")
     logged = ""
     for ingress in dict.fromkeys(ingress for ingress, _ in INGRESSES):
-        names = ["AccessLogs", "ConsumerLogs"] + (["PublisherLogs"] if ingress == "Lambda" else [])
-        names += [f"Source{name.replace('_', '')}PublisherLogs" for d, name in INGRESSES if d == ingress == "Lambda"]
+        names = ["ConsumerLogs"] + (["AccessLogs"] if ingress != "Url" else [])
+        if ingress in VERIFYING:
+            of_sources = [f"Source{name.replace('_', '')}PublisherLogs" for each, name in INGRESSES if each == ingress]
+            names += ["PublisherLogs", *of_sources]
         logged += json.dumps([observe(f"Providers/{ingress}").log(name) for name in names], ensure_ascii=False)
     assert '"stored"' in logged
     signed = [value for name in SIGNERS for value in SIGNERS[name].sign(BODY, time.time(), "").values()]

@@ -292,6 +292,24 @@ ScalableWebhook(
     ),
 )
 
+by_url = Stack(app, "ByUrl")
+webhook = ScalableWebhook(
+    by_url,
+    "Webhook",
+    path="/github",
+    ingress=Ingress.function_url(reserved_concurrency=50),
+    source=Source.github(secretsmanager.Secret.from_secret_complete_arn(by_url, "GitHub", GITHUB)),
+    large_payloads=True,
+    event_filters=[{"body": {"action": ["opened"]}}],
+)
+webhook.add_source(
+    "/stripe",
+    Source.stripe(secretsmanager.Secret.from_secret_complete_arn(by_url, "Stripe", GITHUB)),
+    ingress=Ingress.function_url(reserved_concurrency=False),
+)
+webhook.add_alarms()
+webhook.add_dashboard()
+
 watched = Stack(app, "Watched")
 topic_key = kms.Key(watched, "Key", enable_key_rotation=True)
 topic_key.grant(iam.ServicePrincipal("cloudwatch.amazonaws.com"), "kms:Decrypt", "kms:GenerateDataKey*")

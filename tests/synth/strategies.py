@@ -263,6 +263,11 @@ def flags() -> Argument:
     return Argument(st.booleans(), kinds=(bool,))
 
 
+def _or_not(argument: Argument) -> Argument:
+    """Return a threshold of an alarm, which may also be its default or none."""
+    return replace(argument, good=argument.good | st.booleans(), kinds=(*argument.kinds, bool))
+
+
 # Existing resources.
 
 
@@ -779,6 +784,7 @@ DATABASE = {
 ARGUMENTS: dict[str, dict[str, Argument]] = {
     "Ingress.lambda_integration": {},
     "Ingress.direct_integration": {"binary": flags()},
+    "Ingress.function_url": {"reserved_concurrency": _or_not(numbers(1, 10_000))},
     "Sink.dynamodb": {
         "table": Argument(made(**TABLES), made(**BAD_TABLES), (dynamodb.Table,)),
         "compress": flags(),
@@ -991,11 +997,6 @@ def one_bad_call(*prefixes: str) -> SearchStrategy[Call]:
         name for name, each in ARGUMENTS.items() if not all(argument.bad.is_empty for argument in each.values())
     ]
     return st.sampled_from([name for name in may_be_bad if name.startswith(prefixes)]).flatmap(one_bad)
-
-
-def _or_not(argument: Argument) -> Argument:
-    """Return a threshold of an alarm, which may also be its default or none."""
-    return replace(argument, good=argument.good | st.booleans(), kinds=(*argument.kinds, bool))
 
 
 _MINUTES = durations(300, 86_400, tokens=False)

@@ -227,8 +227,15 @@ PYTHON: Make = lambda stack: Sink.python(Path(__file__).parent / "test_checks.py
 
 
 class CustomIngress(Ingress):
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url
+
     def bind(self, scope: Construct, options: IngressOptions) -> IngressConfig:
-        return IngressConfig()
+        return IngressConfig(url=self._url)
+
+
+def github(stack: Stack) -> Source:
+    return Source.github(secret(stack))
 
 
 ROWS = [
@@ -304,7 +311,11 @@ ROWS = [
     Row("path with a parameter", "got '/hooks/{id}'; leave {parameters} out", {"path": "/hooks/{id}"}, remedies=[{"path": "/hooks"}]),
     Row("empty path segment", "got '/hooks//github'", {"path": "/hooks//github"}, remedies=[{"path": "/hooks/github"}]),
     Row("unverified queue together with a consumer", "unverified_queue must not be set together with consumer, got unverified_queue; leave it out", {}, {"consumer": function(), "unverified_queue": queue()}, remedies=[{"unverified_queue": OMITTED}]),
-    Row("ingress that is not for a REST API", "ingress must be a RestApiIngress, got a CustomIngress; subclass RestApiIngress", {}, {"ingress": lambda stack: CustomIngress()}, remedies=[{"ingress": Ingress.direct_integration()}]),
+    Row("ingress of its own without a URL", "ingress must have the URL of its endpoint, got a CustomIngress whose bind() returns none; return IngressConfig(url=…), or subclass RestApiIngress", {}, {"ingress": lambda stack: CustomIngress()}, remedies=[{"ingress": lambda stack: CustomIngress("https://example.com/")}, {"ingress": Ingress.direct_integration()}]),
+    Row("function URL without a source", "source must be set with Ingress.function_url(), got none: everyone can call the URL, and nothing but the source checks a caller; set source=Source.…(), or take Ingress.lambda_integration()", {"ingress": Ingress.function_url()}, remedies=[{"source": github}, {"ingress": Ingress.lambda_integration()}]),
+    Row("function URL with options of an API", "api must not be set with an ingress that has no API, got ApiOptions; leave it out, or take Ingress.lambda_integration(): only an API has ranges of addresses, a web ACL, API keys, a domain, CORS, IAM authorization and a throttle by rate", {"ingress": Ingress.function_url(), "web_acl": True}, {"source": github}, remedies=[{"web_acl": OMITTED}, {"ingress": Ingress.lambda_integration()}]),
+    Row("function URL in an existing API", "api must not be set with an ingress that has no API, got RestApi", {"ingress": Ingress.function_url(), "path": "/free"}, {"source": github, "api": api(binary_media_types=["*/*"])}, remedies=[{"api": OMITTED}, {"ingress": Ingress.lambda_integration()}]),
+    Row("function URL with CORS", "cors must not be set with an ingress that has no API, got CorsOptions", {"ingress": Ingress.function_url(), "cors": apigateway.CorsOptions(allow_origins=["https://example.com"])}, {"source": github}, remedies=[{"cors": OMITTED}, {"ingress": Ingress.lambda_integration()}]),
     Row("sink together with a consumer", "sink must not be set together with consumer", {}, {"consumer": function(), "sink": lambda stack: Sink.dynamodb()}, remedies=[{"sink": OMITTED}, {"consumer": OMITTED}]),
     Row("existing consumer with too little reserved concurrency", "reserved_concurrent_executions of consumer must be at least max_concurrency (2), got 1; raise it, or leave it out", {}, {"consumer": function(reserved=1)}, remedies=[{"consumer": function(reserved=2)}, {"consumer": function()}]),
     Row("root of an existing API that is not free", "path must be free in api, got '/', which has ANY already; take another path", {}, {"api": api(binary_media_types=["*/*"])}, remedies=[{"path": "/free"}]),

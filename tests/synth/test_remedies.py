@@ -67,7 +67,7 @@ from .test_existing import api, cluster, function, queue, vpc
 SOURCES = Path(cdk_scalable_webhook.__file__).parent
 # Callers of requirements.py catch its errors.
 SYNTH = [path for path in SOURCES.rglob("*.py") if path.name != "requirements.py"]
-DIRECT, LAMBDA = Ingress.direct_integration(), Ingress.lambda_integration()
+DIRECT, LAMBDA, FUNCTION_URL = Ingress.direct_integration(), Ingress.lambda_integration(), Ingress.function_url()
 BODY = [{"body": {"a": ["x"]}}]
 HERE = Environment(account="1" * 12, region="us-east-1")
 
@@ -543,6 +543,23 @@ def shown_before_source(stack: Stack, *, before: bool) -> None:
         made.add_dashboard()
 
 
+def by_url(stack: Stack, ingress: Ingress = FUNCTION_URL) -> ScalableWebhook:
+    return webhook(stack, source=Source.github(secret(stack)), ingress=ingress)
+
+
+def with_second(first: Ingress, second: Ingress | None, path: str = "/b") -> Make:
+    return lambda stack: by_url(stack, first).add_source(path, Source.github(secret(stack)), ingress=second)
+
+
+def alarmed_before_source(stack: Stack, *, before: bool) -> None:
+    made = by_url(stack)
+    if before:
+        made.add_alarms()
+    made.add_source("/b", Source.github(secret(stack)))
+    if not before:
+        made.add_alarms()
+
+
 def alarmed_and_shown(stack: Stack, *, in_order: bool) -> None:
     made = webhook(stack)
     for add in [made.add_alarms, made.add_dashboard] if in_order else [made.add_dashboard, made.add_alarms]:
@@ -626,6 +643,13 @@ REJECTIONS = [
     Rejection("dashboard twice", "name must be given to one add_dashboard() of a webhook, got a second call; add your own widgets", shown(twice=True), [shown()]),
     Rejection("dashboard with a blank in its name", "name must be 1 to 255 letters, digits, hyphens or underscores, got 'My orders'; for example 'Orders'", shown("My orders"), [shown("Orders")]),
     Rejection("source behind the dashboard", "endpoint /b: source must be added before add_dashboard(), got it behind, so the dashboard would not show it; move", lambda stack: shown_before_source(stack, before=True), [lambda stack: shown_before_source(stack, before=False)]),
+    Rejection("concurrency of a function URL", "reserved_concurrency must be between 1 and 10,000, got 0; raise it", lambda stack: Ingress.function_url(reserved_concurrency=0), [lambda stack: Ingress.function_url(reserved_concurrency=1), lambda stack: Ingress.function_url(reserved_concurrency=False)]),
+    Rejection("API of a function URL", "webhook.api needs an ingress in an API, got one with an address of its own; take webhook.url, webhook.publisher, or Ingress.lambda_integration()", lambda stack: by_url(stack).api, [lambda stack: by_url(stack).url, lambda stack: by_url(stack).publisher, lambda stack: by_url(stack, LAMBDA).api]),
+    Rejection("integration behind a function URL", "endpoint /b: ingress must have an address of its own, as that of the webhook itself, got a LambdaIntegration, which needs an API; take Ingress.function_url(), or give", with_second(FUNCTION_URL, LAMBDA), [with_second(FUNCTION_URL, None), with_second(LAMBDA, LAMBDA)]),
+    Rejection("function URL behind an integration", "endpoint /b: ingress must be in an API, as that of the webhook itself, got a FunctionUrl, which has an address of its own; take", with_second(LAMBDA, FUNCTION_URL), [with_second(LAMBDA, Ingress.direct_integration(binary=True)), with_second(FUNCTION_URL, FUNCTION_URL)]),
+    Rejection("two function URLs at one path", "endpoint /: path must be free, got '/', which the webhook itself has; take another path", with_second(FUNCTION_URL, None, "/"), [with_second(FUNCTION_URL, None, "/c")]),
+    Rejection("alarm for requests that nobody counts", "not_accepted of AlarmOptions needs an ingress whose requests AWS counts, got none; take another, or leave not_accepted out", alarmed({"ingress": test_checks.CustomIngress("https://example.com/")}, not_accepted=1), [alarmed({"ingress": LAMBDA}, not_accepted=1), alarmed({"ingress": test_checks.CustomIngress("https://example.com/")})]),
+    Rejection("function URL behind the alarms", "endpoint /b: source must be added before add_alarms(), got it behind, so no alarm would watch its URL; move", lambda stack: alarmed_before_source(stack, before=True), [lambda stack: alarmed_before_source(stack, before=False)]),
     Rejection("breaker without a failure", "failures of CircuitBreaker must be between 1 and 100, got 0; raise it", lambda stack: CircuitBreaker(failures=0), [lambda stack: CircuitBreaker(failures=1)]),
     Rejection("breaker with too many successes", "successes of CircuitBreaker must be between 1 and 10, got 11; lower it", lambda stack: CircuitBreaker(successes=11), [lambda stack: CircuitBreaker(successes=10)]),
     Rejection("breaker of a number that only deployment knows", "failures of CircuitBreaker must be known at synth, got a token; write it out", lambda stack: CircuitBreaker(failures=test_checks.number()), [lambda stack: CircuitBreaker(failures=3)]),

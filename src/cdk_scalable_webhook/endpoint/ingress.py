@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from aws_cdk import Annotations, Duration
+from aws_cdk import Annotations
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -18,23 +18,14 @@ from cdk_scalable_webhook.acknowledgement import Acknowledgement
 from cdk_scalable_webhook.checks.types import typed
 from cdk_scalable_webhook.common import CommonOptions
 from cdk_scalable_webhook.endpoint.templates import Answer, encoded, literal, mapping_template
-from cdk_scalable_webhook.filters import EventFilters, count_dropped, filter_environment
+from cdk_scalable_webhook.filters import EventFilters
 from cdk_scalable_webhook.grouping import GroupBy
-from cdk_scalable_webhook.packaging.asset import packed
-from cdk_scalable_webhook.packaging.function import runtime_function
-from cdk_scalable_webhook.payloads import grant_put
-from cdk_scalable_webhook.sources.source import Source, count_mismatched, environment
+from cdk_scalable_webhook.sources.source import Source
 from webhook_runtime.contract.groups import NO_GROUP, ONE_GROUP, group_of
 from webhook_runtime.contract.providers import ANSWERED_BY_API_GATEWAY
-from webhook_runtime.contract.settings import PublisherSettings, to_environment
 
 if TYPE_CHECKING:
     from aws_cdk import aws_s3 as s3
-
-
-_PUBLISHER_TIMEOUT = Duration.seconds(20)
-# The largest event needs 137 MiB (decisions/0013).
-_PUBLISHER_MEMORY = 256
 
 
 @dataclass(frozen=True)
@@ -96,12 +87,15 @@ class IngressConfig:
         after: The resources that must exist before the first request, such as a permission that nothing refers to.
             Default: none.
         publisher: The function that sends to the queue, for ``ScalableWebhook.publishers``. Default: none.
+        url: The URL of the endpoint, of an ingress with an address of its own. Default: none; the endpoint is in a REST
+            API.
 
     See: https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html
     """
 
     after: Sequence[IDependable] = ()
     publisher: lambda_.Function | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +105,7 @@ class RestApiIngressConfig(IngressConfig):
     Attributes:
         after: What has to be there before the first request, as in ``IngressConfig``. Default: nothing.
         publisher: The function that sends to the queue, as in ``IngressConfig``. Default: there is none.
+        url: Of no use here, since the API has the URL. Default: none.
         integration: The integration of every method of the endpoint.
         method_responses: The answers that the integration can give. Default: none, as for a proxy integration.
         methods: The HTTP methods that have an integration of their own instead. Default: none.
@@ -125,11 +120,12 @@ class RestApiIngressConfig(IngressConfig):
 
 @typed
 class Ingress(ABC):
-    """How a request becomes a message: through a publisher Lambda, or straight from API Gateway into SQS.
+    """How a request becomes a message: through a publisher Lambda behind an API or a function URL, or straight from API
+    Gateway into SQS.
 
-    Both accept any method, any path below that of the endpoint, and any content type. Both answer 202 only once SQS has
-    the message. They write the same message format, so the same consumer serves both. Subclass ``RestApiIngress`` for
-    an ingress of your own.
+    Each accepts any method, any path below that of the endpoint, and any content type. Each answers 202 only once SQS
+    has the message. They write the same message format, so the same consumer serves all. For an ingress of your own,
+    subclass ``RestApiIngress``, or ``Ingress`` if it has an address of its own.
     """
 
     @staticmethod
@@ -161,6 +157,33 @@ class Ingress(ABC):
         See: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings-workflow.html
         """
         return _DirectIntegration(binary=binary)
+
+    @staticmethod
+    def function_url(*, reserved_concurrency: int | bool = True) -> "Ingress":
+        """Put a function URL in front of the publisher Lambda, instead of an API: the cheapest endpoint.
+
+        Everyone can call it, so it needs a ``source``. Without an API there are no ranges of addresses, web ACL, API
+        keys, domain, CORS, IAM authorization and access log. Each endpoint of ``add_source()`` has a URL of its own.
+        Headers of the same name arrive as one, joined by commas.
+
+        Args:
+            reserved_concurrency: The requests at a time that Lambda reserves for the endpoint: 1 to 10,000. It answers
+                429 to more, and to more than ten times as many a second. ``True`` stands for 100, or 30 in front of a
+                FIFO queue with one group. ``False`` reserves none: a flood can then take the concurrency of all
+                functions of the account. Take it if the quota of the account is too small. Default: ``True``.
+                See: https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html#urls-throttling
+
+        Returns:
+            The ingress, for ``ScalableWebhook(ingress=…)``.
+
+        Raises:
+            ValueError: ``reserved_concurrency`` is out of its limits.
+
+        See: https://docs.aws.amazon.com/lambda/latest/dg/furls-http-invoke-decision.html
+        """
+        from cdk_scalable_webhook.endpoint.function_url import FunctionUrl
+
+        return FunctionUrl(reserved_concurrency)
 
     @property
     def verifies(self) -> bool:
@@ -264,54 +287,12 @@ class _LambdaIntegration(RestApiIngress):
             )
 
     def bind(self, scope: Construct, options: IngressOptions) -> RestApiIngressConfig:
-        source = options.source
-        acknowledgement = options.accepted()
-        settings = PublisherSettings(
-            queue_url=options.queue.queue_url,
-            delivery_id_header=None if source is not None and source.gives_ids else options.delivery_id_header,
-            acknowledgement=asdict(acknowledgement) if acknowledgement is not None else None,
-            response_headers=dict(options.response_headers) or None,
-            credentials=_credentials(options),
-            payload_bucket=options.payload_bucket.bucket_name if options.payload_bucket is not None else None,
-            group_by=options.group_by.describe() if options.group_by is not None else None,
-        )
-        variables = to_environment(settings) | environment({options.mount: source})
-        if options.event_filters is not None:
-            variables |= filter_environment({options.mount: options.event_filters})
-        packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
-        with packed(scope, packages, own) as code:
-            publisher = runtime_function(
-                scope,
-                "Publisher",
-                code=code,
-                handler="publisher",
-                description="Writes each webhook to the queue",
-                environment=variables,
-                timeout=_PUBLISHER_TIMEOUT,
-                memory_size=_PUBLISHER_MEMORY,
-                common=options.common,
-                accepted=[findings.THROTTLED_BY_STAGE],
-            )
-        grants.send(options.queue, publisher)
-        if source is not None:
-            source.grant_read(publisher)
-            count_mismatched(publisher, options.queue, [source])
-        if options.event_filters is not None:
-            count_dropped(publisher, options.queue)
-        if options.payload_bucket is not None:
-            grant_put(options.payload_bucket, publisher)
+        from cdk_scalable_webhook.endpoint.publisher import create_publisher
+
+        publisher = create_publisher(scope, options, accepted=[findings.THROTTLED_BY_STAGE])
         # One permission for the whole API instead of one a method also covers every later stage.
         integration = apigateway.LambdaIntegration(publisher, scope_permission_to_method=False)
         return RestApiIngressConfig(integration=integration, publisher=publisher)
-
-
-def _credentials(options: IngressOptions) -> Mapping[str, list[str]] | None:
-    """Return the names of the credentials that the publisher has to remove."""
-    if not options.credential_headers and not options.credential_parameters:
-        return None
-    # A signed URL includes its whole query, so the parameters are removed after the check only.
-    parameters = "signed_parameters" if options.source is not None and options.source.signs_url else "parameters"
-    return {"headers": sorted(options.credential_headers), parameters: sorted(options.credential_parameters)}
 
 
 class _DirectIntegration(RestApiIngress):

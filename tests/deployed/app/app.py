@@ -294,6 +294,8 @@ class Providers(Stack):
     LAMBDA_INGRESS = tuple(provider.method for provider in PROVIDERS if provider.takes_code)
     # The environment of one consumer has room for so many.
     TOGETHER = 7
+    # One with a time, one with an id in a header, one that signs its URL, and one with a handshake that takes code.
+    BY_URL = ("stripe", "github", "twilio", "zoom")
 
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
@@ -310,6 +312,12 @@ class Providers(Stack):
             for provider in together if name != "Lambda" else (*self.ANY_INGRESS, *self.LAMBDA_INGRESS):
                 webhook.add_source(f"/{provider}", getattr(Source, provider)(self.secrets[provider]))
             webhook.add_source("/partner", partner)
+        # Each of them is a function.
+        by_url = ScalableWebhook(
+            self, "Url", ingress=Ingress.function_url(reserved_concurrency=20), path="/bank", source=bank, **OPTIONS
+        )
+        for provider in self.BY_URL:
+            by_url.add_source(f"/{provider}", getattr(Source, provider)(self.secrets[provider]))
         for start in range(self.TOGETHER, len(self.ANY_INGRESS), self.TOGETHER):
             webhook = ScalableWebhook(
                 self, f"Direct{start}", ingress=INGRESSES["Direct"], path="/partner", source=partner, **OPTIONS
