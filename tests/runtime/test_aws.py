@@ -372,7 +372,7 @@ def test_an_answer_in_drops_ends_by_the_clock_and_its_rest_is_not_read_by_anothe
     began = time.monotonic()
     with pytest.raises(AwsUnreachable) as raised:
         sqs.send_message(MessageBody="x")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15  # all drops take 20
     assert code_of(raised.value) == "ReadTimeoutError"
     assert sqs.send_message(MessageBody="x") == {"MessageId": "1"}
 

@@ -64,7 +64,11 @@ def harness() -> Iterator[HttpHarness]:
     harness.close()
 
 
-def sink(harness: HttpHarness, *, timeout: float = 5, secrets: Any = None, **changes: Any) -> HttpSink:
+# Longer than a busy machine takes, so that only a test with a shorter limit of its own waits for one.
+USUAL_SECONDS = 20
+
+
+def sink(harness: HttpHarness, *, timeout: float = USUAL_SECONDS, secrets: Any = None, **changes: Any) -> HttpSink:
     settings: dict[str, Any] = {
         "url": f"http://127.0.0.1:{harness.link.port}/in?to=x",
         "timeout_seconds": timeout,
@@ -123,15 +127,15 @@ class TestConnection:
         harness.link.hold()
         before = time.monotonic()
         assert down_after(to, [R], webhook(), webhook(), webhook()).error == "ReadTimeoutError"
-        assert 0.6 < time.monotonic() - before < 4
+        assert 0.6 < time.monotonic() - before < USUAL_SECONDS
         assert len(harness.service.requests) == 2
 
     def test_one_post_or_two_end_in_the_time_that_the_function_has_left(self, harness: HttpHarness) -> None:
         harness.service.answers = [lambda handler: hang_up_after(1, handler), lambda _: time.sleep(4)]
-        before = time.monotonic()
+        left = Countdown(2.5)
         with pytest.raises(SinkDown):
-            list(sink(harness, timeout=60).store([webhook()], Deadline(Countdown(2.5))))
-        assert time.monotonic() - before < 2.3
+            list(sink(harness, timeout=60).store([webhook()], Deadline(left)))
+        assert left.is_kept()
         assert len(harness.service.requests) == 2
 
     def test_a_webhook_for_which_no_time_is_left_is_retried(self, harness: HttpHarness) -> None:
@@ -170,7 +174,7 @@ class TestConnection:
         to = sink(harness)
         before = time.monotonic()
         assert kinds(to, webhook(), webhook()) == [S if status == 200 else R, S]
-        assert time.monotonic() - before < 2
+        assert time.monotonic() - before < USUAL_SECONDS
         assert harness.link.attempts == 2
 
     def test_the_rest_of_an_answer_that_comes_piece_by_piece_is_not_awaited(self, harness: HttpHarness) -> None:
@@ -196,7 +200,7 @@ class TestConnection:
         harness.service.answers = [lambda handler: say(handler, f"HTTP/1.1 {status} X\r\n{head}", closes=closes)]
         before = time.monotonic()
         assert kinds(sink(harness, timeout=0.4), webhook(), webhook()) == [kind, S]
-        assert time.monotonic() - before < 1.5
+        assert time.monotonic() - before < USUAL_SECONDS
         assert len(harness.service.requests) == 2
         assert harness.link.attempts == 2
 
