@@ -165,11 +165,10 @@ LAYERS = {
                 f"{CLI}.log_lines",
                 f"{CLI}.throttle | {CLI}.plan | {CLI}.dead_letters",
                 f"{CLI}.recipients",
-                f"{CLI}.burst | {CLI}.cdk | {CLI}.cloudwatch | {CLI}.deployed | {CLI}.observe | {CLI}.size"
-                f" | {CLI}.terminal",
+                f"{CLI}.burst | {CLI}.cdk | {CLI}.deployed | {CLI}.observe | {CLI}.size | {CLI}.terminal",
                 f"{CLI}.addresses | {CLI}.causes | {CLI}.names",
                 f"{CLI}.signing_secrets",
-                f"{CLI}.target | {CLI}.processes | {CLI}.samples | {CLI}.shown | {CLI}.signals",
+                f"{CLI}.cloudwatch | {CLI}.target | {CLI}.processes | {CLI}.samples | {CLI}.shown | {CLI}.signals",
                 f"{CLI}.errors",
             ],
         },

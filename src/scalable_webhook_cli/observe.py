@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 from typing import Any
 
+from scalable_webhook_cli import cloudwatch
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
 
@@ -157,7 +159,12 @@ class ObservedWebhook:
 
     def physical(self, type: str, logical_id: str) -> str:
         """Return the name or URL of a resource whose logical id starts with this text."""
-        return physical(self._client("cloudformation"), self.stack, type, logical_id)
+        return _physical(self.stack, self._resources, type, logical_id)
+
+    @cached_property
+    def _resources(self) -> list[dict[str, Any]]:
+        """They are asked for once, since a name does not change and is needed for each look."""
+        return _resources(self._client("cloudformation"), self.stack)
 
     def _depth(self, queue_url: str) -> int:
         return depth(self._client("sqs"), queue_url)
@@ -175,16 +182,25 @@ def depth(sqs: Any, queue_url: str) -> int:
 
 def physical(cloudformation: Any, stack: str, type: str, logical_id: str) -> str:
     """Return the name or URL of a stack's resource whose logical id starts with this text."""
-    for resource in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]:
+    return _physical(stack, _resources(cloudformation, stack), type, logical_id)
+
+
+def _resources(cloudformation: Any, stack: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    return found
+
+
+def _physical(stack: str, resources: Iterable[Mapping[str, Any]], type: str, logical_id: str) -> str:
+    for resource in resources:
         if resource["ResourceType"] == type and resource["LogicalResourceId"].startswith(logical_id):
             return str(resource["PhysicalResourceId"])
     raise CliError(f"stack {stack} has no {type} {logical_id}")
 
 
-def log_streams(logs: Any, group: str) -> Iterator[Iterator[str]]:
+def log_streams(logs: Any, group: str) -> Iterator[list[str]]:
     """Yield the messages of a log group, stream by stream."""
     for events in _streams(logs, group):
-        yield (event["message"] for event in events)
+        yield [event["message"] for event in events]
 
 
 def functions_at_work(logs: Any, group: str, since: float) -> list[Point]:
@@ -199,21 +215,12 @@ def functions_at_work(logs: Any, group: str, since: float) -> list[Point]:
     )
 
 
-def _streams(logs: Any, group: str) -> Iterator[Iterator[dict[str, Any]]]:
-    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
-    for stream in [stream["logStreamName"] for page in pages for stream in page["logStreams"]]:
-        yield _events(logs, group, stream)
-
-
-def _events(logs: Any, group: str, stream: str) -> Iterator[dict[str, Any]]:
-    """Yield every event of a stream. MiniStack's FilterLogEvents stops silently after 10,000."""
-    answer: dict[str, Any] = {}
-    while True:
-        token = {"nextToken": answer["nextForwardToken"]} if answer else {}
-        answer = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **token)
-        if not answer["events"]:
-            return
-        yield from answer["events"]
+def _streams(logs: Any, group: str) -> Iterable[list[cloudwatch.Event]]:
+    """Return the events of a log group by their streams, in few calls: a busy function has hundreds of streams."""
+    streams: dict[str, list[cloudwatch.Event]] = {}
+    for event in cloudwatch.events(logs, group, since=0):
+        streams.setdefault(event["logStreamName"], []).append(event)
+    return streams.values()
 
 
 def peak(lines: Iterable[Mapping[str, Any]]) -> int:
