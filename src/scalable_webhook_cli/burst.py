@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from statistics import quantiles
-from urllib.parse import urlsplit
 
 import httpx
 
 from scalable_webhook_cli.errors import CliError
-from scalable_webhook_cli.target import is_loopback
+from scalable_webhook_cli.target import http_options
 
 DEFAULT_BODY = b'{"event":"burst"}'
 ID_HEADER = "Idempotency-Key"
@@ -150,14 +149,12 @@ def _require_http(url: str) -> None:
 
 async def _send(url: str, requests: Iterator[Request], concurrency: int, on_answer: Callable[[], object]) -> Report:
     report = Report()
-    tls = httpx.create_ssl_context()
-    # A proxy of the environment may lead to an account, but not to this machine.
-    is_here = is_loopback(urlsplit(url).hostname or "")
+    options = http_options(url)
 
     async def work() -> None:
         # One client for each worker: httpx checks every connection of its pool for each request, and the sender must
         # not be the slow part.
-        async with httpx.AsyncClient(timeout=_TIMEOUT, verify=tls, trust_env=not is_here) as http:
+        async with httpx.AsyncClient(timeout=_TIMEOUT, **options) as http:
             for request in requests:  # the workers share one iterator
                 if not await _is_accepted(http, url, request, report):
                     report.failed_at.append(time.time())

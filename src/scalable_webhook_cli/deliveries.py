@@ -13,7 +13,7 @@ from scalable_webhook_cli import burst
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.recipients import Recipient
 from scalable_webhook_cli.samples import Event
-from scalable_webhook_cli.target import is_loopback
+from scalable_webhook_cli.target import http_options
 from webhook_runtime.contract import signing
 from webhook_runtime.contract.providers import Provider
 from webhook_runtime.contract.schemes import Scheme
@@ -112,10 +112,8 @@ def deliver(url: str, request: burst.Request) -> Answer:
         CliError: There is none.
     """
     headers = [(name.encode(), value.encode()) for name, value in request.headers.items()]
-    # A proxy of the environment may lead to an account, but not to this machine.
-    is_here = is_loopback(urlsplit(url).hostname or "")
     try:
-        with httpx.Client(timeout=_TIMEOUT, trust_env=not is_here) as http:
+        with httpx.Client(timeout=_TIMEOUT, **http_options(url)) as http:
             answer = http.request(request.method, request.at(url), headers=headers, content=request.content)
     except httpx.HTTPError as error:
         raise CliError(f"no answer from {url}: {type(error).__name__}: {error}") from None

@@ -24,6 +24,7 @@ from scalable_webhook_cli.events import LOGGER
 from scalable_webhook_cli.plan import fit as fits
 from scalable_webhook_cli.plan import quantities
 from scalable_webhook_cli.shown import shown
+from scalable_webhook_cli.target import http_options
 from webhook_runtime.contract.pausing import BREAKER, PAUSED_AT, PAUSED_BY, state_in
 from webhook_runtime.contract.settings import OutageSettings
 
@@ -217,7 +218,9 @@ def _oldest_local(webhook: DeployedWebhook) -> float:
     asked = AWSRequest("GET", url, params={"QueueUrl": webhook.queue_url, "region": target.region})
     SigV4Auth(Credentials(target.key, target.key), "sqs", target.region or "").add_auth(asked)
     try:
-        answer = httpx.get(str(asked.prepare().url), headers=dict(asked.headers), trust_env=False).raise_for_status()
+        answer = httpx.get(
+            str(asked.prepare().url), headers=dict(asked.headers), **http_options(url)
+        ).raise_for_status()
         accounts = answer.json()["messages"].values()
         queues = [messages for regions in accounts for queues in regions.values() for messages in queues.values()]
         sent = [message["SentTimestamp"] for messages in queues for message in messages]

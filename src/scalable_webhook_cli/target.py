@@ -1,4 +1,7 @@
-"""The AWS that a command talks to: the local one, or an account. Every boto3 client comes from here."""
+"""The AWS that a command talks to: the local one, or an account.
+
+Every boto3 client comes from here, and the options of every other client.
+"""
 
 import os
 import threading
@@ -10,6 +13,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+import httpx
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 
@@ -99,6 +103,18 @@ def require_loopback(url: str) -> str:
     if not is_loopback(urlsplit(url).hostname or ""):
         raise CliError(f"the local AWS must be on a loopback address, got {url}; nothing was sent")
     return url
+
+
+def http_options(url: str) -> dict[str, Any]:
+    """Return the options of a client of httpx for this URL.
+
+    A proxy of the environment may lead to an account, but not to this machine. Without TLS no certificates are needed,
+    and to read them takes longer than a call.
+    """
+    parts = urlsplit(url)
+    is_here = is_loopback(parts.hostname or "")
+    is_plain = is_here and parts.scheme == "http"
+    return {"trust_env": not is_here, "verify": False if is_plain else httpx.create_ssl_context()}
 
 
 def is_loopback(host: str) -> bool:

@@ -44,7 +44,7 @@ from scalable_webhook_cli.gateway.function_urls import FunctionUrls
 from scalable_webhook_cli.gateway.permission import Permissions
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi, RestApis
 from scalable_webhook_cli.local.guard import HEALTH_PATH, Rejected, key_of, require_local_program
-from scalable_webhook_cli.target import Target
+from scalable_webhook_cli.target import Target, http_options
 
 _INTEGRATION_TIMEOUT = 29.0
 _KEEP_ALIVE_SECONDS = 3600
@@ -89,7 +89,7 @@ class Gateway:
         self._permissions = Permissions(self._target)
         self._access_log = AccessLog(self._target)
         limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
-        self._http = httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113
+        self._http = httpx.AsyncClient(timeout=None, limits=limits, **http_options(upstream))  # noqa: S113
         # Every webhook passes here, and this pool, unlike that of httpx, does not get slower with each connection.
         # Without the option, the body waits 40 milliseconds for the acknowledgement of the headers.
         at_once = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]

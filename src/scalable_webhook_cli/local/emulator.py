@@ -24,7 +24,7 @@ from platformdirs import user_cache_path
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.local.guard import HEALTH_PATH, KEY_VARIABLE, new_key
 from scalable_webhook_cli.processes import Process, end, identify, listening
-from scalable_webhook_cli.target import Target
+from scalable_webhook_cli.target import Target, http_options
 
 _HOME_VARIABLE = "SCALABLE_WEBHOOK_HOME"
 _START_SECONDS = 60
@@ -295,7 +295,7 @@ def _wait(url: str, processes: list[subprocess.Popen[bytes]], home: Path) -> Non
 
 def _answers(url: str, seconds: float = 5) -> bool:
     try:
-        return httpx.get(url, timeout=seconds, trust_env=False).status_code == 200
+        return httpx.get(url, timeout=seconds, **http_options(url)).status_code == 200
     except httpx.HTTPError:
         return False
 
