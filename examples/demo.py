@@ -36,7 +36,7 @@ from scalable_webhook_cli.terminal import console, progress, say
 EXAMPLES = Path(__file__).parent
 # Each example, and the logical id of its table.
 APPS = {"hello": "WebhookTable", "direct": "Orders"}
-WEBHOOKS = 500
+WEBHOOKS = 500  # to each ingress, and twice as many into Postgres
 CONCURRENCY = 16
 DRAIN_SECONDS = 120
 
@@ -72,10 +72,10 @@ class Outcome:
         return everything_taken and not self.lost and not self.duplicates and 0 < self.peak <= self.limit
 
 
-def deliveries(run: str) -> Iterator[Request]:
+def deliveries(run: str, webhooks: int) -> Iterator[Request]:
     """Yield the burst. Each tenth delivery is sent twice, as if the provider had missed the answer; each 100th is
     poison."""
-    for n in range(WEBHOOKS):
+    for n in range(webhooks):
         kind = POISON if n % 100 == 99 else MIXED[n % len(MIXED)]
         delivery = Request(kind.method, kind.path, {**kind.headers, ID_HEADER: f"{run}-{n}"}, kind.content)
         yield delivery
@@ -83,13 +83,13 @@ def deliveries(run: str) -> Iterator[Request]:
             yield delivery
 
 
-def run_burst(emulator: Emulator, webhook: DeployedEndpoint, table: str) -> Outcome:
+def run_burst(emulator: Emulator, webhook: DeployedEndpoint, table: str, webhooks: int) -> Outcome:
     """Send the burst to one webhook, wait until its queue is empty, and count."""
     run = uuid.uuid4().hex[:8]
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     observed.take_dead_letters()
     lines_before = len(observed.log("ConsumerLogs"))
-    requests = list(deliveries(run))
+    requests = list(deliveries(run, webhooks))
     with progress(f"sending to {webhook.name}", len(requests)) as advance:
         report = send(webhook.url, requests, concurrency=CONCURRENCY, on_answer=advance)
     observed.wait_until_drained(DRAIN_SECONDS)
@@ -123,14 +123,14 @@ def _is_of(run: str, item: dict[str, dict[str, str]]) -> bool:
     return item["headers"].get(ID_HEADER.lower(), "").startswith(f"{run}-")
 
 
-def tabled(outcomes: list[Outcome]) -> Table:
+def tabled(outcomes: list[Outcome], webhooks: int) -> Table:
     """Return the outcomes of the bursts as a table."""
     columns = [f"{outcome.ingress}" for outcome in outcomes]
     table = Table(
         "",
         *columns,
         box=box.HORIZONTALS,
-        title=f"{WEBHOOKS} webhooks to each ingress, a tenth of them sent twice, 1 % unstorable",
+        title=f"{webhooks} webhooks to each ingress, a tenth of them sent twice, 1 % unstorable",
     )
     for name, cells in {
         "requests accepted": [f"{o.report.accepted} of {o.report.sent}" for o in outcomes],
@@ -149,26 +149,26 @@ def tabled(outcomes: list[Outcome]) -> Table:
     return table
 
 
-def main(folder: Path, stopped: int) -> int:
+def main(folder: Path, webhooks: int, stopped: int) -> int:
     """Run the demo, and save its pictures in the folder. Return the exit status: 0 if no webhook was lost or stored
     twice, no limit was exceeded, and the circuit breaker kept all webhooks."""
     say("starting the local AWS")
     with emulators.found_or_started() as emulator:
         say(f"local AWS at {emulator.endpoint}")
-        return play(emulator, folder, stopped)
+        return play(emulator, folder, webhooks, stopped)
 
 
-def play(emulator: Emulator, folder: Path, stopped: int) -> int:
+def play(emulator: Emulator, folder: Path, webhooks: int, stopped: int) -> int:
     """Run the three parts, the last with Postgres stopped for so many seconds, and return the exit status."""
-    outcomes, webhooks = [], []
+    outcomes, endpoints = [], []
     for name, table in APPS.items():
         say(f"deploying examples/{name} with the CDK CLI")
-        (webhook,) = deploy(emulator, EXAMPLES / name)
-        webhooks.append(webhook)
-        outcomes.append(run_burst(emulator, webhook, table))
-    tables = [tabled(outcomes)]
+        (endpoint,) = deploy(emulator, EXAMPLES / name)
+        endpoints.append(endpoint)
+        outcomes.append(run_burst(emulator, endpoint, table, webhooks))
+    tables = [tabled(outcomes, webhooks)]
     console.print(tables[0])
-    act = demo_postgres.play(emulator)
+    act = demo_postgres.play(emulator, 2 * webhooks)
     tables.append(demo_postgres.tabled(act))
     console.print(tables[1])
     last = demo_outage.play(emulator, stopped)
@@ -181,7 +181,7 @@ def play(emulator: Emulator, folder: Path, stopped: int) -> int:
     say(f"Pictures: {', '.join(str(_short(picture)) for picture in saved)}")
     command = Path(sys.executable).parent / "scalable-webhook"
     say("The local AWS is still running. Try next:")
-    say(f'  curl -d \'{{"hello": "world"}}\' {webhooks[0].url.rstrip("/")}/hello')
+    say(f'  curl -d \'{{"hello": "world"}}\' {endpoints[0].url.rstrip("/")}/hello')
     say(f"  {_short(command)} logs")
     say(f"  {_short(command)} local down")
     closest = max(outcomes, key=lambda outcome: outcome.peak / outcome.limit)
@@ -218,6 +218,13 @@ if __name__ == "__main__":
         help="the folder of the pictures; default: build",
     )
     parser.add_argument(
+        "--webhooks",
+        type=int,
+        default=WEBHOOKS,
+        metavar="COUNT",
+        help=f"how many are sent to each ingress, and twice as many into Postgres; default: {WEBHOOKS}",
+    )
+    parser.add_argument(
         "--stopped",
         type=int,
         default=120,
@@ -227,6 +234,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     interrupt_on_termination()
     try:
-        sys.exit(main(arguments.pictures.resolve(), arguments.stopped))
+        sys.exit(main(arguments.pictures.resolve(), arguments.webhooks, arguments.stopped))
     except CliError as error:
         sys.exit(f"demo: FAILED {error}")

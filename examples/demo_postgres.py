@@ -31,7 +31,6 @@ from scalable_webhook_cli.terminal import counted, progress, say
 EXAMPLES = Path(__file__).parent
 WITHOUT_QUEUE = EXAMPLES.parent / "benchmarks" / "peers" / "no_queue"
 TABLE_WITHOUT_QUEUE = "orders_without_queue"
-WEBHOOKS = 1000
 CONCURRENCY = 64
 MAX_CONNECTIONS = 20
 DRAIN_SECONDS = 120
@@ -78,15 +77,15 @@ class Act:
         return compares and kept and 0 < ours.peak_connections <= self.limit
 
 
-def play(emulator: Emulator) -> Act:
-    """Send the burst to both sides, one after the other, and count."""
+def play(emulator: Emulator, webhooks: int) -> Act:
+    """Send a burst of so many webhooks to both sides, one after the other, and count."""
     with postgres_server.running(max_connections=MAX_CONNECTIONS) as server:
         with deleted(emulator, "WithoutQueue"):
-            without_queue = _without_queue(emulator, server)
+            without_queue = _without_queue(emulator, server, webhooks)
         # Its functions are deleted. Their connections must end too, or none would be left for the other side.
         server.terminate_connections()
         with deleted(emulator, "Postgres"):
-            return _with_queue(emulator, server, without_queue)
+            return _with_queue(emulator, server, webhooks, without_queue)
 
 
 @contextmanager
@@ -98,7 +97,7 @@ def deleted(emulator: Emulator, stack: str) -> Iterator[None]:
         emulator.client("cloudformation").delete_stack(StackName=stack)
 
 
-def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
+def _without_queue(emulator: Emulator, server: PostgresServer, webhooks: int) -> Side:
     say("deploying the simple way: API Gateway, Lambda, Postgres")
     deploy(emulator, WITHOUT_QUEUE, context=server.context())
     create_table(server)
@@ -106,7 +105,7 @@ def _without_queue(emulator: Emulator, server: PostgresServer) -> Side:
     (stack,) = cloudformation.describe_stacks(StackName="WithoutQueue")["Stacks"]
     (url,) = [output["OutputValue"] for output in stack["Outputs"] if "execute-api" in output["OutputValue"]]
     with _measured(server, TABLE_WITHOUT_QUEUE) as measured:
-        report, run = _burst("sending to the function", local_url(emulator.endpoint, url))
+        report, run = _burst("sending to the function", local_url(emulator.endpoint, url), webhooks)
     group = physical(cloudformation, "WithoutQueue", "AWS::Logs::LogGroup", "Logs")
     logs = emulator.client("logs")
     return measured(report, run, functions_at_work(logs, group, report.began))
@@ -118,22 +117,22 @@ def create_table(server: PostgresServer) -> None:
     server.query(f"GRANT SELECT, INSERT ON {TABLE_WITHOUT_QUEUE} TO {postgres_server.USER}")
 
 
-def _with_queue(emulator: Emulator, server: PostgresServer, without_queue: Side) -> Act:
+def _with_queue(emulator: Emulator, server: PostgresServer, webhooks: int, without_queue: Side) -> Act:
     say("deploying examples/postgres: the same with a queue")
     (webhook,) = deploy(emulator, EXAMPLES / "postgres", context=server.context())
     observed = ObservedWebhook(emulator, *webhook.name.split("/"))
     backlog = partial(depth, emulator.client("sqs"), observed.queue_url)
     with _measured(server, "orders", sampled(backlog, every=0.1)) as measured:
-        report, run = _burst("sending to the queue", webhook.url)
+        report, run = _burst("sending to the queue", webhook.url, webhooks)
         observed.wait_until_drained(DRAIN_SECONDS)
     with_queue = measured(report, run, observed.at_work("ConsumerLogs", report.began))
     return Act(without_queue, with_queue, observed.max_concurrency(), observed.dead_letters())
 
 
-def _burst(label: str, url: str) -> tuple[Report, str]:
+def _burst(label: str, url: str, webhooks: int) -> tuple[Report, str]:
     run = uuid.uuid4().hex[:8]
-    requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(WEBHOOKS))
-    with progress(label, WEBHOOKS) as advance:
+    requests = (Request("POST", "/order", {ID_HEADER: f"{run}-{n}"}, b'{"order": 1}') for n in range(webhooks))
+    with progress(label, webhooks) as advance:
         return send(url, requests, concurrency=CONCURRENCY, on_answer=advance), run
 
 
@@ -163,7 +162,9 @@ def _measured(
 def tabled(act: Act) -> Table:
     """Return both sides as one table."""
     sides = [act.without_queue, act.with_queue]
-    title = f"{WEBHOOKS} webhooks, {CONCURRENCY} at a time, into a Postgres with {MAX_CONNECTIONS} connections"
+    title = (
+        f"{sides[0].report.sent} webhooks, {CONCURRENCY} at a time, into a Postgres with {MAX_CONNECTIONS} connections"
+    )
     table = Table("", "API Gateway, Lambda, Postgres", "ScalableWebhook", box=box.HORIZONTALS, title=title)
     for name, cells in {
         "accepted": [f"{side.report.accepted} of {side.report.sent}" for side in sides],
