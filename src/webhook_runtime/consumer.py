@@ -110,7 +110,7 @@ class Consumer:
         batch.down = self._storing.store(others, batch.deadline)
         for message in alone:
             self._store_unless_down(message, batch)
-        return [message for message in batch.messages if not self._settlement.settle(message, batch)]
+        return self._settlement.settle(batch.messages, batch)
 
     def _in_order(self, batch: Batch) -> list[Message]:
         """Store one message after the other: in a FIFO queue, none may overtake a message of its group that is retried.
@@ -128,7 +128,7 @@ class Consumer:
                 failed.append(message)
                 continue
             self._store_unless_down(message, batch)
-            if not self._settlement.settle(message, batch):
+            if self._settlement.settle([message], batch):
                 held[message.group] = message
                 failed.append(message)
         return failed

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode
 
 from webhook_runtime.contract.limits import QUEUED
+from webhook_runtime.contract.messages import size_of
 
 ATTRIBUTE = "webhook"
 VERSION = "1"
@@ -221,17 +222,6 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
 def size(body: str, attribute: str) -> int:
     """Return the size of a message with this attribute, as SQS counts it."""
     return size_of(body, {ATTRIBUTE: {"DataType": "String", "StringValue": attribute}})
-
-
-def size_of(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the size as SQS counts it: the body, and name, type and value of each attribute."""
-    texts = [body, *(name + each["DataType"] + each.get("StringValue", "") for name, each in attributes.items())]
-    return sum(map(_bytes_of, texts)) + sum(len(each.get("BinaryValue", b"")) for each in attributes.values())
-
-
-def _bytes_of(text: str) -> int:
-    """Count the bytes in UTF-8. Most text is ASCII, which need not be encoded to be counted."""
-    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def limit_in(error: Exception) -> int | None:

@@ -8,9 +8,8 @@ from webhook_runtime import logs
 from webhook_runtime.clients import AWS_FAILED
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.limits import MAX_DELAY_SECONDS
+from webhook_runtime.contract.messages import ENTRIES
 from webhook_runtime.deadline import Deadline
-
-_ENTRIES = 10
 
 
 class Redelivery:
@@ -32,13 +31,13 @@ class Redelivery:
 
         If that fails, the message is retried after the visibility timeout instead.
         """
-        for start in range(0, len(delays), _ENTRIES):
+        for start in range(0, len(delays), ENTRIES):
             if deadline.is_over():
                 self._not_postponed("OutOfTime", len(delays) - start)
                 return
             entries = [
                 {"Id": str(position), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": seconds}
-                for position, (record, seconds) in enumerate(delays[start : start + _ENTRIES])
+                for position, (record, seconds) in enumerate(delays[start : start + ENTRIES])
             ]
             try:
                 with deadline.told():

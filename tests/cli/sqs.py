@@ -15,8 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scalable_webhook_cli.dead_letters.message import size_of
 from webhook_runtime import message
+from webhook_runtime.contract.messages import size_of
 from webhook_runtime.message import Webhook
 
 MOST_BYTES = 1_048_576

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from scalable_webhook_cli.dead_letters import look as looks
 from scalable_webhook_cli.dead_letters import redrive
 from scalable_webhook_cli.dead_letters.look import look
-from scalable_webhook_cli.dead_letters.message import MOVED_BY_SQS, NO_ERROR, Message, size_of
+from scalable_webhook_cli.dead_letters.message import MOVED_BY_SQS, NO_ERROR, Message
 from scalable_webhook_cli.dead_letters.queue import Queue
 from scalable_webhook_cli.dead_letters.redrive import Sorting, Wanted
 from scalable_webhook_cli.errors import CliError
 from webhook_runtime import message
+from webhook_runtime.contract.messages import size_of
 from webhook_runtime.message import MalformedMessage, Webhook
 from webhook_runtime.testing import webhook
 
@@ -136,7 +137,9 @@ def test_a_size_is_that_of_sqs(body: str, attributes: dict[str, str | bytes]) ->
         else {"DataType": "Binary", "BinaryValue": value}
         for name, value in attributes.items()
     }
-    assert size_of(body, named) == message.size_of(body, named)
+    texts = "".join([body, *named, *(each["DataType"] for each in named.values())])
+    values = [each.encode() if isinstance(each, str) else each for each in attributes.values()]
+    assert size_of(body, named) == len(texts.encode()) + sum(map(len, values))
 
 
 def test_sqs_itself_keeps_an_error_of_an_earlier_time() -> None:

@@ -27,7 +27,7 @@ from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.testing import webhook
 
-from ..runtime.doubles import too_long
+from ..runtime.doubles import entry_too_long, too_long
 from ..runtime.events import REQUEST_ID
 from .facts import FACTS, of
 

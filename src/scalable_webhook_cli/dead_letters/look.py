@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from threading import Event, Lock
 
 from scalable_webhook_cli.dead_letters.message import Message
-from scalable_webhook_cli.dead_letters.queue import BATCH, Queue, State
+from scalable_webhook_cli.dead_letters.queue import Queue, State
 from scalable_webhook_cli.errors import CliError
+from webhook_runtime.contract.messages import ENTRIES
 
 # The time for which a message is hidden. It is renewed for as long as the look takes.
 HIDDEN_SECONDS = 60
@@ -138,7 +139,7 @@ class _Pass:
     def _whole_groups(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Show the last group of a full receive again: some of it may not be in it, and would be behind it."""
         last = messages[-1].group if messages else None
-        if not self._queue.is_fifo or len(messages) < BATCH or messages[0].group == last:
+        if not self._queue.is_fifo or len(messages) < ENTRIES or messages[0].group == last:
             return messages
         self._queue.hide({message.id: message.receipt for message in messages if message.group == last}, 0)
         return [message for message in messages if message.group != last]

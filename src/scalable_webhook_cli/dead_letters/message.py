@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from scalable_webhook_cli.errors import CliError
 from webhook_runtime.contract.groups import ONE_GROUP
 from webhook_runtime.contract.limits import QUEUED
+from webhook_runtime.contract.messages import size_of
 
 # In place of an error, for a message that no consumer set aside.
 MOVED_BY_SQS = "MovedBySQS"
@@ -185,11 +186,3 @@ class Message:
     def _system(self) -> Mapping[str, str]:
         system: Mapping[str, str] = self.received.get("Attributes", {})
         return system
-
-
-def size_of(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
-    """Return the bytes of a message, as SQS counts them."""
-    texts = (body, *(name + each["DataType"] + each.get("StringValue", "") for name, each in attributes.items()))
-    return sum(len(text.encode()) for text in texts) + sum(
-        len(each.get("BinaryValue", b"")) for each in attributes.values()
-    )

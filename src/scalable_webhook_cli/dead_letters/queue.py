@@ -1,7 +1,7 @@
 """A queue of SQS, ten messages a call. A permission that is missing is named."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -9,13 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from scalable_webhook_cli.dead_letters.message import Message, size_of
+from scalable_webhook_cli.dead_letters.message import Message
 from scalable_webhook_cli.errors import CliError
 from scalable_webhook_cli.target import Target
-from webhook_runtime.contract.limits import MAX_MESSAGE_BYTES
+from webhook_runtime.contract.messages import ENTRIES, in_calls, size_of
 
-# The most messages of a call.
-BATCH = 10
 # A long poll asks every server of SQS, so an empty answer means that nothing is visible.
 _LONG_POLL_SECONDS = 1
 DENIED = ("AccessDenied", "AccessDeniedException")
@@ -93,7 +91,7 @@ class Queue:
         """Receive up to ten messages, and hide them from others for a while."""
         answer = self._call(
             "receive_message",
-            MaxNumberOfMessages=BATCH,
+            MaxNumberOfMessages=ENTRIES,
             VisibilityTimeout=hidden_seconds,
             WaitTimeSeconds=_LONG_POLL_SECONDS,
             MessageAttributeNames=["All"],
@@ -116,7 +114,11 @@ class Queue:
 
     def _batches(self, operation: str, entries: Mapping[str, Mapping[str, Any]]) -> Failures:
         failures = {}
-        for ids in _batched(entries):
+        sized = (
+            (id, size_of(entry.get("MessageBody", ""), entry.get("MessageAttributes", {})))
+            for id, entry in entries.items()
+        )
+        for ids in in_calls(sized):
             named = [{"Id": str(number), **entries[id]} for number, id in enumerate(ids)]
             for failed in self._call(operation, Entries=named).get("Failed", ()):
                 failures[ids[int(failed["Id"])]] = f"{failed['Code']}: {failed.get('Message', '')}".rstrip(": ")
@@ -135,24 +137,6 @@ def _clock(answer: Mapping[str, Any]) -> float:
     told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     there = parsedate_to_datetime(told).timestamp() if told else here
     return here if abs(here - there) < _SAME_CLOCK_SECONDS else there
-
-
-def _batched(entries: Mapping[str, Mapping[str, Any]]) -> Iterator[list[str]]:
-    """Yield ids of entries that fit into one call together.
-
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-    """
-    batch: list[str] = []
-    room = MAX_MESSAGE_BYTES
-    for id, entry in entries.items():
-        size = size_of(entry.get("MessageBody", ""), entry.get("MessageAttributes", {}))
-        if batch and (len(batch) == BATCH or size > room):
-            yield batch
-            batch, room = [], MAX_MESSAGE_BYTES
-        batch.append(id)
-        room -= size
-    if batch:
-        yield batch
 
 
 def in_words(error: ClientError, resource: str) -> Exception:

@@ -13,8 +13,9 @@ from typing import Any
 
 from scalable_webhook_cli.dead_letters.look import look
 from scalable_webhook_cli.dead_letters.message import Message
-from scalable_webhook_cli.dead_letters.queue import BATCH, Failures, Queue
+from scalable_webhook_cli.dead_letters.queue import Failures, Queue
 from scalable_webhook_cli.deployed import DeployedWebhook
+from webhook_runtime.contract.messages import ENTRIES
 from webhook_runtime.contract.settings import PaceSettings
 
 # The most that SQS moves by itself in a second.
@@ -85,7 +86,7 @@ class Pace:
     """Lets so many messages a second pass, in any thread."""
 
     def __init__(self, rate: int, stop: Event) -> None:
-        self.batch = min(rate, BATCH)
+        self.batch = min(rate, ENTRIES)
         self._seconds_each = 1 / rate
         self._next = time.monotonic()
         self._stop = stop
@@ -134,7 +135,7 @@ class Sorting:
         wanted = [message for message in messages if self._wanted.has(message)]
         with self._lock:
             self.done.arrived += sum(message.sent_at > self._wanted.before for message in messages)
-        size = self._pace.batch if self._pace else BATCH
+        size = self._pace.batch if self._pace else ENTRIES
         return [id for first in range(0, len(wanted), size) for id in self._settle(wanted[first : first + size])]
 
     def _settle(self, messages: Sequence[Message]) -> list[str]:
