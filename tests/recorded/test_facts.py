@@ -22,6 +22,7 @@ from scalable_webhook_cli.gateway.call import Call, context_of
 from scalable_webhook_cli.gateway.rest_api import Method, RestApi
 from scalable_webhook_cli.gateway.velocity import render
 from webhook_runtime import message
+from webhook_runtime.clients import AwsRejected
 from webhook_runtime.contract.settings import FilterSettings, PublisherSettings, from_environment
 from webhook_runtime.filters import EventFilters
 from webhook_runtime.publisher import Publisher
@@ -247,6 +248,8 @@ def test_sqs_says_how_much_the_queue_holds(id: str) -> None:
     said = ClientError({"Error": {"Code": "InvalidParameterValue", "Message": fact["recorded"]["message"]}}, "Send")
     assert message.limit_in(said) == fact["request"]["holds"]
     assert message.limit_in(too_long(fact["request"]["holds"])) == fact["request"]["holds"]
+    of_an_entry = entry_too_long(fact["request"]["holds"])
+    assert message.limit_in(AwsRejected({"Error": of_an_entry}, "SendMessageBatch")) == fact["request"]["holds"]
 
 
 def test_a_message_without_a_body_is_rejected_by_a_name_that_the_template_knows() -> None:

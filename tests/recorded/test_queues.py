@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from scalable_webhook_cli.local.emulator import Emulator, running
 from scalable_webhook_cli.observe import wait_for
 from webhook_runtime import message
+from webhook_runtime.batch import Message
 from webhook_runtime.consumer import Consumer
 from webhook_runtime.contract.backoff import Backoff
 from webhook_runtime.contract.settings import PublisherSettings
@@ -141,10 +142,10 @@ def test_ids_for_a_fifo_queue_have_only_characters_that_it_accepts() -> None:
 def test_a_reason_that_sqs_would_reject_is_not_sent(id: str) -> None:
     (call,) = FACTS[id]["request"]["calls"]
     rejected = call["MessageAttributes"]["reason"]["StringValue"]
-    dead_letters = Sqs()
-    DeadLetters(dead_letters, "https://sqs/dead_letters").send(
-        record("x", None), Outcome(Kind.PERMANENT, "Bad", rejected)
-    )
+    dead_letters, bad = Sqs(), Message(record("x", None))
+    bad.ends(Outcome(Kind.PERMANENT, "Bad", rejected))
+    queue = DeadLetters(dead_letters, "https://sqs/dead_letters")
+    assert [queue.send(entries) for entries in queue.calls([bad])] == [{}]
     (sent,) = dead_letters.sent
     reason = sent["MessageAttributes"]["reason"]["StringValue"]
     assert reason

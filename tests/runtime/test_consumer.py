@@ -23,7 +23,7 @@ from webhook_runtime.sources.verification import Answer, Mismatched, Unverified
 from webhook_runtime.testing import sqs_event
 from webhook_runtime.testing import webhook as a_webhook
 
-from .doubles import REJECTED, Invocation, Sqs, unreachable
+from .doubles import REJECTED, Invocation, Sqs
 from .events import record
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:Queue"
@@ -534,38 +534,6 @@ def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(cap
     assert vars(line)["error"] == "TooLarge"
 
 
-@pytest.mark.parametrize(("error", "asked"), [(unreachable("ReadTimeoutError", "http://sqs"), 1), (REJECTED, 3)])
-def test_a_dead_letter_queue_that_does_not_answer_is_called_once_a_batch(error: Exception, asked: int) -> None:
-    sink, dead_letters = Memory(a=POISON, b=POISON, c=POISON), Sqs(error=error)
-    records = [sqs_record(id) for id in ("a", "b", "c")]
-    assert consume(sink, *records, dead_letters=dead_letters) == ["message-a", "message-b", "message-c"]
-    assert len(dead_letters.sent) == asked
-
-
-def test_a_batch_with_too_many_dead_letters_for_its_time_reports_its_outcomes() -> None:
-    """Otherwise, a queue full of unsigned messages would end all batches without a response."""
-
-    class Slow(Sqs):
-        left = 30.0
-
-        def send_message(self, **call: Any) -> dict[str, str]:
-            self.left -= 7
-            return super().send_message(**call)
-
-        def get_remaining_time_in_millis(self) -> int:
-            return round(self.left * 1000)
-
-    dead_letters, sqs = Slow(), Sqs()
-    consumer = Consumer(
-        Memory(**dict.fromkeys("abcdef", POISON)),
-        Redelivery(sqs, "queue", Backoff(10, 900)),
-        DeadLetters(dead_letters, "dead_letters"),
-    )
-    answer = consumer.handle({"Records": [sqs_record(id) for id in "gabcdef"]}, dead_letters)
-    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["message-f"]
-    assert dead_letters.left < 0.5
-
-
 @pytest.mark.parametrize(
     ("size", "late", "failed", "looks"),
     [(100, {7}, [], 201), (100, set(range(1, 102)), list(range(100)), 100), (10, {7}, [3], 19)],
@@ -591,16 +559,6 @@ def test_a_look_that_is_late_by_a_pause_of_the_machine_is_no_fault_of_the_webhoo
     monkeypatch.setattr(Deadline, "look", look)
     assert consume(Memory(), *(sqs_record(str(n)) for n in range(size))) == [f"message-{n}" for n in failed]
     assert begun == looks
-
-
-def test_a_dead_letter_queue_is_called_again_in_the_next_batch() -> None:
-    dead_letters = Sqs(error=unreachable("ReadTimeoutError", "http://sqs"))
-    consumer = Consumer(
-        Memory(a=POISON), Redelivery(Sqs(), "queue", Backoff(10, 900)), DeadLetters(dead_letters, "dead_letters")
-    )
-    for _ in range(2):
-        consumer.handle({"Records": [sqs_record("a")]}, Invocation())
-    assert len(dead_letters.sent) == 2
 
 
 class Signed:

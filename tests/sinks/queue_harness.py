@@ -1,6 +1,5 @@
 """SQS and the event source mapping, as far as a consumer can tell. Its clock advances only when it has to."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -135,10 +134,11 @@ class Queue:
             self.delays.append(entry["VisibilityTimeout"])
         return {"Successful": [], "Failed": []}
 
-    def send_message(self, **message: Any) -> dict[str, Any]:
-        assert message["QueueUrl"] == "dead_letters"
-        self.dead_letters.append(message)
-        return {"MessageId": str(random.random())}
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        assert QueueUrl == "dead_letters"
+        assert 1 <= len(Entries) <= 10
+        self.dead_letters += Entries
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     def _record(self, id: str) -> dict[str, Any]:
         record = self._messages[id]

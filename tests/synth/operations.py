@@ -27,6 +27,7 @@ asked: set[str] = set()
 # Responses of the services. The others are empty.
 ANSWERS: dict[str, dict[str, Any]] = {
     "sqs:SendMessage": {"MessageId": "1"},
+    "sqs:SendMessageBatch": {"Successful": [{"Id": str(number)} for number in range(10)]},
     "sqs:ChangeMessageVisibilityBatch": {"Successful": []},
     "secretsmanager:GetSecretValue": {
         "SecretString": json.dumps({"username": "u", "password": "p", "k": "v", "app_secret": "v", "verify_token": "v"})

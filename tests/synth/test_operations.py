@@ -40,6 +40,7 @@ ACTIONS = {
     "s3:DeleteObjects": {"s3:DeleteObject"},
     "s3:GetObject": {"s3:GetObject", "s3:ListBucket"},
     "sqs:ChangeMessageVisibilityBatch": {"sqs:ChangeMessageVisibility"},
+    "sqs:SendMessageBatch": {"sqs:SendMessage"},
     "lambda:Invoke": {"lambda:InvokeFunction"},
 }
 # The actions on an existing key that a call needs.
