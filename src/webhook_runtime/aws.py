@@ -140,7 +140,7 @@ class JsonClient:
         return call
 
     def _call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        body = json.dumps(arguments, default=_in_base64).encode()
+        body = _body(arguments)
         for left in reversed(range(self._attempts)):
             failure: Exception
             try:
@@ -263,6 +263,14 @@ def _credentials() -> Credentials | None:
 def _host(scheme: str, host: str, port: int | None) -> str:
     name = f"[{host}]" if ":" in host else host
     return name if port in (None, {"http": 80, "https": 443}[scheme]) else f"{name}:{port}"
+
+
+def _body(arguments: Mapping[str, Any]) -> bytes:
+    try:
+        # To escape each character that is not ASCII takes longer, and so does to sign and send it.
+        return json.dumps(arguments, ensure_ascii=False, default=_in_base64).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return json.dumps(arguments, default=_in_base64).encode()
 
 
 def _in_base64(value: object) -> str:

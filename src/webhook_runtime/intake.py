@@ -52,7 +52,10 @@ class Intake:
                 with deadline.look(behind):
                     state = self._read(message)
                     webhook = state.webhook
-                if isinstance(state, Pending) and self._sources is not None:
+                    if self._sources is None:
+                        message.state = self._judged(state, message.queued_at)
+                        continue
+                if isinstance(state, Pending):
                     # Reading the secret takes no message's own time.
                     with deadline.look():
                         self._sources.prepare(state.webhook.mount)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, unquote_to_bytes, urlencode
+from urllib.parse import parse_qs, quote_plus, unquote_to_bytes
 
 from webhook_runtime.contract.limits import QUEUED
 from webhook_runtime.contract.messages import size_of
@@ -24,9 +24,13 @@ VERSION = "1"
 
 _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 
-# The characters that SQS does not take. The others would take Python ten times as long to compile.
+# The characters that SQS does not take, and halves of surrogate pairs, which no UTF-8 has.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
-_NOT_SQS_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
+_NO_CHARACTERS = "\ufffe\uffff"
+_NOT_SQS_TEXT = re.compile(f"[{_CONTROLS.decode()}\ud800-\udfff{_NO_CHARACTERS}]")
+
+_NEEDS_NO_ESCAPE = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 
 # SQS does not take an empty body, so this stands for an empty payload, with ``encoding=empty``.
 _EMPTY_BODY = "-"
@@ -216,12 +220,17 @@ def write(webhook: Webhook, payload_key: str | None = None) -> tuple[str, str]:
         ("query", webhook.query_string),
         *((f"h.{name}", value) for name, value in webhook.headers.pairs()),
     ]
-    return body, urlencode(metadata)
+    return body, form(metadata)
 
 
 def size(body: str, attribute: str) -> int:
     """Return the size of a message with this attribute, as SQS counts it."""
     return size_of(body, {ATTRIBUTE: {"DataType": "String", "StringValue": attribute}})
+
+
+def fits(body: str, attribute: str, most_bytes: int) -> bool:
+    """Tell whether a message is so small. A character has four bytes at most, so most messages need no count."""
+    return 4 * (len(body) + len(attribute)) + size("", "") <= most_bytes or size(body, attribute) <= most_bytes
 
 
 def limit_in(error: Exception) -> int | None:
@@ -292,6 +301,11 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
         raise MalformedMessage(f"message metadata does not fit its body: {error}") from None
 
 
+def form(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write a form as ``urlencode`` does, in half of the time since most of it needs no escape."""
+    return "&".join([f"{_escaped(name)}={_escaped(value)}" for name, value in pairs])
+
+
 def form_pairs(form: str) -> list[tuple[str, str]]:
     """Parse a form as ``parse_qsl`` with ``keep_blank_values`` does, in a third of the time since most of it is not
     escaped.
@@ -310,6 +324,10 @@ def _twice(names: Iterable[str]) -> str | None:
     return None
 
 
+def _escaped(text: str) -> str:
+    return text if _NEEDS_NO_ESCAPE(text) else quote_plus(text)
+
+
 def _unescaped(text: str) -> str:
     return unquote_to_bytes(text.encode(errors="replace")).decode(errors="replace") if "%" in text else text
 
@@ -322,9 +340,15 @@ def _encode(payload: bytes) -> tuple[str, str]:
     except UnicodeDecodeError:
         pass
     else:
-        if not _NOT_SQS_TEXT.search(text):
+        if _is_sqs_text(payload, text):
             return "text", text
     return "base64", base64.b64encode(payload).decode()
+
+
+def _is_sqs_text(payload: bytes, text: str) -> bool:
+    """Tell whether SQS takes a payload that is this text, in a sixth of the time of the regular expression."""
+    has_controls = len(payload.translate(None, _CONTROLS)) < len(payload)
+    return not has_controls and not any(character in text for character in _NO_CHARACTERS)
 
 
 def _payload_key(body: str) -> str:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from webhook_runtime import deployed, logs, message
 from webhook_runtime.clients import AWS_FAILED, client
@@ -114,7 +114,7 @@ class Publisher:
             mount=request.mount,
             path=request.path,
             url=request.url,
-            query_string=urlencode(self._without("parameters", request.parameters)),
+            query_string=message.form(self._without("parameters", request.parameters)),
             headers=headers,
             body=request.body,
             source_ip=request.source_ip,
@@ -131,7 +131,7 @@ class Publisher:
         if not self._credentials.get("signed_parameters"):
             return webhook
         pairs = parse_qsl(webhook.query_string, keep_blank_values=True)
-        return replace(webhook, query_string=urlencode(self._without("signed_parameters", pairs)))
+        return replace(webhook, query_string=message.form(self._without("signed_parameters", pairs)))
 
     def _without(self, kind: str, pairs: Pairs) -> Pairs:
         """Return the pairs without the credentials that API Gateway asks for."""
@@ -166,10 +166,10 @@ class Publisher:
 
     def _send(self, webhook: Webhook) -> str:
         body, attribute = message.write(webhook)
-        fits = message.size(body, attribute) <= self._max_message_bytes
+        fits = message.fits(body, attribute, self._max_message_bytes)
         if not fits and self._payloads is not None:
             body, attribute = self._put_aside(webhook, self._payloads)
-            fits = message.size(body, attribute) <= self._max_message_bytes
+            fits = message.fits(body, attribute, self._max_message_bytes)
         if not fits:
             raise Rejected(413, "The payload is too large for a message of the queue, headers included.")
         try:

@@ -67,7 +67,7 @@ class Settlement:
 
         These stay in their queue until the redrive policy moves them: without the reason, but not lost.
         """
-        failed = {}
+        failed: dict[Message, str] = {}
         for entries in queue.calls(messages):
             failed |= self._send(entries, queue, batch)
         return failed

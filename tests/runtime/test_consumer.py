@@ -536,7 +536,7 @@ def test_an_error_of_the_dead_letter_queue_is_in_the_log_line_of_the_message(cap
 
 @pytest.mark.parametrize(
     ("size", "late", "failed", "looks"),
-    [(100, {7}, [], 201), (100, set(range(1, 102)), list(range(100)), 100), (10, {7}, [3], 19)],
+    [(100, {7}, [], 101), (100, set(range(1, 102)), list(range(100)), 100), (10, {7}, [6], 10)],
     ids=[
         "a late one in a large batch has another turn",
         "if all are late there is no time for another turn",

@@ -217,7 +217,7 @@ PLACES: dict[tuple[str, str], tuple[Callable[[Exception], None], str]] = {
     ),
     ("publisher.py", "_admit"): (lambda error: publish(error, source=TOKEN), ARN),
     ("redelivery.py", "postpone"): (lambda error: consume(_Sink(RETRIED), Fails(error)), QUEUE),
-    ("settlement.py", "_put_aside"): (lambda error: consume(_Sink(PERMANENT), Fails(error)), LETTERS),
+    ("settlement.py", "_send"): (lambda error: consume(_Sink(PERMANENT), Fails(error)), LETTERS),
     ("sinks/data_api.py", "_call"): (data_api, CLUSTER),
     ("sinks/data_api.py", "_create_table"): (without_table, CLUSTER),
     ("sinks/database.py", "_read"): (lambda error: database(error, secrets=Fails(error)), ARN),
@@ -240,7 +240,6 @@ PLACES: dict[tuple[str, str], tuple[Callable[[Exception], None], str]] = {
 HANDED_ON = {
     ("aws.py", "_call"),
     ("breaker.py", "_update"),
-    ("dead_letters.py", "send"),
     ("sinks/http.py", "_requested"),
     ("sinks/http.py", "begin"),
     ("sinks/http.py", "_is_read_to_its_end"),
