@@ -7,8 +7,9 @@ which another client may use too, and no setting is the session's.
 import socket
 import ssl
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pg8000.native
 from pg8000.core import Context
@@ -20,7 +21,7 @@ from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink, Fault, Meaning, without_values
-from webhook_runtime.sinks.rows import headers, received_at
+from webhook_runtime.sinks.rows import headers
 
 # A setting of the connection, which lets the server end idle ones. Poolers reject it, and so do servers before Postgres
 # 14.
@@ -34,10 +35,10 @@ _UNKNOWN_SETTING = {
 # A setting of the transaction, which ends with the batch.
 _OF_THE_TRANSACTION = f"SELECT set_config('statement_timeout', '{STATEMENT_SECONDS}s', true)"
 # Another client of a pooler may have left a search_path or a temporary table, and a name without a schema would find
-# that. So reset the path to that of role and database.
+# that. So reset the path to that of role and database, which NULL does. To read it from pg_settings would take longer
+# than all the rest of a batch.
 _OF_THE_NAME = (
-    " || set_config('search_path', concat_ws(', ', nullif(reset_val, ''), 'pg_temp'), true)"
-    " FROM pg_settings WHERE name = 'search_path'"
+    " || set_config('search_path', concat_ws(', ', nullif(set_config('search_path', NULL, true), ''), 'pg_temp'), true)"
 )
 
 # In one column. The limits of role and database are -1 if there is none. RDS has a reserve of its own, and Postgres has
@@ -53,7 +54,21 @@ SELECT concat_ws(' ', least(
 FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_database()
 """
 
-_TYPES = ("text", "text", "text", "timestamptz", "text", "text", "text", "jsonb", "bytea", "text")
+# The columns: type, number of the type, and value in the binary format of the type, which the server need not parse.
+# https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
+_BINARY: dict[str, tuple[str, int, Callable[[Webhook], bytes]]] = {
+    "id": ("text", 25, lambda webhook: webhook.id.encode()),
+    "mount": ("text", 25, lambda webhook: webhook.mount.encode()),
+    "request_id": ("text", 25, lambda webhook: webhook.request_id.encode()),
+    "received_at": ("timestamptz", 1184, lambda webhook: _microseconds(webhook.received_at)),
+    "method": ("text", 25, lambda webhook: webhook.method.encode()),
+    "path": ("text", 25, lambda webhook: webhook.path.encode()),
+    "query": ("text", 25, lambda webhook: webhook.query_string.encode()),
+    "headers": ("jsonb", 3802, lambda webhook: b"\1" + headers(webhook).encode()),
+    "payload": ("bytea", 17, lambda webhook: webhook.body),
+    "source_ip": ("text", 25, lambda webhook: webhook.source_ip.encode()),
+}
+_YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class PostgresDriver:
@@ -63,7 +78,8 @@ class PostgresDriver:
     errors: tuple[type[Exception], ...] = (pg8000.native.Error, OSError, UnicodeError)
 
     def __init__(self, settings: DatabaseSettings) -> None:
-        arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(_TYPES, 1))
+        types = [_BINARY[column][0] for column in COLUMNS]
+        arrays = ", ".join(f"${number}::{type}[]" for number, type in enumerate(types, 1))
         self._insert = (
             f"INSERT INTO {quoted(self.engine, settings.table_name)} ({', '.join(COLUMNS)}) "  # noqa: S608
             f"SELECT * FROM unnest({arrays}) {UNLESS_THERE[self.engine]} RETURNING mount || '#' || id"
@@ -127,26 +143,17 @@ class _Connection:
     def insert(self, webhooks: Sequence[Webhook]) -> list[Outcome]:
         # The same order everywhere: two batches that share rows then wait for each other, and never deadlock.
         rows = sorted(webhooks, key=lambda webhook: webhook.key)
-        columns = {
-            "id": _texts(row.id for row in rows),
-            "mount": _texts(row.mount for row in rows),
-            "request_id": _texts(row.request_id for row in rows),
-            "received_at": _texts(received_at(row) + "+00" for row in rows),
-            "method": _texts(row.method for row in rows),
-            "path": _texts(row.path for row in rows),
-            "query": _texts(row.query_string for row in rows),
-            "headers": _texts(headers(row) for row in rows),
-            "payload": _array(f'"\\\\x{row.body.hex()}"' for row in rows),
-            "source_ip": _texts(row.source_ip for row in rows),
-        }
+        arrays = [
+            _array(number, [binary(row) for row in rows]) for _, number, binary in map(_BINARY.__getitem__, COLUMNS)
+        ]
         self._is_idle = False
         # The first row is the result of the setting.
-        _, *inserted = self._in_one_transaction(self._insert, [columns[name] for name in COLUMNS])
+        _, *inserted = self._in_one_transaction(self._insert, arrays)
         self._is_idle = True
         new = {key for (key,) in inserted}
         return [STORED if webhook.key in new else DUPLICATE for webhook in webhooks]
 
-    def _in_one_transaction(self, statement: str, values: Sequence[str] = ()) -> list[list[str]]:
+    def _in_one_transaction(self, statement: str, arrays: Sequence[bytes] = ()) -> list[list[str]]:
         """Send settings and statement before one Sync, which makes them one transaction.
 
         The driver's own ``run`` would make two, and a pooler might run the second one elsewhere.
@@ -154,7 +161,7 @@ class _Connection:
         See: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
         """
         wire = self._connection._sock
-        wire.write(_execute(self._settings) + _execute(statement, values) + _message(b"S", b""))
+        wire.write(_execute(self._settings) + _execute(statement, arrays) + _message(b"S", b""))
         wire.flush()
         answer = Context(statement, columns=[], input_funcs=[str])
         try:
@@ -191,16 +198,15 @@ def _hang_up(wire: socket.socket) -> None:
     wire.close()
 
 
-def _execute(statement: str, values: Sequence[str] = ()) -> bytes:
-    """Return Parse, Bind and Execute for an unnamed statement and portal.
+def _execute(statement: str, values: Sequence[bytes] = ()) -> bytes:
+    """Return Parse, Bind and Execute for an unnamed statement and portal. The values are binary, the answer is text.
 
     See: https://www.postgresql.org/docs/current/protocol-message-formats.html
     """
-    texts = [value.encode() for value in values]
-    parameters = b"".join(struct.pack("!i", len(text)) + text for text in texts)
+    parameters = struct.pack("!hhh", 1, 1, len(values)) + b"".join(map(_sized, values))
     return (
         _message(b"P", b"\0" + statement.encode() + b"\0" + struct.pack("!h", 0))
-        + _message(b"B", b"\0\0" + struct.pack("!hh", 0, len(texts)) + parameters + struct.pack("!h", 0))
+        + _message(b"B", b"\0\0" + parameters + struct.pack("!h", 0))
         + _message(b"E", b"\0" + struct.pack("!i", 0))
     )
 
@@ -209,15 +215,23 @@ def _message(kind: bytes, content: bytes) -> bytes:
     return kind + struct.pack("!i", len(content) + 4) + content
 
 
-def _texts(values: Iterable[str]) -> str:
-    return _array('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+def _array(type: int, elements: Sequence[bytes]) -> bytes:
+    """Return an array without NULL in the binary format.
 
-
-def _array(elements: Iterable[str]) -> str:
-    """https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO. The driver's own function reads a payload
-    character by character.
+    See: https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/arrayfuncs.c, ``array_recv``
     """
-    return "{" + ",".join(elements) + "}"
+    dimensions, has_null, lower_bound = 1, 0, 1
+    return struct.pack("!iiIii", dimensions, has_null, type, len(elements), lower_bound) + b"".join(
+        map(_sized, elements)
+    )
+
+
+def _sized(value: bytes) -> bytes:
+    return struct.pack("!i", len(value)) + value
+
+
+def _microseconds(time: datetime) -> bytes:
+    return struct.pack("!q", (time - _YEAR_2000) // timedelta(microseconds=1))
 
 
 def deployed() -> DatabaseSink:
