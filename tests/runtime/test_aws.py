@@ -282,6 +282,13 @@ CALLS: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
         },
         {"MessageId": "1"},
     ),
+    ("sqs", "send_message", {"QueueUrl": "http://sqs/q", "MessageBody": "half of a pair: \ud800"}, {"MessageId": "1"}),
+    (
+        "sqs",
+        "send_message_batch",
+        {"QueueUrl": "http://sqs/q", "Entries": [{"Id": "0", "MessageBody": "a"}, {"Id": "1", "MessageBody": "b"}]},
+        {"Successful": [{"Id": "0"}], "Failed": [{"Id": "1", "SenderFault": True, "Code": "InternalError"}]},
+    ),
     (
         "sqs",
         "change_message_visibility_batch",

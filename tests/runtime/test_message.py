@@ -1,5 +1,6 @@
+from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,34 @@ def test_settings_are_read_as_they_were_written(webhook: Webhook) -> None:
 @given(st.one_of(st.text("%+&=;C3aA9E2820é€ "), texts))
 def test_a_form_is_read_as_the_standard_library_reads_it(form: str) -> None:
     assert message.form_pairs(form) == parse_qsl(form, keep_blank_values=True)
+
+
+@given(st.lists(st.tuples(*[st.one_of(st.text("%+&=;C3aA9.~_-é€ "), texts)] * 2)))
+def test_a_form_is_written_as_the_standard_library_writes_it(pairs: list[tuple[str, str]]) -> None:
+    assert message.form(pairs) == urlencode(pairs)
+
+
+@given(
+    st.one_of(st.binary(), texts.map(str.encode), st.text("a\t\n\r\0\x0b\x1f\x7f\ufffd\ufffe\uffff😀").map(str.encode))
+)
+def test_a_payload_travels_as_text_if_sqs_takes_it_as_it_is(payload: bytes) -> None:
+    body, attribute = message.write(a_webhook(payload))
+    text = payload.decode(errors="surrogateescape")
+    is_text = bool(payload) and message.sqs_text(text) == text
+    assert ("encoding=text" in attribute, body == text) == (is_text, is_text or payload == b"-")
+    assert message.read(record(body, attribute)).body == payload
+
+
+@given(texts.map(str.encode), st.binary())
+def test_the_text_of_a_payload_is_that_of_its_bytes(text: bytes, other: bytes) -> None:
+    read = message.read(record(*message.write(a_webhook(text))))
+    assert read.text == text.decode()
+    again = replace(read, body=other)
+    try:
+        assert again.text == other.decode()
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            other.decode()
 
 
 mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))  # synth: any other
@@ -167,6 +196,11 @@ def test_a_message_that_no_ingress_wrote_is_malformed_and_says_why(
 
 def test_the_size_counts_what_sqs_counts() -> None:
     assert message.size("é", "abc") == len("é".encode()) + len("webhook") + len("String") + 3
+
+
+@given(texts, texts, st.integers(0, 500))
+def test_a_message_fits_if_its_size_does(body: str, attribute: str, most: int) -> None:
+    assert message.fits(body, attribute, most) == (message.size(body, attribute) <= most)
 
 
 def _webhook(body: bytes, query_string: str = "") -> Webhook:
