@@ -181,7 +181,7 @@ def test_a_kill_in_the_middle_loses_no_message(fifo: bool) -> None:
         dead_letters = Ends(at)
         with pytest.raises(Killed):
             consume(sink, *records, dead_letters=dead_letters)
-        # The visibility timeout ends, and the batch comes again.
+        # The visibility timeout ends, and SQS delivers the batch again.
         assert consume(sink, *records, dead_letters=dead_letters) == []
         assert set(bodies(dead_letters)) == {f"w{number}" for number in range(25)}
         if fifo:  # SQS takes one with the same id for the same message
