@@ -37,15 +37,13 @@ class Settlement:
         aside: dict[Message, Kind] = {}
         errors: dict[Message, dict[str, str]] = {message: {} for message in messages}
         for kind, queue, name in self._queues:
-            tried = [message for message, kinds in ways.items() if kind in kinds and message not in aside]
-            if queue is None or not tried:
+            if queue is None:
                 continue
+            tried = [message for message, kinds in ways.items() if kind in kinds and message not in aside]
             failed = self._put_aside(tried, queue, batch)
-            for message in tried:
-                if message in failed:
-                    errors[message][name] = failed[message]
-                else:
-                    aside[message] = kind
+            aside |= {message: kind for message in tried if message not in failed}
+            for message, why_not in failed.items():
+                errors[message][name] = why_not
         return [message for message in messages if not self._ends(message, aside.get(message), errors[message])]
 
     def _ways_out(self, message: Message) -> list[Kind]:

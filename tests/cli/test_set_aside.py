@@ -137,9 +137,9 @@ def test_a_size_is_that_of_sqs(body: str, attributes: dict[str, str | bytes]) ->
         else {"DataType": "Binary", "BinaryValue": value}
         for name, value in attributes.items()
     }
-    texts = "".join([body, *named, *(each["DataType"] for each in named.values())])
     values = [each.encode() if isinstance(each, str) else each for each in attributes.values()]
-    assert size_of(body, named) == len(texts.encode()) + sum(map(len, values))
+    types = ["String" if isinstance(each, str) else "Binary" for each in attributes.values()]
+    assert size_of(body, named) == len("".join([body, *attributes, *types]).encode()) + sum(map(len, values))
 
 
 def test_sqs_itself_keeps_an_error_of_an_earlier_time() -> None:

@@ -55,6 +55,7 @@ FROM pg_roles, pg_database WHERE rolname = current_user AND datname = current_da
 """
 
 # The columns: type, number of the type, and value in the binary format of the type, which the server need not parse.
+# That of jsonb begins with its version.
 # https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat
 _BINARY: dict[str, tuple[str, int, Callable[[Webhook], bytes]]] = {
     "id": ("text", 25, lambda webhook: webhook.id.encode()),
