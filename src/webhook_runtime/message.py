@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, unquote_to_bytes
 
@@ -148,7 +147,7 @@ class Webhook:
         # A path of an endpoint has no '#', so the first one ends it, and no id makes the key of another endpoint.
         return f"{self.mount}#{self.id}"
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The payload as text.
 
@@ -295,8 +294,6 @@ def read_message(record: Mapping[str, Any]) -> tuple[Webhook, str | None]:
             message_id=record["messageId"],
             attempt=int(record["attributes"]["ApproximateReceiveCount"]),
         )
-        if fields["encoding"] == "text":
-            vars(webhook)["text"] = record["body"]  # so that no sink decodes what was encoded here
         return webhook, payload_key
     except KeyError as missing:
         raise MalformedMessage(f"message metadata has no {missing}") from None

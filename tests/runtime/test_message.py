@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
@@ -65,18 +64,6 @@ def test_a_payload_travels_as_text_if_sqs_takes_it_as_it_is(payload: bytes) -> N
     is_text = bool(payload) and message.sqs_text(text) == text
     assert ("encoding=text" in attribute, body == text) == (is_text, is_text or payload == b"-")
     assert message.read(record(body, attribute)).body == payload
-
-
-@given(texts.map(str.encode), st.binary())
-def test_the_text_of_a_payload_is_that_of_its_bytes(text: bytes, other: bytes) -> None:
-    read = message.read(record(*message.write(a_webhook(text))))
-    assert read.text == text.decode()
-    again = replace(read, body=other)
-    try:
-        assert again.text == other.decode()
-    except UnicodeDecodeError:
-        with pytest.raises(UnicodeDecodeError):
-            other.decode()
 
 
 mounts = st.one_of(st.just("/"), st.from_regex(r"(/[A-Za-z0-9._:-]{1,20}){1,3}", fullmatch=True))  # synth: any other
