@@ -28,7 +28,7 @@ _SHORTER = re.compile(r"must be shorter than (\d+) bytes")
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
 _NO_CHARACTERS = "\ufffe\uffff"
-_NOT_SQS_TEXT = re.compile(f"[{_CONTROLS.decode()}\ud800-\udfff{_NO_CHARACTERS}]")
+_NOT_SQS_TEXT = f"[{_CONTROLS.decode()}\ud800-\udfff{_NO_CHARACTERS}]"  # compiled when a message is rejected
 
 _NEEDS_NO_ESCAPE = re.compile(r"[\w.~-]*", re.ASCII).fullmatch
 
@@ -241,7 +241,7 @@ def limit_in(error: Exception) -> int | None:
 
 def sqs_text(text: str) -> str:
     """Replace the characters that SQS does not take."""
-    return _NOT_SQS_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
+    return re.sub(_NOT_SQS_TEXT, "\N{REPLACEMENT CHARACTER}", text)
 
 
 def read(record: Mapping[str, Any]) -> Webhook:
