@@ -337,6 +337,11 @@ class Breaker:
         self._events.enable_rule(Name=self._settings.rule_name)
 
 
+def handler() -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+    """Return the handler of a deployed function."""
+    return Breaker.from_environment().handle
+
+
 def _concurrency(mapping: Mapping[str, Any]) -> int:
     """Return the number of batches at a time. 0: the mapping has none, since the queue has one group."""
     return int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 0))

@@ -2,14 +2,20 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from webhook_runtime import deployed, logs
 from webhook_runtime.batch import Batch, Done, Message, Pending
 from webhook_runtime.clients import client
 from webhook_runtime.contract.backoff import Backoff
-from webhook_runtime.contract.settings import ConsumerSettings, OutageSettings, UnverifiedSettings, from_environment
+from webhook_runtime.contract.settings import (
+    ConsumerSettings,
+    OutageSettings,
+    PaceSettings,
+    UnverifiedSettings,
+    from_environment,
+)
 from webhook_runtime.dead_letters import DeadLetters
 from webhook_runtime.deadline import Context
 from webhook_runtime.intake import Intake
@@ -78,7 +84,7 @@ class Consumer:
             deployed.event_filters(),
             Payloads.in_bucket(settings.payload_bucket, int(settings.payload_days or 0)),
             DeadLetters(sqs, unverified, in_order=False) if unverified else None,
-            deployed.pace(),
+            _pace(),
             Outage(None if failures is None else int(failures), max_receive_count),
         )
 
@@ -150,6 +156,23 @@ class Consumer:
         keys = [each.payload_key for each in states if isinstance(each, Done) and each.outcome.kind in ENDED_WELL]
         if self._payloads and (named := [key for key in keys if key]):
             self._payloads.delete(named, batch.deadline)
+
+
+def handler(sink: Sink) -> Callable[[Mapping[str, Any], Context], dict[str, Any]]:
+    """Return the handler of a deployed function."""
+    return Consumer.from_environment(sink).handle
+
+
+def _pace() -> "Pace | None":
+    """Return the pace of a deployed function, or None if there is no rate to keep."""
+    settings = from_environment(PaceSettings)
+    if settings.seconds_each is None:
+        return None
+    from webhook_runtime.pace import AdaptivePace, Pace
+
+    if settings.target_seconds is None:
+        return Pace(settings.seconds_each)
+    return AdaptivePace(settings.seconds_each, settings.target_seconds, settings.longest_each)
 
 
 def _report(batch: Batch, failed: list[Message], started: float) -> None:

@@ -5,25 +5,12 @@ start.
 from typing import TYPE_CHECKING
 
 from webhook_runtime.clients import client
-from webhook_runtime.contract.settings import FilterSettings, Json, PaceSettings, SourceSettings, from_environment
+from webhook_runtime.contract.settings import FilterSettings, Json, SourceSettings, from_environment
 
 if TYPE_CHECKING:
     from webhook_runtime.filters import EventFilters
     from webhook_runtime.grouping import Grouping
-    from webhook_runtime.pace import Pace
     from webhook_runtime.sources.source import Sources
-
-
-def pace() -> "Pace | None":
-    """Return the pace of the consumer, or None if there is no rate to keep."""
-    settings = from_environment(PaceSettings)
-    if settings.seconds_each is None:
-        return None
-    from webhook_runtime.pace import AdaptivePace, Pace
-
-    if settings.target_seconds is None:
-        return Pace(settings.seconds_each)
-    return AdaptivePace(settings.seconds_each, settings.target_seconds, settings.longest_each)
 
 
 def sources(*, in_order: bool = False) -> "Sources | None":

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from webhook_runtime import logs
+from webhook_runtime.contract.functions import modules_of
 
 
 @cache  # tools that wrap a handler ask for it more than once
@@ -16,14 +17,6 @@ def __getattr__(name: str) -> Callable[[Any, Any], dict[str, Any]]:
     if name.startswith("_"):
         raise AttributeError(name)
     logs.configure()
-    if name == "publisher":
-        from webhook_runtime.publisher import Publisher
-
-        return Publisher.from_environment().handle
-    if name == "breaker":
-        from webhook_runtime.breaker import Breaker
-
-        return Breaker.from_environment().handle
-    from webhook_runtime.consumer import Consumer
-
-    return Consumer.from_environment(import_module(f"webhook_runtime.sinks.{name}").deployed()).handle
+    function, *sinks = map(import_module, modules_of(name))
+    handler: Callable[[Any, Any], dict[str, Any]] = function.handler(*(sink.deployed() for sink in sinks))
+    return handler

@@ -1,7 +1,7 @@
 """The function of an ingress: it sends each request to SQS, and answers once SQS has it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
@@ -212,6 +212,11 @@ class Publisher:
             logs.logger.error("S3 did not take the payload", extra=logs.names(webhook) | told)
             raise Rejected(503, "The webhook could not be queued: try again.") from error
         return message.write(webhook, key)
+
+
+def handler() -> Callable[[Event, object], Response]:
+    """Return the handler of a deployed function."""
+    return Publisher.from_environment().handle
 
 
 def _line(webhook: Webhook) -> dict[str, object]:

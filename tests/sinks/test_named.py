@@ -32,8 +32,9 @@ from webhook_runtime.payloads import Payloads
 from webhook_runtime.publisher import Publisher
 from webhook_runtime.redelivery import Redelivery
 from webhook_runtime.sinks.data_api import DataApiSink
-from webhook_runtime.sinks.database import Credentials, DatabaseSink, Fault, Meaning
+from webhook_runtime.sinks.database import Credentials, DatabaseSink
 from webhook_runtime.sinks.dynamodb import DynamoDBSink
+from webhook_runtime.sinks.faults import Fault, Meaning
 from webhook_runtime.sinks.http import HttpSink, Signer
 from webhook_runtime.sources.source import Sources
 from webhook_runtime.testing import sqs_event

@@ -47,7 +47,7 @@ def create_publisher(
     if options.event_filters is not None:
         variables |= filter_environment({options.mount: options.event_filters})
     packages, own = (source.packages, [source.code] if source.code else []) if source else ((), [])
-    with packed(scope, packages, own) as code:
+    with packed(scope, packages, own, handler="publisher") as code:
         publisher = runtime_function(
             scope,
             "Publisher",

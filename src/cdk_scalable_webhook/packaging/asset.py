@@ -1,4 +1,4 @@
-"""The asset of a function: ``webhook_runtime``, and the packages and the code that its sink adds.
+"""The asset of a function: what it imports of ``webhook_runtime``, and the packages and the code that its sink adds.
 
 All files are copied from the environment of the app, without Docker and without network.
 """
@@ -6,7 +6,7 @@ All files are copied from the environment of the app, without Docker and without
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,12 +15,17 @@ from constructs import Construct
 
 from cdk_scalable_webhook.checks.cdk import require_place
 from cdk_scalable_webhook.checks.types import typed
-from cdk_scalable_webhook.packaging import distributions, folders
+from cdk_scalable_webhook.packaging import distributions, folders, modules
+from webhook_runtime.contract import authorities
+from webhook_runtime.contract.functions import modules_of
 
 _RUNTIME = Path(__file__).parents[2] / "webhook_runtime"
 
-# Files of webhook_runtime that only developers, a synth or the command line need.
-_NOT_RUN = ("testing.py", "py.typed", "connections.py", "providers.py", "rds-classes.json", "signing.py")
+# The modules that code of a user may import. API.md has them.
+_PUBLIC = ("webhook_runtime", "webhook_runtime.testing")
+
+# What scramp asks asn1crypto for, `sinks/asn1.py` answers. Another version may ask for more.
+_STOOD_IN = {("scramp", "1.5.0"): "asn1crypto"}
 
 # The files of an asset by their names: each is a path or the content.
 _Files = dict[str, Path | bytes]
@@ -33,6 +38,8 @@ def packed(
     code: Iterable[Path] = (),
     files: Mapping[str, Path] | None = None,
     *,
+    handler: str | None = None,
+    certificate_regions: Collection[str] | None = None,
     root: str = "",
 ) -> Iterator[lambda_.Code]:
     """Pack the code of a function or a layer into a temporary folder, which the CDK copies at once.
@@ -42,13 +49,17 @@ def packed(
         packages: The packages to add with all that they require, from where they are imported.
         code: The user's code: folders, without files that are never code of a function, and single files.
         files: The user's files, by their names in the archive.
+        handler: The handler in ``webhook_runtime.handlers``. None: the user's own, which may import what is public.
+        certificate_regions: The regions whose authorities a database may be certified by. None: all.
         root: The folder of the archive that Python imports from.
 
     Raises:
         ValueError: A package cannot run in Lambda as it is installed here, two pieces of code have the same names, or
             a file cannot be read.
     """
-    archive = _files(scope, packages, code, files or {})
+    roots = _PUBLIC if handler is None else ["webhook_runtime", "webhook_runtime.handlers", *modules_of(handler)]
+    archive = _files(scope, roots, packages, code, files or {})
+    archive |= _data(archive, certificate_regions)
     folder = tempfile.mkdtemp()
     try:
         for name, source in archive.items():
@@ -95,13 +106,11 @@ class RuntimeLayer(lambda_.LayerVersion):
             )
 
 
-def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], files: Mapping[str, Path]) -> _Files:
+def _files(
+    scope: Construct, roots: Iterable[str], packages: Iterable[str], code: Iterable[Path], files: Mapping[str, Path]
+) -> _Files:
     """Return all files of the archive. Two files with one name are an error."""
-    archive: _Files = {
-        f"{_RUNTIME.name}/{name}": path
-        for name, path in folders.files("webhook_runtime", _RUNTIME)
-        if path.name not in _NOT_RUN
-    }
+    archive: _Files = {**modules.reached(_RUNTIME, roots)}
     # The output of the CDK has everything that was packed before.
     output = [Path(outdir)] if (outdir := getattr(scope.node.root, "outdir", None)) else []
     # A link to a file keeps its own name, since it is imported by that.
@@ -115,6 +124,8 @@ def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], file
             )
         archive |= added
     archive |= _of_packages(packages, archive)
+    # Last, since the names of the user's own must not be ours.
+    archive |= modules.reached(_RUNTIME, _imported(archive))
     for name, path in files.items():
         if name in archive:
             raise ValueError(f"code must not have {name}, got one, which is packed with your modules; rename it")
@@ -122,10 +133,31 @@ def _files(scope: Construct, packages: Iterable[str], code: Iterable[Path], file
     return archive
 
 
+def _imported(archive: _Files) -> list[str]:
+    """Return what the user's code and packages import of ``webhook_runtime``."""
+    own = (_read(source) for name, source in archive.items() if name.endswith(".py") and not _is_ours(name))
+    texts = (code.decode(errors="replace") for code in own if b"webhook_runtime" in code)
+    return [name for text in texts for name in modules.imported(text)]
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(f"{_RUNTIME.name}/")
+
+
+def _data(archive: _Files, regions: Collection[str] | None) -> _Files:
+    """Return the certificate authorities of these regions, if the archive has the module that reads them."""
+    folder = f"{_RUNTIME.name}/contract/{authorities.FOLDER.name}"
+    if f"{_RUNTIME.name}/contract/authorities.py" not in archive:
+        return {}
+    files = sorted(authorities.FOLDER.glob("*.pem"))
+    return {f"{folder}/{file.name}": file for file in files if regions is None or file.stem in regions}
+
+
 def _of_packages(packages: Iterable[str], others: _Files) -> _Files:
     taken = {_module(name): name for name in _roots(others)}
     found: _Files = {}
-    for distribution in distributions.resolve(packages):
+    stood_in = _STOOD_IN if f"{_RUNTIME.name}/sinks/asn1.py" in others else {}
+    for distribution in distributions.resolve(packages, stood_in):
         added = dict(distributions.files(distribution))
         for root in _roots(added):
             own = taken.get(_module(root))

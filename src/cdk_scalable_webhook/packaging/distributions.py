@@ -32,8 +32,14 @@ def is_installed(package: str) -> bool:
     return _find(package) is not None
 
 
-def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
-    """Return these packages and all that they require in Lambda, each once.
+def resolve(
+    packages: Iterable[str], stood_in: Mapping[tuple[str, str], str] | None = None
+) -> list[metadata.Distribution]:
+    """Return these packages and all that they require in Lambda and that its Python has not, each once.
+
+    Args:
+        packages: The names, with extras or without.
+        stood_in: The requirement that a package of this name and version can do without.
 
     Raises:
         ValueError: One is not a name, or not installed, or has no such extra.
@@ -42,7 +48,8 @@ def resolve(packages: Iterable[str]) -> list[metadata.Distribution]:
     seen: set[Requirement] = set()
     waiting = [(_asked(package), "") for package in packages]
     for requirement, by in waiting:  # the list grows meanwhile
-        if requirement in seen:
+        is_stood_in = by and (stood_in or {}).get((by, found[by].version)) == requirement.name
+        if requirement in seen or is_stood_in or (by and _is_there(requirement)):
             continue
         seen.add(requirement)
         distribution = found.get(requirement.name) or _find(requirement.name)
@@ -78,8 +85,14 @@ def _required(distribution: metadata.Distribution, extras: frozenset[str]) -> li
                 "install another version of it"
             ) from None
         if holds and not (needed.name == _EDITABLES and _is_editable(distribution)):
-            found.append(Requirement(needed.name, needed.extras))
+            found.append(Requirement(needed.name, needed.extras, needed.versions))
     return found
+
+
+def _is_there(requirement: Requirement) -> bool:
+    """Check whether Lambda's Python has a package in a version that is new enough, and will be."""
+    version = lambda_python.PACKAGES.get(requirement.name)
+    return version is not None and not requirement.extras and requirement.holds_from(version)
 
 
 def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | bytes]]:
@@ -104,6 +117,7 @@ def files(distribution: metadata.Distribution) -> Iterator[tuple[str, Path | byt
     # differs between machines.
     folder = f"{normal(distribution.name).replace('-', '_')}-{distribution.version}.dist-info"
     described = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    described = described.partition("\n\n")[0] + "\n"  # without the page for PyPI, which may be most of a small package
     if _is_editable(distribution):
         described = re.sub(rf"(?m)^Requires-Dist: {_EDITABLES}\b.*\n", "", described)
     yield f"{folder}/METADATA", described.encode()

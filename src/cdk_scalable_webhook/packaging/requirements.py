@@ -1,7 +1,8 @@
 """The requirements of a package, and whether a function in Lambda needs them.
 
-This is https://packaging.python.org/en/latest/specifications/dependency-specifiers/ without the versions, since the
-installed version is packed. The library ``packaging`` can do more, but it would be a further dependency.
+This is https://packaging.python.org/en/latest/specifications/dependency-specifiers/. Of the versions it knows only from
+which one on, for what Lambda's Python has: of all others the installed version is packed. The library ``packaging`` can
+do more, but it would be a further dependency.
 """
 
 import ast
@@ -32,7 +33,13 @@ class Requirement:
 
     name: str
     extras: frozenset[str]
+    versions: str = ""
     marker: str = ""
+
+    def holds_from(self, version: str) -> bool:
+        """Check whether it is met by this version and by all later ones."""
+        limits = [limit.strip() for limit in self.versions.strip("() ").split(",") if limit.strip()]
+        return all(limit.startswith(">=") and _compare(ast.GtE(), version, limit[2:].strip()) for limit in limits)
 
     def holds(self, environment: Mapping[str, str], extras: frozenset[str]) -> bool:
         """Check whether it is required in an environment, by a package with these extras.
@@ -57,8 +64,9 @@ def read(text: str) -> Requirement:
         raise ValueError("no name")
     rest = text.strip()[named.end() :]
     # A URL may have a semicolon too.
-    _, _, marker = re.sub(r"^\s*@\s*\S+", "", rest).partition(";")
-    return Requirement(normal(named[1]), _extras(named[2]), marker.strip())
+    at = re.match(r"\s*@\s*\S+", rest)
+    versions, _, marker = rest[at.end() if at else 0 :].partition(";")
+    return Requirement(normal(named[1]), _extras(named[2]), at[0].strip() if at else versions.strip(), marker.strip())
 
 
 def read_name(text: str) -> Requirement | None:

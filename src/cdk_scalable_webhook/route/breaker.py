@@ -161,7 +161,7 @@ def create_breaker(
         breaker_maximum_seconds=in_seconds(breaker.longest_wait),
         breaker_successes=breaker.successes,
     )
-    with packed(scope) as code:
+    with packed(scope, handler="breaker") as code:
         function = runtime_function(
             scope,
             "Breaker",

@@ -123,7 +123,8 @@ def create_consumer(
     verified = [source for source in unverified(endpoints).values() if source is not None]
     packages = [*config.packages, *(package for source in verified for package in source.packages)]
     own = [path for path in (config.code, *(source.code for source in verified)) if path is not None]
-    with packed(scope, packages, own, config.files) as code:
+    regions = config.certificate_regions
+    with packed(scope, packages, own, config.files, handler=config.handler, certificate_regions=regions) as code:
         consumer = runtime_function(
             scope,
             "Consumer",

@@ -76,6 +76,8 @@ class SinkConfig:
         code: A folder whose content goes into the asset as well, or a file, as for ``Sink.python()``. Default: none.
         files: Files that go into the asset as well, by their name there. Default: none.
         network: The network of the function. Default: outside of any VPC.
+        certificate_regions: The regions of AWS in which its databases may be, whose certificate authorities go into the
+            asset of a consumer that connects to one. Default: all regions.
         database: The database of RDS or Aurora to which each execution environment of the function keeps a connection.
             Its ``Capacity`` then limits ``max_concurrency``. Default: none.
 
@@ -88,6 +90,7 @@ class SinkConfig:
     code: Path | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     network: SinkNetwork | None = None
+    certificate_regions: Sequence[str] | None = None
     database: "rds.IDatabaseInstance | rds.IDatabaseCluster | rds.IDatabaseProxy | None" = None
 
 

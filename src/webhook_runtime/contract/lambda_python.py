@@ -17,5 +17,14 @@ MARKERS: Mapping[str, str] = {
     "sys_platform": "linux",
 }
 
-# Its packages: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
-PACKAGES = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"})
+# Its packages, with versions that are a year older than it: it has these or newer ones.
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
+PACKAGES: Mapping[str, str] = {
+    "boto3": "1.35",
+    "botocore": "1.35",
+    "jmespath": "1.0",
+    "python-dateutil": "2.8.2",
+    "s3transfer": "0.10",
+    "six": "1.16",
+    "urllib3": "1.26",
+}

@@ -1,7 +1,5 @@
 """The SQL of the table that the databases store into."""
 
-from pathlib import Path
-
 COLUMNS = ("id", "mount", "request_id", "received_at", "method", "path", "query", "headers", "payload", "source_ip")
 
 # Do nothing if id and path exist already, but fail on a conflict with any other key. Postgres takes a conflict target.
@@ -16,6 +14,39 @@ UNLESS_THERE = {
     ),
 }
 
+_CREATE_TABLE = {
+    "postgres": """\
+CREATE TABLE IF NOT EXISTS {table} (
+    id          text NOT NULL,
+    mount       text NOT NULL,
+    request_id  text NOT NULL,
+    received_at timestamptz NOT NULL,
+    method      text NOT NULL,
+    path        text NOT NULL,
+    query       text NOT NULL,
+    headers     jsonb NOT NULL,
+    payload     bytea NOT NULL,
+    source_ip   text NOT NULL,
+    PRIMARY KEY (id, mount)
+)
+""",
+    "mysql": """\
+CREATE TABLE IF NOT EXISTS {table} (
+    id          varbinary(1024) NOT NULL,
+    mount       varchar(1024) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    request_id  varchar(64) NOT NULL,
+    received_at datetime(3) NOT NULL,
+    method      varchar(64) NOT NULL,
+    path        mediumtext NOT NULL,
+    query       mediumtext NOT NULL,
+    headers     json NOT NULL,
+    payload     longblob NOT NULL,
+    source_ip   varchar(64) NOT NULL,
+    PRIMARY KEY (id, mount)
+) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4
+""",
+}
+
 _QUOTE = {"postgres": '"', "mysql": "`"}
 
 
@@ -27,8 +58,7 @@ def quoted(engine: str, table_name: str) -> str:
 
 def create_table(engine: str, table_name: str) -> str:
     """Return the statement that creates the table if it does not exist."""
-    statement = Path(__file__).with_name(f"{engine}.sql").read_text()
-    return statement.replace("{table}", quoted(engine, table_name))
+    return _CREATE_TABLE[engine].replace("{table}", quoted(engine, table_name))
 
 
 def insert_nothing(engine: str, table_name: str) -> str:

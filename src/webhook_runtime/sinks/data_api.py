@@ -17,7 +17,7 @@ from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import STORED, Outcome, SinkDown
 from webhook_runtime.sinks import sqlstate
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
-from webhook_runtime.sinks.database import Fault, Meaning, without_values
+from webhook_runtime.sinks.faults import Fault, Meaning, without_values
 from webhook_runtime.sinks.rows import OTHER_KEY, headers, received_at
 
 # The limit is for the whole HTTP request, which has little but values.

@@ -1,18 +1,16 @@
 """Store into a database over one connection: opened on first use, kept between batches, and replaced when it fails."""
 
 import json
-import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum, auto
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from webhook_runtime import logs
 from webhook_runtime.clients import client, code_of, told
+from webhook_runtime.contract.authorities import rds_authorities
 from webhook_runtime.contract.keys import secret_text
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.contract.table import create_table, insert_nothing
@@ -20,7 +18,8 @@ from webhook_runtime.deadline import Deadline, TimeIsUp
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import Outcome, SinkDown
 from webhook_runtime.sinks.bisect import BadWebhook, insert_each
-from webhook_runtime.tls import rds_authorities, tls_context
+from webhook_runtime.sinks.faults import Fault, Meaning
+from webhook_runtime.tls import tls_context
 
 # An environment may be frozen for hours between two batches. NAT gateways drop idle connections after 350 seconds
 # without notice, and the next statement would hang. The server ends the connection a little later, since a retired
@@ -31,28 +30,6 @@ IDLE_SECONDS = 360
 _TRIES = 3
 
 Answer = TypeVar("Answer")
-
-_QUOTED = re.compile(r"""(^|: *|\b(?:value|string) )(["']).*\2""", re.DOTALL)
-
-
-class Meaning(Enum):
-    """The meaning of a database error for the batch."""
-
-    BAD_ROW = auto()  # a webhook of the batch is bad
-    CONFLICT = auto()  # another transaction was in the way: retry at once
-    NO_TABLE = auto()
-    LOGIN = auto()
-    SLOW = auto()  # no answer in time: the statement may still run, so do not send a second one
-    OTHER = auto()  # not caused by a webhook
-
-
-@dataclass(frozen=True)
-class Fault:
-    """An error of the database. ``reason`` is logged, so it has nothing of a payload."""
-
-    meaning: Meaning
-    error: str
-    reason: str
 
 
 class Connection(Protocol):
@@ -239,11 +216,3 @@ class DatabaseSink:
             fault = self._driver.fault(error)
             where = {"server": self._server, "table": self._settings.table_name}
             logs.logger.warning("table not created", extra=where | {"error": fault.error, "reason": fault.reason})
-
-
-def without_values(message: str) -> str:
-    """Remove values of the payload from a database's message for the log.
-
-    They are quoted at its start, after a colon, or after "value". Other quotes are around names.
-    """
-    return _QUOTED.sub(r"\1…", message)

@@ -12,7 +12,8 @@ from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, quoted
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.sinks.bisect import BadWebhook
-from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink, Fault, Meaning, without_values
+from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink
+from webhook_runtime.sinks.faults import Fault, Meaning, without_values
 from webhook_runtime.sinks.rows import NO_COLUMN, OTHER_KEY, headers, received_at
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html

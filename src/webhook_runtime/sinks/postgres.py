@@ -11,6 +11,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+# Before the driver, which imports what it stands in for.
+from webhook_runtime.sinks import asn1  # noqa: F401
+
+# isort: split
 import pg8000.native
 from pg8000.core import Context
 
@@ -20,8 +24,9 @@ from webhook_runtime.contract.table import COLUMNS, UNLESS_THERE, quoted
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Outcome
 from webhook_runtime.sinks import sqlstate
-from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink, Fault, Meaning, without_values
-from webhook_runtime.sinks.rows import headers
+from webhook_runtime.sinks.database import IDLE_SECONDS, DatabaseSink
+from webhook_runtime.sinks.faults import Fault, Meaning, without_values
+from webhook_runtime.sinks.rows import headers, received_at
 
 # A setting of the connection, which lets the server end idle ones. Poolers reject it, and so do servers before Postgres
 # 14.

@@ -1,6 +1,6 @@
 """The meaning of an SQLSTATE for a batch: neither Postgres nor the Data API says more."""
 
-from webhook_runtime.sinks.database import Meaning
+from webhook_runtime.sinks.faults import Meaning
 from webhook_runtime.sinks.rows import NO_COLUMN, NO_KEY
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html

@@ -26,6 +26,7 @@ from cdk_scalable_webhook.packaging.function import number_text
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network, trust
 from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
+from webhook_runtime.contract.authorities import file_of, region_of
 from webhook_runtime.contract.limits import SOCKET_SECONDS
 from webhook_runtime.contract.settings import DatabaseSettings, to_environment
 from webhook_runtime.contract.table import create_table
@@ -36,8 +37,6 @@ _LEAST_TIMEOUT = SOCKET_SECONDS + 5
 _DRIVERS = {"postgres": "pg8000", "mysql": "PyMySQL"}
 # The attributes of an instance and of a cluster; that of a proxy is another.
 _ENDPOINTS = ("instance_endpoint", "cluster_endpoint")
-# The certificate authorities of RDS's databases.
-_CERTIFICATE_AUTHORITIES = Path(__file__).parents[3] / "webhook_runtime" / "sinks" / "rds-global-bundle.pem"
 
 
 class DatabaseSink(Sink):
@@ -134,8 +133,8 @@ class DatabaseSink(Sink):
     def bind(self, scope: Construct, options: SinkOptions) -> SinkConfig:
         """See ``Sink.bind``."""
         require_same_environment(scope, database=self._database, secret=self._secret)
-        if self._tls and self._ca_certificates is None and _is_certified_by_rds(self._database):
-            _require_certificate_authority(_CERTIFICATE_AUTHORITIES, Stack.of(scope).region)
+        regions = self._certificate_regions(Stack.of(scope).region)
+        _require_certificate_authorities(regions or ())
         if (timeout := known_seconds(options.timeout)) is not None and timeout < _LEAST_TIMEOUT:
             Annotations.of(scope).add_warning_v2(
                 "cdk-scalable-webhook:databaseTimeout",
@@ -160,8 +159,23 @@ class DatabaseSink(Sink):
             packages=[_DRIVERS[self._engine]],
             files=files,
             network=network(scope, self._vpc, self._vpc_subnets, self._security_groups, self._reaches()),
+            certificate_regions=regions,
             database=self._database,
         )
+
+    def _certificate_regions(self, region: str) -> list[str] | None:
+        """Return the regions whose certificate authorities may have certified the database. None: any.
+
+        ``region`` is that of the stack.
+        """
+        if not self._tls or self._ca_certificates is not None:
+            return []
+        if not Token.is_unresolved(self._host):
+            named = region_of(self._host)
+            return [] if named is None else [named]
+        if self._database is not None and not _is_certified_by_rds(self._database):
+            return []
+        return None if self._database is None or Token.is_unresolved(region) else [region]
 
     def _reaches(self) -> list[ec2.IConnectable]:
         connections: ec2.Connections | None = getattr(self._database, "connections", None)
@@ -256,14 +270,13 @@ def _require_engine(kind: str, database: Any) -> None:
         )
 
 
-def _require_certificate_authority(bundle: Path, region: str) -> None:
-    """Require the certificate authority of a region for RDS: those of some regions are only in bundles of their own.
+def _require_certificate_authorities(regions: Sequence[str]) -> None:
+    """Require the certificate authorities of these regions for RDS: those of some are only in bundles of their own.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
     """
-    if Token.is_unresolved(region) or f"Amazon RDS {region} Root CA" in bundle.read_text():
-        return
-    raise ValueError(
-        f"ca_certificates must be given for a database in {region}, got none; download AWS's bundle of that region and "
-        "pass its path, since its CA certificate is not bundled"
-    )
+    if missing := [region for region in regions if file_of(region) is None]:
+        raise ValueError(
+            f"ca_certificates must be given for a database in {missing[0]}, got none; download AWS's bundle of that "
+            "region and pass its path, since its CA certificate is not bundled"
+        )
