@@ -1,5 +1,6 @@
 """The certificate authorities of RDS that are bundled, and the hosts for which they are trusted."""
 
+import hashlib
 import json
 import socket
 import ssl
@@ -18,13 +19,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Rejected
 
-from webhook_runtime import tls
+from webhook_runtime.contract import authorities
+from webhook_runtime.contract.authorities import rds_authorities as authorities_for
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.tls import tls_context
 
 from ..suite.patience import SECONDS
 
-AUTHORITIES = x509.load_pem_x509_certificates(tls.RDS_AUTHORITIES.read_bytes())
+FILES = sorted(authorities.FOLDER.iterdir())
+AUTHORITIES = [each for file in FILES for each in x509.load_pem_x509_certificates(file.read_bytes())]
 
 OF_RDS = [
     "orders.abc123.eu-west-1.rds.amazonaws.com",
@@ -39,6 +42,7 @@ OF_RDS = [
     "orders.abc123.rds.us-gov-west-1.amazonaws.com",
     "orders.abc123.eusc-de-east-1.rds.amazonaws.eu",
 ]
+REGIONS = {"eu-west-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}
 OF_OTHERS = [
     "orders.proxy-abc123.eu-west-1.rds.amazonaws.com",
     "readers.endpoint.proxy-abc123.eu-west-1.rds.amazonaws.com",
@@ -66,9 +70,10 @@ class TestWhoIsTrusted:
 
     @pytest.fixture(autouse=True)
     def known(self, rds: trustme.CA, public: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        rds.cert_pem.write_to_path(str(tmp_path / "rds.pem"))
+        for region in REGIONS:
+            rds.cert_pem.write_to_path(str(tmp_path / f"{region}.pem"))
         public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
-        monkeypatch.setattr(tls, "RDS_AUTHORITIES", tmp_path / "rds.pem")
+        monkeypatch.setattr(authorities, "FOLDER", tmp_path)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
 
@@ -98,7 +103,7 @@ class TestWhoIsTrusted:
 
     @pytest.mark.parametrize("host", [OF_RDS[0], OF_RDS[1], OF_OTHERS[0], "db.example.com"])
     def test_a_name_that_ends_with_a_dot_is_the_same_host(self, rds: trustme.CA, public: trustme.CA, host: str) -> None:
-        assert tls.rds_authorities(f"{host}.") == tls.rds_authorities(host)
+        assert authorities_for(f"{host}.") == authorities_for(host)
         told = from_environment(
             DatabaseSettings,
             {
@@ -114,6 +119,13 @@ class TestWhoIsTrusted:
         assert connects(told.host, certified, named=host)
         assert not connects(told.host, other, named=host)
 
+    def test_an_endpoint_of_another_region_or_of_one_that_is_not_packed_is_rejected(
+        self, rds: trustme.CA, tmp_path: Path
+    ) -> None:
+        trustme.CA().cert_pem.write_to_path(str(tmp_path / "eu-central-1.pem"))
+        for region in ("eu-central-1", "mx-central-1"):
+            assert not connects(f"orders.abc123.{region}.rds.amazonaws.com", rds)
+
     def test_another_host_of_the_same_authority_is_rejected(self, rds: trustme.CA) -> None:
         assert not connects(OF_RDS[0], rds, named="other.abc123.eu-west-1.rds.amazonaws.com")
 
@@ -122,7 +134,7 @@ def connects(host: str, authority: trustme.CA, ca_certificates: str | None = Non
     """Tell whether a sink for this host accepts a server with a certificate of this certificate authority."""
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert((named or host).lower()).configure_cert(serving)
-    context = tls_context(tls.rds_authorities(host), ca_certificates)
+    context = tls_context(authorities_for(host), ca_certificates)
     ours, theirs = socket.socketpair()
     ours.settimeout(SECONDS)
     server = threading.Thread(target=serve, args=(serving, theirs))
@@ -144,10 +156,14 @@ def serve(context: ssl.SSLContext, wire: socket.socket) -> None:
 
 
 class TestWhatIsPacked:
-    def test_a_context_trusts_each_of_them(self) -> None:
-        context = tls_context(tls.rds_authorities(OF_RDS[0]), None)
-        assert context.cert_store_stats()["x509_ca"] == len({fingerprint(each) for each in AUTHORITIES}) > 50
-        assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"]
+    @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+    def test_a_context_trusts_each_of_its_region_and_no_other(self, file: Path) -> None:
+        context = tls_context(authorities_for(f"orders.abc123.{file.stem}.rds.amazonaws.com"), None)
+        own = [each for each in AUTHORITIES if name(each).startswith(f"Amazon RDS {file.stem} Root CA ")]
+        trusted = {hashlib.sha256(each).hexdigest() for each in context.get_ca_certs(binary_form=True)}
+        assert trusted == {fingerprint(each) for each in own}
+        assert len(own) == 3
+        assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"] == len(own)
 
     def test_each_is_recorded_and_in_two_packages_and_no_other_is_packed(self) -> None:
         record = json.loads(rds_authorities.RECORD.read_text())
@@ -193,7 +209,9 @@ class TestHowTheyAreChosen:
         packed, left_out = rds_authorities.agreed(chosen(texts), texts)
         assert [(each.sha256, each.known_to) for each in packed] == [(fingerprint(one), ("a", "b"))]
         assert [(each.sha256, each.known_to) for each in left_out] == [(fingerprint(other), ("a",))]
-        assert x509.load_pem_x509_certificates(rds_authorities.bundle(packed).encode()) == [one]
+        written = rds_authorities.bundles(packed)
+        assert list(written) == ["eu-west-1.pem"]
+        assert x509.load_pem_x509_certificates(written["eu-west-1.pem"].encode()) == [one]
 
     def test_a_certificate_twice_in_one_package_is_not_chosen(self) -> None:
         one = authority(self.NAME)

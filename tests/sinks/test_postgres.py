@@ -18,8 +18,7 @@ import pytest
 import trustme
 from postgres_server import DATABASE, USER, PostgresServer
 
-from webhook_runtime import tls
-from webhook_runtime.contract import limits
+from webhook_runtime.contract import authorities, limits
 from webhook_runtime.message import Webhook
 from webhook_runtime.outcome import DUPLICATE, STORED, Kind
 from webhook_runtime.sinks import database, postgres
@@ -728,7 +727,8 @@ class TestTls:
         public = trustme.CA()
         public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
-        monkeypatch.setattr(tls, "RDS_AUTHORITIES", Path(trusted))
+        monkeypatch.setattr(authorities, "FOLDER", tmp_path)
+        Path(trusted).rename(tmp_path / "eu-west-1.pem")
         resolve = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: resolve("127.0.0.1", *rest))
         endpoint, proxy = (f"orders.{part}eu-west-1.rds.amazonaws.com" for part in ("abc1.", "proxy-abc1."))
