@@ -32,7 +32,7 @@ def synth(stack: Stack) -> Callable[..., Template]:
 
 
 # The modules that look into the functions.
-WHOLE = ("test_asset.py", "test_sink.py", "test_source.py", "test_two_worlds.py")
+WHOLE = ("test_asset.py", "test_modules.py", "test_sink.py", "test_source.py", "test_two_worlds.py")
 
 
 @pytest.fixture(scope="session")
