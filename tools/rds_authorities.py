@@ -2,7 +2,7 @@
 
 They come from AWS itself and from packages that have AWS's bundle, each of another maker. A certificate that two of
 these have is packed; one of a single source is left out. If they contradict each other, nothing is written.
-`rds_authorities.json` in this folder is the record, with which a test compares the packed files, one for each region.
+`rds_authorities.json` in this folder is the record, with which a test compares the packed file.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 """
@@ -27,7 +27,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-TARGET = Path(__file__).parents[1] / "src" / "webhook_runtime" / "contract" / "rds-authorities"
+TARGET = Path(__file__).parents[1] / "src" / "webhook_runtime" / "contract" / "rds-global-bundle.pem"
 RECORD = Path(__file__).with_suffix(".json")
 
 AWS = "AWS"
@@ -35,7 +35,7 @@ _AT_AWS = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
 _SECONDS = 30
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 # The names of certificates of a region. Beta and Preview are Amazon's own tests, and those before G1 have expired.
-_OF_A_REGION = re.compile(r"Amazon RDS ([a-z]+(?:-[a-z]+)+-\d) Root CA (?:RSA2048|RSA4096|ECC384) G\d")
+_OF_A_REGION = re.compile(r"Amazon RDS [a-z]+(-[a-z]+)+-\d Root CA (RSA2048|RSA4096|ECC384) G\d")
 
 
 class Rejected(Exception):
@@ -52,12 +52,6 @@ class Authority:
     @property
     def name(self) -> str:
         return _name(self.certificate)
-
-    @property
-    def region(self) -> str:
-        named = _OF_A_REGION.fullmatch(self.name)
-        assert named
-        return named[1]
 
     @property
     def sha256(self) -> str:
@@ -179,13 +173,10 @@ def agreed(found: Iterable[Authority], texts: Mapping[str, str]) -> tuple[list[A
     return packed, left_out
 
 
-def bundles(packed: Iterable[Authority]) -> dict[str, str]:
-    """Return the file of each region by its name: one certificate after the other, each with its own name."""
-    files: dict[str, list[str]] = defaultdict(list)
-    for one in packed:
-        pem = one.certificate.public_bytes(Encoding.PEM).decode()
-        files[f"{one.region}.pem"].append(f"# {one.name}, until {one.until}\n{pem}")
-    return {name: "\n".join(each) for name, each in files.items()}
+def bundle(packed: Iterable[Authority]) -> str:
+    """Return the file: one certificate after the other, each with its name."""
+    each = (f"# {one.name}, until {one.until}\n{one.certificate.public_bytes(Encoding.PEM).decode()}" for one in packed)
+    return "\n".join(each)
 
 
 def record(packed: Iterable[Authority], left_out: Iterable[Authority]) -> str:
@@ -215,11 +206,7 @@ def main() -> None:
     except Rejected as reason:
         sys.exit(f"nothing written: {reason}")
     before = {line["name"] for line in json.loads(RECORD.read_text())["packed"]} if RECORD.exists() else set()
-    files = bundles(packed)
-    for gone in {path.name for path in TARGET.iterdir()} - files.keys():
-        (TARGET / gone).unlink()
-    for name, text in files.items():
-        (TARGET / name).write_text(text)
+    TARGET.write_text(bundle(packed))
     RECORD.write_text(record(packed, left_out))
     names = {each.name for each in packed}
     print(f"{len(packed)} certificates, each in two of {', '.join(texts)}; {len(left_out)} in one alone, left out")

@@ -7,11 +7,11 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 
 
-def tls_context(authorities: Path | None, ca_certificates: str | None) -> ssl.SSLContext:
+def tls_context(authorities: str, ca_certificates: str | None) -> ssl.SSLContext:
     """Create a context that verifies certificate and host name.
 
     Args:
-        authorities: A file of certificates to trust instead of those of the system.
+        authorities: Certificates to trust instead of those of the system. Empty: those of the system.
         ca_certificates: The user's own file in the asset, to trust instead of all others.
     """
     if ca_certificates is not None:
@@ -20,4 +20,4 @@ def tls_context(authorities: Path | None, ca_certificates: str | None) -> ssl.SS
         # Signature, name and dates are still verified.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
-    return ssl.create_default_context(cafile=authorities)
+    return ssl.create_default_context(cadata=authorities or None)

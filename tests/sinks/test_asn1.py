@@ -97,7 +97,7 @@ def test_a_login_is_bound_to_the_same_digest_with_an_old_signature_or_an_unknown
 def test_a_login_is_bound_to_the_same_digest_with_every_public_authority_and_those_of_rds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    files = [Path(certifi.where()), *authorities.FOLDER.iterdir()]
+    files = [Path(certifi.where()), authorities.BUNDLE]
     contexts = [ssl.create_default_context(cafile=file) for file in files]
     known = [each for context in contexts for each in context.get_ca_certs(binary_form=True)]
     assert len(known) > 150
@@ -112,13 +112,13 @@ def lambdas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 LOGIN = """
-import json, pathlib
+import json
 from webhook_runtime.contract.settings import DatabaseSettings
 from webhook_runtime.sinks.postgres import PostgresDriver
 from webhook_runtime.tls import tls_context
 port, authority, password = json.loads(input())
 settings = DatabaseSettings("localhost", port, "orders", True, "webhooks", False)
-tls = tls_context(pathlib.Path(authority), None)
+tls = tls_context(authority, None)
 connection = PostgresDriver(settings).connect(settings, "webhooks", password, tls)
 print(connection._connection.auth.mechanism_name, sys.modules["asn1crypto"].__spec__)
 """
@@ -150,7 +150,7 @@ def logged_in(
     (folder / "key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with Server(folder, bound_to or made) as port, packed(Stack(), ["pg8000"], handler="postgres") as code:
         asset = Path(code.path)  # type: ignore[attr-defined]
-        return isolated.run(LOGIN, asset, lambdas, stdin=json.dumps([port, str(folder / "pem"), password]))
+        return isolated.run(LOGIN, asset, lambdas, stdin=json.dumps([port, made, password]))
 
 
 def pem(certificate: x509.Certificate) -> str:

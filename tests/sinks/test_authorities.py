@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -20,14 +21,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from rds_authorities import Rejected
 
 from webhook_runtime.contract import authorities
+from webhook_runtime.contract.authorities import authorities_of
 from webhook_runtime.contract.authorities import rds_authorities as authorities_for
 from webhook_runtime.contract.settings import DatabaseSettings, from_environment
 from webhook_runtime.tls import tls_context
 
 from ..suite.patience import SECONDS
 
-FILES = sorted(authorities.FOLDER.iterdir())
-AUTHORITIES = [each for file in FILES for each in x509.load_pem_x509_certificates(file.read_bytes())]
+AUTHORITIES = x509.load_pem_x509_certificates(authorities.BUNDLE.read_bytes())
+PACKED_REGIONS = sorted({name.split()[2] for name in re.findall(r"# (.+)", authorities.BUNDLE.read_text())})
 
 OF_RDS = [
     "orders.abc123.eu-west-1.rds.amazonaws.com",
@@ -42,7 +44,7 @@ OF_RDS = [
     "orders.abc123.rds.us-gov-west-1.amazonaws.com",
     "orders.abc123.eusc-de-east-1.rds.amazonaws.eu",
 ]
-REGIONS = {"eu-west-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"}
+REGIONS = ["eu-west-1", "cn-north-1", "us-gov-west-1", "eusc-de-east-1"]
 OF_OTHERS = [
     "orders.proxy-abc123.eu-west-1.rds.amazonaws.com",
     "readers.endpoint.proxy-abc123.eu-west-1.rds.amazonaws.com",
@@ -70,10 +72,13 @@ class TestWhoIsTrusted:
 
     @pytest.fixture(autouse=True)
     def known(self, rds: trustme.CA, public: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        for region in REGIONS:
-            rds.cert_pem.write_to_path(str(tmp_path / f"{region}.pem"))
+        of_regions = {**dict.fromkeys(REGIONS, rds), "eu-central-1": trustme.CA()}
+        each = (
+            f"# Amazon RDS {region} Root CA G1\n{ca.cert_pem.bytes().decode()}" for region, ca in of_regions.items()
+        )
+        (tmp_path / "rds.pem").write_text("\n".join(each))
         public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
-        monkeypatch.setattr(authorities, "FOLDER", tmp_path)
+        monkeypatch.setattr(authorities, "BUNDLE", tmp_path / "rds.pem")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
 
@@ -119,12 +124,11 @@ class TestWhoIsTrusted:
         assert connects(told.host, certified, named=host)
         assert not connects(told.host, other, named=host)
 
-    def test_an_endpoint_of_another_region_or_of_one_that_is_not_packed_is_rejected(
-        self, rds: trustme.CA, tmp_path: Path
+    @pytest.mark.parametrize("region", ["eu-central-1", "mx-central-1"])
+    def test_an_endpoint_of_another_region_or_of_one_without_authorities_is_rejected(
+        self, rds: trustme.CA, region: str
     ) -> None:
-        trustme.CA().cert_pem.write_to_path(str(tmp_path / "eu-central-1.pem"))
-        for region in ("eu-central-1", "mx-central-1"):
-            assert not connects(f"orders.abc123.{region}.rds.amazonaws.com", rds)
+        assert not connects(f"orders.abc123.{region}.rds.amazonaws.com", rds)
 
     def test_another_host_of_the_same_authority_is_rejected(self, rds: trustme.CA) -> None:
         assert not connects(OF_RDS[0], rds, named="other.abc123.eu-west-1.rds.amazonaws.com")
@@ -156,14 +160,17 @@ def serve(context: ssl.SSLContext, wire: socket.socket) -> None:
 
 
 class TestWhatIsPacked:
-    @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-    def test_a_context_trusts_each_of_its_region_and_no_other(self, file: Path) -> None:
-        context = tls_context(authorities_for(f"orders.abc123.{file.stem}.rds.amazonaws.com"), None)
-        own = [each for each in AUTHORITIES if name(each).startswith(f"Amazon RDS {file.stem} Root CA ")]
-        trusted = {hashlib.sha256(each).hexdigest() for each in context.get_ca_certs(binary_form=True)}
-        assert trusted == {fingerprint(each) for each in own}
-        assert len(own) == 3
-        assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"] == len(own)
+    @pytest.mark.parametrize("region", PACKED_REGIONS)
+    def test_a_context_trusts_each_of_its_region_and_no_other(self, region: str) -> None:
+        context = tls_context(authorities_for(f"orders.abc123.{region}.rds.amazonaws.com"), None)
+        own = {fingerprint(each) for each in AUTHORITIES if name(each).startswith(f"Amazon RDS {region} Root CA ")}
+        assert {hashlib.sha256(each).hexdigest() for each in context.get_ca_certs(binary_form=True)} == own
+        assert context.cert_store_stats()["x509"] == context.cert_store_stats()["x509_ca"] == len(own) == 3
+
+    def test_each_is_of_one_region(self) -> None:
+        of_regions = [x509.load_pem_x509_certificates(authorities_of(each).encode()) for each in PACKED_REGIONS]
+        assert [each for of_region in of_regions for each in of_region] == AUTHORITIES
+        assert len(AUTHORITIES) > 50
 
     def test_each_is_recorded_and_in_two_packages_and_no_other_is_packed(self) -> None:
         record = json.loads(rds_authorities.RECORD.read_text())
@@ -209,9 +216,7 @@ class TestHowTheyAreChosen:
         packed, left_out = rds_authorities.agreed(chosen(texts), texts)
         assert [(each.sha256, each.known_to) for each in packed] == [(fingerprint(one), ("a", "b"))]
         assert [(each.sha256, each.known_to) for each in left_out] == [(fingerprint(other), ("a",))]
-        written = rds_authorities.bundles(packed)
-        assert list(written) == ["eu-west-1.pem"]
-        assert x509.load_pem_x509_certificates(written["eu-west-1.pem"].encode()) == [one]
+        assert x509.load_pem_x509_certificates(rds_authorities.bundle(packed).encode()) == [one]
 
     def test_a_certificate_twice_in_one_package_is_not_chosen(self) -> None:
         one = authority(self.NAME)

@@ -727,8 +727,8 @@ class TestTls:
         public = trustme.CA()
         public.cert_pem.write_to_path(str(tmp_path / "public.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "public.pem"))
-        monkeypatch.setattr(authorities, "FOLDER", tmp_path)
-        Path(trusted).rename(tmp_path / "eu-west-1.pem")
+        (tmp_path / "rds.pem").write_text(f"# Amazon RDS eu-west-1 Root CA G1\n{Path(trusted).read_text()}")
+        monkeypatch.setattr(authorities, "BUNDLE", tmp_path / "rds.pem")
         resolve = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest: resolve("127.0.0.1", *rest))
         endpoint, proxy = (f"orders.{part}eu-west-1.rds.amazonaws.com" for part in ("abc1.", "proxy-abc1."))

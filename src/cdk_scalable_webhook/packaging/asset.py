@@ -146,11 +146,10 @@ def _is_ours(name: str) -> bool:
 
 def _data(archive: _Files, regions: Collection[str] | None) -> _Files:
     """Return the certificate authorities of these regions, if the archive has the module that reads them."""
-    folder = f"{_RUNTIME.name}/contract/{authorities.FOLDER.name}"
     if f"{_RUNTIME.name}/contract/authorities.py" not in archive:
         return {}
-    files = sorted(authorities.FOLDER.glob("*.pem"))
-    return {f"{folder}/{file.name}": file for file in files if regions is None or file.stem in regions}
+    own = authorities.BUNDLE if regions is None else "\n\n".join(map(authorities.authorities_of, regions)).encode()
+    return {f"{_RUNTIME.name}/contract/{authorities.BUNDLE.name}": own}
 
 
 def _of_packages(packages: Iterable[str], others: _Files) -> _Files:

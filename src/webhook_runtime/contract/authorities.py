@@ -1,13 +1,13 @@
-"""Amazon's certificate authorities for databases, which no system trusts by default: a file for each region.
+"""Amazon's certificate authorities for databases, which no system trusts by default.
 
-`make authorities` writes the files.
+`make authorities` writes them. A function has those of the regions in which its database may be.
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
 """
 
 import re
 from pathlib import Path
 
-FOLDER = Path(__file__).with_name("rds-authorities")
+BUNDLE = Path(__file__).with_name("rds-global-bundle.pem")
 
 # In China and GovCloud the region may stand behind `rds`.
 _RDS = re.compile(r"\.(?:([a-z0-9-]+)\.rds|rds\.([a-z0-9-]+))\.amazonaws\.(?:com|com\.cn|eu)\.?$")
@@ -21,13 +21,13 @@ def region_of(host: str) -> str | None:
     return None if named is None or _PROXY.search(host.lower()) else named[1] or named[2]
 
 
-def file_of(region: str) -> Path | None:
-    """Return the certificate authorities of a region, or None if they are not known."""
-    file = FOLDER / f"{region}.pem"
-    return file if file.exists() else None
+def authorities_of(region: str) -> str:
+    """Return the certificates of the authorities of a region, or an empty text if they are not known."""
+    named = BUNDLE.read_text().split("\n\n")
+    return "\n\n".join(each for each in named if each.startswith(f"# Amazon RDS {region} Root CA "))
 
 
-def rds_authorities(host: str) -> Path | None:
-    """Return the certificate authorities to trust for this host, or None for those of the system."""
+def rds_authorities(host: str) -> str:
+    """Return the certificates of the authorities to trust for this host, or an empty text for those of the system."""
     region = region_of(host)
-    return None if region is None else file_of(region)
+    return "" if region is None else authorities_of(region)

@@ -191,7 +191,7 @@ class HttpSink:
         # The key of the last webhook with which the service failed so, until the next success.
         self._troubled_by: str | None = None
         is_plain = urlsplit(settings.url).scheme == "http"
-        tls = None if is_plain else tls_context(None, settings.ca_certificates)
+        tls = None if is_plain else tls_context("", settings.ca_certificates)
         self._pool = urllib3.PoolManager(num_pools=1, maxsize=1, retries=False, ssl_context=tls)
         self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 

@@ -124,12 +124,12 @@ def test_a_function_has_each_module_that_it_can_import_and_no_function_or_sink_b
 
 
 def test_only_a_function_that_connects_to_a_database_has_amazons_authorities_of_the_regions_that_it_may_be_in() -> None:
-    all_regions = {file.stem for file in authorities.FOLDER.iterdir()}
+    whole = authorities.BUNDLE.read_text()
     for handler in HANDLERS:
-        for regions, there in ((None, all_regions), (["eu-west-1"], {"eu-west-1"}), ([], set())):
+        for regions, wanted in ((None, whole), (["eu-west-1"], authorities.authorities_of("eu-west-1")), ([], "")):
             with asset.packed(Stack(), handler=handler, certificate_regions=regions) as code:
-                found = {path.stem for path in folder_of(code).rglob("*.pem")}
-            assert found == (there if handler in ("postgres", "mysql") else set()), handler
+                found = {path.name: path.read_text() for path in folder_of(code).rglob("*.pem")}
+            assert found == ({authorities.BUNDLE.name: wanted} if handler in ("postgres", "mysql") else {}), handler
 
 
 def test_the_layer_has_what_is_public(tmp_path: Path) -> None:

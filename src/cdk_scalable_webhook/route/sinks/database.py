@@ -26,7 +26,7 @@ from cdk_scalable_webhook.packaging.function import number_text
 from cdk_scalable_webhook.route.sink import Sink, SinkConfig, SinkOptions
 from cdk_scalable_webhook.route.sinks.network import network, trust
 from cdk_scalable_webhook.route.sinks.rds import engine_family, require_table_name, require_writable, resource_of
-from webhook_runtime.contract.authorities import file_of, region_of
+from webhook_runtime.contract.authorities import authorities_of, region_of
 from webhook_runtime.contract.limits import SOCKET_SECONDS
 from webhook_runtime.contract.settings import DatabaseSettings, to_environment
 from webhook_runtime.contract.table import create_table
@@ -275,7 +275,7 @@ def _require_certificate_authorities(regions: Sequence[str]) -> None:
 
     https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
     """
-    if missing := [region for region in regions if file_of(region) is None]:
+    if missing := [region for region in regions if not authorities_of(region)]:
         raise ValueError(
             f"ca_certificates must be given for a database in {missing[0]}, got none; download AWS's bundle of that "
             "region and pass its path, since its CA certificate is not bundled"
